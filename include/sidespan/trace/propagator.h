@@ -1,0 +1,88 @@
+// Context in and out of a carrier, by named formats (OpenTelemetry context/api-propagators). The
+// proxy, the run command and lineage use a CompositePropagator made from configured names; a
+// program that links sidespan::trace may register formats of its own. Formats live in files of
+// their own (w3c, baggage). All const functions may be called from several threads.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidespan/trace/baggage.h"
+#include "sidespan/trace/carrier.h"
+#include "sidespan/trace/context.h"
+
+namespace sidespan::trace {
+
+// What travels from hop to hop.
+struct Context {
+  SpanContext span;          // not valid: nobody upstream traces
+  std::string extracted_by;  // the propagator that found `span`; empty when none did
+  Baggage baggage;
+};
+
+// What a destination may see. A format other than W3C's treats its ids as `traceparent`.
+struct Parts {
+  bool traceparent = true;
+  bool tracestate = true;  // never without traceparent
+  bool baggage = true;
+};
+
+class Propagator {
+ public:
+  virtual ~Propagator() = default;
+  // As configured in OTEL_PROPAGATORS; lives as long as the propagator.
+  virtual std::string_view name() const = 0;
+  // True when the carrier held this format's context; otherwise `context` is left as it was.
+  virtual bool extract(const CarrierReader& carrier, Context& context) const = 0;
+  // Afterwards the carrier holds of this format's fields what `parts` allows and `context` has;
+  // those that may not be sent are removed. Without a valid span context the fields that may be
+  // sent stay as they are.
+  virtual void inject(const Context& context, Parts parts, CarrierWriter& carrier) const = 0;
+  // The names inject() may set or remove, in lower case.
+  virtual std::span<const std::string_view> fields() const = 0;
+};
+
+// Propagators by name. It owns them and must outlive every CompositePropagator made from it.
+class PropagatorRegistry {
+ public:
+  // Knows `tracecontext` and `baggage`.
+  PropagatorRegistry();
+
+  // False, and nothing changes, when the name is empty, `none` or taken.
+  bool add(std::unique_ptr<const Propagator> propagator);
+  // nullptr when nobody has that name; case is ignored, as in all OTEL_* enumerations.
+  const Propagator* find(std::string_view name) const;
+  std::vector<std::string_view> names() const;
+
+ private:
+  std::vector<std::unique_ptr<const Propagator>> propagators_;
+};
+
+// Several formats as one. extract: in the listed order, each success replaces the one before, so
+// the last one wins. inject: all of them.
+class CompositePropagator final : public Propagator {
+ public:
+  CompositePropagator() = default;
+  // Duplicates count once; `none` anywhere makes it empty; names nobody registered are left out.
+  CompositePropagator(const PropagatorRegistry& registry, std::span<const std::string> names);
+
+  // The names that were left out, for the log.
+  const std::vector<std::string>& unknown() const { return unknown_; }
+  // Nothing is extracted or injected: fields pass untouched.
+  bool empty() const { return members_.empty(); }
+
+  std::string_view name() const override { return "composite"; }
+  bool extract(const CarrierReader& carrier, Context& context) const override;
+  void inject(const Context& context, Parts parts, CarrierWriter& carrier) const override;
+  std::span<const std::string_view> fields() const override { return fields_; }
+
+ private:
+  std::vector<const Propagator*> members_;
+  std::vector<std::string_view> fields_;
+  std::vector<std::string> unknown_;
+};
+
+}  // namespace sidespan::trace

@@ -1,0 +1,50 @@
+// Head sampling: whether a call is recorded, decided before it is made, and the context it goes on
+// with. Samplers by their OTEL_TRACES_SAMPLER names; the ratio follows OpenTelemetry's consistent
+// probability sampling (trace/tracestate-probability-sampling): 56 bits of randomness R against a
+// threshold T, T told to later hops as `th` in the tracestate member `ot`. Pure: randomness is
+// given. Used by proxy and app; the tail sampler is another matter.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "sidespan/base/error.h"
+#include "sidespan/base/random.h"
+#include "sidespan/trace/context.h"
+
+namespace sidespan::trace {
+
+struct SamplingDecision {
+  bool sampled = false;
+  TraceState tracestate;  // what the call goes on with: the parent's, `ot` brought up to date
+};
+
+// Decides by trace id and parent alone, so every hop of a trace comes to the same answer. May be
+// called from several threads.
+class Sampler {
+ public:
+  virtual ~Sampler() = default;
+  // `parent` is nullptr for a root, else valid. `trace_id` is the one the call will have.
+  virtual SamplingDecision decide(TraceId trace_id, const SpanContext* parent) const = 0;
+};
+
+// always_on, always_off, traceidratio, and parentbased_ before each of them; case is ignored.
+// `ratio` is for traceidratio: 0 never, 1 always, the threshold rounded to 4 significant hex
+// digits. Error kInvalid when the name is unknown, the ratio is outside [0, 1], or the sampler
+// needs a remote service (jaeger_remote, xray).
+Result<std::unique_ptr<Sampler>> make_sampler(std::string_view name, double ratio = 1.0);
+
+// The context of a new call. `sampled` equals context.sampled(): a span exists exactly then.
+struct StartedContext {
+  SpanContext context;
+  bool sampled = false;
+};
+
+// The span id is always new. A child keeps trace id, random flag and tracestate; a root gets a
+// random trace id and the random flag. All flags but these and sampled are 0. `parent` may be
+// nullptr or invalid; with trust_incoming false it is treated as if it were, and the trace
+// restarts.
+StartedContext start_span_context(const SpanContext* parent, const Sampler& sampler, Random& random,
+                                  bool trust_incoming = true);
+
+}  // namespace sidespan::trace
