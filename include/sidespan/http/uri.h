@@ -1,0 +1,41 @@
+// Request targets and http(s) URLs (RFC 3986, RFC 9112 section 3.2), read strictly: visible ASCII
+// only, no fragment, a host that is a name or an address and nothing else. No decoding, no
+// normalising: what is forwarded is what came.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sidespan/base/error.h"
+
+namespace sidespan::http {
+
+struct Authority {
+  std::string host;              // as written, lower-cased; an IPv6 literal without brackets
+  std::optional<uint16_t> port;  // 1 to 65535
+
+  // "host", "host:8080", "[::1]:80": as it goes into Host.
+  std::string to_string() const;
+  void append_to(std::string& out) const;
+};
+
+struct Url {
+  std::string scheme;    // lower case: "http", "https", "ws", "wss"
+  std::string userinfo;  // as written, without '@'; a secret
+  Authority authority;
+  std::string path;        // as written, with the query: "/a/b?c"; "/" when there was none
+  bool path_given = true;  // false for "http://host" and "http://host?q"
+
+  uint16_t port() const;  // the given one or the scheme's
+};
+
+// Host, with an optional port; the value of Host, the target of CONNECT. Error side: kAgent.
+Result<Authority> parse_authority(std::string_view text);
+// absolute-form. Error side: kAgent.
+Result<Url> parse_url(std::string_view text);
+// Visible ASCII, starts with '/', no '#'.
+bool is_origin_form(std::string_view target);
+
+}  // namespace sidespan::http

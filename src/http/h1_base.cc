@@ -1,0 +1,115 @@
+#include "h1_base.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace sidespan::http {
+
+std::optional<Event> H1Base::next() {
+  if (!has_events()) return std::nullopt;
+  std::optional<Event> event(std::move(events_[first_event_++]));
+  if (first_event_ == events_.size()) {
+    events_.clear();
+    first_event_ = 0;
+  }
+  return event;
+}
+
+void H1Base::on_body(std::string_view bytes) {
+  unconsumed_ += bytes.size();
+  if (has_events() && events_.back().stream == stream_) {
+    if (Body* body = std::get_if<Body>(&events_.back().what)) return body->data.append(bytes);
+  }
+  push(stream_, Body{Chain(bytes)});
+}
+
+void H1Base::on_trailers(Headers fields) {
+  push(stream_, Trailers{std::move(fields)});
+}
+
+void H1Base::begin_stream() {
+  stream_ = ++last_stream_;
+  head_sent_ = false;
+  framing_ = Framing::kNone;
+  body_left_ = 0;
+  trailers_.clear();
+}
+
+void H1Base::leave_stream() {
+  stream_ = 0;
+  queued_earlier_ += std::exchange(queued_, 0);
+  unconsumed_ = 0;
+}
+
+void H1Base::written(size_t n) {
+  const size_t earlier = std::min(n, queued_earlier_);
+  queued_earlier_ -= earlier;
+  const size_t drained = std::min(n - earlier, queued_);
+  queued_ -= drained;
+  if (drained == 0) return;
+  if (has_events() && events_.back().stream == stream_) {
+    if (Drained* last = std::get_if<Drained>(&events_.back().what)) {
+      last->bytes += drained;
+      return;
+    }
+  }
+  push(stream_, Drained{drained});
+}
+
+void H1Base::consumed(StreamId stream, size_t n) {
+  if (stream == stream_) unconsumed_ -= std::min(n, unconsumed_);
+}
+
+bool H1Base::wants_input() const {
+  return !input_ended_ && !input_refused_ && unconsumed_ < limits_.window_bytes &&
+         rest_.size() < limits_.window_bytes;
+}
+
+void H1Base::end_tunnel_input() {
+  if (input_end_ == InputEnd::kClean) return push(stream_, End{});
+  std::string what = "the " + std::string(name_of(peer_)) + " broke the connection off";
+  push(stream_, Reset{{Code::kConnectionReset, peer_, false, std::move(what)}});
+}
+
+void H1Base::refuse_input(Error error) {
+  input_refused_ = true;
+  rest_ = {};
+  push(stream_, Reset{std::move(error)});
+}
+
+void H1Base::begin_body(Framing framing, const BodyLength& length) {
+  head_sent_ = true;
+  framing_ = framing;
+  body_left_ = framing == Framing::kLength ? length.bytes : 0;
+}
+
+bool H1Base::write_body(Event& event) {
+  if (Body* body = std::get_if<Body>(&event.what)) {
+    if (tunnel_ || framing_ == Framing::kUntilClose) {
+      out_.append(std::move(body->data));
+    } else if (framing_ == Framing::kChunked) {
+      write_chunk(out_, std::move(body->data));
+    } else if (framing_ == Framing::kLength) {
+      // More than announced would be read as the next message.
+      assert(body->data.size() <= body_left_);
+      const auto n = static_cast<size_t>(std::min<uint64_t>(body->data.size(), body_left_));
+      body_left_ -= n;
+      out_.append(body->data.take(n));
+    }
+    return false;
+  }
+  if (Trailers* trailers = std::get_if<Trailers>(&event.what)) {
+    trailers_ = std::move(trailers->fields);
+    return false;
+  }
+  if (!std::holds_alternative<End>(event.what)) return false;
+  if (tunnel_) {
+    output_ended_ = true;
+  } else if (framing_ == Framing::kChunked) {
+    write_last_chunk(out_, trailers_);
+  }
+  return true;
+}
+
+}  // namespace sidespan::http

@@ -1,0 +1,87 @@
+// What HTTP/1 connections of both roles share: the queues of events and output, back-pressure
+// counts, and the tunnel a connection can turn into. One stream at a time.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "h1_parser.h"
+#include "h1_writer.h"
+#include "sidespan/http/codec.h"
+
+namespace sidespan::http {
+
+class H1Base : public Codec, protected MessageSink {
+ public:
+  H1Base(CodecLimits limits, Side peer) : limits_(limits), peer_(peer) {}
+
+  std::optional<Event> next() override;
+  bool has_events() const override { return first_event_ < events_.size(); }
+  Chain take_output() override { return std::move(out_); }
+  bool has_output() const override { return !out_.empty(); }
+  void written(size_t n) override;
+  void consumed(StreamId stream, size_t n) override;
+  bool wants_input() const override;
+  size_t streams() const override { return stream_ != 0 ? 1 : 0; }
+  bool output_ended() const override { return output_ended_; }
+  bool ends_abruptly() const override { return abrupt_; }
+
+ protected:
+  // MessageSink
+  void on_body(std::string_view bytes) override;
+  void on_trailers(Headers fields) override;
+
+  template <class What>
+  void push(StreamId stream, What what) {
+    events_.emplace_back(stream, std::move(what));
+  }
+  // The message that is being read; if there is none, one of this kind begins.
+  H1Parser& message(H1Parser::Kind kind) {
+    if (parser_) return *parser_;
+    return parser_.emplace(kind, peer_, limits_, static_cast<MessageSink&>(*this));
+  }
+  // A new stream, all counts anew.
+  void begin_stream();
+  // The stream is over. What it queued still has to leave, but nobody is told when.
+  void leave_stream();
+  // Tells the end of the peer's bytes in a tunnel.
+  void end_tunnel_input();
+  // No more input is read and no message can follow.
+  void refuse_input(Error error);
+  // The head that has just been written is followed by a body framed so.
+  void begin_body(Framing framing, const BodyLength& length);
+  // What send() has in common: the body's frames. True when the message ended, whole or not.
+  bool write_body(Event& event);
+  // Whether End came before the length that the head had announced.
+  bool is_short() const { return framing_ == Framing::kLength && body_left_ > 0; }
+  // Counts what write_* added to the output since `before` bytes were in it.
+  size_t queue_from(size_t before) { return queued_ += out_.size() - before; }
+
+  const CodecLimits limits_;
+  const Side peer_;
+  std::vector<Event> events_;
+  size_t first_event_ = 0;  // events_ before this one have been told
+  Chain out_;
+  std::optional<H1Parser> parser_;  // while a message is being read
+  std::string rest_;                // bytes that have to wait
+  Headers trailers_;                // to be written with the last chunk
+  uint64_t body_left_ = 0;          // of a body whose head said its length
+  size_t unconsumed_ = 0;
+  size_t queued_ = 0;          // output of this stream, taken or not, that has not left
+  size_t queued_earlier_ = 0;  // the same of streams before it; leaves first
+  StreamId stream_ = 0;
+  StreamId last_stream_ = 0;
+  Framing framing_ = Framing::kNone;  // of the message being written
+  InputEnd input_end_ = InputEnd::kClean;
+  bool head_sent_ = false;
+  bool tunnel_ = false;
+  bool input_refused_ = false;
+  bool input_ended_ = false;
+  bool output_ended_ = false;
+  bool abrupt_ = false;
+};
+
+}  // namespace sidespan::http

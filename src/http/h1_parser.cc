@@ -1,0 +1,222 @@
+#include "h1_parser.h"
+
+#include <string>
+#include <utility>
+
+#include "head_rules.h"
+#include "sidespan/base/text.h"
+
+namespace sidespan::http {
+namespace {
+
+// llhttp knows two methods of other protocols and those of RTSP, some versions take them in HTTP/1.
+bool is_http_method(uint8_t method) {
+  return method != HTTP_PRI && method != HTTP_SOURCE &&
+         (method < HTTP_DESCRIBE || method > HTTP_FLUSH);
+}
+
+}  // namespace
+
+const llhttp_settings_t& H1Parser::settings() {
+  static const llhttp_settings_t kSettings = [] {
+    llhttp_settings_t s;
+    llhttp_settings_init(&s);
+    s.on_url = [](llhttp_t* p, const char* at, size_t n) {
+      self(p).head_.target.append(at, n);
+      return 0;
+    };
+    s.on_status = [](llhttp_t* p, const char* at, size_t n) {
+      self(p).head_.reason.append(at, n);
+      return 0;
+    };
+    s.on_header_field = [](llhttp_t* p, const char* at, size_t n) {
+      H1Parser& me = self(p);
+      if (!std::exchange(me.line_open_, true)) me.fields_->open_line();
+      me.fields_->append_name({at, n});
+      return 0;
+    };
+    s.on_header_value = [](llhttp_t* p, const char* at, size_t n) {
+      self(p).fields_->append_value({at, n});
+      return 0;
+    };
+    s.on_header_value_complete = [](llhttp_t* p) {
+      self(p).fields_->close_line();
+      self(p).line_open_ = false;
+      return 0;
+    };
+    s.on_headers_complete = [](llhttp_t* p) { return self(p).on_headers_complete(); };
+    s.on_chunk_header = [](llhttp_t* p) {
+      self(p).last_chunk_ = p->content_length == 0;
+      return 0;
+    };
+    s.on_body = [](llhttp_t* p, const char* at, size_t n) {
+      self(p).content_bytes_ += n;
+      self(p).sink_.on_body({at, n});
+      return 0;
+    };
+    s.on_message_complete = [](llhttp_t* p) {
+      self(p).message_ended_ = true;
+      return static_cast<int>(HPE_PAUSED);
+    };
+    return s;
+  }();
+  return kSettings;
+}
+
+H1Parser::H1Parser(Kind kind, Side side, const CodecLimits& limits, MessageSink& sink)
+    : guard_(kind == Kind::kRequest ? HeadGuard::Section::kRequest : HeadGuard::Section::kResponse,
+             side, limits),
+      chunks_(side),
+      limits_(limits),
+      sink_(sink),
+      kind_(kind),
+      side_(side) {
+  llhttp_init(&parser_, kind == Kind::kRequest ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
+  parser_.data = this;
+}
+
+Result<size_t> H1Parser::feed(std::string_view bytes) {
+  size_t used = 0;
+  while (used < bytes.size() && phase_ != Phase::kComplete) {
+    const std::string_view rest = bytes.substr(used);
+    Guarded guarded = guard(rest);
+    const Result<size_t> parsed = run(rest.substr(0, guarded.used));
+    if (!parsed) return parsed;
+    if (guarded.error) return std::unexpected(std::move(*guarded.error));
+    if (phase_ != Phase::kBody && *parsed != guarded.used) return std::unexpected(disagreement());
+    if (std::optional<Error> error = advance(guarded.complete)) {
+      return std::unexpected(std::move(*error));
+    }
+    used += *parsed;
+  }
+  return used;
+}
+
+Guarded H1Parser::guard(std::string_view bytes) {
+  switch (phase_) {
+    case Phase::kHead:
+    case Phase::kTrailers:
+      return guard_.feed(bytes);
+    case Phase::kChunks:
+      return chunks_.feed(bytes);
+    default:
+      return {bytes.size(), false, std::nullopt};
+  }
+}
+
+Result<size_t> H1Parser::run(std::string_view bytes) {
+  const llhttp_errno_t code = llhttp_execute(&parser_, bytes.data(), bytes.size());
+  if (code == HPE_OK) return bytes.size();
+  if (code != HPE_PAUSED) return std::unexpected(error_of(code));
+  return static_cast<size_t>(llhttp_get_error_pos(&parser_) - bytes.data());
+}
+
+std::optional<Error> H1Parser::advance(bool complete) {
+  switch (phase_) {
+    case Phase::kHead:
+      return complete ? finish_head() : std::nullopt;
+    case Phase::kBody:
+      if (message_ended_) phase_ = Phase::kComplete;
+      return std::nullopt;
+    case Phase::kChunks:
+      if (last_chunk_ != complete || content_bytes_ != chunks_.content_bytes()) {
+        return disagreement();
+      }
+      if (!complete) return std::nullopt;
+      guard_ = HeadGuard(HeadGuard::Section::kTrailers, side_, limits_);
+      fields_ = &trailers_;
+      phase_ = Phase::kTrailers;
+      return std::nullopt;
+    case Phase::kTrailers:
+      if (message_ended_ != complete) return disagreement();
+      return complete ? finish_trailers() : std::nullopt;
+    case Phase::kComplete:
+      break;
+  }
+  return std::nullopt;
+}
+
+Result<void> H1Parser::eof(InputEnd how) {
+  if (phase_ == Phase::kBody && how == InputEnd::kClean && llhttp_message_needs_eof(&parser_)) {
+    phase_ = Phase::kComplete;
+  }
+  if (phase_ == Phase::kComplete) return {};
+  return fail(Code::kTruncated, side_,
+              "the " + std::string(name_of(side_)) + " closed the connection within a message");
+}
+
+int H1Parser::on_headers_complete() {
+  head_.minor_version = parser_.http_minor;
+  if (kind_ == Kind::kRequest) {
+    head_.method = llhttp_method_name(static_cast<llhttp_method_t>(parser_.method));
+    // RFC 9110 section 7.8: HTTP/1.0 knows no Upgrade.
+    head_.upgrade = head_.method == "CONNECT" ||
+                    (head_.minor_version > 0 && head_.headers.contains("upgrade") &&
+                     head_.headers.lists("connection", "upgrade"));
+  }
+  head_.status = parser_.status_code;
+  // Until an answer says otherwise a request is an ordinary one, with the body its fields say.
+  parser_.upgrade = 0;
+  return bodyless() ? 1 : 0;
+}
+
+bool H1Parser::bodyless() const {
+  const int status = head_.status;
+  switch (kind_) {
+    case Kind::kRequest:
+      return head_.method == "CONNECT";
+    case Kind::kAnswerToHead:
+      return true;
+    case Kind::kAnswerToConnect:
+      if (status / 100 == 2) return true;
+      [[fallthrough]];
+    case Kind::kAnswer:
+      return status < 200 || status == 204 || status == 304;
+  }
+  return false;
+}
+
+std::optional<Error> H1Parser::finish_head() {
+  const bool request = kind_ == Kind::kRequest;
+  if (request && !is_http_method(parser_.method)) return error_of(HPE_INVALID_METHOD);
+  Result<BodyLength> body = request ? judge_request(head_) : judge_answer(head_);
+  if (!body) return std::move(body).error();
+  head_.body = bodyless() ? BodyLength::none() : *body;
+  const bool empty = head_.body.kind != BodyLength::Kind::kUnknown && head_.body.bytes == 0;
+  const bool chunked = !empty && head_.headers.contains("transfer-encoding");
+  const bool agreed =
+      empty == message_ended_ && (empty || chunked == ((parser_.flags & F_CHUNKED) != 0));
+  if (!agreed) return disagreement();
+  phase_ = empty ? Phase::kComplete : chunked ? Phase::kChunks : Phase::kBody;
+  sink_.on_head(std::move(head_));
+  return std::nullopt;
+}
+
+std::optional<Error> H1Parser::finish_trailers() {
+  if (std::optional<Error> fault = judge_trailers(trailers_, side_)) return fault;
+  phase_ = Phase::kComplete;
+  if (!trailers_.empty()) sink_.on_trailers(std::move(trailers_));
+  return std::nullopt;
+}
+
+Error H1Parser::disagreement() const {
+  return {Code::kMalformed, side_, false, "the message can be read in more than one way"};
+}
+
+Error H1Parser::error_of(llhttp_errno_t code) const {
+  // The guard has seen "HTTP/1.", so only the method can be the wrong constant for it.
+  const bool request = kind_ == Kind::kRequest;
+  const bool method =
+      code == HPE_INVALID_METHOD || code == HPE_INVALID_CONSTANT || !is_http_method(parser_.method);
+  if (request && method) {
+    return {Code::kUnsupported, side_, false, "the request method is not one this proxy knows"};
+  }
+  std::string what = "the ";
+  what += request ? "request" : "answer";
+  what += " is not well-formed HTTP/1";
+  const char* reason = llhttp_get_error_reason(&parser_);
+  if (reason != nullptr && *reason != '\0') what.append(": ").append(reason);
+  return {Code::kMalformed, side_, false, std::move(what)};
+}
+
+}  // namespace sidespan::http

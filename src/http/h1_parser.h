@@ -1,0 +1,88 @@
+// One HTTP/1 message out of bytes that come in any pieces. Two readers side by side: a guard (heads
+// and trailers HeadGuard, chunks ChunkGuard) goes first, llhttp reads what passed, and where they
+// disagree the message is refused. Knows nothing of connections, keep-alive or answers; the codecs
+// make one a message.
+#pragma once
+
+#include <llhttp.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "chunk_guard.h"
+#include "head_guard.h"
+#include "sidespan/http/codec.h"
+#include "sidespan/http/message.h"
+
+namespace sidespan::http {
+
+// Told what the message consists of, in order. Called from inside feed().
+class MessageSink {
+ public:
+  virtual void on_head(Head&& head) = 0;
+  virtual void on_body(std::string_view bytes) = 0;
+  virtual void on_trailers(Headers fields) = 0;
+
+ protected:
+  ~MessageSink() = default;
+};
+
+class H1Parser {
+ public:
+  enum class Kind : uint8_t {
+    kRequest,
+    kAnswer,
+    kAnswerToHead,     // has no body, whatever its fields say
+    kAnswerToConnect,  // a 2xx has none
+  };
+  // `limits` and `sink` outlive the parser. `side` is who sends the message.
+  H1Parser(Kind kind, Side side, const CodecLimits& limits, MessageSink& sink);
+  H1Parser(const H1Parser&) = delete;
+  H1Parser& operator=(const H1Parser&) = delete;
+
+  // Reads up to the end of the message at most; returns how much was read. After an error the
+  // parser is of no use.
+  Result<size_t> feed(std::string_view bytes);
+  // The peer will send nothing more; an error where that leaves the message incomplete.
+  Result<void> eof(InputEnd how);
+
+  bool complete() const { return phase_ == Phase::kComplete; }
+  bool started() const { return head_done() || guard_.started(); }
+  bool head_done() const { return phase_ != Phase::kHead; }
+
+ private:
+  enum class Phase : uint8_t { kHead, kBody, kChunks, kTrailers, kComplete };
+
+  static const llhttp_settings_t& settings();
+  static H1Parser& self(llhttp_t* parser) { return *static_cast<H1Parser*>(parser->data); }
+
+  Guarded guard(std::string_view bytes);
+  // Runs llhttp over `bytes`; how far it came.
+  Result<size_t> run(std::string_view bytes);
+  // Goes on to the next phase where this one is over. `complete`: the guard says so.
+  std::optional<Error> advance(bool complete);
+  std::optional<Error> finish_head();
+  std::optional<Error> finish_trailers();
+  bool bodyless() const;
+  Error disagreement() const;
+  Error error_of(llhttp_errno_t code) const;
+  int on_headers_complete();
+
+  llhttp_t parser_;
+  HeadGuard guard_;
+  ChunkGuard chunks_;
+  const CodecLimits& limits_;
+  MessageSink& sink_;
+  Head head_;         // while the head is read
+  Headers trailers_;  // while trailers are read
+  Headers* fields_ = &head_.headers;
+  uint64_t content_bytes_ = 0;  // as llhttp counts them
+  Kind kind_;
+  Side side_;
+  Phase phase_ = Phase::kHead;
+  bool line_open_ = false;
+  bool last_chunk_ = false;
+  bool message_ended_ = false;
+};
+
+}  // namespace sidespan::http

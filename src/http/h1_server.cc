@@ -1,0 +1,253 @@
+// The agent's side of HTTP/1: reads one request at a time, writes its answer, then goes on with
+// what was pipelined behind it.
+#include <cassert>
+#include <utility>
+
+#include "h1_base.h"
+#include "head_rules.h"
+#include "sidespan/http/h1_codec.h"
+
+namespace sidespan::http {
+namespace {
+
+class H1Server final : public H1Base {
+ public:
+  explicit H1Server(CodecLimits limits) : H1Base(limits, Side::kAgent) {}
+
+  void feed(std::string_view bytes, MonoTime now) override;
+  void eof(InputEnd how) override;
+  StreamId open() override { return 0; }
+  size_t send(Event event) override;
+  void tunnel(StreamId stream) override;
+  void resume_http(StreamId stream, Chain first) override;
+  void half_close(StreamId) override {}
+  void drain() override;
+  size_t streams() const override { return in_request() ? 1 : 0; }
+  bool done() const override;
+  bool reusable() const override;
+  std::optional<Milliseconds> keep_alive() const override { return std::nullopt; }
+  std::optional<MonoTime> deadline() const override { return head_deadline_; }
+  void on_time(MonoTime now) override;
+
+ private:
+  void on_head(Head&& head) override;
+  void parse(std::string_view bytes);
+  void refuse(Error error);
+  void end_input();
+  void end_request();
+  void end_answer();
+  void next_request();
+  void send_head(Head head);
+  Framing answer_framing(const Head& head) const;
+  bool in_request() const { return stream_ != 0 && parser_ && parser_->started(); }
+  bool in_head() const {
+    return !input_refused_ && parser_ && parser_->started() && !parser_->head_done();
+  }
+  bool switches(const Head& head) const;
+
+  std::optional<MonoTime> head_deadline_;
+  bool request_done_ = false;
+  bool answer_done_ = false;
+  bool keep_alive_ = true;
+  bool draining_ = false;
+  // Of the request that is being answered:
+  bool to_head_ = false;
+  bool to_connect_ = false;
+  bool upgrade_ = false;
+  bool from_http10_ = false;
+  bool awaits_continue_ = false;
+};
+
+void H1Server::feed(std::string_view bytes, MonoTime now) {
+  if (input_ended_ || input_refused_ || bytes.empty()) return;
+  if (tunnel_) return on_body(bytes);
+  if (output_ended_) return;
+  if (request_done_) {
+    // After Connection: close nothing may follow, and what does is not read.
+    if (keep_alive_ || upgrade_) rest_.append(bytes);
+    return;
+  }
+  parse(bytes);
+  // A head that was pipelined gets its time from the next bytes on: before, nobody waited for it.
+  if (in_head() && !head_deadline_) head_deadline_ = now + limits_.head_time_max;
+}
+
+void H1Server::parse(std::string_view bytes) {
+  if (!parser_) begin_stream();
+  H1Parser& parser = message(H1Parser::Kind::kRequest);
+  const Result<size_t> used = parser.feed(bytes);
+  if (!used) return refuse(used.error());
+  if (!parser.complete()) return;
+  if (keep_alive_ || upgrade_) rest_.assign(bytes.substr(*used));
+  end_request();
+}
+
+void H1Server::refuse(Error error) {
+  keep_alive_ = false;
+  head_deadline_.reset();
+  refuse_input(std::move(error));
+  if (answer_done_) output_ended_ = true;
+}
+
+void H1Server::on_head(Head&& head) {
+  head_deadline_.reset();
+  to_head_ = head.method == "HEAD";
+  to_connect_ = head.method == "CONNECT";
+  upgrade_ = head.upgrade;
+  from_http10_ = head.minor_version == 0;
+  awaits_continue_ = !from_http10_ && head.headers.lists("expect", "100-continue");
+  keep_alive_ = keeps_connection(head);
+  push(stream_, std::move(head));
+}
+
+void H1Server::end_request() {
+  request_done_ = true;
+  push(stream_, End{});
+  if (answer_done_) return next_request();
+  if (input_ended_) end_input();
+}
+
+void H1Server::eof(InputEnd how) {
+  if (input_ended_) return;
+  input_ended_ = true;
+  input_end_ = how;
+  if (tunnel_) return end_tunnel_input();
+  if (!input_refused_ && !output_ended_) end_input();
+}
+
+void H1Server::end_input() {
+  if (request_done_) {
+    if (rest_.empty()) push(stream_, HalfClosed{});
+    return;
+  }
+  if (parser_ && parser_->head_done()) return refuse(parser_->eof(input_end_).error());
+  // Idle, or within a head that nobody has seen yet.
+  head_deadline_.reset();
+  leave_stream();
+  output_ended_ = true;
+}
+
+size_t H1Server::send(Event event) {
+  if (stream_ == 0 || event.stream != stream_) return 0;
+  if (output_ended_ || answer_done_) return queued_;
+  const size_t before = out_.size();
+  if (Interim* interim = std::get_if<Interim>(&event.what)) {
+    if (from_http10_) return queued_;
+    awaits_continue_ = awaits_continue_ && interim->head.status != 100;
+    write_response_head(out_, interim->head, Framing::kNone, {});
+  } else if (Head* head = std::get_if<Head>(&event.what)) {
+    send_head(std::move(*head));
+  } else if (std::holds_alternative<Reset>(event.what)) {
+    abrupt_ = tunnel_ || (head_sent_ && framing_ == Framing::kUntilClose);
+    output_ended_ = input_refused_ = true;
+  } else if (write_body(event)) {
+    const size_t queued = queue_from(before);
+    if (!tunnel_) end_answer();
+    return queued;
+  }
+  return queue_from(before);
+}
+
+void H1Server::send_head(Head head) {
+  const bool switching = switches(head);
+  // An agent that still waits for 100 may send its body or the next request: only a close is clear.
+  // So it is for bytes of another protocol that came before the switch was refused.
+  const bool unsure =
+      (awaits_continue_ && !request_done_) || (upgrade_ && !switching && !rest_.empty());
+  begin_body(answer_framing(head), head.body);
+  const bool close = switching || draining_ || unsure || framing_ == Framing::kUntilClose ||
+                     head.headers.lists("connection", "close");
+  if (close) keep_alive_ = false;
+  if (switching) {
+    if (to_connect_) head.headers.remove("content-length");
+    return write_response_head(out_, head, Framing::kNone, {});
+  }
+  head.headers.remove("connection");
+  const std::string_view connection = !keep_alive_ ? "close" : from_http10_ ? "keep-alive" : "";
+  write_response_head(out_, head, framing_, connection);
+}
+
+// Whether this answer turns the connection into a tunnel.
+bool H1Server::switches(const Head& head) const {
+  return to_connect_ ? head.status / 100 == 2 : head.status == 101;
+}
+
+Framing H1Server::answer_framing(const Head& head) const {
+  const bool bodyless = to_head_ || head.status < 200 || head.status == 204 || head.status == 304;
+  if (bodyless || switches(head)) return Framing::kNone;
+  if (head.body.kind != BodyLength::Kind::kUnknown) return Framing::kLength;
+  return from_http10_ ? Framing::kUntilClose : Framing::kChunked;
+}
+
+void H1Server::end_answer() {
+  answer_done_ = true;
+  if (!keep_alive_ || !head_sent_ || is_short()) {
+    output_ended_ = true;
+  } else if (request_done_) {
+    next_request();
+  }
+}
+
+void H1Server::next_request() {
+  parser_.reset();
+  leave_stream();
+  request_done_ = answer_done_ = false;
+  to_head_ = to_connect_ = upgrade_ = from_http10_ = awaits_continue_ = false;
+  const std::string rest = std::exchange(rest_, {});
+  if (!rest.empty()) parse(rest);
+  if (draining_ && !in_request()) output_ended_ = true;
+  if (input_ended_ && !request_done_ && !input_refused_ && !output_ended_) end_input();
+}
+
+void H1Server::tunnel(StreamId stream) {
+  if (stream == 0 || stream != stream_) return;
+  assert(request_done_);
+  tunnel_ = true;
+  const std::string rest = std::exchange(rest_, {});
+  if (!rest.empty()) on_body(rest);
+  if (input_ended_) end_tunnel_input();
+}
+
+void H1Server::resume_http(StreamId stream, Chain first) {
+  if (stream != stream_ || !tunnel_ || output_ended_ || input_refused_) return;
+  // What was not told yet follows what was; the tunnel's own end becomes the connection's.
+  for (size_t i = first_event_; i < events_.size(); ++i) {
+    Event& event = events_[i];
+    if (Body* body = std::get_if<Body>(&event.what)) first.append(std::move(body->data));
+  }
+  events_.clear();
+  first_event_ = 0;
+  tunnel_ = false;
+  // What the request for the tunnel said of its connection was about the tunnel.
+  keep_alive_ = true;
+  rest_ = first.to_string();
+  next_request();
+}
+
+void H1Server::drain() {
+  draining_ = true;
+  if (!in_request()) output_ended_ = true;
+}
+
+bool H1Server::done() const {
+  return output_ended_ && (!tunnel_ || input_ended_ || input_refused_);
+}
+
+bool H1Server::reusable() const {
+  return keep_alive_ && !draining_ && !output_ended_ && (!input_ended_ || !rest_.empty());
+}
+
+void H1Server::on_time(MonoTime now) {
+  if (!head_deadline_ || now < *head_deadline_) return;
+  refuse({Code::kTimeout, Side::kAgent, false,
+          "the request's head did not arrive within " +
+              std::to_string(limits_.head_time_max.count()) + " ms"});
+}
+
+}  // namespace
+
+std::unique_ptr<Codec> make_h1_server(CodecLimits limits) {
+  return std::make_unique<H1Server>(limits);
+}
+
+}  // namespace sidespan::http

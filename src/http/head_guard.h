@@ -1,0 +1,74 @@
+// Reads heads and trailer sections line by line before llhttp does, because every llhttp from 8.1.0
+// on lets something through that another reader takes differently: folded lines, empty names, bare
+// CR, odd request lines. What passes here has one reading (RFC 9112 sections 3 to 5): CR only
+// before LF, LF only after CR, token names with the colon at once, values of visible characters,
+// blanks and obs-text, no white space at a line's start. Counts bytes and lines against the limits
+// on the way. Holds a few bytes of state; bytes may come in any pieces.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "guarded.h"
+#include "sidespan/http/codec.h"
+
+namespace sidespan::http {
+
+class HeadGuard {
+ public:
+  enum class Section : uint8_t { kRequest, kResponse, kTrailers };
+  // `limits` outlives the guard. Errors carry `side`: who sends this section.
+  HeadGuard(Section section, Side side, const CodecLimits& limits);
+
+  // Reads up to the end of the section at most.
+  Guarded feed(std::string_view bytes);
+  // Whether any byte of the section proper (not an empty line before it) has been read.
+  bool started() const {
+    return section_ == Section::kRequest ? state_ > State::kEmptyLf : bytes_ > 0;
+  }
+
+ private:
+  enum class State : uint8_t {
+    kBeforeStart,  // empty lines before a request line
+    kEmptyLf,
+    kMethod,
+    kTarget,
+    kVersion,
+    kStatus,
+    kReason,
+    kLineStart,
+    kName,
+    kValue,
+    kLf,      // after the CR of a line with content
+    kLastLf,  // after the CR of the empty line
+    kDone,
+  };
+  // Why a byte may not stand where it does; nothing wrong: nullptr.
+  using Fault = const char*;
+
+  Fault step(std::string_view bytes, size_t& at);
+  Fault skip_target(std::string_view bytes, size_t& at);
+  Fault take(char c);
+  Fault take_first(char c);
+  Fault take_version(char c);
+  Fault take_status(char c);
+  Fault take_line_start(char c);
+  Fault move_on(bool good, State next, Fault otherwise);
+  Fault pass_limit(Code code, size_t limit, Fault what);
+  Error error_of(Fault fault) const;
+
+  const CodecLimits* limits_;
+  size_t bytes_ = 0;
+  size_t target_bytes_ = 0;
+  size_t fields_ = 0;
+  size_t passed_limit_ = 0;  // of the fault, 0: none
+  Code fault_code_ = Code::kMalformed;
+  Section section_;
+  State state_;
+  Side side_;
+  uint8_t matched_ = 0;  // characters of a fixed piece ("HTTP/1.1", three digits) read so far
+  uint8_t empty_lines_ = 0;
+};
+
+}  // namespace sidespan::http
