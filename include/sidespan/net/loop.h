@@ -1,0 +1,66 @@
+// The event loop of one thread (libuv), and the order of a turn: poll for I/O, run timers, then the
+// end of the turn, where whatever asked for it is flushed and reaped exactly once. Objects of net
+// belong to the loop they were made on and are touched by its thread only; Mailbox is the one door.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/base/error.h"
+
+struct uv_loop_s;
+
+namespace sidespan::net {
+
+// Something with work for the end of the turn: bytes to write out, slots to reap.
+class TurnEnd {
+ public:
+  virtual void on_turn_end() = 0;
+
+ protected:
+  ~TurnEnd() = default;
+
+ private:
+  friend class Loop;
+  size_t place_ = 0;  // in the loop's queue, counted from 1; 0: not in it
+};
+
+class Loop {
+ public:
+  // Aborts when the system has no descriptors left for a loop. From the first loop on SIGPIPE is
+  // ignored in this process: a write to a dead connection is an Error, not the end.
+  Loop();
+  // Everything made on the loop must be gone; runs the remaining close callbacks.
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Until stop(), or until nothing is left that could wake it.
+  void run();
+  // From the loop's own thread; takes effect at the end of the turn.
+  void stop();
+
+  // The time at which this part of the turn (I/O, or timers and what follows) began; cheap. Wall
+  // and monotonic are read together.
+  Moment now() const;
+  // The time now, for what must not be rounded to the turn.
+  Moment precise_now() const;
+
+  // Calls `work.on_turn_end()` once at the end of this turn, however often it is asked. Work asked
+  // for during the end of the turn is done in the same end. cancel_turn_end before destroying it.
+  void at_turn_end(TurnEnd& work);
+  void cancel_turn_end(TurnEnd& work);
+
+  // The one block that reads land in: libuv asks, reads and calls back in one go, so all streams of
+  // a loop share it. Valid only inside a read callback.
+  std::span<char> read_buffer();
+  uv_loop_s* uv();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sidespan::net

@@ -1,0 +1,47 @@
+// A child process on this terminal: same stdin, stdout, stderr, process group and session, so that
+// job control, terminal reads and Ctrl-C work as if it had been started without us.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sidespan/base/error.h"
+#include "sidespan/net/loop.h"
+
+namespace sidespan::net {
+
+struct ProcessExit {
+  int status = 0;  // when signal is 0
+  int signal = 0;  // the signal that ended it
+};
+
+class Process {
+ public:
+  using OnExit = std::function<void(ProcessExit)>;
+  // `argv[0]` is looked up in the child's PATH. `environment` is the whole of it, "NAME=value"
+  // each. The child gets the signal mask and the ignored signals this process itself was started
+  // with (so nohup goes through), all else default. It is killed when this process dies
+  // (PR_SET_PDEATHSIG), so that no agent goes on without its sidecar; Linux means the *thread* that
+  // calls spawn(), so call it on the main one. Error side kAgent with kInvalid when the program
+  // does not exist (127) or cannot be executed (126, kDenied). Keeps the loop running until the
+  // child has ended.
+  static Result<std::unique_ptr<Process>> spawn(Loop& loop, const std::vector<std::string>& argv,
+                                                const std::vector<std::string>& environment,
+                                                OnExit on_exit);
+  ~Process();  // forgets the child, which goes on
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  int pid() const;
+  // Nothing happens when it has already ended.
+  void kill(int signal);
+
+ private:
+  struct Impl;
+  explicit Process(Impl* impl) : impl_(impl) {}
+  Impl* impl_;
+};
+
+}  // namespace sidespan::net

@@ -1,0 +1,25 @@
+// Unix signals as events on the loop.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "sidespan/net/loop.h"
+
+namespace sidespan::net {
+
+class Signal {
+ public:
+  // Calls `on_signal` on the loop's thread for each delivery of `number` to the process. Does not
+  // keep the loop alive.
+  Signal(Loop& loop, int number, std::function<void()> on_signal);
+  ~Signal();
+  Signal(const Signal&) = delete;
+  Signal& operator=(const Signal&) = delete;
+
+ private:
+  struct Impl;
+  Impl* impl_;  // freed in libuv's close callback
+};
+
+}  // namespace sidespan::net

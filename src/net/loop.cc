@@ -1,0 +1,136 @@
+#include "sidespan/net/loop.h"
+
+#include <uv.h>
+
+#include <cassert>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace sidespan::net {
+namespace {
+
+constexpr size_t kReadBufferBytes = size_t{64} * 1024;
+
+void abort_unless(int status, const char* what) {
+  if (status == 0) return;
+  std::fprintf(stderr, "sidespan: cannot %s: %s\n", what, uv_strerror(status));
+  std::abort();
+}
+
+// libuv writes with writev(2), which has no MSG_NOSIGNAL. A handler somebody installed stays.
+void ignore_sigpipe() {
+  struct sigaction action{};
+  if (::sigaction(SIGPIPE, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) return;
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+}  // namespace
+
+struct Loop::Impl {
+  uv_loop_t uv;
+  uv_prepare_t before_poll;
+  uv_check_t after_poll;
+  std::vector<TurnEnd*> queue;  // cancelled work leaves a null
+  std::optional<Moment> moment;
+  bool stopped = false;
+  std::unique_ptr<char[]> read_buffer = std::make_unique_for_overwrite<char[]>(kReadBufferBytes);
+
+  void init();
+  void end_turn();
+};
+
+void Loop::Impl::init() {
+  abort_unless(uv_loop_init(&uv), "make an event loop");
+  uv_prepare_init(&uv, &before_poll);
+  uv_check_init(&uv, &after_poll);
+  before_poll.data = this;
+  after_poll.data = this;
+  // Timers run before the poll and I/O in it, so a turn has two ends.
+  uv_prepare_start(&before_poll,
+                   [](uv_prepare_t* handle) { static_cast<Impl*>(handle->data)->end_turn(); });
+  uv_check_start(&after_poll,
+                 [](uv_check_t* handle) { static_cast<Impl*>(handle->data)->end_turn(); });
+  uv_unref(reinterpret_cast<uv_handle_t*>(&before_poll));
+  uv_unref(reinterpret_cast<uv_handle_t*>(&after_poll));
+}
+
+void Loop::Impl::end_turn() {
+  // By index: the work may ask for more, which grows the queue.
+  for (size_t i = 0; i < queue.size(); ++i) {
+    TurnEnd* work = std::exchange(queue[i], nullptr);
+    if (work == nullptr) continue;
+    work->place_ = 0;
+    work->on_turn_end();
+  }
+  queue.clear();
+  moment.reset();  // read again by whoever asks first after the poll
+}
+
+Loop::Loop() : impl_(std::make_unique<Impl>()) {
+  ignore_sigpipe();
+  impl_->init();
+  impl_->uv.data = this;
+}
+
+Loop::~Loop() {
+  uv_close(reinterpret_cast<uv_handle_t*>(&impl_->before_poll), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&impl_->after_poll), nullptr);
+  // A close callback may close another handle, hence more than one round.
+  int status = uv_loop_close(&impl_->uv);
+  for (int round = 0; round < 16 && status == UV_EBUSY; ++round) {
+    uv_run(&impl_->uv, UV_RUN_NOWAIT);
+    status = uv_loop_close(&impl_->uv);
+  }
+  assert(status == 0 && "something made on this loop outlived it");
+}
+
+void Loop::run() {
+  do {
+    // Work for the end of a turn does not keep libuv going; what it starts does.
+    impl_->end_turn();
+    uv_run(&impl_->uv, UV_RUN_DEFAULT);
+    impl_->end_turn();
+  } while (!impl_->stopped && uv_loop_alive(&impl_->uv) != 0);
+  impl_->stopped = false;
+}
+
+void Loop::stop() {
+  impl_->stopped = true;
+  uv_stop(&impl_->uv);
+}
+
+Moment Loop::now() const {
+  if (!impl_->moment) impl_->moment = precise_now();
+  return *impl_->moment;
+}
+
+Moment Loop::precise_now() const {
+  return SystemClock().now();
+}
+
+void Loop::at_turn_end(TurnEnd& work) {
+  if (work.place_ != 0) return;
+  impl_->queue.push_back(&work);
+  work.place_ = impl_->queue.size();
+}
+
+void Loop::cancel_turn_end(TurnEnd& work) {
+  if (work.place_ == 0) return;
+  impl_->queue[work.place_ - 1] = nullptr;
+  work.place_ = 0;
+}
+
+std::span<char> Loop::read_buffer() {
+  return {impl_->read_buffer.get(), kReadBufferBytes};
+}
+
+uv_loop_s* Loop::uv() {
+  return &impl_->uv;
+}
+
+}  // namespace sidespan::net

@@ -1,0 +1,290 @@
+#include "sidespan/net/stream.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+#include "stream_impl.h"
+#include "uv_error.h"
+
+namespace sidespan::net {
+namespace {
+
+constexpr size_t kBlocksMax = 16;
+// libuv reports a request when all of it is written, so smaller ones give the writer its window
+// back sooner; the rest goes by try_write when the socket is writable again.
+constexpr size_t kLentBytesMax = size_t{64} * 1024;
+
+constexpr int kKeepaliveIdleSeconds = 60;
+constexpr int kKeepaliveIntervalSeconds = 15;
+constexpr int kKeepaliveProbes = 4;
+
+struct Blocks {
+  std::array<uv_buf_t, kBlocksMax> buffers;
+  unsigned count = 0;
+  size_t bytes = 0;
+};
+
+Blocks blocks_of(const Chain& chain, size_t bytes_max) {
+  std::array<std::string_view, kBlocksMax> views;
+  Blocks out;
+  const size_t n = chain.fill(views);
+  for (size_t i = 0; i < n && out.bytes < bytes_max; ++i) {
+    const std::string_view part = views[i].substr(0, bytes_max - out.bytes);
+    // libuv's buffers have no const; it only reads these.
+    out.buffers[out.count++] =
+        uv_buf_init(const_cast<char*>(part.data()), static_cast<unsigned>(part.size()));
+    out.bytes += part.size();
+  }
+  return out;
+}
+
+void set_option(int fd, int level, int name, int value) {
+  ::setsockopt(fd, level, name, &value, sizeof value);
+}
+
+void make_close_reset(int fd) {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+// libuv takes a short read together with POLLHUP for the end and does not ask the socket, which may
+// have been reset: the peer's unfinished message would look finished. UV_EOF if it is the end.
+int how_ended(int fd) {
+  char byte = 0;
+  const ssize_t n = ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (n == 0) return UV_EOF;
+  return n < 0 ? -errno : UV_EPROTO;
+}
+
+}  // namespace
+
+void set_tcp_options(int fd) {
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleSeconds);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalSeconds);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes);
+}
+
+Stream::Impl::Impl(Loop& owner) {
+  uv_tcp_init(owner.uv(), &tcp);  // cannot fail without a socket
+  tcp.data = this;
+}
+
+Result<std::unique_ptr<Stream>> Stream::Impl::adopt(Loop& loop, int fd, const Address& peer) {
+  auto stream = make_stream(new Impl(loop));
+  stream->impl_->peer = peer;
+  const int status = uv_tcp_open(&stream->impl_->tcp, fd);
+  if (status == 0) return stream;
+  ::close(fd);
+  return std::unexpected(stream_error(status, peer));
+}
+
+std::unique_ptr<Stream> Stream::Impl::make_stream(Impl* impl) {
+  return std::unique_ptr<Stream>(new Stream(impl));
+}
+
+int Stream::Impl::fd() const {
+  uv_os_fd_t fd = -1;
+  uv_fileno(reinterpret_cast<const uv_handle_t*>(&tcp), &fd);
+  return fd;
+}
+
+void Stream::Impl::read() {
+  if (closed || paused || ended || reader == nullptr) return;
+  uv_read_start(
+      stream(),
+      [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
+        const auto block = static_cast<Impl*>(handle->data)->loop().read_buffer();
+        *buffer = uv_buf_init(block.data(), static_cast<unsigned>(block.size()));
+      },
+      [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
+        static_cast<Impl*>(handle->data)->on_read(n, buffer->base);
+      });
+}
+
+void Stream::Impl::on_read(ssize_t n, const char* bytes) {
+  if (closed || n == 0) return;
+  if (n > 0) return reader->on_bytes({bytes, static_cast<size_t>(n)});
+  ended = true;
+  if (failed) return report_failure(write_status);
+  const int status = n == UV_EOF ? how_ended(fd()) : static_cast<int>(n);
+  if (status == UV_EOF) return reader->on_end();
+  failed = true;  // the queue stays: a part of it may be lent to libuv
+  report_failure(status);
+}
+
+void Stream::Impl::write(Chain bytes) {
+  assert((!fin_wanted || bytes.empty()) && "write after shutdown");
+  if (closed || failed || bytes.empty()) return;
+  queue.append(std::move(bytes));
+  flush();
+}
+
+void Stream::Impl::flush() {
+  // A write out of on_written only adds to the queue; the loop below finds it.
+  if (flushing || outbox) return;
+  flushing = true;
+  bool full = false;
+  while (!queue.empty() && !full) {
+    const size_t n = try_write(full);
+    if (n == 0) break;
+    queue.consume(n);
+    if (reader != nullptr) reader->on_written(n);
+    if (closed) return;
+  }
+  flushing = false;
+  if (queue.empty()) return finish_writing();
+  lend_rest();
+}
+
+size_t Stream::Impl::try_write(bool& full) {
+  const Blocks blocks = blocks_of(queue, SIZE_MAX);
+  const int n = uv_try_write(stream(), blocks.buffers.data(), blocks.count);
+  if (n < 0 && n != UV_EAGAIN && write_status == 0) write_status = n;
+  const size_t taken = n > 0 ? static_cast<size_t>(n) : 0;
+  full = taken < blocks.bytes;
+  return taken;
+}
+
+// Also how an error of try_write is reported: libuv meets it again and calls back later, as it must
+// be, since the owner is still inside write().
+void Stream::Impl::lend_rest() {
+  outbox = std::make_unique<Outbox>();
+  const Blocks blocks = blocks_of(queue, kLentBytesMax);
+  outbox->bytes = blocks.bytes;
+  outbox->request.data = this;
+  const int status = uv_write(&outbox->request, stream(), blocks.buffers.data(), blocks.count,
+                              [](uv_write_t* request, int result) {
+                                static_cast<Impl*>(request->data)->on_lent_written(result);
+                              });
+  assert(status == 0 && "only a handle without a connection refuses a write");
+  static_cast<void>(status);
+}
+
+void Stream::Impl::on_lent_written(int status) {
+  const size_t n = std::exchange(outbox, nullptr)->bytes;
+  if (closed) return;
+  if (failed) return queue.clear();  // reading has found out first
+  if (status < 0) return write_failed(status);
+  queue.consume(n);
+  write_status = 0;
+  if (reader != nullptr) reader->on_written(n);
+  if (!closed) flush();
+}
+
+void Stream::Impl::write_failed(int status) {
+  if (write_status == 0) write_status = status;
+  failed = true;
+  queue.clear();
+  // After a reset the kernel still holds what the peer had sent before, maybe the answer that
+  // explains why it would not read on. Reading then ends by itself.
+  const bool gone = write_status == UV_EPIPE || write_status == UV_ECONNRESET;
+  if (gone && reader != nullptr && !paused && !ended) return;
+  ended = true;
+  uv_read_stop(stream());
+  report_failure(write_status);
+}
+
+void Stream::Impl::finish_writing() {
+  // An error here means that the connection is gone, which reading tells.
+  if (fin_wanted && !closed && !failed) ::shutdown(fd(), SHUT_WR);
+}
+
+void Stream::Impl::report_failure(int status) {
+  if (reader != nullptr) reader->on_failure(stream_error(status, peer));
+}
+
+void Stream::Impl::close(bool reset) {
+  if (closed) return;
+  closed = true;
+  reader = nullptr;
+  queue.clear();
+  if (reset) make_close_reset(fd());
+  uv_close(handle(), [](uv_handle_t* handle) {
+    auto* self = static_cast<Impl*>(handle->data);
+    self->handle_closed = true;
+    if (self->released) delete self;
+  });
+}
+
+void Stream::Impl::release() {
+  released = true;
+  if (handle_closed) delete this;
+}
+
+Stream::~Stream() {
+  impl_->close(false);
+  impl_->release();
+}
+
+void Stream::start(StreamReader& reader) {
+  impl_->reader = &reader;
+  impl_->read();
+}
+
+void Stream::pause() {
+  if (impl_->paused) return;
+  impl_->paused = true;
+  if (!impl_->closed) uv_read_stop(impl_->stream());
+}
+
+void Stream::resume() {
+  if (!impl_->paused) return;
+  impl_->paused = false;
+  impl_->read();
+}
+
+bool Stream::paused() const {
+  return impl_->paused;
+}
+
+void Stream::write(Chain bytes) {
+  impl_->write(std::move(bytes));
+}
+
+size_t Stream::pending() const {
+  return impl_->queue.size();
+}
+
+void Stream::shutdown() {
+  if (impl_->fin_wanted) return;
+  impl_->fin_wanted = true;
+  if (impl_->queue.empty() && !impl_->flushing) impl_->finish_writing();
+}
+
+void Stream::close(bool reset) {
+  impl_->close(reset);
+}
+
+const Address& Stream::local() const {
+  if (!impl_->local && !impl_->closed) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    auto* address = reinterpret_cast<sockaddr*>(&storage);
+    if (::getsockname(impl_->fd(), address, &size) == 0) {
+      impl_->local = Address::from_sockaddr(address);
+    }
+  }
+  return impl_->local;
+}
+
+const Address& Stream::peer() const {
+  return impl_->peer;
+}
+
+Loop& Stream::loop() {
+  return impl_->loop();
+}
+
+size_t Stream::idle_bytes() {
+  return sizeof(Impl);
+}
+
+}  // namespace sidespan::net

@@ -1,0 +1,71 @@
+// What a Stream is inside: libuv's handle and what is not yet written. Kept small, since most
+// connections are idle: the write request exists only while the socket takes no more. Listener
+// makes streams of accepted sockets by it. It outlives its Stream until libuv has given the handle
+// back.
+#pragma once
+
+#include <uv.h>
+
+#include <array>
+#include <memory>
+#include <string_view>
+
+#include "sidespan/net/stream.h"
+
+namespace sidespan::net {
+
+struct Stream::Impl {
+  struct Attempt;  // connect.cc
+  class Handle;
+  struct Outbox {
+    uv_write_t request;
+    size_t bytes = 0;  // at the front of `queue`, lent to libuv
+  };
+
+  // The handle without a socket yet; always ends by close() and release().
+  explicit Impl(Loop& loop);
+  // Takes over `fd`, connected and non-blocking; closes it on failure.
+  static Result<std::unique_ptr<Stream>> adopt(Loop& loop, int fd, const Address& peer);
+  static std::unique_ptr<Stream> make_stream(Impl* impl);
+
+  uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&tcp); }
+  uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(&tcp); }
+  Loop& loop() const { return *static_cast<Loop*>(tcp.loop->data); }
+  int fd() const;
+
+  void read();
+  void on_read(ssize_t n, const char* bytes);
+  void write(Chain bytes);
+  void flush();
+  // What the socket took; `full` when it takes no more for now or has failed.
+  size_t try_write(bool& full);
+  void lend_rest();
+  void on_lent_written(int status);
+  void write_failed(int status);
+  void finish_writing();
+  void report_failure(int status);
+  void close(bool reset);
+  void release();  // the owner is gone
+
+  uv_tcp_t tcp;
+  StreamReader* reader = nullptr;
+  Chain queue;
+  std::unique_ptr<Outbox> outbox;
+  Address local;  // asked for when first wanted
+  Address peer;
+  int write_status = 0;  // the first error of a write
+  bool paused = false;
+  bool ended = false;   // the peer's FIN was read
+  bool failed = false;  // reported, or to be when reading has come to its end
+  bool flushing = false;
+  bool fin_wanted = false;
+  bool closed = false;
+  bool handle_closed = false;
+  bool released = false;
+};
+
+// TCP_NODELAY (nothing here may wait for an ACK) and keepalive: a peer that vanished is found
+// within two minutes. Accepted sockets inherit both from the listening one.
+void set_tcp_options(int fd);
+
+}  // namespace sidespan::net

@@ -1,0 +1,139 @@
+#include "sidespan/net/loop.h"
+
+#include <thread>
+
+#include "loopback.h"
+
+namespace sidespan::net {
+namespace {
+
+struct Work final : TurnEnd {
+  explicit Work(std::function<void()> run) : run_(std::move(run)) {}
+  void on_turn_end() override {
+    ++count;
+    run_();
+  }
+  int count = 0;
+  std::function<void()> run_;
+};
+
+TEST_CASE("loop: nothing to wait for ends at once") {
+  Loop loop;
+  loop.run();
+  loop.run();
+}
+
+TEST_CASE("loop: the end of the turn comes once, in order, and includes what it asks for") {
+  Loop loop;
+  std::string order;
+  Work last([&] { order += 'c'; });
+  Work second([&] { order += 'b'; });
+  Work first([&] {
+    order += 'a';
+    loop.at_turn_end(last);
+  });
+  Timer timer(loop, [&] {
+    order += '(';
+    loop.at_turn_end(first);
+    loop.at_turn_end(second);
+    loop.at_turn_end(first);
+    order += ')';
+  });
+  timer.start(Milliseconds(1));
+  loop.run();
+  CHECK(order == "()abc");
+}
+
+TEST_CASE("loop: work asked for before run, and by the last close, is done") {
+  Loop loop;
+  Work work([] {});
+  loop.at_turn_end(work);
+  loop.run();
+  CHECK(work.count == 1);
+}
+
+TEST_CASE("loop: the end of the turn may start new work for the loop") {
+  Loop loop;
+  bool fired = false;
+  Timer timer(loop, [&] { fired = true; });
+  Work work([&] { timer.start(Milliseconds(0)); });
+  loop.at_turn_end(work);
+  loop.run();
+  CHECK(fired);
+}
+
+TEST_CASE("loop: cancelled work is not done, and may be asked for again") {
+  Loop loop;
+  Work work([] {});
+  Work canceller([&] { loop.cancel_turn_end(work); });
+  loop.at_turn_end(canceller);
+  loop.at_turn_end(work);
+  loop.run();
+  CHECK(work.count == 0);
+  loop.cancel_turn_end(work);
+  loop.at_turn_end(work);
+  loop.run();
+  CHECK(work.count == 1);
+}
+
+TEST_CASE("loop: I/O has its end of the turn before the next poll") {
+  Loop loop;
+  Pair pair(loop);
+  Recorder reader;
+  bool flushed = false;
+  Work work([&] {
+    flushed = true;
+    loop.stop();
+  });
+  reader.then_bytes = [&](std::string_view) { loop.at_turn_end(work); };
+  pair.server->start(reader);
+  pair.client->write(Chain("x"));
+  loop.run();
+  CHECK(flushed);
+}
+
+TEST_CASE("loop: stop before run and inside it") {
+  Loop loop;
+  Timer timer(loop, [] {});
+  timer.start(std::chrono::hours(1));
+  loop.stop();
+  loop.run();
+  Timer stopper(loop, [&] { loop.stop(); });
+  stopper.start(Milliseconds(1));
+  loop.run();
+  CHECK(timer.active());
+}
+
+TEST_CASE("loop: now is one moment a turn and follows the clock") {
+  Loop loop;
+  const Moment first = loop.now();
+  CHECK(loop.now().mono == first.mono);
+  CHECK(loop.precise_now().mono >= first.mono);
+  Moment at_timer{};
+  Timer timer(loop, [&] { at_timer = loop.now(); });
+  timer.start(Milliseconds(5));
+  loop.run();
+  CHECK(at_timer.mono - first.mono >= Milliseconds(5));
+  CHECK(at_timer.wall > first.wall);
+}
+
+TEST_CASE("loop: the read buffer is one block of 64 KiB") {
+  Loop loop;
+  CHECK(loop.read_buffer().size() == 65536);
+  CHECK(loop.read_buffer().data() == loop.read_buffer().data());
+}
+
+TEST_CASE("loop: each thread may have its own") {
+  int fired = 0;
+  std::thread other([&] {
+    Loop loop;
+    Timer timer(loop, [&] { ++fired; });
+    timer.start(Milliseconds(1));
+    loop.run();
+  });
+  other.join();
+  CHECK(fired == 1);
+}
+
+}  // namespace
+}  // namespace sidespan::net

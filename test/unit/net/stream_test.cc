@@ -1,0 +1,455 @@
+#include "sidespan/net/stream.h"
+
+#include <optional>
+
+#include "loopback.h"
+
+namespace sidespan::net {
+namespace {
+
+struct Joined {
+  Loop loop;
+  Pair pair{loop};
+  Recorder client;
+  Recorder server;
+
+  Joined() {
+    pair.client->start(client);
+    pair.server->start(server);
+  }
+  // Writes until the socket takes no more; how much was accepted.
+  size_t fill(Stream& stream) {
+    size_t accepted = 0;
+    while (stream.pending() == 0) {
+      const std::string block = pattern(100'000);
+      stream.write(Chain(block));
+      accepted += block.size();
+    }
+    return accepted;
+  }
+};
+
+TEST_CASE("stream: an idle one is small") {
+  CHECK(sizeof(Stream) + Stream::idle_bytes() <= 400);
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: addresses and loop, also after close") {
+  CHECK(pair.client->peer() == pair.server->local());
+  CHECK(pair.client->local() == pair.server->peer());
+  CHECK(pair.client->local().is_loopback());
+  CHECK(&pair.client->loop() == &loop);
+  const Address peer = pair.client->peer();
+  pair.client->close();
+  run_briefly(loop);
+  CHECK(pair.client->peer() == peer);
+  CHECK(pair.client->pending() == 0);
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: echo of 1 MiB through pauses on both sides, then both ends") {
+  const std::string sent = pattern(size_t{1} << 20);
+  // The echo holds back while its own side is full, and the client reads in fits and starts.
+  server.then_bytes = [&](std::string_view bytes) {
+    pair.server->write(Chain(bytes));
+    if (pair.server->pending() > 0) pair.server->pause();
+  };
+  server.then_written = [&](size_t) {
+    if (pair.server->pending() == 0) pair.server->resume();
+  };
+  server.then_end = [&] { pair.server->shutdown(); };
+  Timer wake(loop, [&] { pair.client->resume(); });
+  client.then_bytes = [&](std::string_view) {
+    pair.client->pause();
+    CHECK(pair.client->paused());
+    wake.start(Milliseconds(0));
+  };
+  pair.client->write(Chain(sent));
+  pair.client->shutdown();
+  CHECK(run_until(loop, [&] { return client.ends == 1; }));
+  CHECK(client.received == sent);
+  CHECK(client.written == sent.size());
+  CHECK(server.written == sent.size());
+  CHECK(server.ends == 1);
+  CHECK(client.failures.empty());
+  CHECK(server.failures.empty());
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: what is written at once is told inside write, the rest later") {
+  pair.server->pause();
+  pair.client->write(Chain("hello"));
+  CHECK(client.written == 5);
+  CHECK(pair.client->pending() == 0);
+
+  const size_t accepted = 5 + fill(*pair.client);
+  CHECK(client.written + pair.client->pending() == accepted);
+  CHECK(pair.client->pending() > 0);
+  const size_t at_once = client.written;
+  pair.server->resume();
+  CHECK(run_until(loop, [&] { return server.received.size() == accepted; }));
+  CHECK(client.written == accepted);
+  CHECK(client.written > at_once);
+  CHECK(pair.client->pending() == 0);
+}
+
+TEST_CASE_FIXTURE(Joined,
+                  "stream: the writer hears of its window while a big block is on its way") {
+  pair.server->pause();
+  std::string sent;
+  while (pair.client->pending() == 0) {
+    sent += pattern(8'000'000);
+    pair.client->write(Chain(pattern(8'000'000)));
+  }
+  size_t reports = 0;
+  client.then_written = [&](size_t) { ++reports; };
+  pair.server->resume();
+  CHECK(run_until(loop, [&] { return server.received.size() == sent.size(); }));
+  CHECK(reports >= 2);
+  CHECK(server.received == sent);
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: many small blocks keep their order") {
+  std::string sent;
+  Chain chain;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string piece = std::to_string(i) + ",";
+    chain.append(Chunk::copy_of(piece));
+    sent += piece;
+  }
+  pair.client->write(std::move(chain));
+  CHECK(client.written == sent.size());
+  CHECK(run_until(loop, [&] { return server.received.size() == sent.size(); }));
+  CHECK(server.received == sent);
+}
+
+TEST_CASE_FIXTURE(Joined,
+                  "stream: writing out of on_written keeps the order and does not recurse") {
+  int left = 2000;
+  int depth = 0;
+  client.then_written = [&](size_t) {
+    CHECK(depth == 0);
+    if (left-- == 0) return;
+    ++depth;
+    pair.client->write(Chain(std::to_string(left) + ";"));
+    --depth;
+  };
+  std::string expected = "start;";
+  for (int i = 1999; i >= 0; --i) expected += std::to_string(i) + ";";
+  pair.client->write(Chain("start;"));
+  CHECK(run_until(loop, [&] { return server.received.size() == expected.size(); }));
+  CHECK(server.received == expected);
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: empty writes are nothing") {
+  pair.client->write(Chain());
+  pair.client->write(Chain(""));
+  pair.client->shutdown();
+  pair.client->write(Chain());
+  CHECK(run_until(loop, [&] { return server.ends == 1; }));
+  CHECK(client.written == 0);
+  CHECK(server.received.empty());
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: half closed, the other direction goes on") {
+  pair.client->shutdown();
+  CHECK(run_until(loop, [&] { return server.ends == 1; }));
+  pair.server->write(Chain("still here"));
+  pair.server->shutdown();
+  CHECK(run_until(loop, [&] { return client.ends == 1; }));
+  CHECK(client.received == "still here");
+  CHECK(server.failures.empty());
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: shutdown waits for what is pending") {
+  pair.server->pause();
+  const size_t accepted = fill(*pair.client);
+  pair.client->shutdown();
+  pair.client->shutdown();
+  run_briefly(loop);
+  CHECK(server.ends == 0);
+  pair.server->resume();
+  CHECK(run_until(loop, [&] { return server.ends == 1; }));
+  CHECK(server.received.size() == accepted);
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: pause before bytes, and after the end") {
+  pair.server->pause();
+  pair.server->pause();
+  pair.client->write(Chain("x"));
+  pair.client->shutdown();
+  run_briefly(loop);
+  CHECK(server.received.empty());
+  pair.server->resume();
+  CHECK(run_until(loop, [&] { return server.ends == 1; }));
+  pair.server->pause();
+  pair.server->resume();
+  run_briefly(loop);
+  CHECK(server.ends == 1);
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: paused in the middle of a burst, nothing more comes") {
+  const std::string sent = pattern(400'000);
+  server.then_bytes = [&](std::string_view) { pair.server->pause(); };
+  pair.client->write(Chain(sent));
+  run_briefly(loop);
+  const size_t first = server.received.size();
+  CHECK(first > 0);
+  CHECK(first <= 65536);
+  server.then_bytes = nullptr;
+  pair.server->resume();
+  CHECK(run_until(loop, [&] { return server.received.size() == sent.size(); }));
+  CHECK(server.received == sent);
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: a reset is told as a reset, once") {
+  pair.client->close(true);
+  CHECK(run_until(loop, [&] { return !server.failures.empty(); }));
+  CHECK(server.failures[0].code == Code::kConnectionReset);
+  CHECK(server.failures[0].side == Side::kSelf);
+  CHECK(server.failures[0].what.find("127.0.0.1:") == 0);
+  pair.server->write(Chain("to nobody"));
+  pair.server->resume();
+  run_briefly(loop);
+  CHECK(server.failures.size() == 1);
+  CHECK(server.ends == 0);
+  CHECK(server.written == 0);
+  CHECK(client.failures.empty());
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: a reset goes out with bytes pending and after shutdown, too") {
+  SUBCASE("pending") {
+    pair.server->pause();
+    fill(*pair.client);
+    pair.client->close(true);
+    run_briefly(loop);
+    pair.server->resume();
+  }
+  SUBCASE("after shutdown") {
+    pair.client->shutdown();
+    CHECK(run_until(loop, [&] { return server.ends == 1; }));
+    pair.client->close(true);
+    run_briefly(loop);
+    pair.server->write(Chain("x"));
+  }
+  CHECK(run_until(loop, [&] { return !server.failures.empty(); }));
+  const Code code = server.failures[0].code;
+  CHECK((code == Code::kConnectionReset || code == Code::kConnectionClosed));
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: a reset while a write is pending is told once") {
+  pair.server->pause();
+  fill(*pair.client);
+  pair.server->close(true);
+  CHECK(run_until(loop, [&] { return !client.failures.empty(); }));
+  CHECK(client.failures[0].code == Code::kConnectionReset);
+  const size_t written = client.written;
+  run_briefly(loop);
+  CHECK(client.failures.size() == 1);
+  CHECK(client.written == written);
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: a failed write is told later, not from inside write") {
+  // The reset arrives while nobody reads.
+  pair.client->pause();
+  run_briefly(loop);
+  pair.server->close(true);
+  run_briefly(loop);
+  pair.client->write(Chain("x"));
+  CHECK(client.failures.empty());
+  CHECK(run_until(loop, [&] { return !client.failures.empty(); }));
+  pair.client->resume();
+  pair.client->write(Chain("y"));
+  run_briefly(loop);
+  CHECK(client.failures.size() == 1);
+  CHECK(client.ends == 0);
+  CHECK(client.written == 0);
+}
+
+TEST_CASE_FIXTURE(Joined,
+                  "stream: the answer that came before a reset is read before the failure") {
+  // An origin that refuses an upload early: answers, and closes with the upload unread.
+  std::string order;
+  client.then_bytes = [&](std::string_view) { order += 'b'; };
+  client.then_failure = [&] { order += 'f'; };
+  pair.server->pause();
+  SUBCASE("found by reading") {
+    pair.client->pause();
+    fill(*pair.client);
+    pair.server->write(Chain("413"));
+    pair.server->close();
+    pair.client->resume();
+  }
+  SUBCASE("found by writing") {
+    pair.client->write(Chain("upload"));
+    pair.server->write(Chain("413"));
+    pair.server->close();
+    pair.client->write(Chain("more"));
+    CHECK(client.failures.empty());
+  }
+  CHECK(run_until(loop, [&] { return !client.failures.empty(); }));
+  CHECK(client.received == "413");
+  CHECK(order == "bf");
+  CHECK(client.ends == 0);
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: closed inside each callback, nothing comes after") {
+  SUBCASE("on_bytes") {
+    server.then_bytes = [&](std::string_view) { pair.server->close(); };
+    pair.client->write(Chain(pattern(300'000)));
+    CHECK(run_until(loop, [&] { return !server.received.empty(); }));
+    CHECK(server.received.size() <= 65536);
+  }
+  SUBCASE("on_end") {
+    server.then_end = [&] { pair.server->close(); };
+    pair.client->shutdown();
+    CHECK(run_until(loop, [&] { return server.ends == 1; }));
+  }
+  SUBCASE("on_failure") {
+    server.then_failure = [&] { pair.server->close(); };
+    pair.client->close(true);
+    CHECK(run_until(loop, [&] { return server.failures.size() == 1; }));
+  }
+  SUBCASE("on_written inside write") {
+    server.then_written = [&](size_t) { pair.server->close(); };
+    pair.server->write(Chain("x"));
+    CHECK(server.written == 1);
+  }
+  SUBCASE("on_written later") {
+    pair.client->pause();
+    fill(*pair.server);
+    server.then_written = [&](size_t) { pair.server->close(true); };
+    pair.client->resume();
+    CHECK(run_until(loop, [&] { return !client.failures.empty(); }));
+  }
+  const size_t received = server.received.size();
+  const size_t written = server.written;
+  pair.server->write(Chain("y"));
+  pair.server->resume();
+  pair.server->shutdown();
+  pair.server->close(true);
+  run_briefly(loop);
+  CHECK(server.received.size() == received);
+  CHECK(server.written == written);
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: destroyed inside a callback, which is more than is promised") {
+  server.then_bytes = [&](std::string_view) { pair.server.reset(); };
+  pair.client->write(Chain("x"));
+  CHECK(run_until(loop, [&] { return client.ends == 1; }));
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: closed with a write pending") {
+  pair.server->pause();
+  fill(*pair.client);
+  const size_t written = client.written;
+  pair.client->close();
+  CHECK(pair.client->pending() == 0);
+  run_briefly(loop);
+  CHECK(client.written == written);
+  CHECK(client.failures.empty());
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: a second reader takes over") {
+  Recorder other;
+  server.then_bytes = [&](std::string_view) { pair.server->start(other); };
+  pair.client->write(Chain("1"));
+  CHECK(run_until(loop, [&] { return server.received == "1"; }));
+  pair.client->write(Chain("2"));
+  CHECK(run_until(loop, [&] { return other.received == "2"; }));
+  pair.server->write(Chain("3"));
+  CHECK(other.written == 1);
+  CHECK(server.written == 0);
+}
+
+TEST_CASE("stream: writes before start, and without a reader ever") {
+  Loop loop;
+  Pair pair(loop);
+  Recorder server;
+  pair.server->start(server);
+  pair.client->write(Chain("early"));
+  CHECK(run_until(loop, [&] { return server.received == "early"; }));
+}
+
+TEST_CASE("connect: nobody listens") {
+  Loop loop;
+  Address closed;
+  {
+    auto listener = Listener::listen(loop, loopback(), {}, [](auto) {});
+    REQUIRE(listener);
+    closed = (*listener)->address();
+  }
+  run_briefly(loop);
+  std::optional<Error> error;
+  bool inside = true;
+  auto connecting = Stream::connect(loop, closed, [&](auto stream) {
+    REQUIRE(!stream);
+    CHECK(!inside);
+    error = stream.error();
+  });
+  inside = false;
+  CHECK(run_until(loop, [&] { return error.has_value(); }));
+  CHECK(error->code == Code::kConnectionRefused);
+  CHECK(error->side == Side::kOrigin);
+  CHECK(error->retryable);
+  CHECK(error->what.find(closed.to_string()) != std::string::npos);
+}
+
+TEST_CASE("connect: refused by this machine at once is told later all the same") {
+  Loop loop;
+  std::optional<Error> error;
+  bool inside = true;
+  std::unique_ptr<Stream::Connecting> connecting;
+  SUBCASE("no such kind of address") {
+    connecting = Stream::connect(loop, Address(), [&](auto stream) {
+      CHECK(!inside);
+      error = stream.error();
+      connecting.reset();
+    });
+  }
+  SUBCASE("the broadcast address") {
+    const auto address = *Address::parse("255.255.255.255", 9);
+    connecting = Stream::connect(loop, address, [&](auto stream) {
+      CHECK(!inside);
+      error = stream.error();
+    });
+  }
+  inside = false;
+  loop.run();
+  REQUIRE(error);
+  CHECK((error->code == Code::kSystem || error->code == Code::kUnreachable));
+  CHECK(!error->what.empty());
+}
+
+TEST_CASE("connect: cancelled before and while it goes on") {
+  Loop loop;
+  int called = 0;
+  int accepted = 0;
+  auto listener = Listener::listen(loop, loopback(), {}, [&](auto) { ++accepted; });
+  REQUIRE(listener);
+  auto one = Stream::connect(loop, (*listener)->address(), [&](auto) { ++called; });
+  one.reset();
+  auto two = Stream::connect(loop, Address(), [&](auto) { ++called; });
+  two.reset();
+  std::unique_ptr<Stream::Connecting> three;
+  three = Stream::connect(loop, (*listener)->address(), [&](auto) {
+    ++called;
+    three.reset();
+  });
+  CHECK(run_until(loop, [&] { return called == 1 && accepted >= 1; }));
+  run_briefly(loop);
+  CHECK(called == 1);
+}
+
+TEST_CASE("connect: the handle may be kept after the answer") {
+  Loop loop;
+  Pair pair(loop);
+  auto listener = Listener::listen(loop, loopback(), {}, [](auto) {});
+  std::unique_ptr<Stream> stream;
+  auto connecting = Stream::connect(loop, (*listener)->address(),
+                                    [&](auto result) { stream = std::move(*result); });
+  CHECK(run_until(loop, [&] { return stream != nullptr; }));
+  connecting.reset();
+  run_briefly(loop);
+  CHECK(stream->peer() == (*listener)->address());
+}
+
+}  // namespace
+}  // namespace sidespan::net
