@@ -1,0 +1,87 @@
+// The span of one attempt to reach an origin over HTTP: OpenTelemetry's stable HTTP client
+// conventions and sidespan's own attributes (names in attributes.h). Pure: the Exchange collects
+// the facts, this turns them into a span. Nothing secret passes: URLs go through redact, headers by
+// allow-list.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/base/error.h"
+#include "sidespan/http/message.h"
+#include "sidespan/http/uri.h"
+#include "sidespan/trace/span.h"
+
+namespace sidespan::semconv {
+
+// `sidespan.mode`
+enum class Mode : uint8_t { kForward, kTunnel, kRoute };
+std::string_view name_of(Mode mode);
+
+// `sidespan.end`: who ended it
+enum class Ending : uint8_t {
+  kComplete,
+  kAgentCancelled,
+  kOriginClosed,
+  kTimeout,
+  kRefused,
+  kLimit,
+  kDrain,
+};
+std::string_view name_of(Ending ending);
+
+struct HttpSpanOptions {
+  trace::AttributeLimits limits;
+  std::vector<std::string> request_headers;  // capture.request_headers, lower case
+  std::vector<std::string> response_headers;
+  std::vector<std::string> redact_query;     // capture.redact: further query parameter names
+  std::vector<std::string> url_templates;    // spans.url_templates: "/v1/users/{id}"
+  std::map<std::string, std::string> peers;  // spans.peers: host -> service.peer.name
+  // OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS, by case; empty: those of RFC 9110, PATCH and QUERY.
+  std::vector<std::string> known_methods;
+};
+
+struct HttpFacts {
+  // Identity, decided before the call.
+  trace::SpanContext context;
+  trace::SpanId parent_id;
+  bool parent_is_remote = false;
+  std::string_view parent_source;
+  std::string_view execution_id;  // empty: none known
+  std::string_view execution_source;
+  std::vector<trace::Link> links;
+  Mode mode = Mode::kForward;
+
+  // The call.
+  const http::Head* request = nullptr;   // as the agent sent it
+  const http::Url* url = nullptr;        // where it goes, in full; CONNECT: authority only
+  const http::Head* response = nullptr;  // null: none came
+  int resend_count = 0;                  // 0: the first attempt
+  std::string_view protocol_version;     // towards the origin: "1.1"; empty: never connected
+  std::string_view peer_ip;              // empty: never connected
+  uint16_t peer_port = 0;
+  uint64_t request_body_bytes = 0;  // on the wire, without framing
+  uint64_t response_body_bytes = 0;
+  uint64_t bytes_sent = 0;  // opaque tunnels
+  uint64_t bytes_received = 0;
+
+  // Time.
+  Moment start;    // the first byte of the request
+  MonoTime end{};  // the last byte of the answer
+  std::optional<Nanoseconds> dns;
+  std::optional<Nanoseconds> connect;
+  std::optional<MonoTime> send_started;  // the request's first byte towards the origin
+  std::optional<MonoTime> sent;          // its last
+  std::optional<MonoTime> first_byte;    // of the answer
+  Ending ending = Ending::kComplete;
+  std::optional<Error> error;  // what failed, when something did
+};
+
+trace::Span make_http_span(HttpFacts facts, const HttpSpanOptions& options);
+
+}  // namespace sidespan::semconv

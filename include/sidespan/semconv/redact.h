@@ -1,0 +1,33 @@
+// Keeps secrets out of everything we show: spans, logs, the tree of a run, the store. URLs lose
+// their userinfo and the values of parameters that carry secrets (OpenTelemetry's list for url.full
+// and url.query, and sidespan's own); names of headers that carry secrets are told apart, so that
+// no setting can capture them. Bodies are another matter: nothing of them is taken by default.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "sidespan/http/uri.h"
+
+namespace sidespan::semconv {
+
+// Whether the value of this query parameter is a secret. `name` as it stands in the URL; it is
+// percent-decoded first. OpenTelemetry's seven signature names are compared by case, as the
+// services that define them do; ours and `further` in any case.
+bool is_secret_parameter(std::string_view name, std::span<const std::string> further = {});
+
+// Appends "a=b&sig=REDACTED". A name is looked for behind every '&' and ';', a secret value ends
+// only at '&'. Nothing else changes.
+void append_redacted_query(std::string& out, std::string_view query,
+                           std::span<const std::string> further = {});
+// Appends scheme, "REDACTED:REDACTED@" where there is userinfo, authority, path and redacted query.
+void append_redacted_url(std::string& out, const http::Url& url,
+                         std::span<const std::string> further = {});
+std::string redacted_url(const http::Url& url, std::span<const std::string> further = {});
+
+// Whether a header of this name (any case) carries a credential, a cookie, a token, a key or a
+// signature, by a list of names and by the words in them. capture.*_headers must not name it.
+bool is_secret_header(std::string_view name);
+
+}  // namespace sidespan::semconv

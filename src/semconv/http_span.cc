@@ -1,0 +1,244 @@
+#include "sidespan/semconv/http_span.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "semconv/url_template.h"
+#include "sidespan/base/text.h"
+#include "sidespan/semconv/attributes.h"
+#include "sidespan/semconv/redact.h"
+
+namespace sidespan::semconv {
+namespace {
+
+using trace::Attributes;
+
+constexpr std::string_view kOtherMethod = "_OTHER";
+constexpr std::string_view kOtherMethodName = "HTTP";
+constexpr std::string_view kConnect = "CONNECT";
+constexpr int kFirstErrorStatus = 400;
+
+// RFC 9110, PATCH (RFC 5789) and QUERY.
+constexpr std::array<std::string_view, 10> kKnownMethods = {
+    "GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "CONNECT", "TRACE", "QUERY"};
+
+bool is_known(std::string_view method, const std::vector<std::string>& configured) {
+  return configured.empty() ? std::ranges::find(kKnownMethods, method) != kKnownMethods.end()
+                            : std::ranges::find(configured, method) != configured.end();
+}
+
+void set_count(Attributes& attributes, std::string_view key, uint64_t count) {
+  attributes.set(key, static_cast<int64_t>(count));
+}
+
+void set_duration(Attributes& attributes, std::string_view key, Nanoseconds duration) {
+  attributes.set(key, to_seconds(std::max(duration, Nanoseconds::zero())));
+}
+
+// The service behind `host`: an exact name first, else the longest pattern that matches.
+std::string_view peer_name(const std::map<std::string, std::string>& peers,
+                           const std::string& host) {
+  if (peers.empty()) return {};
+  if (const auto exact = peers.find(host); exact != peers.end()) return exact->second;
+  const std::pair<const std::string, std::string>* best = nullptr;
+  for (const auto& peer : peers) {
+    if (best != nullptr && peer.first.size() <= best->first.size()) continue;
+    if (text::matches_wildcard(peer.first, host)) best = &peer;
+  }
+  return best == nullptr ? std::string_view() : std::string_view(best->second);
+}
+
+// Method and span name; the name gets its template later, from set_target().
+void set_method(trace::Span& span, std::string_view method, const HttpSpanOptions& options) {
+  const bool known = is_known(method, options.known_methods);
+  span.name = known ? method : kOtherMethodName;
+  span.attributes.set(attribute::kHttpRequestMethod, known ? method : kOtherMethod);
+  if (!known) span.attributes.set(attribute::kHttpRequestMethodOriginal, method);
+}
+
+void set_target(trace::Span& span, const http::Url& url, const HttpSpanOptions& options) {
+  Attributes& attributes = span.attributes;
+  attributes.set(attribute::kServerAddress, std::string_view(url.authority.host));
+  set_count(attributes, attribute::kServerPort, url.port());
+  if (!url.scheme.empty()) {  // else it is a tunnel: there is no URL
+    std::string full;
+    full.reserve(url.authority.host.size() + url.path.size() + 48);
+    append_redacted_url(full, url, options.redact_query);
+    attributes.set(attribute::kUrlFull, std::string_view(full));
+    const std::string_view path = url.path;
+    const std::string_view matched =
+        options.url_templates.empty()
+            ? std::string_view()
+            : template_of(options.url_templates, path.substr(0, path.find('?')));
+    if (!matched.empty()) {
+      attributes.set(attribute::kUrlTemplate, matched);
+      span.name.append(" ").append(matched);
+    }
+  }
+  const std::string_view peer = peer_name(options.peers, url.authority.host);
+  if (peer.empty()) return;
+  attributes.set(attribute::kServicePeerName, peer);
+  attributes.set(attribute::kPeerService, peer);
+}
+
+void capture_headers(Attributes& attributes, const http::Headers& headers,
+                     const std::vector<std::string>& names, std::string_view prefix) {
+  for (const std::string& name : names) {
+    std::vector<std::string_view> values;
+    headers.for_each(name, [&](std::string_view value) { values.push_back(value); });
+    if (values.empty() || is_secret_header(name)) continue;
+    attributes.set(std::string(prefix) + name, std::span<const std::string_view>(values));
+  }
+}
+
+// After 2xx to CONNECT and after 101 the bytes belong to no HTTP body.
+bool is_tunnel(const HttpFacts& facts) {
+  constexpr int kSwitchingProtocols = 101;
+  return facts.request->method == kConnect ||
+         (facts.response != nullptr && facts.response->status == kSwitchingProtocols);
+}
+
+void set_sizes(Attributes& attributes, const HttpFacts& facts) {
+  using Kind = http::BodyLength::Kind;
+  if (is_tunnel(facts)) {
+    set_count(attributes, attribute::kBytesSent, facts.bytes_sent);
+    set_count(attributes, attribute::kBytesReceived, facts.bytes_received);
+    return;
+  }
+  if (facts.request->body.kind != Kind::kNone) {
+    set_count(attributes, attribute::kHttpRequestBodySize, facts.request_body_bytes);
+  }
+  if (facts.response != nullptr && facts.response->body.kind != Kind::kNone) {
+    set_count(attributes, attribute::kHttpResponseBodySize, facts.response_body_bytes);
+  }
+}
+
+void set_connection(Attributes& attributes, const HttpFacts& facts) {
+  if (!facts.peer_ip.empty()) {
+    attributes.set(attribute::kNetworkPeerAddress, facts.peer_ip);
+    set_count(attributes, attribute::kNetworkPeerPort, facts.peer_port);
+  }
+  if (!facts.protocol_version.empty()) {
+    attributes.set(attribute::kNetworkProtocolVersion, facts.protocol_version);
+  }
+}
+
+void set_lineage(Attributes& attributes, const HttpFacts& facts) {
+  attributes.set(attribute::kMode, name_of(facts.mode));
+  attributes.set(attribute::kParentSource, facts.parent_source);
+  if (facts.execution_id.empty()) return;
+  attributes.set(attribute::kExecutionId, facts.execution_id);
+  attributes.set(attribute::kExecutionSource, facts.execution_source);
+}
+
+// A phase is told only when it was reached and left. An answer may begin before the request ended;
+// then nobody waited.
+void set_phases(Attributes& attributes, const HttpFacts& facts) {
+  if (facts.dns) set_duration(attributes, attribute::kPhaseDns, *facts.dns);
+  if (facts.connect) set_duration(attributes, attribute::kPhaseConnect, *facts.connect);
+  if (facts.send_started && facts.sent) {
+    set_duration(attributes, attribute::kPhaseSend, *facts.sent - *facts.send_started);
+  }
+  if (!facts.first_byte) return;
+  if (facts.sent) set_duration(attributes, attribute::kPhaseWait, *facts.first_byte - *facts.sent);
+  set_duration(attributes, attribute::kPhaseReceive, facts.end - *facts.first_byte);
+  set_duration(attributes, attribute::kTimeToFirstByte, *facts.first_byte - facts.start.mono);
+}
+
+// An agent that goes away in the middle of its own call has cancelled it, which is no error.
+bool is_cancelled(const HttpFacts& facts) {
+  if (facts.ending == Ending::kAgentCancelled) return true;
+  if (!facts.error || facts.error->side != Side::kAgent) return false;
+  const Code code = facts.error->code;
+  return code == Code::kConnectionClosed || code == Code::kConnectionReset ||
+         code == Code::kTruncated;
+}
+
+void set_outcome(trace::Span& span, HttpFacts& facts) {
+  const int status = facts.response == nullptr ? 0 : facts.response->status;
+  if (status != 0) {
+    span.attributes.set(attribute::kHttpResponseStatusCode, static_cast<int64_t>(status));
+  }
+  if (status >= kFirstErrorStatus) {
+    std::array<char, 12> digits{};
+    const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr;
+    span.attributes.set(attribute::kErrorType, std::string_view(digits.data(), end));
+    span.status = trace::SpanStatus::kError;
+  } else if (facts.error && !is_cancelled(facts)) {
+    span.attributes.set(attribute::kErrorType, name_of(facts.error->code));
+    span.status = trace::SpanStatus::kError;
+    span.status_message = std::move(facts.error->what);
+  }
+  span.attributes.set(attribute::kEnd, name_of(facts.ending));
+}
+
+}  // namespace
+
+std::string_view name_of(Mode mode) {
+  switch (mode) {
+    case Mode::kForward:
+      return "forward";
+    case Mode::kTunnel:
+      return "tunnel";
+    case Mode::kRoute:
+      return "route";
+  }
+  return "forward";
+}
+
+std::string_view name_of(Ending ending) {
+  switch (ending) {
+    case Ending::kComplete:
+      return "complete";
+    case Ending::kAgentCancelled:
+      return "agent_cancelled";
+    case Ending::kOriginClosed:
+      return "origin_closed";
+    case Ending::kTimeout:
+      return "timeout";
+    case Ending::kRefused:
+      return "refused";
+    case Ending::kLimit:
+      return "limit";
+    case Ending::kDrain:
+      return "drain";
+  }
+  return "complete";
+}
+
+trace::Span make_http_span(HttpFacts facts, const HttpSpanOptions& options) {
+  trace::Span span;
+  span.context = std::move(facts.context);
+  span.parent_id = facts.parent_id;
+  span.parent_is_remote = facts.parent_is_remote;
+  span.kind = trace::SpanKind::kClient;
+  span.start = facts.start.wall;
+  span.duration = std::max<Nanoseconds>(facts.end - facts.start.mono, Nanoseconds::zero());
+  span.attributes = Attributes(options.limits);
+  span.links = std::move(facts.links);
+
+  set_method(span, facts.request->method, options);
+  set_target(span, *facts.url, options);
+  set_lineage(span.attributes, facts);
+  if (facts.resend_count > 0) {
+    span.attributes.set(attribute::kHttpRequestResendCount,
+                        static_cast<int64_t>(facts.resend_count));
+  }
+  set_connection(span.attributes, facts);
+  set_outcome(span, facts);
+  set_sizes(span.attributes, facts);
+  set_phases(span.attributes, facts);
+  if (!options.request_headers.empty()) {
+    capture_headers(span.attributes, facts.request->headers, options.request_headers,
+                    attribute::kHttpRequestHeaderPrefix);
+  }
+  if (!options.response_headers.empty() && facts.response != nullptr) {
+    capture_headers(span.attributes, facts.response->headers, options.response_headers,
+                    attribute::kHttpResponseHeaderPrefix);
+  }
+  return span;
+}
+
+}  // namespace sidespan::semconv

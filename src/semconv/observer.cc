@@ -1,0 +1,44 @@
+#include "sidespan/semconv/observer.h"
+
+#include <optional>
+
+#include "sidespan/base/text.h"
+#include "sidespan/http/sse.h"
+#include "sidespan/semconv/attributes.h"
+
+namespace sidespan::semconv {
+namespace {
+
+// Needs no limit: it keeps a counter and a few bytes of state, whatever the stream.
+class StreamEventCounter final : public Observer {
+ public:
+  void on_response_bytes(std::string_view bytes, MonoTime) override { counter_.feed(bytes); }
+  void finish(trace::Span& span) override {
+    span.attributes.set(attribute::kStreamEvents, static_cast<int64_t>(counter_.events()));
+  }
+
+ private:
+  http::SseCounter counter_;
+};
+
+// Without its parameters.
+std::string_view media_type(const http::Headers& headers) {
+  const std::string_view value = headers.find("content-type").value_or("");
+  return text::trim(value.substr(0, value.find(';')));
+}
+
+bool is_encoded(const http::Headers& headers) {
+  const std::string_view coding = headers.find("content-encoding").value_or("");
+  return !coding.empty() && !text::equal_ignoring_case(coding, "identity");
+}
+
+}  // namespace
+
+std::unique_ptr<Observer> make_response_observer(const http::Head& response) {
+  if (!text::equal_ignoring_case(media_type(response.headers), "text/event-stream")) return nullptr;
+  // Compressed bytes have no lines to count; no number is better than a wrong one.
+  if (is_encoded(response.headers)) return nullptr;
+  return std::make_unique<StreamEventCounter>();
+}
+
+}  // namespace sidespan::semconv

@@ -1,0 +1,138 @@
+#include "sidespan/semconv/redact.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "sidespan/base/text.h"
+
+namespace sidespan::semconv {
+namespace {
+
+constexpr std::string_view kRedacted = "REDACTED";
+constexpr std::string_view kRedactedUserinfo = "REDACTED:REDACTED@";
+
+// http/http-spans, url.full: signed URLs of the big clouds.
+constexpr std::array<std::string_view, 7> kSignatureNames = {
+    "AWSAccessKeyId",   "Signature", "X-Amz-Credential", "X-Amz-Security-Token", "X-Amz-Signature",
+    "X-Goog-Signature", "sig"};
+// Ours: what APIs call the key that opens them.
+constexpr std::array<std::string_view, 14> kSecretNames = {
+    "access_token", "api_key",       "key",           "token",           "password",
+    "secret",       "apikey",        "api-key",       "x-api-key",       "auth_token",
+    "id_token",     "refresh_token", "client_secret", "subscription-key"};
+
+bool is_one_of(std::string_view text, std::span<const std::string_view> names) {
+  return std::ranges::any_of(
+      names, [&](std::string_view name) { return text::equal_ignoring_case(text, name); });
+}
+
+// Sizes that a secret name may have, one bit each: most names are told apart by that alone.
+constexpr uint64_t sizes_of(std::span<const std::string_view> names) {
+  uint64_t sizes = 0;
+  for (const std::string_view name : names) sizes |= uint64_t{1} << name.size();
+  return sizes;
+}
+constexpr uint64_t kSizes = sizes_of(kSignatureNames) | sizes_of(kSecretNames);
+
+bool may_be_secret(std::string_view name) {
+  return name.size() < 64 && ((kSizes >> name.size()) & 1U) != 0;
+}
+
+// Where the parameter at the front of `query` ends, if its value is no secret.
+size_t parameter_end(std::string_view query) {
+  size_t at = 0;
+  while (at < query.size() && query[at] != '&' && query[at] != ';') ++at;
+  return at;
+}
+
+// Header names that no word below gives away.
+constexpr std::array<std::string_view, 5> kSecretHeaders = {
+    "authentication-info", "proxy-authentication-info", "x-amzn-oidc-data", "x-honeycomb-team",
+    "x-auth-key"};
+// A header with one of these between its dashes holds a secret.
+constexpr std::array<std::string_view, 11> kSecretWords = {
+    "authorization", "cookie",    "cookie2",    "secret",      "password", "passwd",
+    "passphrase",    "signature", "credential", "credentials", "jwt"};
+// "-key" alone does not say it (Idempotency-Key, Sec-WebSocket-Key); with one of these before it
+// does.
+constexpr std::array<std::string_view, 11> kKeyOwners = {
+    "api",       "access",  "account", "application",  "app",     "customer",
+    "functions", "private", "secret",  "subscription", "rapidapi"};
+
+bool is_secret_word(std::string_view before, std::string_view word) {
+  if (is_one_of(word, kSecretWords)) return true;
+  if (text::equal_ignoring_case(word, "key")) return is_one_of(before, kKeyOwners);
+  // "token", "accesstoken", "apikey"; not the plural, with which rate limits are counted.
+  const auto ends_in = [&](std::string_view end) {
+    return word.size() >= end.size() &&
+           text::equal_ignoring_case(word.substr(word.size() - end.size()), end);
+  };
+  return ends_in("token") || ends_in("apikey");
+}
+
+}  // namespace
+
+bool is_secret_parameter(std::string_view name, std::span<const std::string> further) {
+  std::string decoded;
+  if (name.find('%') != std::string_view::npos) {
+    decoded = text::percent_decode(name);
+    name = decoded;
+  }
+  const bool known =
+      may_be_secret(name) && (std::ranges::find(kSignatureNames, name) != kSignatureNames.end() ||
+                              is_one_of(name, kSecretNames));
+  return known || std::ranges::any_of(further, [&](const std::string& own) {
+           return text::equal_ignoring_case(name, own);
+         });
+}
+
+void append_redacted_query(std::string& out, std::string_view query,
+                           std::span<const std::string> further) {
+  while (!query.empty()) {
+    size_t end = parameter_end(query);
+    const size_t equals = query.substr(0, end).find('=');
+    const bool secret =
+        equals != std::string_view::npos && is_secret_parameter(query.substr(0, equals), further);
+    if (secret) end = std::min(query.find('&', equals), query.size());
+    out.append(query.substr(0, secret ? equals + 1 : end));
+    if (secret) out.append(kRedacted);
+    if (end < query.size()) out.push_back(query[end]);
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+}
+
+void append_redacted_url(std::string& out, const http::Url& url,
+                         std::span<const std::string> further) {
+  out.append(url.scheme).append("://");
+  if (!url.userinfo.empty()) out.append(kRedactedUserinfo);
+  url.authority.append_to(out);
+  const std::string_view path = url.path;
+  const size_t query = path.find('?');
+  out.append(path.substr(0, query));
+  if (query == std::string_view::npos) return;
+  out.push_back('?');
+  append_redacted_query(out, path.substr(query + 1), further);
+}
+
+std::string redacted_url(const http::Url& url, std::span<const std::string> further) {
+  std::string out;
+  append_redacted_url(out, url, further);
+  return out;
+}
+
+bool is_secret_header(std::string_view name) {
+  if (is_one_of(name, kSecretHeaders)) return true;
+  std::string_view before;
+  for (size_t begin = 0; begin <= name.size();) {
+    const size_t end = std::min(name.find_first_of("-_", begin), name.size());
+    const std::string_view word = name.substr(begin, end - begin);
+    if (is_secret_word(before, word)) return true;
+    before = word;
+    begin = end + 1;
+  }
+  return false;
+}
+
+}  // namespace sidespan::semconv

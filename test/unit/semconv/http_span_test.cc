@@ -1,0 +1,512 @@
+#include "sidespan/semconv/http_span.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+using sidespan::Code;
+using sidespan::Error;
+using sidespan::MonoTime;
+using sidespan::Side;
+using sidespan::WallTime;
+using sidespan::http::BodyLength;
+using sidespan::http::Head;
+using sidespan::http::Url;
+using sidespan::semconv::Ending;
+using sidespan::semconv::HttpFacts;
+using sidespan::semconv::HttpSpanOptions;
+using sidespan::semconv::make_http_span;
+using sidespan::semconv::Mode;
+using sidespan::trace::Span;
+using sidespan::trace::SpanKind;
+using sidespan::trace::SpanStatus;
+
+namespace {
+
+constexpr MonoTime kStart{1000s};
+
+// Everything make_http_span() is told about one call.
+struct Call {
+  Head request;
+  Url url;
+  Head response;
+  HttpFacts facts;
+  HttpSpanOptions options;
+
+  void go_to(std::string_view target) { url = sidespan::http::parse_url(target).value(); }
+  void fail(Code code, Side side, Ending ending) {
+    facts.response = nullptr;
+    facts.first_byte.reset();
+    facts.error = Error{code, side, false, "it went wrong"};
+    facts.ending = ending;
+  }
+  void never_connect() {
+    facts.peer_ip = {};
+    facts.protocol_version = {};
+    facts.send_started.reset();
+    facts.sent.reset();
+  }
+  Span span() {
+    facts.request = &request;
+    facts.url = &url;
+    return make_http_span(std::move(facts), options);
+  }
+};
+
+// A plain GET that went well over a connection that was there before.
+void prepare(Call& call) {
+  call.request.method = "GET";
+  call.go_to("http://api.example.com/v1/items?q=1");
+  call.response.status = 200;
+  call.response.body = BodyLength::known(512);
+  HttpFacts& facts = call.facts;
+  facts.response = &call.response;
+  facts.context.trace_id = {1, 2};
+  facts.context.span_id = {3};
+  facts.parent_id = {4};
+  facts.parent_is_remote = true;
+  facts.parent_source = "wire";
+  facts.protocol_version = "1.1";
+  facts.peer_ip = "192.0.2.7";
+  facts.peer_port = 80;
+  facts.response_body_bytes = 512;
+  facts.start = {kStart, WallTime(1'700'000'000s)};
+  facts.send_started = kStart + 1ms;
+  facts.sent = kStart + 3ms;
+  facts.first_byte = kStart + 53ms;
+  facts.end = kStart + 250ms;
+}
+
+std::string print(const sidespan::trace::Attributes::Value& value) {
+  const auto in_quotes = [](std::string_view text) { return "'" + std::string(text) + "'"; };
+  if (const auto* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
+  if (const auto* text = std::get_if<std::string_view>(&value)) return in_quotes(*text);
+  if (const auto* real = std::get_if<double>(&value)) {
+    std::array<char, 32> digits{};
+    return {digits.data(), std::to_chars(digits.begin(), digits.end(), *real).ptr};
+  }
+  std::string list;
+  for (const auto text : std::get<std::vector<std::string_view>>(value)) list += in_quotes(text);
+  return "[" + list + "]";
+}
+
+std::vector<std::string> lines_of(const Span& span) {
+  constexpr std::array<const char*, 3> kStatus = {"unset", "ok", "error"};
+  std::vector<std::string> lines = {
+      "name " + span.name, "status " + std::string(kStatus[static_cast<size_t>(span.status)]) +
+                               (span.status_message.empty() ? "" : ": " + span.status_message)};
+  for (size_t i = 0; i < span.attributes.size(); ++i) {
+    const auto attribute = span.attributes.at(i);
+    lines.push_back(std::string(attribute.key) + " " + print(attribute.value));
+  }
+  return lines;
+}
+
+std::vector<std::string> base_lines() {
+  Call call;
+  prepare(call);
+  return lines_of(call.span());
+}
+
+// How the span differs from the plain GET's: "-" lines first, then "+" lines, in order.
+std::string difference(const Span& span) {
+  const std::vector<std::string> before = base_lines();
+  const std::vector<std::string> after = lines_of(span);
+  const auto missing = [](const std::vector<std::string>& from, const std::string& line) {
+    return std::ranges::find(from, line) == from.end();
+  };
+  std::string out;
+  for (const std::string& line : before) {
+    if (missing(after, line)) out += "-" + line + "\n";
+  }
+  for (const std::string& line : after) {
+    if (missing(before, line)) out += "+" + line + "\n";
+  }
+  return out;
+}
+
+struct Row {
+  const char* test;
+  void (*change)(Call&);
+  std::string difference;
+};
+
+void check(const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    Call call;
+    prepare(call);
+    row.change(call);
+    CHECK(difference(call.span()) == row.difference);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the golden span of a plain GET") {
+  const std::vector<std::string> expected = {
+      "name GET",
+      "status unset",
+      "http.request.method 'GET'",
+      "server.address 'api.example.com'",
+      "server.port 80",
+      "url.full 'http://api.example.com/v1/items?q=1'",
+      "sidespan.mode 'forward'",
+      "sidespan.parent.source 'wire'",
+      "network.peer.address '192.0.2.7'",
+      "network.peer.port 80",
+      "network.protocol.version '1.1'",
+      "http.response.status_code 200",
+      "sidespan.end 'complete'",
+      "http.response.body.size 512",
+      "sidespan.phase.send 0.002",
+      "sidespan.phase.wait 0.05",
+      "sidespan.phase.receive 0.197",
+      "sidespan.time_to_first_byte 0.053",
+  };
+  CHECK(base_lines() == expected);
+
+  Call call;
+  prepare(call);
+  call.facts.context.flags = 3;
+  call.facts.links.resize(1);
+  const Span span = call.span();
+  CHECK(span.kind == SpanKind::kClient);
+  CHECK(span.context.trace_id == sidespan::trace::TraceId{1, 2});
+  CHECK(span.context.span_id.value == 3);
+  CHECK(span.context.flags == 3);
+  CHECK(span.parent_id.value == 4);
+  CHECK(span.parent_is_remote);
+  CHECK(span.start == WallTime(1'700'000'000s));
+  CHECK(span.duration == 250ms);
+  CHECK(span.links.size() == 1);
+}
+
+TEST_CASE("methods, targets and sizes") {
+  check({
+      {"POST with a body",
+       [](Call& c) {
+         c.request.method = "POST";
+         c.request.body = BodyLength::known(10);
+         c.facts.request_body_bytes = 10;
+       },
+       "-name GET\n-http.request.method 'GET'\n"
+       "+name POST\n+http.request.method 'POST'\n+http.request.body.size 10\n"},
+      {"an empty body is a body", [](Call& c) { c.request.body = BodyLength::known(0); },
+       "+http.request.body.size 0\n"},
+      {"a body of unknown length",
+       [](Call& c) {
+         c.request.body = BodyLength::unknown();
+         c.facts.request_body_bytes = 70'000;
+       },
+       "+http.request.body.size 70000\n"},
+      {"an answer that can have no body",
+       [](Call& c) {
+         c.response.status = 204;
+         c.response.body = BodyLength::none();
+       },
+       "-http.response.status_code 200\n-http.response.body.size 512\n"
+       "+http.response.status_code 204\n"},
+      {"QUERY is known", [](Call& c) { c.request.method = "QUERY"; },
+       "-name GET\n-http.request.method 'GET'\n+name QUERY\n+http.request.method 'QUERY'\n"},
+      {"unknown method", [](Call& c) { c.request.method = "PROPFIND"; },
+       "-name GET\n-http.request.method 'GET'\n"
+       "+name HTTP\n+http.request.method '_OTHER'\n+http.request.method_original 'PROPFIND'\n"},
+      {"methods keep their case", [](Call& c) { c.request.method = "get"; },
+       "-name GET\n-http.request.method 'GET'\n"
+       "+name HTTP\n+http.request.method '_OTHER'\n+http.request.method_original 'get'\n"},
+      {"configured methods replace the known ones",
+       [](Call& c) {
+         c.request.method = "PROPFIND";
+         c.options.known_methods = {"PROPFIND"};
+       },
+       "-name GET\n-http.request.method 'GET'\n+name PROPFIND\n+http.request.method 'PROPFIND'\n"},
+      {"not in the configured methods", [](Call& c) { c.options.known_methods = {"POST"}; },
+       "-name GET\n-http.request.method 'GET'\n"
+       "+name HTTP\n+http.request.method '_OTHER'\n+http.request.method_original 'GET'\n"},
+      {"secrets in the URL",
+       [](Call& c) {
+         c.options.redact_query = {"session"};
+         c.go_to("http://u:p@api.example.com:8080/v1?api_key=x&session=y&q=1");
+       },
+       "-server.port 80\n-url.full 'http://api.example.com/v1/items?q=1'\n+server.port 8080\n"
+       "+url.full 'http://REDACTED:REDACTED@api.example.com:8080/"
+       "v1?api_key=REDACTED&session=REDACTED&q=1'\n"},
+      {"IPv6", [](Call& c) { c.go_to("http://[2001:db8::1]/"); },
+       "-server.address 'api.example.com'\n-url.full 'http://api.example.com/v1/items?q=1'\n"
+       "+server.address '2001:db8::1'\n+url.full 'http://[2001:db8::1]/'\n"},
+      {"https has its own port", [](Call& c) { c.go_to("https://api.example.com/v1/items?q=1"); },
+       "-server.port 80\n-url.full 'http://api.example.com/v1/items?q=1'\n"
+       "+server.port 443\n+url.full 'https://api.example.com/v1/items?q=1'\n"},
+      {"template", [](Call& c) { c.options.url_templates = {"/v1/users/{id}", "/v1/{kind}"}; },
+       "-name GET\n+name GET /v1/{kind}\n+url.template '/v1/{kind}'\n"},
+      {"template of an unknown method",
+       [](Call& c) {
+         c.request.method = "FOO";
+         c.options.url_templates = {"/v1/items"};
+       },
+       "-name GET\n-http.request.method 'GET'\n"
+       "+name HTTP /v1/items\n+http.request.method '_OTHER'\n"
+       "+http.request.method_original 'FOO'\n+url.template '/v1/items'\n"},
+      {"no template matches",
+       [](Call& c) { c.options.url_templates = {"/v2/{kind}", "/v1/items/{id}"}; }, ""},
+  });
+}
+
+TEST_CASE("tunnels have bytes instead of bodies, and no URL") {
+  check({
+      {"CONNECT",
+       [](Call& c) {
+         c.request.method = "CONNECT";
+         c.url = Url{};
+         c.url.authority = {"example.org", 443};
+         c.facts.mode = Mode::kTunnel;
+         c.facts.response = nullptr;
+         c.facts.peer_port = 443;
+         c.facts.send_started.reset();
+         c.facts.sent.reset();
+         c.facts.first_byte.reset();
+         c.facts.bytes_sent = 1000;
+         c.facts.bytes_received = 20'000;
+       },
+       "-name GET\n-http.request.method 'GET'\n-server.address 'api.example.com'\n-server.port "
+       "80\n-url.full 'http://api.example.com/v1/items?q=1'\n-sidespan.mode "
+       "'forward'\n-network.peer.port 80\n-http.response.status_code "
+       "200\n-http.response.body.size 512\n-sidespan.phase.send 0.002\n-sidespan.phase.wait "
+       "0.05\n-sidespan.phase.receive 0.197\n-sidespan.time_to_first_byte 0.053\n"
+       "+name CONNECT\n+http.request.method 'CONNECT'\n+server.address "
+       "'example.org'\n+server.port 443\n+sidespan.mode 'tunnel'\n+network.peer.port "
+       "443\n+sidespan.bytes.sent 1000\n+sidespan.bytes.received 20000\n"},
+      {"a WebSocket",
+       [](Call& c) {
+         c.response.status = 101;
+         c.facts.bytes_sent = 7;
+         c.facts.bytes_received = 9;
+       },
+       "-http.response.status_code 200\n-http.response.body.size 512\n"
+       "+http.response.status_code 101\n+sidespan.bytes.sent 7\n+sidespan.bytes.received 9\n"},
+  });
+}
+
+TEST_CASE("errors, and what is none") {
+  check({
+      {"404", [](Call& c) { c.response.status = 404; },
+       "-status unset\n-http.response.status_code 200\n"
+       "+status error\n+http.response.status_code 404\n+error.type '404'\n"},
+      {"500", [](Call& c) { c.response.status = 500; },
+       "-status unset\n-http.response.status_code 200\n"
+       "+status error\n+http.response.status_code 500\n+error.type '500'\n"},
+      {"a status nobody knows", [](Call& c) { c.response.status = 799; },
+       "-status unset\n-http.response.status_code 200\n"
+       "+status error\n+http.response.status_code 799\n+error.type '799'\n"},
+      {"302 is none", [](Call& c) { c.response.status = 302; },
+       "-http.response.status_code 200\n+http.response.status_code 302\n"},
+      {"connection refused",
+       [](Call& c) {
+         c.never_connect();
+         c.fail(Code::kConnectionRefused, Side::kOrigin, Ending::kOriginClosed);
+         c.facts.dns = 4ms;
+       },
+       "-status unset\n-network.peer.address '192.0.2.7'\n-network.peer.port "
+       "80\n-network.protocol.version '1.1'\n-http.response.status_code 200\n-sidespan.end "
+       "'complete'\n-http.response.body.size 512\n-sidespan.phase.send "
+       "0.002\n-sidespan.phase.wait 0.05\n-sidespan.phase.receive "
+       "0.197\n-sidespan.time_to_first_byte 0.053\n"
+       "+status error: it went wrong\n+error.type 'connection_refused'\n"
+       "+sidespan.end 'origin_closed'\n+sidespan.phase.dns 0.004\n"},
+      {"no answer in time",
+       [](Call& c) { c.fail(Code::kTimeout, Side::kOrigin, Ending::kTimeout); },
+       "-status unset\n-http.response.status_code 200\n-sidespan.end "
+       "'complete'\n-http.response.body.size 512\n-sidespan.phase.wait "
+       "0.05\n-sidespan.phase.receive 0.197\n-sidespan.time_to_first_byte 0.053\n"
+       "+status error: it went wrong\n+error.type 'timeout'\n+sidespan.end 'timeout'\n"},
+      {"cut off in the middle of a good answer",
+       [](Call& c) {
+         c.facts.error = Error{Code::kTruncated, Side::kOrigin, false, "it went wrong"};
+         c.facts.ending = Ending::kOriginClosed;
+       },
+       "-status unset\n-sidespan.end 'complete'\n"
+       "+status error: it went wrong\n+error.type 'truncated'\n+sidespan.end 'origin_closed'\n"},
+      {"cut off in the middle of an error: the status says more",
+       [](Call& c) {
+         c.response.status = 503;
+         c.facts.error = Error{Code::kTruncated, Side::kOrigin, false, "it went wrong"};
+         c.facts.ending = Ending::kOriginClosed;
+       },
+       "-status unset\n-http.response.status_code 200\n-sidespan.end 'complete'\n"
+       "+status error\n+http.response.status_code 503\n+error.type '503'\n"
+       "+sidespan.end 'origin_closed'\n"},
+      {"denied",
+       [](Call& c) {
+         c.never_connect();
+         c.fail(Code::kDenied, Side::kSelf, Ending::kRefused);
+       },
+       "-status unset\n-network.peer.address '192.0.2.7'\n-network.peer.port "
+       "80\n-network.protocol.version '1.1'\n-http.response.status_code 200\n-sidespan.end "
+       "'complete'\n-http.response.body.size 512\n-sidespan.phase.send "
+       "0.002\n-sidespan.phase.wait 0.05\n-sidespan.phase.receive "
+       "0.197\n-sidespan.time_to_first_byte 0.053\n"
+       "+status error: it went wrong\n+error.type 'denied'\n+sidespan.end 'refused'\n"},
+      {"the agent's request is malformed in its body",
+       [](Call& c) {
+         c.facts.error = Error{Code::kMalformed, Side::kAgent, false, "it went wrong"};
+         c.facts.ending = Ending::kRefused;
+       },
+       "-status unset\n-sidespan.end 'complete'\n"
+       "+status error: it went wrong\n+error.type 'malformed'\n+sidespan.end 'refused'\n"},
+      {"the agent cancels", [](Call& c) { c.facts.ending = Ending::kAgentCancelled; },
+       "-sidespan.end 'complete'\n+sidespan.end 'agent_cancelled'\n"},
+      {"the agent cancels, with an error to show for it",
+       [](Call& c) {
+         c.facts.error = Error{Code::kConnectionReset, Side::kAgent, false, "it went away"};
+         c.facts.ending = Ending::kAgentCancelled;
+       },
+       "-sidespan.end 'complete'\n+sidespan.end 'agent_cancelled'\n"},
+      {"the agent goes away while we drain",
+       [](Call& c) {
+         c.facts.error = Error{Code::kTruncated, Side::kAgent, false, "it went away"};
+         c.facts.ending = Ending::kDrain;
+       },
+       "-sidespan.end 'complete'\n+sidespan.end 'drain'\n"},
+      {"the agent leaves in the middle of an error answer",
+       [](Call& c) {
+         c.response.status = 429;
+         c.facts.ending = Ending::kAgentCancelled;
+       },
+       "-status unset\n-http.response.status_code 200\n-sidespan.end 'complete'\n"
+       "+status error\n+http.response.status_code 429\n+error.type '429'\n"
+       "+sidespan.end 'agent_cancelled'\n"},
+  });
+}
+
+TEST_CASE("phases, attempts, lineage") {
+  check({
+      {"a fresh connection",
+       [](Call& c) {
+         c.facts.dns = 2ms;
+         c.facts.connect = 30ms;
+       },
+       "+sidespan.phase.dns 0.002\n+sidespan.phase.connect 0.03\n"},
+      {"an early answer: nobody waited", [](Call& c) { c.facts.sent = kStart + 60ms; },
+       "-sidespan.phase.send 0.002\n-sidespan.phase.wait 0.05\n"
+       "+sidespan.phase.send 0.059\n+sidespan.phase.wait 0\n"},
+      {"an answer to a request that never ended", [](Call& c) { c.facts.sent.reset(); },
+       "-sidespan.phase.send 0.002\n-sidespan.phase.wait 0.05\n"},
+      {"third attempt", [](Call& c) { c.facts.resend_count = 2; },
+       "+http.request.resend_count 2\n"},
+      {"in a run, by a route",
+       [](Call& c) {
+         c.facts.mode = Mode::kRoute;
+         c.facts.execution_id = "run-7";
+         c.facts.execution_source = "listener";
+         c.facts.parent_source = "listener";
+       },
+       "-sidespan.mode 'forward'\n-sidespan.parent.source 'wire'\n"
+       "+sidespan.mode 'route'\n+sidespan.parent.source 'listener'\n"
+       "+sidespan.execution.id 'run-7'\n+sidespan.execution.source 'listener'\n"},
+  });
+  Call call;
+  prepare(call);
+  call.facts.end = kStart - 1s;
+  CHECK(call.span().duration == 0s);
+}
+
+TEST_CASE("peers: an exact name first, then the longest pattern") {
+  struct PeerRow {
+    const char* test;
+    const char* host;
+    const char* peer;
+  };
+  const std::vector<PeerRow> rows = {
+      {"exact", "api.stripe.com", "stripe"},
+      {"pattern", "b.s3.amazonaws.com", "s3"},
+      {"shorter pattern", "sqs.amazonaws.com", "aws"},
+      {"written in another case", "api.openai.com", "openai"},
+      {"exact before a pattern", "exact.s3.amazonaws.com", "mine"},
+      {"none", "example.org", ""},
+      {"not a suffix by accident", "amazonaws.com.evil", ""},
+  };
+  for (const PeerRow& row : rows) {
+    CAPTURE(row.test);
+    Call call;
+    prepare(call);
+    call.options.peers = {{"api.stripe.com", "stripe"},
+                          {"*.amazonaws.com", "aws"},
+                          {"*.s3.amazonaws.com", "s3"},
+                          {"API.OpenAI.com", "openai"},
+                          {"exact.s3.amazonaws.com", "mine"}};
+    call.go_to(std::string("http://") + row.host + "/");
+    const Span span = call.span();
+    CHECK(span.attributes.text("service.peer.name") == row.peer);
+    CHECK(span.attributes.text("peer.service") == row.peer);
+    CHECK(span.attributes.contains("peer.service") == (row.peer[0] != '\0'));
+  }
+}
+
+TEST_CASE("headers are captured by name, secrets never") {
+  check({
+      {"request and answer",
+       [](Call& c) {
+         c.request.headers.add("X-Tenant", "a");
+         c.request.headers.add("Accept", "b");
+         c.request.headers.add("x-tenant", "c");
+         c.response.headers.add("X-Request-Id", "42");
+         c.response.headers.add("X-Tenant", "not asked for here");
+         c.options.request_headers = {"x-tenant", "absent"};
+         c.options.response_headers = {"x-request-id"};
+       },
+       "+http.request.header.x-tenant ['a''c']\n+http.response.header.x-request-id ['42']\n"},
+      {"bytes that are no text are mended",
+       [](Call& c) {
+         c.request.headers.add("X-Tenant", "a\xff");
+         c.options.request_headers = {"x-tenant"};
+       },
+       "+http.request.header.x-tenant ['a\xef\xbf\xbd']\n"},
+      {"a secret that configuration let through",
+       [](Call& c) {
+         c.request.headers.add("Authorization", "Bearer s3cret");
+         c.response.headers.add("Set-Cookie", "s3cret");
+         c.options.request_headers = {"authorization"};
+         c.options.response_headers = {"set-cookie"};
+       },
+       ""},
+      {"no answer",
+       [](Call& c) {
+         c.options.response_headers = {"x-request-id"};
+         c.fail(Code::kTimeout, Side::kOrigin, Ending::kTimeout);
+       },
+       "-status unset\n-http.response.status_code 200\n-sidespan.end "
+       "'complete'\n-http.response.body.size 512\n-sidespan.phase.wait "
+       "0.05\n-sidespan.phase.receive 0.197\n-sidespan.time_to_first_byte 0.053\n"
+       "+status error: it went wrong\n+error.type 'timeout'\n+sidespan.end 'timeout'\n"},
+  });
+}
+
+TEST_CASE("attribute limits hold, and what matters to samplers comes first") {
+  Call call;
+  prepare(call);
+  call.options.limits = {4, 12};
+  const Span span = call.span();
+  CHECK(span.attributes.size() == 4);
+  CHECK(span.attributes.dropped() > 0);
+  CHECK(span.attributes.text("http.request.method") == "GET");
+  CHECK(span.attributes.text("url.full") == "http://api.e");
+}
+
+TEST_CASE("modes and endings have the contract's names") {
+  CHECK(name_of(Mode::kForward) == "forward");
+  CHECK(name_of(Mode::kTunnel) == "tunnel");
+  CHECK(name_of(Mode::kRoute) == "route");
+  CHECK(name_of(Ending::kComplete) == "complete");
+  CHECK(name_of(Ending::kAgentCancelled) == "agent_cancelled");
+  CHECK(name_of(Ending::kOriginClosed) == "origin_closed");
+  CHECK(name_of(Ending::kTimeout) == "timeout");
+  CHECK(name_of(Ending::kRefused) == "refused");
+  CHECK(name_of(Ending::kLimit) == "limit");
+  CHECK(name_of(Ending::kDrain) == "drain");
+}
