@@ -1,0 +1,103 @@
+// One connection: a socket, later TLS, a codec, and the one pump between them. Bytes that come are
+// fed to the codec; then the owner is woken, without data, and pulls events. What the owner sends
+// is written once, at the end of the turn. Who uses it: proxy sessions and serve (agent side), Pool
+// (origin side).
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "sidespan/http/codec.h"
+#include "sidespan/net/loop.h"
+#include "sidespan/net/stream.h"
+#include "sidespan/net/timer.h"
+
+namespace sidespan::wire {
+
+class Connection;
+
+class ConnectionOwner {
+ public:
+  // There may be events to pull, or the connection closed. Never called from inside a call the
+  // owner made. The owner may destroy the connection in it.
+  virtual void wake(Connection& connection) = 0;
+
+ protected:
+  ~ConnectionOwner() = default;
+};
+
+class Connection final : private net::StreamReader, private net::TurnEnd {
+ public:
+  Connection(std::unique_ptr<net::Stream> stream, std::unique_ptr<http::Codec> codec,
+             ConnectionOwner& owner);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void set_owner(ConnectionOwner& owner) { owner_ = &owner; }
+
+  // The codec's verbs, with the pump behind them.
+  std::optional<http::Event> next() { return codec_->next(); }
+  http::StreamId open() { return codec_->open(); }
+  size_t send(http::Event event);
+  void consumed(http::StreamId stream, size_t n);
+  void tunnel(http::StreamId stream);
+  void resume_http(http::StreamId stream, Chain first);
+  void half_close(http::StreamId stream);
+  void drain();
+  const http::Codec& codec() const { return *codec_; }
+
+  // Ends it after what is queued: FIN, then a short lingering read, so that the peer gets the last
+  // answer instead of a reset. `closed()` follows, also when the peer takes nothing any more. What
+  // the socket can take goes out even when the connection is destroyed in the same turn.
+  void finish();
+  // Ends it now; the peer sees a reset.
+  void abort();
+  // Something that was sent has not left for the socket yet.
+  bool has_unsent() const;
+  // The socket is gone; only destruction is left.
+  bool closed() const { return stream_ == nullptr; }
+
+  const net::Address& local() const { return local_; }
+  const net::Address& peer() const { return peer_; }
+  uint64_t bytes_in() const { return bytes_in_; }
+  uint64_t bytes_out() const { return bytes_out_; }
+
+ private:
+  // net::StreamReader
+  void on_bytes(std::string_view bytes) override;
+  void on_end() override;
+  void on_failure(Error error) override;
+  void on_written(size_t bytes) override;
+  // net::TurnEnd
+  void on_turn_end() override;
+
+  void flush();
+  void wake() { owner_->wake(*this); }
+  void update_reading();
+  void arm_deadline();
+  void on_deadline();
+  void linger();
+  void end_after(Milliseconds time);
+  void close(bool reset);
+  void flush_later();
+
+  net::Loop& loop_;
+  std::unique_ptr<net::Stream> stream_;
+  std::unique_ptr<http::Codec> codec_;
+  ConnectionOwner* owner_;
+  std::unique_ptr<net::Timer> timer_;  // made when first needed
+  std::optional<MonoTime> armed_for_;
+  net::Address local_;
+  net::Address peer_;
+  uint64_t bytes_in_ = 0;
+  uint64_t bytes_out_ = 0;
+  size_t lingered_ = 0;  // bytes read and thrown away
+  bool input_ended_ = false;
+  bool flushing_ = false;
+  bool finishing_ = false;
+  bool lingering_ = false;
+  bool ends_by_timer_ = false;  // the timer is that of the end, no longer the codec's
+};
+
+}  // namespace sidespan::wire

@@ -1,0 +1,60 @@
+// From a name and a port to a connected stream: resolve, check every address, connect by happy
+// eyeballs (RFC 8305). The address that was checked is the address that is dialled. Durations of
+// the phases come back with the stream, for the span.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/base/error.h"
+#include "sidespan/net/address.h"
+#include "sidespan/net/resolver.h"
+#include "sidespan/net/stream.h"
+
+namespace sidespan::wire {
+
+// May this address (with its port) be dialled? An Error says why not: kDenied, kLoop.
+using AddressCheck =
+    std::function<std::optional<Error>(std::string_view host, const net::Address&)>;
+
+struct DialPhases {
+  std::optional<Nanoseconds> dns;      // absent: a literal or a cached name
+  std::optional<Nanoseconds> connect;  // of the attempt that won
+};
+
+struct Dialled {
+  std::unique_ptr<net::Stream> stream;
+  DialPhases phases;
+};
+
+class Dialer {
+ public:
+  struct Options {
+    Milliseconds connect_time_max{5000};  // resolve and connect together
+    Milliseconds attempt_delay{
+        250};  // before the next address is tried beside (RFC 8305 section 5)
+    net::Resolver::Options resolver;
+  };
+  using OnDial = std::move_only_function<void(Result<Dialled>)>;
+  // Cancels (silently) when destroyed.
+  class Attempt {
+   public:
+    virtual ~Attempt() = default;
+  };
+
+  Dialer(net::Loop& loop, Options options, AddressCheck check);
+  ~Dialer();
+
+  // `done` comes later, never within the call.
+  std::unique_ptr<Attempt> dial(const std::string& host, uint16_t port, OnDial done);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sidespan::wire

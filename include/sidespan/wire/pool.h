@@ -1,0 +1,87 @@
+// Connections to origins, shared by everything one thread does: exchanges of a worker, exports of
+// the telemetry thread. acquire() gives a stream on an idle connection or on a fresh one; the
+// stream's destructor gives the connection back when it is clean and closes it when it is not.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "sidespan/http/codec.h"
+#include "sidespan/http/event.h"
+#include "sidespan/net/loop.h"
+#include "sidespan/wire/dialer.h"
+
+namespace sidespan::wire {
+
+// What two requests must have in common to share a connection.
+struct PoolKey {
+  std::string host;  // lower case; no brackets
+  uint16_t port = 0;
+  uint64_t pinned_to =
+      0;  // an agent connection's number where authentication is bound to it, else 0
+
+  bool operator==(const PoolKey&) const = default;
+};
+
+class OriginStreamOwner {
+ public:
+  // Never called from inside a call the owner made. The owner may destroy the stream in it.
+  virtual void on_origin_event(http::Event event) = 0;
+
+ protected:
+  ~OriginStreamOwner() = default;
+};
+
+// One request's half of a connection. Destroy it when the exchange is over.
+class OriginStream {
+ public:
+  virtual ~OriginStream() = default;
+  // Bytes now queued for the socket.
+  virtual size_t send(http::Event event) = 0;
+  virtual void consumed(size_t n) = 0;
+  virtual void tunnel() = 0;
+  // The tunnel was not needed; the connection goes back as fresh as it is, if no byte has passed.
+  virtual void resume_http() = 0;
+  virtual void half_close() = 0;
+
+  virtual bool reused() const = 0;  // the connection carried a request before
+  virtual const net::Address& peer() const = 0;
+  virtual const DialPhases& phases() const = 0;   // empty when reused
+  virtual std::string_view protocol() const = 0;  // "1.1"
+};
+
+class Pool {
+ public:
+  struct Options {
+    http::CodecLimits codec;
+    size_t idle_max = 256;  // in all; the longest idle goes first
+    size_t idle_per_origin_max = 32;
+    Milliseconds idle_time_max{30'000};  // a shorter Keep-Alive: timeout of the origin is honoured
+  };
+  using OnAcquire = std::move_only_function<void(Result<std::unique_ptr<OriginStream>>)>;
+  class Waiting {
+   public:
+    virtual ~Waiting() = default;  // cancels, silently
+  };
+
+  Pool(net::Loop& loop, Dialer& dialer, Options options);
+  ~Pool();
+
+  // An idle connection is given within the call (the result is then nullptr), otherwise `done`
+  // comes later. `fresh` asks for a connection that no request has used. Error side: kOrigin or
+  // kSelf.
+  std::unique_ptr<Waiting> acquire(const PoolKey& key, bool fresh, OriginStreamOwner& owner,
+                                   OnAcquire done);
+
+  size_t idle() const;
+  size_t busy() const;
+  // Closes what is idle; nothing is kept from now on.
+  void drain();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sidespan::wire

@@ -1,0 +1,279 @@
+#include "sidespan/wire/pool.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "sidespan/base/slot_map.h"
+#include "sidespan/http/h1_codec.h"
+#include "sidespan/net/timer.h"
+#include "sidespan/wire/connection.h"
+
+namespace sidespan::wire {
+namespace {
+
+constexpr Milliseconds kSweepInterval{1000};
+// An origin that says "timeout=5" counts from when it sent the answer; we leave before it does.
+constexpr Milliseconds kLeaveEarly{500};
+
+struct KeyHash {
+  size_t operator()(const PoolKey& key) const {
+    return std::hash<std::string>()(key.host) ^ (size_t{key.port} << 1U) ^
+           std::hash<uint64_t>()(key.pinned_to);
+  }
+};
+
+}  // namespace
+
+struct Pool::Impl final : net::TurnEnd {
+  class Entry;
+  class Stream;
+  class Dial;
+
+  Impl(net::Loop& l, Dialer& d, Options o)
+      : loop(l), dialer(d), options(std::move(o)), sweeper(l, [this] { sweep(); }) {}
+  ~Impl() { loop.cancel_turn_end(*this); }
+
+  SlotId add(PoolKey key, Dialled dialled);
+  std::unique_ptr<OriginStream> open(SlotId id, OriginStreamOwner& owner);
+  SlotId take_idle(const PoolKey& key);
+  void release(Entry& entry);
+  void put_idle(Entry& entry);
+  void evict_longest_idle();
+  // Forgets it now, destroys it at the end of the turn: it may be the caller.
+  void doom(Entry& entry);
+  void drop_idle(Entry& entry);
+  void sweep();
+  void on_turn_end() override;
+
+  net::Loop& loop;
+  Dialer& dialer;
+  Options options;
+  SlotMap<Entry> entries;
+  std::unordered_map<PoolKey, std::vector<SlotId>, KeyHash> idle;  // newest last
+  size_t idle_count = 0;
+  std::vector<SlotId> doomed;
+  net::Timer sweeper;
+  bool draining = false;
+};
+
+// One origin connection, with the stream that uses it, if any.
+class Pool::Impl::Entry final : public ConnectionOwner {
+ public:
+  Entry(Impl& pool, SlotId id, PoolKey key, Dialled dialled)
+      : pool_(pool),
+        id_(id),
+        key_(std::move(key)),
+        phases_(dialled.phases),
+        connection_(std::move(dialled.stream), http::make_h1_client(pool.options.codec), *this) {}
+
+  void wake(Connection&) override {
+    while (std::optional<http::Event> event = connection_.next()) {
+      if (owner_ != nullptr) owner_->on_origin_event(std::move(*event));
+    }
+    // A connection that broke after the answer was whole has no event of its own for that.
+    if (owner_ != nullptr && connection_.closed() && !std::exchange(told_closed_, true)) {
+      owner_->on_origin_event({0, http::Reset{{Code::kConnectionClosed, Side::kOrigin, false,
+                                               "the origin closed the connection"}}});
+    }
+    const bool unfit = idle_ && !connection_.codec().reusable();
+    if (owner_ == nullptr && (connection_.closed() || unfit)) pool_.doom(*this);
+  }
+
+  Impl& pool_;
+  const SlotId id_;
+  const PoolKey key_;
+  DialPhases phases_;
+  Connection connection_;
+  OriginStreamOwner* owner_ = nullptr;
+  MonoTime idle_until_{};
+  MonoTime idle_since_{};
+  uint32_t streams_ = 0;  // opened so far
+  bool idle_ = false;
+  bool told_closed_ = false;
+  bool doomed_ = false;
+};
+
+class Pool::Impl::Stream final : public OriginStream {
+ public:
+  Stream(Impl& pool, Entry& entry, http::StreamId id)
+      : pool_(pool), entry_(entry), id_(id), reused_(entry.streams_ > 1) {}
+  ~Stream() override { pool_.release(entry_); }
+
+  size_t send(http::Event event) override {
+    event.stream = id_;
+    return entry_.connection_.send(std::move(event));
+  }
+  void consumed(size_t n) override { entry_.connection_.consumed(id_, n); }
+  void tunnel() override { entry_.connection_.tunnel(id_); }
+  void resume_http() override {
+    entry_.connection_.resume_http(id_, {});
+    --entry_.streams_;  // none that counts
+  }
+  void half_close() override { entry_.connection_.half_close(id_); }
+  bool reused() const override { return reused_; }
+  const net::Address& peer() const override { return entry_.connection_.peer(); }
+  const DialPhases& phases() const override {
+    static constexpr DialPhases kNone;
+    return reused_ ? kNone : entry_.phases_;
+  }
+  std::string_view protocol() const override { return "1.1"; }
+
+ private:
+  Impl& pool_;
+  Entry& entry_;  // lives while the stream does: only its release dooms it
+  http::StreamId id_;
+  bool reused_;
+};
+
+// A caller that waits for its own connection to be dialled.
+class Pool::Impl::Dial final : public Waiting {
+ public:
+  Dial(Impl& pool, const PoolKey& key, OriginStreamOwner& owner, OnAcquire done)
+      : pool_(pool), key_(key), owner_(owner), done_(std::move(done)) {
+    attempt_ = pool.dialer.dial(key.host, key.port,
+                                [this](Result<Dialled> result) { on_dialled(std::move(result)); });
+  }
+
+ private:
+  void on_dialled(Result<Dialled> result) {
+    OnAcquire done = std::move(done_);
+    if (!result) return done(std::unexpected(std::move(result).error()));
+    const SlotId id = pool_.add(key_, std::move(*result));
+    done(pool_.open(id, owner_));
+  }
+
+  Impl& pool_;
+  PoolKey key_;
+  OriginStreamOwner& owner_;
+  OnAcquire done_;
+  std::unique_ptr<Dialer::Attempt> attempt_;
+};
+
+SlotId Pool::Impl::add(PoolKey key, Dialled dialled) {
+  return entries.emplace([&](SlotId id) {
+    return std::make_unique<Entry>(*this, id, std::move(key), std::move(dialled));
+  });
+}
+
+std::unique_ptr<OriginStream> Pool::Impl::open(SlotId id, OriginStreamOwner& owner) {
+  Entry& entry = *entries.find(id);
+  entry.owner_ = &owner;
+  ++entry.streams_;
+  return std::make_unique<Stream>(*this, entry, entry.connection_.open());
+}
+
+SlotId Pool::Impl::take_idle(const PoolKey& key) {
+  const MonoTime now = loop.now().mono;
+  for (auto found = idle.find(key); found != idle.end(); found = idle.find(key)) {
+    Entry& newest = *entries.find(found->second.back());
+    if (newest.idle_until_ > now) {
+      drop_idle(newest);
+      return newest.id_;
+    }
+    doom(newest);
+  }
+  return {};
+}
+
+void Pool::Impl::drop_idle(Entry& entry) {
+  if (!std::exchange(entry.idle_, false)) return;
+  const auto found = idle.find(entry.key_);
+  std::erase(found->second, entry.id_);
+  if (found->second.empty()) idle.erase(found);
+  if (--idle_count == 0) sweeper.stop();
+}
+
+void Pool::Impl::release(Entry& entry) {
+  entry.owner_ = nullptr;
+  if (entry.doomed_) return;
+  const http::Codec& codec = entry.connection_.codec();
+  if (!entry.connection_.closed() && codec.reusable() && !draining) return put_idle(entry);
+  // A tunnel's last bytes may still be on their way to the origin.
+  const bool whole = codec.done() && !codec.ends_abruptly();
+  if (whole && entry.connection_.has_unsent()) return entry.connection_.finish();
+  doom(entry);
+}
+
+void Pool::Impl::put_idle(Entry& entry) {
+  const std::optional<Milliseconds> asked = entry.connection_.codec().keep_alive();
+  const Milliseconds time =
+      asked ? std::min(options.idle_time_max, *asked - kLeaveEarly) : options.idle_time_max;
+  std::vector<SlotId>& same = idle[entry.key_];
+  if (time <= Milliseconds(0) || same.size() >= options.idle_per_origin_max) {
+    if (same.empty()) idle.erase(entry.key_);
+    return doom(entry);
+  }
+  entry.idle_since_ = loop.now().mono;
+  entry.idle_until_ = entry.idle_since_ + time;
+  entry.idle_ = true;
+  same.push_back(entry.id_);
+  if (++idle_count > options.idle_max) evict_longest_idle();
+  if (!sweeper.active()) sweeper.start(kSweepInterval, true);
+}
+
+void Pool::Impl::evict_longest_idle() {
+  Entry* oldest = nullptr;
+  for (const auto& [key, ids] : idle) {
+    Entry* first = entries.find(ids.front());
+    if (oldest == nullptr || first->idle_since_ < oldest->idle_since_) oldest = first;
+  }
+  if (oldest != nullptr) doom(*oldest);
+}
+
+void Pool::Impl::doom(Entry& entry) {
+  if (std::exchange(entry.doomed_, true)) return;
+  drop_idle(entry);
+  doomed.push_back(entry.id_);
+  loop.at_turn_end(*this);
+}
+
+void Pool::Impl::sweep() {
+  const MonoTime now = loop.now().mono;
+  std::vector<Entry*> expired;
+  for (const auto& [key, ids] : idle) {
+    for (const SlotId id : ids) {
+      if (entries.find(id)->idle_until_ <= now) expired.push_back(entries.find(id));
+    }
+  }
+  for (Entry* entry : expired) doom(*entry);
+  if (idle_count > 0) sweeper.start(kSweepInterval, true);
+}
+
+void Pool::Impl::on_turn_end() {
+  for (const SlotId id : std::exchange(doomed, {})) entries.erase(id);
+}
+
+Pool::Pool(net::Loop& loop, Dialer& dialer, Options options)
+    : impl_(std::make_unique<Impl>(loop, dialer, std::move(options))) {}
+
+Pool::~Pool() = default;
+
+std::unique_ptr<Pool::Waiting> Pool::acquire(const PoolKey& key, bool fresh,
+                                             OriginStreamOwner& owner, OnAcquire done) {
+  if (!fresh) {
+    if (const SlotId id = impl_->take_idle(key)) {
+      done(impl_->open(id, owner));
+      return nullptr;
+    }
+  }
+  return std::make_unique<Impl::Dial>(*impl_, key, owner, std::move(done));
+}
+
+size_t Pool::idle() const {
+  return impl_->idle_count;
+}
+
+size_t Pool::busy() const {
+  return impl_->entries.size() - impl_->idle_count - impl_->doomed.size();
+}
+
+void Pool::drain() {
+  impl_->draining = true;
+  std::vector<SlotId> all;
+  for (const auto& [key, ids] : impl_->idle) all.insert(all.end(), ids.begin(), ids.end());
+  for (const SlotId id : all) impl_->doom(*impl_->entries.find(id));
+}
+
+}  // namespace sidespan::wire

@@ -1,0 +1,282 @@
+#include "sidespan/wire/pool.h"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "support/scripted_origin.h"
+
+namespace sidespan::wire {
+namespace {
+
+using support::run_until;
+using support::ScriptedOrigin;
+
+struct Call final : OriginStreamOwner {
+  void on_origin_event(http::Event event) override {
+    if (const auto* head = std::get_if<http::Head>(&event.what)) status = head->status;
+    if (const auto* body = std::get_if<http::Body>(&event.what))
+      stream->consumed(body->data.size());
+    if (const auto* reset = std::get_if<http::Reset>(&event.what)) error = reset->error;
+    ended = ended || std::holds_alternative<http::End>(event.what);
+  }
+  bool over() const { return ended || error; }
+
+  std::unique_ptr<Pool::Waiting> waiting;
+  std::unique_ptr<OriginStream> stream;
+  std::optional<Error> error;
+  int status = 0;
+  bool ended = false;
+};
+
+struct Rig {
+  explicit Rig(Pool::Options with = {}) : options(std::move(with)) {}
+
+  PoolKey key(uint64_t pin = 0) const { return {"127.0.0.1", origin.port(), pin}; }
+
+  void acquire(Call& call, bool fresh = false, uint64_t pin = 0) {
+    call.waiting = pool.acquire(key(pin), fresh, call, [&](auto result) {
+      call.waiting.reset();
+      if (result) {
+        call.stream = std::move(*result);
+      } else {
+        call.error = std::move(result).error();
+      }
+    });
+    run_until(loop, [&] { return call.stream != nullptr || call.error.has_value(); });
+  }
+
+  void ask(Call& call, std::string_view path = "/") {
+    http::Head head;
+    head.method = "GET";
+    head.target = path;
+    head.headers.add("Host", "h");
+    call.stream->send({0, std::move(head)});
+    call.stream->send({0, http::End{}});
+    run_until(loop, [&] { return call.over(); });
+  }
+
+  // One whole call; what it was like.
+  Call once(bool fresh = false, uint64_t pin = 0) {
+    Call call;
+    acquire(call, fresh, pin);
+    reused = call.stream->reused();
+    connected = call.stream->phases().connect.has_value();
+    ask(call);
+    call.stream.reset();
+    return call;
+  }
+
+  net::Loop loop;
+  ScriptedOrigin origin{loop};
+  Pool::Options options;
+  Dialer dialer{loop, {}, {}};
+  Pool pool{loop, dialer, options};
+  bool reused = false;
+  bool connected = false;
+};
+
+TEST_CASE("a clean connection is used again") {
+  Rig rig;
+  CHECK(rig.once().status == 200);
+  CHECK_FALSE(rig.reused);
+  CHECK(rig.connected);
+  CHECK(rig.pool.idle() == 1);
+  CHECK(rig.once().status == 200);
+  CHECK(rig.reused);
+  CHECK_FALSE(rig.connected);
+  CHECK(rig.origin.accepted() == 1);
+}
+
+TEST_CASE("a fresh connection is fresh though an idle one is there") {
+  Rig rig;
+  rig.once();
+  rig.once(true);
+  CHECK_FALSE(rig.reused);
+  CHECK(rig.origin.accepted() == 2);
+  CHECK(rig.pool.idle() == 2);
+}
+
+TEST_CASE("a pinned connection is nobody else's") {
+  Rig rig;
+  rig.once(false, 7);
+  rig.once();
+  CHECK_FALSE(rig.reused);
+  rig.once(false, 8);
+  CHECK_FALSE(rig.reused);
+  rig.once(false, 7);
+  CHECK(rig.reused);
+}
+
+TEST_CASE("what is not clean is closed") {
+  struct Row {
+    std::string_view name;
+    std::string bytes;
+    bool close;
+  };
+  const std::vector<Row> rows = {
+      {"Connection: close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+       false},
+      {"HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false},
+      {"until close", "HTTP/1.1 200 OK\r\n\r\nabc", true},
+      {"bytes behind the answer", ScriptedOrigin::answer(200) + "more", false},
+      {"malformed", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", false},
+      {"no time to keep", ScriptedOrigin::answer(200, {{"Keep-Alive", "timeout=0"}}), false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Rig rig;
+    rig.origin.then({.bytes = row.bytes, .close = row.close});
+    rig.once();
+    CHECK(run_until(rig.loop, [&] { return rig.pool.busy() == 0; }));
+    CHECK(rig.pool.idle() == 0);
+    CHECK(rig.once().status == 200);
+    CHECK(rig.origin.accepted() == 2);
+  }
+}
+
+TEST_CASE("an idle connection that the origin closes is forgotten") {
+  Rig rig;
+  rig.origin.then({.bytes = ScriptedOrigin::answer(200), .close = true});
+  rig.once();
+  CHECK(run_until(rig.loop, [&] { return rig.pool.idle() == 0; }));
+  CHECK(rig.pool.busy() == 0);
+}
+
+TEST_CASE("a stream given back in the middle closes its connection") {
+  Rig rig;
+  rig.origin.then({.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"});
+  Call call;
+  rig.acquire(call);
+  http::Head head;
+  head.method = "GET";
+  head.target = "/";
+  head.headers.add("Host", "h");
+  call.stream->send({0, std::move(head)});
+  call.stream->send({0, http::End{}});
+  CHECK(run_until(rig.loop, [&] { return call.status == 200; }));
+  call.stream.reset();
+  CHECK(run_until(rig.loop, [&] { return rig.pool.busy() == 0; }));
+  CHECK(rig.pool.idle() == 0);
+}
+
+TEST_CASE("a tunnel that was not needed leaves the connection as fresh as it was") {
+  Rig rig;
+  Call call;
+  rig.acquire(call, true);
+  call.stream->tunnel();
+  call.stream->resume_http();
+  call.stream.reset();
+  CHECK(rig.pool.idle() == 1);
+  CHECK(rig.once().status == 200);
+  CHECK_FALSE(rig.reused);
+  CHECK(rig.connected);
+  CHECK(rig.origin.accepted() == 1);
+}
+
+TEST_CASE("the last bytes of a tunnel reach the origin") {
+  net::Loop loop;
+  std::string got;
+  struct Reader final : net::StreamReader {
+    explicit Reader(std::string& to) : out(to) {}
+    void on_bytes(std::string_view bytes) override { out += bytes; }
+    void on_end() override { ended = true; }
+    void on_failure(Error) override { failed = true; }
+    void on_written(size_t) override {}
+    std::string& out;
+    bool ended = false;
+    bool failed = false;
+  } reader(got);
+  std::unique_ptr<net::Stream> peer;
+  auto listener =
+      net::Listener::listen(loop, *net::Address::parse("127.0.0.1", 0), {},
+                            [&](std::unique_ptr<net::Stream> stream) { peer = std::move(stream); });
+  REQUIRE(listener);
+  Dialer dialer(loop, {}, {});
+  Pool pool(loop, dialer, {});
+  Call call;
+  call.waiting = pool.acquire({"127.0.0.1", (*listener)->address().port(), 0}, true, call,
+                              [&](auto result) { call.stream = std::move(*result); });
+  REQUIRE(run_until(loop, [&] { return call.stream && peer; }));
+  call.waiting.reset();
+  call.stream->tunnel();
+  // The origin ends its direction and reads nothing yet, so that most of it waits here.
+  const std::string bytes(8'000'000, 'x');
+  call.stream->send({0, http::Body{Chain(bytes)}});
+  call.stream->send({0, http::End{}});
+  peer->shutdown();
+  REQUIRE(run_until(loop, [&] { return call.ended; }));
+  call.stream.reset();
+  CHECK(pool.busy() == 1);
+  peer->start(reader);
+  CHECK(run_until(loop, [&] { return reader.ended || reader.failed; }));
+  CHECK(got.size() == bytes.size());
+  CHECK_FALSE(reader.failed);
+  CHECK(run_until(loop, [&] { return pool.busy() == 0; }));
+  peer.reset();
+}
+
+TEST_CASE("idle connections have limits: each origin, all, and time") {
+  SUBCASE("each origin") {
+    Pool::Options options;
+    options.idle_per_origin_max = 1;
+    Rig rig(options);
+    Call one, two;
+    rig.acquire(one);
+    rig.acquire(two);
+    rig.ask(one);
+    rig.ask(two);
+    one.stream.reset();
+    two.stream.reset();
+    CHECK(rig.pool.idle() == 1);
+  }
+  SUBCASE("all: the longest idle goes") {
+    Pool::Options options;
+    options.idle_max = 1;
+    Rig rig(options);
+    rig.once(false, 1);
+    rig.once(false, 2);
+    CHECK(rig.pool.idle() == 1);
+    rig.once(false, 2);
+    CHECK(rig.reused);
+  }
+  SUBCASE("time") {
+    Pool::Options options;
+    options.idle_time_max = Milliseconds(50);
+    Rig rig(options);
+    rig.once();
+    CHECK(rig.pool.idle() == 1);
+    CHECK(run_until(rig.loop, [&] { return rig.pool.idle() == 0; }));
+  }
+  SUBCASE("time, also before anybody has swept") {
+    Pool::Options options;
+    options.idle_time_max = Milliseconds(20);
+    Rig rig(options);
+    rig.once();
+    support::run_for(rig.loop, Milliseconds(60));
+    rig.once();
+    CHECK_FALSE(rig.reused);
+  }
+  SUBCASE("draining") {
+    Rig rig;
+    rig.once();
+    rig.pool.drain();
+    CHECK(rig.pool.idle() == 0);
+    rig.once();
+    CHECK(rig.pool.idle() == 0);
+  }
+}
+
+TEST_CASE("whoever stops waiting is not called") {
+  Rig rig;
+  Call call;
+  bool called = false;
+  call.waiting = rig.pool.acquire(rig.key(), false, call, [&](auto) { called = true; });
+  call.waiting.reset();
+  support::run_for(rig.loop, Milliseconds(50));
+  CHECK_FALSE(called);
+  CHECK(rig.pool.busy() == 0);
+}
+
+}  // namespace
+}  // namespace sidespan::wire
