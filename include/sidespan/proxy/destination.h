@@ -1,0 +1,73 @@
+// Where a request may go and what goes with it: host patterns, the deny list, the header policy of
+// `propagation.destinations`, base-URL routes, and the guard against calling ourselves. Pure
+// values; the Exchange asks before it dials and before it injects.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidespan/base/error.h"
+#include "sidespan/http/uri.h"
+#include "sidespan/net/address.h"
+#include "sidespan/trace/propagator.h"
+
+namespace sidespan::proxy {
+
+// One entry of a match list: a name ("api.example.com"), a wildcard ("*.svc"), a network
+// ("10.0.0.0/8", "::1"), or a word: "*", "@local", "link-local", "metadata".
+class HostPattern {
+ public:
+  static Result<HostPattern> parse(std::string_view text);
+  // By name alone; an address literal counts as an address.
+  bool matches_name(std::string_view host) const;
+  bool matches_address(const net::Address& address) const;
+
+ private:
+  enum class Kind : uint8_t { kWildcard, kNetwork, kLocal, kLinkLocal, kMetadata };
+  Kind kind_ = Kind::kWildcard;
+  std::string wildcard_;
+  net::Network network_;
+};
+
+// Whether any pattern matches the name or, when given, the address that would be dialled.
+bool matches(const std::vector<HostPattern>& patterns, std::string_view host,
+             const net::Address* address);
+
+// One rule of `propagation.destinations`.
+struct DestinationRule {
+  std::vector<HostPattern> match;
+  bool traceparent = true;  // vendor formats go wherever this goes
+  bool tracestate = false;
+  bool baggage = false;
+};
+
+// The first rule that matches; nothing at all is sent where none does.
+const DestinationRule& rule_for(const std::vector<DestinationRule>& rules, std::string_view host,
+                                const net::Address* address);
+// contract: @local gets all three, the rest of the world traceparent alone.
+std::vector<DestinationRule> default_destinations();
+std::vector<HostPattern> default_deny();  // link-local, metadata
+
+// A base-URL route: requests whose path starts with `path` go to `to`, the rest of the path
+// appended.
+struct Route {
+  std::string path;  // starts and ends with '/'
+  http::Url to;      // path ends with '/'
+};
+// The target behind an origin-form `target` (longest path wins); nothing when no route matches.
+std::optional<http::Url> route_for(const std::vector<Route>& routes, std::string_view target);
+
+// Our own listening addresses, whatever the spelling of the target.
+class SelfGuard {
+ public:
+  void add(const net::Address& listening);
+  bool is_self(const net::Address& target) const;
+
+ private:
+  std::vector<net::Address> listening_;
+};
+
+}  // namespace sidespan::proxy

@@ -1,0 +1,56 @@
+// What the proxy path is told by the settings. Immutable once built; an Exchange keeps the snapshot
+// it started with, so that a reload never changes a request under way.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/http/codec.h"
+#include "sidespan/lineage/resolver.h"
+#include "sidespan/proxy/destination.h"
+#include "sidespan/semconv/http_span.h"
+#include "sidespan/trace/propagator.h"
+#include "sidespan/trace/sampler.h"
+
+namespace sidespan::proxy {
+
+struct Limits {
+  http::CodecLimits codec;
+  size_t replay_bytes_max = 64 * 1024;         // request bytes kept for a retry
+  size_t queue_bytes_max = 64 * 1024;          // towards one socket before the other side pauses
+  Milliseconds keep_alive_time_max{60'000};    // an agent connection without a request
+  Milliseconds stream_idle_time_max{600'000};  // no byte either way within one exchange
+  size_t connections_max = 4096;               // agent connections of this process
+  size_t metric_series_max = 1000;             // per histogram; what is beyond counts as overflow
+  Milliseconds begin_time_max{600'000};        // from the request's end to the answer's first byte
+};
+
+struct Options {
+  std::vector<Route> routes;
+  std::vector<HostPattern> deny = default_deny();
+  std::vector<net::Network> allow_from;  // agents' addresses; empty: any
+  std::vector<DestinationRule> destinations = default_destinations();
+  std::vector<std::string> ignore_paths;  // spans.ignore, path wildcards: no span, no context
+
+  std::shared_ptr<const trace::Propagator> extract;  // null: headers are not read
+  std::shared_ptr<const trace::Propagator> inject;   // null: headers are left as they came
+  std::shared_ptr<const trace::Sampler> sampler;
+  std::vector<std::string> baggage_allow{"*"};  // keys, wildcards
+  std::vector<std::pair<std::string, std::string>> baggage_add;
+  bool tracing = true;  // OTEL_SDK_DISABLED: false
+
+  uint32_t context_sources = ~0U;         // lineage::resolve
+  std::optional<lineage::Execution> run;  // the execution of a private listener
+  std::optional<trace::SpanContext> environment;
+
+  semconv::HttpSpanOptions spans;
+  bool via = false;         // add Via, both ways
+  bool access_log = false;  // one log line an exchange
+  Limits limits;
+};
+
+}  // namespace sidespan::proxy

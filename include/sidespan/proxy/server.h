@@ -1,0 +1,51 @@
+// The proxy of one worker: accepts agents' connections, serves each request by an Exchange, and
+// says when nothing is busy any more. One loop, one thread; metrics may be read from any thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "sidespan/base/log.h"
+#include "sidespan/base/metrics.h"
+#include "sidespan/base/random.h"
+#include "sidespan/net/loop.h"
+#include "sidespan/net/stream.h"
+#include "sidespan/proxy/options.h"
+#include "sidespan/trace/span.h"
+#include "sidespan/wire/pool.h"
+
+namespace sidespan::proxy {
+
+class Server {
+ public:
+  // `pool` must check addresses with check_address(); all references outlive the server.
+  Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
+         std::shared_ptr<const Options> options);
+  ~Server();
+
+  void accept(std::unique_ptr<net::Stream> stream);
+  // For requests that begin from now on.
+  void set_options(std::shared_ptr<const Options> options);
+
+  // Goes on serving, new connections too: the agent's last calls must get out. Answers say
+  // Connection: close from now on; idle connections stay, since the agent may be about to use one.
+  // Ask busy() to know when it is over.
+  void drain();
+  // Ends everything now; exchanges under way get their span with `sidespan.end` = drain.
+  void abort();
+  size_t busy() const;         // exchanges under way
+  size_t connections() const;  // agent connections
+
+  // Any thread.
+  void collect(metrics::Snapshot& snapshot) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The check to give to the Dialer: our own listeners and `deny`.
+std::optional<Error> check_address(const Options& options, const SelfGuard& self,
+                                   std::string_view host, const net::Address& address);
+
+}  // namespace sidespan::proxy

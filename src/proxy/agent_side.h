@@ -1,0 +1,36 @@
+// What an Exchange may do to the agent's connection. Session implements it; tests may too.
+#pragma once
+
+#include "sidespan/http/event.h"
+#include "sidespan/http/uri.h"
+
+namespace sidespan::proxy {
+
+class AgentSide {
+ public:
+  // Bytes now queued for the agent's socket.
+  virtual size_t send(http::Event event) = 0;
+  virtual void consumed(http::StreamId stream, size_t n) = 0;
+  virtual void tunnel(http::StreamId stream) = 0;
+  // What was asked for as a tunnel carries plain HTTP: `first` and what follows are requests to
+  // `authority`, on this connection.
+  virtual void resume_http(http::StreamId stream, http::Authority authority, Chain first) = 0;
+  // Where requests inside such a tunnel go; nullptr when there is none.
+  virtual const http::Authority* inside() const = 0;
+  // Closes without another word, so that the agent's own handling of stale connections works.
+  virtual void abort() = 0;
+  // The exchange is over and may be forgotten once this turn has ended.
+  virtual void exchange_over() = 0;
+  // No further request will be read from this connection.
+  virtual bool ending() const = 0;
+  // Authentication was bound to this connection: from now on its requests share no origin
+  // connection with those of other agents.
+  virtual void pin() = 0;
+  // What tells it apart from every other connection of the worker once it is pinned; 0 before.
+  virtual uint64_t pinned() const = 0;
+
+ protected:
+  ~AgentSide() = default;
+};
+
+}  // namespace sidespan::proxy

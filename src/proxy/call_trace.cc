@@ -1,0 +1,90 @@
+#include "call_trace.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "header_carrier.h"
+#include "sidespan/base/text.h"
+
+namespace sidespan::proxy {
+namespace {
+
+bool is_ignored(const std::vector<std::string>& patterns, std::string_view path) {
+  path = path.substr(0, path.find('?'));
+  return std::ranges::any_of(
+      patterns, [&](const std::string& pattern) { return text::matches_wildcard(pattern, path); });
+}
+
+bool allows_all(const std::vector<std::string>& keys) {
+  return keys.size() == 1 && keys.front() == "*";
+}
+
+}  // namespace
+
+CallTrace::CallTrace(const Options& options, const http::Head& request, const http::Url& url,
+                     Random& random)
+    : options_(options) {
+  if (options.extract) options.extract->extract(HeaderReader(request.headers), received_);
+  active_ = options.tracing && !is_ignored(options.ignore_paths, url.path);
+  if (active_) choose_parent(random);
+}
+
+void CallTrace::choose_parent(Random& random) {
+  const lineage::Evidence evidence{
+      .wire = received_.span.valid() ? &received_.span : nullptr,
+      .listener = options_.run ? &*options_.run : nullptr,
+      .environment = options_.environment ? &*options_.environment : nullptr,
+  };
+  const lineage::Parent parent = lineage::resolve(evidence, options_.context_sources);
+  source_ = parent.source;
+  execution_ = parent.execution;
+  if (parent.context != nullptr) {
+    parent_id_ = parent.context->span_id;
+    parent_is_remote_ = parent.source != lineage::Source::kListener;
+  }
+  trace::StartedContext started =
+      trace::start_span_context(parent.context, *options_.sampler, random);
+  context_ = std::move(started.context);
+  sampled_ = started.sampled;
+}
+
+void CallTrace::next_attempt(Random& random) {
+  ++resend_count_;
+  if (!active_) return;
+  earlier_.push_back(context_);
+  context_.span_id = trace::SpanId::make(random);
+}
+
+void CallTrace::inject(http::Headers& headers, std::string_view host,
+                       const net::Address& address) const {
+  if (!options_.inject) return;
+  const DestinationRule& rule = rule_for(options_.destinations, host, &address);
+  trace::Parts parts{rule.traceparent, rule.tracestate, rule.baggage};
+  // Without a span of ours the context passes as it came; what the destination may not see still
+  // goes.
+  const bool as_received = !active_;
+  if (as_received && parts.traceparent && parts.tracestate && parts.baggage) return;
+  HeaderWriter writer(headers);
+  if (as_received) return options_.inject->inject(received_, parts, writer);
+  trace::Context sent{context_, {}, received_.baggage};
+  if (parts.baggage) {
+    if (!allows_all(options_.baggage_allow)) sent.baggage.allow_only(options_.baggage_allow);
+    for (const auto& [key, value] : options_.baggage_add) sent.baggage.set(key, value);
+  }
+  options_.inject->inject(sent, parts, writer);
+}
+
+void CallTrace::describe(semconv::HttpFacts& facts) const {
+  facts.context = context_;
+  facts.parent_id = parent_id_;
+  facts.parent_is_remote = parent_is_remote_;
+  facts.parent_source = lineage::name_of(source_);
+  facts.resend_count = resend_count_;
+  if (execution_ != nullptr) {
+    facts.execution_id = execution_->id;
+    facts.execution_source = lineage::name_of(execution_->fixed_by);
+  }
+  if (!earlier_.empty()) facts.links.push_back({earlier_.back(), trace::Attributes()});
+}
+
+}  // namespace sidespan::proxy

@@ -1,0 +1,59 @@
+// The trace side of one exchange: who the parent is, whether it is sampled, the identity of each
+// attempt, what is written into the headers, and the span at the end. The Exchange tells it what
+// happened; it never touches traffic.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "sidespan/base/random.h"
+#include "sidespan/http/message.h"
+#include "sidespan/http/uri.h"
+#include "sidespan/lineage/resolver.h"
+#include "sidespan/net/address.h"
+#include "sidespan/proxy/options.h"
+#include "sidespan/semconv/http_span.h"
+#include "sidespan/trace/propagator.h"
+
+namespace sidespan::proxy {
+
+class CallTrace {
+ public:
+  // Reads the request's context and decides parent and sampling. `options` outlives this.
+  CallTrace(const Options& options, const http::Head& request, const http::Url& url,
+            Random& random);
+
+  // False for what `spans.ignore` names and when tracing is off: no span, no context of ours.
+  bool active() const { return active_; }
+  bool sampled() const { return active_ && sampled_; }
+  lineage::Source source() const { return source_; }
+
+  // Another attempt: a new span id in the same trace, linked to the one before.
+  void next_attempt(Random& random);
+  int resend_count() const { return resend_count_; }
+
+  // Writes this attempt's context into the request's fields, as far as the destination may see it,
+  // and removes what it may not.
+  void inject(http::Headers& headers, std::string_view host, const net::Address& address) const;
+
+  // Fills in identity and evidence.
+  void describe(semconv::HttpFacts& facts) const;
+
+ private:
+  void choose_parent(Random& random);
+
+  const Options& options_;
+  trace::Context received_;     // what the request carried
+  trace::SpanContext context_;  // this attempt's
+  std::vector<trace::SpanContext> earlier_;
+  trace::SpanId parent_id_;
+  bool parent_is_remote_ = false;
+  lineage::Source source_ = lineage::Source::kRoot;
+  const lineage::Execution* execution_ = nullptr;
+  int resend_count_ = 0;
+  bool active_ = false;
+  bool sampled_ = false;
+};
+
+}  // namespace sidespan::proxy

@@ -1,0 +1,176 @@
+#include "exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sidespan/http/answer.h"
+#include "sidespan/semconv/redact.h"
+
+namespace sidespan::proxy {
+
+Exchange::Exchange(Worker& worker, AgentSide& agent, http::StreamId stream)
+    : worker_(worker),
+      options_(worker.options),
+      agent_(agent),
+      stream_(stream),
+      timer_(worker.loop, [this] { on_timer(); }),
+      start_(worker.loop.now()),
+      last_activity_(start_.mono) {
+  ++worker_.exchanges;
+  timer_.start(options_->limits.stream_idle_time_max, true);
+}
+
+Exchange::~Exchange() {
+  if (!done_) --worker_.exchanges;
+}
+
+void Exchange::to_agent(decltype(http::Event::what) what) {
+  to_agent_queued_ = agent_.send({stream_, std::move(what)});
+}
+
+void Exchange::on_agent_gone() {
+  if (done_) return;
+  if (origin_) {
+    origin_->send(
+        {0, http::Reset{{Code::kConnectionClosed, Side::kAgent, false, "the agent has gone"}}});
+  }
+  finish(semconv::Ending::kAgentCancelled, std::nullopt);
+}
+
+void Exchange::abort(semconv::Ending ending, Error error) {
+  if (done_) return;
+  if (answer_begun()) {
+    to_agent(http::Reset{error});
+    return finish(ending, std::move(error));
+  }
+  answer_error(error, ending);
+}
+
+void Exchange::answer_error(const Error& error, semconv::Ending ending) {
+  send_answer(http::make_answer(error));
+  finish(ending, error);
+}
+
+void Exchange::send_answer(http::LocalAnswer answer) {
+  // Nobody will read the rest of the request.
+  const bool unread = !request_ended_ && request_.body.kind != http::BodyLength::Kind::kNone;
+  if (unread) answer.head.headers.set("Connection", "close");
+  response_.status = answer.head.status;
+  to_agent(std::move(answer.head));
+  to_agent(http::Body{Chain(answer.body)});
+  to_agent(http::End{});
+}
+
+void Exchange::finish_if_over() {
+  if (done_ || !response_ended_) return;
+  if (request_ended_ || (agent_.ending() && !tunnel_))
+    finish(semconv::Ending::kComplete, std::nullopt);
+}
+
+void Exchange::finish(semconv::Ending ending, std::optional<Error> error) {
+  if (done_) return;
+  // A tunnel that was left is no request of its own: those inside it are.
+  if (trace_ || !tunnel_) {
+    emit_span(ending, error);
+    worker_.metrics.count_request(mode_, response_.status);
+    if (mode_ == semconv::Mode::kTunnel && tunnel_) worker_.metrics.tunnels.add();
+    if (options_->access_log) write_access_log(ending, error);
+  }
+  done_ = true;
+  --worker_.exchanges;
+  timer_.stop();
+  waiting_.reset();
+  origin_.reset();
+  held_.clear();
+  replay_.clear();
+  agent_.exchange_over();
+}
+
+void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& error) {
+  if (!trace_) return;
+  const MonoTime end = worker_.loop.now().mono;
+  // What the proxy answered by itself is no answer of the origin.
+  const bool own_answer = error && !first_byte_;
+  const int status = own_answer ? 0 : response_.status;
+  const std::string outcome = error ? std::string(name_of(error->code)) : std::to_string(status);
+  worker_.metrics.record_duration(request_.method, url_.authority.host, outcome, error.has_value(),
+                                  to_seconds(end - start_.mono));
+  if (trace_->active()) worker_.metrics.count_parent(trace_->source());
+  if (!trace_->sampled()) return;
+  const std::string peer_ip = peer_ ? peer_.ip() : std::string();
+  semconv::HttpFacts facts;
+  trace_->describe(facts);
+  facts.mode = mode_;
+  facts.request = &request_;
+  facts.url = &url_;
+  facts.response = status != 0 ? &response_ : nullptr;
+  facts.protocol_version = origin_ ? origin_->protocol() : std::string_view();
+  facts.peer_ip = peer_ip;
+  facts.peer_port = peer_ ? peer_.port() : uint16_t{0};
+  facts.request_body_bytes = facts.bytes_sent = request_bytes_;
+  facts.response_body_bytes = facts.bytes_received = response_bytes_;
+  facts.start = start_;
+  facts.end = end;
+  facts.dns = phases_.dns;
+  facts.connect = phases_.connect;
+  facts.send_started = send_started_;
+  facts.sent = sent_;
+  facts.first_byte = first_byte_;
+  facts.ending = ending;
+  facts.error = error;
+  trace::Span span = semconv::make_http_span(std::move(facts), options_->spans);
+  if (observer_) observer_->finish(span);
+  worker_.sink.emit(std::move(span));
+}
+
+void Exchange::write_access_log(semconv::Ending ending, const std::optional<Error>& error) {
+  const std::string status = std::to_string(response_.status);
+  const std::string milliseconds = std::to_string(
+      std::chrono::duration_cast<Milliseconds>(worker_.loop.now().mono - start_.mono).count());
+  const size_t query = std::min(url_.path.find('?'), url_.path.size());
+  std::string path = url_.path.substr(0, query);
+  if (query < url_.path.size()) {
+    path.push_back('?');
+    semconv::append_redacted_query(path, std::string_view(url_.path).substr(query + 1),
+                                   options_->spans.redact_query);
+  }
+  semconv::HttpFacts identity;
+  if (trace_) trace_->describe(identity);
+  worker_.log.write(
+      LogLevel::kInfo, "request",
+      {{"method", request_.method},
+       {"host", url_.authority.host},
+       {"path", path},
+       {"status", status},
+       {"duration_ms", milliseconds},
+       {"end", name_of(ending)},
+       {"error", error ? name_of(error->code) : std::string_view()},
+       {"side", error ? name_of(error->side) : std::string_view()},
+       {"trace_id", identity.context.valid() ? identity.context.trace_id.to_string() : ""},
+       {"span_id", identity.context.valid() ? identity.context.span_id.to_string() : ""}});
+}
+
+Milliseconds Exchange::idle_limit() const {
+  const bool beginning = request_ended_ && !answer_begun() && !interim_seen_;
+  return beginning ? options_->limits.begin_time_max : options_->limits.stream_idle_time_max;
+}
+
+void Exchange::on_timer() {
+  const auto quiet = worker_.loop.precise_now().mono - last_activity_;
+  const Milliseconds limit = idle_limit();
+  // Progress only moves last_activity_; the timer finds out when it fires.
+  if (quiet < limit) return timer_.start(std::chrono::ceil<Milliseconds>(limit - quiet), true);
+  const Side side = silent_side();
+  abort(semconv::Ending::kTimeout, {Code::kTimeout, side, false,
+                                    "the " + std::string(name_of(side)) + " was silent for " +
+                                        std::to_string(limit.count()) + " ms"});
+}
+
+Side Exchange::silent_side() const {
+  // Who does not take what waits for it holds up the other, who else owes the next byte.
+  if (to_agent_queued_ > 0) return Side::kAgent;
+  if (to_origin_queued_ > 0) return Side::kOrigin;
+  return request_ended_ || tunnel_ ? Side::kOrigin : Side::kAgent;
+}
+
+}  // namespace sidespan::proxy

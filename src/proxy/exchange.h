@@ -1,0 +1,128 @@
+// One request and its answer: picks the origin, moves events between the two sides with
+// back-pressure, retries by the one rule there is, answers by itself where no origin can, and ends
+// in a span. Its Session owns it and tells it the agent's events; the pool tells it the origin's.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent_side.h"
+#include "call_trace.h"
+#include "sidespan/http/answer.h"
+#include "sidespan/http/event.h"
+#include "sidespan/http/uri.h"
+#include "sidespan/net/timer.h"
+#include "sidespan/semconv/observer.h"
+#include "sidespan/wire/pool.h"
+#include "worker.h"
+
+namespace sidespan::proxy {
+
+class Exchange final : private wire::OriginStreamOwner {
+ public:
+  Exchange(Worker& worker, AgentSide& agent, http::StreamId stream);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  // The first event is the request's Head.
+  void on_agent_event(http::Event event);
+  // The agent's connection is gone.
+  void on_agent_gone();
+  // Ends it now, whatever is under way.
+  void abort(semconv::Ending ending, Error error);
+
+  http::StreamId stream() const { return stream_; }
+  // Over: the span is out, and nothing may be called but the destructor.
+  bool done() const { return done_; }
+
+ private:
+  // exchange_request.cc: the agent's half
+  void begin(http::Head head);
+  std::optional<Error> choose_target();
+  bool answer_max_forwards();
+  void refuse_without_span(int status, std::string body);
+  void connect(bool fresh);
+  void on_connected(Result<std::unique_ptr<wire::OriginStream>> result);
+  void send_request_head();
+  void open_tunnel();
+  void peek(Chain data);
+  void leave_tunnel();
+  void on_request_body(Chain data);
+  void forward_to_origin(http::Event event);
+  void on_request_end();
+  void on_agent_reset(Error error);
+  void drain_request();
+
+  // exchange_response.cc: the origin's half
+  void on_origin_event(http::Event event) override;
+  void on_response_head(http::Head head);
+  void on_response_body(Chain data);
+  void on_response_end();
+  void on_origin_reset(Error error);
+  bool may_retry() const;
+  void retry();
+
+  // exchange.cc: what concerns both
+  void answer_error(const Error& error, semconv::Ending ending);
+  void send_answer(http::LocalAnswer answer);
+  void finish_if_over();
+  void finish(semconv::Ending ending, std::optional<Error> error);
+  void emit_span(semconv::Ending ending, const std::optional<Error>& error);
+  void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
+  void touch() { last_activity_ = worker_.loop.now().mono; }
+  void on_timer();
+  Milliseconds idle_limit() const;
+  void to_agent(decltype(http::Event::what) what);
+  bool answer_begun() const { return response_.status != 0; }
+  Side silent_side() const;
+
+  Worker& worker_;
+  const std::shared_ptr<const Options> options_;
+  AgentSide& agent_;
+  const http::StreamId stream_;
+
+  http::Head request_;   // as the agent sent it
+  http::Head response_;  // status, length, and fields where capture wants them; status 0: none yet
+  http::Url url_;
+  semconv::Mode mode_ = semconv::Mode::kForward;
+  std::optional<CallTrace> trace_;
+  std::unique_ptr<semconv::Observer> observer_;
+
+  std::unique_ptr<wire::Pool::Waiting> waiting_;
+  std::unique_ptr<wire::OriginStream> origin_;
+  Chain held_;                             // request body that waits for the origin
+  Chain replay_;                           // request body so far, for a retry
+  std::optional<http::Headers> trailers_;  // of the request
+  net::Timer timer_;
+
+  // Towards each socket: what came in and is not consumed yet, because the other side is full.
+  size_t request_unconsumed_ = 0;
+  size_t response_unconsumed_ = 0;
+  size_t to_origin_queued_ = 0;
+  size_t to_agent_queued_ = 0;
+
+  uint64_t request_bytes_ = 0;
+  uint64_t response_bytes_ = 0;
+  Moment start_;
+  MonoTime last_activity_{};
+  std::optional<MonoTime> send_started_;
+  std::optional<MonoTime> sent_;
+  std::optional<MonoTime> first_byte_;
+  wire::DialPhases phases_;
+  net::Address peer_;
+
+  bool replayable_ = true;
+  bool retried_ = false;
+  bool interim_seen_ = false;
+  bool request_ended_ = false;
+  bool response_ended_ = false;
+  bool agent_half_closed_ = false;
+  bool discarding_ = false;  // the rest of the request goes nowhere
+  bool tunnel_ = false;      // after 2xx to CONNECT, after 101
+  bool peeking_ = false;     // the tunnel's first bytes have not been seen
+  bool done_ = false;
+};
+
+}  // namespace sidespan::proxy

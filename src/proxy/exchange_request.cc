@@ -1,0 +1,291 @@
+// The agent's half of an exchange: from the request's head to its last byte at the origin.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "exchange.h"
+#include "sidespan/base/text.h"
+#include "sidespan/http/answer.h"
+#include "sidespan/http/hop_by_hop.h"
+
+namespace sidespan::proxy {
+namespace {
+
+// Authentication that belongs to a connection, not to a request (RFC 4559): the origin's connection
+// then serves one agent connection only.
+bool binds_connection(const http::Headers& headers) {
+  const std::string_view value = headers.find("authorization").value_or("");
+  const std::string_view scheme = value.substr(0, value.find(' '));
+  return text::equal_ignoring_case(scheme, "negotiate") ||
+         text::equal_ignoring_case(scheme, "ntlm");
+}
+
+// h2c is ours to offer, hop by hop; an agent's wish for it is not passed on.
+bool wants_other_protocol(const http::Head& head) {
+  return head.upgrade && head.method != "CONNECT" && !head.headers.lists("upgrade", "h2c");
+}
+
+enum class Likeness : uint8_t { kHttp, kOther, kUnsure };
+
+Likeness likeness_to_http(std::string_view bytes) {
+  constexpr std::array<std::string_view, 8> kStarts = {
+      "GET /", "HEAD /", "POST /", "PUT /", "PATCH /", "DELETE /", "OPTIONS /", "TRACE /"};
+  for (const std::string_view start : kStarts) {
+    if (bytes.starts_with(start)) return Likeness::kHttp;
+    if (start.starts_with(bytes)) return Likeness::kUnsure;
+  }
+  return Likeness::kOther;
+}
+
+// TRACE echoes the request; credentials stay out of the echo (RFC 9110 section 9.3.8).
+std::string trace_echo(const http::Head& head) {
+  std::string echo = head.method + " " + head.target + " HTTP/1.1\r\n";
+  for (size_t i = 0; i < head.headers.size(); ++i) {
+    const http::Field field = head.headers.at(i);
+    const bool secret = text::equal_ignoring_case(field.name, "authorization") ||
+                        text::equal_ignoring_case(field.name, "proxy-authorization") ||
+                        text::equal_ignoring_case(field.name, "cookie");
+    if (!secret) echo.append(field.name).append(": ").append(field.value).append("\r\n");
+  }
+  return echo + "\r\n";
+}
+
+}  // namespace
+
+void Exchange::on_agent_event(http::Event event) {
+  if (done_) return;
+  touch();
+  if (auto* head = std::get_if<http::Head>(&event.what)) return begin(std::move(*head));
+  if (auto* body = std::get_if<http::Body>(&event.what))
+    return on_request_body(std::move(body->data));
+  if (auto* trailers = std::get_if<http::Trailers>(&event.what)) {
+    trailers_ = std::move(trailers->fields);
+    http::remove_hop_by_hop(*trailers_, false);
+    return;
+  }
+  if (std::holds_alternative<http::End>(event.what)) return on_request_end();
+  if (auto* reset = std::get_if<http::Reset>(&event.what))
+    return on_agent_reset(std::move(reset->error));
+  if (std::holds_alternative<http::HalfClosed>(event.what)) {
+    agent_half_closed_ = true;
+    if (origin_) origin_->half_close();
+    return;
+  }
+  if (auto* drained = std::get_if<http::Drained>(&event.what)) {
+    to_agent_queued_ -= std::min(drained->bytes, to_agent_queued_);
+    if (origin_ && to_agent_queued_ < options_->limits.queue_bytes_max) {
+      origin_->consumed(std::exchange(response_unconsumed_, 0));
+    }
+  }
+}
+
+void Exchange::begin(http::Head head) {
+  request_ = std::move(head);
+  if (std::optional<Error> error = choose_target())
+    return answer_error(*error, semconv::Ending::kRefused);
+  if (done_ || answer_max_forwards()) return;
+  trace_.emplace(*options_, request_, url_, worker_.random);
+  if (matches(options_->deny, url_.authority.host, nullptr)) {
+    return answer_error({Code::kDenied, Side::kAgent, false,
+                         url_.authority.host + " is on the list of egress.deny"},
+                        semconv::Ending::kRefused);
+  }
+  connect(request_.method == "CONNECT");
+}
+
+std::optional<Error> Exchange::choose_target() {
+  if (request_.method == "CONNECT") {
+    mode_ = semconv::Mode::kTunnel;
+    url_.authority = *http::parse_authority(request_.target);
+    return std::nullopt;
+  }
+  if (request_.target.starts_with('/') && agent_.inside() != nullptr) {
+    url_.scheme = "http";
+    url_.authority = *agent_.inside();
+    url_.path = request_.target;
+    return std::nullopt;
+  }
+  if (request_.target.starts_with('/')) {
+    mode_ = semconv::Mode::kRoute;
+    std::optional<http::Url> url = route_for(options_->routes, request_.target);
+    if (url) {
+      url_ = std::move(*url);
+    } else {
+      refuse_without_span(
+          404,
+          "no route leads from this path. As a forward proxy sidespan needs the full "
+          "URL in the request line; a base-URL route is set under `routes`");
+    }
+    return std::nullopt;
+  }
+  Result<http::Url> url = request_.target == "*"
+                              ? fail(Code::kUnsupported, Side::kAgent,
+                                     "OPTIONS * asks the proxy itself, which has no options")
+                              : http::parse_url(request_.target);
+  if (!url) return std::move(url).error();
+  url_ = std::move(*url);
+  if (url_.scheme == "http") return std::nullopt;
+  return Error{
+      Code::kUnsupported, Side::kAgent, false,
+      url_.scheme + ":// URLs need CONNECT; this version opens no TLS to an origin by itself"};
+}
+
+bool Exchange::answer_max_forwards() {
+  const bool asked = request_.method == "TRACE" || request_.method == "OPTIONS";
+  const std::optional<std::string_view> field = request_.headers.find("max-forwards");
+  if (!asked || !field) return false;
+  const std::optional<uint64_t> hops = text::parse_unsigned(*field);
+  if (!hops) return false;
+  if (*hops > 0) {
+    request_.headers.set("Max-Forwards", std::to_string(*hops - 1));
+    return false;
+  }
+  const bool trace = request_.method == "TRACE";
+  http::LocalAnswer answer = http::make_answer(200, trace ? trace_echo(request_) : "",
+                                               trace ? "message/http" : "text/plain");
+  if (!trace)
+    answer.head.headers.add("Allow",
+                            "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE, CONNECT");
+  send_answer(std::move(answer));
+  finish(semconv::Ending::kComplete, std::nullopt);
+  return true;
+}
+
+void Exchange::refuse_without_span(int status, std::string body) {
+  send_answer(http::make_answer(status, "sidespan: " + std::move(body) + ".\n"));
+  finish(semconv::Ending::kRefused, std::nullopt);
+}
+
+void Exchange::connect(bool fresh) {
+  if (binds_connection(request_.headers)) agent_.pin();
+  const wire::PoolKey key{url_.authority.host, url_.port(), agent_.pinned()};
+  waiting_ = worker_.pool.acquire(key, fresh, *this,
+                                  [this](Result<std::unique_ptr<wire::OriginStream>> result) {
+                                    on_connected(std::move(result));
+                                  });
+}
+
+void Exchange::on_connected(Result<std::unique_ptr<wire::OriginStream>> result) {
+  touch();
+  waiting_.reset();
+  if (!result) {
+    const Error error = std::move(result).error();
+    const bool refused = error.code == Code::kDenied || error.code == Code::kLoop;
+    const bool late = error.code == Code::kConnectTimeout;
+    return answer_error(error, refused ? semconv::Ending::kRefused
+                               : late  ? semconv::Ending::kTimeout
+                                       : semconv::Ending::kOriginClosed);
+  }
+  origin_ = std::move(*result);
+  peer_ = origin_->peer();
+  phases_ = origin_->phases();
+  if (mode_ == semconv::Mode::kTunnel) return open_tunnel();
+  send_request_head();
+  forward_to_origin({0, http::Body{std::exchange(held_, {})}});
+  if (request_ended_) on_request_end();
+  if (agent_half_closed_ && origin_) origin_->half_close();
+}
+
+void Exchange::send_request_head() {
+  http::Head head = request_;
+  head.upgrade = wants_other_protocol(request_);
+  http::remove_hop_by_hop(head.headers, head.upgrade);
+  if (!head.upgrade) head.headers.remove("http2-settings");
+  // Inside a tunnel the agent wrote Host for this origin itself.
+  if (agent_.inside() == nullptr) head.headers.set("Host", url_.authority.to_string());
+  const bool asks_server = request_.method == "OPTIONS" && !url_.path_given && url_.path == "/";
+  head.target = asks_server ? "*" : url_.path;
+  if (options_->via) head.headers.add("Via", "1.1 sidespan");
+  trace_->inject(head.headers, url_.authority.host, peer_);
+  send_started_ = worker_.loop.now().mono;
+  to_origin_queued_ = origin_->send({0, std::move(head)});
+}
+
+void Exchange::open_tunnel() {
+  http::LocalAnswer answer = http::make_answer(200, "");
+  answer.head.reason = "Connection Established";
+  answer.head.body = http::BodyLength::none();
+  answer.head.headers.clear();
+  response_.status = 200;
+  first_byte_ = worker_.loop.now().mono;
+  tunnel_ = peeking_ = true;
+  request_ended_ = false;
+  to_agent(std::move(answer.head));
+  origin_->tunnel();
+  agent_.tunnel(stream_);
+}
+
+// Some clients tunnel plain http too (Node's fetch does). Those requests are worth a span each, so
+// the first bytes decide; an origin that speaks first has a tunnel at once.
+void Exchange::peek(Chain data) {
+  held_.append(std::move(data));
+  const Likeness likeness = likeness_to_http(held_.to_string());
+  if (likeness == Likeness::kUnsure) return;
+  peeking_ = false;
+  if (likeness == Likeness::kHttp) return leave_tunnel();
+  on_request_body(std::exchange(held_, {}));
+}
+
+void Exchange::leave_tunnel() {
+  origin_->resume_http();
+  trace_.reset();  // the requests inside have the spans
+  Chain first = std::exchange(held_, {});
+  http::Authority authority = url_.authority;
+  finish(semconv::Ending::kComplete, std::nullopt);
+  agent_.resume_http(stream_, std::move(authority), std::move(first));
+}
+
+void Exchange::on_request_body(Chain data) {
+  if (peeking_) return peek(std::move(data));
+  request_bytes_ += data.size();
+  request_unconsumed_ += data.size();
+  if (discarding_) return drain_request();
+  if (!origin_) return held_.append(std::move(data));
+  forward_to_origin({0, http::Body{std::move(data)}});
+}
+
+void Exchange::forward_to_origin(http::Event event) {
+  if (auto* body = std::get_if<http::Body>(&event.what)) {
+    if (body->data.empty()) return;
+    if (replayable_ && replay_.size() + body->data.size() <= options_->limits.replay_bytes_max) {
+      replay_.append(body->data.copy());
+    } else {
+      replayable_ = false;
+      replay_.clear();
+    }
+  }
+  to_origin_queued_ = origin_->send(std::move(event));
+  if (to_origin_queued_ < options_->limits.queue_bytes_max) drain_request();
+}
+
+void Exchange::drain_request() {
+  agent_.consumed(stream_, std::exchange(request_unconsumed_, 0));
+}
+
+void Exchange::on_request_end() {
+  if (std::exchange(peeking_, false)) on_request_body(std::exchange(held_, {}));
+  request_ended_ = true;
+  if (options_->limits.begin_time_max < options_->limits.stream_idle_time_max && !answer_begun()) {
+    timer_.start(options_->limits.begin_time_max, true);
+  }
+  if (origin_ && !discarding_) {
+    if (trailers_) origin_->send({0, http::Trailers{*trailers_}});
+    sent_ = worker_.loop.now().mono;
+    to_origin_queued_ = origin_->send({0, http::End{}});
+  }
+  finish_if_over();
+}
+
+void Exchange::on_agent_reset(Error error) {
+  const bool cancelled = error.code == Code::kTruncated || error.code == Code::kConnectionReset;
+  if (origin_) origin_->send({0, http::Reset{error}});
+  if (cancelled || answer_begun()) {
+    to_agent(http::Reset{error});
+    return finish(cancelled ? semconv::Ending::kAgentCancelled : semconv::Ending::kRefused,
+                  cancelled ? std::nullopt : std::optional<Error>(error));
+  }
+  answer_error(error, semconv::Ending::kRefused);
+}
+
+}  // namespace sidespan::proxy

@@ -1,0 +1,87 @@
+#include "proxy_metrics.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sidespan::proxy {
+namespace {
+
+using metrics::Kind;
+
+constexpr std::array<std::string_view, 6> kClassNames = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+constexpr std::string_view kDurationName = "http_client_request_duration_seconds";
+constexpr std::string_view kDurationHelp =
+    "Time from an attempt's start to the last byte of its answer.";
+
+metrics::Sample number(std::vector<metrics::Label> labels, double value) {
+  return {std::move(labels), value, {}};
+}
+
+metrics::Sample histogram(std::vector<metrics::Label> labels, const metrics::DurationHistogram& h) {
+  return {std::move(labels), 0, h.snapshot()};
+}
+
+}  // namespace
+
+void ProxyMetrics::count_request(semconv::Mode mode, int status) {
+  const auto status_class = static_cast<size_t>(std::clamp(status / 100, 0, 5));
+  requests_[static_cast<size_t>(mode)][status_class].add();
+}
+
+metrics::DurationHistogram& ProxyMetrics::series(Key key) {
+  // Only this thread adds, so it may look without the lock.
+  if (const auto found = durations_.find(key); found != durations_.end()) return found->second;
+  if (durations_.size() >= series_max_) return overflow_;
+  const std::scoped_lock lock(durations_mutex_);
+  return durations_[std::move(key)];
+}
+
+void ProxyMetrics::record_duration(std::string_view method, std::string_view host,
+                                   std::string_view outcome, bool failed, double seconds) {
+  series({std::string(method), std::string(host), std::string(outcome), failed}).record(seconds);
+}
+
+void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
+  for (size_t mode = 0; mode < kModes; ++mode) {
+    for (size_t c = 0; c < kClasses; ++c) {
+      const uint64_t count = requests_[mode][c].value();
+      if (count == 0) continue;
+      metrics::merge(snapshot, "sidespan_requests", "Requests of the agent, by the answer it got.",
+                     Kind::kCounter,
+                     number({{"listener", "egress"},
+                             {"mode", std::string(name_of(static_cast<semconv::Mode>(mode)))},
+                             {"status_class", std::string(kClassNames[c])}},
+                            static_cast<double>(count)));
+    }
+  }
+  for (size_t i = 0; i < lineage::kSourceCount; ++i) {
+    metrics::merge(
+        snapshot, "sidespan_span_parents", "Calls by the evidence for their parent.",
+        Kind::kCounter,
+        number({{"source", std::string(lineage::name_of(static_cast<lineage::Source>(i)))}},
+               static_cast<double>(parents_[i].value())));
+  }
+  metrics::merge(snapshot, "sidespan_tunnels_opaque",
+                 "CONNECT tunnels passed without a look inside.", Kind::kCounter,
+                 number({}, static_cast<double>(tunnels.value())));
+  metrics::merge(snapshot, "sidespan_connections_refused",
+                 "Agent connections answered 503 because there were too many.", Kind::kCounter,
+                 number({}, static_cast<double>(refused_connections.value())));
+  metrics::merge(snapshot, "sidespan_connections", "Agent connections that are open.", Kind::kGauge,
+                 number({}, static_cast<double>(connections.value())));
+  const std::scoped_lock lock(durations_mutex_);
+  for (const auto& [key, durations] : durations_) {
+    const auto& [method, host, outcome, failed] = key;
+    metrics::merge(snapshot, kDurationName, kDurationHelp, Kind::kHistogram,
+                   histogram({{"http_request_method", method},
+                              {"server_address", host},
+                              {failed ? "error_type" : "http_response_status_code", outcome}},
+                             durations));
+  }
+  if (overflow_.snapshot().count > 0) {
+    metrics::merge(snapshot, kDurationName, kDurationHelp, Kind::kHistogram,
+                   histogram({{"otel_metric_overflow", "true"}}, overflow_));
+  }
+}
+
+}  // namespace sidespan::proxy

@@ -1,0 +1,116 @@
+#include "session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sidespan/http/answer.h"
+#include "sidespan/http/h1_codec.h"
+
+namespace sidespan::proxy {
+
+Session::Session(Worker& worker, Owner& owner, SlotId id, std::unique_ptr<net::Stream> stream,
+                 std::optional<Error> refusal)
+    : worker_(worker),
+      owner_(owner),
+      id_(id),
+      connection_(std::move(stream), http::make_h1_server(worker.options->limits.codec), *this),
+      refusal_(std::move(refusal)),
+      idle_timer_(worker.loop, [this] { on_idle_timer(); }),
+      idle_since_(worker.loop.now().mono) {
+  worker_.metrics.connections.add(1);
+  idle_timer_.start(worker.options->limits.keep_alive_time_max, true);
+}
+
+Session::~Session() {
+  worker_.metrics.connections.add(-1);
+}
+
+void Session::wake(wire::Connection&) {
+  while (std::optional<http::Event> event = connection_.next()) dispatch(std::move(*event));
+  if (connection_.closed()) {
+    for (const auto& exchange : exchanges_) exchange->on_agent_gone();
+  } else if (connection_.codec().done()) {
+    connection_.finish();
+  }
+  owner_.session_changed(id_);
+}
+
+void Session::dispatch(http::Event event) {
+  const http::StreamId stream = event.stream;
+  if (auto* head = std::get_if<http::Head>(&event.what)) return begin(std::move(*head), stream);
+  if (Exchange* exchange = find(stream)) return exchange->on_agent_event(std::move(event));
+  // A head that was refused has no exchange, and answers here. So do bytes after an exchange is
+  // over.
+  if (const auto* reset = std::get_if<http::Reset>(&event.what))
+    return refuse(stream, reset->error);
+  if (const auto* body = std::get_if<http::Body>(&event.what)) {
+    connection_.consumed(stream, body->data.size());
+  }
+}
+
+void Session::begin(http::Head head, http::StreamId stream) {
+  idle_since_ = worker_.loop.now().mono;
+  if (worker_.draining) connection_.drain();
+  if (refusal_) return refuse(stream, *refusal_);
+  AgentSide& agent = *this;
+  exchanges_.push_back(std::make_unique<Exchange>(worker_, agent, stream));
+  exchanges_.back()->on_agent_event({stream, std::move(head)});
+}
+
+void Session::refuse(http::StreamId stream, const Error& error) {
+  http::LocalAnswer answer = http::make_answer(error);
+  worker_.metrics.count_request(semconv::Mode::kForward, answer.head.status);
+  if (worker_.log.enabled(LogLevel::kDebug)) {
+    worker_.log.write(
+        LogLevel::kDebug, "request refused",
+        {{"side", name_of(error.side)}, {"error", name_of(error.code)}, {"what", error.what}});
+  }
+  answer.head.headers.set("Connection", "close");
+  connection_.send({stream, std::move(answer.head)});
+  connection_.send({stream, http::Body{Chain(answer.body)}});
+  connection_.send({stream, http::End{}});
+}
+
+Exchange* Session::find(http::StreamId stream) {
+  const auto found = std::ranges::find_if(exchanges_, [&](const auto& exchange) {
+    return exchange->stream() == stream && !exchange->done();
+  });
+  return found == exchanges_.end() ? nullptr : found->get();
+}
+
+void Session::resume_http(http::StreamId stream, http::Authority authority, Chain first) {
+  inside_ = std::move(authority);
+  connection_.resume_http(stream, std::move(first));
+}
+
+void Session::abort() {
+  connection_.abort();
+  owner_.session_changed(id_);
+}
+
+void Session::drain() {
+  if (!exchanges_.empty()) connection_.drain();
+}
+
+void Session::abort(const Error& error) {
+  for (const auto& exchange : exchanges_) exchange->abort(semconv::Ending::kDrain, error);
+  connection_.finish();
+  owner_.session_changed(id_);
+}
+
+bool Session::reap() {
+  if (std::erase_if(exchanges_, [](const auto& exchange) { return exchange->done(); }) > 0) {
+    idle_since_ = worker_.loop.now().mono;
+  }
+  return connection_.closed() && exchanges_.empty();
+}
+
+void Session::on_idle_timer() {
+  const Milliseconds limit = worker_.options->limits.keep_alive_time_max;
+  const auto idle = worker_.loop.precise_now().mono - idle_since_;
+  if (!exchanges_.empty()) return idle_timer_.start(limit, true);
+  if (idle < limit) return idle_timer_.start(std::chrono::ceil<Milliseconds>(limit - idle), true);
+  connection_.finish();
+}
+
+}  // namespace sidespan::proxy
