@@ -1,0 +1,146 @@
+// What happens to a span after it ended: workers hand spans over in batches, the telemetry thread
+// encodes each once, queues, and exports. Keeps the accounting law: emitted = exported + dropped by
+// a named reason + queued, every term counted by itself. Nothing here ever delays a worker: a full
+// queue drops, and says so.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/base/log.h"
+#include "sidespan/base/metrics.h"
+#include "sidespan/base/random.h"
+#include "sidespan/net/loop.h"
+#include "sidespan/net/mailbox.h"
+#include "sidespan/otlp/encode.h"
+#include "sidespan/trace/span.h"
+#include "sidespan/wire/pool.h"
+
+namespace sidespan::report {
+
+// Why a span was not exported; the values of `reason` in sidespan_spans_dropped_total.
+enum class DropReason : uint8_t {
+  kQueueFull,   // queue_full: the collector is slower than the agent
+  kRejected,    // rejected: the collector said never (4xx), or partial success
+  kTooLarge,    // too_large: one span alone is over what the collector takes (413)
+  kShutdown,    // shutdown: the drain's deadline came first
+  kNoExporter,  // no_exporter: nothing is configured to take it
+};
+inline constexpr size_t kDropReasonCount = 5;
+std::string_view name_of(DropReason reason);
+
+struct BatchOptions {
+  size_t spans_max = 512;
+  size_t bytes_max = 1024 * 1024;
+  Milliseconds delay{1000};
+  size_t queue_max = 8192;                    // spans waiting or in flight
+  size_t queue_bytes_max = 32 * 1024 * 1024;  // the same spans, encoded
+};
+
+struct RetryOptions {
+  Milliseconds backoff_start{1000};  // ceiling of the first wait; each next one is twice as high
+  Milliseconds backoff_max{30'000};  // the highest
+  Milliseconds retry_after_max{300'000};  // longer wishes of a collector are cut to this
+};
+
+struct OtlpOptions {
+  std::string host;
+  uint16_t port = 4318;
+  std::string path = "/v1/traces";
+  std::vector<std::pair<std::string, std::string>> headers;
+  bool gzip = true;
+  Milliseconds timeout{10'000};  // of one attempt
+  std::string user_agent;
+  size_t reply_bytes_max = 64 * 1024;  // of a reply's body; of a longer one the status alone counts
+  RetryOptions retry;
+};
+
+struct PipelineOptions {
+  otlp::Origin origin;
+  BatchOptions batch;
+  std::optional<OtlpOptions> otlp;
+};
+
+struct Totals {
+  uint64_t emitted = 0;
+  uint64_t exported = 0;
+  std::array<uint64_t, kDropReasonCount> dropped{};
+  uint64_t queued = 0;
+};
+
+// Sees spans on the telemetry thread, in the order they arrive.
+using SpanTap = std::function<void(const trace::Span&)>;
+
+// What one worker counts of its spans before they reach the pipeline. Each counter has one writer.
+struct WorkerTally {
+  metrics::Counter sent;        // by the worker: spans it took on
+  metrics::Counter arrived;     // by the telemetry thread: of those, spans the pipeline has
+  metrics::Counter overflowed;  // by the worker: dropped, too many were on their way
+  metrics::Counter late;        // by the worker: dropped, telemetry had ended
+};
+
+class Pipeline {
+ public:
+  // On the telemetry loop, like every call below that does not say otherwise. `pool` is the
+  // telemetry thread's own. `tap`, when set, sees every span before it is encoded (a run's tree).
+  Pipeline(net::Loop& loop, wire::Pool& pool, Random random, Log& log, PipelineOptions options,
+           SpanTap tap);
+  ~Pipeline();
+
+  void accept(std::span<const trace::Span> spans);
+  // Exports what is queued as fast as the collector takes it, until `deadline`; what is left then,
+  // and what comes after, is dropped with kShutdown. Ends as soon as nothing is queued, or as the
+  // next attempt would come too late. `done` is called once, later.
+  void drain(MonoTime deadline, std::function<void()> done);
+
+  // One snapshot, with what workers dropped on the way here: the law holds in it.
+  Totals totals() const;
+  void collect(metrics::Snapshot& snapshot) const;
+
+  // Adds a worker's count to the totals for good, beyond the worker's life. Any thread.
+  void attach(std::shared_ptr<const WorkerTally> tally);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The sink of one worker: collects the spans of a turn and posts them to the pipeline at the turn's
+// end. Bounded: while more than `queue_max` spans are on their way, new ones are dropped with
+// kQueueFull and counted. The pipeline outlives what was posted to it.
+class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
+ public:
+  WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pipeline, size_t queue_max);
+  ~WorkerSpans();
+  WorkerSpans(const WorkerSpans&) = delete;
+  WorkerSpans& operator=(const WorkerSpans&) = delete;
+
+  void emit(trace::Span span) override;
+  // Posts what is collected now.
+  void flush();
+  // Emitted and at once dropped here (any thread); in the pipeline's totals on both sides of the
+  // law.
+  uint64_t overflowed() const { return tally_->overflowed.value(); }
+
+ private:
+  void on_turn_end() override { flush(); }
+
+  net::Loop& loop_;
+  net::Mailbox& telemetry_;
+  Pipeline& pipeline_;
+  size_t queue_max_;
+  std::vector<trace::Span> spans_;
+  std::shared_ptr<WorkerTally> tally_;
+};
+
+}  // namespace sidespan::report

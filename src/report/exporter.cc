@@ -1,0 +1,201 @@
+#include "report/exporter.h"
+
+#include <array>
+#include <cassert>
+#include <utility>
+
+#include "sidespan/base/text.h"
+#include "sidespan/http/deflate.h"
+#include "sidespan/http/uri.h"
+#include "sidespan/otlp/decode.h"
+
+namespace sidespan::report {
+namespace {
+
+constexpr int kGzipLevel = 1;
+constexpr uint16_t kHttpPort = 80;
+constexpr std::string_view kProtobuf = "application/x-protobuf";
+
+std::string authority(const OtlpOptions& options, bool always_port) {
+  http::Authority authority{options.host, options.port};
+  if (!always_port && options.port == kHttpPort) authority.port.reset();
+  return authority.to_string();
+}
+
+// What frames and names the body is ours to say; other fields are the user's wherever he wrote one.
+http::Head make_head(const OtlpOptions& options) {
+  http::Head head;
+  head.method = "POST";
+  head.target = options.path;
+  head.headers.add("Host", authority(options, false));
+  head.headers.add("User-Agent", options.user_agent);
+  for (const auto& [name, value] : options.headers) head.headers.set(name, value);
+  for (const std::string_view ours : {"Content-Length", "Transfer-Encoding", "Connection"}) {
+    head.headers.remove(ours);
+  }
+  head.headers.set("Content-Type", kProtobuf);
+  if (options.gzip) {
+    head.headers.set("Content-Encoding", "gzip");
+  } else {
+    head.headers.remove("Content-Encoding");
+  }
+  return head;
+}
+
+}  // namespace
+
+Exporter::Exporter(net::Loop& loop, wire::Pool& pool, Random random, Log& log, OtlpOptions options,
+                   OnDecision on_decision)
+    : loop_(loop),
+      pool_(pool),
+      random_(random),
+      log_(log),
+      options_(std::move(options)),
+      on_decision_(std::move(on_decision)),
+      key_{text::lower(options_.host), options_.port, 0},
+      head_(make_head(options_)),
+      endpoint_(authority(options_, true)),
+      backoff_(options_.retry),
+      timer_(loop, [this] { on_time(); }) {}
+
+void Exporter::send(std::string request) {
+  assert(!busy());
+  body_ = options_.gzip ? http::gzip(request, kGzipLevel) : std::move(request);
+  attempt(false);
+}
+
+void Exporter::hurry(MonoTime deadline) {
+  deadline_ = deadline;
+  backoff_.reset();
+  if (state_ == State::kWaiting) attempt(false);
+}
+
+void Exporter::cancel() {
+  hang_up();
+  timer_.stop();
+  state_ = State::kIdle;
+}
+
+void Exporter::attempt(bool fresh) {
+  state_ = State::kSending;
+  fresh_ = fresh;
+  answer_ = {};
+  timer_.start(options_.timeout);
+  connecting_ =
+      pool_.acquire(key_, fresh, *this, [this](auto stream) { on_stream(std::move(stream)); });
+}
+
+void Exporter::on_stream(Result<std::unique_ptr<wire::OriginStream>> stream) {
+  if (!stream) return failed(stream.error().what, std::nullopt);
+  stream_ = std::move(*stream);
+  http::Head head = head_;
+  head.body = http::BodyLength::known(body_.size());
+  stream_->send({0, std::move(head)});
+  stream_->send({0, http::Body{Chain(body_)}});
+  stream_->send({0, http::End{}});
+}
+
+void Exporter::on_origin_event(http::Event event) {
+  if (auto* head = std::get_if<http::Head>(&event.what)) return read_head(*head);
+  if (auto* body = std::get_if<http::Body>(&event.what)) return read_body(body->data);
+  if (std::holds_alternative<http::End>(event.what)) return answered(true);
+  if (auto* reset = std::get_if<http::Reset>(&event.what)) return on_reset(reset->error);
+}
+
+void Exporter::read_head(const http::Head& head) {
+  const auto field = [&](std::string_view name) {
+    return std::string(head.headers.find(name).value_or(""));
+  };
+  answer_.status = head.status;
+  answer_.retry_after = field("Retry-After");
+  answer_.date = field("Date");
+  answer_.gzip = head.headers.lists("Content-Encoding", "gzip");
+  answer_.protobuf = head.headers.lists("Content-Type", kProtobuf);
+}
+
+void Exporter::read_body(const Chain& data) {
+  if (answer_.body.size() + data.size() > options_.reply_bytes_max) return answered(false);
+  answer_.body += data.to_string();
+  stream_->consumed(data.size());
+}
+
+void Exporter::on_reset(const Error& error) {
+  if (answer_.status != 0) return answered(false);
+  // An idle connection that the collector closed just then says nothing about the collector.
+  const bool stale = stream_->reused() && !fresh_;
+  hang_up();
+  if (stale) return attempt(true);
+  failed(error.what, std::nullopt);
+}
+
+void Exporter::on_time() {
+  if (state_ == State::kWaiting) return attempt(false);
+  if (answer_.status != 0) return answered(false);
+  hang_up();
+  failed("no answer within " + std::to_string(options_.timeout.count()) + " ms", std::nullopt);
+}
+
+// Where the answer breaks off, is too slow or too long, its status alone counts: what it says of
+// the spans holds, and asking again would double them.
+void Exporter::answered(bool whole) {
+  hang_up();
+  switch (judge(answer_.status)) {
+    case Verdict::kAccepted:
+      return decide(read_success(whole));
+    case Verdict::kTooLarge:
+      return decide({Decision::Kind::kTooLarge, answer_.status});
+    case Verdict::kRefused:
+      return decide({Decision::Kind::kRefused, answer_.status});
+    case Verdict::kRetry:
+      break;
+  }
+  failed("status " + std::to_string(answer_.status),
+         parse_retry_after(answer_.retry_after, answer_.date, loop_.now().wall,
+                           options_.retry.retry_after_max));
+}
+
+Decision Exporter::read_success(bool whole) const {
+  Decision decision{Decision::Kind::kAccepted, answer_.status};
+  if (!whole || !answer_.protobuf) return decision;
+  const std::optional<std::string> body =
+      answer_.gzip ? http::gunzip(answer_.body, options_.reply_bytes_max) : answer_.body;
+  if (!body) return decision;
+  if (auto response = otlp::decode_response(*body)) {
+    decision.rejected = static_cast<uint64_t>(response->rejected_spans);
+    decision.message = std::move(response->message);
+  }
+  return decision;
+}
+
+void Exporter::failed(std::string_view cause, std::optional<Milliseconds> wait) {
+  if (!down_since_) {
+    down_since_ = loop_.now().mono;
+    log_.write(LogLevel::kWarn, "the collector does not take spans, they wait",
+               {{"collector", endpoint_}, {"cause", cause}});
+  }
+  const Milliseconds delay = wait ? *wait : backoff_.next(random_);
+  if (deadline_ && loop_.now().mono + delay >= *deadline_) {
+    return decide({Decision::Kind::kGivenUp, answer_.status});
+  }
+  state_ = State::kWaiting;
+  timer_.start(delay);
+}
+
+void Exporter::decide(const Decision& decision) {
+  timer_.stop();
+  state_ = State::kIdle;
+  backoff_.reset();
+  if (down_since_ && decision.kind != Decision::Kind::kGivenUp) {
+    const double seconds = to_seconds(loop_.now().mono - *std::exchange(down_since_, {}));
+    log_.write(LogLevel::kInfo, "the collector answers again",
+               {{"collector", endpoint_}, {"seconds", std::to_string(seconds)}});
+  }
+  on_decision_(decision);
+}
+
+void Exporter::hang_up() {
+  stream_.reset();
+  connecting_.reset();
+}
+
+}  // namespace sidespan::report

@@ -1,0 +1,96 @@
+// One request at a time to a collector over OTLP/HTTP, tried until it is decided: taken, refused,
+// too large. Owns attempts, timeouts, waiting and the log lines about a collector that is down;
+// what a decision means for the spans is Pipeline's part. OTLP 1.11, "OTLP/HTTP".
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "report/retry.h"
+#include "sidespan/base/log.h"
+#include "sidespan/base/random.h"
+#include "sidespan/http/message.h"
+#include "sidespan/net/loop.h"
+#include "sidespan/net/timer.h"
+#include "sidespan/report/pipeline.h"
+#include "sidespan/wire/pool.h"
+
+namespace sidespan::report {
+
+// How a request ended.
+struct Decision {
+  enum class Kind : uint8_t { kAccepted, kTooLarge, kRefused, kGivenUp } kind = Kind::kGivenUp;
+  int status = 0;            // 0: given up without an answer
+  uint64_t rejected = 0;     // kAccepted: spans of it that were not taken
+  std::string message = {};  // kAccepted: why, in the collector's words
+};
+
+class Exporter final : private wire::OriginStreamOwner {
+ public:
+  // Called last of all in whatever led to it; may send() again.
+  using OnDecision = std::function<void(const Decision&)>;
+
+  Exporter(net::Loop& loop, wire::Pool& pool, Random random, Log& log, OtlpOptions options,
+           OnDecision on_decision);
+
+  bool busy() const { return state_ != State::kIdle; }
+  // An encoded request; on_decision follows, never within the call. Not while busy.
+  void send(std::string request);
+  // From now on requests are given up whose next attempt would begin at `deadline` or later, and a
+  // wait that is under way ends now.
+  void hurry(MonoTime deadline);
+  // Forgets the request under way, silently.
+  void cancel();
+
+ private:
+  enum class State : uint8_t { kIdle, kSending, kWaiting };
+
+  struct Answer {
+    int status = 0;  // 0: none yet
+    std::string retry_after;
+    std::string date;
+    bool protobuf = false;
+    bool gzip = false;
+    std::string body;
+  };
+
+  void on_origin_event(http::Event event) override;
+
+  void attempt(bool fresh);
+  void on_stream(Result<std::unique_ptr<wire::OriginStream>> stream);
+  void read_head(const http::Head& head);
+  void read_body(const Chain& data);
+  void on_reset(const Error& error);
+  void on_time();
+  void answered(bool whole);
+  void failed(std::string_view cause, std::optional<Milliseconds> wait);
+  void decide(const Decision& decision);
+  void hang_up();
+  Decision read_success(bool whole) const;
+
+  net::Loop& loop_;
+  wire::Pool& pool_;
+  Random random_;
+  Log& log_;
+  OtlpOptions options_;
+  OnDecision on_decision_;
+  wire::PoolKey key_;
+  http::Head head_;       // of every request, but for the length
+  std::string endpoint_;  // host and port, for the log
+
+  State state_ = State::kIdle;
+  std::string body_;
+  Backoff backoff_;
+  net::Timer timer_;  // of the attempt or of the wait
+  std::optional<MonoTime> deadline_;
+  std::unique_ptr<wire::Pool::Waiting> connecting_;
+  std::unique_ptr<wire::OriginStream> stream_;
+  bool fresh_ = false;
+  Answer answer_;
+  std::optional<MonoTime> down_since_;
+};
+
+}  // namespace sidespan::report

@@ -1,0 +1,286 @@
+#include "sidespan/report/pipeline.h"
+
+#include <algorithm>
+#include <mutex>
+#include <numeric>
+
+#include "report/batch.h"
+#include "report/exporter.h"
+#include "report/notice.h"
+#include "sidespan/net/timer.h"
+
+namespace sidespan::report {
+namespace {
+
+constexpr std::array kReasons = {DropReason::kQueueFull, DropReason::kRejected,
+                                 DropReason::kTooLarge, DropReason::kShutdown,
+                                 DropReason::kNoExporter};
+static_assert(kReasons.size() == kDropReasonCount);
+
+constexpr size_t index_of(DropReason reason) {
+  return static_cast<size_t>(reason);
+}
+
+// What all workers dropped before their spans came here.
+struct Lost {
+  uint64_t overflowed = 0;
+  uint64_t late = 0;
+};
+
+}  // namespace
+
+std::string_view name_of(DropReason reason) {
+  switch (reason) {
+    case DropReason::kQueueFull:
+      return "queue_full";
+    case DropReason::kRejected:
+      return "rejected";
+    case DropReason::kTooLarge:
+      return "too_large";
+    case DropReason::kShutdown:
+      return "shutdown";
+    case DropReason::kNoExporter:
+      return "no_exporter";
+  }
+  return "queue_full";
+}
+
+struct Pipeline::Impl {
+  Impl(net::Loop& loop, wire::Pool& pool, Random random, Log& log, PipelineOptions options,
+       SpanTap tap);
+
+  void accept(const trace::Span& span);
+  void drop(DropReason reason, uint64_t spans);
+  void advance();
+  void on_decision(const Decision& decision);
+  void on_accepted(const Decision& decision);
+  void on_too_large();
+  void drain(MonoTime deadline, std::function<void()> done);
+  void end();
+  void notice_overflow();
+  Lost lost() const;
+  Totals totals() const;
+
+  net::Loop& loop;
+  Log& log;
+  otlp::Origin origin;
+  SpanTap tap;
+  BatchQueue queue;
+  std::unique_ptr<Exporter> exporter;  // null: none is configured
+  net::Timer batch_timer;
+  net::Timer drain_timer;
+  std::function<void()> drained;
+  bool draining = false;
+  bool ended = false;
+
+  // Each term of the law by itself; what is queued is counted by the queue.
+  uint64_t emitted = 0;
+  uint64_t exported = 0;
+  std::array<uint64_t, kDropReasonCount> dropped{};
+
+  mutable std::mutex tallies_mutex;  // workers attach from their threads
+  std::vector<std::shared_ptr<const WorkerTally>> tallies;
+  uint64_t noticed_overflow = 0;
+
+  Notice full_notice;
+  Notice refused_notice;
+  Notice large_notice;
+  Notice warning_notice;
+};
+
+Pipeline::Impl::Impl(net::Loop& on_loop, wire::Pool& pool, Random random, Log& to_log,
+                     PipelineOptions options, SpanTap span_tap)
+    : loop(on_loop),
+      log(to_log),
+      origin(std::move(options.origin)),
+      tap(std::move(span_tap)),
+      queue(options.batch),
+      batch_timer(loop, [this] { advance(); }),
+      drain_timer(loop, [this] { end(); }),
+      full_notice(loop, log, "spans were dropped, the queue is full"),
+      refused_notice(loop, log, "spans were dropped, the collector refused them"),
+      large_notice(loop, log, "spans were dropped, each alone is too large"),
+      warning_notice(loop, log, "the collector took spans with a warning") {
+  if (!options.otlp) return;
+  exporter =
+      std::make_unique<Exporter>(loop, pool, random, log, *std::move(options.otlp),
+                                 [this](const Decision& decision) { on_decision(decision); });
+}
+
+void Pipeline::Impl::accept(const trace::Span& span) {
+  if (tap) tap(span);
+  ++emitted;
+  if (!exporter) return drop(DropReason::kNoExporter, 1);
+  if (ended) return drop(DropReason::kShutdown, 1);
+  if (const auto reason = queue.push(span, loop.now().mono)) drop(*reason, 1);
+}
+
+void Pipeline::Impl::drop(DropReason reason, uint64_t spans) {
+  if (spans == 0) return;
+  dropped[index_of(reason)] += spans;
+  if (reason == DropReason::kQueueFull) full_notice.add(spans, "the collector is too slow");
+  if (reason == DropReason::kTooLarge) large_notice.add(spans, "a limit on bytes");
+}
+
+// What stands first in the queue goes out, when it is due and nothing else is under way.
+void Pipeline::Impl::advance() {
+  if (!exporter || exporter->busy() || ended) return;
+  if (queue.empty()) {
+    // Not now: whoever asked for the drain may be the caller.
+    if (draining) drain_timer.start(Milliseconds(0));
+    return;
+  }
+  const MonoTime now = loop.now().mono;
+  if (!draining && queue.due() > now) {
+    if (!batch_timer.active()) {
+      batch_timer.start(std::chrono::ceil<Milliseconds>(queue.due() - now));
+    }
+    return;
+  }
+  batch_timer.stop();
+  exporter->send(otlp::encode_request(origin, queue.close_first().spans));
+}
+
+void Pipeline::Impl::on_decision(const Decision& decision) {
+  switch (decision.kind) {
+    case Decision::Kind::kAccepted:
+      on_accepted(decision);
+      break;
+    case Decision::Kind::kTooLarge:
+      on_too_large();
+      break;
+    case Decision::Kind::kRefused: {
+      const size_t spans = queue.pop_first();
+      drop(DropReason::kRejected, spans);
+      refused_notice.add(spans, "status " + std::to_string(decision.status));
+      break;
+    }
+    case Decision::Kind::kGivenUp:
+      drain_timer.start(Milliseconds(0));
+      return;
+  }
+  advance();
+}
+
+void Pipeline::Impl::on_accepted(const Decision& decision) {
+  const uint64_t spans = queue.pop_first();
+  const uint64_t rejected = std::min(decision.rejected, spans);
+  exported += spans - rejected;
+  drop(DropReason::kRejected, rejected);
+  if (rejected > 0) {
+    refused_notice.add(rejected, decision.message);
+  } else if (!decision.message.empty()) {
+    warning_notice.add(spans, decision.message);
+  }
+}
+
+void Pipeline::Impl::on_too_large() {
+  if (queue.close_first().count() > 1) return queue.split_first();
+  drop(DropReason::kTooLarge, queue.pop_first());
+}
+
+void Pipeline::Impl::drain(MonoTime deadline, std::function<void()> done) {
+  drained = std::move(done);
+  draining = true;
+  const MonoTime now = loop.now().mono;
+  if (!exporter || queue.empty() || deadline <= now) {
+    drain_timer.start(Milliseconds(0));
+    return;
+  }
+  drain_timer.start(std::chrono::ceil<Milliseconds>(deadline - now));
+  exporter->hurry(deadline);
+  advance();
+}
+
+void Pipeline::Impl::end() {
+  ended = true;
+  batch_timer.stop();
+  if (exporter) exporter->cancel();
+  uint64_t left = 0;
+  while (!queue.empty()) left += queue.pop_first();
+  drop(DropReason::kShutdown, left);
+  if (left > 0) {
+    log.write(LogLevel::kWarn, "spans were dropped at the end, the collector did not take them",
+              {{"spans", std::to_string(left)}});
+  }
+  if (drained) std::exchange(drained, {})();
+}
+
+void Pipeline::Impl::notice_overflow() {
+  const uint64_t overflowed = lost().overflowed;
+  if (overflowed == noticed_overflow) return;
+  full_notice.add(overflowed - std::exchange(noticed_overflow, overflowed),
+                  "the telemetry thread is too slow");
+}
+
+Lost Pipeline::Impl::lost() const {
+  const std::scoped_lock lock(tallies_mutex);
+  Lost sum;
+  for (const auto& tally : tallies) {
+    sum.overflowed += tally->overflowed.value();
+    sum.late += tally->late.value();
+  }
+  return sum;
+}
+
+Totals Pipeline::Impl::totals() const {
+  const Lost on_the_way = lost();
+  Totals totals;
+  totals.emitted = emitted + on_the_way.overflowed + on_the_way.late;
+  totals.exported = exported;
+  totals.dropped = dropped;
+  totals.dropped[index_of(DropReason::kQueueFull)] += on_the_way.overflowed;
+  totals.dropped[index_of(DropReason::kShutdown)] += on_the_way.late;
+  totals.queued = queue.spans();
+  return totals;
+}
+
+Pipeline::Pipeline(net::Loop& loop, wire::Pool& pool, Random random, Log& log,
+                   PipelineOptions options, SpanTap tap)
+    : impl_(std::make_unique<Impl>(loop, pool, random, log, std::move(options), std::move(tap))) {}
+
+Pipeline::~Pipeline() = default;
+
+void Pipeline::accept(std::span<const trace::Span> spans) {
+  for (const trace::Span& span : spans) impl_->accept(span);
+  impl_->notice_overflow();
+  impl_->advance();
+}
+
+void Pipeline::drain(MonoTime deadline, std::function<void()> done) {
+  impl_->drain(deadline, std::move(done));
+}
+
+Totals Pipeline::totals() const {
+  return impl_->totals();
+}
+
+void Pipeline::collect(metrics::Snapshot& snapshot) const {
+  using metrics::Kind;
+  const std::string exporter = impl_->exporter ? "otlp" : "none";
+  const auto add = [&](std::string_view name, std::string_view help, Kind kind, uint64_t value,
+                       std::string_view reason) {
+    metrics::Sample sample;
+    sample.labels = {{"exporter", exporter}};
+    if (!reason.empty()) sample.labels.push_back({"reason", std::string(reason)});
+    sample.value = static_cast<double>(value);
+    metrics::merge(snapshot, name, help, kind, std::move(sample));
+  };
+  const Totals now = totals();
+  add("sidespan_spans_emitted", "Spans that ended and entered the pipeline.", Kind::kCounter,
+      now.emitted, "");
+  add("sidespan_spans_exported", "Spans the collector took.", Kind::kCounter, now.exported, "");
+  for (const DropReason reason : kReasons) {
+    add("sidespan_spans_dropped", "Spans that were not exported.", Kind::kCounter,
+        now.dropped[index_of(reason)], name_of(reason));
+  }
+  add("sidespan_spans_queued", "Spans that wait or are being exported.", Kind::kGauge, now.queued,
+      "");
+}
+
+void Pipeline::attach(std::shared_ptr<const WorkerTally> tally) {
+  const std::scoped_lock lock(impl_->tallies_mutex);
+  impl_->tallies.push_back(std::move(tally));
+}
+
+}  // namespace sidespan::report

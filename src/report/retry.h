@@ -1,0 +1,43 @@
+// What a collector's answer means for the batch (OTLP 1.11, "OTLP/HTTP Response"), and how long to
+// wait before the next attempt. Pure: exporter brings the answer, the time and the randomness.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/base/random.h"
+#include "sidespan/report/pipeline.h"
+
+namespace sidespan::report {
+
+enum class Verdict : uint8_t {
+  kAccepted,  // 2xx; perhaps a partial success
+  kRetry,     // 429, 502, 503, 504: the same bytes may be taken later
+  kTooLarge,  // 413: smaller batches may be taken
+  kRefused,   // anything else: never
+};
+Verdict judge(int status);
+
+// Retry-After (RFC 9110 section 10.2.3) as a wait, at most `wait_max`. Seconds, or a date that is
+// compared with `date`, the answer's own, where it has a good one, else with `now`. Nothing when it
+// is absent (empty), garbage, zero or past: the backoff decides then.
+std::optional<Milliseconds> parse_retry_after(std::string_view value, std::string_view date,
+                                              WallTime now, Milliseconds wait_max);
+
+// Exponential, with full jitter: each wait is drawn from zero up to a ceiling that doubles.
+class Backoff {
+ public:
+  explicit Backoff(const RetryOptions& options)
+      : options_(options), ceiling_(options.backoff_start) {}
+
+  Milliseconds next(Random& random);
+  void reset() { ceiling_ = options_.backoff_start; }
+
+ private:
+  RetryOptions options_;
+  Milliseconds ceiling_;
+};
+
+}  // namespace sidespan::report
