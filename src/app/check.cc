@@ -1,0 +1,55 @@
+#include "app/check.h"
+
+#include <utility>
+
+#include "app/config_print.h"
+
+namespace sidespan::app {
+namespace {
+
+Outcome refusal(const std::vector<Fault>& faults) {
+  Outcome outcome{kExitUsage, "", ""};
+  for (const Fault& fault : faults) outcome.err += fault.to_string() + "\n";
+  return outcome;
+}
+
+std::string base_name(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
+}
+
+}  // namespace
+
+ConfigSources sources_of(const CommandLine& line, Environment environment,
+                         std::optional<ConfigFile> file) {
+  ConfigSources sources;
+  sources.environment = std::move(environment);
+  sources.file = std::move(file);
+  if (line.command != Command::kRun) return sources;
+  if (line.name) sources.flags.push_back({"service.name", *line.name, "--name"});
+  sources.flags.push_back({"listen.egress", "127.0.0.1:0", "run"});
+  sources.flags.push_back({"listen.admin", "127.0.0.1:0", "run"});
+  sources.flags.push_back({"listen.health", "off", "run"});
+  sources.defaults.push_back({"service.name", base_name(line.run.argv.front()), "run"});
+  return sources;
+}
+
+Outcome check(const ConfigSources& sources, bool print_effective) {
+  const Configuration configuration = configure(sources);
+  Outcome outcome = configuration.faults.empty() ? Outcome{} : refusal(configuration.faults);
+  for (const std::string& warning : configuration.settings.warnings) {
+    outcome.err += "warning: " + warning + "\n";
+  }
+  if (!configuration.faults.empty()) return outcome;
+  if (print_effective) outcome.out = app::print_effective(configuration);
+  outcome.err += (sources.file ? sources.file->name : "no configuration file") + ": no faults\n";
+  return outcome;
+}
+
+std::expected<Settings, Outcome> settings_or_faults(const ConfigSources& sources) {
+  Configuration configuration = configure(sources);
+  if (!configuration.faults.empty()) return std::unexpected(refusal(configuration.faults));
+  return std::move(configuration.settings);
+}
+
+}  // namespace sidespan::app

@@ -1,0 +1,190 @@
+#include "app/environment.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sidespan/base/text.h"
+#include "sidespan/json/writer.h"
+#include "sidespan/trace/carrier.h"
+
+namespace sidespan::app {
+namespace {
+
+// Programs differ in the spelling they read: curl takes http_proxy in lower case only, others the
+// upper one first, gRPC has a name of its own.
+constexpr std::array<std::string_view, 7> kProxyNames = {"HTTP_PROXY",  "http_proxy", "HTTPS_PROXY",
+                                                         "https_proxy", "ALL_PROXY",  "all_proxy",
+                                                         "grpc_proxy"};
+constexpr std::array<std::string_view, 2> kNoProxyNames = {"NO_PROXY", "no_proxy"};
+constexpr std::string_view kNodeName = "NODE_USE_ENV_PROXY";
+
+// Where clouds hand out credentials, by address alone: EC2, ECS, EKS, Google and Azure.
+constexpr std::array<std::string_view, 6> kMetadataHosts = {
+    "169.254.169.254", "169.254.170.2", "169.254.170.23",
+    "fd00:ec2::254",   "fd00:ec2::23",  "metadata.google.internal"};
+
+std::string_view value_of(const Environment& own, std::string_view name) {
+  const auto variable = own.find(name);
+  return variable == own.end() ? std::string_view() : std::string_view(variable->second);
+}
+
+std::string no_proxy(const Environment& own) {
+  std::vector<std::string_view> hosts;
+  const auto add = [&](std::string_view host) {
+    if (std::ranges::find(hosts, host) == hosts.end()) hosts.push_back(host);
+  };
+  for (const std::string_view name : kNoProxyNames) {
+    for (const std::string_view host : text::list_members(value_of(own, name))) add(host);
+  }
+  for (const std::string_view host : kMetadataHosts) add(host);
+  std::string list;
+  for (const std::string_view host : hosts) list.append(list.empty() ? "" : ",").append(host);
+  return list;
+}
+
+std::string_view name_of_entry(std::string_view entry) {
+  return entry.substr(0, entry.find('='));
+}
+
+std::string sh_quoted(std::string_view value) {
+  std::string out = "'";
+  for (const char c : value) {
+    if (c == '\'') {
+      out += R"('\'')";
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out + "'";
+}
+
+// Readers of dotenv files agree on bare words and, nearly, on double quotes; some (docker
+// --env-file) know no quotes at all, so what can be bare is.
+std::string dotenv_quoted(std::string_view value) {
+  constexpr std::string_view kBare = "_-./:,@%+=*[]";
+  const bool bare = std::ranges::all_of(value, [&](char c) {
+    return text::is_alpha(c) || text::is_digit(c) || kBare.find(c) != std::string_view::npos;
+  });
+  if (bare) return std::string(value);
+  std::string out = "\"";
+  for (const char c : value) {
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\' || c == '$' || c == '`') out.push_back('\\');
+    out.push_back(c);
+  }
+  return out + "\"";
+}
+
+std::string json_object(const Pairs& variables) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  for (const auto& [name, value] : variables) writer.member(name, value);
+  writer.end_object();
+  return out + "\n";
+}
+
+}  // namespace
+
+Environment to_environment(const std::vector<std::string>& entries) {
+  Environment environment;
+  for (const std::string& entry : entries) {
+    const size_t equals = entry.find('=');
+    if (equals == std::string::npos || equals == 0) continue;
+    environment.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  return environment;
+}
+
+std::string proxy_url(const net::Address& listening) {
+  if (!listening.is_any()) return "http://" + listening.to_string();
+  const std::string host = listening.family() == AF_INET6 ? "[::1]" : "127.0.0.1";
+  return "http://" + host + ":" + std::to_string(listening.port());
+}
+
+Pairs proxy_variables(std::string_view proxy_url, const Environment& own) {
+  Pairs variables;
+  for (const std::string_view name : kProxyNames) variables.emplace_back(name, proxy_url);
+  const std::string hosts = no_proxy(own);
+  for (const std::string_view name : kNoProxyNames) variables.emplace_back(name, hosts);
+  variables.emplace_back(kNodeName, "1");
+  return variables;
+}
+
+std::vector<std::string> run_environment(const std::vector<std::string>& own,
+                                         std::string_view proxy_url,
+                                         const trace::Context& context) {
+  const Pairs variables = proxy_variables(proxy_url, to_environment(own));
+  std::vector<std::string> entries = own;
+  std::erase_if(entries, [&](const std::string& entry) {
+    return std::ranges::any_of(
+        variables, [&](const auto& variable) { return variable.first == name_of_entry(entry); });
+  });
+  for (const auto& [name, value] : variables) entries.push_back(name + "=" + value);
+
+  const trace::PropagatorRegistry registry;
+  const std::vector<std::string> formats = {"tracecontext", "baggage"};
+  trace::EnvironmentCarrier carrier(std::move(entries));
+  trace::CompositePropagator(registry, formats).inject(context, {}, carrier);
+  return carrier.entries();
+}
+
+std::optional<trace::SpanContext> inherited_context(const std::vector<std::string>& own) {
+  const trace::PropagatorRegistry registry;
+  trace::Context context;
+  if (!registry.find("tracecontext")->extract(trace::EnvironmentCarrier(own), context)) {
+    return std::nullopt;
+  }
+  return context.span;
+}
+
+std::vector<std::string> run_warnings(const Environment& own) {
+  std::vector<std::string> warnings;
+  std::string proxies;
+  for (const std::string_view name : kProxyNames) {
+    if (!value_of(own, name).empty()) proxies.append(proxies.empty() ? "" : ", ").append(name);
+  }
+  if (!proxies.empty()) {
+    warnings.push_back(proxies +
+                       ": a second proxy is not in this version; calls of this run go to "
+                       "their origins directly");
+  }
+  for (const std::string_view name : kNoProxyNames) {
+    if (text::trim(value_of(own, name)) != "*") continue;
+    warnings.push_back(std::string(name) +
+                       " is *: most programs will make all calls directly, and "
+                       "these leave no span");
+  }
+  return warnings;
+}
+
+std::string format_variables(const Pairs& variables, EnvironmentFormat format) {
+  if (format == EnvironmentFormat::kJson) return json_object(variables);
+  std::string out;
+  for (const auto& [name, value] : variables) {
+    out += format == EnvironmentFormat::kSh ? "export " + name + "=" + sh_quoted(value)
+                                            : name + "=" + dotenv_quoted(value);
+    out += "\n";
+  }
+  return out;
+}
+
+Result<std::string> environment_text(const Settings& settings, const Environment& own,
+                                     EnvironmentFormat format) {
+  if (!settings.listen.egress) {
+    return fail(Code::kInvalid, Side::kSelf,
+                "listen.egress is off, so there is nothing to go through");
+  }
+  const net::Address& listening = settings.listen.egress.addresses.front();
+  if (listening.port() == 0) {
+    return fail(Code::kInvalid, Side::kSelf,
+                "listen.egress has port 0, so its address is known only once it listens");
+  }
+  return format_variables(proxy_variables(proxy_url(listening), own), format);
+}
+
+}  // namespace sidespan::app

@@ -1,0 +1,17 @@
+// `sidespan health`: asks a running sidecar whether it is ready, for exec probes and container
+// health checks. Blocking sockets and no loop: it is one short exchange.
+#pragma once
+
+#include "app/settings.h"
+#include "sidespan/base/error.h"
+
+namespace sidespan::app {
+
+// Asks the health listener, else the admin listener, as the settings name them. 0 when it answers
+// that it is ready, else 1 and a sentence on stderr. Takes two seconds at most.
+int health_command(const Settings& settings);
+
+// The same without a word. Error side: kSelf.
+Result<void> ask_ready(const ListenSettings& listen);
+
+}  // namespace sidespan::app

@@ -1,0 +1,45 @@
+#include "app/loop_thread.h"
+
+#include <pthread.h>
+
+#include <cassert>
+#include <future>
+#include <utility>
+
+namespace sidespan::app {
+
+LoopThread::LoopThread(const char* name)
+    : loop_(std::make_unique<net::Loop>()),
+      mailbox_(std::make_unique<net::Mailbox>(*loop_)),
+      thread_([this, name] { run(name); }) {}
+
+LoopThread::~LoopThread() {
+  stop();
+}
+
+void LoopThread::run(const char* name) {
+  pthread_setname_np(pthread_self(), name);
+  loop_->run();
+}
+
+void LoopThread::call(net::Mailbox::Work work) {
+  std::promise<void> done;
+  std::future<void> waited = done.get_future();
+  const bool posted = mailbox_->post([&] {
+    work();
+    done.set_value();
+  });
+  assert(posted && "called after stop()");
+  if (posted) waited.wait();
+}
+
+void LoopThread::stop() {
+  if (!thread_.joinable()) return;
+  // With its mailbox closed the loop ends once nothing else is left on it.
+  mailbox_->post([this] { mailbox_->close(); });
+  thread_.join();
+  mailbox_.reset();
+  loop_.reset();
+}
+
+}  // namespace sidespan::app

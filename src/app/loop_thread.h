@@ -1,0 +1,42 @@
+// A thread with an event loop of its own and the one door to it. Worker and Telemetry are each
+// built on one: what they own lives on the loop and is made, used and destroyed by work handed in
+// here.
+#pragma once
+
+#include <memory>
+#include <thread>
+
+#include "sidespan/net/loop.h"
+#include "sidespan/net/mailbox.h"
+
+namespace sidespan::app {
+
+class LoopThread {
+ public:
+  // `name` is what the system's tools show: at most 15 bytes.
+  explicit LoopThread(const char* name);
+  // stop()
+  ~LoopThread();
+  LoopThread(const LoopThread&) = delete;
+  LoopThread& operator=(const LoopThread&) = delete;
+
+  // Runs `work` on the thread and waits for it. Not from the thread itself, not after stop().
+  void call(net::Mailbox::Work work);
+  // Ends the loop after what was posted before and waits for the thread. Everything made on the
+  // loop must be gone by then.
+  void stop();
+
+  // On the thread only.
+  net::Loop& loop() { return *loop_; }
+  // Open until stop().
+  net::Mailbox& mailbox() { return *mailbox_; }
+
+ private:
+  void run(const char* name);
+
+  std::unique_ptr<net::Loop> loop_;
+  std::unique_ptr<net::Mailbox> mailbox_;
+  std::thread thread_;
+};
+
+}  // namespace sidespan::app

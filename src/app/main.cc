@@ -1,0 +1,70 @@
+// The program: reads the command line, gets the settings, hands over to the command.
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/check.h"
+#include "app/cli.h"
+#include "app/config_file.h"
+#include "app/config_print.h"
+#include "app/environment.h"
+#include "app/health_command.h"
+#include "app/proxy_command.h"
+#include "app/run_command.h"
+#include "app/version.h"
+#include "sidespan/trace/carrier.h"
+
+namespace sidespan::app {
+namespace {
+
+// Data that did not get out is a failure, like a full disk behind stdout.
+int say(const Outcome& outcome) {
+  std::fputs(outcome.err.c_str(), stderr);
+  const bool written = std::fputs(outcome.out.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  return outcome.status == kExitFine && !written ? kExitFailed : outcome.status;
+}
+
+int print_environment(const Settings& settings, const Environment& own, EnvironmentFormat format) {
+  Result<std::string> text = environment_text(settings, own, format);
+  if (!text) return say({kExitFailed, "", "sidespan: " + text.error().what + "\n"});
+  return say({kExitFine, *std::move(text), ""});
+}
+
+int with_settings(const CommandLine& line, const ConfigSources& sources) {
+  const std::expected<Settings, Outcome> settings = settings_or_faults(sources);
+  if (!settings) return say(settings.error());
+  switch (line.command) {
+    case Command::kRun:
+      return run_command(*settings, line.run);
+    case Command::kHealth:
+      return health_command(*settings);
+    case Command::kEnv:
+      return print_environment(*settings, sources.environment, line.format);
+    default:
+      return proxy_command(*settings);
+  }
+}
+
+int run_program(const std::vector<std::string>& arguments) {
+  const std::expected<CommandLine, Outcome> line = parse_command_line(arguments);
+  if (!line) return say(line.error());
+  if (line->command == Command::kVersion) return say({kExitFine, version_text(), ""});
+  if (line->print_reference) return say({kExitFine, print_reference(), ""});
+
+  Environment own = to_environment(trace::EnvironmentCarrier::of_process().entries());
+  Result<std::optional<ConfigFile>> file = find_config(line->config, own);
+  if (!file) return say({kExitUsage, "", file.error().what + "\n"});
+  const ConfigSources sources = sources_of(*line, std::move(own), *std::move(file));
+  if (line->command == Command::kCheck) return say(check(sources, line->print_effective));
+  return with_settings(*line, sources);
+}
+
+}  // namespace
+}  // namespace sidespan::app
+
+int main(int argc, char** argv) {
+  return sidespan::app::run_program(std::vector<std::string>(argv + 1, argv + argc));
+}

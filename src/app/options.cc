@@ -1,0 +1,118 @@
+#include "app/options.h"
+
+#include <cassert>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/version.h"
+#include "sidespan/semconv/attributes.h"
+#include "sidespan/trace/propagator.h"
+#include "sidespan/trace/sampler.h"
+
+namespace sidespan::app {
+namespace {
+
+// A composite only borrows its propagators; here both live and die together.
+struct OwnedPropagator {
+  explicit OwnedPropagator(const std::vector<std::string>& names) : composite(registry, names) {}
+
+  trace::PropagatorRegistry registry;
+  trace::CompositePropagator composite;
+};
+
+// nullptr for `none`.
+std::shared_ptr<const trace::Propagator> propagator(const std::vector<std::string>& names) {
+  auto owned = std::make_shared<const OwnedPropagator>(names);
+  if (owned->composite.empty()) return nullptr;
+  return {owned, &owned->composite};
+}
+
+std::shared_ptr<const trace::Sampler> sampler(const SamplingSettings& sampling) {
+  auto made = trace::make_sampler(sampling.sampler, sampling.ratio);
+  assert(made);
+  return *std::move(made);
+}
+
+semconv::HttpSpanOptions span_options(const Settings& settings) {
+  semconv::HttpSpanOptions options;
+  options.limits = settings.limits.attributes;
+  options.request_headers = settings.capture.request_headers;
+  options.response_headers = settings.capture.response_headers;
+  options.redact_query = settings.capture.redact;
+  options.url_templates = settings.spans.url_templates;
+  options.peers = settings.spans.peers;
+  options.known_methods = settings.spans.known_methods;
+  return options;
+}
+
+report::OtlpOptions otlp_options(const ExportSettings& exporting, const http::Url& endpoint) {
+  report::OtlpOptions options;
+  options.host = endpoint.authority.host;
+  options.port = endpoint.port();
+  options.path = endpoint.path;
+  options.headers = exporting.headers;
+  options.gzip = exporting.gzip;
+  options.timeout = exporting.timeout;
+  options.user_agent = "sidespan/" + std::string(version());
+  options.reply_bytes_max = exporting.reply_bytes;
+  options.retry = exporting.retry;
+  return options;
+}
+
+trace::Attributes resource(const Settings& settings) {
+  namespace attribute = semconv::attribute;
+  trace::Attributes attributes;
+  attributes.set(attribute::kTelemetrySdkName, "sidespan");
+  attributes.set(attribute::kTelemetrySdkLanguage, "cpp");
+  attributes.set(attribute::kTelemetrySdkVersion, version());
+  attributes.set(attribute::kTelemetryDistroName, "sidespan");
+  attributes.set(attribute::kTelemetryDistroVersion, version());
+  for (const auto& [key, value] : settings.service.resource) {
+    attributes.set(key, std::string_view(value));
+  }
+  attributes.set(attribute::kServiceName, std::string_view(settings.service.name));
+  return attributes;
+}
+
+}  // namespace
+
+std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings, Lineage lineage) {
+  auto options = std::make_shared<proxy::Options>();
+  options->routes = settings.routes;
+  options->deny = settings.egress.deny;
+  options->allow_from = settings.egress.allow_from;
+  options->destinations = settings.propagation.destinations;
+  options->ignore_paths = settings.spans.ignore;
+  options->extract = propagator(settings.propagation.extract);
+  options->inject = propagator(settings.propagation.inject);
+  options->sampler = sampler(settings.sampling);
+  options->baggage_allow = settings.propagation.baggage_allow;
+  options->baggage_add = settings.propagation.baggage_add;
+  options->tracing = settings.tracing;
+  options->context_sources = settings.context_sources;
+  options->run = std::move(lineage.run);
+  options->environment = std::move(lineage.environment);
+  options->spans = span_options(settings);
+  options->via = settings.via;
+  options->access_log = settings.log.access;
+  options->limits = settings.limits.proxy;
+  return options;
+}
+
+report::PipelineOptions pipeline_options(const Settings& settings) {
+  const ExportSettings& exporting = settings.exporting;
+  report::PipelineOptions options;
+  options.origin.resource = resource(settings);
+  options.origin.scope_version = version();
+  options.origin.schema_url = semconv::kSchemaUrl;
+  options.batch.spans_max = exporting.batch_spans;
+  options.batch.bytes_max = exporting.batch_bytes;
+  options.batch.delay = exporting.batch_delay;
+  options.batch.queue_max = exporting.queue_spans;
+  options.batch.queue_bytes_max = exporting.queue_bytes;
+  if (exporting.endpoint) options.otlp = otlp_options(exporting, *exporting.endpoint);
+  return options;
+}
+
+}  // namespace sidespan::app

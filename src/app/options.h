@@ -1,0 +1,28 @@
+// Settings as the Options of the rooms below, so that none of them knows the configuration. Pure;
+// the commands call it once at start. Limits that a room takes as they are (pool, dialer, serve)
+// need no function: they stand ready in Settings::limits.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "app/settings.h"
+#include "sidespan/lineage/resolver.h"
+#include "sidespan/proxy/options.h"
+#include "sidespan/report/pipeline.h"
+#include "sidespan/trace/context.h"
+
+namespace sidespan::app {
+
+// What a proxy knows about parents beside the requests themselves.
+struct Lineage {
+  std::optional<lineage::Execution> run;          // the run whose private listener this is
+  std::optional<trace::SpanContext> environment;  // inherited_context() of environment.h
+};
+
+std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings, Lineage lineage);
+
+// Resource, batch and exporter; no exporter where none is configured.
+report::PipelineOptions pipeline_options(const Settings& settings);
+
+}  // namespace sidespan::app

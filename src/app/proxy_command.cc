@@ -1,0 +1,147 @@
+#include "app/proxy_command.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "app/environment.h"
+#include "app/log.h"
+#include "app/sidecar.h"
+#include "sidespan/net/loop.h"
+#include "sidespan/net/mailbox.h"
+#include "sidespan/net/signal.h"
+#include "sidespan/net/timer.h"
+#include "sidespan/trace/carrier.h"
+
+namespace sidespan::app {
+namespace {
+
+constexpr Milliseconds kLookEvery{10};
+
+class ProxyCommand {
+ public:
+  explicit ProxyCommand(const Settings& settings)
+      : settings_(settings),
+        log_(OperatorLog::to_stderr(settings.log)),
+        mailbox_(loop_),
+        sidecar_(settings, log_, {}),
+        timer_(loop_, [this] { look(); }),
+        terminate_(loop_, SIGTERM, [this] { on_stop_signal(); }),
+        interrupt_(loop_, SIGINT, [this] { on_stop_signal(); }),
+        hang_up_(loop_, SIGHUP, [this] { on_hang_up(); }) {}
+
+  int run();
+
+ private:
+  void say_what_is_seen();
+  void on_stop_signal();
+  void on_hang_up();
+  void look();
+  void export_rest();
+  void say_what_became_of_spans();
+
+  const Settings& settings_;
+  OperatorLog log_;
+  net::Loop loop_;
+  net::Mailbox mailbox_;  // keeps the loop running
+  Sidecar sidecar_;
+  net::Timer timer_;
+  net::Signal terminate_;
+  net::Signal interrupt_;
+  net::Signal hang_up_;
+  std::optional<Drain> drain_;
+  MonoTime drain_ends_{};
+};
+
+int ProxyCommand::run() {
+  Lineage lineage;
+  lineage.environment = inherited_context(trace::EnvironmentCarrier::of_process().entries());
+  say_what_is_seen();
+  if (const Result<void> opened = sidecar_.open(lineage); !opened) {
+    log_.write(LogLevel::kError, opened.error().what, {});
+    return 1;
+  }
+  loop_.run();
+  say_what_became_of_spans();
+  return 0;
+}
+
+void ProxyCommand::say_what_is_seen() {
+  for (const std::string& warning : settings_.warnings) log_.write(LogLevel::kWarn, warning, {});
+  log_.write(
+      LogLevel::kInfo,
+      "HTTPS passes as opaque tunnels: host, bytes and time are seen, the requests inside are "
+      "not, and no setting of this version changes that",
+      {});
+  if (!settings_.tracing) {
+    log_.write(LogLevel::kWarn, "tracing is off: OTEL_SDK_DISABLED is set", {});
+  } else if (!settings_.exporting.endpoint) {
+    log_.write(
+        LogLevel::kWarn,
+        "no exporter is configured: spans are counted and dropped until export.otlp.endpoint "
+        "or OTEL_EXPORTER_OTLP_ENDPOINT names a collector",
+        {});
+  }
+}
+
+void ProxyCommand::on_stop_signal() {
+  if (drain_) {
+    log_.write(LogLevel::kWarn, "a second signal: stopping at once", {});
+    sidecar_.stop_workers();
+    loop_.stop();
+    return;
+  }
+  log_.write(LogLevel::kInfo, "draining: egress serves on until the agent is quiet", {});
+  const DrainTimes times = drain_times(settings_.drain.deadline);
+  const MonoTime now = loop_.precise_now().mono;
+  drain_ends_ = now + times.all;
+  drain_.emplace(now, settings_.drain.quiet, times.serving, false);
+  sidecar_.drain();
+  timer_.start(kLookEvery);
+}
+
+void ProxyCommand::on_hang_up() {
+  log_.write(LogLevel::kInfo, "the configuration is read at start only: SIGHUP changes nothing",
+             {});
+}
+
+void ProxyCommand::look() {
+  if (!drain_) return;
+  const Activity activity = sidecar_.activity();
+  switch (drain_->look(loop_.precise_now().mono, activity)) {
+    case Drain::State::kGoing:
+      timer_.start(kLookEvery);
+      return;
+    case Drain::State::kLate:
+      log_.write(LogLevel::kWarn, "drain.deadline came before the agent was quiet",
+                 {{"exchanges", std::to_string(activity.busy)}});
+      break;
+    case Drain::State::kQuiet:
+      break;
+  }
+  export_rest();
+}
+
+void ProxyCommand::export_rest() {
+  sidecar_.stop_workers();
+  sidecar_.telemetry().drain(drain_ends_, [this] { mailbox_.post([this] { loop_.stop(); }); });
+}
+
+void ProxyCommand::say_what_became_of_spans() {
+  const report::Totals totals = sidecar_.telemetry().totals();
+  log_.write(LogLevel::kInfo, "stopped",
+             {{"spans_emitted", std::to_string(totals.emitted)},
+              {"spans_exported", std::to_string(totals.exported)}});
+}
+
+}  // namespace
+
+int proxy_command(const Settings& settings) {
+  return ProxyCommand(settings).run();
+}
+
+}  // namespace sidespan::app

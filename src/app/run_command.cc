@@ -1,0 +1,239 @@
+#include "app/run_command.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "app/environment.h"
+#include "app/log.h"
+#include "app/run_report.h"
+#include "app/run_root.h"
+#include "app/run_signals.h"
+#include "app/run_terminal.h"
+#include "app/sidecar.h"
+#include "app/state_dir.h"
+#include "sidespan/net/loop.h"
+#include "sidespan/net/mailbox.h"
+#include "sidespan/net/process.h"
+#include "sidespan/net/signal.h"
+#include "sidespan/net/timer.h"
+#include "sidespan/trace/carrier.h"
+
+namespace sidespan::app {
+namespace {
+
+constexpr Milliseconds kLookEvery{5};
+// A signal that the command died of may be seen here after its end; later ones mean sidespan.
+constexpr Milliseconds kSettle{100};
+// A collector that does not answer must not keep the prompt away for long.
+constexpr Milliseconds kExportTimeMax{5000};
+constexpr int kOwnFailure = 1;
+constexpr int kCannotExecute = 126;
+constexpr int kNotFound = 127;
+
+void print_line(const std::string& line) {
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+// The log of a run and, where there is none, why.
+struct RunLog {
+  OperatorLog log;
+  std::string path;
+  std::string fault;
+};
+
+RunLog open_log(const Settings& settings, const Environment& own, const std::string& id) {
+  Result<std::string> path = open_state_dir(own);
+  if (path) path = run_log_path(*path, id);
+  if (path) {
+    Result<OperatorLog> log = OperatorLog::to_file(settings.log, *path);
+    if (log) return {std::move(*log), std::move(*path), ""};
+    path = std::unexpected(log.error());
+  }
+  return {OperatorLog::to_nowhere(), "", path.error().what};
+}
+
+RunPrint resolved(RunPrint asked, const Terminal& terminal) {
+  if (asked != RunPrint::kAuto) return asked;
+  return terminal.present ? RunPrint::kTree : RunPrint::kNone;
+}
+
+class RunCommand {
+ public:
+  RunCommand(const Settings& settings, const RunOptions& options);
+  int run();
+
+ private:
+  int start();
+  void on_signal(const ReceivedSignal& signal);
+  void stop_with_child();
+  void on_exit(net::ProcessExit exit);
+  void look();
+  void end_run();
+  void print_run();
+  void print_outcome();
+
+  const Settings& settings_;
+  const RunOptions& options_;
+  const std::vector<std::string> own_;  // this process's environment
+  const Environment own_map_;
+  const Terminal terminal_ = terminal_of_stderr();
+  const RunPrint printed_;
+  RunSignals signals_;  // before any thread
+  Random random_ = Random::from_system();
+  const RunRoot root_;
+  RunLog log_;
+  RunRecord record_;  // the telemetry thread's, until that is asked for its totals
+  net::Loop loop_;
+  net::Mailbox mailbox_;  // keeps the loop running
+  Sidecar sidecar_;
+  net::Timer timer_;
+  net::Signal child_changed_;
+  std::unique_ptr<net::Process> child_;
+  Moment began_{};
+  std::optional<RunEnd> end_;
+  std::optional<Drain> drain_;  // the command has ended, its last calls may not have
+  bool exporting_ = false;
+};
+
+RunCommand::RunCommand(const Settings& settings, const RunOptions& options)
+    : settings_(settings),
+      options_(options),
+      own_(trace::EnvironmentCarrier::of_process().entries()),
+      own_map_(to_environment(own_)),
+      printed_(resolved(options.print, terminal_)),
+      root_(open_run(settings, options.argv.front(), own_, random_)),
+      log_(open_log(settings, own_map_, root_.id)),
+      mailbox_(loop_),
+      sidecar_(settings, log_.log,
+               [this](const trace::Span& span) { record_.add(span, settings_.limits.run_spans); }),
+      timer_(loop_, [this] { look(); }),
+      child_changed_(loop_, SIGCHLD, [this] { stop_with_child(); }) {
+  record_.trace_id = root_.context.span.trace_id;
+  record_.root = root_.context.span.span_id;
+}
+
+int RunCommand::run() {
+  for (const std::string& warning : settings_.warnings) {
+    log_.log.write(LogLevel::kWarn, warning, {});
+  }
+  for (const std::string& warning : run_warnings(own_map_)) {
+    log_.log.write(LogLevel::kWarn, warning, {});
+  }
+  if (const int status = start(); status != 0) return status;
+  signals_.start([this, sender = mailbox_.sender()](const ReceivedSignal& signal) {
+    sender.post([this, signal] { on_signal(signal); });
+  });
+  loop_.run();
+  print_outcome();
+  return end_ ? exit_status(end_->exit) : kOwnFailure;
+}
+
+int RunCommand::start() {
+  if (const Result<void> opened = sidecar_.open(root_.lineage); !opened) {
+    print_line("sidespan: " + opened.error().what);
+    return kOwnFailure;
+  }
+  const std::vector<std::string> environment =
+      run_environment(own_, proxy_url(sidecar_.egress()), root_.context);
+  began_ = loop_.precise_now();
+  Result<std::unique_ptr<net::Process>> child = net::Process::spawn(
+      loop_, options_.argv, environment, [this](net::ProcessExit exit) { on_exit(exit); });
+  if (child) {
+    child_ = std::move(*child);
+    return 0;
+  }
+  print_line("sidespan: " + child.error().what);
+  if (child.error().side != Side::kAgent) return kOwnFailure;
+  return child.error().code == Code::kInvalid ? kNotFound : kCannotExecute;
+}
+
+void RunCommand::on_signal(const ReceivedSignal& signal) {
+  if (!end_) {
+    if (is_for_the_command(signal, child_->pid(), ::getpid(), ::getpgrp())) {
+      child_->kill(signal.number);
+    }
+    return;
+  }
+  constexpr std::array kEnding = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+  const bool ends = std::ranges::find(kEnding, signal.number) != kEnding.end();
+  if (!ends || loop_.precise_now().mono - end_->ended < kSettle) return;
+  exporting_ ? loop_.stop() : end_run();
+}
+
+// A shell with job control waits for its whole job, and sidespan is part of it. Only the terminal's
+// stops count: whoever stops the command alone may also continue it alone.
+void RunCommand::stop_with_child() {
+  if (!child_ || end_) return;
+  siginfo_t info{};
+  const int pid = child_->pid();
+  if (::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WNOHANG) != 0) return;
+  if (info.si_pid != pid) return;
+  const int by = info.si_status;
+  if (by == SIGTSTP || by == SIGTTIN || by == SIGTTOU) ::kill(::getpid(), SIGSTOP);
+}
+
+void RunCommand::on_exit(net::ProcessExit exit) {
+  const MonoTime now = loop_.precise_now().mono;
+  log_.log.write(LogLevel::kInfo, "the command has ended",
+                 {{"status", std::to_string(exit_status(exit))}});
+  end_ = RunEnd{.began = began_, .ended = now, .pid = child_->pid(), .exit = exit};
+  const DrainTimes times = drain_times(settings_.drain.deadline);
+  drain_.emplace(now, settings_.drain.quiet, times.serving, true);
+  sidecar_.drain();
+  timer_.start(kLookEvery);
+}
+
+void RunCommand::look() {
+  if (exporting_ || !drain_) return;
+  if (drain_->look(loop_.precise_now().mono, sidecar_.activity()) == Drain::State::kGoing) {
+    timer_.start(kLookEvery);
+  } else {
+    end_run();
+  }
+}
+
+void RunCommand::end_run() {
+  exporting_ = true;
+  sidecar_.stop_workers();
+  if (root_.sampled && end_) {
+    sidecar_.telemetry().emit(close_run(root_, settings_.limits.attributes, *end_));
+  }
+  sidecar_.telemetry().totals();  // what was emitted before is in record_ when this returns
+  print_run();
+  sidecar_.telemetry().drain(loop_.precise_now().mono + kExportTimeMax,
+                             [this] { mailbox_.post([this] { loop_.stop(); }); });
+}
+
+void RunCommand::print_run() {
+  record_.name = settings_.service.name;
+  if (printed_ == RunPrint::kJson) print_line(run_json(record_));
+  if (printed_ != RunPrint::kTree) return;
+  const TreeStyle style = tree_style(own_map_, terminal_);
+  for (const std::string& line : run_report(settings_, root_, record_, style)) print_line(line);
+}
+
+void RunCommand::print_outcome() {
+  const report::Totals totals = sidecar_.telemetry().totals();
+  const std::string spans = where_spans_went(settings_, totals, log_.path);
+  if (printed_ != RunPrint::kTree) return;
+  if (!spans.empty()) print_line(spans);
+  for (const std::string& warning : run_warnings(own_map_)) print_line("sidespan: " + warning);
+  if (!log_.fault.empty()) print_line("sidespan: this run has no log: " + log_.fault);
+}
+
+}  // namespace
+
+int run_command(const Settings& settings, const RunOptions& options) {
+  return RunCommand(settings, options).run();
+}
+
+}  // namespace sidespan::app

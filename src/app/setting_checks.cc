@@ -1,0 +1,119 @@
+#include "app/setting_checks.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "app/setting_reader.h"
+#include "sidespan/base/text.h"
+
+namespace sidespan::app {
+namespace {
+
+struct Listener {
+  std::string_view key;
+  const ListenAddress* where;
+};
+
+std::array<Listener, 3> listeners_of(const Settings& settings) {
+  return {{{"listen.egress", &settings.listen.egress},
+           {"listen.admin", &settings.listen.admin},
+           {"listen.health", &settings.listen.health}}};
+}
+
+bool is_loopback(const ListenAddress& where) {
+  return std::ranges::all_of(where.addresses, &net::Address::is_loopback);
+}
+
+// Whether both cannot be bound, as far as can be told without asking the system.
+bool overlap(const net::Address& a, const net::Address& b) {
+  return a.port() != 0 && a.port() == b.port() && (a.is_any() || b.is_any() || a.same_ip(b));
+}
+
+bool overlap(const ListenAddress& a, const ListenAddress& b) {
+  return std::ranges::any_of(a.addresses, [&](const net::Address& one) {
+    return std::ranges::any_of(b.addresses,
+                               [&](const net::Address& other) { return overlap(one, other); });
+  });
+}
+
+// Whether a connection to `host` on this machine arrives at `listening`.
+bool reaches(const std::string& host, uint16_t port, const net::Address& listening) {
+  if (listening.port() != port || port == 0) return false;
+  if (host == "localhost" || host.ends_with(".localhost")) {
+    return listening.is_loopback() || listening.is_any();
+  }
+  const std::optional<net::Address> target = net::Address::parse(host, port);
+  if (!target) return false;
+  if (listening.is_any()) return target->is_loopback() || target->is_any();
+  return target->same_ip(listening) || (target->is_any() && listening.is_loopback());
+}
+
+void check_listeners(const Settings& settings, std::vector<Conflict>& conflicts) {
+  if (!is_loopback(settings.listen.egress) && settings.egress.allow_from.empty()) {
+    conflicts.push_back({"listen.egress", "egress.allow_from",
+                         "is more than loopback; egress.allow_from must say who may connect"});
+  }
+  if (!is_loopback(settings.listen.admin)) {
+    conflicts.push_back(
+        {"listen.admin", "",
+         "is more than loopback, which is not in this version; listen.health may be"});
+  }
+  const auto listeners = listeners_of(settings);
+  for (size_t i = 0; i < listeners.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (!overlap(*listeners[i].where, *listeners[j].where)) continue;
+      conflicts.push_back(
+          {listeners[i].key, listeners[j].key, "has the port of " + std::string(listeners[j].key)});
+    }
+  }
+}
+
+void check_export(const Settings& settings, std::vector<Conflict>& conflicts) {
+  if (settings.exporting.batch_spans > settings.exporting.queue_spans) {
+    conflicts.push_back({"export.batch.spans", "export.batch.queue",
+                         "is " + std::to_string(settings.exporting.batch_spans) +
+                             ", more than export.batch.queue, which is " +
+                             std::to_string(settings.exporting.queue_spans),
+                         true});
+  }
+  if (!settings.exporting.endpoint) return;
+  const http::Url& endpoint = *settings.exporting.endpoint;
+  for (const Listener& listener : listeners_of(settings)) {
+    const bool own =
+        std::ranges::any_of(listener.where->addresses, [&](const net::Address& address) {
+          return reaches(endpoint.authority.host, endpoint.port(), address);
+        });
+    if (!own) continue;
+    conflicts.push_back(
+        {"export.otlp.endpoint", listener.key, "is sidespan's own " + std::string(listener.key)});
+  }
+}
+
+void check_routes(const Settings& settings, std::vector<Conflict>& conflicts) {
+  for (auto route = settings.routes.begin(); route != settings.routes.end(); ++route) {
+    if (std::ranges::count(settings.routes.begin(), route, route->path, &proxy::Route::path) > 0) {
+      conflicts.push_back({"routes", "", "has " + quote(route->path) + " twice"});
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Conflict> find_conflicts(const Settings& settings) {
+  std::vector<Conflict> conflicts;
+  check_listeners(settings, conflicts);
+  check_routes(settings, conflicts);
+  check_export(settings, conflicts);
+  const http::CodecLimits& codec = settings.limits.proxy.codec;
+  if (codec.target_bytes_max > codec.head_bytes_max) {
+    conflicts.push_back({"limits.target_bytes", "limits.head_bytes",
+                         "is more than limits.head_bytes, of which it is a part"});
+  }
+  if (settings.drain.quiet > settings.drain.deadline) {
+    conflicts.push_back({"drain.quiet", "drain.deadline", "is longer than drain.deadline"});
+  }
+  return conflicts;
+}
+
+}  // namespace sidespan::app

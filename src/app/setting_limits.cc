@@ -1,0 +1,202 @@
+// The rows of `limits`: one for every buffer, queue, map and wait of the rooms below.
+#include <array>
+#include <limits>
+
+#include "app/setting_table.h"
+
+namespace sidespan::app {
+namespace {
+
+using S = Settings;
+using L = LimitSettings;
+using P = proxy::Limits;
+using C = http::CodecLimits;
+using O = wire::Pool::Options;
+using D = wire::Dialer::Options;
+using R = net::Resolver::Options;
+using E = serve::Endpoint::Options;
+using A = trace::AttributeLimits;
+using X = ExportSettings;
+using T = report::RetryOptions;
+
+constexpr Milliseconds::rep kSecond = 1000;
+constexpr Milliseconds::rep kMinute = 60 * kSecond;
+constexpr Milliseconds::rep kHour = 60 * kMinute;
+constexpr Milliseconds::rep kDay = 24 * kHour;
+constexpr size_t kKiB = 1024;
+constexpr size_t kMiB = 1024 * kKiB;
+constexpr size_t kGiB = 1024 * kMiB;
+
+std::optional<size_t> read_value_bytes(const Node& node, Complaints& complaints) {
+  constexpr size_t kUnlimited = std::numeric_limits<size_t>::max();
+  if (node.kind == Node::Kind::kText && node.text == "unlimited") return kUnlimited;
+  return read_size(node, 0, kGiB, complaints);
+}
+
+constexpr auto kRows = std::to_array<Setting>({
+    {.key = "limits.head_bytes",
+     .value = "64KiB",
+     .read = assign<size_between<kKiB, kMiB>, &S::limits, &L::proxy, &P::codec, &C::head_bytes_max>,
+     .sentence = "A message's head (431; 502 from an origin)."},
+    {.key = "limits.target_bytes",
+     .value = "16KiB",
+     .read = assign<size_between<64, kMiB>, &S::limits, &L::proxy, &P::codec, &C::target_bytes_max>,
+     .sentence = "A request's target (414)."},
+    {.key = "limits.fields",
+     .value = "128",
+     .read = assign<count_between<8, 10'000>, &S::limits, &L::proxy, &P::codec, &C::fields_max>,
+     .sentence = "Header lines of one head (431)."},
+    {.key = "limits.interims",
+     .value = "64",
+     .read = assign<count_between<1, 10'000>, &S::limits, &L::proxy, &P::codec, &C::interims_max>,
+     .sentence = "1xx answers before the final one."},
+    {.key = "limits.window_bytes",
+     .value = "64KiB",
+     .read =
+         assign<size_between<kKiB, 16 * kMiB>, &S::limits, &L::proxy, &P::codec, &C::window_bytes>,
+     .sentence = "Body bytes read ahead of what the other side has taken, a connection."},
+    {.key = "limits.head_time",
+     .value = "10s",
+     .read = assign<time_between<1, kHour>, &S::limits, &L::proxy, &P::codec, &C::head_time_max>,
+     .sentence = "From a request head's first byte to its end (408)."},
+    {.key = "limits.replay_bytes",
+     .value = "64KiB",
+     .read = assign<size_between<0, 16 * kMiB>, &S::limits, &L::proxy, &P::replay_bytes_max>,
+     .sentence = "Request bytes kept for a second attempt."},
+    {.key = "limits.queue_bytes",
+     .value = "64KiB",
+     .read = assign<size_between<kKiB, 16 * kMiB>, &S::limits, &L::proxy, &P::queue_bytes_max>,
+     .sentence = "Bytes waiting for a socket before the other side is paused."},
+    {.key = "limits.connections",
+     .value = "4096",
+     .read = assign<count_between<1, 1'000'000>, &S::limits, &L::proxy, &P::connections_max>,
+     .sentence = "Agents' connections at once (503)."},
+    {.key = "limits.keep_alive_time",
+     .value = "1m",
+     .read = assign<time_between<1, kDay>, &S::limits, &L::proxy, &P::keep_alive_time_max>,
+     .sentence = "An agent's connection without a request."},
+    {.key = "limits.begin_time",
+     .value = "10m",
+     .read = assign<time_between<1, kDay>, &S::limits, &L::proxy, &P::begin_time_max>,
+     .sentence = "From a request's end to the first byte of its answer (504)."},
+    {.key = "limits.stream_idle_time",
+     .value = "10m",
+     .read = assign<time_between<1, kDay>, &S::limits, &L::proxy, &P::stream_idle_time_max>,
+     .sentence = "Without a byte either way within one call."},
+    {.key = "limits.metric_series",
+     .value = "1000",
+     .read = assign<count_between<1, 100'000>, &S::limits, &L::proxy, &P::metric_series_max>,
+     .sentence = "Series of one histogram in /metrics; what is beyond counts as overflow."},
+
+    {.key = "limits.origin_idle",
+     .value = "256",
+     .read = assign<count_between<0, 1'000'000>, &S::limits, &L::pool, &O::idle_max>,
+     .sentence = "Idle connections to origins, a worker."},
+    {.key = "limits.origin_idle_each",
+     .value = "32",
+     .read = assign<count_between<0, 1'000'000>, &S::limits, &L::pool, &O::idle_per_origin_max>,
+     .sentence = "Idle connections to one origin, a worker."},
+    {.key = "limits.origin_idle_time",
+     .value = "30s",
+     .read = assign<time_between<0, kDay>, &S::limits, &L::pool, &O::idle_time_max>,
+     .sentence = "How long an idle connection is kept; an origin's Keep-Alive may shorten it."},
+    {.key = "limits.connect_time",
+     .value = "5s",
+     .read = assign<time_between<1, kHour>, &S::limits, &L::dialer, &D::connect_time_max>,
+     .sentence = "To look up a name and connect (504)."},
+    {.key = "limits.connect_delay",
+     .value = "250ms",
+     .read = assign<time_between<10, kMinute>, &S::limits, &L::dialer, &D::attempt_delay>,
+     .sentence = "Before the next address is tried beside a slow one."},
+
+    {.key = "limits.dns_time",
+     .value = "30s",
+     .read = assign<time_between<0, kDay>, &S::limits, &L::dialer, &D::resolver, &R::positive_ttl>,
+     .sentence = "How long a name's addresses are remembered."},
+    {.key = "limits.dns_failure_time",
+     .value = "1s",
+     .read = assign<time_between<0, kHour>, &S::limits, &L::dialer, &D::resolver, &R::negative_ttl>,
+     .sentence = "How long it is remembered that a name has none."},
+    {.key = "limits.dns_entries",
+     .value = "1024",
+     .read =
+         assign<count_between<1, 1'000'000>, &S::limits, &L::dialer, &D::resolver, &R::entries_max>,
+     .sentence = "Names remembered, a worker."},
+    {.key = "limits.dns_addresses",
+     .value = "64",
+     .read =
+         assign<count_between<1, 4096>, &S::limits, &L::dialer, &D::resolver, &R::addresses_max>,
+     .sentence = "Addresses of one name that are looked at."},
+    {.key = "limits.dns_lookups",
+     .value = "256",
+     .read = assign<count_between<1, 65536>, &S::limits, &L::dialer, &D::resolver, &R::lookups_max>,
+     .sentence = "Lookups under way, a worker (503)."},
+
+    {.key = "limits.dns_threads",
+     .value = "32",
+     .read = assign<count_between<1, 1024>, &S::limits, &L::dialer, &D::resolver, &R::threads_max>,
+     .sentence = "Lookups that run at a time, a worker; the others wait."},
+
+    {.key = "limits.serve_connections",
+     .value = "64",
+     .read = assign<count_between<1, 65536>, &S::limits, &L::serve, &E::connections_max>,
+     .sentence = "Connections to the admin and health listeners, each."},
+    {.key = "limits.serve_body_bytes",
+     .value = "64KiB",
+     .read = assign<size_between<0, 16 * kMiB>, &S::limits, &L::serve, &E::body_bytes_max>,
+     .sentence = "A request body these listeners take."},
+    {.key = "limits.serve_request_time",
+     .value = "10s",
+     .read = assign<time_between<1, kHour>, &S::limits, &L::serve, &E::request_time_max>,
+     .sentence = "From the end of a head to the end of its body there (408)."},
+    {.key = "limits.serve_idle_time",
+     .value = "1m",
+     .read = assign<time_between<1, kDay>, &S::limits, &L::serve, &E::idle_time_max>,
+     .sentence = "A connection there without a request, or with an answer that nobody takes."},
+
+    {.key = "limits.export_queue_bytes",
+     .value = "32MiB",
+     .read = assign<size_between<kMiB, 4 * kGiB>, &S::exporting, &X::queue_bytes>,
+     .sentence = "The spans of export.batch.queue, encoded."},
+    {.key = "limits.export_reply_bytes",
+     .value = "64KiB",
+     .read = assign<size_between<0, 4 * kMiB>, &S::exporting, &X::reply_bytes>,
+     .sentence = "A collector's reply; of a longer one the status alone counts."},
+    {.key = "limits.export_backoff",
+     .value = "1s",
+     .read = assign<time_between<1, kHour>, &S::exporting, &X::retry, &T::backoff_start>,
+     .sentence = "Before the second attempt at most; each further wait is up to twice as long."},
+    {.key = "limits.export_backoff_most",
+     .value = "30s",
+     .read = assign<time_between<1, kHour>, &S::exporting, &X::retry, &T::backoff_max>,
+     .sentence = "Between two attempts at most."},
+    {.key = "limits.export_retry_after",
+     .value = "5m",
+     .read = assign<time_between<0, kDay>, &S::exporting, &X::retry, &T::retry_after_max>,
+     .sentence = "A collector's Retry-After; a longer one is cut."},
+
+    {.key = "limits.attributes",
+     .value = "128",
+     .read = assign<count_between<0, 10'000>, &S::limits, &L::attributes, &A::count_max>,
+     .sentence = "Attributes of one span.",
+     .standard = {{{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", standard::as_written},
+                   {"OTEL_ATTRIBUTE_COUNT_LIMIT", standard::as_written}}}},
+    {.key = "limits.attribute_bytes",
+     .value = "unlimited",
+     .read = assign<read_value_bytes, &S::limits, &L::attributes, &A::value_bytes_max>,
+     .sentence = "An attribute's text; longer ones are cut.",
+     .standard = {{{"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", standard::as_written},
+                   {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", standard::as_written}}}},
+    {.key = "limits.run_spans",
+     .value = "10000",
+     .read = assign<count_between<0, 1'000'000>, &S::limits, &L::run_spans>,
+     .sentence = "Spans that `run` keeps in memory for its tree."},
+});
+
+}  // namespace
+
+std::span<const Setting> limit_settings() {
+  return kRows;
+}
+
+}  // namespace sidespan::app

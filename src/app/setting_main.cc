@@ -1,0 +1,290 @@
+// The rows of every section but `limits`.
+#include <array>
+
+#include "app/setting_table.h"
+#include "app/setting_types.h"
+
+namespace sidespan::app {
+namespace {
+
+using S = Settings;
+
+constexpr Milliseconds::rep kSecond = 1000;
+constexpr Milliseconds::rep kMinute = 60 * kSecond;
+constexpr Milliseconds::rep kHour = 60 * kMinute;
+constexpr size_t kKiB = 1024;
+constexpr size_t kMiB = 1024 * kKiB;
+
+constexpr auto kLevels = std::to_array<Word<LogLevel>>({{"debug", LogLevel::kDebug},
+                                                        {"info", LogLevel::kInfo},
+                                                        {"warn", LogLevel::kWarn},
+                                                        {"error", LogLevel::kError}});
+constexpr auto kFormats =
+    std::to_array<Word<LogFormat>>({{"json", LogFormat::kJson}, {"text", LogFormat::kText}});
+constexpr auto kCompressions = std::to_array<Word<bool>>({{"gzip", true}, {"none", false}});
+
+template <const auto& Words>
+auto word_of(const Node& node, Complaints& complaints) {
+  return read_word(node, Words, complaints);
+}
+
+// Only one protocol exists, so there is nothing to keep.
+void check_protocol(const Node& node, Settings&, Complaints& complaints) {
+  read_protocol(node, complaints);
+}
+
+using standard::as_written;
+
+constexpr auto kRows = std::to_array<Setting>({
+    {.key = "service.name",
+     .value = "unknown_service:sidespan",
+     .read = assign<read_name, &S::service, &ServiceSettings::name>,
+     .sentence =
+         "The service that spans belong to: the agent's name. `run` takes the command's name.",
+     .standard = {{{"OTEL_SERVICE_NAME", as_written},
+                   {"OTEL_RESOURCE_ATTRIBUTES", standard::resource_name}}}},
+    {.key = "service.resource",
+     .value = "{}",
+     .shape = Shape::kMap,
+     .read = assign<read_resource, &S::service, &ServiceSettings::resource>,
+     .sentence =
+         "Further resource attributes of every span, like {deployment.environment.name: prod}. "
+         "What several sources name adds up.",
+     .standard = {{{"OTEL_RESOURCE_ATTRIBUTES", standard::resource}}},
+     .merges = true},
+
+    {.key = "listen.egress",
+     .value = "localhost:17001",
+     .read = assign<read_listen, &S::listen, &ListenSettings::egress>,
+     .sentence =
+         "Where the agent's requests come in. `localhost` is 127.0.0.1 and ::1, `:PORT` is every "
+         "address, port 0 takes a free one, `off` is none."},
+    {.key = "listen.admin",
+     .value = "localhost:17000",
+     .read = assign<read_listen, &S::listen, &ListenSettings::admin>,
+     .sentence = "Health, readiness and metrics for people on this machine; loopback only in this "
+                 "version."},
+    {.key = "listen.health",
+     .value = "off",
+     .read = assign<read_listen, &S::listen, &ListenSettings::health>,
+     .sentence =
+         "/healthz, /readyz and /metrics alone, for the kubelet and Prometheus: `:17021` in "
+         "manifests."},
+
+    {.key = "routes",
+     .value = "[]",
+     .shape = Shape::kRules,
+     .read = assign<list_of<read_route>, &S::routes>,
+     .sentence = "Base URLs for agents that take one instead of a proxy. With {path: /tools/, to: "
+                 "\"http://tools.internal/v2/\"} the agent's base URL is "
+                 "http://127.0.0.1:17001/tools. Only http targets in this version."},
+
+    {.key = "egress.deny",
+     .value = "[link-local, metadata]",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_host_pattern>, &S::egress, &EgressSettings::deny>,
+     .sentence =
+         "What agents may not reach (403), by name and by resolved address: names, wildcards, "
+         "networks, @local, link-local, metadata."},
+    {.key = "egress.allow_from",
+     .value = "[]",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_network>, &S::egress, &EgressSettings::allow_from>,
+     .sentence = "Networks that agents may connect from; needed where listen.egress is more than "
+                 "loopback, empty is any."},
+
+    {.key = "propagation.extract",
+     .value = "[tracecontext, baggage]",
+     .shape = Shape::kList,
+     .read = assign<read_propagators, &S::propagation, &PropagationSettings::extract>,
+     .sentence = "Formats in which an agent's own trace context is read; `none` reads nothing.",
+     .standard = {{{"OTEL_PROPAGATORS", standard::propagators}}}},
+    {.key = "propagation.inject",
+     .value = "[tracecontext, baggage]",
+     .shape = Shape::kList,
+     .read = assign<read_propagators, &S::propagation, &PropagationSettings::inject>,
+     .sentence = "Formats in which context goes on; `none` leaves headers untouched.",
+     .standard = {{{"OTEL_PROPAGATORS", standard::propagators}}}},
+    {.key = "propagation.destinations",
+     .value = R"([{match: ["@local"], send: [traceparent, tracestate, baggage]}, )"
+              R"({match: ["*"], send: [traceparent]}])",
+     .shape = Shape::kRules,
+     .read = assign<list_of<read_destination>, &S::propagation, &PropagationSettings::destinations>,
+     .sentence =
+         "Which destination gets what; the first match counts, and where none matches nothing "
+         "is sent. What is not sent is also removed when the agent itself put it there."},
+    {.key = "propagation.baggage.allow",
+     .value = R"(["*"])",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_name>, &S::propagation, &PropagationSettings::baggage_allow>,
+     .sentence = "Baggage keys that go on, wildcards allowed."},
+    {.key = "propagation.baggage.add",
+     .value = "{}",
+     .shape = Shape::kMap,
+     .read = assign<read_baggage, &S::propagation, &PropagationSettings::baggage_add>,
+     .sentence = "Baggage that every call gets, like {tenant: a}."},
+
+    {.key = "context.sources",
+     .value = "[wire, listener, environment]",
+     .shape = Shape::kList,
+     .read = assign<read_sources, &S::context_sources>,
+     .sentence =
+         "What may tell the parent of a call: trace headers, the private listener of a `run`, "
+         "sidespan's own TRACEPARENT."},
+
+    {.key = "sampling.head.sampler",
+     .value = "parentbased_always_on",
+     .read = assign<read_sampler, &S::sampling, &SamplingSettings::sampler>,
+     .sentence = "always_on, always_off, traceidratio, or one of these after parentbased_.",
+     .standard = {{{"OTEL_TRACES_SAMPLER", standard::word}}}},
+    {.key = "sampling.head.ratio",
+     .value = "1.0",
+     .read = assign<read_ratio, &S::sampling, &SamplingSettings::ratio>,
+     .sentence = "For traceidratio: the share of traces that is kept, 0 to 1.",
+     .standard = {{{"OTEL_TRACES_SAMPLER_ARG", as_written}}}},
+
+    {.key = "spans.ignore",
+     .value = "[otlp]",
+     .shape = Shape::kList,
+     .read = assign<read_ignore, &S::spans, &SpanSettings::ignore>,
+     .sentence =
+         "Calls without span and context, by path, wildcards allowed. `otlp` stands for the "
+         "agent's own exports."},
+    {.key = "spans.url_templates",
+     .value = "[]",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_url_template>, &S::spans, &SpanSettings::url_templates>,
+     .sentence =
+         "Paths with variable parts, like \"/v1/users/{id}\": they name spans instead of the "
+         "raw path."},
+    {.key = "spans.peers",
+     .value = "{}",
+     .shape = Shape::kMap,
+     .read = assign<read_peers, &S::spans, &SpanSettings::peers>,
+     .sentence = "Service names for hosts, like {api.stripe.com: stripe}."},
+    {.key = "spans.known_methods",
+     .value = "[]",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_method>, &S::spans, &SpanSettings::known_methods>,
+     .sentence =
+         "Methods that spans name as they are, all others are _OTHER. Empty: those of RFC 9110, "
+         "PATCH and QUERY.",
+     .standard = {{{"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", standard::words}}}},
+
+    {.key = "capture.request_headers",
+     .value = "[]",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_capture_header>, &S::capture, &CaptureSettings::request_headers>,
+     .sentence =
+         "Request headers that spans show. Authorization, Cookie and their kin are refused."},
+    {.key = "capture.response_headers",
+     .value = "[]",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_capture_header>, &S::capture, &CaptureSettings::response_headers>,
+     .sentence = "Response headers that spans show."},
+    {.key = "capture.redact",
+     .value = "[]",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_name>, &S::capture, &CaptureSettings::redact>,
+     .sentence = "Query parameters whose values spans hide, beside the usual signatures, keys and "
+                 "tokens."},
+
+    {.key = "http.via",
+     .value = "off",
+     .read = assign<read_switch, &S::via>,
+     .sentence =
+         "Whether a Via field goes along. Off, because some origins stop compressing when they "
+         "see one."},
+
+    {.key = "export.otlp.endpoint",
+     .value = "off",
+     .read = assign<read_endpoint, &S::exporting, &ExportSettings::endpoint>,
+     .sentence =
+         "The collector, like http://otel-collector:4318; /v1/traces is added where the URL has "
+         "no path. `off` exports nothing.",
+     .standard = {{{"OTEL_TRACES_EXPORTER", standard::exporter_off},
+                   {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", standard::traces_endpoint},
+                   {"OTEL_EXPORTER_OTLP_ENDPOINT", standard::base_endpoint},
+                   {"OTEL_TRACES_EXPORTER", standard::exporter_default}}}},
+    {.key = "export.otlp.protocol",
+     .value = "http/protobuf",
+     .read = check_protocol,
+     .sentence = "Only http/protobuf in this version.",
+     .standard = {{{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", standard::word},
+                   {"OTEL_EXPORTER_OTLP_PROTOCOL", standard::word}}}},
+    {.key = "export.otlp.headers",
+     .value = "{}",
+     .shape = Shape::kMap,
+     .read = assign<read_export_headers, &S::exporting, &ExportSettings::headers>,
+     .sentence = "Headers of every export, like {Authorization: \"Bearer ${TOKEN}\"}.",
+     .standard = {{{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", standard::headers},
+                   {"OTEL_EXPORTER_OTLP_HEADERS", standard::headers}}},
+     .secret = true},
+    {.key = "export.otlp.compression",
+     .value = "gzip",
+     .read = assign<word_of<kCompressions>, &S::exporting, &ExportSettings::gzip>,
+     .sentence = "gzip or none.",
+     .standard = {{{"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", standard::word},
+                   {"OTEL_EXPORTER_OTLP_COMPRESSION", standard::word}}}},
+    {.key = "export.otlp.timeout",
+     .value = "10s",
+     .read = assign<time_between<1, 10 * kMinute>, &S::exporting, &ExportSettings::timeout>,
+     .sentence = "How long one attempt to export may take.",
+     .standard = {{{"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", standard::milliseconds},
+                   {"OTEL_EXPORTER_OTLP_TIMEOUT", standard::milliseconds},
+                   {"OTEL_BSP_EXPORT_TIMEOUT", standard::milliseconds}}}},
+    {.key = "export.batch.spans",
+     .value = "512",
+     .read = assign<count_between<1, 65536>, &S::exporting, &ExportSettings::batch_spans>,
+     .sentence = "Spans in one export at most.",
+     .standard = {{{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", as_written}}}},
+    {.key = "export.batch.bytes",
+     .value = "1MiB",
+     .read = assign<size_between<kKiB, 64 * kMiB>, &S::exporting, &ExportSettings::batch_bytes>,
+     .sentence = "Encoded bytes in one export at most, before compression."},
+    {.key = "export.batch.delay",
+     .value = "1s",
+     .read = assign<time_between<0, 10 * kMinute>, &S::exporting, &ExportSettings::batch_delay>,
+     .sentence = "How long a span waits for others to fill its batch.",
+     .standard = {{{"OTEL_BSP_SCHEDULE_DELAY", standard::milliseconds}}}},
+    {.key = "export.batch.queue",
+     .value = "8192",
+     .read = assign<count_between<1, 1'000'000>, &S::exporting, &ExportSettings::queue_spans>,
+     .sentence = "Spans that wait or are under way at most; more are dropped and counted.",
+     .standard = {{{"OTEL_BSP_MAX_QUEUE_SIZE", as_written}}}},
+
+    {.key = "log.level",
+     .value = "info",
+     .read = assign<word_of<kLevels>, &S::log, &LogSettings::level>,
+     .sentence = "debug, info, warn or error."},
+    {.key = "log.format",
+     .value = "json",
+     .read = assign<word_of<kFormats>, &S::log, &LogSettings::format>,
+     .sentence = "json or text."},
+    {.key = "log.access",
+     .value = "off",
+     .read = assign<read_switch, &S::log, &LogSettings::access>,
+     .sentence = "Whether every request is a line in the log."},
+
+    {.key = "drain.quiet",
+     .value = "1s",
+     .read = assign<time_between<0, kHour>, &S::drain, &DrainSettings::quiet>,
+     .sentence = "After SIGTERM sidespan ends when no connection has been busy for so long."},
+    {.key = "drain.deadline",
+     .value = "25s",
+     .read = assign<time_between<0, kHour>, &S::drain, &DrainSettings::deadline>,
+     .sentence = "After SIGTERM sidespan ends at the latest then."},
+
+    {.key = "workers",
+     .value = "1",
+     .read = assign<count_between<1, 64>, &S::workers>,
+     .sentence = "Threads that carry requests."},
+});
+
+}  // namespace
+
+std::span<const Setting> main_settings() {
+  return kRows;
+}
+
+}  // namespace sidespan::app

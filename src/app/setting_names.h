@@ -1,0 +1,19 @@
+// What to say about a key that is not in the table: that it comes with a later version, or which
+// one was probably meant. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace sidespan::app {
+
+// One clause. `key` is the whole path, "listen.egres".
+std::string unknown_key_sentence(std::string_view key);
+
+// Whether some setting's key begins with `key` and a dot.
+bool is_section(std::string_view key);
+
+// How many letters have to be put in, taken out or changed.
+size_t edit_distance(std::string_view a, std::string_view b);
+
+}  // namespace sidespan::app

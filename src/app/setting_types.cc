@@ -1,0 +1,303 @@
+#include "app/setting_types.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sidespan/base/text.h"
+#include "sidespan/lineage/resolver.h"
+#include "sidespan/semconv/redact.h"
+#include "sidespan/trace/propagator.h"
+#include "sidespan/trace/sampler.h"
+
+namespace sidespan::app {
+namespace {
+
+// What agents' OpenTelemetry exporters call, over HTTP and gRPC.
+constexpr std::array<std::string_view, 4> kOtlpPaths = {"/v1/traces", "/v1/metrics", "/v1/logs",
+                                                        "/opentelemetry.proto.collector.*"};
+
+// Fields that the exporter writes itself, or that frame the message.
+constexpr std::array<std::string_view, 7> kExporterFields = {
+    "connection", "content-encoding",  "content-length", "content-type",
+    "host",       "transfer-encoding", "upgrade"};
+
+// "localhost" and "" stand for one address of each family.
+std::vector<net::Address> addresses_of(const net::HostPort& where) {
+  std::vector<std::string_view> hosts = {where.host};
+  if (where.host.empty()) hosts = {"0.0.0.0", "::"};
+  if (text::equal_ignoring_case(where.host, "localhost")) hosts = {"127.0.0.1", "::1"};
+  std::vector<net::Address> addresses;
+  for (const std::string_view host : hosts) {
+    if (const auto address = net::Address::parse(host, where.port)) addresses.push_back(*address);
+  }
+  return addresses;
+}
+
+// An absolute http URL without userinfo and query. The text may hold a password and is not quoted.
+std::optional<http::Url> read_http_url(const Node& node, std::string_view https_sentence,
+                                       Complaints& complaints) {
+  const std::optional<std::string> text = read_text(node, complaints);
+  if (!text) return std::nullopt;
+  Result<http::Url> url = http::parse_url(*text);
+  if (!url) return complain(node, "is no URL: " + url.error().what, complaints);
+  if (url->scheme == "https") return complain(node, std::string(https_sentence), complaints);
+  if (url->scheme != "http") return complain(node, "does not start with http://", complaints);
+  if (!url->userinfo.empty()) return complain(node, "holds a user or a password", complaints);
+  if (url->path.find('?') != std::string::npos) return complain(node, "holds a query", complaints);
+  return *std::move(url);
+}
+
+bool is_template(std::string_view text) {
+  bool inside = false;
+  for (const char c : text) {
+    if (c <= ' ' || c == 0x7f || c == '?' || c == '#') return false;
+    if ((c == '{' && inside) || (c == '}' && !inside)) return false;
+    if (c == '{' || c == '}') inside = c == '{';
+  }
+  return text.starts_with('/') && !inside;
+}
+
+}  // namespace
+
+std::optional<ListenAddress> read_listen(const Node& node, Complaints& complaints) {
+  const std::optional<std::string> text = read_text(node, complaints);
+  if (!text) return std::nullopt;
+  if (*text == "off") return ListenAddress{*text, {}};
+  const Result<net::HostPort> where = net::parse_host_port(*text);
+  if (!where) {
+    return complain(node,
+                    quote(*text) +
+                        " is no address to listen on; write localhost:PORT, "
+                        "ADDRESS:PORT, :PORT or off",
+                    complaints);
+  }
+  std::vector<net::Address> addresses = addresses_of(*where);
+  if (addresses.empty()) {
+    return complain(node,
+                    quote(where->host) + " is a name; a listener takes an address or localhost",
+                    complaints);
+  }
+  return ListenAddress{*text, std::move(addresses)};
+}
+
+std::optional<net::Network> read_network(const Node& node, Complaints& complaints) {
+  const std::optional<std::string> text = read_text(node, complaints);
+  if (!text) return std::nullopt;
+  const std::optional<net::Network> network = net::Network::parse(*text);
+  if (!network) return complain(node, quote(*text) + " is no network like 10.0.0.0/8", complaints);
+  return network;
+}
+
+std::optional<proxy::HostPattern> read_host_pattern(const Node& node, Complaints& complaints) {
+  const std::optional<std::string> text = read_text(node, complaints);
+  if (!text) return std::nullopt;
+  Result<proxy::HostPattern> pattern = proxy::HostPattern::parse(*text);
+  if (!pattern) return complain(node, pattern.error().what, complaints);
+  return *std::move(pattern);
+}
+
+std::optional<proxy::Route> read_route(const Node& node, Complaints& complaints) {
+  if (!has_keys(node, "path", "to", complaints)) return std::nullopt;
+  const Node& path_node = *node.find("path");
+  std::optional<std::string> path = read_part(path_node, ".path", complaints, read_name);
+  if (path && !is_template(*path)) {
+    complaints.push_back(
+        {path_node.line, ".path", quote(*path) + " is no path that starts with /"});
+    path.reset();
+  }
+  const auto read_to = [](const Node& to, Complaints& inner) {
+    return read_http_url(to, "https targets are not in this version", inner);
+  };
+  std::optional<http::Url> to = read_part(*node.find("to"), ".to", complaints, read_to);
+  if (!path || !to) return std::nullopt;
+  if (!path->ends_with('/')) path->push_back('/');
+  if (!to->path.ends_with('/')) to->path.push_back('/');
+  return proxy::Route{*std::move(path), *std::move(to)};
+}
+
+std::optional<proxy::DestinationRule> read_destination(const Node& node, Complaints& complaints) {
+  if (!has_keys(node, "match", "send", complaints)) return std::nullopt;
+  constexpr std::array<Word<bool proxy::DestinationRule::*>, 3> kFields = {
+      {{"traceparent", &proxy::DestinationRule::traceparent},
+       {"tracestate", &proxy::DestinationRule::tracestate},
+       {"baggage", &proxy::DestinationRule::baggage}}};
+  const auto read_field = [&](const Node& item, Complaints& inner) {
+    return read_word(item, kFields, inner);
+  };
+  auto match = read_part(*node.find("match"), ".match", complaints, list_of<read_host_pattern>);
+  const Node& send_node = *node.find("send");
+  const auto send = read_part(
+      send_node, ".send", complaints,
+      [&](const Node& list, Complaints& inner) { return read_list(list, inner, read_field); });
+  if (!match || !send) return std::nullopt;
+  proxy::DestinationRule rule;
+  rule.match = *std::move(match);
+  for (const auto& field : kFields) {
+    rule.*field.value = std::ranges::find(*send, field.value) != send->end();
+  }
+  if (rule.tracestate && !rule.traceparent) {
+    complaints.push_back({send_node.line, ".send", "tracestate means nothing without traceparent"});
+    return std::nullopt;
+  }
+  return rule;
+}
+
+std::optional<std::vector<std::string>> read_propagators(const Node& node, Complaints& complaints) {
+  const trace::PropagatorRegistry registry;
+  std::string known;
+  for (const std::string_view name : registry.names()) known.append(name).append(", ");
+  const auto read_one = [&](const Node& item, Complaints& inner) -> std::optional<std::string> {
+    std::optional<std::string> name = read_text(item, inner);
+    if (!name || *name == "none" || registry.find(*name) != nullptr) return name;
+    return complain(item, quote(*name) + " is not one of " + known + "none", inner);
+  };
+  auto names = read_list(node, complaints, read_one);
+  if (names && names->size() > 1 && std::ranges::find(*names, "none") != names->end()) {
+    return complain(node, "none stands alone", complaints);
+  }
+  if (names && names->empty()) return std::vector<std::string>{"none"};
+  return names;
+}
+
+std::optional<Pairs> read_baggage(const Node& node, Complaints& complaints) {
+  std::optional<Pairs> pairs = read_pairs(node, complaints);
+  if (!pairs) return pairs;
+  for (const auto& [key, value] : *pairs) {
+    if (!text::is_token(key)) return complain(node, quote(key) + " is no baggage key", complaints);
+  }
+  return pairs;
+}
+
+std::optional<uint32_t> read_sources(const Node& node, Complaints& complaints) {
+  using lineage::Source;
+  constexpr std::array<Word<Source>, 3> kSources = {{{"wire", Source::kWire},
+                                                     {"listener", Source::kListener},
+                                                     {"environment", Source::kEnvironment}}};
+  const auto sources = read_list(node, complaints, [&](const Node& item, Complaints& inner) {
+    return read_word(item, kSources, inner);
+  });
+  if (!sources) return std::nullopt;
+  uint32_t bits = 0;
+  for (const Source source : *sources) bits |= 1U << static_cast<unsigned>(source);
+  return bits;
+}
+
+std::optional<std::string> read_sampler(const Node& node, Complaints& complaints) {
+  std::optional<std::string> name = read_text(node, complaints);
+  if (!name) return name;
+  const auto sampler = trace::make_sampler(*name);
+  if (!sampler) return complain(node, sampler.error().what, complaints);
+  return text::lower(*name);
+}
+
+std::optional<Pairs> read_resource(const Node& node, Complaints& complaints) {
+  std::optional<Pairs> pairs = read_pairs(node, complaints);
+  if (pairs && node.find("service.name") != nullptr) {
+    return complain(node, "service.name is a setting of its own", complaints);
+  }
+  return pairs;
+}
+
+std::optional<std::vector<std::string>> read_ignore(const Node& node, Complaints& complaints) {
+  const auto entries = list_of<read_name>(node, complaints);
+  if (!entries) return std::nullopt;
+  const size_t before = complaints.size();
+  std::vector<std::string> paths;
+  for (const std::string& entry : *entries) {
+    if (entry == "otlp") {
+      paths.insert(paths.end(), kOtlpPaths.begin(), kOtlpPaths.end());
+    } else if (entry.starts_with('/')) {
+      paths.push_back(entry);
+    } else {
+      complain(node, quote(entry) + " is neither otlp nor a path that starts with /", complaints);
+    }
+  }
+  if (complaints.size() > before) return std::nullopt;
+  return paths;
+}
+
+std::optional<std::string> read_url_template(const Node& node, Complaints& complaints) {
+  std::optional<std::string> text = read_text(node, complaints);
+  if (text && !is_template(*text)) {
+    return complain(node, quote(*text) + " is no path like /v1/users/{id}", complaints);
+  }
+  return text;
+}
+
+std::optional<std::map<std::string, std::string>> read_peers(const Node& node,
+                                                             Complaints& complaints) {
+  const std::optional<Pairs> pairs = read_pairs(node, complaints);
+  if (!pairs) return std::nullopt;
+  std::map<std::string, std::string> peers;
+  for (const auto& [host, name] : *pairs) {
+    if (name.empty()) return complain(node, quote(host) + " has no name", complaints);
+    peers[text::lower(host)] = name;
+  }
+  return peers;
+}
+
+std::optional<std::string> read_method(const Node& node, Complaints& complaints) {
+  std::optional<std::string> method = read_text(node, complaints);
+  if (method && !text::is_token(*method)) {
+    return complain(node, quote(*method) + " is no method", complaints);
+  }
+  return method;
+}
+
+std::optional<std::string> read_capture_header(const Node& node, Complaints& complaints) {
+  const std::optional<std::string> name = read_text(node, complaints);
+  if (!name) return std::nullopt;
+  if (!text::is_token(*name))
+    return complain(node, quote(*name) + " is no header name", complaints);
+  if (semconv::is_secret_header(text::lower(*name))) {
+    return complain(node, quote(*name) + " carries a secret and is never captured", complaints);
+  }
+  return text::lower(*name);
+}
+
+std::optional<std::optional<http::Url>> read_endpoint(const Node& node, Complaints& complaints) {
+  constexpr std::string_view kNoTls = "TLS to the collector is not in this version";
+  if (node.kind == Node::Kind::kMap) {
+    if (!has_keys(node, "url", "path", complaints)) return std::nullopt;
+    auto url = read_http_url(*node.find("url"), kNoTls, complaints);
+    const auto path = read_name(*node.find("path"), complaints);
+    if (!url || !path) return std::nullopt;
+    if (!http::is_origin_form(*path)) return complain(node, "has a path without /", complaints);
+    url->path = *path;
+    return url;
+  }
+  if (node.kind == Node::Kind::kText && node.text == "off") return std::optional<http::Url>{};
+  std::optional<http::Url> url = read_http_url(node, kNoTls, complaints);
+  if (!url) return std::nullopt;
+  if (url->path == "/") url->path = "/v1/traces";
+  return url;
+}
+
+std::optional<bool> read_protocol(const Node& node, Complaints& complaints) {
+  const std::optional<std::string> text = read_text(node, complaints);
+  if (!text) return std::nullopt;
+  if (*text == "http/protobuf") return true;
+  if (*text == "grpc" || *text == "http/json") {
+    return complain(node, *text + " is not in this version, only http/protobuf", complaints);
+  }
+  return complain(node, quote(*text) + " is not http/protobuf", complaints);
+}
+
+std::optional<Pairs> read_export_headers(const Node& node, Complaints& complaints) {
+  std::optional<Pairs> pairs = read_pairs(node, complaints);
+  if (!pairs) return pairs;
+  for (const auto& [name, value] : *pairs) {
+    if (!text::is_token(name))
+      return complain(node, quote(name) + " is no header name", complaints);
+    if (std::ranges::find(kExporterFields, text::lower(name)) != kExporterFields.end()) {
+      return complain(node, quote(name) + " is written by the exporter itself", complaints);
+    }
+    if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+      return complain(node, "the value of " + quote(name) + " is no header value", complaints);
+    }
+  }
+  return pairs;
+}
+
+}  // namespace sidespan::app

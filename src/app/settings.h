@@ -1,0 +1,143 @@
+// What the user decided, as typed and final values: nothing here is missing, invalid or in
+// conflict. config.h makes it from file, environment and flags by the table in setting_table.h;
+// options.h turns it into the Options of each room below. Commands take it by const reference and
+// never look at the environment for a setting themselves. Plain values; copying is fine.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/base/log.h"
+#include "sidespan/http/uri.h"
+#include "sidespan/net/address.h"
+#include "sidespan/proxy/destination.h"
+#include "sidespan/proxy/options.h"
+#include "sidespan/report/pipeline.h"
+#include "sidespan/serve/endpoint.h"
+#include "sidespan/trace/attributes.h"
+#include "sidespan/wire/dialer.h"
+#include "sidespan/wire/pool.h"
+
+namespace sidespan::app {
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+struct ServiceSettings {
+  std::string name;  // never empty; `run` defaults to the command's name
+  Pairs resource;    // further resource attributes, `service.name` not among them
+};
+
+// Where one listener binds. No address: it is off. `localhost` and an empty host give two, IPv4
+// first, with the same port (0: each takes a free one, the second should try the first's); it is
+// enough that one of them can be bound, since a machine may lack the other family.
+struct ListenAddress {
+  std::string written;  // as configured: "localhost:17001", "off"
+  std::vector<net::Address> addresses;
+
+  explicit operator bool() const { return !addresses.empty(); }
+};
+
+// Under `run`, egress and admin are "127.0.0.1:0" and health is off, whatever the file says.
+struct ListenSettings {
+  ListenAddress egress;
+  ListenAddress admin;
+  ListenAddress health;
+};
+
+struct EgressSettings {
+  std::vector<proxy::HostPattern> deny;
+  std::vector<net::Network> allow_from;  // empty: any (loopback binds only)
+};
+
+struct PropagationSettings {
+  std::vector<std::string> extract;  // names of trace::PropagatorRegistry, or {"none"}
+  std::vector<std::string> inject;
+  std::vector<proxy::DestinationRule> destinations;
+  std::vector<std::string> baggage_allow;  // wildcards over keys
+  Pairs baggage_add;
+};
+
+struct SamplingSettings {
+  std::string sampler;  // one of trace::make_sampler's names
+  double ratio = 1.0;   // 0 to 1
+};
+
+struct SpanSettings {
+  std::vector<std::string> ignore;  // path wildcards; `otlp` is already spelt out
+  std::vector<std::string> url_templates;
+  std::map<std::string, std::string> peers;  // host, lower case -> service.peer.name
+  std::vector<std::string> known_methods;    // empty: semconv's own
+};
+
+struct CaptureSettings {
+  std::vector<std::string> request_headers;  // lower case, none of them secret
+  std::vector<std::string> response_headers;
+  std::vector<std::string> redact;  // query parameters beside the built-in ones
+};
+
+struct ExportSettings {
+  std::optional<http::Url> endpoint;  // http, path final, no userinfo; nothing: no exporter
+  Pairs headers;                      // may hold secrets: never log a value
+  bool gzip = true;
+  Milliseconds timeout{};  // of one attempt
+  size_t batch_spans = 0;  // at most queue_spans
+  size_t batch_bytes = 0;
+  Milliseconds batch_delay{};
+  size_t queue_spans = 0;
+  size_t queue_bytes = 0;  // the same spans, encoded
+  size_t reply_bytes = 0;  // of a collector's reply
+  report::RetryOptions retry;
+};
+
+// The rooms' own limit values. What two of them share (heads, windows) is written once in the
+// configuration and is equal in all.
+struct LimitSettings {
+  proxy::Limits proxy;
+  wire::Pool::Options pool;
+  wire::Dialer::Options dialer;    // with the resolver's
+  serve::Endpoint::Options serve;  // `hosts` is not a setting and stays empty
+  trace::AttributeLimits attributes;
+  size_t run_spans = 0;  // spans that `run` keeps in memory for its tree
+};
+
+enum class LogFormat : uint8_t { kJson, kText };
+
+struct LogSettings {
+  LogLevel level = LogLevel::kInfo;
+  LogFormat format = LogFormat::kJson;
+  bool access = false;  // one line a request
+};
+
+struct DrainSettings {
+  Milliseconds quiet{};  // at most deadline
+  Milliseconds deadline{};
+};
+
+struct Settings {
+  ServiceSettings service;
+  ListenSettings listen;
+  std::vector<proxy::Route> routes;
+  EgressSettings egress;
+  PropagationSettings propagation;
+  uint32_t context_sources = 0;  // bits 1 << lineage::Source
+  SamplingSettings sampling;
+  SpanSettings spans;
+  CaptureSettings capture;
+  bool via = false;     // http.via
+  bool tracing = true;  // false: OTEL_SDK_DISABLED
+  ExportSettings exporting;
+  LimitSettings limits;
+  LogSettings log;
+  DrainSettings drain;
+  size_t workers = 1;
+
+  std::vector<std::string> warnings;  // one sentence each; to be logged once at start
+};
+
+}  // namespace sidespan::app

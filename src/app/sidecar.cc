@@ -1,0 +1,85 @@
+#include "app/sidecar.h"
+
+#include <utility>
+
+namespace sidespan::app {
+
+Sidecar::Sidecar(const Settings& settings, OperatorLog& log, report::SpanTap tap)
+    : settings_(settings), log_(log), telemetry_(settings, log, std::move(tap)) {}
+
+Sidecar::~Sidecar() {
+  stop_workers();
+  for (const auto& worker : workers_) telemetry_.forget(*worker);
+}
+
+Result<void> Sidecar::open(const Lineage& lineage) {
+  const Result<std::vector<net::Address>> admin = telemetry_.listen_admin();
+  if (!admin) return std::unexpected(admin.error());
+  const Result<std::vector<net::Address>> health = telemetry_.listen_health();
+  if (!health) return std::unexpected(health.error());
+  std::vector<net::Address> own = *admin;
+  own.insert(own.end(), health->begin(), health->end());
+  if (Result<void> opened = open_workers(lineage, own); !opened) return opened;
+
+  announce("egress", egress_);
+  announce("admin", *admin);
+  announce("health", *health);
+  telemetry_.set_ready(true);
+  log_.event("ready", {});
+  return {};
+}
+
+Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net::Address>& own) {
+  const auto options = proxy_options(settings_, lineage);
+  ListenAddress egress = settings_.listen.egress;
+  for (size_t i = 0; i < settings_.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(settings_, options, telemetry_, log_));
+    Worker& worker = *workers_.back();
+    telemetry_.watch(worker);
+    worker.guard(own);
+    if (!egress) continue;
+    const PortUse use = settings_.workers == 1 ? PortUse::kAlone
+                        : i == 0               ? PortUse::kFirstOfMany
+                                               : PortUse::kJoining;
+    Result<std::vector<net::Address>> bound = worker.listen(egress, use);
+    if (!bound) return std::unexpected(std::move(bound.error()));
+    // Where any port was asked for, the others join the one that was found.
+    egress.addresses = *bound;
+    egress_ = std::move(*bound);
+  }
+  return {};
+}
+
+void Sidecar::announce(std::string_view listener, const std::vector<net::Address>& addresses) {
+  for (const net::Address& address : addresses) {
+    log_.event("listening", {{"listener", listener}, {"address", address.to_string()}});
+  }
+}
+
+void Sidecar::drain() {
+  telemetry_.set_ready(false);
+  for (const auto& worker : workers_) worker->drain();
+}
+
+Activity Sidecar::activity() const {
+  Activity sum;
+  for (const auto& worker : workers_) {
+    const Activity one = worker->activity();
+    sum.busy += one.busy;
+    sum.connections += one.connections;
+    sum.requests += one.requests;
+    // Of several the slowest counts: all must have been measured.
+    sum.looks = worker == workers_.front() ? one.looks : std::min(sum.looks, one.looks);
+  }
+  return sum;
+}
+
+void Sidecar::abort() {
+  for (const auto& worker : workers_) worker->abort();
+}
+
+void Sidecar::stop_workers() {
+  for (const auto& worker : workers_) worker->stop();
+}
+
+}  // namespace sidespan::app

@@ -1,0 +1,50 @@
+// Telemetry and workers as one thing: what `proxy` and `run` both start, watch and stop. Belongs to
+// the command's main thread; its threads are its own.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "app/drain.h"
+#include "app/log.h"
+#include "app/options.h"
+#include "app/settings.h"
+#include "app/telemetry.h"
+#include "app/worker.h"
+
+namespace sidespan::app {
+
+class Sidecar {
+ public:
+  // Nothing listens yet. `tap` may be empty. References outlive this.
+  Sidecar(const Settings& settings, OperatorLog& log, report::SpanTap tap);
+  ~Sidecar();  // stop_workers(), then the telemetry thread
+
+  // Opens every listener, says so by the events of contract section 2, and is ready then. After an
+  // error it may only be destroyed. Error side: kSelf.
+  Result<void> open(const Lineage& lineage);
+  // The first address of egress; only after open(), and not where egress is off.
+  const net::Address& egress() const { return egress_.front(); }
+
+  // No longer ready; workers serve on and measure their activity often.
+  void drain();
+  Activity activity() const;
+  // Ends what is under way. Its spans are emitted.
+  void abort();
+  // Their spans have reached telemetry() by then; what they counted stays in its metrics.
+  void stop_workers();
+
+  Telemetry& telemetry() { return telemetry_; }
+
+ private:
+  Result<void> open_workers(const Lineage& lineage, const std::vector<net::Address>& own);
+  void announce(std::string_view listener, const std::vector<net::Address>& addresses);
+
+  const Settings& settings_;
+  OperatorLog& log_;
+  Telemetry telemetry_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<net::Address> egress_;
+};
+
+}  // namespace sidespan::app

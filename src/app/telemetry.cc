@@ -1,0 +1,168 @@
+#include "app/telemetry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "app/bind.h"
+#include "app/options.h"
+#include "app/process_metrics.h"
+#include "app/version.h"
+#include "sidespan/report/metrics_text.h"
+#include "sidespan/wire/dialer.h"
+#include "sidespan/wire/pool.h"
+
+namespace sidespan::app {
+
+struct Telemetry::Inside {
+  Inside(net::Loop& loop, const Settings& settings, Log& log, report::SpanTap tap)
+      : dialer(loop, settings.limits.dialer,
+               [](std::string_view, const net::Address&) { return std::nullopt; }),
+        pool(loop, dialer, settings.limits.pool),
+        pipeline(loop, pool, Random::from_system(), log, pipeline_options(settings),
+                 std::move(tap)) {}
+
+  wire::Dialer dialer;
+  wire::Pool pool;
+  report::Pipeline pipeline;
+  std::unique_ptr<serve::Endpoint> admin;
+  std::unique_ptr<serve::Endpoint> health;
+};
+
+namespace {
+
+serve::Response text(int status, std::string body) {
+  serve::Response response;
+  response.status = status;
+  response.body = std::move(body) + "\n";
+  return response;
+}
+
+// A page of another site can make a browser ask our loopback address, but not under these names.
+std::vector<std::string> loopback_names(const std::vector<net::Address>& addresses) {
+  std::vector<std::string> names = {"localhost"};
+  for (const net::Address& address : addresses) names.push_back(address.ip());
+  return names;
+}
+
+}  // namespace
+
+Telemetry::Telemetry(const Settings& settings, Log& log, report::SpanTap tap)
+    : settings_(settings), log_(log), thread_("telemetry") {
+  thread_.call(
+      [&] { inside_ = std::make_unique<Inside>(thread_.loop(), settings, log, std::move(tap)); });
+}
+
+Telemetry::~Telemetry() {
+  stop();
+}
+
+void Telemetry::stop() {
+  if (!inside_) return;
+  thread_.call([this] { inside_.reset(); });
+  thread_.stop();
+}
+
+Result<std::vector<net::Address>> Telemetry::listen_admin() {
+  const auto& addresses = settings_.listen.admin.addresses;
+  const bool check_host = std::ranges::all_of(addresses, &net::Address::is_loopback);
+  return listen(settings_.listen.admin, check_host, inside_->admin);
+}
+
+Result<std::vector<net::Address>> Telemetry::listen_health() {
+  return listen(settings_.listen.health, false, inside_->health);
+}
+
+Result<std::vector<net::Address>> Telemetry::listen(const ListenAddress& addresses, bool check_host,
+                                                    std::unique_ptr<serve::Endpoint>& endpoint) {
+  Result<std::vector<net::Address>> bound;
+  if (!addresses) return bound;
+  serve::Endpoint::Options options = settings_.limits.serve;
+  if (check_host) options.hosts = loopback_names(addresses.addresses);
+  thread_.call([&] {
+    const auto bind = [&](const net::Address& address) {
+      if (!endpoint) {
+        endpoint = std::make_unique<serve::Endpoint>(
+            thread_.loop(), log_, options,
+            [this](const serve::Request& request) { return answer(request); });
+      }
+      return endpoint->listen(address);
+    };
+    bound = bind_all(addresses, {.bind = bind, .undo = [&] { endpoint.reset(); }});
+  });
+  return bound;
+}
+
+void Telemetry::watch(const Watched& worker) {
+  const std::scoped_lock lock(watched_mutex_);
+  watched_.push_back(&worker);
+}
+
+void Telemetry::forget(const Watched& worker) {
+  const std::scoped_lock lock(watched_mutex_);
+  std::erase(watched_, &worker);
+}
+
+report::Pipeline& Telemetry::pipeline() {
+  return inside_->pipeline;
+}
+
+void Telemetry::emit(trace::Span span) {
+  thread_.mailbox().post([this, span = std::move(span)]() mutable {
+    std::vector<trace::Span> spans;
+    spans.push_back(std::move(span));
+    inside_->pipeline.accept(std::move(spans));
+  });
+}
+
+void Telemetry::drain(MonoTime deadline, std::function<void()> done) {
+  thread_.mailbox().post([this, deadline, done = std::move(done)]() mutable {
+    inside_->pipeline.drain(deadline, std::move(done));
+  });
+}
+
+report::Totals Telemetry::totals() {
+  report::Totals totals;
+  thread_.call([&] { totals = inside_->pipeline.totals(); });
+  return totals;
+}
+
+serve::Response Telemetry::answer(const serve::Request& request) const {
+  const bool known =
+      request.path == "/healthz" || request.path == "/readyz" || request.path == "/metrics";
+  if (!known) return text(404, "there is /healthz, /readyz and /metrics");
+  if (request.head.method != "GET" && request.head.method != "HEAD") {
+    serve::Response refused = text(405, "this can only be read");
+    refused.headers.emplace_back("Allow", "GET, HEAD");
+    return refused;
+  }
+  if (request.path == "/metrics") return metrics(request);
+  if (request.path == "/readyz") return ready_ ? text(200, "ready") : text(503, "not ready");
+  return alive() ? text(200, "alive") : text(503, "a worker does not respond");
+}
+
+bool Telemetry::alive() const {
+  const MonoTime oldest = SystemClock().now().mono - kHeartbeatAgeMax;
+  const std::scoped_lock lock(watched_mutex_);
+  return std::ranges::all_of(watched_,
+                             [&](const Watched* worker) { return worker->heartbeat() >= oldest; });
+}
+
+serve::Response Telemetry::metrics(const serve::Request& request) const {
+  metrics::Snapshot snapshot;
+  inside_->pipeline.collect(snapshot);
+  {
+    const std::scoped_lock lock(watched_mutex_);
+    for (const Watched* worker : watched_) worker->collect(snapshot);
+  }
+  metrics::merge(snapshot, "sidespan_build_info", "The running version.", metrics::Kind::kGauge,
+                 {.labels = {{"version", std::string(version())}}, .value = 1, .histogram = {}});
+  collect_process(snapshot);
+  report::MetricsText rendered =
+      report::metrics_text(snapshot, request.head.headers.find("accept").value_or(""));
+  serve::Response response;
+  response.content_type = std::move(rendered.content_type);
+  response.body = std::move(rendered.body);
+  return response;
+}
+
+}  // namespace sidespan::app

@@ -1,0 +1,80 @@
+// The telemetry thread: takes finished spans from workers, exports them, and answers on the admin
+// and health listeners. It has its own connections, so that nothing it waits for can delay an
+// agent. Made first and stopped last; `proxy` and `run` each have one.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "app/loop_thread.h"
+#include "app/settings.h"
+#include "sidespan/base/log.h"
+#include "sidespan/base/metrics.h"
+#include "sidespan/report/pipeline.h"
+#include "sidespan/serve/endpoint.h"
+
+namespace sidespan::app {
+
+// A heart that has not beaten for so long has stopped.
+inline constexpr Milliseconds kHeartbeatAgeMax{10'000};
+
+// What health asks of a worker; called on the telemetry thread.
+class Watched {
+ public:
+  virtual MonoTime heartbeat() const = 0;
+  virtual void collect(metrics::Snapshot& snapshot) const = 0;
+
+ protected:
+  ~Watched() = default;
+};
+
+class Telemetry {
+ public:
+  // `tap` may be empty. References outlive this.
+  Telemetry(const Settings& settings, Log& log, report::SpanTap tap);
+  ~Telemetry();  // stop()
+  Telemetry(const Telemetry&) = delete;
+  Telemetry& operator=(const Telemetry&) = delete;
+
+  // Open what is configured; empty where it is off. Error side: kSelf.
+  Result<std::vector<net::Address>> listen_admin();
+  Result<std::vector<net::Address>> listen_health();
+
+  // `worker` must stay until forget().
+  void watch(const Watched& worker);
+  void forget(const Watched& worker);
+  void set_ready(bool ready) { ready_ = ready; }
+
+  // For WorkerSpans, and for spans of the command's own.
+  net::Mailbox& mailbox() { return thread_.mailbox(); }
+  report::Pipeline& pipeline();
+  void emit(trace::Span span);
+
+  // Exports what is queued until `deadline`; `done` is called on the telemetry thread.
+  void drain(MonoTime deadline, std::function<void()> done);
+  // Runs after everything that was posted before; waits for it.
+  report::Totals totals();
+  void stop();
+
+ private:
+  struct Inside;
+
+  Result<std::vector<net::Address>> listen(const ListenAddress& addresses, bool check_host,
+                                           std::unique_ptr<serve::Endpoint>& endpoint);
+  serve::Response answer(const serve::Request& request) const;
+  bool alive() const;
+  serve::Response metrics(const serve::Request& request) const;
+
+  const Settings& settings_;
+  Log& log_;
+  LoopThread thread_;
+  std::unique_ptr<Inside> inside_;  // lives on the thread
+  std::atomic<bool> ready_ = false;
+  mutable std::mutex watched_mutex_;
+  std::vector<const Watched*> watched_;
+};
+
+}  // namespace sidespan::app

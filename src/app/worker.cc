@@ -1,0 +1,172 @@
+#include "app/worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "app/bind.h"
+#include "sidespan/net/listener.h"
+#include "sidespan/net/timer.h"
+#include "sidespan/proxy/server.h"
+#include "sidespan/report/pipeline.h"
+#include "sidespan/wire/dialer.h"
+#include "sidespan/wire/pool.h"
+
+namespace sidespan::app {
+namespace {
+
+constexpr Milliseconds kHeartbeat{1000};
+constexpr Milliseconds kDrainPulse{10};
+constexpr std::string_view kRequestsFamily = "sidespan_requests";
+
+MonoTime::rep mono_now() {
+  return SystemClock().now().mono.time_since_epoch().count();
+}
+
+uint64_t requests_in(const metrics::Snapshot& snapshot) {
+  double sum = 0;
+  for (const metrics::Family& family : snapshot) {
+    if (family.name != kRequestsFamily) continue;
+    for (const metrics::Sample& sample : family.samples) sum += sample.value;
+  }
+  return static_cast<uint64_t>(sum);
+}
+
+}  // namespace
+
+struct Worker::Inside {
+  Inside(Worker& worker, net::Loop& loop, const Settings& settings, Telemetry& telemetry, Log& log)
+      : dialer(loop, settings.limits.dialer,
+               [this, options = worker.options_](std::string_view host, const net::Address& to) {
+                 return proxy::check_address(*options, self, host, to);
+               }),
+        pool(loop, dialer, settings.limits.pool),
+        spans(loop, telemetry.mailbox(), telemetry.pipeline(), settings.exporting.queue_spans),
+        server(loop, pool, Random::from_system(), spans, log, worker.options_),
+        pulse(loop, [&worker] { worker.pulse(); }) {}
+
+  Result<std::unique_ptr<net::Listener>> open(net::Loop& loop, const net::Address& address,
+                                              bool shared);
+  Result<net::Address> bind(net::Loop& loop, const net::Address& address, PortUse use);
+
+  proxy::SelfGuard self;
+  wire::Dialer dialer;
+  wire::Pool pool;
+  report::WorkerSpans spans;
+  proxy::Server server;
+  net::Timer pulse;
+  Milliseconds pulse_every = kHeartbeat;
+  std::vector<std::unique_ptr<net::Listener>> listeners;
+};
+
+Result<std::unique_ptr<net::Listener>> Worker::Inside::open(net::Loop& loop,
+                                                            const net::Address& address,
+                                                            bool shared) {
+  net::Listener::Options options;
+  options.reuse_port = shared;
+  return net::Listener::listen(loop, address, options, [this](std::unique_ptr<net::Stream> stream) {
+    server.accept(std::move(stream));
+  });
+}
+
+Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& address,
+                                          PortUse use) {
+  net::Address free = address;
+  if (use == PortUse::kFirstOfMany) {
+    // Two sidecars whose workers share would take half of each other's connections. So the port is
+    // taken alone first, and given back.
+    const auto alone = open(loop, address, false);
+    if (!alone) return std::unexpected(alone.error());
+    free = (*alone)->address();
+  }
+  Result<std::unique_ptr<net::Listener>> listener = open(loop, free, use != PortUse::kAlone);
+  if (!listener) return std::unexpected(std::move(listener.error()));
+  listeners.push_back(std::move(*listener));
+  self.add(listeners.back()->address());
+  return listeners.back()->address();
+}
+
+Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
+               Telemetry& telemetry, Log& log)
+    : settings_(settings), options_(std::move(options)), thread_("worker"), heartbeat_(mono_now()) {
+  thread_.call([&] {
+    inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, telemetry, log);
+    inside_->pulse.start(kHeartbeat, true);
+  });
+}
+
+Worker::~Worker() {
+  stop();
+}
+
+void Worker::guard(const std::vector<net::Address>& own) {
+  thread_.call([&] {
+    for (const net::Address& address : own) inside_->self.add(address);
+  });
+}
+
+Result<std::vector<net::Address>> Worker::listen(const ListenAddress& egress, PortUse use) {
+  Result<std::vector<net::Address>> bound;
+  thread_.call([&] {
+    const Binding binding{
+        .bind = [&](const auto& address) { return inside_->bind(thread_.loop(), address, use); },
+        .undo = [&] { inside_->listeners.clear(); }};
+    bound = bind_all(egress, binding);
+  });
+  return bound;
+}
+
+void Worker::drain() {
+  thread_.mailbox().post([this] {
+    inside_->server.drain();
+    inside_->pool.drain();
+    inside_->pulse_every = kDrainPulse;
+    pulse();
+  });
+}
+
+void Worker::abort() {
+  thread_.mailbox().post([this] { inside_->server.abort(); });
+}
+
+void Worker::stop() {
+  if (!inside_) return;
+  thread_.call([this] {
+    inside_->listeners.clear();
+    inside_->server.abort();
+    inside_->spans.flush();
+    const std::scoped_lock lock(collect_mutex_);
+    inside_->server.collect(last_);
+    inside_.reset();
+  });
+  thread_.stop();
+}
+
+void Worker::pulse() {
+  metrics::Snapshot snapshot;
+  inside_->server.collect(snapshot);
+  busy_ = inside_->server.busy();
+  connections_ = inside_->server.connections();
+  requests_ = requests_in(snapshot);
+  heartbeat_ = mono_now();
+  ++looks_;
+  inside_->pulse.start(inside_->pulse_every, true);
+}
+
+Activity Worker::activity() const {
+  return {.busy = busy_, .connections = connections_, .requests = requests_, .looks = looks_};
+}
+
+void Worker::collect(metrics::Snapshot& snapshot) const {
+  const std::scoped_lock lock(collect_mutex_);
+  if (inside_) {
+    inside_->server.collect(snapshot);
+    return;
+  }
+  for (const metrics::Family& family : last_) {
+    for (const metrics::Sample& sample : family.samples) {
+      metrics::merge(snapshot, family.name, family.help, family.kind, sample);
+    }
+  }
+}
+
+}  // namespace sidespan::app

@@ -1,0 +1,69 @@
+// One worker thread: the proxy with its loop, its connections to origins and its egress listeners.
+// Several workers share one port. Made, drained and stopped by a command's main thread; health
+// looks at it through Watched.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "app/drain.h"
+#include "app/loop_thread.h"
+#include "app/telemetry.h"
+#include "sidespan/proxy/options.h"
+
+namespace sidespan::app {
+
+// How a worker takes the egress port.
+enum class PortUse : uint8_t {
+  kAlone,        // the only worker
+  kFirstOfMany,  // others will join; a port that somebody has already is an error nevertheless
+  kJoining,
+};
+
+class Worker final : public Watched {
+ public:
+  // References outlive this.
+  Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
+         Telemetry& telemetry, Log& log);
+  ~Worker();  // stop()
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Never dialled for an agent. Before listen().
+  void guard(const std::vector<net::Address>& own);
+  // Opens egress. Error side: kSelf.
+  Result<std::vector<net::Address>> listen(const ListenAddress& egress, PortUse use);
+
+  // Serves on, but keeps no idle connection, and measures its activity often.
+  void drain();
+  // Ends every exchange now.
+  void abort();
+  // Ends the thread. Its last spans are in the telemetry thread's mailbox by then.
+  void stop();
+
+  // Any thread.
+  Activity activity() const;
+  MonoTime heartbeat() const override { return MonoTime(MonoTime::duration(heartbeat_)); }
+  void collect(metrics::Snapshot& snapshot) const override;
+
+ private:
+  struct Inside;
+
+  void pulse();
+
+  const Settings& settings_;
+  std::shared_ptr<const proxy::Options> options_;
+  LoopThread thread_;
+  std::atomic<MonoTime::rep> heartbeat_;
+  std::atomic<size_t> busy_ = 0;
+  std::atomic<size_t> connections_ = 0;
+  std::atomic<uint64_t> requests_ = 0;
+  std::atomic<uint64_t> looks_ = 0;
+  mutable std::mutex collect_mutex_;  // over the two below: health may ask while the worker ends
+  std::unique_ptr<Inside> inside_;    // lives on the thread
+  metrics::Snapshot last_;            // what was counted until stop()
+};
+
+}  // namespace sidespan::app

@@ -1,0 +1,612 @@
+#include "app/config.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+
+namespace sidespan::app {
+namespace {
+
+Configuration configured(const std::string& yaml, Environment environment = {}) {
+  ConfigSources sources;
+  sources.environment = std::move(environment);
+  if (!yaml.empty()) sources.file = ConfigFile{"c.yaml", yaml};
+  return configure(sources);
+}
+
+std::string faults_of(const Configuration& configuration) {
+  std::string out;
+  for (const Fault& fault : configuration.faults) out += fault.to_string() + "\n";
+  return out;
+}
+
+std::string warnings_of(const Configuration& configuration) {
+  std::string out;
+  for (const std::string& warning : configuration.settings.warnings) out += warning + "\n";
+  return out;
+}
+
+const EffectiveValue& value_of(const Configuration& configuration, std::string_view key) {
+  const auto value = std::ranges::find_if(
+      configuration.values, [&](const EffectiveValue& v) { return v.setting->key == key; });
+  REQUIRE(value != configuration.values.end());
+  return *value;
+}
+
+std::string url_of(const Configuration& configuration) {
+  const std::optional<http::Url>& url = configuration.settings.exporting.endpoint;
+  if (!url) return "off";
+  return url->authority.host + ":" + std::to_string(url->port()) + url->path;
+}
+
+TEST_CASE("without any source there are defaults") {
+  const Configuration configuration = configured("");
+  CHECK(faults_of(configuration).empty());
+  CHECK(warnings_of(configuration).empty());
+  const Settings& settings = configuration.settings;
+  CHECK(settings.service.name == "unknown_service:sidespan");
+  CHECK(settings.listen.egress.written == "localhost:17001");
+  CHECK(settings.listen.admin.written == "localhost:17000");
+  CHECK_FALSE(settings.listen.health);
+  CHECK_FALSE(settings.exporting.endpoint);
+  CHECK(settings.tracing);
+  CHECK(settings.context_sources == 7);
+  CHECK(settings.workers == 1);
+  CHECK(settings.spans.ignore.size() == 4);
+
+  const proxy::Options options;
+  CHECK(settings.propagation.baggage_allow == options.baggage_allow);
+  CHECK(settings.via == options.via);
+}
+
+TEST_CASE("the limits of the proxy are the proxy's own by default") {
+  const Settings settings = configured("").settings;
+  const proxy::Limits limits;
+  const proxy::Limits& read = settings.limits.proxy;
+  CHECK(read.codec.head_bytes_max == limits.codec.head_bytes_max);
+  CHECK(read.codec.target_bytes_max == limits.codec.target_bytes_max);
+  CHECK(read.codec.fields_max == limits.codec.fields_max);
+  CHECK(read.codec.interims_max == limits.codec.interims_max);
+  CHECK(read.codec.window_bytes == limits.codec.window_bytes);
+  CHECK(read.codec.head_time_max == limits.codec.head_time_max);
+  CHECK(read.replay_bytes_max == limits.replay_bytes_max);
+  CHECK(read.queue_bytes_max == limits.queue_bytes_max);
+  CHECK(read.keep_alive_time_max == limits.keep_alive_time_max);
+  CHECK(read.stream_idle_time_max == limits.stream_idle_time_max);
+  CHECK(read.connections_max == limits.connections_max);
+  CHECK(read.metric_series_max == limits.metric_series_max);
+  CHECK(read.begin_time_max == limits.begin_time_max);
+}
+
+TEST_CASE("the limits of connections, names and endpoints are the rooms' own by default") {
+  const Settings settings = configured("").settings;
+  const wire::Pool::Options pool;
+  CHECK(settings.limits.pool.codec.head_bytes_max == pool.codec.head_bytes_max);
+  CHECK(settings.limits.pool.idle_max == pool.idle_max);
+  CHECK(settings.limits.pool.idle_per_origin_max == pool.idle_per_origin_max);
+  CHECK(settings.limits.pool.idle_time_max == pool.idle_time_max);
+  const wire::Dialer::Options dialer;
+  CHECK(settings.limits.dialer.connect_time_max == dialer.connect_time_max);
+  CHECK(settings.limits.dialer.attempt_delay == dialer.attempt_delay);
+  CHECK(settings.limits.dialer.resolver.positive_ttl == dialer.resolver.positive_ttl);
+  CHECK(settings.limits.dialer.resolver.negative_ttl == dialer.resolver.negative_ttl);
+  CHECK(settings.limits.dialer.resolver.entries_max == dialer.resolver.entries_max);
+  CHECK(settings.limits.dialer.resolver.addresses_max == dialer.resolver.addresses_max);
+  CHECK(settings.limits.dialer.resolver.lookups_max == dialer.resolver.lookups_max);
+  CHECK(settings.limits.dialer.resolver.threads_max == dialer.resolver.threads_max);
+  const serve::Endpoint::Options serve;
+  CHECK(settings.limits.serve.connections_max == serve.connections_max);
+  CHECK(settings.limits.serve.body_bytes_max == serve.body_bytes_max);
+  CHECK(settings.limits.serve.request_time_max == serve.request_time_max);
+  CHECK(settings.limits.serve.idle_time_max == serve.idle_time_max);
+  const trace::AttributeLimits attributes;
+  CHECK(settings.limits.attributes.count_max == attributes.count_max);
+  CHECK(settings.limits.attributes.value_bytes_max == attributes.value_bytes_max);
+}
+
+TEST_CASE("what exports are told is the pipeline's own by default") {
+  const Settings settings = configured("").settings;
+  const report::BatchOptions batch;
+  CHECK(settings.exporting.batch_spans == batch.spans_max);
+  CHECK(settings.exporting.batch_bytes == batch.bytes_max);
+  CHECK(settings.exporting.batch_delay == batch.delay);
+  CHECK(settings.exporting.queue_spans == batch.queue_max);
+  CHECK(settings.exporting.queue_bytes == batch.queue_bytes_max);
+  const report::OtlpOptions otlp;
+  CHECK(settings.exporting.gzip == otlp.gzip);
+  CHECK(settings.exporting.timeout == otlp.timeout);
+  CHECK(settings.exporting.reply_bytes == otlp.reply_bytes_max);
+  CHECK(settings.exporting.retry.backoff_start == otlp.retry.backoff_start);
+  CHECK(settings.exporting.retry.backoff_max == otlp.retry.backoff_max);
+  CHECK(settings.exporting.retry.retry_after_max == otlp.retry.retry_after_max);
+}
+
+TEST_CASE("the default deny list and destinations do what the proxy's own do") {
+  const Settings settings = configured("").settings;
+  const auto address = [](const char* ip) { return *net::Address::parse(ip, 80); };
+  for (const char* ip : {"169.254.169.254", "169.254.1.1", "fe80::1", "fd00:ec2::254", "10.0.0.1",
+                         "127.0.0.1", "93.184.216.34"}) {
+    CAPTURE(ip);
+    const net::Address target = address(ip);
+    CHECK(proxy::matches(settings.egress.deny, ip, &target) ==
+          proxy::matches(proxy::default_deny(), ip, &target));
+  }
+  for (const char* host : {"tools", "api.svc", "api.example.com", "10.0.0.1"}) {
+    CAPTURE(host);
+    const auto ours = proxy::rule_for(settings.propagation.destinations, host, nullptr);
+    const auto own = proxy::rule_for(proxy::default_destinations(), host, nullptr);
+    CHECK(ours.traceparent == own.traceparent);
+    CHECK(ours.tracestate == own.tracestate);
+    CHECK(ours.baggage == own.baggage);
+  }
+}
+
+TEST_CASE("the strongest source counts, the others are named") {
+  struct Row {
+    const char* name;
+    const char* flag;
+    const char* variable;
+    const char* file;
+    const char* standard;
+    const char* command;
+    const char* result;
+    const char* winner;
+    std::vector<std::string> losers;
+  };
+  const Row rows[] = {
+      {"all",
+       "a",
+       "b",
+       "c",
+       "d",
+       "e",
+       "a",
+       "--name",
+       {"SIDESPAN_SERVICE_NAME", "c.yaml:1", "OTEL_SERVICE_NAME"}},
+      {"no flag",
+       "",
+       "b",
+       "c",
+       "d",
+       "e",
+       "b",
+       "SIDESPAN_SERVICE_NAME",
+       {"c.yaml:1", "OTEL_SERVICE_NAME"}},
+      {"the file", "", "", "c", "d", "e", "c", "c.yaml:1", {"OTEL_SERVICE_NAME"}},
+      {"OpenTelemetry", "", "", "", "d", "e", "d", "OTEL_SERVICE_NAME", {}},
+      {"the command's own", "", "", "", "", "e", "e", "run", {}},
+      {"nobody", "", "", "", "", "", "unknown_service:sidespan", "default", {}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const std::string given = row.file;
+    ConfigSources sources;
+    sources.file = ConfigFile{"c.yaml", given.empty() ? "" : "service: {name: " + given + "}"};
+    sources.environment = {{"SIDESPAN_SERVICE_NAME", row.variable},
+                           {"OTEL_SERVICE_NAME", row.standard}};
+    if (*row.flag != '\0') sources.flags.push_back({"service.name", row.flag, "--name"});
+    if (*row.command != '\0') sources.defaults.push_back({"service.name", row.command, "run"});
+    const Configuration configuration = configure(sources);
+    CHECK(faults_of(configuration).empty());
+    CHECK(configuration.settings.service.name == row.result);
+    const EffectiveValue& value = value_of(configuration, "service.name");
+    REQUIRE(value.winners.size() == 1);
+    CHECK(value.winners[0].place() == row.winner);
+    CHECK(value.losers == row.losers);
+  }
+}
+
+constexpr const char* kWholeFile = R"(
+service:
+  name: ${AGENT}
+  resource: {deployment.environment.name: prod}
+listen: {egress: "127.0.0.1:0", admin: off, health: ":17021"}
+routes:
+  - {path: /tools, to: "http://tools.internal/v2"}
+egress: {deny: [], allow_from: [10.0.0.0/8]}
+propagation:
+  extract: [tracecontext]
+  inject: []
+  destinations: [{match: ["*"], send: [traceparent]}]
+  baggage: {allow: [a*], add: {tenant: x}}
+context: {sources: [wire]}
+sampling: {head: {sampler: traceidratio, ratio: 0.1}}
+spans: {ignore: [], url_templates: ["/v1/{id}"], peers: {H: shop}, known_methods: [GET]}
+capture: {request_headers: [X-A], response_headers: [X-B], redact: [sig]}
+http: {via: on}
+export:
+  otlp: {endpoint: "http://c:4318", headers: {A: b}, compression: none, timeout: 500ms}
+  batch: {spans: 10, bytes: 64KiB, delay: 0, queue: 20}
+limits: {head_bytes: 128KiB, attribute_bytes: 1KiB, run_spans: 5, connect_time: 1s}
+log: {level: debug, format: text, access: on}
+drain: {quiet: 100ms, deadline: 10s}
+workers: 2
+)";
+
+TEST_CASE("a whole file, from service to sampling") {
+  const Configuration configuration = configured(kWholeFile, {{"AGENT", "planner"}});
+  CHECK(faults_of(configuration).empty());
+  CHECK(warnings_of(configuration).empty());
+  const Settings& settings = configuration.settings;
+  CHECK(settings.service.name == "planner");
+  CHECK(settings.service.resource == Pairs{{"deployment.environment.name", "prod"}});
+  CHECK(settings.listen.egress.addresses.size() == 1);
+  CHECK_FALSE(settings.listen.admin);
+  CHECK(settings.listen.health.addresses.size() == 2);
+  CHECK(settings.routes.at(0).path == "/tools/");
+  CHECK(settings.egress.deny.empty());
+  CHECK(settings.egress.allow_from.size() == 1);
+  CHECK(settings.propagation.inject == std::vector<std::string>{"none"});
+  CHECK(settings.propagation.destinations.size() == 1);
+  CHECK(settings.propagation.baggage_add == Pairs{{"tenant", "x"}});
+  CHECK(settings.context_sources == 1U << static_cast<unsigned>(lineage::Source::kWire));
+  CHECK(settings.sampling.sampler == "traceidratio");
+  CHECK(settings.sampling.ratio == 0.1);
+}
+
+TEST_CASE("a whole file, from spans to workers") {
+  const Configuration configuration = configured(kWholeFile, {{"AGENT", "planner"}});
+  const Settings& settings = configuration.settings;
+  CHECK(settings.spans.ignore.empty());
+  CHECK(settings.spans.peers.at("h") == "shop");
+  CHECK(settings.capture.request_headers == std::vector<std::string>{"x-a"});
+  CHECK(settings.via);
+  CHECK(url_of(configuration) == "c:4318/v1/traces");
+  CHECK(settings.exporting.headers == Pairs{{"A", "b"}});
+  CHECK_FALSE(settings.exporting.gzip);
+  CHECK(settings.exporting.timeout == Milliseconds{500});
+  CHECK(settings.exporting.batch_delay == Milliseconds{0});
+  CHECK(settings.limits.proxy.codec.head_bytes_max == 131'072);
+  CHECK(settings.limits.pool.codec.head_bytes_max == 131'072);
+  CHECK(settings.limits.serve.codec.head_bytes_max == 131'072);
+  CHECK(settings.limits.attributes.value_bytes_max == 1024);
+  CHECK(settings.limits.run_spans == 5);
+  CHECK(settings.log.level == LogLevel::kDebug);
+  CHECK(settings.log.format == LogFormat::kText);
+  CHECK(settings.log.access);
+  CHECK(settings.drain.deadline == Milliseconds{10'000});
+  CHECK(settings.workers == 2);
+}
+
+TEST_CASE("variables say the same in one line") {
+  const Configuration configuration =
+      configured("", {{"SIDESPAN_EGRESS_DENY", "link-local, *.bank.example"},
+                      {"SIDESPAN_EXPORT_OTLP_HEADERS", "a=b, c=d=e"},
+                      {"SIDESPAN_SPANS_PEERS", "{x: y}"},
+                      {"SIDESPAN_SPANS_IGNORE", "[]"},
+                      {"SIDESPAN_ROUTES", "[{path: /a/, to: 'http://h/'}]"},
+                      {"SIDESPAN_EXPORT_OTLP_ENDPOINT", "http://c:4318"},
+                      {"SIDESPAN_LISTEN_EGRESS", ""}});
+  CHECK(faults_of(configuration).empty());
+  CHECK(configuration.settings.egress.deny.size() == 2);
+  CHECK(configuration.settings.exporting.headers == Pairs{{"a", "b"}, {"c", "d=e"}});
+  CHECK(configuration.settings.spans.peers.at("x") == "y");
+  CHECK(configuration.settings.spans.ignore.empty());
+  CHECK(configuration.settings.routes.size() == 1);
+  CHECK(configuration.settings.listen.egress.written == "localhost:17001");
+}
+
+TEST_CASE("a text in the file may be a list or a map as well") {
+  const Configuration configuration =
+      configured("egress: {deny: '${DENY}'}\nspans: {peers: 'a=b'}\n", {{"DENY", "a, b, c"}});
+  CHECK(faults_of(configuration).empty());
+  CHECK(configuration.settings.egress.deny.size() == 3);
+  CHECK(configuration.settings.spans.peers.at("a") == "b");
+}
+
+TEST_CASE("a key without a value is not set") {
+  const Configuration configuration =
+      configured("service:\nlisten: {egress: , admin: ~}\nworkers:\n");
+  CHECK(faults_of(configuration).empty());
+  CHECK(configuration.settings.listen.admin.written == "localhost:17000");
+  CHECK(configuration.settings.workers == 1);
+}
+
+TEST_CASE("every fault is told, in the order of the file, then the variables") {
+  const Configuration configuration = configured(
+      "log: {level: loud, levl: info}\n"
+      "tls: {intercept: {mode: all}}\n"
+      "egress:\n"
+      "  deny: [ok, 'not ok', 10.0.0.0/99]\n"
+      "  allow_from: 5\n"
+      "drain: 5s\n"
+      "log.format: text\n"
+      "workers: ${NONE}\n"
+      "export: {otlp: {endpoint: 'https://c'}}\n",
+      {{"SIDESPAN_WORKERS", "many"}, {"SIDESPAN_SPANS_PEERS", "x"}});
+  const std::string faults = faults_of(configuration);
+  const char* expected[] = {
+      "c.yaml:1: log.level: 'loud' is not one of debug, info, warn, error\n",
+      "c.yaml:1: log.levl: is not a setting; is 'log.level' meant?\n",
+      "c.yaml:2: tls: is not in this version\n",
+      "c.yaml:4: egress.deny[1]: ",
+      "c.yaml:4: egress.deny[2]: ",
+      "c.yaml:5: egress.allow_from[0]: '5' is no network like 10.0.0.0/8\n",
+      "c.yaml:6: drain: is a section and takes a map\n",
+      "c.yaml:7: log.format: is not a setting; sections are nested, not joined by dots\n",
+      "c.yaml:8: workers: the variable NONE is not set; ${NONE:-} would allow that\n",
+      "c.yaml:9: export.otlp.endpoint: TLS to the collector is not in this version\n",
+      "SIDESPAN_WORKERS: workers: 'many' is no whole number\n",
+      "SIDESPAN_SPANS_PEERS: spans.peers: takes a map, like name=value,name=value\n",
+  };
+  for (const char* fault : expected) {
+    CAPTURE(fault);
+    CHECK(faults.find(fault) != std::string::npos);
+  }
+  CHECK(configuration.faults.size() == std::size(expected));
+  CHECK(std::ranges::is_sorted(configuration.faults, {}, [](const Fault& fault) {
+    return std::pair(fault.where != "c.yaml", fault.line);
+  }));
+}
+
+TEST_CASE("a file that is no configuration") {
+  CHECK(faults_of(configured("[a, b]")) == "c.yaml:1: a configuration is a map of sections\n");
+  CHECK(faults_of(configured("a: [")).starts_with("c.yaml:1: is not YAML: "));
+  CHECK(faults_of(configured("workers: 1\nworkers: 2\n")) ==
+        "c.yaml:2: workers: is written twice; the first is in line 1\n");
+}
+
+TEST_CASE("a fault does not hide behind a stronger source") {
+  const Configuration configuration = configured("workers: x", {{"SIDESPAN_WORKERS", "2"}});
+  CHECK(faults_of(configuration) == "c.yaml:1: workers: 'x' is no whole number\n");
+}
+
+TEST_CASE("what is bad in OpenTelemetry's variables is a warning and not used") {
+  struct Row {
+    const char* name;
+    Environment environment;
+    const char* warnings;
+  };
+  const Row rows[] = {
+      {"a sampler we have not", {{"OTEL_TRACES_SAMPLER", "xray"}}, "OTEL_TRACES_SAMPLER: "},
+      {"no ratio",
+       {{"OTEL_TRACES_SAMPLER_ARG", "2"}},
+       "OTEL_TRACES_SAMPLER_ARG: '2' is no number from 0 to 1; it is ignored\n"},
+      {"no time",
+       {{"OTEL_BSP_SCHEDULE_DELAY", "1s"}},
+       "OTEL_BSP_SCHEDULE_DELAY: '1s' is no number of milliseconds\n"},
+      {"no count",
+       {{"OTEL_BSP_MAX_QUEUE_SIZE", "-5"}},
+       "OTEL_BSP_MAX_QUEUE_SIZE: '-5' is no whole number; it is ignored\n"},
+      {"a protocol we have not",
+       {{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}},
+       "OTEL_EXPORTER_OTLP_PROTOCOL: grpc is not in this version, only http/protobuf; it is "
+       "ignored\n"},
+      {"no switch",
+       {{"OTEL_SDK_DISABLED", "1"}},
+       "OTEL_SDK_DISABLED: '1' is neither true nor false; it is ignored\n"},
+      {"resource, told once",
+       {{"OTEL_RESOURCE_ATTRIBUTES", "a"}},
+       "OTEL_RESOURCE_ATTRIBUTES: is no list of key=value\n"},
+      {"propagators, told once",
+       {{"OTEL_PROPAGATORS", "jaeger"}},
+       "OTEL_PROPAGATORS: 'jaeger' is not in this version and left out\n"},
+      {"a header that is ours",
+       {{"OTEL_EXPORTER_OTLP_HEADERS", "host=geheim"}},
+       "OTEL_EXPORTER_OTLP_HEADERS: 'host' is written by the exporter itself; it is ignored\n"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const Configuration configuration = configured("", row.environment);
+    CHECK(faults_of(configuration).empty());
+    CHECK(warnings_of(configuration).starts_with(row.warnings));
+    CHECK(configuration.settings.warnings.size() == 1);
+    for (const EffectiveValue& value : configuration.values) {
+      CHECK(value.winners.front().kind == SourceKind::kDefault);
+    }
+  }
+}
+
+TEST_CASE("OpenTelemetry's variables are honoured") {
+  const Configuration configuration =
+      configured("", {{"OTEL_SERVICE_NAME", "agent"},
+                      {"OTEL_RESOURCE_ATTRIBUTES", "service.name=other,k8s.pod.name=p%2C1"},
+                      {"OTEL_PROPAGATORS", "tracecontext"},
+                      {"OTEL_TRACES_SAMPLER", "TraceIdRatio"},
+                      {"OTEL_TRACES_SAMPLER_ARG", "0.5"},
+                      {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/p"},
+                      {"OTEL_EXPORTER_OTLP_HEADERS", "a=b"},
+                      {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "c=d%20e"},
+                      {"OTEL_EXPORTER_OTLP_COMPRESSION", "none"},
+                      {"OTEL_EXPORTER_OTLP_TIMEOUT", "2500"},
+                      {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"},
+                      {"OTEL_BSP_SCHEDULE_DELAY", "50"},
+                      {"OTEL_BSP_MAX_QUEUE_SIZE", "100"},
+                      {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "10"},
+                      {"OTEL_ATTRIBUTE_COUNT_LIMIT", "5"},
+                      {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "6"},
+                      {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "7"},
+                      {"OTEL_SDK_DISABLED", "True"}});
+  CHECK(faults_of(configuration).empty());
+  CHECK(warnings_of(configuration).empty());
+  const Settings& settings = configuration.settings;
+  CHECK(settings.service.name == "agent");
+  CHECK(settings.service.resource == Pairs{{"k8s.pod.name", "p,1"}});
+  CHECK(settings.propagation.extract == std::vector<std::string>{"tracecontext"});
+  CHECK(settings.propagation.inject == std::vector<std::string>{"tracecontext"});
+  CHECK(settings.sampling.sampler == "traceidratio");
+  CHECK(settings.sampling.ratio == 0.5);
+  CHECK(url_of(configuration) == "c:4318/p/v1/traces");
+  CHECK(settings.exporting.headers == Pairs{{"c", "d e"}});
+  CHECK_FALSE(settings.exporting.gzip);
+  CHECK(settings.exporting.timeout == Milliseconds{2500});
+  CHECK(settings.exporting.batch_delay == Milliseconds{50});
+  CHECK(settings.exporting.queue_spans == 100);
+  CHECK(settings.exporting.batch_spans == 10);
+  CHECK(settings.limits.attributes.count_max == 6);
+  CHECK(settings.limits.attributes.value_bytes_max == 7);
+  CHECK_FALSE(settings.tracing);
+}
+
+TEST_CASE("which endpoint OpenTelemetry's variables mean") {
+  const Environment base = {{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://base:1"}};
+  const auto with = [](Environment environment, const char* name, const char* value) {
+    environment[name] = value;
+    return environment;
+  };
+  struct Row {
+    const char* name;
+    std::string file;
+    Environment environment;
+    const char* url;
+  };
+  const char* const own = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+  const char* const exporter = "OTEL_TRACES_EXPORTER";
+  const std::string file = "export: {otlp: {endpoint: 'http://file:2'}}";
+  const Row rows[] = {
+      {"none", "", {}, "off"},
+      {"the base", "", base, "base:1/v1/traces"},
+      {"the signal's own", "", with(base, own, "http://own:3/x"), "own:3/x"},
+      {"the signal's own, as it is", "", with(base, own, "http://own:3"), "own:3/"},
+      {"empty is unset", "", with(base, own, ""), "base:1/v1/traces"},
+      {"a bad one is unset", "", with(base, own, "own"), "base:1/v1/traces"},
+      {"exporter otlp", "", {{exporter, "otlp"}}, "localhost:4318/v1/traces"},
+      {"exporter otlp and a base", "", with(base, exporter, "otlp"), "base:1/v1/traces"},
+      {"exporter none", "", with(base, exporter, "none"), "off"},
+      {"an unknown exporter", "", with(base, exporter, "zipkin"), "base:1/v1/traces"},
+      {"the file before all", file, with(base, exporter, "none"), "file:2/v1/traces"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const Configuration configuration = configured(row.file, row.environment);
+    CHECK(faults_of(configuration).empty());
+    CHECK(url_of(configuration) == row.url);
+  }
+}
+
+TEST_CASE("resource attributes of several sources add up") {
+  const Configuration configuration = configured(
+      "service: {resource: {a: file, b: file}}",
+      {{"OTEL_RESOURCE_ATTRIBUTES", "a=otel,c=otel"}, {"SIDESPAN_SERVICE_RESOURCE", "b=own"}});
+  CHECK(faults_of(configuration).empty());
+  CHECK(configuration.settings.service.resource ==
+        Pairs{{"b", "own"}, {"a", "file"}, {"c", "otel"}});
+  const EffectiveValue& value = value_of(configuration, "service.resource");
+  CHECK(value.winners.size() == 3);
+  CHECK(value.losers.empty());
+}
+
+TEST_CASE("settings that do not go together") {
+  struct Row {
+    const char* name;
+    const char* yaml;
+    const char* faults;  // a part of it; empty: none
+  };
+  const Row rows[] = {
+      {"egress on all addresses", "listen: {egress: ':17001'}",
+       "c.yaml:1: listen.egress: is more than loopback; egress.allow_from must say who may "
+       "connect\n"},
+      {"egress on an address of this machine", "listen: {egress: '10.1.2.3:1'}",
+       "listen.egress: is more than loopback"},
+      {"egress for some", "listen: {egress: ':17001'}\negress: {allow_from: [10.0.0.0/8]}", ""},
+      {"egress on loopback", "listen: {egress: '127.0.0.2:5'}", ""},
+      {"admin on all addresses", "listen: {admin: ':17000'}",
+       "listen.admin: is more than loopback, which is not in this version"},
+      {"health on all addresses", "listen: {health: ':17021'}", ""},
+      {"one port twice", "listen: {admin: 'localhost:17001'}",
+       "c.yaml:1: listen.admin: has the port of listen.egress\n"},
+      {"one port twice, on one family", "listen: {health: '[::1]:17000'}",
+       "listen.health: has the port of listen.admin"},
+      {"one port twice, once on all", "listen: {health: ':17000'}",
+       "listen.health: has the port of listen.admin"},
+      {"the later listener is told, though the earlier was changed",
+       "listen: {egress: 'localhost:17000'}",
+       "c.yaml:1: listen.admin: has the port of listen.egress\n"},
+      {"one port on two addresses", "listen: {health: '127.0.0.2:17000'}", ""},
+      {"free ports", "listen: {egress: 'localhost:0', admin: 'localhost:0'}", ""},
+      {"no listeners", "listen: {egress: off, admin: off}", ""},
+      {"a collector that is us", "export: {otlp: {endpoint: 'http://localhost:17001'}}",
+       "c.yaml:1: export.otlp.endpoint: is sidespan's own listen.egress\n"},
+      {"in another spelling", "export: {otlp: {endpoint: 'http://[::1]:17000/x'}}",
+       "export.otlp.endpoint: is sidespan's own listen.admin"},
+      {"as a mapped address", "export: {otlp: {endpoint: 'http://[::ffff:127.0.0.1]:17000'}}",
+       "export.otlp.endpoint: is sidespan's own listen.admin"},
+      {"by the address that means this machine",
+       "export: {otlp: {endpoint: 'http://0.0.0.0:17000'}}",
+       "export.otlp.endpoint: is sidespan's own listen.admin"},
+      {"on all addresses, by any of loopback",
+       "listen: {health: ':17021'}\nexport: {otlp: {endpoint: 'http://127.9.9.9:17021'}}",
+       "c.yaml:2: export.otlp.endpoint: is sidespan's own listen.health"},
+      {"a collector beside us", "export: {otlp: {endpoint: 'http://localhost:4318'}}", ""},
+      {"a collector with our port elsewhere", "export: {otlp: {endpoint: 'http://c:17001'}}", ""},
+      {"batches longer than the queue", "export: {batch: {queue: 100}}",
+       "c.yaml:1: export.batch.spans: is 512, more than export.batch.queue, which is 100\n"},
+      {"targets longer than heads", "limits: {target_bytes: 128KiB}",
+       "limits.target_bytes: is more than limits.head_bytes"},
+      {"quiet longer than the deadline", "drain: {quiet: 1m}",
+       "drain.quiet: is longer than drain.deadline"},
+      {"one route twice", "routes: [{path: /a, to: 'http://b'}, {path: /a/, to: 'http://c'}]",
+       "routes: has '/a/' twice"},
+      {"nothing is compared with what is itself at fault",
+       "listen: {egress: ':17001'}\negress: {allow_from: [x]}", "egress.allow_from[0]: 'x' is no"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const Configuration configuration = configured(row.yaml);
+    const std::string faults = faults_of(configuration);
+    CAPTURE(faults);
+    if (*row.faults == '\0') {
+      CHECK(faults.empty());
+    } else {
+      CHECK(configuration.faults.size() == 1);
+      CHECK(faults.find(row.faults) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("where OpenTelemetry's variables do not fit, they give way") {
+  const Configuration queue = configured("", {{"OTEL_BSP_MAX_QUEUE_SIZE", "100"}});
+  CHECK(faults_of(queue).empty());
+  CHECK(
+      warnings_of(queue) ==
+      "OTEL_BSP_MAX_QUEUE_SIZE: export.batch.spans is 512, more than export.batch.queue, which is "
+      "100; it is ignored\n");
+  CHECK(queue.settings.exporting.queue_spans == 8192);
+
+  const Configuration both = configured(
+      "", {{"OTEL_BSP_MAX_QUEUE_SIZE", "100"}, {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "200"}});
+  CHECK(faults_of(both).empty());
+  CHECK(both.settings.warnings.size() == 2);
+  CHECK(both.settings.exporting.batch_spans <= both.settings.exporting.queue_spans);
+
+  const Configuration own =
+      configured("", {{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:17001"}});
+  CHECK(faults_of(own) ==
+        "OTEL_EXPORTER_OTLP_ENDPOINT: export.otlp.endpoint: is sidespan's own listen.egress\n");
+}
+
+TEST_CASE("variables that are no settings") {
+  const Configuration configuration = configured("", {{"SIDESPAN_LOG_LEVL", "debug"},
+                                                      {"SIDESPAN_CONFIG", "/x"},
+                                                      {"SIDESPAN_STATE_DIR", "/y"},
+                                                      {"SIDESPAN_SERVICE_HOST", "10.0.0.1"},
+                                                      {"SIDESPAN_SERVICE_PORT", "80"},
+                                                      {"SIDESPAN_PORT_80_TCP", "tcp://10.0.0.1"},
+                                                      {"SIDESPANX", "z"}});
+  CHECK(faults_of(configuration).empty());
+  CHECK(warnings_of(configuration) == "SIDESPAN_LOG_LEVL names no setting\n");
+}
+
+TEST_CASE("OpenTelemetry's configuration file is refused") {
+  const std::string faults = faults_of(configured("", {{"OTEL_CONFIG_FILE", "/x.yaml"}}));
+  CHECK(faults.starts_with("OTEL_CONFIG_FILE: sidespan does not read "));
+  CHECK(faults_of(configured("", {{"OTEL_CONFIG_FILE", ""}})).empty());
+}
+
+TEST_CASE("secrets stay out of faults and warnings") {
+  const Configuration configuration = configured(
+      "export:\n"
+      "  otlp:\n"
+      "    endpoint: http://user:geheim@c:4318\n"
+      "    headers: {X-Key: [geheim], 'bad name': geheim}\n",
+      {{"SIDESPAN_EXPORT_OTLP_HEADERS", "geheim"},
+       {"OTEL_EXPORTER_OTLP_HEADERS", "geheim"},
+       {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:geheim@c:4318"}});
+  CHECK(configuration.faults.size() >= 3);
+  CHECK(faults_of(configuration).find("geheim") == std::string::npos);
+  CHECK(warnings_of(configuration).find("geheim") == std::string::npos);
+}
+
+}  // namespace
+}  // namespace sidespan::app

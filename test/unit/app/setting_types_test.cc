@@ -1,0 +1,236 @@
+#include "app/setting_types.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace sidespan::app {
+namespace {
+
+Node node_of(const std::string& yaml) {
+  Tree tree = parse_yaml(yaml);
+  REQUIRE(tree.complaints.empty());
+  return std::move(tree.root);
+}
+
+// What `read` complains about: "at: what", joined by "; ".
+template <class Read>
+std::string complaints_of(Read read, const std::string& yaml) {
+  Complaints complaints;
+  const auto value = read(node_of(yaml), complaints);
+  CHECK(value.has_value() == complaints.empty());
+  std::string out;
+  for (const Complaint& complaint : complaints) {
+    out += (out.empty() ? "" : "; ") + (complaint.at.empty() ? "" : complaint.at + ": ") +
+           complaint.what;
+  }
+  return out;
+}
+
+template <class Read>
+auto value_of(Read read, const std::string& yaml) {
+  Complaints complaints;
+  auto value = read(node_of(yaml), complaints);
+  REQUIRE(complaints.empty());
+  return *std::move(value);
+}
+
+TEST_CASE("listeners") {
+  struct Row {
+    const char* name;
+    const char* yaml;
+    std::vector<std::string> addresses;
+  };
+  const Row rows[] = {
+      {"localhost is both families", "localhost:17001", {"127.0.0.1:17001", "[::1]:17001"}},
+      {"localhost in any case", "LocalHost:0", {"127.0.0.1:0", "[::1]:0"}},
+      {"no host is all addresses", ":17021", {"0.0.0.0:17021", "[::]:17021"}},
+      {"IPv4", "127.0.0.1:80", {"127.0.0.1:80"}},
+      {"IPv6", "'[fd00::1]:80'", {"[fd00::1]:80"}},
+      {"off", "off", {}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const ListenAddress listen = value_of(read_listen, row.yaml);
+    std::vector<std::string> addresses;
+    for (const net::Address& address : listen.addresses) addresses.push_back(address.to_string());
+    CHECK(addresses == row.addresses);
+    CHECK(static_cast<bool>(listen) == !row.addresses.empty());
+  }
+  for (const char* bad : {"17001", "localhost", "host:80", "127.0.0.1:99999", "a:b:c", "''", "[]",
+                          "127.1:80", "'unix:/x'", "http://localhost:1"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(complaints_of(read_listen, bad).empty());
+  }
+}
+
+TEST_CASE("routes") {
+  const proxy::Route route = value_of(read_route, "{path: /a, to: 'http://H.example:81/b'}");
+  CHECK(route.path == "/a/");
+  CHECK(route.to.authority.host == "h.example");
+  CHECK(route.to.port() == 81);
+  CHECK(route.to.path == "/b/");
+  CHECK(value_of(read_route, "{path: /, to: 'http://h'}").to.path == "/");
+
+  struct Row {
+    const char* name;
+    const char* yaml;
+    const char* complaints;
+  };
+  const Row rows[] = {
+      {"no map", "[a]", "takes a map with path and to"},
+      {"empty", "{}", "path is missing; to is missing"},
+      {"one key and a wrong one", "{path: /a/, too: x}",
+       ".too: is not known here, only path and to; to is missing"},
+      {"both wrong, and a third", "{path: a, to: 'ftp://h', x: y}",
+       ".x: is not known here, only path and to; .path: 'a' is no path that starts with /; "
+       ".to: is no URL: the URL's scheme is not http or https"},
+      {"https", "{path: /a/, to: 'https://h/'}", ".to: https targets are not in this version"},
+      {"websocket", "{path: /a/, to: 'ws://h/'}", ".to: does not start with http://"},
+      {"a query", "{path: /a/, to: 'http://h/?a'}", ".to: holds a query"},
+      {"a password is not repeated", "{path: /a/, to: 'http://u:geheim@h/'}",
+       ".to: holds a user or a password"},
+      {"no text", "{path: [], to: {}}",
+       ".path: takes one value, not a list or a map; .to: takes one value, not a list or a map"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Complaints complaints;
+    (void)read_route(node_of(row.yaml), complaints);
+    std::string all;
+    for (const Complaint& complaint : complaints) {
+      all += (all.empty() ? "" : "; ") + (complaint.at.empty() ? "" : complaint.at + ": ") +
+             complaint.what;
+    }
+    CHECK(all == row.complaints);
+  }
+}
+
+TEST_CASE("destinations") {
+  const auto rule = value_of(read_destination, "{match: ['@local', '*.svc'], send: [traceparent]}");
+  CHECK(rule.match.size() == 2);
+  CHECK(rule.traceparent);
+  CHECK_FALSE(rule.tracestate);
+  CHECK_FALSE(rule.baggage);
+  const auto nothing = value_of(read_destination, "{match: ['*'], send: []}");
+  CHECK_FALSE(nothing.traceparent);
+  CHECK(value_of(read_destination, "{match: [a], send: [baggage]}").baggage);
+
+  CHECK(complaints_of(read_destination, "{match: ['*'], send: [tracestate]}") ==
+        ".send: tracestate means nothing without traceparent");
+  CHECK(complaints_of(read_destination, "{match: ['*'], send: [b3, x]}") ==
+        ".send[0]: 'b3' is not one of traceparent, tracestate, baggage; "
+        ".send[1]: 'x' is not one of traceparent, tracestate, baggage");
+  CHECK(complaints_of(read_destination, "{match: '*', send: [traceparent]}") ==
+        ".match: takes a list, like [a, b]");
+}
+
+TEST_CASE("propagators, sources and samplers") {
+  using Names = std::vector<std::string>;
+  CHECK(value_of(read_propagators, "[tracecontext, baggage]") == Names{"tracecontext", "baggage"});
+  CHECK(value_of(read_propagators, "[none]") == Names{"none"});
+  CHECK(value_of(read_propagators, "[]") == Names{"none"});
+  CHECK(complaints_of(read_propagators, "[none, baggage]") == "none stands alone");
+  CHECK(complaints_of(read_propagators, "[b3]") ==
+        "[0]: 'b3' is not one of tracecontext, baggage, none");
+
+  CHECK(value_of(read_sources, "[]") == 0);
+  CHECK(value_of(read_sources, "[wire, environment]") ==
+        ((1U << static_cast<unsigned>(lineage::Source::kWire)) |
+         (1U << static_cast<unsigned>(lineage::Source::kEnvironment))));
+  CHECK_FALSE(complaints_of(read_sources, "[root]").empty());
+
+  CHECK(value_of(read_sampler, "ParentBased_TraceIdRatio") == "parentbased_traceidratio");
+  CHECK_FALSE(complaints_of(read_sampler, "jaeger_remote").empty());
+  CHECK_FALSE(complaints_of(read_sampler, "sometimes").empty());
+}
+
+TEST_CASE("what spans show and hide") {
+  using Names = std::vector<std::string>;
+  CHECK(value_of(read_ignore, "[/health*, otlp]").size() == 5);
+  CHECK(value_of(read_ignore, "[]").empty());
+  CHECK_FALSE(complaints_of(read_ignore, "[otlp, health]").empty());
+  CHECK(value_of(list_of<read_capture_header>, "[X-Request-Id]") == Names{"x-request-id"});
+  for (const char* secret : {"[Authorization]", "[cookie]", "[Set-Cookie]", "[X-Api-Key]",
+                             "[Proxy-Authorization]", "[a b]", "['']"}) {
+    CAPTURE(secret);
+    CHECK_FALSE(complaints_of(list_of<read_capture_header>, secret).empty());
+  }
+  CHECK(value_of(read_url_template, "'/v1/{a}/b/{c}'") == "/v1/{a}/b/{c}");
+  for (const char* bad : {"a", "'/{a'", "'/a}'", "'/{{a}}'", "'/a?b'", "'/a b'", "''"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(complaints_of(read_url_template, bad).empty());
+  }
+  CHECK(value_of(read_peers, "{Api.Example.COM: shop}").at("api.example.com") == "shop");
+  CHECK_FALSE(complaints_of(read_peers, "{a: ''}").empty());
+  CHECK_FALSE(complaints_of(read_peers, "{a: [b]}").empty());
+}
+
+TEST_CASE("the exporter's endpoint") {
+  struct Row {
+    const char* name;
+    const char* yaml;
+    const char* url;
+  };
+  const Row rows[] = {
+      {"no path", "http://c:4318", "c 4318 /v1/traces"},
+      {"a slash is no path", "http://c:4318/", "c 4318 /v1/traces"},
+      {"no port", "http://c", "c 80 /v1/traces"},
+      {"a path is taken as it is", "http://c:4318/x", "c 4318 /x"},
+      {"also the root, when it is said so", "{url: 'http://c:4318', path: /}", "c 4318 /"},
+      {"an address", "'http://[::1]:4318'", "::1 4318 /v1/traces"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const std::optional<http::Url> url = value_of(read_endpoint, row.yaml);
+    REQUIRE(url.has_value());
+    CHECK(url->authority.host + " " + std::to_string(url->port()) + " " + url->path == row.url);
+  }
+  CHECK_FALSE(value_of(read_endpoint, "off").has_value());
+  CHECK(complaints_of(read_endpoint, "https://c:4318") ==
+        "TLS to the collector is not in this version");
+  CHECK(complaints_of(read_endpoint, "http://u:geheim@c") == "holds a user or a password");
+  for (const char* bad : {"c:4318", "''", "http://", "[a]", "{url: 'http://c'}", "http://c/?a=b",
+                          "{url: 'http://c', path: x}", "{url: 'https://c', path: /}"}) {
+    CAPTURE(bad);
+    const std::string complaints = complaints_of(read_endpoint, bad);
+    CHECK_FALSE(complaints.empty());
+  }
+}
+
+TEST_CASE("the exporter's headers, whose values nobody repeats") {
+  const Pairs headers = value_of(read_export_headers, "{Authorization: Bearer x, a: ''}");
+  CHECK(headers == Pairs{{"Authorization", "Bearer x"}, {"a", ""}});
+  for (const char* bad : {"{a b: geheim}", "{Content-Type: geheim}", "{host: geheim}",
+                          "{a: \"geheim\\r\\nb: c\"}", "{'': geheim}", "{a: [geheim]}", "geheim"}) {
+    CAPTURE(bad);
+    const std::string complaints = complaints_of(read_export_headers, bad);
+    CHECK_FALSE(complaints.empty());
+    CHECK(complaints.find("geheim") == std::string::npos);
+  }
+  CHECK(value_of(read_protocol, "http/protobuf"));
+  CHECK(complaints_of(read_protocol, "grpc") == "grpc is not in this version, only http/protobuf");
+  CHECK(complaints_of(read_protocol, "udp") == "'udp' is not http/protobuf");
+}
+
+TEST_CASE("numbers keep to their bounds") {
+  CHECK(value_of(count_between<1, 10>, "10") == 10);
+  CHECK(complaints_of(count_between<1, 10>, "0") == "is 0; it must be from 1 to 10");
+  CHECK(complaints_of(count_between<1, 10>, "11") == "is 11; it must be from 1 to 10");
+  CHECK(complaints_of(count_between<1, 10>, "1.5") == "'1.5' is no whole number");
+  CHECK(complaints_of(size_between<1024, 2048>, "1") == "is 1; it must be from 1KiB to 2KiB");
+  CHECK(complaints_of(time_between<10, 1000>, "2s") == "is 2s; it must be from 10ms to 1s");
+  CHECK(value_of(read_ratio, "0.25") == 0.25);
+  CHECK(complaints_of(read_ratio, "1.01") == "'1.01' is no number from 0 to 1");
+  CHECK(complaints_of(read_ratio, "nan") == "'nan' is no number from 0 to 1");
+}
+
+TEST_CASE("quoted texts are short and plain") {
+  CHECK(quote("a") == "'a'");
+  CHECK(quote("a\n\x1b[31m") == "'a??[31m'");
+  CHECK(quote(std::string(100, 'x')) == "'" + std::string(60, 'x') + "...'");
+  CHECK(quote("\xff") == "'\xef\xbf\xbd'");
+}
+
+}  // namespace
+}  // namespace sidespan::app
