@@ -1,0 +1,13 @@
+"""Fixtures and modules of test/integration, for this folder's tests."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
+pytest.register_assert_rewrite("w3c_cases")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "discriminating: fails when no trace context is propagated at all")

@@ -1,0 +1,53 @@
+"""The real programs the tests talk to, made by the scripts of test/peers when they are first asked for.
+
+A peer that cannot be had is a skip that says why; with CI set it is a failure, so that no peer goes missing unseen.
+"""
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "peers"
+BUILD_TIMEOUT = 1800  # a Collector on a cold machine is minutes of compiling
+
+
+def missing(what):
+    """Ends the test: this peer is not here."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} (CI is set: a missing peer is a failure)", pytrace=False)
+    pytest.skip(what)
+
+
+def made(script):
+    """The path that a script of test/peers prints, or the end of the test."""
+    path, fault = _make(script)
+    if fault:
+        missing(fault)
+    return path
+
+
+@functools.cache
+def _make(script):
+    """(path, None) or (None, why not): asked once a run, because a build that failed would fail again."""
+    try:
+        done = subprocess.run([SCRIPTS / script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              stdin=subprocess.DEVNULL, timeout=BUILD_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        return None, f"test/peers/{script} took longer than {BUILD_TIMEOUT} s"
+    if done.returncode:
+        return None, f"test/peers/{script} failed: {done.stderr.strip()[-800:]}"
+    return done.stdout.strip().splitlines()[-1], None
+
+
+def installed(program):
+    """The path of a program of the machine, or the end of the test."""
+    return shutil.which(program) or missing(f"{program} is not installed")
+
+
+def python():
+    """An interpreter that has the Python clients: that of test/peers/python."""
+    return os.path.join(made("python"), "bin", "python")

@@ -1,0 +1,250 @@
+"""Where a request may go and what goes with it: routes, the guard against ourselves, `egress.deny`, names that do not
+resolve, and the context each destination may see."""
+
+import json
+import socket
+
+import pytest
+
+from origin import Origin
+from wire import Client, ask, outward_address
+
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+CARRIED = [("traceparent", PARENT), ("tracestate", "congo=t61"), ("baggage", "user=7,tenant=a")]
+OUTSIDE = {"propagation": {"destinations": [{"match": ["*"], "send": ["traceparent"]}]}}
+
+
+def fields_of(answer):
+    return {name.lower(): value for name, value in json.loads(answer.body)["headers"]}
+
+
+# routes
+
+
+def test_a_route_leads_to_its_origin(sidecar, origin, sink):
+    side = sidecar({"routes": [{"path": "/models/", "to": origin.url("/echo/")},
+                               {"path": "/models/v2/", "to": origin.url("/status/")}]})
+    with Client(side.egress) as agent:
+        answer = agent.ask("POST", "/models/v1/chat?x=1", body=b"{}", host="localhost:1")
+        assert json.loads(answer.body)["target"] == "/echo/v1/chat?x=1"
+        assert fields_of(answer)["host"] == f"127.0.0.1:{origin.port}"
+        assert agent.ask("GET", "/models/v2/418", host="localhost:1").status == 418  # the longest path wins
+    spans = sink.wait(2)
+    assert [span["attributes"]["sidespan.mode"] for span in spans] == ["route", "route"]
+    assert spans[0]["attributes"]["url.full"] == origin.url("/echo/v1/chat?x=1")
+
+
+def test_a_path_without_a_route_says_what_to_do(sidecar, sink):
+    side = sidecar()
+    with Client(side.egress) as agent:
+        for _ in range(2):
+            answer = agent.ask("GET", "/nowhere", host="localhost")
+            assert answer.status == 404 and b"routes" in answer.body
+    assert not sink.quiet()
+
+
+def test_https_urls_need_connect(sidecar):
+    answer = ask(sidecar().egress, "GET", "https://127.0.0.1/")
+    assert answer.status == 501 and b"CONNECT" in answer.body
+
+
+# the guard
+
+
+SELF = ["127.0.0.1", "localhost", "LOCALHOST", "0.0.0.0", "[::ffff:127.0.0.1]", "2130706433", "0177.0.0.1", "0x7f.1",
+        "127.1", "localhost."]
+
+
+@pytest.mark.parametrize("host", SELF)
+@pytest.mark.parametrize("listener", ["egress", "admin", "health"])
+def test_our_own_listeners_are_no_target(sidecar, sink, host, listener):
+    side = sidecar()
+    port = side.address(listener)[1]
+    answer = ask(side.egress, "GET", f"http://{host}:{port}/")
+    assert answer.status == 508, answer.body
+    assert "proxy_loop_detected" in answer.get("proxy-status")
+    span, = sink.wait(1)
+    assert span["attributes"]["sidespan.end"] == "refused" and span["attributes"]["error.type"] == "loop"
+    assert ask(side.egress, "CONNECT", f"{host}:{port}", host="h").status == 508
+
+
+def test_our_ipv6_listener_is_no_target(sidecar):
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6")
+    side = sidecar({"listen": {"egress": "localhost:0"}})
+    port = side.egress[1]
+    for host in ("[::1]", "[0:0:0:0:0:0:0:1]", "[::]", "localhost"):
+        assert ask(("127.0.0.1", port), "GET", f"http://{host}:{port}/").status in (502, 508)
+    assert ask(("127.0.0.1", port), "GET", f"http://[::1]:{port}/").status == 508
+
+
+# egress.deny
+
+
+DENIED = ["169.254.169.254", "169.254.1.1", "[fe80::1]", "metadata.google.internal", "METADATA.google.internal.",
+          "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "[::ffff:169.254.169.254]", "100.100.100.200",
+          "[fd00:ec2::254]", "169.254.43518"]
+
+
+@pytest.mark.parametrize("host", DENIED)
+def test_metadata_and_link_local_are_denied(sidecar, sink, host):
+    side = sidecar()
+    answer = ask(side.egress, "GET", f"http://{host}/latest")
+    assert answer.status == 403 and b"egress.deny" in answer.body, answer.body
+    span, = sink.wait(1)
+    assert (span["attributes"]["sidespan.end"], span["attributes"]["error.type"]) == ("refused", "denied")
+    assert ask(side.egress, "CONNECT", f"{host}:80", host="h").status == 403
+
+
+DENY_LISTS = {"name": "localhost", "wildcard": "local*", "network": "127.0.0.0/8", "address": "127.0.0.1", "all": "*"}
+
+
+@pytest.mark.parametrize("pattern", DENY_LISTS.values(), ids=DENY_LISTS)
+def test_what_is_denied_is_not_dialled(sidecar, origin, pattern):
+    side = sidecar({"egress": {"deny": [pattern]}})
+    assert ask(side.egress, "GET", f"http://localhost:{origin.port}/").status == 403
+    assert origin.connections == 0
+
+
+def test_names_that_are_not_denied_pass(sidecar, origin):
+    side = sidecar({"egress": {"deny": ["*.example", "10.0.0.0/8"]}})
+    assert ask(side.egress, "GET", origin.url("/echo")).status == 200
+
+
+# names and addresses
+
+
+def test_a_name_that_does_not_exist_is_502(sidecar, sink):
+    answer = ask(sidecar({"limits": {"connect_time": "15s"}}).egress, "GET", "http://nobody.invalid/")
+    assert answer.status == 502 and b"nobody.invalid" in answer.body
+    assert "dns_error" in answer.get("proxy-status")
+    span, = sink.wait(1)
+    assert span["attributes"]["error.type"] == "dns_failure" and span["status"] == "ERROR"
+    assert "network.peer.address" not in span["attributes"]
+
+
+def test_nobody_listening_is_502(sidecar, sink):
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    answer = ask(sidecar().egress, "GET", f"http://127.0.0.1:{port}/")
+    assert answer.status == 502 and "connection_refused" in answer.get("proxy-status")
+    assert sink.wait(1)[0]["attributes"]["error.type"] == "connection_refused"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_one_of_two_addresses_is_enough(sidecar, sink, address):
+    try:
+        probe = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+    except OSError:
+        pytest.skip(f"no {address} on this machine")
+    probe.listen()
+    port = probe.getsockname()[1]
+    with Client(sidecar().egress) as agent:
+        agent.send(f"GET http://localhost:{port}/ HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        peer, _ = probe.accept()
+        peer.recv(65536)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        assert agent.response().status == 200
+        peer.close()
+    probe.close()
+    span, = sink.wait(1)
+    assert span["attributes"]["network.peer.address"] == address
+
+
+# context
+
+
+def test_a_local_destination_sees_all_of_it(sidecar, origin):
+    fields = fields_of(ask(sidecar().egress, "GET", origin.url("/echo"), CARRIED))
+    assert fields["traceparent"].split("-")[1] == PARENT.split("-")[1]
+    assert fields["traceparent"].split("-")[2] != PARENT.split("-")[2]
+    assert (fields["tracestate"], fields["baggage"]) == ("congo=t61", "user=7,tenant=a")
+
+
+def test_the_outside_sees_traceparent_alone(sidecar, origin, sink):
+    fields = fields_of(ask(sidecar(OUTSIDE).egress, "GET", origin.url("/echo"), CARRIED))
+    assert "tracestate" not in fields and "baggage" not in fields
+    span, = sink.wait(1)
+    assert fields["traceparent"] == f"00-{span['trace_id']}-{span['span_id']}-01"
+    assert span["parent_id"] == PARENT.split("-")[2] and span["tracestate"] == "congo=t61"
+
+
+def test_a_destination_without_a_rule_sees_nothing(sidecar, origin):
+    side = sidecar({"propagation": {"destinations": [{"match": ["*.example"], "send": ["traceparent", "baggage"]}]}})
+    fields = fields_of(ask(side.egress, "GET", origin.url("/echo"), CARRIED))
+    assert not {"traceparent", "tracestate", "baggage"} & set(fields)
+
+
+def test_names_and_addresses_choose_the_rule(sidecar, origin):
+    side = sidecar({"propagation": {"destinations": [{"match": ["localhost"], "send": ["traceparent", "baggage"]},
+                                                     {"match": ["127.0.0.0/8"], "send": ["traceparent"]}]}})
+    assert "baggage" in fields_of(ask(side.egress, "GET", f"http://localhost:{origin.port}/echo", CARRIED))
+    assert "baggage" not in fields_of(ask(side.egress, "GET", origin.url("/echo"), CARRIED))
+
+
+def test_an_address_in_disguise_is_no_local_name(sidecar, origin):
+    side = sidecar({"propagation": {"destinations": [{"match": ["*.local", "@local"], "send": ["traceparent"]}]}})
+    # 127.0.0.1 is local by its address, however it is written.
+    for host in ("2130706433", "127.1"):
+        assert "traceparent" in fields_of(ask(side.egress, "GET", f"http://{host}:{origin.port}/echo"))
+
+
+def test_another_machine_s_address_is_outside(sidecar):
+    address = outward_address()
+    if not address:
+        pytest.skip("this machine has no address that is not loopback")
+    outward = Origin(address)
+    side = sidecar({"propagation": {"destinations": [{"match": ["127.0.0.0/8"], "send": ["traceparent", "baggage"]},
+                                                     {"match": ["*"], "send": ["traceparent"]}]}})
+    assert "baggage" not in fields_of(ask(side.egress, "GET", outward.url("/echo"), CARRIED))
+    outward.stop()
+
+
+def test_baggage_is_filtered_and_added_to(sidecar, origin):
+    side = sidecar({"propagation": {"baggage": {"allow": ["ten*"], "add": {"cell": "eu-1"}}}})
+    assert fields_of(ask(side.egress, "GET", origin.url("/echo"), CARRIED))["baggage"] in (
+        "tenant=a,cell=eu-1", "cell=eu-1,tenant=a")
+    assert fields_of(ask(side.egress, "GET", origin.url("/echo")))["baggage"] == "cell=eu-1"
+
+
+def test_what_is_ignored_has_no_span_and_no_context(sidecar, origin, sink):
+    side = sidecar({"spans": {"ignore": ["/echo/quiet*"]}})
+    assert "traceparent" not in fields_of(ask(side.egress, "GET", origin.url("/echo/quiet?x")))
+    kept = fields_of(ask(side.egress, "GET", origin.url("/echo/quiet"), CARRIED))
+    assert kept["traceparent"] == PARENT
+    assert "traceparent" in fields_of(ask(side.egress, "GET", origin.url("/echo/loud")))
+    assert len(sink.quiet()) == 1
+    assert side.metrics().total("sidespan_requests_total") == 3
+
+
+def test_unsampled_calls_carry_context_and_have_no_span(sidecar, origin, sink):
+    side = sidecar({"sampling": {"head": {"sampler": "always_off"}}})
+    version, trace_id, span_id, flags = fields_of(ask(side.egress, "GET", origin.url("/echo"), CARRIED))[
+        "traceparent"].split("-")
+    assert (version, trace_id, flags) == ("00", PARENT.split("-")[1], "00") and span_id != PARENT.split("-")[2]
+    assert fields_of(ask(side.egress, "GET", origin.url("/echo")))["traceparent"].endswith(("-00", "-02"))
+    assert not sink.quiet()
+    assert side.metrics().total("sidespan_requests_total") == 2
+    assert side.metrics().total("http_client_request_duration_seconds_count") == 2
+
+
+# the access log and what must stay out of everything
+
+
+def test_secrets_stay_out_of_spans_log_and_metrics(sidecar, origin, sink):
+    secret = "pL4nTeD"
+    side = sidecar({"log": {"access": True, "level": "debug"},
+                    "capture": {"request_headers": ["x-shown"], "response_headers": ["content-type"]}})
+    url = f"http://user:{secret}@127.0.0.1:{origin.port}/echo?a=1&api_key={secret}&sig={secret}&access_token={secret}"
+    with Client(side.egress) as agent:
+        agent.ask("GET", url, [("Authorization", f"Bearer {secret}"), ("Cookie", f"s={secret}"), ("X-Shown", "yes"),
+                               ("Proxy-Authorization", f"Basic {secret}")], host="h")
+        agent.ask("GET", f"http://127.0.0.1:1/?password={secret}", host="h")
+    spans = sink.wait(2)
+    assert spans[0]["attributes"]["http.request.header.x-shown"] == ["yes"]
+    line = next(json.loads(line) for line in side.lines if '"request"' in line)
+    assert (line["method"], line["host"], str(line["status"])) == ("GET", "127.0.0.1", "200")
+    assert line["trace_id"] == spans[0]["trace_id"] and line["span_id"] == spans[0]["span_id"]
+    for place in (str(spans), "".join(side.lines), side.metrics().text):
+        assert secret not in place
+    assert f"user:{secret}".encode() not in origin.requests[0].raw

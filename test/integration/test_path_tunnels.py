@@ -1,0 +1,280 @@
+"""What leaves HTTP: Upgrade and CONNECT. Bytes both ways, each direction's end, who speaks first, what is refused."""
+
+import socket
+import threading
+
+import pytest
+
+from origin import HANG_UP, NO_BODY, OK, RESET
+from wire import Client, Reader, ask, connect, head, wait_for
+
+ASK_UPGRADE = [("Connection", "Upgrade"), ("Upgrade", "echo")]
+
+
+@pytest.fixture
+def agent(sidecar):
+    with Client(sidecar().egress) as client:
+        yield client
+
+
+class Plain:
+    """A TCP server that gives each connection to `talk(sock)`."""
+
+    def __init__(self, talk):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.talk = talk
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            sock.settimeout(20)
+            threading.Thread(target=self._one, args=(sock,), daemon=True).start()
+
+    def _one(self, sock):
+        with sock:
+            self.talk(sock)
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+@pytest.fixture
+def plain():
+    servers = []
+
+    def start(talk):
+        servers.append(Plain(talk))
+        return servers[-1].port
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def mirror(sock):
+    """Everything back, then the end."""
+    while data := sock.recv(65536):
+        sock.sendall(data)
+
+
+def tunnel(client, port, early=b""):
+    client.send(head(f"CONNECT 127.0.0.1:{port} HTTP/1.1", [("Host", f"127.0.0.1:{port}")]) + early)
+    answer = client.reader.head()
+    assert answer.status == 200 and answer.headers == [], answer.raw
+
+
+# Upgrade
+
+
+def test_after_101_bytes_pass_both_ways(agent, origin, sink):
+    agent.send(head(f"GET {origin.url('/upgrade')} HTTP/1.1", [("Host", "h"), *ASK_UPGRADE]))
+    answer = agent.response()
+    assert (answer.status, answer.get("upgrade"), answer.get("connection")) == (101, "echo", "Upgrade")
+    assert origin.requests[0].get("upgrade") == "echo" and origin.requests[0].get("connection") == "Upgrade"
+    for piece in (b"\x00\xff", b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)) * 1000):
+        agent.send(piece)
+        assert agent.reader.exactly(len(piece)) == piece
+    agent.sock.shutdown(socket.SHUT_WR)
+    assert agent.reader.rest() == b""
+    span, = sink.wait(1)
+    sent = 2 + 18 + 256000
+    assert (span["attributes"]["sidespan.bytes.sent"], span["attributes"]["sidespan.bytes.received"]) == (sent, sent)
+    assert (span["attributes"]["http.response.status_code"], span["attributes"]["sidespan.end"]) == (101, "complete")
+
+
+def test_bytes_that_came_before_101_arrive_after_it(agent, origin):
+    agent.send(head(f"GET {origin.url('/upgrade')} HTTP/1.1", [("Host", "h"), *ASK_UPGRADE]) + b"early")
+    assert agent.response().status == 101
+    agent.send(b"late")
+    assert agent.reader.exactly(9) == b"earlylate"
+    assert origin.requests[0].raw.endswith(b"\r\n\r\n")
+
+
+def test_the_origin_s_first_bytes_may_come_with_its_101(agent, origin):
+    switch = b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhello first"
+    origin.answer("/first", [switch, lambda sock, reader, request: sock.sendall(reader.exactly(3)), HANG_UP])
+    agent.send(head(f"GET {origin.url('/first')} HTTP/1.1", [("Host", "h"), *ASK_UPGRADE]))
+    assert agent.response().status == 101
+    agent.send(b"you")
+    assert agent.reader.exactly(14) == b"hello firstyou"
+
+
+def test_another_answer_to_an_upgrade_is_an_answer(agent, origin):
+    assert agent.ask("GET", origin.url("/echo"), ASK_UPGRADE).status == 200
+    assert agent.ask("GET", origin.url("/echo")).status == 200
+    assert origin.connections == 1
+
+
+def test_early_bytes_of_a_refused_upgrade_are_no_request(agent, origin):
+    agent.send(head(f"GET {origin.url('/echo')} HTTP/1.1", [("Host", "h"), *ASK_UPGRADE]) +
+               head(f"GET {origin.url('/hidden')} HTTP/1.1", [("Host", "h")]))
+    answer = agent.response()
+    assert (answer.status, answer.get("connection")) == (200, "close")
+    assert not origin.seen("/hidden")
+
+
+def test_an_upgrade_to_h2c_is_not_passed_on(agent, origin):
+    assert agent.ask("GET", origin.url("/echo"), [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"),
+                                                  ("HTTP2-Settings", "AAMAAABk")]).status == 200
+    assert origin.requests[0].get("upgrade") is None and origin.requests[0].get("http2-settings") is None
+
+
+def test_a_reset_inside_an_upgrade_is_a_reset(agent, origin, sink):
+    switch = b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
+    origin.answer("/cut", [switch, 0.1, RESET])
+    agent.send(head(f"GET {origin.url('/cut')} HTTP/1.1", [("Host", "h"), *ASK_UPGRADE]))
+    assert agent.response().status == 101
+    with pytest.raises(ConnectionResetError):
+        agent.reader.rest()
+    span, = sink.wait(1)
+    assert (span["status"], span["attributes"]["sidespan.end"]) == ("ERROR", "origin_closed")
+
+
+# CONNECT
+
+
+def test_a_tunnel_passes_bytes(agent, plain, sink):
+    tunnel(agent, port := plain(mirror))
+    for piece in (b"\x16\x03\x01 anything", bytes(range(256)) * 2000):
+        agent.send(piece)
+        assert agent.reader.exactly(len(piece)) == piece
+    agent.sock.shutdown(socket.SHUT_WR)
+    assert agent.reader.rest() == b""
+    span, = sink.wait(1)
+    assert span["name"] == "CONNECT" and span["attributes"]["sidespan.mode"] == "tunnel"
+    assert span["attributes"]["server.port"] == port and "url.full" not in span["attributes"]
+    assert span["attributes"]["sidespan.bytes.sent"] == span["attributes"]["sidespan.bytes.received"] == 512012
+    assert span["attributes"]["sidespan.end"] == "complete" and span["status"] == "UNSET"
+
+
+def test_bytes_that_came_with_the_connect_are_held_for_the_origin(agent, plain):
+    tunnel(agent, plain(mirror), early=b"\x16 early")
+    assert agent.reader.exactly(7) == b"\x16 early"
+
+
+def test_a_server_may_speak_first(agent, plain):
+    def greet(sock):
+        sock.sendall(b"220 hello\r\n")
+        mirror(sock)
+
+    tunnel(agent, plain(greet))
+    assert agent.reader.until(b"\r\n") == b"220 hello\r\n"
+    agent.send(b"GET / HTTP/1.1\r\n")  # too late to be taken for HTTP
+    assert agent.reader.until(b"\r\n") == b"GET / HTTP/1.1\r\n"
+
+
+def test_the_agent_may_end_first(agent, plain):
+    def sum_up(sock):
+        total = 0
+        while data := sock.recv(65536):
+            total += len(data)
+        sock.sendall(b"%d bytes" % total)
+
+    tunnel(agent, plain(sum_up))
+    agent.send(b"\x00" * 300000)
+    agent.sock.shutdown(socket.SHUT_WR)
+    assert agent.reader.rest() == b"300000 bytes"
+
+
+def test_the_origin_may_end_first(agent, plain, sink):
+    got = []
+
+    def end_then_read(sock):
+        sock.sendall(b"\x01bye")
+        sock.shutdown(socket.SHUT_WR)
+        while data := sock.recv(65536):
+            got.append(data)
+
+    tunnel(agent, plain(end_then_read))
+    assert agent.reader.rest() == b"\x01bye"
+    agent.send(b"\x02" * 3000000)  # more than all buffers hold, so that some of it waits when we end
+    agent.sock.shutdown(socket.SHUT_WR)
+    wait_for("all bytes", lambda: sum(map(len, got)) == 3000000)
+    span, = sink.wait(1)
+    assert span["attributes"]["sidespan.bytes.sent"] == 3000000
+
+
+def test_an_opaque_tunnel_counts(sidecar, plain):
+    side = sidecar()
+    with Client(side.egress) as agent:
+        tunnel(agent, plain(mirror))
+        agent.send(b"\x00")
+        assert agent.reader.exactly(1) == b"\x00"
+    wait_for("count", lambda: side.metrics().total("sidespan_tunnels_opaque_total") == 1)
+
+
+@pytest.mark.parametrize("bytes_first", [b"GET key\r\n", b"P", b"POSTFIX\r\n", b"\r\n", b"HEAD"])
+def test_what_only_looks_like_http_is_a_tunnel(agent, plain, bytes_first):
+    tunnel(agent, plain(mirror))
+    agent.send(bytes_first)
+    agent.sock.shutdown(socket.SHUT_WR)
+    assert agent.reader.rest() == bytes_first
+
+
+def test_a_refused_tunnel_is_502(agent, sink):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    answer = agent.ask("CONNECT", f"127.0.0.1:{port}", host="h")
+    assert answer.status == 502 and "connection_refused" in answer.get("proxy-status")
+    span, = sink.wait(1)
+    assert (span["name"], span["attributes"]["error.type"]) == ("CONNECT", "connection_refused")
+
+
+def test_plain_http_in_a_tunnel_has_the_spans(agent, origin, sink):
+    tunnel(agent, origin.port)
+    for number in range(3):
+        agent.send(head(f"GET /echo?{number} HTTP/1.1", [("Host", f"127.0.0.1:{origin.port}")]))
+        assert agent.response().status == 200
+    assert origin.connections == 1
+    spans = sink.quiet()
+    assert [span["attributes"]["url.full"] for span in spans] == [origin.url(f"/echo?{n}") for n in range(3)]
+    assert all(span["attributes"]["sidespan.mode"] == "forward" for span in spans)
+    # The connection was made for the tunnel, and the first call used it.
+    assert ["sidespan.phase.connect" in span["attributes"] for span in spans] == [True, False, False]
+
+
+def test_plain_http_in_a_tunnel_byte_by_byte(agent, origin):
+    tunnel(agent, origin.port)
+    for byte in head("POST /echo HTTP/1.1", [("Host", "h"), ("Content-Length", "2")]) + b"ok":
+        agent.send(bytes([byte]))
+    assert agent.response().status == 200
+    assert origin.requests[0].body == b"ok"
+
+
+def test_a_reset_in_a_tunnel_is_a_reset_on_the_other_side(agent, plain, sink):
+    ends = []
+
+    def until_the_end(sock):
+        try:
+            ends.append(Reader(sock).rest())
+        except ConnectionResetError:
+            ends.append("reset")
+
+    tunnel(agent, plain(until_the_end))
+    agent.send(b"\x00half")
+    agent.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    agent.close()
+    wait_for("the end", lambda: ends)
+    assert ends == ["reset"]
+    span, = sink.wait(1)
+    assert (span["attributes"]["sidespan.end"], span["status"]) == ("agent_cancelled", "UNSET")
+
+
+def test_many_tunnels_at_once(sidecar, plain):
+    side, port = sidecar(), plain(mirror)
+    clients = [Client(side.egress) for _ in range(50)]
+    for client in clients:
+        client.send(head(f"CONNECT 127.0.0.1:{port} HTTP/1.1", [("Host", "h")]) + b"\x00")
+    for number, client in enumerate(clients):
+        assert client.reader.head().status == 200
+        client.send(b"%03d" % number)
+        assert client.reader.exactly(4) == b"\x00%03d" % number
+        client.close()
+    wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
+    assert ask(side.health, "GET", "/healthz", host="localhost").status == 200

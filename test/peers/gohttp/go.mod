@@ -1,0 +1,3 @@
+module sidespan.test/gohttp
+
+go 1.21
