@@ -154,9 +154,9 @@ class Podman:
     def _apt_options(self):
         """The way this machine's apt reaches its archives, for the time of a build and in no image."""
         kept = ("Acquire::http", "Acquire::https", "Acquire::Check-", "Acquire::Retries")
-        lines = subprocess.run(["apt-config", "dump"], text=True, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+        text = subprocess.run(["apt-config", "dump"], text=True, stdout=subprocess.PIPE, check=True).stdout
         file = self.home / "apt.conf"
-        file.write_text("".join(f"{line}\n" for line in lines if line.startswith(kept)))
+        file.write_text("".join(f"{line}\n" for line in text.splitlines() if line.startswith(kept)))
         return ["--volume", f"{file}:/etc/apt/apt.conf.d/90machine:ro"]
 
 
