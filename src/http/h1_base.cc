@@ -63,7 +63,15 @@ void H1Base::consumed(StreamId stream, size_t n) {
 
 bool H1Base::wants_input() const {
   return !input_ended_ && !input_refused_ && unconsumed_ < limits_.window_bytes &&
-         rest_.size() < limits_.window_bytes;
+         rest().size() < limits_.window_bytes;
+}
+
+// Copying down what is left each time would cost its square for many small requests.
+void H1Base::drop_rest(size_t n) {
+  rest_begin_ += n;
+  if (rest_begin_ < rest_.size()) return;
+  rest_ = {};
+  rest_begin_ = 0;
 }
 
 void H1Base::end_tunnel_input() {
@@ -74,7 +82,7 @@ void H1Base::end_tunnel_input() {
 
 void H1Base::refuse_input(Error error) {
   input_refused_ = true;
-  rest_ = {};
+  drop_rest(rest().size());
   push(stream_, Reset{std::move(error)});
 }
 

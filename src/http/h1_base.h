@@ -57,6 +57,10 @@ class H1Base : public Codec, protected MessageSink {
   bool write_body(Event& event);
   // Whether End came before the length that the head had announced.
   bool is_short() const { return framing_ == Framing::kLength && body_left_ > 0; }
+  // Bytes that have to wait.
+  std::string_view rest() const { return std::string_view(rest_).substr(rest_begin_); }
+  // The first n of them have been read.
+  void drop_rest(size_t n);
   // Counts what write_* added to the output since `before` bytes were in it.
   size_t queue_from(size_t before) { return queued_ += out_.size() - before; }
 
@@ -66,7 +70,8 @@ class H1Base : public Codec, protected MessageSink {
   size_t first_event_ = 0;  // events_ before this one have been told
   Chain out_;
   std::optional<H1Parser> parser_;  // while a message is being read
-  std::string rest_;                // bytes that have to wait
+  std::string rest_;                // of which those from rest_begin_ on have to wait
+  size_t rest_begin_ = 0;
   Headers trailers_;                // to be written with the last chunk
   uint64_t body_left_ = 0;          // of a body whose head said its length
   size_t unconsumed_ = 0;

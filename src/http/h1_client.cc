@@ -40,7 +40,8 @@ class H1Client final : public H1Base {
   void feed(std::string_view bytes, MonoTime now) override;
   void eof(InputEnd how) override;
   StreamId open() override;
-  size_t send(Event event) override;
+  size_t send(Event&& event) override;
+  size_t send_head(StreamId stream, const Head& head) override;
   void tunnel(StreamId stream) override;
   void resume_http(StreamId stream, Chain first) override;
   void half_close(StreamId stream) override;
@@ -59,7 +60,6 @@ class H1Client final : public H1Base {
   void end_interim();
   void finish_stream();
   void fail_stream(Error error);
-  void send_head(const Head& head);
   bool reading() const { return stream_ != 0 && !answer_done_ && !switched_; }
   static Error fault(Code code, std::string what, bool retryable = false);
 
@@ -98,7 +98,8 @@ bool H1Client::done() const {
   return stream_ == 0 && (input_ended_ || input_refused_ || !keep_alive_);
 }
 
-size_t H1Client::send(Event event) {
+size_t H1Client::send(Event&& event) {
+  if (const Head* head = std::get_if<Head>(&event.what)) return send_head(event.stream, *head);
   if (stream_ == 0 || event.stream != stream_) return 0;
   if (std::holds_alternative<Reset>(event.what)) {
     abrupt_ = output_ended_ = input_refused_ = true;
@@ -108,9 +109,7 @@ size_t H1Client::send(Event event) {
   }
   if (output_ended_ || request_done_) return queued_;
   const size_t before = out_.size();
-  if (const Head* head = std::get_if<Head>(&event.what)) {
-    send_head(*head);
-  } else if (write_body(event)) {
+  if (write_body(event)) {
     request_done_ = !tunnel_;
     if (half_close_ || is_short()) output_ended_ = true;
     if (is_short()) keep_alive_ = false;
@@ -122,7 +121,9 @@ size_t H1Client::send(Event event) {
   return queue_from(before);
 }
 
-void H1Client::send_head(const Head& head) {
+size_t H1Client::send_head(StreamId stream, const Head& head) {
+  if (stream_ == 0 || stream != stream_) return 0;
+  if (output_ended_ || request_done_) return queued_;
   upgrade_asked_ = head.upgrade;
   if (head.headers.lists("connection", "close")) keep_alive_ = false;
   answer_kind_ = head.method == "HEAD"      ? H1Parser::Kind::kAnswerToHead
@@ -131,8 +132,10 @@ void H1Client::send_head(const Head& head) {
   const Framing framing = head.body.kind == BodyLength::Kind::kNone    ? Framing::kNone
                           : head.body.kind == BodyLength::Kind::kKnown ? Framing::kLength
                                                                        : Framing::kChunked;
+  const size_t before = out_.size();
   begin_body(framing, head.body);
   write_request_head(out_, head, framing);
+  return queue_from(before);
 }
 
 void H1Client::feed(std::string_view bytes, MonoTime) {
@@ -235,8 +238,8 @@ void H1Client::tunnel(StreamId stream) {
   keep_alive_ = false;
   request_done_ = switched_ = false;
   parser_.reset();
-  const std::string rest = std::exchange(rest_, {});
-  if (!rest.empty()) on_body(rest);
+  if (!rest().empty()) on_body(rest());
+  drop_rest(rest().size());
   if (input_ended_) end_tunnel_input();
 }
 

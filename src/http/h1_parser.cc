@@ -29,19 +29,18 @@ const llhttp_settings_t& H1Parser::settings() {
       self(p).head_.reason.append(at, n);
       return 0;
     };
+    // A section is read in one piece, so that each name and each value comes in one.
     s.on_header_field = [](llhttp_t* p, const char* at, size_t n) {
-      H1Parser& me = self(p);
-      if (!std::exchange(me.line_open_, true)) me.fields_->open_line();
-      me.fields_->append_name({at, n});
+      self(p).name_ = {at, n};
       return 0;
     };
     s.on_header_value = [](llhttp_t* p, const char* at, size_t n) {
-      self(p).fields_->append_value({at, n});
+      self(p).value_ = {at, n};
       return 0;
     };
     s.on_header_value_complete = [](llhttp_t* p) {
-      self(p).fields_->close_line();
-      self(p).line_open_ = false;
+      H1Parser& me = self(p);
+      me.fields_->add_from_block(me.name_, text::trim(std::exchange(me.value_, me.name_.substr(0, 0))));
       return 0;
     };
     s.on_headers_complete = [](llhttp_t* p) { return self(p).on_headers_complete(); };
@@ -79,29 +78,51 @@ Result<size_t> H1Parser::feed(std::string_view bytes) {
   size_t used = 0;
   while (used < bytes.size() && phase_ != Phase::kComplete) {
     const std::string_view rest = bytes.substr(used);
-    Guarded guarded = guard(rest);
-    const Result<size_t> parsed = run(rest.substr(0, guarded.used));
-    if (!parsed) return parsed;
-    if (guarded.error) return std::unexpected(std::move(*guarded.error));
-    if (phase_ != Phase::kBody && *parsed != guarded.used) return std::unexpected(disagreement());
-    if (std::optional<Error> error = advance(guarded.complete)) {
-      return std::unexpected(std::move(*error));
-    }
-    used += *parsed;
+    const bool section = phase_ == Phase::kHead || phase_ == Phase::kTrailers;
+    const Result<size_t> taken = section                     ? feed_section(rest)
+                                 : phase_ == Phase::kChunks ? feed_chunks(rest)
+                                                             : feed_body(rest);
+    if (!taken) return taken;
+    used += *taken;
   }
   return used;
 }
 
-Guarded H1Parser::guard(std::string_view bytes) {
-  switch (phase_) {
-    case Phase::kHead:
-    case Phase::kTrailers:
-      return guard_.feed(bytes);
-    case Phase::kChunks:
-      return chunks_.feed(bytes);
-    default:
-      return {bytes.size(), false, std::nullopt};
+// The guard reads a head or a trailer section as it comes, llhttp all of it at its end.
+Result<size_t> H1Parser::feed_section(std::string_view bytes) {
+  Guarded guarded = guard_.feed(bytes);
+  if (guarded.error) return std::unexpected(std::move(*guarded.error));
+  fields_->append_block(bytes.substr(0, guarded.used));
+  if (!guarded.complete) return guarded.used;
+  const std::string_view block = fields_->block();
+  const Result<size_t> parsed = run(block);
+  if (!parsed) return parsed;
+  if (*parsed != block.size()) return std::unexpected(disagreement());
+  std::optional<Error> error = phase_ == Phase::kHead ? finish_head() : finish_trailers();
+  if (error) return std::unexpected(std::move(*error));
+  return guarded.used;
+}
+
+Result<size_t> H1Parser::feed_body(std::string_view bytes) {
+  const Result<size_t> parsed = run(bytes);
+  if (parsed && message_ended_) phase_ = Phase::kComplete;
+  return parsed;
+}
+
+Result<size_t> H1Parser::feed_chunks(std::string_view bytes) {
+  Guarded guarded = chunks_.feed(bytes);
+  const Result<size_t> parsed = run(bytes.substr(0, guarded.used));
+  if (!parsed) return parsed;
+  if (guarded.error) return std::unexpected(std::move(*guarded.error));
+  const bool agreed = *parsed == guarded.used && last_chunk_ == guarded.complete &&
+                      content_bytes_ == chunks_.content_bytes();
+  if (!agreed) return std::unexpected(disagreement());
+  if (guarded.complete) {
+    guard_ = HeadGuard(HeadGuard::Section::kTrailers, side_, limits_);
+    fields_ = &trailers_;
+    phase_ = Phase::kTrailers;
   }
+  return guarded.used;
 }
 
 Result<size_t> H1Parser::run(std::string_view bytes) {
@@ -109,31 +130,6 @@ Result<size_t> H1Parser::run(std::string_view bytes) {
   if (code == HPE_OK) return bytes.size();
   if (code != HPE_PAUSED) return std::unexpected(error_of(code));
   return static_cast<size_t>(llhttp_get_error_pos(&parser_) - bytes.data());
-}
-
-std::optional<Error> H1Parser::advance(bool complete) {
-  switch (phase_) {
-    case Phase::kHead:
-      return complete ? finish_head() : std::nullopt;
-    case Phase::kBody:
-      if (message_ended_) phase_ = Phase::kComplete;
-      return std::nullopt;
-    case Phase::kChunks:
-      if (last_chunk_ != complete || content_bytes_ != chunks_.content_bytes()) {
-        return disagreement();
-      }
-      if (!complete) return std::nullopt;
-      guard_ = HeadGuard(HeadGuard::Section::kTrailers, side_, limits_);
-      fields_ = &trailers_;
-      phase_ = Phase::kTrailers;
-      return std::nullopt;
-    case Phase::kTrailers:
-      if (message_ended_ != complete) return disagreement();
-      return complete ? finish_trailers() : std::nullopt;
-    case Phase::kComplete:
-      break;
-  }
-  return std::nullopt;
 }
 
 Result<void> H1Parser::eof(InputEnd how) {
@@ -193,6 +189,7 @@ std::optional<Error> H1Parser::finish_head() {
 }
 
 std::optional<Error> H1Parser::finish_trailers() {
+  if (!message_ended_) return disagreement();
   if (std::optional<Error> fault = judge_trailers(trailers_, side_)) return fault;
   phase_ = Phase::kComplete;
   if (!trailers_.empty()) sink_.on_trailers(std::move(trailers_));

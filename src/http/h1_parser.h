@@ -1,6 +1,6 @@
-// One HTTP/1 message out of bytes that come in any pieces. Two readers side by side: a guard (heads
-// and trailers HeadGuard, chunks ChunkGuard) goes first, llhttp reads what passed, and where they
-// disagree the message is refused. Knows nothing of connections, keep-alive or answers; the codecs
+// One HTTP/1 message out of bytes that come in any pieces. Two readers one after the other: a guard
+// (heads and trailers HeadGuard, chunks ChunkGuard) goes first, llhttp reads what passed, a head or
+// trailer section only when it is whole, and where they disagree the message is refused. Knows nothing of connections, keep-alive or answers; the codecs
 // make one a message.
 #pragma once
 
@@ -56,11 +56,12 @@ class H1Parser {
   static const llhttp_settings_t& settings();
   static H1Parser& self(llhttp_t* parser) { return *static_cast<H1Parser*>(parser->data); }
 
-  Guarded guard(std::string_view bytes);
+  // Each reads on in its phase, up to the phase's end at most; returns how much it took.
+  Result<size_t> feed_section(std::string_view bytes);
+  Result<size_t> feed_body(std::string_view bytes);
+  Result<size_t> feed_chunks(std::string_view bytes);
   // Runs llhttp over `bytes`; how far it came.
   Result<size_t> run(std::string_view bytes);
-  // Goes on to the next phase where this one is over. `complete`: the guard says so.
-  std::optional<Error> advance(bool complete);
   std::optional<Error> finish_head();
   std::optional<Error> finish_trailers();
   bool bodyless() const;
@@ -76,11 +77,12 @@ class H1Parser {
   Head head_;         // while the head is read
   Headers trailers_;  // while trailers are read
   Headers* fields_ = &head_.headers;
+  std::string_view name_;       // of the line that is read, in fields_'s block
+  std::string_view value_;
   uint64_t content_bytes_ = 0;  // as llhttp counts them
   Kind kind_;
   Side side_;
   Phase phase_ = Phase::kHead;
-  bool line_open_ = false;
   bool last_chunk_ = false;
   bool message_ended_ = false;
 };

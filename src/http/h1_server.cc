@@ -17,7 +17,10 @@ class H1Server final : public H1Base {
   void feed(std::string_view bytes, MonoTime now) override;
   void eof(InputEnd how) override;
   StreamId open() override { return 0; }
-  size_t send(Event event) override;
+  size_t send(Event&& event) override;
+  size_t send_head(StreamId stream, const Head& head) override;
+  void written(size_t n) override;
+  bool wants_input() const override { return H1Base::wants_input() && !waits(); }
   void tunnel(StreamId stream) override;
   void resume_http(StreamId stream, Chain first) override;
   void half_close(StreamId) override {}
@@ -31,14 +34,20 @@ class H1Server final : public H1Base {
 
  private:
   void on_head(Head&& head) override;
-  void parse(std::string_view bytes);
+  size_t parse(std::string_view bytes, MonoTime now);
+  void read_rest();
   void refuse(Error error);
   void end_input();
   void end_request();
   void end_answer();
+  void leave_request();
   void next_request();
-  void send_head(Head head);
+  void write_head(const Head& head);
   Framing answer_framing(const Head& head) const;
+  bool is_whole() const { return parser_ && parser_->complete() && !request_done_; }
+  bool keeps_rest() const { return keep_alive_ || upgrade_; }
+  // Whether the next request has to wait until the peer has taken more of the answers before it.
+  bool waits() const { return stream_ == 0 && queued_earlier_ >= limits_.window_bytes; }
   bool in_request() const { return stream_ != 0 && parser_ && parser_->started(); }
   bool in_head() const {
     return !input_refused_ && parser_ && parser_->started() && !parser_->head_done();
@@ -46,6 +55,7 @@ class H1Server final : public H1Base {
   bool switches(const Head& head) const;
 
   std::optional<MonoTime> head_deadline_;
+  MonoTime begun_{};  // when the first byte of the head that is read came; 0 when it had to wait
   bool request_done_ = false;
   bool answer_done_ = false;
   bool keep_alive_ = true;
@@ -62,24 +72,39 @@ void H1Server::feed(std::string_view bytes, MonoTime now) {
   if (input_ended_ || input_refused_ || bytes.empty()) return;
   if (tunnel_) return on_body(bytes);
   if (output_ended_) return;
-  if (request_done_) {
+  if (request_done_ || waits() || !rest().empty()) {
     // After Connection: close nothing may follow, and what does is not read.
-    if (keep_alive_ || upgrade_) rest_.append(bytes);
+    if (keeps_rest()) rest_.append(bytes);
     return;
   }
-  parse(bytes);
+  const size_t used = parse(bytes, now);
+  if (used < bytes.size() && !input_refused_ && keeps_rest()) rest_.append(bytes.substr(used));
+  if (is_whole()) end_request();
+  read_rest();
   // A head that was pipelined gets its time from the next bytes on: before, nobody waited for it.
   if (in_head() && !head_deadline_) head_deadline_ = now + limits_.head_time_max;
 }
 
-void H1Server::parse(std::string_view bytes) {
+// Up to the end of one request, which the caller has to see; how much that was.
+size_t H1Server::parse(std::string_view bytes, MonoTime now) {
   if (!parser_) begin_stream();
   H1Parser& parser = message(H1Parser::Kind::kRequest);
+  if (!parser.started()) begun_ = now;
   const Result<size_t> used = parser.feed(bytes);
-  if (!used) return refuse(used.error());
-  if (!parser.complete()) return;
-  if (keep_alive_ || upgrade_) rest_.assign(bytes.substr(*used));
-  end_request();
+  if (!used) {
+    refuse(used.error());
+    return bytes.size();
+  }
+  return *used;
+}
+
+// What was pipelined, when its turn has come.
+void H1Server::read_rest() {
+  while (!request_done_ && !input_refused_ && !output_ended_ && !rest().empty() && !waits()) {
+    const size_t used = parse(rest(), {});
+    if (!input_refused_) drop_rest(used);
+    if (is_whole()) end_request();
+  }
 }
 
 void H1Server::refuse(Error error) {
@@ -97,13 +122,14 @@ void H1Server::on_head(Head&& head) {
   from_http10_ = head.minor_version == 0;
   awaits_continue_ = !from_http10_ && head.headers.lists("expect", "100-continue");
   keep_alive_ = keeps_connection(head);
+  head.begun = begun_;
   push(stream_, std::move(head));
 }
 
 void H1Server::end_request() {
   request_done_ = true;
   push(stream_, End{});
-  if (answer_done_) return next_request();
+  if (answer_done_) return leave_request();
   if (input_ended_) end_input();
 }
 
@@ -117,9 +143,10 @@ void H1Server::eof(InputEnd how) {
 
 void H1Server::end_input() {
   if (request_done_) {
-    if (rest_.empty()) push(stream_, HalfClosed{});
+    if (rest().empty()) push(stream_, HalfClosed{});
     return;
   }
+  if (!rest().empty()) return;  // its turn has yet to come
   if (parser_ && parser_->head_done()) return refuse(parser_->eof(input_end_).error());
   // Idle, or within a head that nobody has seen yet.
   head_deadline_.reset();
@@ -127,7 +154,8 @@ void H1Server::end_input() {
   output_ended_ = true;
 }
 
-size_t H1Server::send(Event event) {
+size_t H1Server::send(Event&& event) {
+  if (const Head* head = std::get_if<Head>(&event.what)) return send_head(event.stream, *head);
   if (stream_ == 0 || event.stream != stream_) return 0;
   if (output_ended_ || answer_done_) return queued_;
   const size_t before = out_.size();
@@ -135,8 +163,6 @@ size_t H1Server::send(Event event) {
     if (from_http10_) return queued_;
     awaits_continue_ = awaits_continue_ && interim->head.status != 100;
     write_response_head(out_, interim->head, Framing::kNone, {});
-  } else if (Head* head = std::get_if<Head>(&event.what)) {
-    send_head(std::move(*head));
   } else if (std::holds_alternative<Reset>(event.what)) {
     abrupt_ = tunnel_ || (head_sent_ && framing_ == Framing::kUntilClose);
     output_ended_ = input_refused_ = true;
@@ -148,23 +174,36 @@ size_t H1Server::send(Event event) {
   return queue_from(before);
 }
 
-void H1Server::send_head(Head head) {
+size_t H1Server::send_head(StreamId stream, const Head& head) {
+  if (stream_ == 0 || stream != stream_) return 0;
+  if (output_ended_ || answer_done_) return queued_;
+  const size_t before = out_.size();
+  write_head(head);
+  return queue_from(before);
+}
+
+void H1Server::write_head(const Head& head) {
   const bool switching = switches(head);
   // An agent that still waits for 100 may send its body or the next request: only a close is clear.
   // So it is for bytes of another protocol that came before the switch was refused.
   const bool unsure =
-      (awaits_continue_ && !request_done_) || (upgrade_ && !switching && !rest_.empty());
+      (awaits_continue_ && !request_done_) || (upgrade_ && !switching && !rest().empty());
   begin_body(answer_framing(head), head.body);
   const bool close = switching || draining_ || unsure || framing_ == Framing::kUntilClose ||
                      head.headers.lists("connection", "close");
   if (close) keep_alive_ = false;
-  if (switching) {
-    if (to_connect_) head.headers.remove("content-length");
-    return write_response_head(out_, head, Framing::kNone, {});
-  }
-  head.headers.remove("connection");
-  const std::string_view connection = !keep_alive_ ? "close" : from_http10_ ? "keep-alive" : "";
+  const std::string_view connection = switching      ? ""
+                                      : !keep_alive_ ? "close"
+                                      : from_http10_ ? "keep-alive"
+                                                     : "";
   write_response_head(out_, head, framing_, connection);
+}
+
+void H1Server::written(size_t n) {
+  H1Base::written(n);
+  if (stream_ != 0 || rest().empty() || waits()) return;
+  read_rest();
+  if (input_ended_ && !request_done_ && !input_refused_ && !output_ended_) end_input();
 }
 
 // Whether this answer turns the connection into a tunnel.
@@ -174,7 +213,8 @@ bool H1Server::switches(const Head& head) const {
 
 Framing H1Server::answer_framing(const Head& head) const {
   const bool bodyless = to_head_ || head.status < 200 || head.status == 204 || head.status == 304;
-  if (bodyless || switches(head)) return Framing::kNone;
+  if (switches(head)) return Framing::kSwitch;
+  if (bodyless) return Framing::kNone;
   if (head.body.kind != BodyLength::Kind::kUnknown) return Framing::kLength;
   return from_http10_ ? Framing::kUntilClose : Framing::kChunked;
 }
@@ -188,14 +228,17 @@ void H1Server::end_answer() {
   }
 }
 
-void H1Server::next_request() {
+void H1Server::leave_request() {
   parser_.reset();
   leave_stream();
   request_done_ = answer_done_ = false;
   to_head_ = to_connect_ = upgrade_ = from_http10_ = awaits_continue_ = false;
-  const std::string rest = std::exchange(rest_, {});
-  if (!rest.empty()) parse(rest);
-  if (draining_ && !in_request()) output_ended_ = true;
+}
+
+void H1Server::next_request() {
+  leave_request();
+  read_rest();
+  if (draining_ && !in_request() && rest().empty()) output_ended_ = true;
   if (input_ended_ && !request_done_ && !input_refused_ && !output_ended_) end_input();
 }
 
@@ -203,8 +246,8 @@ void H1Server::tunnel(StreamId stream) {
   if (stream == 0 || stream != stream_) return;
   assert(request_done_);
   tunnel_ = true;
-  const std::string rest = std::exchange(rest_, {});
-  if (!rest.empty()) on_body(rest);
+  if (!rest().empty()) on_body(rest());
+  drop_rest(rest().size());
   if (input_ended_) end_tunnel_input();
 }
 
@@ -221,12 +264,13 @@ void H1Server::resume_http(StreamId stream, Chain first) {
   // What the request for the tunnel said of its connection was about the tunnel.
   keep_alive_ = true;
   rest_ = first.to_string();
+  rest_begin_ = 0;
   next_request();
 }
 
 void H1Server::drain() {
   draining_ = true;
-  if (!in_request()) output_ended_ = true;
+  if (!in_request() && rest().empty()) output_ended_ = true;
 }
 
 bool H1Server::done() const {
@@ -234,7 +278,7 @@ bool H1Server::done() const {
 }
 
 bool H1Server::reusable() const {
-  return keep_alive_ && !draining_ && !output_ended_ && (!input_ended_ || !rest_.empty());
+  return keep_alive_ && !draining_ && !output_ended_ && (!input_ended_ || !rest().empty());
 }
 
 void H1Server::on_time(MonoTime now) {

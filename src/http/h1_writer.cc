@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 #include <charconv>
+#include <cstring>
 #include <utility>
 
 #include "sidespan/base/text.h"
@@ -13,6 +14,9 @@ namespace sidespan::http {
 namespace {
 
 constexpr std::string_view kCrlf = "\r\n";
+// Up to here a chunk's data is copied behind its size: events of a stream are small, and three
+// blocks for each would cost more.
+constexpr size_t kSmallChunkBytes = 1024;
 // Room for what a head has beside its fields and texts.
 constexpr size_t kExtraBytes = 128;
 
@@ -30,10 +34,11 @@ struct Digits {
 // One block that has room for all of a head or a trailer section.
 class Lines {
  public:
-  explicit Lines(size_t capacity) : chunk_(capacity) {}
+  explicit Lines(size_t capacity) : chunk_(capacity), to_(chunk_.spare().data()) {}
   void put(std::string_view text) {
-    [[maybe_unused]] const size_t n = chunk_.append(text);
-    assert(n == text.size());
+    assert(text.size() <= static_cast<size_t>(chunk_.spare().data() + chunk_.room() - to_));
+    if (!text.empty()) std::memcpy(to_, text.data(), text.size());
+    to_ += text.size();
   }
   void put_field(std::string_view name, std::string_view value) {
     put(name);
@@ -41,10 +46,14 @@ class Lines {
     put(value);
     put(kCrlf);
   }
-  Chunk take() { return std::move(chunk_); }
+  Chunk take() {
+    chunk_.use(static_cast<size_t>(to_ - chunk_.spare().data()));
+    return std::move(chunk_);
+  }
 
  private:
   Chunk chunk_;
+  char* to_;
 };
 
 // The text up to the first byte that its place in a start line does not allow.
@@ -56,20 +65,44 @@ std::string_view allowed(std::string_view text, unsigned char first) {
   return {text.begin(), std::ranges::find_if(text, bad)};
 }
 
+// The fields that frame a message or steer its connection are told apart from all others by their
+// size first.
+enum class FieldKind : uint8_t { kOther, kLength, kCoding, kConnection };
+
+FieldKind kind_of(std::string_view name) {
+  const auto is = [&](std::string_view known) { return text::same_text(name, known); };
+  switch (name.size()) {
+    case 10:
+      return is("connection") ? FieldKind::kConnection : FieldKind::kOther;
+    case 14:
+      return is("content-length") ? FieldKind::kLength : FieldKind::kOther;
+    case 17:
+      return is("transfer-encoding") ? FieldKind::kCoding : FieldKind::kOther;
+    default:
+      return FieldKind::kOther;
+  }
+}
+
+struct Keep {
+  bool length;      // Content-Length without a body: what a GET would have had
+  bool connection;  // the sender's own Connection
+};
+
 // A length stays where its sender put it.
-void put_fields(Lines& out, const Head& head, Framing framing, bool keep_length) {
+void put_fields(Lines& out, const Head& head, Framing framing, Keep keep) {
   bool length_put = false;
   for (size_t i = 0; i < head.headers.size(); ++i) {
     const Field field = head.headers.at(i);
-    if (text::equal_ignoring_case(field.name, "transfer-encoding")) continue;
-    if (!text::equal_ignoring_case(field.name, "content-length")) {
-      out.put_field(field.name, field.value);
-    } else if (!std::exchange(length_put, true)) {
+    const FieldKind kind = kind_of(field.name);
+    if (kind == FieldKind::kLength) {
+      if (std::exchange(length_put, true)) continue;
       if (framing == Framing::kLength) {
         out.put_field(field.name, Digits(head.body.bytes).view());
-      } else if (keep_length) {
+      } else if (keep.length) {
         out.put_field(field.name, field.value);
       }
+    } else if (kind == FieldKind::kOther || (kind == FieldKind::kConnection && keep.connection)) {
+      out.put_field(field.name, field.value);
     }
   }
   if (framing == Framing::kLength && !length_put) {
@@ -86,7 +119,7 @@ void write_request_head(Chain& out, const Head& head, Framing framing) {
   lines.put(" ");
   lines.put(allowed(head.target, '!'));
   lines.put(" HTTP/1.1\r\n");
-  put_fields(lines, head, framing, false);
+  put_fields(lines, head, framing, {.length = false, .connection = true});
   lines.put(kCrlf);
   out.append(lines.take());
 }
@@ -101,9 +134,10 @@ void write_response_head(Chain& out, const Head& head, Framing framing,
   lines.put(" ");
   lines.put(allowed(reason, ' '));
   lines.put(kCrlf);
-  // RFC 9110 section 8.6: never with an interim answer or a 204.
+  // RFC 9110 section 8.6: never with an interim answer, a 204 or what opens a tunnel.
+  const bool switching = framing == Framing::kSwitch;
   const bool keep_length = framing == Framing::kNone && head.status >= 200 && head.status != 204;
-  put_fields(lines, head, framing, keep_length);
+  put_fields(lines, head, framing, {.length = keep_length, .connection = switching});
   if (!connection.empty()) lines.put_field("Connection", connection);
   lines.put(kCrlf);
   out.append(lines.take());
@@ -115,9 +149,17 @@ void write_chunk(Chain& out, Chain data) {
   char* end = std::to_chars(line.data(), line.data() + line.size() - 2, data.size(), 16).ptr;
   *end++ = '\r';
   *end++ = '\n';
-  out.append({line.data(), static_cast<size_t>(end - line.data())});
-  out.append(std::move(data));
-  out.append(kCrlf);
+  const std::string_view size_line(line.data(), end);
+  if (data.size() > kSmallChunkBytes) {
+    out.append(size_line);
+    out.append(std::move(data));
+    return out.append(kCrlf);
+  }
+  Lines lines(size_line.size() + data.size() + kCrlf.size());
+  lines.put(size_line);
+  data.visit([&](std::string_view part) { lines.put(part); });
+  lines.put(kCrlf);
+  out.append(lines.take());
 }
 
 void write_last_chunk(Chain& out, const Headers& trailers) {

@@ -12,14 +12,16 @@
 namespace sidespan::http {
 
 enum class Framing : uint8_t {
-  kNone,  // no body follows
+  kNone,    // no body follows
+  kSwitch,  // nor any HTTP: the answer opens a tunnel
   kLength,
   kChunked,
   kUntilClose,
 };
 
 void write_request_head(Chain& out, const Head& head, Framing framing);
-// `connection` is the value of the Connection field; empty: none.
+// `connection` is the value of the Connection field, empty: none. The head's own counts only in an
+// answer that opens a tunnel.
 void write_response_head(Chain& out, const Head& head, Framing framing,
                          std::string_view connection);
 void write_chunk(Chain& out, Chain data);

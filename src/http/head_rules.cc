@@ -75,23 +75,14 @@ Result<void> judge_host(const FrameFields& fields, int minor_version) {
     if (minor_version == 0) return {};
     return malformed(Side::kAgent, "there is no Host");
   }
-  Result<Authority> host = parse_authority(fields.host.value);
-  if (!host) return std::unexpected(std::move(host).error());
-  return {};
+  return check_authority(fields.host.value);
 }
 
 Result<void> judge_target(const Head& head) {
-  if (head.method == "CONNECT") {
-    Result<Authority> authority = parse_authority(head.target);
-    if (!authority) return std::unexpected(std::move(authority).error());
-    if (!authority->port) return malformed(Side::kAgent, "the target of CONNECT has no port");
-    return {};
-  }
+  if (head.method == "CONNECT") return check_authority(head.target, true);
   if (head.target.starts_with('/')) return {};
   if (head.target == "*" && head.method == "OPTIONS") return {};
-  Result<Url> url = parse_url(head.target);
-  if (!url) return std::unexpected(std::move(url).error());
-  return {};
+  return check_url(head.target);
 }
 
 }  // namespace

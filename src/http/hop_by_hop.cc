@@ -15,17 +15,13 @@ namespace {
 // line each.
 constexpr size_t kOptionsMax = 64;
 
-constexpr std::array<std::string_view, 7> kHopFields = {
-    "connection",        "keep-alive", "proxy-authorization", "proxy-connection", "te",
-    "transfer-encoding", "upgrade"};
-
 // Meant for every recipient: naming them in Connection is a mistake or an attack (RFC 9110 section
 // 7.6.1). A name that ends in '-' stands for all that begin so.
-constexpr std::array<std::string_view, 38> kEndToEnd = {
+constexpr std::array<std::string_view, 41> kEndToEnd = {
     "host", "content-", "cache-control", "forwarded", "x-forwarded-", "location",
     // who is calling
     "authorization", "www-authenticate", "proxy-authenticate", "cookie", "set-cookie", "x-api-key",
-    "api-key", "x-goog-", "x-amz-", "x-ms-", "anthropic-", "openai-", "x-stainless-",
+    "api-key", "apikey", "x-auth-token", "ocp-apim-subscription-key", "x-goog-", "x-amz-", "x-ms-", "anthropic-", "openai-", "x-stainless-",
     // on whose behalf: every trace format we know
     "traceparent", "tracestate", "baggage", "b3", "x-b3-", "uber-trace-id", "uberctx-",
     "jaeger-baggage", "jaeger-debug-id", "x-datadog-", "x-amzn-trace-id", "x-cloud-trace-context",
@@ -39,9 +35,25 @@ bool is_end_to_end(std::string_view name) {
   });
 }
 
+// Told apart by size first: this is asked of every line of every head.
 bool is_hop_field(std::string_view name) {
-  return std::ranges::any_of(
-      kHopFields, [&](std::string_view known) { return text::equal_ignoring_case(name, known); });
+  const auto is = [&](std::string_view known) { return text::same_text(name, known); };
+  switch (name.size()) {
+    case 2:
+      return is("te");
+    case 7:
+      return is("upgrade");
+    case 10:
+      return is("connection") || is("keep-alive");
+    case 16:
+      return is("proxy-connection");
+    case 17:
+      return is("transfer-encoding");
+    case 19:
+      return is("proxy-authorization");
+    default:
+      return false;
+  }
 }
 
 // The fields that Connection takes away beyond those that always go. Views into `headers`.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "sidespan/base/text.h"
 
 namespace sidespan::http {
 namespace {
@@ -11,6 +10,8 @@ namespace {
 // Room for a usual head at once; a bigger one grows from here.
 constexpr size_t kArenaBytesFirst = 1024;
 constexpr size_t kLinesFirst = 24;
+constexpr size_t kArenaBytesMore = 256;
+constexpr size_t kBareSectionBytes = 4;
 
 bool is_safe_value(std::string_view value) {
   constexpr std::array<char, 3> kForbidden = {'\r', '\n', '\0'};
@@ -34,7 +35,7 @@ std::optional<std::string_view> Headers::find(std::string_view name) const {
   for (const Line& line : lines_) {
     if (line.name_size != name.size()) continue;
     const Field f = field(line);
-    if (same_name(f.name, name)) return f.value;
+    if (text::same_text(f.name, name)) return f.value;
   }
   return std::nullopt;
 }
@@ -65,7 +66,7 @@ bool Headers::add(std::string_view name, std::string_view value) {
 
 bool Headers::set(std::string_view name, std::string_view value) {
   if (!text::is_token(name) || !is_safe_value(value)) return false;
-  const auto same = [&](const Line& line) { return same_name(field(line).name, name); };
+  const auto same = [&](const Line& line) { return text::equal_ignoring_case(field(line).name, name); };
   const auto first = std::ranges::find_if(lines_, same);
   if (first == lines_.end()) return add(name, value);
   // The others go before the arena changes: `name` may be a view of it.
@@ -83,7 +84,7 @@ bool Headers::set(std::string_view name, std::string_view value) {
 
 size_t Headers::remove(std::string_view name) {
   // Lines go, the arena stays: `name` may be a view of it.
-  return remove_if([&](const Field& f) { return same_name(f.name, name); });
+  return remove_if([&](const Field& f) { return text::equal_ignoring_case(f.name, name); });
 }
 
 void Headers::clear() {
@@ -91,38 +92,21 @@ void Headers::clear() {
   lines_.clear();
 }
 
-void Headers::open_line() {
-  if (arena_.empty()) reserve_first();
-  const auto end = static_cast<uint32_t>(arena_.size());
-  lines_.push_back({end, 0, end, 0});
-}
-
-void Headers::append_name(std::string_view piece) {
-  Line& line = lines_.back();
-  arena_.append(piece);
-  line.name_size += static_cast<uint32_t>(piece.size());
-  line.value_begin = static_cast<uint32_t>(arena_.size());
-}
-
-void Headers::append_value(std::string_view piece) {
-  arena_.append(piece);
-  lines_.back().value_size += static_cast<uint32_t>(piece.size());
-}
-
-void Headers::close_line() {
-  Line& line = lines_.back();
-  const std::string_view raw = field(line).value;
-  const std::string_view trimmed = text::trim(raw);
-  line.value_begin += static_cast<uint32_t>(trimmed.data() - raw.data());
-  line.value_size = static_cast<uint32_t>(trimmed.size());
-}
-
-bool Headers::same_name(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (a[i] != b[i] && text::to_lower(a[i]) != text::to_lower(b[i])) return false;
+void Headers::append_block(std::string_view bytes) {
+  // Room for what a proxy adds, unless it is but the empty line behind the last chunk.
+  if (arena_.empty() && bytes.size() > kBareSectionBytes) {
+    arena_.reserve(bytes.size() + kArenaBytesMore);
+    lines_.reserve(kLinesFirst);
   }
-  return true;
+  arena_.append(bytes);
+}
+
+void Headers::add_from_block(std::string_view name, std::string_view value) {
+  const auto offset = [&](std::string_view view) {
+    return static_cast<uint32_t>(view.data() - arena_.data());
+  };
+  lines_.push_back({offset(name), static_cast<uint32_t>(name.size()), offset(value),
+                    static_cast<uint32_t>(value.size())});
 }
 
 void Headers::reserve_first() {

@@ -78,6 +78,37 @@ Result<std::optional<uint16_t>> parse_port(std::string_view text) {
   return static_cast<uint16_t>(*port);
 }
 
+// A host and its port, not copied yet.
+struct AuthorityParts {
+  std::string_view host;
+  std::optional<uint16_t> port;
+};
+
+Result<AuthorityParts> split_authority(std::string_view text) {
+  AuthorityParts parts;
+  std::string_view rest;
+  if (text.starts_with('[')) {
+    const size_t close = text.find(']');
+    parts.host = text.substr(1, close == std::string_view::npos ? close : close - 1);
+    if (close == std::string_view::npos || !is_ipv6(parts.host)) {
+      return refuse("what stands in brackets is not an IPv6 address");
+    }
+    rest = text.substr(close + 1);
+  } else {
+    const size_t colon = text.find(':');
+    parts.host = text.substr(0, colon);
+    if (colon != std::string_view::npos) rest = text.substr(colon);
+    const std::string_view fault = fault_of_name(parts.host);
+    if (!fault.empty()) return refuse(std::string(fault));
+  }
+  const Result<std::optional<uint16_t>> port = parse_port(rest);
+  if (!port) return std::unexpected(port.error());
+  parts.port = *port;
+  return parts;
+}
+
+Authority owned(const AuthorityParts& parts) { return {text::lower(parts.host), parts.port}; }
+
 // Takes "user:password@" off the front of `text`, the part of a URL between "//" and the path.
 Result<std::string_view> take_userinfo(std::string_view& text) {
   const size_t at = text.find('@');
@@ -88,6 +119,45 @@ Result<std::string_view> take_userinfo(std::string_view& text) {
     return refuse("the user name holds a character that must be percent-encoded");
   }
   return userinfo;
+}
+
+struct UrlParts {
+  std::string_view scheme;  // lower case, in static storage
+  std::string_view userinfo;
+  AuthorityParts authority;
+  std::string_view path;  // with the query; may be empty or start with '?'
+};
+
+// The scheme at the front of `text`; empty when it is none of ours.
+std::string_view known_scheme(std::string_view text) {
+  constexpr std::array<std::string_view, 4> kSchemes = {"http", "https", "ws", "wss"};
+  const auto* found = std::ranges::find_if(
+      kSchemes, [&](std::string_view known) { return text::equal_ignoring_case(known, text); });
+  return found == kSchemes.end() ? std::string_view() : *found;
+}
+
+Result<UrlParts> split_url(std::string_view text) {
+  if (!all_in(kTargetTable, text)) {
+    return refuse("the URL holds a fragment or a character that is not visible ASCII");
+  }
+  const size_t scheme_end = text.find("://");
+  if (scheme_end == std::string_view::npos) return refuse("the URL has no scheme");
+  UrlParts parts;
+  parts.scheme = known_scheme(text.substr(0, scheme_end));
+  if (parts.scheme.empty()) {
+    return fail(Code::kUnsupported, Side::kAgent, "the URL's scheme is not http or https");
+  }
+  text.remove_prefix(scheme_end + 3);
+  const size_t authority_end = std::min(text.find_first_of("/?"), text.size());
+  std::string_view authority_text = text.substr(0, authority_end);
+  parts.path = text.substr(authority_end);
+  const Result<std::string_view> userinfo = take_userinfo(authority_text);
+  if (!userinfo) return std::unexpected(userinfo.error());
+  parts.userinfo = *userinfo;
+  Result<AuthorityParts> authority = split_authority(authority_text);
+  if (!authority) return std::unexpected(std::move(authority).error());
+  parts.authority = *authority;
+  return parts;
 }
 
 }  // namespace
@@ -115,56 +185,36 @@ uint16_t Url::port() const {
 }
 
 Result<Authority> parse_authority(std::string_view text) {
-  Authority authority;
-  std::string_view host;
-  std::string_view rest;
-  if (text.starts_with('[')) {
-    const size_t close = text.find(']');
-    host = text.substr(1, close == std::string_view::npos ? close : close - 1);
-    if (close == std::string_view::npos || !is_ipv6(host)) {
-      return refuse("what stands in brackets is not an IPv6 address");
-    }
-    rest = text.substr(close + 1);
-  } else {
-    const size_t colon = text.find(':');
-    host = text.substr(0, colon);
-    if (colon != std::string_view::npos) rest = text.substr(colon);
-    const std::string_view fault = fault_of_name(host);
-    if (!fault.empty()) return refuse(std::string(fault));
-  }
-  const Result<std::optional<uint16_t>> port = parse_port(rest);
-  if (!port) return std::unexpected(port.error());
-  authority.host = text::lower(host);
-  authority.port = *port;
-  return authority;
+  Result<AuthorityParts> parts = split_authority(text);
+  if (!parts) return std::unexpected(std::move(parts).error());
+  return owned(*parts);
+}
+
+Result<void> check_authority(std::string_view text, bool of_connect) {
+  Result<AuthorityParts> parts = split_authority(text);
+  if (!parts) return std::unexpected(std::move(parts).error());
+  if (of_connect && !parts->port) return refuse("the target of CONNECT has no port");
+  return {};
 }
 
 Result<Url> parse_url(std::string_view text) {
-  if (!all_in(kTargetTable, text)) {
-    return refuse("the URL holds a fragment or a character that is not visible ASCII");
-  }
-  const size_t scheme_end = text.find("://");
-  if (scheme_end == std::string_view::npos) return refuse("the URL has no scheme");
+  Result<UrlParts> parts = split_url(text);
+  if (!parts) return std::unexpected(std::move(parts).error());
   Url url;
-  url.scheme = text::lower(text.substr(0, scheme_end));
-  constexpr std::array<std::string_view, 4> kSchemes = {"http", "https", "ws", "wss"};
-  if (std::ranges::find(kSchemes, url.scheme) == kSchemes.end()) {
-    return fail(Code::kUnsupported, Side::kAgent, "the URL's scheme is not http or https");
-  }
-  text.remove_prefix(scheme_end + 3);
-  const size_t authority_end = std::min(text.find_first_of("/?"), text.size());
-  std::string_view authority_text = text.substr(0, authority_end);
-  const std::string_view path = text.substr(authority_end);
-
-  const Result<std::string_view> userinfo = take_userinfo(authority_text);
-  if (!userinfo) return std::unexpected(userinfo.error());
-  url.userinfo = *userinfo;
-  Result<Authority> authority = parse_authority(authority_text);
-  if (!authority) return std::unexpected(authority.error());
-  url.authority = std::move(*authority);
-  url.path_given = path.starts_with('/');
-  url.path = url.path_given ? std::string(path) : "/" + std::string(path);
+  url.scheme = parts->scheme;
+  url.userinfo = parts->userinfo;
+  url.authority = owned(parts->authority);
+  url.path_given = parts->path.starts_with('/');
+  url.path.reserve(parts->path.size() + 1);
+  if (!url.path_given) url.path.push_back('/');
+  url.path.append(parts->path);
   return url;
+}
+
+Result<void> check_url(std::string_view text) {
+  Result<UrlParts> parts = split_url(text);
+  if (!parts) return std::unexpected(std::move(parts).error());
+  return {};
 }
 
 bool is_origin_form(std::string_view target) {

@@ -253,6 +253,12 @@ size_t Stream::pending() const {
   return impl_->queue.size();
 }
 
+bool Stream::is_quiet() const {
+  char byte = 0;
+  if (impl_->closed || ::recv(impl_->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) return false;
+  return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
 void Stream::shutdown() {
   if (impl_->fin_wanted) return;
   impl_->fin_wanted = true;

@@ -56,7 +56,7 @@ class Exchange final : private wire::OriginStreamOwner {
   void drain_request();
 
   // exchange_response.cc: the origin's half
-  void on_origin_event(http::Event event) override;
+  void on_origin_event(http::Event&& event) override;
   void on_response_head(http::Head head);
   void on_response_body(Chain data);
   void on_response_end();

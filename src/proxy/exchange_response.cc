@@ -8,7 +8,7 @@
 
 namespace sidespan::proxy {
 
-void Exchange::on_origin_event(http::Event event) {
+void Exchange::on_origin_event(http::Event&& event) {
   if (done_) return;
   touch();
   if (auto* interim = std::get_if<http::Interim>(&event.what)) {

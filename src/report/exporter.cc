@@ -95,7 +95,7 @@ void Exporter::on_stream(Result<std::unique_ptr<wire::OriginStream>> stream) {
   stream_->send({0, http::End{}});
 }
 
-void Exporter::on_origin_event(http::Event event) {
+void Exporter::on_origin_event(http::Event&& event) {
   if (auto* head = std::get_if<http::Head>(&event.what)) return read_head(*head);
   if (auto* body = std::get_if<http::Body>(&event.what)) return read_body(body->data);
   if (std::holds_alternative<http::End>(event.what)) return answered(true);

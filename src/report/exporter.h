@@ -57,7 +57,7 @@ class Exporter final : private wire::OriginStreamOwner {
     std::string body;
   };
 
-  void on_origin_event(http::Event event) override;
+  void on_origin_event(http::Event&& event) override;
 
   void attempt(bool fresh);
   void on_stream(Result<std::unique_ptr<wire::OriginStream>> stream);

@@ -31,8 +31,14 @@ Connection::~Connection() {
   loop_.cancel_turn_end(*this);
 }
 
-size_t Connection::send(http::Event event) {
+size_t Connection::send(http::Event&& event) {
   const size_t queued = codec_->send(std::move(event));
+  flush_later();
+  return queued;
+}
+
+size_t Connection::send_head(http::StreamId stream, const http::Head& head) {
+  const size_t queued = codec_->send_head(stream, head);
   flush_later();
   return queued;
 }

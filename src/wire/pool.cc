@@ -16,6 +16,10 @@ namespace {
 constexpr Milliseconds kSweepInterval{1000};
 // An origin that says "timeout=5" counts from when it sent the answer; we leave before it does.
 constexpr Milliseconds kLeaveEarly{500};
+// What became idle less than this ago had nothing to read a moment ago. Later, and above all when
+// this process was held up, a FIN or bytes that nobody asked for may wait behind the agent's
+// request in one and the same turn: the socket itself is asked.
+constexpr Milliseconds kLookedAt{1};
 
 struct KeyHash {
   size_t operator()(const PoolKey& key) const {
@@ -30,12 +34,18 @@ struct Pool::Impl final : net::TurnEnd {
   class Entry;
   class Stream;
   class Dial;
+  // What one origin has; kept while it has any connection.
+  struct Origin {
+    std::vector<SlotId> idle;  // newest last
+    size_t connections = 0;
+  };
+  using Origins = std::unordered_map<PoolKey, Origin, KeyHash>;
 
   Impl(net::Loop& l, Dialer& d, Options o)
       : loop(l), dialer(d), options(std::move(o)), sweeper(l, [this] { sweep(); }) {}
   ~Impl() { loop.cancel_turn_end(*this); }
 
-  SlotId add(PoolKey key, Dialled dialled);
+  SlotId add(const PoolKey& key, Dialled dialled);
   std::unique_ptr<OriginStream> open(SlotId id, OriginStreamOwner& owner);
   SlotId take_idle(const PoolKey& key);
   void release(Entry& entry);
@@ -51,7 +61,7 @@ struct Pool::Impl final : net::TurnEnd {
   Dialer& dialer;
   Options options;
   SlotMap<Entry> entries;
-  std::unordered_map<PoolKey, std::vector<SlotId>, KeyHash> idle;  // newest last
+  Origins origins;
   size_t idle_count = 0;
   std::vector<SlotId> doomed;
   net::Timer sweeper;
@@ -61,10 +71,10 @@ struct Pool::Impl final : net::TurnEnd {
 // One origin connection, with the stream that uses it, if any.
 class Pool::Impl::Entry final : public ConnectionOwner {
  public:
-  Entry(Impl& pool, SlotId id, PoolKey key, Dialled dialled)
+  Entry(Impl& pool, SlotId id, Origins::value_type& origin, Dialled dialled)
       : pool_(pool),
         id_(id),
-        key_(std::move(key)),
+        origin_(origin),
         phases_(dialled.phases),
         connection_(std::move(dialled.stream), http::make_h1_client(pool.options.codec), *this) {}
 
@@ -83,7 +93,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
 
   Impl& pool_;
   const SlotId id_;
-  const PoolKey key_;
+  Origins::value_type& origin_;
   DialPhases phases_;
   Connection connection_;
   OriginStreamOwner* owner_ = nullptr;
@@ -101,9 +111,12 @@ class Pool::Impl::Stream final : public OriginStream {
       : pool_(pool), entry_(entry), id_(id), reused_(entry.streams_ > 1) {}
   ~Stream() override { pool_.release(entry_); }
 
-  size_t send(http::Event event) override {
+  size_t send(http::Event&& event) override {
     event.stream = id_;
     return entry_.connection_.send(std::move(event));
+  }
+  size_t send_head(const http::Head& head) override {
+    return entry_.connection_.send_head(id_, head);
   }
   void consumed(size_t n) override { entry_.connection_.consumed(id_, n); }
   void tunnel() override { entry_.connection_.tunnel(id_); }
@@ -151,9 +164,11 @@ class Pool::Impl::Dial final : public Waiting {
   std::unique_ptr<Dialer::Attempt> attempt_;
 };
 
-SlotId Pool::Impl::add(PoolKey key, Dialled dialled) {
+SlotId Pool::Impl::add(const PoolKey& key, Dialled dialled) {
+  Origins::value_type& origin = *origins.try_emplace(key).first;
+  ++origin.second.connections;
   return entries.emplace([&](SlotId id) {
-    return std::make_unique<Entry>(*this, id, std::move(key), std::move(dialled));
+    return std::make_unique<Entry>(*this, id, origin, std::move(dialled));
   });
 }
 
@@ -165,10 +180,13 @@ std::unique_ptr<OriginStream> Pool::Impl::open(SlotId id, OriginStreamOwner& own
 }
 
 SlotId Pool::Impl::take_idle(const PoolKey& key) {
+  const auto origin = origins.find(key);
+  if (origin == origins.end()) return {};
   const MonoTime now = loop.now().mono;
-  for (auto found = idle.find(key); found != idle.end(); found = idle.find(key)) {
-    Entry& newest = *entries.find(found->second.back());
-    if (newest.idle_until_ > now) {
+  while (!origin->second.idle.empty()) {
+    Entry& newest = *entries.find(origin->second.idle.back());
+    const bool looked_at = now - newest.idle_since_ < kLookedAt;
+    if (newest.idle_until_ > now && (looked_at || newest.connection_.is_quiet())) {
       drop_idle(newest);
       return newest.id_;
     }
@@ -179,9 +197,7 @@ SlotId Pool::Impl::take_idle(const PoolKey& key) {
 
 void Pool::Impl::drop_idle(Entry& entry) {
   if (!std::exchange(entry.idle_, false)) return;
-  const auto found = idle.find(entry.key_);
-  std::erase(found->second, entry.id_);
-  if (found->second.empty()) idle.erase(found);
+  std::erase(entry.origin_.second.idle, entry.id_);
   if (--idle_count == 0) sweeper.stop();
 }
 
@@ -200,11 +216,8 @@ void Pool::Impl::put_idle(Entry& entry) {
   const std::optional<Milliseconds> asked = entry.connection_.codec().keep_alive();
   const Milliseconds time =
       asked ? std::min(options.idle_time_max, *asked - kLeaveEarly) : options.idle_time_max;
-  std::vector<SlotId>& same = idle[entry.key_];
-  if (time <= Milliseconds(0) || same.size() >= options.idle_per_origin_max) {
-    if (same.empty()) idle.erase(entry.key_);
-    return doom(entry);
-  }
+  std::vector<SlotId>& same = entry.origin_.second.idle;
+  if (time <= Milliseconds(0) || same.size() >= options.idle_per_origin_max) return doom(entry);
   entry.idle_since_ = loop.now().mono;
   entry.idle_until_ = entry.idle_since_ + time;
   entry.idle_ = true;
@@ -215,8 +228,9 @@ void Pool::Impl::put_idle(Entry& entry) {
 
 void Pool::Impl::evict_longest_idle() {
   Entry* oldest = nullptr;
-  for (const auto& [key, ids] : idle) {
-    Entry* first = entries.find(ids.front());
+  for (const auto& [key, origin] : origins) {
+    if (origin.idle.empty()) continue;
+    Entry* first = entries.find(origin.idle.front());
     if (oldest == nullptr || first->idle_since_ < oldest->idle_since_) oldest = first;
   }
   if (oldest != nullptr) doom(*oldest);
@@ -232,8 +246,8 @@ void Pool::Impl::doom(Entry& entry) {
 void Pool::Impl::sweep() {
   const MonoTime now = loop.now().mono;
   std::vector<Entry*> expired;
-  for (const auto& [key, ids] : idle) {
-    for (const SlotId id : ids) {
+  for (const auto& [key, origin] : origins) {
+    for (const SlotId id : origin.idle) {
       if (entries.find(id)->idle_until_ <= now) expired.push_back(entries.find(id));
     }
   }
@@ -242,7 +256,11 @@ void Pool::Impl::sweep() {
 }
 
 void Pool::Impl::on_turn_end() {
-  for (const SlotId id : std::exchange(doomed, {})) entries.erase(id);
+  for (const SlotId id : std::exchange(doomed, {})) {
+    Origins::value_type& origin = entries.find(id)->origin_;
+    entries.erase(id);
+    if (--origin.second.connections == 0) origins.erase(origin.first);
+  }
 }
 
 Pool::Pool(net::Loop& loop, Dialer& dialer, Options options)
@@ -272,7 +290,9 @@ size_t Pool::busy() const {
 void Pool::drain() {
   impl_->draining = true;
   std::vector<SlotId> all;
-  for (const auto& [key, ids] : impl_->idle) all.insert(all.end(), ids.begin(), ids.end());
+  for (const auto& [key, origin] : impl_->origins) {
+    all.insert(all.end(), origin.idle.begin(), origin.idle.end());
+  }
   for (const SlotId id : all) impl_->doom(*impl_->entries.find(id));
 }
 

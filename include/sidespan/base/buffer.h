@@ -31,6 +31,9 @@ class Chunk {
   size_t room() const { return capacity_ - end_; }
   // Copies as much of `bytes` as there is room for; returns how much that was.
   size_t append(std::string_view bytes);
+  // The unused room, to be written in place; then use() takes its first n bytes in.
+  std::span<char> spare() { return {data_.get() + end_, room()}; }
+  void use(size_t n) { end_ += static_cast<uint32_t>(n); }
   // Drops the first n bytes; n <= size().
   void consume(size_t n);
   void swap(Chunk& other) noexcept;

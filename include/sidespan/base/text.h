@@ -20,7 +20,11 @@ constexpr char to_lower(char c) { return is_upper(c) ? static_cast<char>(c + ('a
 bool is_token_char(char c);
 bool is_token(std::string_view text);
 
-bool equal_ignoring_case(std::string_view a, std::string_view b);
+// ASCII case. `same_text` is its second half, for texts of one size.
+bool same_text(std::string_view a, std::string_view b);
+inline bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && same_text(a, b);
+}
 std::string lower(std::string_view text);
 
 // RFC 9110 section 5.6.3: spaces and tabs at both ends.

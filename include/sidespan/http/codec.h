@@ -51,7 +51,9 @@ class Codec {
   // can (h1: by ending the connection). Returns the bytes now queued for that stream and not yet
   // Drained; 0 for a stream that is over. A body longer than its head said is cut, one that ends
   // short of it ends the connection.
-  virtual size_t send(Event event) = 0;
+  virtual size_t send(Event&& event) = 0;
+  // The same for a Head, which is only read.
+  virtual size_t send_head(StreamId stream, const Head& head) = 0;
   // What is to be written, in order; what was taken counts as queued until written().
   virtual Chain take_output() = 0;
   virtual bool has_output() const = 0;

@@ -10,6 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "sidespan/base/clock.h"
+#include "sidespan/base/text.h"
+
 namespace sidespan::http {
 
 struct Field {
@@ -50,12 +53,12 @@ class Headers {
   size_t remove_if(Doomed&& doomed);
   void clear();
 
-  // For codecs, which get a line in pieces: start a line, append to its name, then to its value.
-  // Nothing is checked here; close_line() trims white space around the value.
-  void open_line();
-  void append_name(std::string_view piece);
-  void append_value(std::string_view piece);
-  void close_line();
+  // For a codec that has a section as it stood on the wire: its bytes are copied here once, as they
+  // come, and the lines are named as views into block() afterwards. Nothing is checked. Such a list
+  // is empty before, and block() is what was appended until something else changes the list.
+  void append_block(std::string_view bytes);
+  std::string_view block() const { return arena_; }
+  void add_from_block(std::string_view name, std::string_view value);
 
  private:
   struct Line {
@@ -69,7 +72,6 @@ class Headers {
     return {arena.substr(line.name_begin, line.name_size),
             arena.substr(line.value_begin, line.value_size)};
   }
-  static bool same_name(std::string_view a, std::string_view b);
   void reserve_first();
   // Copies both to the end of the arena, of which they may be views.
   Line store(std::string_view name, std::string_view value);
@@ -102,6 +104,7 @@ struct Head {
   int minor_version = 1;  // HTTP/1.x as received; 1 when not HTTP/1. Codecs send their own.
   Headers headers;
   BodyLength body;
+  MonoTime begun{};  // as received: when its first byte came
   // Request: it asks to leave HTTP (Upgrade with Connection: upgrade, or CONNECT). The sender keeps
   // the Upgrade field only when this is set.
   bool upgrade = false;
@@ -112,8 +115,9 @@ bool is_idempotent(std::string_view method);  // RFC 9110 section 9.2.2
 template <class Visit>
 void Headers::for_each(std::string_view name, Visit&& visit) const {
   for (const Line& line : lines_) {
+    if (line.name_size != name.size()) continue;
     const Field f = field(line);
-    if (same_name(f.name, name)) visit(f.value);
+    if (text::same_text(f.name, name)) visit(f.value);
   }
 }
 

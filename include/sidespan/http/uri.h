@@ -35,6 +35,9 @@ struct Url {
 Result<Authority> parse_authority(std::string_view text);
 // absolute-form. Error side: kAgent.
 Result<Url> parse_url(std::string_view text);
+// Whether the two would read it, at a fraction of the cost. The target of CONNECT needs a port.
+Result<void> check_authority(std::string_view text, bool of_connect = false);
+Result<void> check_url(std::string_view text);
 // Visible ASCII, starts with '/', no '#'.
 bool is_origin_form(std::string_view target);
 

@@ -56,6 +56,8 @@ class Stream {
   void write(Chain bytes);
   // Accepted by write() and not yet taken by the socket.
   size_t pending() const;
+  // Nothing waits to be read: no byte, no FIN, no error. One system call.
+  bool is_quiet() const;
   // FIN after what is pending.
   void shutdown();
   // Drops everything and frees the handle; no callback comes after. `reset` makes it an RST, so

@@ -39,7 +39,8 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   // The codec's verbs, with the pump behind them.
   std::optional<http::Event> next() { return codec_->next(); }
   http::StreamId open() { return codec_->open(); }
-  size_t send(http::Event event);
+  size_t send(http::Event&& event);
+  size_t send_head(http::StreamId stream, const http::Head& head);
   void consumed(http::StreamId stream, size_t n);
   void tunnel(http::StreamId stream);
   void resume_http(http::StreamId stream, Chain first);
@@ -55,6 +56,8 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   void abort();
   // Something that was sent has not left for the socket yet.
   bool has_unsent() const;
+  // Nothing waits to be read: neither bytes nor the peer's end. Asks the socket.
+  bool is_quiet() const { return stream_ && stream_->is_quiet(); }
   // The socket is gone; only destruction is left.
   bool closed() const { return stream_ == nullptr; }
 

@@ -27,7 +27,7 @@ struct PoolKey {
 class OriginStreamOwner {
  public:
   // Never called from inside a call the owner made. The owner may destroy the stream in it.
-  virtual void on_origin_event(http::Event event) = 0;
+  virtual void on_origin_event(http::Event&& event) = 0;
 
  protected:
   ~OriginStreamOwner() = default;
@@ -38,7 +38,8 @@ class OriginStream {
  public:
   virtual ~OriginStream() = default;
   // Bytes now queued for the socket.
-  virtual size_t send(http::Event event) = 0;
+  virtual size_t send(http::Event&& event) = 0;
+  virtual size_t send_head(const http::Head& head) = 0;
   virtual void consumed(size_t n) = 0;
   virtual void tunnel() = 0;
   // The tunnel was not needed; the connection goes back as fresh as it is, if no byte has passed.

@@ -296,9 +296,40 @@ TEST_CASE("h1 server: back-pressure") {
     CHECK(line->wants_input());
     line.feed(kGet);
     CHECK_FALSE(line->wants_input());  // pipelined bytes wait
+    line.events();
     say_ok(line, 1);
+    CHECK_FALSE(line->wants_input());  // so they do while the answer before has not left
+    CHECK(line.events().empty());
+    line.output();
     CHECK(line->wants_input());
+    CHECK(line.events().contains("\n2 GET / "));
   });
+}
+
+TEST_CASE("h1 server: pipelined requests wait for a peer that does not read") {
+  CodecLimits limits;
+  limits.window_bytes = 1000;
+  Line line = agent(Cuts::whole(), limits);
+  std::string requests;
+  for (int i = 0; i < 200; ++i) requests += kGet;
+  size_t answered = 0;
+  const auto answer_all = [&] {
+    const size_t before = answered;
+    for (std::string events = line.events(); !events.empty(); events = line.events()) {
+      say_ok(line, static_cast<StreamId>(++answered));
+    }
+    return answered - before;
+  };
+  line.feed(requests);
+  const size_t first = answer_all();
+  CHECK(first > 0);
+  CHECK(first < 50);
+  CHECK_FALSE(line->wants_input());
+  line->eof(InputEnd::kClean);  // what came before it is still answered
+  CHECK(answer_all() == 0);
+  while (answered < 200 && !line.output().empty()) answer_all();
+  CHECK(answered == 200);
+  CHECK(line->done());
 }
 
 TEST_CASE("h1 server: Drained adds up") {

@@ -294,7 +294,7 @@ TEST_CASE("h1 server: answers to refused requests") {
   };
   const std::vector<Row> rows = {
       {"malformed", "GET / HTTP/1.1\r\n\r\n", "malformed"},
-      {"unknown method", "BREW / HTTP/1.1\r\n", "unsupported"},
+      {"unknown method", "BREW / HTTP/1.1\r\nHost: o\r\n\r\n", "unsupported"},
       {"target too long", "GET /" + std::string(16384, 'a') + " HTTP/1.1\r\n", "target_too_long"},
       {"head too large", "GET / HTTP/1.1\r\nA: " + std::string(65536, 'a'), "head_too_large"},
   };

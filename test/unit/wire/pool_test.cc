@@ -13,7 +13,7 @@ using support::run_until;
 using support::ScriptedOrigin;
 
 struct Call final : OriginStreamOwner {
-  void on_origin_event(http::Event event) override {
+  void on_origin_event(http::Event&& event) override {
     if (const auto* head = std::get_if<http::Head>(&event.what)) status = head->status;
     if (const auto* body = std::get_if<http::Body>(&event.what))
       stream->consumed(body->data.size());
