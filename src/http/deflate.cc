@@ -1,11 +1,13 @@
 #include "sidespan/http/deflate.h"
 
+#include <libdeflate.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <cassert>
 #include <cstdlib>
 #include <limits>
+#include <memory>
 
 namespace sidespan::http {
 namespace {
@@ -27,6 +29,12 @@ void set_output(z_stream& stream, std::string& out, size_t used) {
   stream.next_out = reinterpret_cast<Bytef*>(out.data() + used);
   stream.avail_out = static_cast<uInt>(out.size() - used);
 }
+
+struct Free {
+  void operator()(libdeflate_compressor* compressor) const {
+    libdeflate_free_compressor(compressor);
+  }
+};
 
 class Inflater {
  public:
@@ -64,19 +72,13 @@ class Inflater {
 }  // namespace
 
 std::string gzip(std::string_view plain, int level) {
-  assert(plain.size() <= std::numeric_limits<uInt>::max());
-  z_stream stream{};
-  if (deflateInit2(&stream, level, Z_DEFLATED, kGzipWindowBits, kMemoryLevel, Z_DEFAULT_STRATEGY) !=
-      Z_OK) {
-    std::abort();  // out of memory, or a level that is none
-  }
-  std::string out(deflateBound(&stream, static_cast<uLong>(plain.size())), '\0');
-  set_input(stream, plain);
-  set_output(stream, out, 0);
-  [[maybe_unused]] const int status = deflate(&stream, Z_FINISH);
-  assert(status == Z_STREAM_END && "deflateBound() is never too small");
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
+  const std::unique_ptr<libdeflate_compressor, Free> compressor(libdeflate_alloc_compressor(level));
+  if (!compressor) std::abort();  // out of memory, or a level that is none
+  std::string out(libdeflate_gzip_compress_bound(compressor.get(), plain.size()), '\0');
+  const size_t size = libdeflate_gzip_compress(compressor.get(), plain.data(), plain.size(),
+                                               out.data(), out.size());
+  assert(size > 0 && "the bound is never too small");
+  out.resize(size);
   return out;
 }
 
