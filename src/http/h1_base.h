@@ -72,8 +72,8 @@ class H1Base : public Codec, protected MessageSink {
   std::optional<H1Parser> parser_;  // while a message is being read
   std::string rest_;                // of which those from rest_begin_ on have to wait
   size_t rest_begin_ = 0;
-  Headers trailers_;                // to be written with the last chunk
-  uint64_t body_left_ = 0;          // of a body whose head said its length
+  Headers trailers_;        // to be written with the last chunk
+  uint64_t body_left_ = 0;  // of a body whose head said its length
   size_t unconsumed_ = 0;
   size_t queued_ = 0;          // output of this stream, taken or not, that has not left
   size_t queued_earlier_ = 0;  // the same of streams before it; leaves first

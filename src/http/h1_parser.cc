@@ -40,7 +40,8 @@ const llhttp_settings_t& H1Parser::settings() {
     };
     s.on_header_value_complete = [](llhttp_t* p) {
       H1Parser& me = self(p);
-      me.fields_->add_from_block(me.name_, text::trim(std::exchange(me.value_, me.name_.substr(0, 0))));
+      me.fields_->add_from_block(me.name_,
+                                 text::trim(std::exchange(me.value_, me.name_.substr(0, 0))));
       return 0;
     };
     s.on_headers_complete = [](llhttp_t* p) { return self(p).on_headers_complete(); };
@@ -79,9 +80,9 @@ Result<size_t> H1Parser::feed(std::string_view bytes) {
   while (used < bytes.size() && phase_ != Phase::kComplete) {
     const std::string_view rest = bytes.substr(used);
     const bool section = phase_ == Phase::kHead || phase_ == Phase::kTrailers;
-    const Result<size_t> taken = section                     ? feed_section(rest)
+    const Result<size_t> taken = section                    ? feed_section(rest)
                                  : phase_ == Phase::kChunks ? feed_chunks(rest)
-                                                             : feed_body(rest);
+                                                            : feed_body(rest);
     if (!taken) return taken;
     used += *taken;
   }

@@ -1,7 +1,7 @@
 // One HTTP/1 message out of bytes that come in any pieces. Two readers one after the other: a guard
 // (heads and trailers HeadGuard, chunks ChunkGuard) goes first, llhttp reads what passed, a head or
-// trailer section only when it is whole, and where they disagree the message is refused. Knows nothing of connections, keep-alive or answers; the codecs
-// make one a message.
+// trailer section only when it is whole, and where they disagree the message is refused. Knows
+// nothing of connections, keep-alive or answers; the codecs make one a message.
 #pragma once
 
 #include <llhttp.h>
@@ -77,7 +77,7 @@ class H1Parser {
   Head head_;         // while the head is read
   Headers trailers_;  // while trailers are read
   Headers* fields_ = &head_.headers;
-  std::string_view name_;       // of the line that is read, in fields_'s block
+  std::string_view name_;  // of the line that is read, in fields_'s block
   std::string_view value_;
   uint64_t content_bytes_ = 0;  // as llhttp counts them
   Kind kind_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <string>
 
@@ -48,25 +49,36 @@ size_t end_of_run(std::string_view bytes, size_t at, const ByteTable& in) {
   return at;
 }
 
-// Whether none of the eight bytes is below 0x20 or is 0x7f.
-bool are_plain(const char* eight) {
+// Where the first of the eight bytes is that is below 0x20 or is 0x7f; 8: nowhere.
+size_t first_control(const char* eight) {
+  static_assert(std::endian::native == std::endian::little, "the first byte is the lowest one");
   constexpr uint64_t kOnes = 0x0101010101010101;
   uint64_t word;
   std::memcpy(&word, eight, sizeof word);
   const uint64_t is_del = word ^ (kOnes * 0x7f);
-  const uint64_t bad = ((word - kOnes * 0x20) & ~word) | ((is_del - kOnes) & ~is_del);
-  return (bad & (kOnes * 0x80)) == 0;
+  // A borrow can mark bytes above the first that is marked rightly, never one below it.
+  const uint64_t marks = ((word - kOnes * 0x20) & ~word) | ((is_del - kOnes) & ~is_del);
+  return static_cast<size_t>(std::countr_zero(marks & (kOnes * 0x80))) / 8;
 }
 
 // Values are most of a head.
 size_t end_of_value(std::string_view bytes, size_t at) {
-  do {
-    while (bytes.size() - at >= 8 && are_plain(bytes.data() + at)) at += 8;
-    const size_t stop = std::min(at + 8, bytes.size());
-    at = end_of_run(bytes.substr(0, stop), at, kValueBytes);
-    if (at < stop) return at;
-  } while (at < bytes.size());
-  return at;
+  while (bytes.size() - at >= 8) {
+    const size_t plain = first_control(bytes.data() + at);
+    at += plain;
+    if (plain == 8) continue;
+    if (bytes[at] != '\t') return at;
+    ++at;
+  }
+  return end_of_run(bytes, at, kValueBytes);
+}
+
+// The end of the field line that starts at `at`, if all of it is there and has no fault; else `at`.
+size_t end_of_line(std::string_view bytes, size_t at) {
+  const size_t colon = end_of_run(bytes, at, kTokenBytes);
+  if (colon == at || colon == bytes.size() || bytes[colon] != ':') return at;
+  const size_t end = end_of_value(bytes, colon + 1);
+  return bytes.substr(end, 2) == "\r\n" ? end + 2 : at;
 }
 
 }  // namespace
@@ -108,6 +120,9 @@ Error HeadGuard::error_of(Fault fault) const {
 // verdict must not depend on how the bytes were cut.
 HeadGuard::Fault HeadGuard::step(std::string_view bytes, size_t& at) {
   switch (state_) {
+    case State::kLineStart:
+      if (skip_lines(bytes, at)) return nullptr;
+      break;
     case State::kMethod:
     case State::kName:
       at = end_of_run(bytes, at, kTokenBytes);
@@ -126,6 +141,18 @@ HeadGuard::Fault HeadGuard::step(std::string_view bytes, size_t& at) {
   const Fault fault = take(bytes[at]);
   if (fault == nullptr) ++at;
   return fault;
+}
+
+// What is whole and well-formed needs no look at its single steps.
+bool HeadGuard::skip_lines(std::string_view bytes, size_t& at) {
+  const size_t begin = at;
+  while (fields_ < limits_->fields_max) {
+    const size_t end = end_of_line(bytes, at);
+    if (end == at) break;
+    at = end;
+    ++fields_;
+  }
+  return at > begin;
 }
 
 HeadGuard::Fault HeadGuard::skip_target(std::string_view bytes, size_t& at) {

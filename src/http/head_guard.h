@@ -48,6 +48,7 @@ class HeadGuard {
   using Fault = const char*;
 
   Fault step(std::string_view bytes, size_t& at);
+  bool skip_lines(std::string_view bytes, size_t& at);
   Fault skip_target(std::string_view bytes, size_t& at);
   Fault take(char c);
   Fault take_first(char c);

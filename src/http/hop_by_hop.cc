@@ -21,7 +21,8 @@ constexpr std::array<std::string_view, 41> kEndToEnd = {
     "host", "content-", "cache-control", "forwarded", "x-forwarded-", "location",
     // who is calling
     "authorization", "www-authenticate", "proxy-authenticate", "cookie", "set-cookie", "x-api-key",
-    "api-key", "apikey", "x-auth-token", "ocp-apim-subscription-key", "x-goog-", "x-amz-", "x-ms-", "anthropic-", "openai-", "x-stainless-",
+    "api-key", "apikey", "x-auth-token", "ocp-apim-subscription-key", "x-goog-", "x-amz-", "x-ms-",
+    "anthropic-", "openai-", "x-stainless-",
     // on whose behalf: every trace format we know
     "traceparent", "tracestate", "baggage", "b3", "x-b3-", "uber-trace-id", "uberctx-",
     "jaeger-baggage", "jaeger-debug-id", "x-datadog-", "x-amzn-trace-id", "x-cloud-trace-context",

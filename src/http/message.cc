@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-
 namespace sidespan::http {
 namespace {
 
@@ -14,9 +13,7 @@ constexpr size_t kArenaBytesMore = 256;
 constexpr size_t kBareSectionBytes = 4;
 
 bool is_safe_value(std::string_view value) {
-  constexpr std::array<char, 3> kForbidden = {'\r', '\n', '\0'};
-  return std::ranges::none_of(kForbidden,
-                              [&](char c) { return value.find(c) != std::string_view::npos; });
+  return std::ranges::none_of(value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 }  // namespace
@@ -66,7 +63,9 @@ bool Headers::add(std::string_view name, std::string_view value) {
 
 bool Headers::set(std::string_view name, std::string_view value) {
   if (!text::is_token(name) || !is_safe_value(value)) return false;
-  const auto same = [&](const Line& line) { return text::equal_ignoring_case(field(line).name, name); };
+  const auto same = [&](const Line& line) {
+    return text::equal_ignoring_case(field(line).name, name);
+  };
   const auto first = std::ranges::find_if(lines_, same);
   if (first == lines_.end()) return add(name, value);
   // The others go before the arena changes: `name` may be a view of it.

@@ -107,7 +107,9 @@ Result<AuthorityParts> split_authority(std::string_view text) {
   return parts;
 }
 
-Authority owned(const AuthorityParts& parts) { return {text::lower(parts.host), parts.port}; }
+Authority owned(const AuthorityParts& parts) {
+  return {text::lower(parts.host), parts.port};
+}
 
 // Takes "user:password@" off the front of `text`, the part of a URL between "//" and the path.
 Result<std::string_view> take_userinfo(std::string_view& text) {

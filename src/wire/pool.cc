@@ -167,9 +167,8 @@ class Pool::Impl::Dial final : public Waiting {
 SlotId Pool::Impl::add(const PoolKey& key, Dialled dialled) {
   Origins::value_type& origin = *origins.try_emplace(key).first;
   ++origin.second.connections;
-  return entries.emplace([&](SlotId id) {
-    return std::make_unique<Entry>(*this, id, origin, std::move(dialled));
-  });
+  return entries.emplace(
+      [&](SlotId id) { return std::make_unique<Entry>(*this, id, origin, std::move(dialled)); });
 }
 
 std::unique_ptr<OriginStream> Pool::Impl::open(SlotId id, OriginStreamOwner& owner) {

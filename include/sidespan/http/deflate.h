@@ -1,5 +1,5 @@
-// gzip (RFC 1952) of a whole body in memory, for exports. Packing is libdeflate's, a third of zlib's
-// cost and no larger; zlib reads, since only it can stop at a limit on the way.
+// gzip (RFC 1952) of a whole body in memory, for exports. Packing is libdeflate's, a third of
+// zlib's cost and no larger; zlib reads, since only it can stop at a limit on the way.
 #pragma once
 
 #include <cstddef>
