@@ -41,6 +41,8 @@ class Exchange final : private wire::OriginStreamOwner {
   // exchange_request.cc: the agent's half
   void begin(http::Head head);
   std::optional<Error> choose_target();
+  std::optional<Error> choose_inside(const http::Authority& tunnel);
+  std::optional<Error> choose_absolute();
   bool answer_max_forwards();
   void refuse_without_span(int status, std::string body);
   void connect(bool fresh);

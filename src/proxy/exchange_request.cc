@@ -26,6 +26,11 @@ bool wants_other_protocol(const http::Head& head) {
   return head.upgrade && head.method != "CONNECT" && !head.headers.lists("upgrade", "h2c");
 }
 
+// Origin-form and asterisk-form: where the request goes is said elsewhere.
+bool names_no_origin(std::string_view target) {
+  return target.starts_with('/') || target == "*";
+}
+
 enum class Likeness : uint8_t { kHttp, kOther, kUnsure };
 
 Likeness likeness_to_http(std::string_view bytes) {
@@ -95,15 +100,10 @@ void Exchange::begin(http::Head head) {
 }
 
 std::optional<Error> Exchange::choose_target() {
+  if (const http::Authority* tunnel = agent_.inside()) return choose_inside(*tunnel);
   if (request_.method == "CONNECT") {
     mode_ = semconv::Mode::kTunnel;
     url_.authority = *http::parse_authority(request_.target);
-    return std::nullopt;
-  }
-  if (request_.target.starts_with('/') && agent_.inside() != nullptr) {
-    url_.scheme = "http";
-    url_.authority = *agent_.inside();
-    url_.path = request_.target;
     return std::nullopt;
   }
   if (request_.target.starts_with('/')) {
@@ -119,10 +119,35 @@ std::optional<Error> Exchange::choose_target() {
     }
     return std::nullopt;
   }
-  Result<http::Url> url = request_.target == "*"
-                              ? fail(Code::kUnsupported, Side::kAgent,
-                                     "OPTIONS * asks the proxy itself, which has no options")
-                              : http::parse_url(request_.target);
+  if (request_.target == "*") {
+    return Error{Code::kUnsupported, Side::kAgent, false,
+                 "OPTIONS * asks the proxy itself, which has no options"};
+  }
+  return choose_absolute();
+}
+
+// The tunnel was allowed for one origin, and that is where its requests go.
+std::optional<Error> Exchange::choose_inside(const http::Authority& tunnel) {
+  if (request_.method == "CONNECT") {
+    return Error{Code::kUnsupported, Side::kAgent, false, "a tunnel takes no second CONNECT"};
+  }
+  if (names_no_origin(request_.target)) {
+    url_.scheme = "http";
+    url_.authority = tunnel;
+    url_.path_given = request_.target != "*";
+    url_.path = url_.path_given ? request_.target : "/";
+    return std::nullopt;
+  }
+  if (std::optional<Error> error = choose_absolute()) return error;
+  const http::Url origin{.scheme = "http", .userinfo = {}, .authority = tunnel, .path = "/"};
+  if (url_.authority.host != tunnel.host || url_.port() != origin.port()) {
+    refuse_without_span(421, "this tunnel leads to " + tunnel.to_string() + " alone");
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> Exchange::choose_absolute() {
+  Result<http::Url> url = http::parse_url(request_.target);
   if (!url) return std::move(url).error();
   url_ = std::move(*url);
   if (url_.scheme == "http") return std::nullopt;
@@ -193,7 +218,9 @@ void Exchange::send_request_head() {
   http::remove_hop_by_hop(head.headers, head.upgrade);
   if (!head.upgrade) head.headers.remove("http2-settings");
   // Inside a tunnel the agent wrote Host for this origin itself.
-  if (agent_.inside() == nullptr) head.headers.set("Host", url_.authority.to_string());
+  if (agent_.inside() == nullptr || !names_no_origin(request_.target)) {
+    head.headers.set("Host", url_.authority.to_string());
+  }
   const bool asks_server = request_.method == "OPTIONS" && !url_.path_given && url_.path == "/";
   head.target = asks_server ? "*" : url_.path;
   if (options_->via) head.headers.add("Via", "1.1 sidespan");

@@ -239,6 +239,24 @@ def test_plain_http_in_a_tunnel_has_the_spans(agent, origin, sink):
     assert ["sidespan.phase.connect" in span["attributes"] for span in spans] == [True, False, False]
 
 
+def test_a_request_in_a_tunnel_goes_where_the_tunnel_leads(agent, origin, plain):
+    reached = []
+    other = plain(lambda sock: reached.append(sock.recv(1)))
+    tunnel(agent, origin.port)
+    assert agent.ask("GET", "/echo", host="mine").status == 200
+    assert agent.ask("GET", origin.url("/echo?absolute"), host="evil").status == 200
+    assert agent.ask("OPTIONS", "*", host="mine").status == 200
+    for target in (f"http://127.0.0.1:{other}/p", f"http://localhost:{origin.port}/", "http://127.0.0.1/"):
+        answer = agent.ask("GET", target, host="evil")
+        assert (answer.status, answer.get("content-type")) == (421, "text/plain"), target
+    assert agent.ask("GET", "/echo", host="mine").status == 200
+    assert agent.ask("CONNECT", f"127.0.0.1:{other}", host="evil").status == 501
+    assert not reached and origin.connections == 1
+    here = f"127.0.0.1:{origin.port}"
+    assert [(seen.target, seen.get("host")) for seen in origin.requests] == [
+        ("/echo", "mine"), ("/echo?absolute", here), ("*", "mine"), ("/echo", "mine")]
+
+
 def test_plain_http_in_a_tunnel_byte_by_byte(agent, origin):
     tunnel(agent, origin.port)
     for byte in head("POST /echo HTTP/1.1", [("Host", "h"), ("Content-Length", "2")]) + b"ok":
