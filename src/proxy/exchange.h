@@ -38,6 +38,18 @@ class Exchange final : private wire::OriginStreamOwner {
   bool done() const { return done_; }
 
  private:
+  // What the exchange waits for now, since when, and how long at most.
+  struct Wait {
+    enum class For : uint8_t {
+      kPeek,        // a tunnel's first bytes may be HTTP
+      kHalfClosed,  // an answer for an agent that has sent FIN
+      kProgress,    // any byte
+    };
+    For what;
+    MonoTime since;
+    Milliseconds time_max;
+  };
+
   // exchange_request.cc: the agent's half
   void begin(http::Head head);
   std::optional<Error> choose_target();
@@ -50,6 +62,7 @@ class Exchange final : private wire::OriginStreamOwner {
   void send_request_head();
   void open_tunnel();
   void peek(Chain data);
+  void stop_peeking();
   void leave_tunnel();
   void on_request_body(Chain data);
   void forward_to_origin(http::Event event);
@@ -71,11 +84,14 @@ class Exchange final : private wire::OriginStreamOwner {
   void send_answer(http::LocalAnswer answer);
   void finish_if_over();
   void finish(semconv::Ending ending, std::optional<Error> error);
+  void cut_off();
   void emit_span(semconv::Ending ending, const std::optional<Error>& error);
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
   void touch() { last_activity_ = worker_.loop.now().mono; }
+  Wait wait() const;
+  void arm_timer();
   void on_timer();
-  Milliseconds idle_limit() const;
+  void give_up_half_closed(Error error);
   void to_agent(decltype(http::Event::what) what);
   bool answer_begun() const { return response_.status != 0; }
   Side silent_side() const;
@@ -109,6 +125,7 @@ class Exchange final : private wire::OriginStreamOwner {
   uint64_t response_bytes_ = 0;
   Moment start_;
   MonoTime last_activity_{};
+  std::optional<MonoTime> half_closed_at_;  // the agent may be gone, or wait for its answer
   std::optional<MonoTime> send_started_;
   std::optional<MonoTime> sent_;
   std::optional<MonoTime> first_byte_;
@@ -120,10 +137,8 @@ class Exchange final : private wire::OriginStreamOwner {
   bool interim_seen_ = false;
   bool request_ended_ = false;
   bool response_ended_ = false;
-  bool agent_half_closed_ = false;
-  bool discarding_ = false;  // the rest of the request goes nowhere
   bool tunnel_ = false;      // after 2xx to CONNECT, after 101
-  bool peeking_ = false;     // the tunnel's first bytes have not been seen
+  bool peeking_ = false;     // the tunnel's first bytes have not been seen, or not enough of them
   bool done_ = false;
 };
 

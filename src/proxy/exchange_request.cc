@@ -73,9 +73,9 @@ void Exchange::on_agent_event(http::Event event) {
   if (auto* reset = std::get_if<http::Reset>(&event.what))
     return on_agent_reset(std::move(reset->error));
   if (std::holds_alternative<http::HalfClosed>(event.what)) {
-    agent_half_closed_ = true;
+    half_closed_at_ = last_activity_;
     if (origin_) origin_->half_close();
-    return;
+    return arm_timer();
   }
   if (auto* drained = std::get_if<http::Drained>(&event.what)) {
     to_agent_queued_ -= std::min(drained->bytes, to_agent_queued_);
@@ -209,7 +209,7 @@ void Exchange::on_connected(Result<std::unique_ptr<wire::OriginStream>> result) 
   send_request_head();
   forward_to_origin({0, http::Body{std::exchange(held_, {})}});
   if (request_ended_) on_request_end();
-  if (agent_half_closed_ && origin_) origin_->half_close();
+  if (half_closed_at_ && origin_) origin_->half_close();
 }
 
 void Exchange::send_request_head() {
@@ -248,14 +248,18 @@ void Exchange::open_tunnel() {
 void Exchange::peek(Chain data) {
   held_.append(std::move(data));
   const Likeness likeness = likeness_to_http(held_.to_string());
-  if (likeness == Likeness::kUnsure) return;
-  peeking_ = false;
   if (likeness == Likeness::kHttp) return leave_tunnel();
-  on_request_body(std::exchange(held_, {}));
+  likeness == Likeness::kUnsure ? arm_timer() : stop_peeking();
+}
+
+// From now on it is a tunnel like any other.
+void Exchange::stop_peeking() {
+  if (std::exchange(peeking_, false)) on_request_body(std::exchange(held_, {}));
 }
 
 void Exchange::leave_tunnel() {
   origin_->resume_http();
+  origin_.reset();
   trace_.reset();  // the requests inside have the spans
   Chain first = std::exchange(held_, {});
   http::Authority authority = url_.authority;
@@ -267,7 +271,6 @@ void Exchange::on_request_body(Chain data) {
   if (peeking_) return peek(std::move(data));
   request_bytes_ += data.size();
   request_unconsumed_ += data.size();
-  if (discarding_) return drain_request();
   if (!origin_) return held_.append(std::move(data));
   forward_to_origin({0, http::Body{std::move(data)}});
 }
@@ -291,12 +294,10 @@ void Exchange::drain_request() {
 }
 
 void Exchange::on_request_end() {
-  if (std::exchange(peeking_, false)) on_request_body(std::exchange(held_, {}));
+  stop_peeking();
   request_ended_ = true;
-  if (options_->limits.begin_time_max < options_->limits.stream_idle_time_max && !answer_begun()) {
-    timer_.start(options_->limits.begin_time_max, true);
-  }
-  if (origin_ && !discarding_) {
+  if (options_->limits.begin_time_max < options_->limits.stream_idle_time_max) arm_timer();
+  if (origin_) {
     if (trailers_) origin_->send({0, http::Trailers{*trailers_}});
     sent_ = worker_.loop.now().mono;
     to_origin_queued_ = origin_->send({0, http::End{}});
@@ -306,7 +307,6 @@ void Exchange::on_request_end() {
 
 void Exchange::on_agent_reset(Error error) {
   const bool cancelled = error.code == Code::kTruncated || error.code == Code::kConnectionReset;
-  if (origin_) origin_->send({0, http::Reset{error}});
   if (cancelled || answer_begun()) {
     to_agent(http::Reset{error});
     return finish(cancelled ? semconv::Ending::kAgentCancelled : semconv::Ending::kRefused,

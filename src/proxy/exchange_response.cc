@@ -52,7 +52,7 @@ void Exchange::on_response_head(http::Head head) {
 }
 
 void Exchange::on_response_body(Chain data) {
-  if (std::exchange(peeking_, false)) on_request_body(std::exchange(held_, {}));
+  stop_peeking();
   response_bytes_ += data.size();
   response_unconsumed_ += data.size();
   if (observer_) {
@@ -66,6 +66,7 @@ void Exchange::on_response_body(Chain data) {
 }
 
 void Exchange::on_response_end() {
+  stop_peeking();
   response_ended_ = true;
   to_agent(http::End{});
   finish_if_over();
@@ -78,9 +79,7 @@ void Exchange::on_origin_reset(Error error) {
   }
   if (response_ended_) {
     // The answer is whole; what is left of the request has nowhere to go.
-    origin_.reset();
-    discarding_ = true;
-    return drain_request();
+    return finish(semconv::Ending::kComplete, std::nullopt);
   }
   if (answer_begun() || interim_seen_) {
     if (!answer_begun()) return answer_error(error, semconv::Ending::kOriginClosed);
@@ -93,9 +92,8 @@ void Exchange::on_origin_reset(Error error) {
     agent_.abort();
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
-  if (agent_half_closed_ && error.code == Code::kConnectionClosed) {
-    to_agent(http::Reset{error});
-    return finish(semconv::Ending::kAgentCancelled, std::nullopt);
+  if (half_closed_at_ && error.code == Code::kConnectionClosed) {
+    return give_up_half_closed(std::move(error));
   }
   answer_error(error, semconv::Ending::kOriginClosed);
 }

@@ -50,6 +50,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void resume_http(http::StreamId stream, http::Authority authority, Chain first) override;
   const http::Authority* inside() const override { return inside_ ? &*inside_ : nullptr; }
   void abort() override;
+  void close() override { connection_.finish(); }
   void exchange_over() override { owner_.session_changed(id_); }
   bool ending() const override { return connection_.codec().output_ended(); }
   void pin() override { pinned_ = true; }

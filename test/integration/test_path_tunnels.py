@@ -217,6 +217,36 @@ def test_what_only_looks_like_http_is_a_tunnel(agent, plain, bytes_first):
     assert agent.reader.rest() == bytes_first
 
 
+def test_the_beginning_of_a_method_does_not_wait_for_its_rest(agent, plain):
+    tunnel(agent, plain(mirror))
+    agent.send(b"P")
+    assert agent.reader.exactly(1) == b"P"
+    agent.send(b"OST / HTTP/1.1\r\n")  # too late to be taken for HTTP
+    assert agent.reader.until(b"\n") == b"OST / HTTP/1.1\r\n"
+
+
+def test_an_origin_that_ends_before_the_agent_begins_has_a_tunnel(sidecar, plain, sink):
+    got = []
+
+    def end_then_read(sock):
+        sock.shutdown(socket.SHUT_WR)
+        got.append(Reader(sock).rest())
+
+    side, request = sidecar(), head("GET / HTTP/1.1", [("Host", "h")])
+    with Client(side.egress) as agent:
+        tunnel(agent, plain(end_then_read))
+        assert agent.reader.rest() == b""
+        agent.send(request)
+        agent.sock.shutdown(socket.SHUT_WR)
+        wait_for("the bytes", lambda: got)
+    assert got == [request]
+    span, = sink.wait(1)
+    assert (span["name"], span["attributes"]["sidespan.end"]) == ("CONNECT", "complete")
+    assert span["attributes"]["sidespan.bytes.sent"] == len(request)
+    assert side.metrics().total("sidespan_tunnels_opaque_total") == 1
+    assert side.metrics().total("sidespan_requests_total", mode="tunnel") == 1
+
+
 def test_a_refused_tunnel_is_502(agent, sink):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -27,6 +27,7 @@ struct Limits {
   size_t connections_max = 4096;               // agent connections of this process
   size_t metric_series_max = 1000;             // per histogram; what is beyond counts as overflow
   Milliseconds begin_time_max{600'000};        // from the request's end to the answer's first byte
+  Milliseconds half_close_time_max{30'000};    // the same, once the agent has sent FIN
 };
 
 struct Options {
