@@ -30,8 +30,17 @@ Exchange::~Exchange() {
   if (!done_) --worker_.exchanges;
 }
 
-void Exchange::to_agent(decltype(http::Event::what) what) {
-  to_agent_queued_ = agent_.send({stream_, std::move(what)});
+size_t Exchange::to_agent(decltype(http::Event::what) what) {
+  return agent_.send({stream_, std::move(what)});
+}
+
+// The codecs alone know what is queued. They say so when something is sent; nothing is, too.
+size_t Exchange::queued_to_agent() {
+  return to_agent(http::Body{});
+}
+
+size_t Exchange::queued_to_origin() {
+  return origin_ ? origin_->send({0, http::Body{}}) : 0;
 }
 
 void Exchange::on_agent_gone() {
@@ -109,8 +118,8 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   const std::string_view outcome = error        ? name_of(error->code)
                                    : unanswered ? name_of(ending)
                                                 : std::string_view(status_text);
-  worker_.metrics.record_duration(
-      {request_.method, url_.authority.host, outcome, unanswered}, to_seconds(end - start_.mono));
+  worker_.metrics.record_duration({request_.method, url_.authority.host, outcome, unanswered},
+                                  to_seconds(end - start_.mono));
   if (trace_->active()) worker_.metrics.count_parent(trace_->source());
   if (!trace_->sampled()) return;
   const std::string peer_ip = peer_ ? peer_.ip() : std::string();
@@ -210,10 +219,10 @@ void Exchange::give_up_half_closed(Error error) {
   finish(semconv::Ending::kAgentCancelled, std::nullopt);
 }
 
-Side Exchange::silent_side() const {
+Side Exchange::silent_side() {
   // Who does not take what waits for it holds up the other, who else owes the next byte.
-  if (to_agent_queued_ > 0) return Side::kAgent;
-  if (to_origin_queued_ > 0) return Side::kOrigin;
+  if (queued_to_agent() > 0) return Side::kAgent;
+  if (queued_to_origin() > 0) return Side::kOrigin;
   return request_ended_ || tunnel_ ? Side::kOrigin : Side::kAgent;
 }
 

@@ -68,15 +68,17 @@ class Exchange final : private wire::OriginStreamOwner {
   void forward_to_origin(http::Event event);
   void on_request_end();
   void on_agent_reset(Error error);
-  void drain_request();
+  void keep_for_replay(const Chain& data);
+  void give_up_replay();
+  void on_origin_queue(size_t bytes);
 
   // exchange_response.cc: the origin's half
   void on_origin_event(http::Event event) override;
   void on_response_head(http::Head head);
   void on_response_body(Chain data);
+  void on_agent_queue(size_t bytes);
   void on_response_end();
   void on_origin_reset(Error error);
-  bool may_retry() const;
   void retry();
 
   // exchange.cc: what concerns both
@@ -92,9 +94,12 @@ class Exchange final : private wire::OriginStreamOwner {
   void arm_timer();
   void on_timer();
   void give_up_half_closed(Error error);
-  void to_agent(decltype(http::Event::what) what);
+  // What is queued for the agent's socket then.
+  size_t to_agent(decltype(http::Event::what) what);
+  size_t queued_to_agent();
+  size_t queued_to_origin();
   bool answer_begun() const { return response_.status != 0; }
-  Side silent_side() const;
+  Side silent_side();
 
   Worker& worker_;
   const std::shared_ptr<const Options> options_;
@@ -115,11 +120,9 @@ class Exchange final : private wire::OriginStreamOwner {
   std::optional<http::Headers> trailers_;  // of the request
   net::Timer timer_;
 
-  // Towards each socket: what came in and is not consumed yet, because the other side is full.
+  // What came in and is not consumed yet, because the other side is full.
   size_t request_unconsumed_ = 0;
   size_t response_unconsumed_ = 0;
-  size_t to_origin_queued_ = 0;
-  size_t to_agent_queued_ = 0;
 
   uint64_t request_bytes_ = 0;
   uint64_t response_bytes_ = 0;
@@ -132,13 +135,12 @@ class Exchange final : private wire::OriginStreamOwner {
   wire::DialPhases phases_;
   net::Address peer_;
 
-  bool replayable_ = true;
-  bool retried_ = false;
+  bool replayable_ = false;  // replay_ is all of the request's body that was sent so far
   bool interim_seen_ = false;
   bool request_ended_ = false;
   bool response_ended_ = false;
-  bool tunnel_ = false;      // after 2xx to CONNECT, after 101
-  bool peeking_ = false;     // the tunnel's first bytes have not been seen, or not enough of them
+  bool tunnel_ = false;   // after 2xx to CONNECT, after 101
+  bool peeking_ = false;  // the tunnel's first bytes have not been seen, or not enough of them
   bool done_ = false;
 };
 

@@ -1,5 +1,4 @@
 // The agent's half of an exchange: from the request's head to its last byte at the origin.
-#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -77,12 +76,7 @@ void Exchange::on_agent_event(http::Event event) {
     if (origin_) origin_->half_close();
     return arm_timer();
   }
-  if (auto* drained = std::get_if<http::Drained>(&event.what)) {
-    to_agent_queued_ -= std::min(drained->bytes, to_agent_queued_);
-    if (origin_ && to_agent_queued_ < options_->limits.queue_bytes_max) {
-      origin_->consumed(std::exchange(response_unconsumed_, 0));
-    }
-  }
+  if (std::holds_alternative<http::Drained>(event.what)) on_agent_queue(queued_to_agent());
 }
 
 void Exchange::begin(http::Head head) {
@@ -203,6 +197,8 @@ void Exchange::on_connected(Result<std::unique_ptr<wire::OriginStream>> result) 
                                        : semconv::Ending::kOriginClosed);
   }
   origin_ = std::move(*result);
+  // RFC 9110 section 9.2.2; and only where a connection may have been closed before it was used.
+  replayable_ = origin_->reused() && http::is_idempotent(request_.method);
   peer_ = origin_->peer();
   phases_ = origin_->phases();
   if (mode_ == semconv::Mode::kTunnel) return open_tunnel();
@@ -226,7 +222,7 @@ void Exchange::send_request_head() {
   if (options_->via) head.headers.add("Via", "1.1 sidespan");
   trace_->inject(head.headers, url_.authority.host, peer_);
   send_started_ = worker_.loop.now().mono;
-  to_origin_queued_ = origin_->send({0, std::move(head)});
+  origin_->send({0, std::move(head)});
 }
 
 void Exchange::open_tunnel() {
@@ -278,18 +274,23 @@ void Exchange::on_request_body(Chain data) {
 void Exchange::forward_to_origin(http::Event event) {
   if (auto* body = std::get_if<http::Body>(&event.what)) {
     if (body->data.empty()) return;
-    if (replayable_ && replay_.size() + body->data.size() <= options_->limits.replay_bytes_max) {
-      replay_.append(body->data.copy());
-    } else {
-      replayable_ = false;
-      replay_.clear();
-    }
+    if (replayable_) keep_for_replay(body->data);
   }
-  to_origin_queued_ = origin_->send(std::move(event));
-  if (to_origin_queued_ < options_->limits.queue_bytes_max) drain_request();
+  on_origin_queue(origin_->send(std::move(event)));
 }
 
-void Exchange::drain_request() {
+void Exchange::keep_for_replay(const Chain& data) {
+  if (replay_.size() + data.size() > options_->limits.replay_bytes_max) return give_up_replay();
+  replay_.append(data.copy());
+}
+
+void Exchange::give_up_replay() {
+  replayable_ = false;
+  replay_.clear();
+}
+
+void Exchange::on_origin_queue(size_t bytes) {
+  if (bytes >= options_->limits.queue_bytes_max) return;
   agent_.consumed(stream_, std::exchange(request_unconsumed_, 0));
 }
 
@@ -300,7 +301,7 @@ void Exchange::on_request_end() {
   if (origin_) {
     if (trailers_) origin_->send({0, http::Trailers{*trailers_}});
     sent_ = worker_.loop.now().mono;
-    to_origin_queued_ = origin_->send({0, http::End{}});
+    origin_->send({0, http::End{}});
   }
   finish_if_over();
 }
