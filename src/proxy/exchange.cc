@@ -16,7 +16,7 @@ constexpr Milliseconds kPeekTimeMax{200};
 
 Exchange::Exchange(Worker& worker, AgentSide& agent, http::StreamId stream)
     : worker_(worker),
-      options_(worker.options),
+      options_(*worker.options),
       agent_(agent),
       stream_(stream),
       timer_(worker.loop, [this] { on_timer(); }),
@@ -84,7 +84,7 @@ void Exchange::finish(semconv::Ending ending, std::optional<Error> error) {
     emit_span(ending, error);
     worker_.metrics.count_request(mode_, response_.status);
     if (mode_ == semconv::Mode::kTunnel && tunnel_) worker_.metrics.tunnels.add();
-    if (options_->access_log) write_access_log(ending, error);
+    if (options_.access_log) write_access_log(ending, error);
   }
   done_ = true;
   --worker_.exchanges;
@@ -143,7 +143,7 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   facts.first_byte = first_byte_;
   facts.ending = ending;
   facts.error = error;
-  trace::Span span = semconv::make_http_span(std::move(facts), options_->spans);
+  trace::Span span = semconv::make_http_span(std::move(facts), options_.spans);
   if (observer_) observer_->finish(span);
   worker_.sink.emit(std::move(span));
 }
@@ -157,7 +157,7 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
   if (query < url_.path.size()) {
     path.push_back('?');
     semconv::append_redacted_query(path, std::string_view(url_.path).substr(query + 1),
-                                   options_->spans.redact_query);
+                                   options_.spans.redact_query);
   }
   semconv::HttpFacts identity;
   if (trace_) trace_->describe(identity);
@@ -176,7 +176,7 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
 }
 
 Exchange::Wait Exchange::wait() const {
-  const Limits& limits = options_->limits;
+  const Limits& limits = options_.limits;
   if (peeking_ && !held_.empty()) return {Wait::For::kPeek, last_activity_, kPeekTimeMax};
   if (half_closed_at_ && !answer_begun()) {
     return {Wait::For::kHalfClosed, *half_closed_at_, limits.half_close_time_max};

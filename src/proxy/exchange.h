@@ -102,7 +102,7 @@ class Exchange final : private wire::OriginStreamOwner {
   Side silent_side();
 
   Worker& worker_;
-  const std::shared_ptr<const Options> options_;
+  const Options& options_;
   AgentSide& agent_;
   const http::StreamId stream_;
 

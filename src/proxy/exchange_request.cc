@@ -84,8 +84,8 @@ void Exchange::begin(http::Head head) {
   if (std::optional<Error> error = choose_target())
     return answer_error(*error, semconv::Ending::kRefused);
   if (done_ || answer_max_forwards()) return;
-  trace_.emplace(*options_, request_, url_, worker_.random);
-  if (matches(options_->deny, url_.authority.host, nullptr)) {
+  trace_.emplace(options_, request_, url_, worker_.random);
+  if (matches(options_.deny, url_.authority.host, nullptr)) {
     return answer_error({Code::kDenied, Side::kAgent, false,
                          url_.authority.host + " is on the list of egress.deny"},
                         semconv::Ending::kRefused);
@@ -102,7 +102,7 @@ std::optional<Error> Exchange::choose_target() {
   }
   if (request_.target.starts_with('/')) {
     mode_ = semconv::Mode::kRoute;
-    std::optional<http::Url> url = route_for(options_->routes, request_.target);
+    std::optional<http::Url> url = route_for(options_.routes, request_.target);
     if (url) {
       url_ = std::move(*url);
     } else {
@@ -219,7 +219,7 @@ void Exchange::send_request_head() {
   }
   const bool asks_server = request_.method == "OPTIONS" && !url_.path_given && url_.path == "/";
   head.target = asks_server ? "*" : url_.path;
-  if (options_->via) head.headers.add("Via", "1.1 sidespan");
+  if (options_.via) head.headers.add("Via", "1.1 sidespan");
   trace_->inject(head.headers, url_.authority.host, peer_);
   send_started_ = worker_.loop.now().mono;
   origin_->send({0, std::move(head)});
@@ -280,7 +280,7 @@ void Exchange::forward_to_origin(http::Event event) {
 }
 
 void Exchange::keep_for_replay(const Chain& data) {
-  if (replay_.size() + data.size() > options_->limits.replay_bytes_max) return give_up_replay();
+  if (replay_.size() + data.size() > options_.limits.replay_bytes_max) return give_up_replay();
   replay_.append(data.copy());
 }
 
@@ -290,14 +290,14 @@ void Exchange::give_up_replay() {
 }
 
 void Exchange::on_origin_queue(size_t bytes) {
-  if (bytes >= options_->limits.queue_bytes_max) return;
+  if (bytes >= options_.limits.queue_bytes_max) return;
   agent_.consumed(stream_, std::exchange(request_unconsumed_, 0));
 }
 
 void Exchange::on_request_end() {
   stop_peeking();
   request_ended_ = true;
-  if (options_->limits.begin_time_max < options_->limits.stream_idle_time_max) arm_timer();
+  if (options_.limits.begin_time_max < options_.limits.stream_idle_time_max) arm_timer();
   if (origin_) {
     if (trailers_) origin_->send({0, http::Trailers{*trailers_}});
     sent_ = worker_.loop.now().mono;

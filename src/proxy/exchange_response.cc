@@ -36,11 +36,11 @@ void Exchange::on_response_head(http::Head head) {
   const bool switching = head.status == 101;  // the codec lets none through that was not asked for
   response_.status = head.status;
   response_.body = head.body;
-  if (!options_->spans.response_headers.empty()) response_.headers = head.headers;
+  if (!options_.spans.response_headers.empty()) response_.headers = head.headers;
   observer_ = semconv::make_response_observer(head);
   if (observer_) observer_->on_response(head, last_activity_);
   http::remove_hop_by_hop(head.headers, switching);
-  if (options_->via) head.headers.add("Via", "1.1 sidespan");
+  if (options_.via) head.headers.add("Via", "1.1 sidespan");
   to_agent(std::move(head));
   if (!switching) return;
   tunnel_ = true;
@@ -61,7 +61,7 @@ void Exchange::on_response_body(Chain data) {
 }
 
 void Exchange::on_agent_queue(size_t bytes) {
-  if (!origin_ || bytes >= options_->limits.queue_bytes_max) return;
+  if (!origin_ || bytes >= options_.limits.queue_bytes_max) return;
   origin_->consumed(std::exchange(response_unconsumed_, 0));
 }
 

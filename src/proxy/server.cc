@@ -64,10 +64,6 @@ void Server::accept(std::unique_ptr<net::Stream> stream) {
   });
 }
 
-void Server::set_options(std::shared_ptr<const Options> options) {
-  impl_->worker.options = std::move(options);
-}
-
 void Server::Impl::on_turn_end() {
   for (const SlotId id : std::exchange(changed, {})) {
     Session* session = sessions.find(id);

@@ -1,5 +1,4 @@
-// What the proxy path is told by the settings. Immutable once built; an Exchange keeps the snapshot
-// it started with, so that a reload never changes a request under way.
+// What the proxy path is told by the settings. Immutable once built, and shared by all workers.
 #pragma once
 
 #include <cstdint>

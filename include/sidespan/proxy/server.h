@@ -24,8 +24,6 @@ class Server {
   ~Server();
 
   void accept(std::unique_ptr<net::Stream> stream);
-  // For requests that begin from now on.
-  void set_options(std::shared_ptr<const Options> options);
 
   // Goes on serving, new connections too: the agent's last calls must get out. Answers say
   // Connection: close from now on; idle connections stay, since the agent may be about to use one.
