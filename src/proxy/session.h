@@ -24,7 +24,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
     ~Owner() = default;
   };
   // `refusal`, when set, answers whatever the agent asks: it may not be here.
-  Session(Worker& worker, Owner& owner, SlotId id, std::unique_ptr<net::Stream> stream,
+  Session(Worker& worker, Owner& owner, SlotId id, Place place, std::unique_ptr<net::Stream> stream,
           std::optional<Error> refusal);
   ~Session();
 
@@ -61,6 +61,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   Worker& worker_;
   Owner& owner_;
   const SlotId id_;
+  const Place place_;
   wire::Connection connection_;
   std::optional<Error> refusal_;
   std::optional<http::Authority>
