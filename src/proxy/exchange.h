@@ -65,7 +65,7 @@ class Exchange final : private wire::OriginStreamOwner {
   void stop_peeking();
   void leave_tunnel();
   void on_request_body(Chain data);
-  void forward_to_origin(http::Event event);
+  void forward_to_origin(Chain data);
   void on_request_end();
   void on_agent_reset(Error error);
   void keep_for_replay(const Chain& data);

@@ -203,7 +203,7 @@ void Exchange::on_connected(Result<std::unique_ptr<wire::OriginStream>> result) 
   phases_ = origin_->phases();
   if (mode_ == semconv::Mode::kTunnel) return open_tunnel();
   send_request_head();
-  forward_to_origin({0, http::Body{std::exchange(held_, {})}});
+  forward_to_origin(std::exchange(held_, {}));
   if (request_ended_) on_request_end();
   if (half_closed_at_ && origin_) origin_->half_close();
 }
@@ -268,15 +268,13 @@ void Exchange::on_request_body(Chain data) {
   request_bytes_ += data.size();
   request_unconsumed_ += data.size();
   if (!origin_) return held_.append(std::move(data));
-  forward_to_origin({0, http::Body{std::move(data)}});
+  forward_to_origin(std::move(data));
 }
 
-void Exchange::forward_to_origin(http::Event event) {
-  if (auto* body = std::get_if<http::Body>(&event.what)) {
-    if (body->data.empty()) return;
-    if (replayable_) keep_for_replay(body->data);
-  }
-  on_origin_queue(origin_->send(std::move(event)));
+void Exchange::forward_to_origin(Chain data) {
+  if (data.empty()) return;
+  if (replayable_) keep_for_replay(data);
+  on_origin_queue(origin_->send({0, http::Body{std::move(data)}}));
 }
 
 void Exchange::keep_for_replay(const Chain& data) {
