@@ -33,7 +33,8 @@ Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net
   const auto options = proxy_options(settings_, lineage);
   ListenAddress egress = settings_.listen.egress;
   for (size_t i = 0; i < settings_.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(settings_, options, telemetry_, log_));
+    workers_.push_back(
+        std::make_unique<Worker>(settings_, options, telemetry_, log_, connections_));
     Worker& worker = *workers_.back();
     telemetry_.watch(worker);
     worker.guard(own);

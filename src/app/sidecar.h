@@ -2,6 +2,8 @@
 // the command's main thread; its threads are its own.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -43,6 +45,7 @@ class Sidecar {
   const Settings& settings_;
   OperatorLog& log_;
   Telemetry telemetry_;
+  std::atomic<size_t> connections_ = 0;  // of agents, in all workers
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<net::Address> egress_;
 };

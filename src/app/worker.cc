@@ -1,6 +1,8 @@
 #include "app/worker.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "app/bind.h"
@@ -16,6 +18,7 @@ namespace {
 
 constexpr Milliseconds kHeartbeat{1000};
 constexpr Milliseconds kDrainPulse{10};
+constexpr std::chrono::minutes kShedLogInterval{1};
 constexpr std::string_view kRequestsFamily = "sidespan_requests";
 
 MonoTime::rep mono_now() {
@@ -34,14 +37,15 @@ uint64_t requests_in(const metrics::Snapshot& snapshot) {
 }  // namespace
 
 struct Worker::Inside {
-  Inside(Worker& worker, net::Loop& loop, const Settings& settings, Telemetry& telemetry, Log& log)
+  Inside(Worker& worker, net::Loop& loop, const Settings& settings, Telemetry& telemetry, Log& log,
+         std::atomic<size_t>& agent_connections)
       : dialer(loop, settings.limits.dialer,
                [this, options = worker.options_](std::string_view host, const net::Address& to) {
                  return proxy::check_address(*options, self, host, to);
                }),
         pool(loop, dialer, settings.limits.pool),
         spans(loop, telemetry.mailbox(), telemetry.pipeline(), settings.exporting.queue_spans),
-        server(loop, pool, Random::from_system(), spans, log, worker.options_),
+        server(loop, pool, Random::from_system(), spans, log, worker.options_, agent_connections),
         pulse(loop, [&worker] { worker.pulse(); }) {}
 
   Result<std::unique_ptr<net::Listener>> open(net::Loop& loop, const net::Address& address,
@@ -56,6 +60,8 @@ struct Worker::Inside {
   net::Timer pulse;
   Milliseconds pulse_every = kHeartbeat;
   std::vector<std::unique_ptr<net::Listener>> listeners;
+  std::optional<MonoTime> shed_logged_at;
+  uint64_t shed_logged = 0;
 };
 
 Result<std::unique_ptr<net::Listener>> Worker::Inside::open(net::Loop& loop,
@@ -86,10 +92,15 @@ Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& a
 }
 
 Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
-               Telemetry& telemetry, Log& log)
-    : settings_(settings), options_(std::move(options)), thread_("worker"), heartbeat_(mono_now()) {
+               Telemetry& telemetry, Log& log, std::atomic<size_t>& connections)
+    : settings_(settings),
+      log_(log),
+      options_(std::move(options)),
+      thread_("worker"),
+      heartbeat_(mono_now()) {
   thread_.call([&] {
-    inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, telemetry, log);
+    inside_ =
+        std::make_unique<Inside>(*this, thread_.loop(), settings, telemetry, log, connections);
     inside_->pulse.start(kHeartbeat, true);
   });
 }
@@ -131,6 +142,7 @@ void Worker::abort() {
 void Worker::stop() {
   if (!inside_) return;
   thread_.call([this] {
+    look_for_shed();
     inside_->listeners.clear();
     inside_->server.abort();
     inside_->spans.flush();
@@ -147,9 +159,22 @@ void Worker::pulse() {
   busy_ = inside_->server.busy();
   connections_ = inside_->server.connections();
   requests_ = requests_in(snapshot);
+  look_for_shed();
   heartbeat_ = mono_now();
   ++looks_;
   inside_->pulse.start(inside_->pulse_every, true);
+}
+
+void Worker::look_for_shed() {
+  uint64_t shed = 0;
+  for (const auto& listener : inside_->listeners) shed += listener->shed();
+  shed_ = shed;
+  const MonoTime now = SystemClock().now().mono;
+  if (shed == inside_->shed_logged) return;
+  if (inside_->shed_logged_at && now - *inside_->shed_logged_at < kShedLogInterval) return;
+  inside_->shed_logged_at = now;
+  log_.write(LogLevel::kWarn, "agents' connections were closed unanswered, no descriptor was left",
+             {{"count", std::to_string(shed - std::exchange(inside_->shed_logged, shed))}});
 }
 
 Activity Worker::activity() const {
@@ -157,6 +182,10 @@ Activity Worker::activity() const {
 }
 
 void Worker::collect(metrics::Snapshot& snapshot) const {
+  metrics::merge(snapshot, "sidespan_connections_shed",
+                 "Agent connections closed unanswered because no descriptor was left.",
+                 metrics::Kind::kCounter,
+                 {.labels = {}, .value = static_cast<double>(shed_), .histogram = {}});
   const std::scoped_lock lock(collect_mutex_);
   if (inside_) {
     inside_->server.collect(snapshot);

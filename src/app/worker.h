@@ -24,9 +24,9 @@ enum class PortUse : uint8_t {
 
 class Worker final : public Watched {
  public:
-  // References outlive this.
+  // `connections` is what proxy::Server asks for. References outlive this.
   Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
-         Telemetry& telemetry, Log& log);
+         Telemetry& telemetry, Log& log, std::atomic<size_t>& connections);
   ~Worker();  // stop()
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -52,8 +52,11 @@ class Worker final : public Watched {
   struct Inside;
 
   void pulse();
+  // Connections that listeners had to close for lack of descriptors.
+  void look_for_shed();
 
   const Settings& settings_;
+  Log& log_;
   std::shared_ptr<const proxy::Options> options_;
   LoopThread thread_;
   std::atomic<MonoTime::rep> heartbeat_;
@@ -61,6 +64,7 @@ class Worker final : public Watched {
   std::atomic<size_t> connections_ = 0;
   std::atomic<uint64_t> requests_ = 0;
   std::atomic<uint64_t> looks_ = 0;
+  std::atomic<uint64_t> shed_ = 0;
   mutable std::mutex collect_mutex_;  // over the two below: health may ask while the worker ends
   std::unique_ptr<Inside> inside_;    // lives on the thread
   metrics::Snapshot last_;            // what was counted until stop()

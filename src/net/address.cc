@@ -204,6 +204,19 @@ bool Address::is_private() const {
   return in_any(*this, kNetworks);
 }
 
+Address Address::translated() const {
+  static const auto kTranslated = networks<2>({"64:ff9b::/96", "::/96"});
+  if (family() != AF_INET6 || !in_any(*this, kTranslated)) return {};
+  const Bytes16 bytes = mapped(*this);
+  // :: and ::1 are themselves, and nothing else is reached by 0.0.0.0/8.
+  if (bytes[12] == 0) return {};
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = storage_.v6.sin6_port;
+  std::memcpy(&v4.sin_addr, bytes.data() + 12, 4);
+  return from_sockaddr(reinterpret_cast<const sockaddr*>(&v4));
+}
+
 std::optional<Network> Network::parse(std::string_view text) {
   if (text.find_first_of("[]%") != std::string_view::npos) return std::nullopt;
   const size_t slash = text.find('/');

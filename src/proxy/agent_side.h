@@ -1,4 +1,4 @@
-// What an Exchange may do to the agent's connection. Session implements it; tests may too.
+// What an Exchange may do to the agent's connection; Session is what is behind it.
 #pragma once
 
 #include "sidespan/http/event.h"
@@ -19,6 +19,8 @@ class AgentSide {
   virtual const http::Authority* inside() const = 0;
   // Closes without another word, so that the agent's own handling of stale connections works.
   virtual void abort() = 0;
+  // Ends the connection after what was said; what the agent still sends is not read as a message.
+  virtual void close() = 0;
   // The exchange is over and may be forgotten once this turn has ended.
   virtual void exchange_over() = 0;
   // No further request will be read from this connection.

@@ -10,9 +10,9 @@ namespace sidespan::proxy {
 namespace {
 
 // Where clouds hand out credentials; the names are those of contract and vendors.
-constexpr std::array<std::string_view, 6> kMetadataAddresses = {
-    "169.254.169.254", "169.254.170.2", "169.254.170.23",
-    "fd00:ec2::254",   "fd00:ec2::23",  "100.100.100.200"};
+constexpr auto kMetadataAddresses =
+    std::to_array<std::string_view>({"169.254.169.254", "169.254.170.2", "169.254.170.23",
+                                     "fd00:ec2::254", "fd00:ec2::23", "100.100.100.200"});
 constexpr std::string_view kMetadataName = "metadata.google.internal";
 constexpr std::array<std::string_view, 4> kLocalNames = {"*.svc", "*.svc.*", "*.local",
                                                          "*.internal"};
@@ -40,12 +40,26 @@ bool is_local_name(std::string_view host) {
 }
 
 bool is_metadata(const net::Address& address) {
-  return std::ranges::any_of(kMetadataAddresses, [&](std::string_view known) {
-    return net::Address::parse(known, 0)->same_ip(address);
+  static const auto kAddresses = [] {
+    std::array<net::Address, kMetadataAddresses.size()> all;
+    std::ranges::transform(kMetadataAddresses, all.begin(),
+                           [](std::string_view text) { return *net::Address::parse(text, 0); });
+    return all;
+  }();
+  return std::ranges::any_of(kAddresses,
+                             [&](const net::Address& known) { return known.same_ip(address); });
+}
+
+bool any_matches(const std::vector<HostPattern>& patterns, const Host& host,
+                 const net::Address* address) {
+  return std::ranges::any_of(patterns, [&](const HostPattern& pattern) {
+    return pattern.matches_name(host) || (address != nullptr && pattern.matches_address(*address));
   });
 }
 
 }  // namespace
+
+Host::Host(std::string_view text) : name(without_root_dot(text)), address(literal(text)) {}
 
 Result<HostPattern> HostPattern::parse(std::string_view text) {
   HostPattern pattern;
@@ -67,19 +81,15 @@ Result<HostPattern> HostPattern::parse(std::string_view text) {
   return pattern;
 }
 
-bool HostPattern::matches_name(std::string_view host) const {
-  if (const std::optional<net::Address> address = literal(host)) {
-    return kind_ == Kind::kWildcard ? text::matches_wildcard(wildcard_, host)
-                                    : matches_address(*address);
-  }
-  host = without_root_dot(host);
+bool HostPattern::matches_name(const Host& host) const {
+  if (kind_ != Kind::kWildcard && host.address) return matches_address(*host.address);
   switch (kind_) {
     case Kind::kWildcard:
-      return text::matches_wildcard(wildcard_, host);
+      return text::matches_wildcard(wildcard_, host.name);
     case Kind::kLocal:
-      return is_local_name(host);
+      return is_local_name(host.name);
     case Kind::kMetadata:
-      return text::equal_ignoring_case(host, kMetadataName);
+      return text::equal_ignoring_case(host.name, kMetadataName);
     case Kind::kNetwork:
     case Kind::kLinkLocal:
       return false;
@@ -88,33 +98,33 @@ bool HostPattern::matches_name(std::string_view host) const {
 }
 
 bool HostPattern::matches_address(const net::Address& address) const {
+  const net::Address translated = address.translated();
   switch (kind_) {
     case Kind::kWildcard:
       return false;
     case Kind::kNetwork:
-      return network_.contains(address);
+      return network_.contains(address) || network_.contains(translated);
     case Kind::kLocal:
       return address.is_loopback() || address.is_private();
     case Kind::kLinkLocal:
-      return address.is_link_local();
+      return address.is_link_local() || translated.is_link_local();
     case Kind::kMetadata:
-      return is_metadata(address);
+      return is_metadata(address) || is_metadata(translated);
   }
   return false;
 }
 
 bool matches(const std::vector<HostPattern>& patterns, std::string_view host,
              const net::Address* address) {
-  return std::ranges::any_of(patterns, [&](const HostPattern& pattern) {
-    return pattern.matches_name(host) || (address != nullptr && pattern.matches_address(*address));
-  });
+  return any_matches(patterns, Host(host), address);
 }
 
 const DestinationRule& rule_for(const std::vector<DestinationRule>& rules, std::string_view host,
                                 const net::Address* address) {
   static const DestinationRule kNothing{{}, false, false, false};
+  const Host read(host);
   const auto rule = std::ranges::find_if(
-      rules, [&](const DestinationRule& r) { return matches(r.match, host, address); });
+      rules, [&](const DestinationRule& r) { return any_matches(r.match, read, address); });
   return rule == rules.end() ? kNothing : *rule;
 }
 

@@ -7,34 +7,44 @@
 #include "sidespan/semconv/redact.h"
 
 namespace sidespan::proxy {
+namespace {
+
+// How long a tunnel's first bytes, so far the beginning of an HTTP method, wait for more of it.
+constexpr Milliseconds kPeekTimeMax{200};
+
+}  // namespace
 
 Exchange::Exchange(Worker& worker, AgentSide& agent, http::StreamId stream)
     : worker_(worker),
-      options_(worker.options),
+      options_(*worker.options),
       agent_(agent),
       stream_(stream),
       timer_(worker.loop, [this] { on_timer(); }),
       start_(worker.loop.now()),
       last_activity_(start_.mono) {
   ++worker_.exchanges;
-  timer_.start(options_->limits.stream_idle_time_max, true);
+  arm_timer();
 }
 
 Exchange::~Exchange() {
   if (!done_) --worker_.exchanges;
 }
 
-void Exchange::to_agent(decltype(http::Event::what) what) {
-  to_agent_queued_ = agent_.send({stream_, std::move(what)});
+size_t Exchange::to_agent(decltype(http::Event::what) what) {
+  return agent_.send({stream_, std::move(what)});
+}
+
+// The codecs alone know what is queued. They say so when something is sent; nothing is, too.
+size_t Exchange::queued_to_agent() {
+  return to_agent(http::Body{});
+}
+
+size_t Exchange::queued_to_origin() {
+  return origin_ ? origin_->send({0, http::Body{}}) : 0;
 }
 
 void Exchange::on_agent_gone() {
-  if (done_) return;
-  if (origin_) {
-    origin_->send(
-        {0, http::Reset{{Code::kConnectionClosed, Side::kAgent, false, "the agent has gone"}}});
-  }
-  finish(semconv::Ending::kAgentCancelled, std::nullopt);
+  if (!done_) finish(semconv::Ending::kAgentCancelled, std::nullopt);
 }
 
 void Exchange::abort(semconv::Ending ending, Error error) {
@@ -74,16 +84,27 @@ void Exchange::finish(semconv::Ending ending, std::optional<Error> error) {
     emit_span(ending, error);
     worker_.metrics.count_request(mode_, response_.status);
     if (mode_ == semconv::Mode::kTunnel && tunnel_) worker_.metrics.tunnels.add();
-    if (options_->access_log) write_access_log(ending, error);
+    if (options_.access_log) write_access_log(ending, error);
   }
   done_ = true;
   --worker_.exchanges;
   timer_.stop();
   waiting_.reset();
+  if (!(request_ended_ && response_ended_)) cut_off();
   origin_.reset();
   held_.clear();
   replay_.clear();
   agent_.exchange_over();
+}
+
+void Exchange::cut_off() {
+  if (origin_) {
+    // It would take a FIN for a half-close, and go on working for nobody.
+    origin_->send(
+        {0, http::Reset{{Code::kConnectionClosed, Side::kSelf, false, "the exchange was ended"}}});
+  }
+  // The answer is whole, and nobody reads the rest of the request.
+  if (response_ended_) agent_.close();
 }
 
 void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& error) {
@@ -92,8 +113,12 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   // What the proxy answered by itself is no answer of the origin.
   const bool own_answer = error && !first_byte_;
   const int status = own_answer ? 0 : response_.status;
-  const std::string outcome = error ? std::string(name_of(error->code)) : std::to_string(status);
-  worker_.metrics.record_duration(request_.method, url_.authority.host, outcome, error.has_value(),
+  const std::string status_text = std::to_string(status);
+  const bool unanswered = error || status == 0;  // without an error: the agent has cancelled it
+  const std::string_view outcome = error        ? name_of(error->code)
+                                   : unanswered ? name_of(ending)
+                                                : std::string_view(status_text);
+  worker_.metrics.record_duration({request_.method, url_.authority.host, outcome, unanswered},
                                   to_seconds(end - start_.mono));
   if (trace_->active()) worker_.metrics.count_parent(trace_->source());
   if (!trace_->sampled()) return;
@@ -118,7 +143,7 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   facts.first_byte = first_byte_;
   facts.ending = ending;
   facts.error = error;
-  trace::Span span = semconv::make_http_span(std::move(facts), options_->spans);
+  trace::Span span = semconv::make_http_span(std::move(facts), options_.spans);
   if (observer_) observer_->finish(span);
   worker_.sink.emit(std::move(span));
 }
@@ -132,7 +157,7 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
   if (query < url_.path.size()) {
     path.push_back('?');
     semconv::append_redacted_query(path, std::string_view(url_.path).substr(query + 1),
-                                   options_->spans.redact_query);
+                                   options_.spans.redact_query);
   }
   semconv::HttpFacts identity;
   if (trace_) trace_->describe(identity);
@@ -150,26 +175,54 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
        {"span_id", identity.context.valid() ? identity.context.span_id.to_string() : ""}});
 }
 
-Milliseconds Exchange::idle_limit() const {
+Exchange::Wait Exchange::wait() const {
+  const Limits& limits = options_.limits;
+  if (peeking_ && !held_.empty()) return {Wait::For::kPeek, last_activity_, kPeekTimeMax};
+  if (half_closed_at_ && !answer_begun()) {
+    return {Wait::For::kHalfClosed, *half_closed_at_, limits.half_close_time_max};
+  }
   const bool beginning = request_ended_ && !answer_begun() && !interim_seen_;
-  return beginning ? options_->limits.begin_time_max : options_->limits.stream_idle_time_max;
+  return {Wait::For::kProgress, last_activity_,
+          beginning ? limits.begin_time_max : limits.stream_idle_time_max};
+}
+
+// Progress only moves what a wait counts from; the timer finds out when it fires. It is set anew
+// where a wait begins that may be shorter than the one before.
+void Exchange::arm_timer() {
+  const Wait now = wait();
+  const auto left = now.since + now.time_max - worker_.loop.now().mono;
+  timer_.start(std::max(Milliseconds(0), std::chrono::ceil<Milliseconds>(left)), true);
 }
 
 void Exchange::on_timer() {
-  const auto quiet = worker_.loop.precise_now().mono - last_activity_;
-  const Milliseconds limit = idle_limit();
-  // Progress only moves last_activity_; the timer finds out when it fires.
-  if (quiet < limit) return timer_.start(std::chrono::ceil<Milliseconds>(limit - quiet), true);
-  const Side side = silent_side();
-  abort(semconv::Ending::kTimeout, {Code::kTimeout, side, false,
-                                    "the " + std::string(name_of(side)) + " was silent for " +
-                                        std::to_string(limit.count()) + " ms"});
+  const Wait over = wait();
+  if (worker_.loop.precise_now().mono - over.since < over.time_max) return arm_timer();
+  switch (over.what) {
+    case Wait::For::kPeek:
+      stop_peeking();
+      return arm_timer();
+    case Wait::For::kHalfClosed:
+      return give_up_half_closed({Code::kTimeout, Side::kAgent, false, "the agent has gone"});
+    case Wait::For::kProgress: {
+      const Side side = silent_side();
+      return abort(semconv::Ending::kTimeout,
+                   {Code::kTimeout, side, false,
+                    "the " + std::string(name_of(side)) + " was silent for " +
+                        std::to_string(over.time_max.count()) + " ms"});
+    }
+  }
 }
 
-Side Exchange::silent_side() const {
+// Most agents that send FIN and wait have simply gone.
+void Exchange::give_up_half_closed(Error error) {
+  to_agent(http::Reset{std::move(error)});
+  finish(semconv::Ending::kAgentCancelled, std::nullopt);
+}
+
+Side Exchange::silent_side() {
   // Who does not take what waits for it holds up the other, who else owes the next byte.
-  if (to_agent_queued_ > 0) return Side::kAgent;
-  if (to_origin_queued_ > 0) return Side::kOrigin;
+  if (queued_to_agent() > 0) return Side::kAgent;
+  if (queued_to_origin() > 0) return Side::kOrigin;
   return request_ended_ || tunnel_ ? Side::kOrigin : Side::kAgent;
 }
 

@@ -38,9 +38,23 @@ class Exchange final : private wire::OriginStreamOwner {
   bool done() const { return done_; }
 
  private:
+  // What the exchange waits for now, since when, and how long at most.
+  struct Wait {
+    enum class For : uint8_t {
+      kPeek,        // a tunnel's first bytes may be HTTP
+      kHalfClosed,  // an answer for an agent that has sent FIN
+      kProgress,    // any byte
+    };
+    For what;
+    MonoTime since;
+    Milliseconds time_max;
+  };
+
   // exchange_request.cc: the agent's half
   void begin(http::Head head);
   std::optional<Error> choose_target();
+  std::optional<Error> choose_inside(const http::Authority& tunnel);
+  std::optional<Error> choose_absolute();
   bool answer_max_forwards();
   void refuse_without_span(int status, std::string body);
   void connect(bool fresh);
@@ -48,20 +62,23 @@ class Exchange final : private wire::OriginStreamOwner {
   void send_request_head();
   void open_tunnel();
   void peek(Chain data);
+  void stop_peeking();
   void leave_tunnel();
   void on_request_body(Chain data);
-  void forward_to_origin(http::Event event);
+  void forward_to_origin(Chain data);
   void on_request_end();
   void on_agent_reset(Error error);
-  void drain_request();
+  void keep_for_replay(const Chain& data);
+  void give_up_replay();
+  void on_origin_queue(size_t bytes);
 
   // exchange_response.cc: the origin's half
   void on_origin_event(http::Event&& event) override;
   void on_response_head(http::Head head);
   void on_response_body(Chain data);
+  void on_agent_queue(size_t bytes);
   void on_response_end();
   void on_origin_reset(Error error);
-  bool may_retry() const;
   void retry();
 
   // exchange.cc: what concerns both
@@ -69,17 +86,23 @@ class Exchange final : private wire::OriginStreamOwner {
   void send_answer(http::LocalAnswer answer);
   void finish_if_over();
   void finish(semconv::Ending ending, std::optional<Error> error);
+  void cut_off();
   void emit_span(semconv::Ending ending, const std::optional<Error>& error);
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
   void touch() { last_activity_ = worker_.loop.now().mono; }
+  Wait wait() const;
+  void arm_timer();
   void on_timer();
-  Milliseconds idle_limit() const;
-  void to_agent(decltype(http::Event::what) what);
+  void give_up_half_closed(Error error);
+  // What is queued for the agent's socket then.
+  size_t to_agent(decltype(http::Event::what) what);
+  size_t queued_to_agent();
+  size_t queued_to_origin();
   bool answer_begun() const { return response_.status != 0; }
-  Side silent_side() const;
+  Side silent_side();
 
   Worker& worker_;
-  const std::shared_ptr<const Options> options_;
+  const Options& options_;
   AgentSide& agent_;
   const http::StreamId stream_;
 
@@ -97,31 +120,27 @@ class Exchange final : private wire::OriginStreamOwner {
   std::optional<http::Headers> trailers_;  // of the request
   net::Timer timer_;
 
-  // Towards each socket: what came in and is not consumed yet, because the other side is full.
+  // What came in and is not consumed yet, because the other side is full.
   size_t request_unconsumed_ = 0;
   size_t response_unconsumed_ = 0;
-  size_t to_origin_queued_ = 0;
-  size_t to_agent_queued_ = 0;
 
   uint64_t request_bytes_ = 0;
   uint64_t response_bytes_ = 0;
   Moment start_;
   MonoTime last_activity_{};
+  std::optional<MonoTime> half_closed_at_;  // the agent may be gone, or wait for its answer
   std::optional<MonoTime> send_started_;
   std::optional<MonoTime> sent_;
   std::optional<MonoTime> first_byte_;
   wire::DialPhases phases_;
   net::Address peer_;
 
-  bool replayable_ = true;
-  bool retried_ = false;
+  bool replayable_ = false;  // replay_ is all of the request's body that was sent so far
   bool interim_seen_ = false;
   bool request_ended_ = false;
   bool response_ended_ = false;
-  bool agent_half_closed_ = false;
-  bool discarding_ = false;  // the rest of the request goes nowhere
-  bool tunnel_ = false;      // after 2xx to CONNECT, after 101
-  bool peeking_ = false;     // the tunnel's first bytes have not been seen
+  bool tunnel_ = false;   // after 2xx to CONNECT, after 101
+  bool peeking_ = false;  // the tunnel's first bytes have not been seen, or not enough of them
   bool done_ = false;
 };
 

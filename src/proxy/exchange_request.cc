@@ -1,5 +1,4 @@
 // The agent's half of an exchange: from the request's head to its last byte at the origin.
-#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -24,6 +23,11 @@ bool binds_connection(const http::Headers& headers) {
 // h2c is ours to offer, hop by hop; an agent's wish for it is not passed on.
 bool wants_other_protocol(const http::Head& head) {
   return head.upgrade && head.method != "CONNECT" && !head.headers.lists("upgrade", "h2c");
+}
+
+// Origin-form and asterisk-form: where the request goes is said elsewhere.
+bool names_no_origin(std::string_view target) {
+  return target.starts_with('/') || target == "*";
 }
 
 enum class Likeness : uint8_t { kHttp, kOther, kUnsure };
@@ -68,16 +72,11 @@ void Exchange::on_agent_event(http::Event event) {
   if (auto* reset = std::get_if<http::Reset>(&event.what))
     return on_agent_reset(std::move(reset->error));
   if (std::holds_alternative<http::HalfClosed>(event.what)) {
-    agent_half_closed_ = true;
+    half_closed_at_ = last_activity_;
     if (origin_) origin_->half_close();
-    return;
+    return arm_timer();
   }
-  if (auto* drained = std::get_if<http::Drained>(&event.what)) {
-    to_agent_queued_ -= std::min(drained->bytes, to_agent_queued_);
-    if (origin_ && to_agent_queued_ < options_->limits.queue_bytes_max) {
-      origin_->consumed(std::exchange(response_unconsumed_, 0));
-    }
-  }
+  if (std::holds_alternative<http::Drained>(event.what)) on_agent_queue(queued_to_agent());
 }
 
 void Exchange::begin(http::Head head) {
@@ -85,8 +84,8 @@ void Exchange::begin(http::Head head) {
   if (std::optional<Error> error = choose_target())
     return answer_error(*error, semconv::Ending::kRefused);
   if (done_ || answer_max_forwards()) return;
-  trace_.emplace(*options_, request_, url_, worker_.random);
-  if (matches(options_->deny, url_.authority.host, nullptr)) {
+  trace_.emplace(options_, request_, url_, worker_.random);
+  if (matches(options_.deny, url_.authority.host, nullptr)) {
     return answer_error({Code::kDenied, Side::kAgent, false,
                          url_.authority.host + " is on the list of egress.deny"},
                         semconv::Ending::kRefused);
@@ -95,20 +94,15 @@ void Exchange::begin(http::Head head) {
 }
 
 std::optional<Error> Exchange::choose_target() {
+  if (const http::Authority* tunnel = agent_.inside()) return choose_inside(*tunnel);
   if (request_.method == "CONNECT") {
     mode_ = semconv::Mode::kTunnel;
     url_.authority = *http::parse_authority(request_.target);
     return std::nullopt;
   }
-  if (request_.target.starts_with('/') && agent_.inside() != nullptr) {
-    url_.scheme = "http";
-    url_.authority = *agent_.inside();
-    url_.path = request_.target;
-    return std::nullopt;
-  }
   if (request_.target.starts_with('/')) {
     mode_ = semconv::Mode::kRoute;
-    std::optional<http::Url> url = route_for(options_->routes, request_.target);
+    std::optional<http::Url> url = route_for(options_.routes, request_.target);
     if (url) {
       url_ = std::move(*url);
     } else {
@@ -119,10 +113,35 @@ std::optional<Error> Exchange::choose_target() {
     }
     return std::nullopt;
   }
-  Result<http::Url> url = request_.target == "*"
-                              ? fail(Code::kUnsupported, Side::kAgent,
-                                     "OPTIONS * asks the proxy itself, which has no options")
-                              : http::parse_url(request_.target);
+  if (request_.target == "*") {
+    return Error{Code::kUnsupported, Side::kAgent, false,
+                 "OPTIONS * asks the proxy itself, which has no options"};
+  }
+  return choose_absolute();
+}
+
+// The tunnel was allowed for one origin, and that is where its requests go.
+std::optional<Error> Exchange::choose_inside(const http::Authority& tunnel) {
+  if (request_.method == "CONNECT") {
+    return Error{Code::kUnsupported, Side::kAgent, false, "a tunnel takes no second CONNECT"};
+  }
+  if (names_no_origin(request_.target)) {
+    url_.scheme = "http";
+    url_.authority = tunnel;
+    url_.path_given = request_.target != "*";
+    url_.path = url_.path_given ? request_.target : "/";
+    return std::nullopt;
+  }
+  if (std::optional<Error> error = choose_absolute()) return error;
+  const http::Url origin{.scheme = "http", .userinfo = {}, .authority = tunnel, .path = "/"};
+  if (url_.authority.host != tunnel.host || url_.port() != origin.port()) {
+    refuse_without_span(421, "this tunnel leads to " + tunnel.to_string() + " alone");
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> Exchange::choose_absolute() {
+  Result<http::Url> url = http::parse_url(request_.target);
   if (!url) return std::move(url).error();
   url_ = std::move(*url);
   if (url_.scheme == "http") return std::nullopt;
@@ -178,13 +197,15 @@ void Exchange::on_connected(Result<std::unique_ptr<wire::OriginStream>> result) 
                                        : semconv::Ending::kOriginClosed);
   }
   origin_ = std::move(*result);
+  // RFC 9110 section 9.2.2; and only where a connection may have been closed before it was used.
+  replayable_ = origin_->reused() && http::is_idempotent(request_.method);
   peer_ = origin_->peer();
   phases_ = origin_->phases();
   if (mode_ == semconv::Mode::kTunnel) return open_tunnel();
   send_request_head();
-  forward_to_origin({0, http::Body{std::exchange(held_, {})}});
+  forward_to_origin(std::exchange(held_, {}));
   if (request_ended_) on_request_end();
-  if (agent_half_closed_ && origin_) origin_->half_close();
+  if (half_closed_at_ && origin_) origin_->half_close();
 }
 
 void Exchange::send_request_head() {
@@ -193,13 +214,15 @@ void Exchange::send_request_head() {
   http::remove_hop_by_hop(head.headers, head.upgrade);
   if (!head.upgrade) head.headers.remove("http2-settings");
   // Inside a tunnel the agent wrote Host for this origin itself.
-  if (agent_.inside() == nullptr) head.headers.set("Host", url_.authority.to_string());
+  if (agent_.inside() == nullptr || !names_no_origin(request_.target)) {
+    head.headers.set("Host", url_.authority.to_string());
+  }
   const bool asks_server = request_.method == "OPTIONS" && !url_.path_given && url_.path == "/";
   head.target = asks_server ? "*" : url_.path;
-  if (options_->via) head.headers.add("Via", "1.1 sidespan");
+  if (options_.via) head.headers.add("Via", "1.1 sidespan");
   trace_->inject(head.headers, url_.authority.host, peer_);
   send_started_ = worker_.loop.now().mono;
-  to_origin_queued_ = origin_->send({0, std::move(head)});
+  origin_->send({0, std::move(head)});
 }
 
 void Exchange::open_tunnel() {
@@ -221,14 +244,18 @@ void Exchange::open_tunnel() {
 void Exchange::peek(Chain data) {
   held_.append(std::move(data));
   const Likeness likeness = likeness_to_http(held_.to_string());
-  if (likeness == Likeness::kUnsure) return;
-  peeking_ = false;
   if (likeness == Likeness::kHttp) return leave_tunnel();
-  on_request_body(std::exchange(held_, {}));
+  likeness == Likeness::kUnsure ? arm_timer() : stop_peeking();
+}
+
+// From now on it is a tunnel like any other.
+void Exchange::stop_peeking() {
+  if (std::exchange(peeking_, false)) on_request_body(std::exchange(held_, {}));
 }
 
 void Exchange::leave_tunnel() {
   origin_->resume_http();
+  origin_.reset();
   trace_.reset();  // the requests inside have the spans
   Chain first = std::exchange(held_, {});
   http::Authority authority = url_.authority;
@@ -240,46 +267,45 @@ void Exchange::on_request_body(Chain data) {
   if (peeking_) return peek(std::move(data));
   request_bytes_ += data.size();
   request_unconsumed_ += data.size();
-  if (discarding_) return drain_request();
   if (!origin_) return held_.append(std::move(data));
-  forward_to_origin({0, http::Body{std::move(data)}});
+  forward_to_origin(std::move(data));
 }
 
-void Exchange::forward_to_origin(http::Event event) {
-  if (auto* body = std::get_if<http::Body>(&event.what)) {
-    if (body->data.empty()) return;
-    if (replayable_ && replay_.size() + body->data.size() <= options_->limits.replay_bytes_max) {
-      replay_.append(body->data.copy());
-    } else {
-      replayable_ = false;
-      replay_.clear();
-    }
-  }
-  to_origin_queued_ = origin_->send(std::move(event));
-  if (to_origin_queued_ < options_->limits.queue_bytes_max) drain_request();
+void Exchange::forward_to_origin(Chain data) {
+  if (data.empty()) return;
+  if (replayable_) keep_for_replay(data);
+  on_origin_queue(origin_->send({0, http::Body{std::move(data)}}));
 }
 
-void Exchange::drain_request() {
+void Exchange::keep_for_replay(const Chain& data) {
+  if (replay_.size() + data.size() > options_.limits.replay_bytes_max) return give_up_replay();
+  replay_.append(data.copy());
+}
+
+void Exchange::give_up_replay() {
+  replayable_ = false;
+  replay_.clear();
+}
+
+void Exchange::on_origin_queue(size_t bytes) {
+  if (bytes >= options_.limits.queue_bytes_max) return;
   agent_.consumed(stream_, std::exchange(request_unconsumed_, 0));
 }
 
 void Exchange::on_request_end() {
-  if (std::exchange(peeking_, false)) on_request_body(std::exchange(held_, {}));
+  stop_peeking();
   request_ended_ = true;
-  if (options_->limits.begin_time_max < options_->limits.stream_idle_time_max && !answer_begun()) {
-    timer_.start(options_->limits.begin_time_max, true);
-  }
-  if (origin_ && !discarding_) {
+  if (options_.limits.begin_time_max < options_.limits.stream_idle_time_max) arm_timer();
+  if (origin_) {
     if (trailers_) origin_->send({0, http::Trailers{*trailers_}});
     sent_ = worker_.loop.now().mono;
-    to_origin_queued_ = origin_->send({0, http::End{}});
+    origin_->send({0, http::End{}});
   }
   finish_if_over();
 }
 
 void Exchange::on_agent_reset(Error error) {
   const bool cancelled = error.code == Code::kTruncated || error.code == Code::kConnectionReset;
-  if (origin_) origin_->send({0, http::Reset{error}});
   if (cancelled || answer_begun()) {
     to_agent(http::Reset{error});
     return finish(cancelled ? semconv::Ending::kAgentCancelled : semconv::Ending::kRefused,

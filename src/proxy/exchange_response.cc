@@ -1,6 +1,5 @@
 // The origin's half of an exchange: from the answer's first byte to its last at the agent, and what
 // happens when the origin fails before.
-#include <algorithm>
 #include <utility>
 
 #include "exchange.h"
@@ -14,35 +13,34 @@ void Exchange::on_origin_event(http::Event&& event) {
   if (auto* interim = std::get_if<http::Interim>(&event.what)) {
     interim_seen_ = true;
     http::remove_hop_by_hop(interim->head.headers, false);
-    return to_agent(std::move(*interim));
+    to_agent(std::move(*interim));
+    return;
   }
   if (auto* head = std::get_if<http::Head>(&event.what)) return on_response_head(std::move(*head));
   if (auto* body = std::get_if<http::Body>(&event.what))
     return on_response_body(std::move(body->data));
   if (auto* trailers = std::get_if<http::Trailers>(&event.what)) {
     http::remove_hop_by_hop(trailers->fields, false);
-    return to_agent(std::move(*trailers));
+    to_agent(std::move(*trailers));
+    return;
   }
   if (std::holds_alternative<http::End>(event.what)) return on_response_end();
   if (auto* reset = std::get_if<http::Reset>(&event.what))
     return on_origin_reset(std::move(reset->error));
-  if (auto* drained = std::get_if<http::Drained>(&event.what)) {
-    to_origin_queued_ -= std::min(drained->bytes, to_origin_queued_);
-    if (to_origin_queued_ < options_->limits.queue_bytes_max) drain_request();
-  }
+  if (std::holds_alternative<http::Drained>(event.what)) on_origin_queue(queued_to_origin());
 }
 
 void Exchange::on_response_head(http::Head head) {
   first_byte_ = worker_.loop.now().mono;
-  replay_.clear();
+  give_up_replay();
   const bool switching = head.status == 101;  // the codec lets none through that was not asked for
   response_.status = head.status;
   response_.body = head.body;
-  if (!options_->spans.response_headers.empty()) response_.headers = head.headers;
+  if (!options_.spans.response_headers.empty()) response_.headers = head.headers;
   observer_ = semconv::make_response_observer(head);
   if (observer_) observer_->on_response(head, last_activity_);
   http::remove_hop_by_hop(head.headers, switching);
-  if (options_->via) head.headers.add("Via", "1.1 sidespan");
+  if (options_.via) head.headers.add("Via", "1.1 sidespan");
   to_agent(std::move(head));
   if (!switching) return;
   tunnel_ = true;
@@ -52,20 +50,23 @@ void Exchange::on_response_head(http::Head head) {
 }
 
 void Exchange::on_response_body(Chain data) {
-  if (std::exchange(peeking_, false)) on_request_body(std::exchange(held_, {}));
+  stop_peeking();
   response_bytes_ += data.size();
   response_unconsumed_ += data.size();
   if (observer_) {
     data.visit(
         [&](std::string_view bytes) { observer_->on_response_bytes(bytes, last_activity_); });
   }
-  to_agent(http::Body{std::move(data)});
-  if (to_agent_queued_ < options_->limits.queue_bytes_max) {
-    origin_->consumed(std::exchange(response_unconsumed_, 0));
-  }
+  on_agent_queue(to_agent(http::Body{std::move(data)}));
+}
+
+void Exchange::on_agent_queue(size_t bytes) {
+  if (!origin_ || bytes >= options_.limits.queue_bytes_max) return;
+  origin_->consumed(std::exchange(response_unconsumed_, 0));
 }
 
 void Exchange::on_response_end() {
+  stop_peeking();
   response_ended_ = true;
   to_agent(http::End{});
   finish_if_over();
@@ -78,9 +79,7 @@ void Exchange::on_origin_reset(Error error) {
   }
   if (response_ended_) {
     // The answer is whole; what is left of the request has nowhere to go.
-    origin_.reset();
-    discarding_ = true;
-    return drain_request();
+    return finish(semconv::Ending::kComplete, std::nullopt);
   }
   if (answer_begun() || interim_seen_) {
     if (!answer_begun()) return answer_error(error, semconv::Ending::kOriginClosed);
@@ -88,24 +87,18 @@ void Exchange::on_origin_reset(Error error) {
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
   const bool stale = origin_->reused() && error.code == Code::kConnectionClosed;
-  if (stale && may_retry()) return retry();
+  if (stale && replayable_) return retry();
   if (stale && !http::is_idempotent(request_.method)) {
     agent_.abort();
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
-  if (agent_half_closed_ && error.code == Code::kConnectionClosed) {
-    to_agent(http::Reset{error});
-    return finish(semconv::Ending::kAgentCancelled, std::nullopt);
+  if (half_closed_at_ && error.code == Code::kConnectionClosed) {
+    return give_up_half_closed(std::move(error));
   }
   answer_error(error, semconv::Ending::kOriginClosed);
 }
 
-bool Exchange::may_retry() const {
-  return !retried_ && replayable_ && http::is_idempotent(request_.method);
-}
-
 void Exchange::retry() {
-  retried_ = true;
   emit_span(semconv::Ending::kOriginClosed, Error{Code::kConnectionClosed, Side::kOrigin, true,
                                                   "the origin closed an idle connection"});
   trace_->next_attempt(worker_.random);

@@ -28,17 +28,16 @@ void ProxyMetrics::count_request(semconv::Mode mode, int status) {
   requests_[static_cast<size_t>(mode)][status_class].add();
 }
 
-metrics::DurationHistogram& ProxyMetrics::series(Key key) {
+metrics::DurationHistogram& ProxyMetrics::series(const Attempt& attempt) {
   // Only this thread adds, so it may look without the lock.
-  if (const auto found = durations_.find(key); found != durations_.end()) return found->second;
+  if (const auto found = durations_.find(attempt); found != durations_.end()) return found->second;
   if (durations_.size() >= series_max_) return overflow_;
   const std::scoped_lock lock(durations_mutex_);
-  return durations_[std::move(key)];
+  return durations_.try_emplace(Key(attempt)).first->second;
 }
 
-void ProxyMetrics::record_duration(std::string_view method, std::string_view host,
-                                   std::string_view outcome, bool failed, double seconds) {
-  series({std::string(method), std::string(host), std::string(outcome), failed}).record(seconds);
+void ProxyMetrics::record_duration(const Attempt& attempt, double seconds) {
+  series(attempt).record(seconds);
 }
 
 void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
@@ -71,12 +70,12 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
                  number({}, static_cast<double>(connections.value())));
   const std::scoped_lock lock(durations_mutex_);
   for (const auto& [key, durations] : durations_) {
-    const auto& [method, host, outcome, failed] = key;
-    metrics::merge(snapshot, kDurationName, kDurationHelp, Kind::kHistogram,
-                   histogram({{"http_request_method", method},
-                              {"server_address", host},
-                              {failed ? "error_type" : "http_response_status_code", outcome}},
-                             durations));
+    metrics::merge(
+        snapshot, kDurationName, kDurationHelp, Kind::kHistogram,
+        histogram({{"http_request_method", key.method},
+                   {"server_address", key.host},
+                   {key.unanswered ? "error_type" : "http_response_status_code", key.outcome}},
+                  durations));
   }
   if (overflow_.snapshot().count > 0) {
     metrics::merge(snapshot, kDurationName, kDurationHelp, Kind::kHistogram,

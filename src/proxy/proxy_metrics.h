@@ -3,13 +3,12 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <tuple>
 
 #include "sidespan/base/metrics.h"
 #include "sidespan/lineage/resolver.h"
@@ -24,9 +23,17 @@ class ProxyMetrics {
   // `status` 0: no answer was given.
   void count_request(semconv::Mode mode, int status);
   void count_parent(lineage::Source source) { parents_[static_cast<size_t>(source)].add(); }
-  // One attempt towards an origin; `outcome` is the status as text or an error's name.
-  void record_duration(std::string_view method, std::string_view host, std::string_view outcome,
-                       bool failed, double seconds);
+  // What one series of durations has in common.
+  struct Attempt {
+    std::string_view method;
+    std::string_view host;
+    std::string_view outcome;  // the answer's status, or the name of what came instead
+    bool unanswered = false;
+
+    auto operator<=>(const Attempt&) const = default;
+  };
+  // One attempt towards an origin.
+  void record_duration(const Attempt& attempt, double seconds);
 
   metrics::Counter tunnels;
   metrics::Counter refused_connections;  // over connections_max
@@ -37,16 +44,33 @@ class ProxyMetrics {
  private:
   static constexpr size_t kModes = 3;
   static constexpr size_t kClasses = 6;  // none, 1xx to 5xx
-  using Key = std::tuple<std::string, std::string, std::string, bool>;
 
-  metrics::DurationHistogram& series(Key key);
+  struct Key {
+    explicit Key(const Attempt& of)
+        : method(of.method), host(of.host), outcome(of.outcome), unanswered(of.unanswered) {}
+    Attempt view() const { return {method, host, outcome, unanswered}; }
+
+    std::string method;
+    std::string host;
+    std::string outcome;
+    bool unanswered;
+  };
+  // Looks up without making a Key.
+  struct Less {
+    using is_transparent = void;
+    bool operator()(const Key& a, const Key& b) const { return a.view() < b.view(); }
+    bool operator()(const Key& a, const Attempt& b) const { return a.view() < b; }
+    bool operator()(const Attempt& a, const Key& b) const { return a < b.view(); }
+  };
+
+  metrics::DurationHistogram& series(const Attempt& attempt);
 
   std::array<std::array<metrics::Counter, kClasses>, kModes> requests_;
   std::array<metrics::Counter, lineage::kSourceCount> parents_;
   const size_t series_max_;
   // Held to add a series and to read; the one writer looks up without it.
   mutable std::mutex durations_mutex_;
-  std::map<Key, metrics::DurationHistogram> durations_;
+  std::map<Key, metrics::DurationHistogram, Less> durations_;
   metrics::DurationHistogram overflow_;
 };
 

@@ -11,14 +11,15 @@ namespace sidespan::proxy {
 
 struct Server::Impl final : Session::Owner, net::TurnEnd {
   Impl(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-       std::shared_ptr<const Options> options)
+       std::shared_ptr<const Options> options, std::atomic<size_t>& connections)
       : worker{loop,
                pool,
                random,
                sink,
                log,
                options,
-               ProxyMetrics(options->limits.metric_series_max)} {}
+               ProxyMetrics(options->limits.metric_series_max),
+               connections} {}
   ~Impl() { worker.loop.cancel_turn_end(*this); }
 
   void session_changed(SlotId id) override {
@@ -26,7 +27,8 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
     worker.loop.at_turn_end(*this);
   }
   void on_turn_end() override;
-  std::optional<Error> refusal_for(const net::Stream& stream);
+  // `others`: connections of the process before this one.
+  std::optional<Error> refusal_for(const net::Stream& stream, size_t others);
 
   Worker worker;
   SlotMap<Session> sessions;
@@ -34,12 +36,13 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
 };
 
 Server::Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-               std::shared_ptr<const Options> options)
-    : impl_(std::make_unique<Impl>(loop, pool, random, sink, log, std::move(options))) {}
+               std::shared_ptr<const Options> options, std::atomic<size_t>& connections)
+    : impl_(
+          std::make_unique<Impl>(loop, pool, random, sink, log, std::move(options), connections)) {}
 
 Server::~Server() = default;
 
-std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream) {
+std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, size_t others) {
   const std::vector<net::Network>& allowed = worker.options->allow_from;
   const bool known = allowed.empty() || stream.peer().is_loopback() ||
                      std::ranges::any_of(allowed, [&](const net::Network& network) {
@@ -49,23 +52,20 @@ std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream) {
     return Error{Code::kDenied, Side::kAgent, false,
                  stream.peer().ip() + " is not in egress.allow_from"};
   }
-  if (sessions.size() < worker.options->limits.connections_max) return std::nullopt;
+  if (others < worker.options->limits.connections_max) return std::nullopt;
   worker.metrics.refused_connections.add();
   return Error{Code::kOverload, Side::kSelf, true, "there are too many connections"};
 }
 
 void Server::accept(std::unique_ptr<net::Stream> stream) {
+  Place place(impl_->worker.connections_of_process);
   // Those who are only told 503 need memory too; beyond twice the limit nobody is told.
-  if (impl_->sessions.size() >= 2 * impl_->worker.options->limits.connections_max) return;
-  std::optional<Error> refusal = impl_->refusal_for(*stream);
+  if (place.others() >= 2 * impl_->worker.options->limits.connections_max) return;
+  std::optional<Error> refusal = impl_->refusal_for(*stream, place.others());
   impl_->sessions.emplace([&](SlotId id) {
-    return std::make_unique<Session>(impl_->worker, *impl_, id, std::move(stream),
+    return std::make_unique<Session>(impl_->worker, *impl_, id, std::move(place), std::move(stream),
                                      std::move(refusal));
   });
-}
-
-void Server::set_options(std::shared_ptr<const Options> options) {
-  impl_->worker.options = std::move(options);
 }
 
 void Server::Impl::on_turn_end() {

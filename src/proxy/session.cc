@@ -8,11 +8,12 @@
 
 namespace sidespan::proxy {
 
-Session::Session(Worker& worker, Owner& owner, SlotId id, std::unique_ptr<net::Stream> stream,
-                 std::optional<Error> refusal)
+Session::Session(Worker& worker, Owner& owner, SlotId id, Place place,
+                 std::unique_ptr<net::Stream> stream, std::optional<Error> refusal)
     : worker_(worker),
       owner_(owner),
       id_(id),
+      place_(std::move(place)),
       connection_(std::move(stream), http::make_h1_server(worker.options->limits.codec), *this),
       refusal_(std::move(refusal)),
       idle_timer_(worker.loop, [this] { on_idle_timer(); }),

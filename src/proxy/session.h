@@ -24,7 +24,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
     ~Owner() = default;
   };
   // `refusal`, when set, answers whatever the agent asks: it may not be here.
-  Session(Worker& worker, Owner& owner, SlotId id, std::unique_ptr<net::Stream> stream,
+  Session(Worker& worker, Owner& owner, SlotId id, Place place, std::unique_ptr<net::Stream> stream,
           std::optional<Error> refusal);
   ~Session();
 
@@ -50,6 +50,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void resume_http(http::StreamId stream, http::Authority authority, Chain first) override;
   const http::Authority* inside() const override { return inside_ ? &*inside_ : nullptr; }
   void abort() override;
+  void close() override { connection_.finish(); }
   void exchange_over() override { owner_.session_changed(id_); }
   bool ending() const override { return connection_.codec().output_ended(); }
   void pin() override { pinned_ = true; }
@@ -60,6 +61,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   Worker& worker_;
   Owner& owner_;
   const SlotId id_;
+  const Place place_;
   wire::Connection connection_;
   std::optional<Error> refusal_;
   std::optional<http::Authority>

@@ -2,7 +2,10 @@
 // threads, but for the metrics, which any thread may read.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <memory>
+#include <utility>
 
 #include "proxy_metrics.h"
 #include "sidespan/base/log.h"
@@ -14,6 +17,26 @@
 
 namespace sidespan::proxy {
 
+// One connection among those of the process, while it lives.
+class Place {
+ public:
+  explicit Place(std::atomic<size_t>& taken)
+      : taken_(&taken), others_(taken.fetch_add(1, std::memory_order_relaxed)) {}
+  Place(Place&& other) noexcept
+      : taken_(std::exchange(other.taken_, nullptr)), others_(other.others_) {}
+  Place& operator=(Place&&) = delete;
+  ~Place() {
+    if (taken_ != nullptr) taken_->fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  // How many there were before it.
+  size_t others() const { return others_; }
+
+ private:
+  std::atomic<size_t>* taken_;
+  size_t others_;
+};
+
 struct Worker {
   net::Loop& loop;
   wire::Pool& pool;
@@ -22,6 +45,7 @@ struct Worker {
   Log& log;
   std::shared_ptr<const Options> options;
   ProxyMetrics metrics;
+  std::atomic<size_t>& connections_of_process;
   size_t exchanges = 0;  // under way
   bool draining = false;
 };

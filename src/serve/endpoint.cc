@@ -30,6 +30,7 @@ struct Endpoint::Impl final : ClientOwner, net::TurnEnd {
   }
 
   void accept(std::unique_ptr<net::Stream> stream);
+  size_t open() const;
   bool make_room();
   void log_shed();
 
@@ -43,10 +44,16 @@ struct Endpoint::Impl final : ClientOwner, net::TurnEnd {
 };
 
 void Endpoint::Impl::accept(std::unique_ptr<net::Stream> stream) {
-  const bool welcome = clients.size() < limits.connections_max || make_room();
+  const bool welcome = open() < limits.connections_max || make_room();
   if (!welcome) log_shed();
-  if (clients.size() >= limits.connections_max + kShedMax) return;
+  if (open() >= limits.connections_max + kShedMax) return;
   clients.push_back(std::make_unique<Client>(*this, loop, std::move(stream), welcome));
+}
+
+// Those who are done only wait for the end of the turn.
+size_t Endpoint::Impl::open() const {
+  const auto is_open = [](const auto& client) { return !client->done(); };
+  return static_cast<size_t>(std::ranges::count_if(clients, is_open));
 }
 
 // An idle connection is only a convenience; a probe must not fail because of many of them.

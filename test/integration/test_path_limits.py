@@ -1,5 +1,7 @@
 """Limits and waits: what is too much, what takes too long, and what the agent is told."""
 
+import os
+import resource
 import socket
 import time
 
@@ -152,6 +154,38 @@ def test_too_many_connections_are_told_so(sidecar, origin):
     for client in crowd:
         client.close()
     wait_for("room", lambda: ask(side.egress, "GET", origin.url("/echo")).status == 200)
+
+
+def test_the_limit_of_connections_is_that_of_all_workers(sidecar, origin):
+    side = sidecar({"workers": 2, "limits": {"connections": 2}})
+    with Client(side.egress) as one, Client(side.egress) as two:
+        assert one.ask("GET", origin.url("/echo")).status == 200
+        assert two.ask("GET", origin.url("/echo")).status == 200
+        for _ in range(16):  # whichever worker takes it
+            answer = ask(side.egress, "GET", origin.url("/echo"))
+            assert (answer.status, answer.get("connection")) == (503, "close")
+            wait_for("its end", lambda: side.metrics().total("sidespan_connections") == 2)
+    wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
+    assert ask(side.egress, "GET", origin.url("/echo")).status == 200
+
+
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="UBSan looks at memory through a pipe, and needs two")
+def test_connections_without_a_descriptor_are_counted(sidecar, origin):
+    side = sidecar()
+    pid = side.process.pid
+    assert side.metrics().total("sidespan_connections_shed_total") == 0
+    usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1, usual[1]))
+    crowd = [Client(side.egress) for _ in range(30)]
+    closed = [client for client in crowd[20:] if end_of(client) == b""]
+    assert len(closed) == 10
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+    for client in crowd:
+        client.close()
+    wait_for("count", lambda: side.metrics().total("sidespan_connections_shed_total") >= 10)
+    wait_for("log line", lambda: "no descriptor was left" in side.log())
+    assert side.log().count("no descriptor was left") == 1
+    assert ask(side.egress, "GET", origin.url("/echo")).status == 200
 
 
 def test_only_allowed_agents_may_ask(sidecar, origin):

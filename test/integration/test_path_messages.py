@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from origin import BODY, CLOSE, CONTINUE, HANG_UP, NO_BODY, OK
+from origin import BODY, CLOSE, CONTINUE, HANG_UP, NO_BODY, OK, RESET
 from wire import Client, Truncated, head, wait_for
 
 
@@ -210,16 +210,31 @@ def test_an_early_answer_passes_before_the_body_was_read(agent, origin):
     assert agent.ask("GET", origin.url("/echo")).status == 200
 
 
-def test_an_early_answer_from_an_origin_that_goes_away_is_whole(agent, origin, sink):
-    origin.answer("/gone", [NO_BODY, b"HTTP/1.1 413 Large\r\nConnection: close\r\nContent-Length: 5\r\n\r\nlarge", 0.2,
-                            CLOSE])
-    agent.send(request("POST", origin.url("/gone"), [("Content-Length", "2000000")]))
-    answer = agent.response()
-    assert (answer.status, answer.body) == (413, b"large")
-    for _ in range(20):  # swallowed, not forwarded
-        agent.send(b"z" * 100000)
-    assert agent.ask("GET", origin.url("/echo")).status == 200
-    assert {span["attributes"]["http.response.status_code"] for span in sink.wait(2)} == {413, 200}
+def test_an_early_answer_from_an_origin_that_goes_away_is_whole_and_the_last(sidecar, origin, sink):
+    origin.answer("/gone", [NO_BODY, b"HTTP/1.1 413 Large\r\nContent-Length: 5\r\n\r\nlarge", 0.2, RESET])
+    side = sidecar()
+    with Client(side.egress) as agent:
+        agent.send(request("POST", origin.url("/gone"), [("Content-Length", "99999999999")]))
+        answer = agent.response()
+        assert (answer.status, answer.body) == (413, b"large")
+        with pytest.raises(OSError):  # nobody takes the rest
+            for _ in range(160):
+                agent.send(b"z" * 100000)
+    span, = sink.wait(1)
+    assert (span["attributes"]["http.response.status_code"], span["attributes"]["sidespan.end"]) == (413, "complete")
+    wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
+
+
+def test_an_early_answer_whose_request_stops_is_the_last(sidecar, origin, sink):
+    origin.answer("/early", [NO_BODY, b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno",
+                             lambda sock, reader, request: reader.exactly(10)])
+    with Client(sidecar({"limits": {"stream_idle_time": "300ms"}}).egress) as agent:
+        agent.send(request("POST", origin.url("/early"), [("Content-Length", "10")], b"12345"))
+        assert agent.response().body == b"no"
+        assert end_of(agent) == b""
+    span, = sink.wait(1)
+    assert (span["attributes"]["http.response.status_code"], span["attributes"]["sidespan.end"]) == (403, "timeout")
+    wait_for("the reset", lambda: origin.ends.get(1) == "reset")
 
 
 # fields

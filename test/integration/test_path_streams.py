@@ -2,6 +2,7 @@
 short by either side. Nothing is buffered whole, nothing is left behind."""
 
 import os
+import select
 import socket
 import struct
 import threading
@@ -253,6 +254,104 @@ def test_an_agent_that_ends_its_unfinished_request_has_cancelled_it(sidecar, ori
             pass
     span, = sink.wait(1)
     assert (span["attributes"]["sidespan.end"], span["status"]) == ("agent_cancelled", "UNSET")
+
+
+# An origin takes FIN for a half-close and works on; each of these must end in a reset there.
+
+
+def wait_for_more(sock, reader, request):
+    reader.exactly(1_000_000)
+
+
+def silent_before_its_answer(side, agent, origin):
+    origin.answer("/here", [wait_for_more])
+    agent.send(get(origin.url("/here")))
+    assert agent.response().status == 504
+
+
+def silent_in_its_answer(side, agent, origin):
+    origin.answer("/here", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx", wait_for_more])
+    agent.send(get(origin.url("/here")))
+    with pytest.raises((Truncated, ConnectionResetError)):
+        agent.response()
+
+
+def stopped_in_its_body(side, agent, origin):
+    origin.answer("/here", [NO_BODY, wait_for_more])
+    agent.send(head(f"POST {origin.url('/here')} HTTP/1.1", [("Host", "h"), ("Content-Length", "9")]) + b"12345")
+    assert agent.response().status == 408
+
+
+def malformed_in_its_body(side, agent, origin):
+    origin.answer("/here", [NO_BODY, wait_for_more])
+    agent.send(head(f"POST {origin.url('/here')} HTTP/1.1", [("Host", "h"), ("Transfer-Encoding", "chunked")]))
+    wait_for("request", lambda: origin.requests)
+    agent.send(b"no size\r\n")
+    assert agent.response().status == 400
+
+
+def gone_in_its_body(side, agent, origin):
+    origin.answer("/here", [NO_BODY, wait_for_more])
+    agent.send(head(f"POST {origin.url('/here')} HTTP/1.1", [("Host", "h"), ("Content-Length", "9")]) + b"12345")
+    wait_for("request", lambda: origin.requests)
+    agent.close()
+
+
+def drained(side, agent, origin):
+    origin.answer("/here", [wait_for_more])
+    agent.send(get(origin.url("/here")))
+    wait_for("request", lambda: origin.requests)
+    side.terminate()
+    assert agent.response().status == 503
+
+
+UNFINISHED = [silent_before_its_answer, silent_in_its_answer, stopped_in_its_body, malformed_in_its_body,
+              gone_in_its_body, drained]
+
+
+@pytest.mark.parametrize("point", UNFINISHED, ids=lambda point: point.__name__)
+def test_what_is_not_finished_is_reset_at_the_origin(sidecar, origin, point):
+    side = sidecar({"limits": {"begin_time": "300ms", "stream_idle_time": "300ms"} if point is not drained else {},
+                    "drain": {"deadline": "300ms"}})
+    with Client(side.egress) as agent:
+        point(side, agent, origin)
+        wait_for("the end", lambda: origin.ends)
+    assert origin.ends == {1: "reset"}
+    wait_for("no exit but 0", lambda: point is not drained or side.process.poll() == 0)
+
+
+# an agent that sends FIN behind its request may be gone, or wait
+
+
+def test_an_agent_that_has_half_closed_does_not_wait_for_ever(sidecar, origin, sink):
+    ends = []
+
+    def see_both_ends(sock, reader, request):
+        assert sock.recv(1) == b""  # the agent's FIN is passed on
+        poll = select.poll()
+        poll.register(sock, 0)
+        ends.extend(poll.poll(10_000))  # only a reset wakes it
+
+    origin.answer("/wait", [see_both_ends])
+    side = sidecar({"limits": {"half_close_time": "300ms"}})
+    with Client(side.egress) as agent:
+        agent.send(get(origin.url("/wait")))
+        agent.sock.shutdown(socket.SHUT_WR)
+        assert agent.reader.rest() == b""
+        wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
+    wait_for("the reset", lambda: ends)
+    span, = sink.wait(1)
+    assert (span["attributes"]["sidespan.end"], span["status"]) == ("agent_cancelled", "UNSET")
+    assert side.metrics().total("http_client_request_duration_seconds_count", error_type="agent_cancelled") == 1
+    assert not side.metrics().all("http_client_request_duration_seconds_count", http_response_status_code="0")
+
+
+def test_an_answer_that_has_begun_reaches_an_agent_that_has_half_closed(sidecar, origin, sink):
+    with Client(sidecar({"limits": {"half_close_time": "300ms"}}).egress) as agent:
+        agent.send(get(origin.url("/slow?body=900")))
+        agent.sock.shutdown(socket.SHUT_WR)
+        assert agent.response().body == b"slowslow"
+    assert sink.wait(1)[0]["attributes"]["sidespan.end"] == "complete"
 
 
 def test_an_agent_that_goes_while_we_dial_leaves_nothing_behind(sidecar, sink):

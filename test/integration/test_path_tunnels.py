@@ -217,6 +217,36 @@ def test_what_only_looks_like_http_is_a_tunnel(agent, plain, bytes_first):
     assert agent.reader.rest() == bytes_first
 
 
+def test_the_beginning_of_a_method_does_not_wait_for_its_rest(agent, plain):
+    tunnel(agent, plain(mirror))
+    agent.send(b"P")
+    assert agent.reader.exactly(1) == b"P"
+    agent.send(b"OST / HTTP/1.1\r\n")  # too late to be taken for HTTP
+    assert agent.reader.until(b"\n") == b"OST / HTTP/1.1\r\n"
+
+
+def test_an_origin_that_ends_before_the_agent_begins_has_a_tunnel(sidecar, plain, sink):
+    got = []
+
+    def end_then_read(sock):
+        sock.shutdown(socket.SHUT_WR)
+        got.append(Reader(sock).rest())
+
+    side, request = sidecar(), head("GET / HTTP/1.1", [("Host", "h")])
+    with Client(side.egress) as agent:
+        tunnel(agent, plain(end_then_read))
+        assert agent.reader.rest() == b""
+        agent.send(request)
+        agent.sock.shutdown(socket.SHUT_WR)
+        wait_for("the bytes", lambda: got)
+    assert got == [request]
+    span, = sink.wait(1)
+    assert (span["name"], span["attributes"]["sidespan.end"]) == ("CONNECT", "complete")
+    assert span["attributes"]["sidespan.bytes.sent"] == len(request)
+    assert side.metrics().total("sidespan_tunnels_opaque_total") == 1
+    assert side.metrics().total("sidespan_requests_total", mode="tunnel") == 1
+
+
 def test_a_refused_tunnel_is_502(agent, sink):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -237,6 +267,24 @@ def test_plain_http_in_a_tunnel_has_the_spans(agent, origin, sink):
     assert all(span["attributes"]["sidespan.mode"] == "forward" for span in spans)
     # The connection was made for the tunnel, and the first call used it.
     assert ["sidespan.phase.connect" in span["attributes"] for span in spans] == [True, False, False]
+
+
+def test_a_request_in_a_tunnel_goes_where_the_tunnel_leads(agent, origin, plain):
+    reached = []
+    other = plain(lambda sock: reached.append(sock.recv(1)))
+    tunnel(agent, origin.port)
+    assert agent.ask("GET", "/echo", host="mine").status == 200
+    assert agent.ask("GET", origin.url("/echo?absolute"), host="evil").status == 200
+    assert agent.ask("OPTIONS", "*", host="mine").status == 200
+    for target in (f"http://127.0.0.1:{other}/p", f"http://localhost:{origin.port}/", "http://127.0.0.1/"):
+        answer = agent.ask("GET", target, host="evil")
+        assert (answer.status, answer.get("content-type")) == (421, "text/plain"), target
+    assert agent.ask("GET", "/echo", host="mine").status == 200
+    assert agent.ask("CONNECT", f"127.0.0.1:{other}", host="evil").status == 501
+    assert not reached and origin.connections == 1
+    here = f"127.0.0.1:{origin.port}"
+    assert [(seen.target, seen.get("host")) for seen in origin.requests] == [
+        ("/echo", "mine"), ("/echo?absolute", here), ("*", "mine"), ("/echo", "mine")]
 
 
 def test_plain_http_in_a_tunnel_byte_by_byte(agent, origin):

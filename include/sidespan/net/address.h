@@ -45,6 +45,10 @@ class Address {
   bool is_link_local() const;  // 169.254.0.0/16, fe80::/10
   bool is_private() const;     // RFC 1918, 100.64.0.0/10 (CGNAT), fc00::/7 (ULA)
 
+  // Where a translator behind us sends 64:ff9b::a.b.c.d (NAT64, RFC 6052) and the old ::a.b.c.d
+  // (RFC 4291 section 2.5.5.1): a.b.c.d with the same port. No address for all others.
+  Address translated() const;
+
  private:
   // Streams hold two of these: a sockaddr_storage would take four times the room.
   union Storage {

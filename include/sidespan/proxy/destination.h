@@ -16,13 +16,22 @@
 
 namespace sidespan::proxy {
 
+// A target's host as patterns see it, read once for all of them. Looks at `text`, does not keep it.
+struct Host {
+  explicit Host(std::string_view text);
+
+  std::string_view name;                // without the root's dot
+  std::optional<net::Address> address;  // when the name is a literal
+};
+
 // One entry of a match list: a name ("api.example.com"), a wildcard ("*.svc"), a network
 // ("10.0.0.0/8", "::1"), or a word: "*", "@local", "link-local", "metadata".
 class HostPattern {
  public:
   static Result<HostPattern> parse(std::string_view text);
   // By name alone; an address literal counts as an address.
-  bool matches_name(std::string_view host) const;
+  bool matches_name(const Host& host) const;
+  // What leads to an address through a translator counts as that address, except for @local.
   bool matches_address(const net::Address& address) const;
 
  private:

@@ -1,5 +1,4 @@
-// What the proxy path is told by the settings. Immutable once built; an Exchange keeps the snapshot
-// it started with, so that a reload never changes a request under way.
+// What the proxy path is told by the settings. Immutable once built, and shared by all workers.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +26,7 @@ struct Limits {
   size_t connections_max = 4096;               // agent connections of this process
   size_t metric_series_max = 1000;             // per histogram; what is beyond counts as overflow
   Milliseconds begin_time_max{600'000};        // from the request's end to the answer's first byte
+  Milliseconds half_close_time_max{30'000};    // the same, once the agent has sent FIN
 };
 
 struct Options {

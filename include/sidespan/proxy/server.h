@@ -2,7 +2,8 @@
 // says when nothing is busy any more. One loop, one thread; metrics may be read from any thread.
 #pragma once
 
-#include <functional>
+#include <atomic>
+#include <cstddef>
 #include <memory>
 
 #include "sidespan/base/log.h"
@@ -18,14 +19,13 @@ namespace sidespan::proxy {
 
 class Server {
  public:
-  // `pool` must check addresses with check_address(); all references outlive the server.
+  // `pool` must check addresses with check_address(). `connections` counts those of all servers of
+  // the process, whose limit is one. All references outlive the server.
   Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-         std::shared_ptr<const Options> options);
+         std::shared_ptr<const Options> options, std::atomic<size_t>& connections);
   ~Server();
 
   void accept(std::unique_ptr<net::Stream> stream);
-  // For requests that begin from now on.
-  void set_options(std::shared_ptr<const Options> options);
 
   // Goes on serving, new connections too: the agent's last calls must get out. Answers say
   // Connection: close from now on; idle connections stay, since the agent may be about to use one.

@@ -1,7 +1,7 @@
 // A small HTTP endpoint of our own: bounded request in, response out. Health and admin stand on it.
-// It runs on the telemetry loop and shares nothing with the proxy path but the codec. What a path
-// means is the handler's part; methods beside GET, HEAD and POST, foreign hosts, bodies and waits
-// over their limits never reach it.
+// It runs on the telemetry loop and has in common with the proxy path only what carries bytes,
+// wire::Connection and the codec. What a path means is the handler's part; methods beside GET, HEAD
+// and POST, foreign hosts, bodies and waits over their limits never reach it.
 #pragma once
 
 #include <functional>

@@ -77,6 +77,7 @@ TEST_CASE("the limits of the proxy are the proxy's own by default") {
   CHECK(read.connections_max == limits.connections_max);
   CHECK(read.metric_series_max == limits.metric_series_max);
   CHECK(read.begin_time_max == limits.begin_time_max);
+  CHECK(read.half_close_time_max == limits.half_close_time_max);
 }
 
 TEST_CASE("the limits of connections, names and endpoints are the rooms' own by default") {

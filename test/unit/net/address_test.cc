@@ -50,6 +50,31 @@ TEST_CASE("address: literals and how they are written") {
   }
 }
 
+TEST_CASE("address: what a translator makes of it") {
+  struct Row {
+    std::string_view text;
+    std::string translated;
+  };
+  const Row rows[] = {
+      {"64:ff9b::169.254.169.254", "169.254.169.254:80"},
+      {"64:ff9b::a00:1", "10.0.0.1:80"},
+      {"::169.254.169.254", "169.254.169.254:80"},
+      {"::1", "no address"},
+      {"::", "no address"},
+      {"::0.0.1.1", "no address"},
+      {"::ffff:10.0.0.1", "no address"},
+      {"64:ff9b:1::10.0.0.1", "no address"},
+      {"64:ff9b::1:10.0.0.1", "no address"},
+      {"2001:db8::1", "no address"},
+      {"10.0.0.1", "no address"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    CHECK(Address::parse(row.text, 80)->translated().to_string() == row.translated);
+  }
+  CHECK_FALSE(Address().translated());
+}
+
 TEST_CASE("address: what is no literal here") {
   const std::string texts[] = {"",
                                "1",

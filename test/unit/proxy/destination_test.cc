@@ -65,10 +65,18 @@ TEST_CASE("a pattern matches names") {
       {"metadata by name", "metadata", "Metadata.Google.Internal.", true},
       {"metadata, IPv6", "metadata", "fd00:ec2::254", true},
       {"no metadata", "metadata", "169.254.169.253", false},
+      {"metadata behind NAT64", "metadata", "64:ff9b::169.254.169.254", true},
+      {"metadata, v4-compatible", "metadata", "::169.254.169.254", true},
+      {"no metadata behind NAT64", "metadata", "64:ff9b::169.254.169.253", false},
+      {"link-local behind NAT64", "link-local", "64:ff9b::169.254.1.2", true},
+      {"link-local, v4-compatible", "link-local", "::a9fe:102", true},
+      {"a network behind NAT64", "10.0.0.0/8", "64:ff9b::10.0.0.1", true},
+      {"local is never translated", "@local", "64:ff9b::10.0.0.1", false},
+      {"IPv6 loopback is not v4-compatible", "0.0.0.0/8", "::1", false},
   });
   for (const Row& row : kRows) {
     CAPTURE(row.name);
-    CHECK(HostPattern::parse(row.pattern)->matches_name(row.host) == row.matches);
+    CHECK(HostPattern::parse(row.pattern)->matches_name(Host(row.host)) == row.matches);
   }
 }
 
@@ -82,6 +90,7 @@ TEST_CASE("a pattern matches resolved addresses, unless it is about names") {
   CHECK(matches("@local", "fd12::1"));
   CHECK(matches("link-local", "fe80::2"));
   CHECK(matches("metadata", "100.100.100.200"));
+  CHECK(matches("metadata", "64:ff9b::100.100.100.200"));
   CHECK_FALSE(matches("@local", "8.8.8.8"));
   CHECK_FALSE(matches("*", "8.8.8.8"));
 }

@@ -306,6 +306,25 @@ TEST_CASE("endpoint: over the limit the longest idle connection makes room") {
   CHECK(rig.log.lines == 0);
 }
 
+TEST_CASE("endpoint: idle connections make room for as many at once") {
+  Rig rig;
+  rig.options.connections_max = 32;
+  std::vector<std::unique_ptr<Peer>> idle;
+  for (int i = 0; i < 32; ++i) idle.push_back(rig.peer());
+  support::run_for(rig.loop, Milliseconds(20));
+  std::vector<std::unique_ptr<Peer>> crowd;
+  for (int i = 0; i < 32; ++i) {
+    crowd.push_back(rig.peer());
+    crowd.back()->send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  // The kernel has connected all of them before the first is accepted.
+  for (const auto& peer : crowd) {
+    REQUIRE(peer->answers(1));
+    CHECK(peer->statuses() == std::vector<int>{200});
+  }
+  CHECK(rig.log.lines == 0);
+}
+
 TEST_CASE("endpoint: where none is idle, more are told 503, and many more nothing") {
   Rig rig;
   rig.options.connections_max = 2;
