@@ -39,6 +39,12 @@ def binary():
     return os.path.abspath(path)
 
 
+def sanitized():
+    """Whether the program carries AddressSanitizer, which uses memory and descriptors of its own."""
+    with open(binary(), "rb") as program:
+        return b"__asan_init" in program.read()
+
+
 def environment(directory, extra=None):
     """Only what a program needs to run, and a state directory of the test's own."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS",
