@@ -109,7 +109,7 @@ void Client::on_reset(http::StreamId stream, const Error& error) {
 
 void Client::on_time() {
   if (state_ == State::kReading) return refuse(408, "the request's body did not arrive in time");
-  if (state_ == State::kIdle && !connection_.codec().has_output()) return connection_.drain();
+  if (state_ == State::kIdle && !connection_.has_unsent()) return connection_.drain();
   evict();
 }
 

@@ -193,9 +193,11 @@ inline Head request(std::string method, std::string target, BodyLength body,
   return head;
 }
 
-// Takes away what says of a body and version, and writes the rest anew.
+// Takes away what says of a body and version, and of an answer's connection, which is the server
+// codec's to say; writes the rest anew.
 inline std::string rewrite(Head& head) {
   for (const char* framing : {"content-length", "transfer-encoding"}) head.headers.remove(framing);
+  if (head.method.empty()) head.headers.remove("connection");
   head.body = BodyLength::none();
   head.minor_version = 1;
   if (head.reason.empty()) head.reason = reason_phrase(head.status);
