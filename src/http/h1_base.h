@@ -21,6 +21,7 @@ class H1Base : public Codec, protected MessageSink {
   std::optional<Event> next() override;
   bool has_events() const override { return first_event_ < events_.size(); }
   Chain take_output() override { return std::move(out_); }
+  size_t queued(StreamId stream) const override { return stream == stream_ ? queued_ : 0; }
   bool has_output() const override { return !out_.empty(); }
   void written(size_t n) override;
   void consumed(StreamId stream, size_t n) override;

@@ -1,6 +1,7 @@
 // What an Exchange may do to the agent's connection; Session is what is behind it.
 #pragma once
 
+#include "sidespan/base/clock.h"
 #include "sidespan/http/event.h"
 #include "sidespan/http/uri.h"
 
@@ -9,7 +10,9 @@ namespace sidespan::proxy {
 class AgentSide {
  public:
   // Bytes now queued for the agent's socket.
-  virtual size_t send(http::Event event) = 0;
+  virtual size_t send(http::Event&& event) = 0;
+  virtual size_t send_head(http::StreamId stream, const http::Head& head) = 0;
+  virtual size_t queued(http::StreamId stream) const = 0;
   virtual void consumed(http::StreamId stream, size_t n) = 0;
   virtual void tunnel(http::StreamId stream) = 0;
   // What was asked for as a tunnel carries plain HTTP: `first` and what follows are requests to
@@ -21,6 +24,8 @@ class AgentSide {
   virtual void abort() = 0;
   // Ends the connection after what was said; what the agent still sends is not read as a message.
   virtual void close() = 0;
+  // on_timer() of the exchange comes then, or before: it looks by itself whether it is time.
+  virtual void call_at(MonoTime due) = 0;
   // The exchange is over and may be forgotten once this turn has ended.
   virtual void exchange_over() = 0;
   // No further request will be read from this connection.

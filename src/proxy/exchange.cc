@@ -19,7 +19,6 @@ Exchange::Exchange(Worker& worker, AgentSide& agent, http::StreamId stream)
       options_(*worker.options),
       agent_(agent),
       stream_(stream),
-      timer_(worker.loop, [this] { on_timer(); }),
       start_(worker.loop.now()),
       last_activity_(start_.mono) {
   ++worker_.exchanges;
@@ -32,15 +31,6 @@ Exchange::~Exchange() {
 
 size_t Exchange::to_agent(decltype(http::Event::what) what) {
   return agent_.send({stream_, std::move(what)});
-}
-
-// The codecs alone know what is queued. They say so when something is sent; nothing is, too.
-size_t Exchange::queued_to_agent() {
-  return to_agent(http::Body{});
-}
-
-size_t Exchange::queued_to_origin() {
-  return origin_ ? origin_->send({0, http::Body{}}) : 0;
 }
 
 void Exchange::on_agent_gone() {
@@ -88,7 +78,6 @@ void Exchange::finish(semconv::Ending ending, std::optional<Error> error) {
   }
   done_ = true;
   --worker_.exchanges;
-  timer_.stop();
   waiting_.reset();
   if (!(request_ended_ && response_ended_)) cut_off();
   origin_.reset();
@@ -190,11 +179,11 @@ Exchange::Wait Exchange::wait() const {
 // where a wait begins that may be shorter than the one before.
 void Exchange::arm_timer() {
   const Wait now = wait();
-  const auto left = now.since + now.time_max - worker_.loop.now().mono;
-  timer_.start(std::max(Milliseconds(0), std::chrono::ceil<Milliseconds>(left)), true);
+  agent_.call_at(now.since + now.time_max);
 }
 
 void Exchange::on_timer() {
+  if (done_) return;
   const Wait over = wait();
   if (worker_.loop.precise_now().mono - over.since < over.time_max) return arm_timer();
   switch (over.what) {
@@ -219,7 +208,7 @@ void Exchange::give_up_half_closed(Error error) {
   finish(semconv::Ending::kAgentCancelled, std::nullopt);
 }
 
-Side Exchange::silent_side() {
+Side Exchange::silent_side() const {
   // Who does not take what waits for it holds up the other, who else owes the next byte.
   if (queued_to_agent() > 0) return Side::kAgent;
   if (queued_to_origin() > 0) return Side::kOrigin;

@@ -12,7 +12,6 @@
 #include "sidespan/http/answer.h"
 #include "sidespan/http/event.h"
 #include "sidespan/http/uri.h"
-#include "sidespan/net/timer.h"
 #include "sidespan/semconv/observer.h"
 #include "sidespan/wire/pool.h"
 #include "worker.h"
@@ -26,10 +25,14 @@ class Exchange final : private wire::OriginStreamOwner {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  // The first event is the request's Head.
-  void on_agent_event(http::Event event);
+  // First, and once.
+  void begin(http::Head&& request);
+  // What follows the head.
+  void on_agent_event(http::Event&& event);
   // The agent's connection is gone.
   void on_agent_gone();
+  // Somebody's time may be up.
+  void on_timer();
   // Ends it now, whatever is under way.
   void abort(semconv::Ending ending, Error error);
 
@@ -51,7 +54,6 @@ class Exchange final : private wire::OriginStreamOwner {
   };
 
   // exchange_request.cc: the agent's half
-  void begin(http::Head head);
   std::optional<Error> choose_target();
   std::optional<Error> choose_inside(const http::Authority& tunnel);
   std::optional<Error> choose_absolute();
@@ -74,7 +76,7 @@ class Exchange final : private wire::OriginStreamOwner {
 
   // exchange_response.cc: the origin's half
   void on_origin_event(http::Event&& event) override;
-  void on_response_head(http::Head head);
+  void on_response_head(http::Head&& head);
   void on_response_body(Chain data);
   void on_agent_queue(size_t bytes);
   void on_response_end();
@@ -92,22 +94,21 @@ class Exchange final : private wire::OriginStreamOwner {
   void touch() { last_activity_ = worker_.loop.now().mono; }
   Wait wait() const;
   void arm_timer();
-  void on_timer();
   void give_up_half_closed(Error error);
   // What is queued for the agent's socket then.
   size_t to_agent(decltype(http::Event::what) what);
-  size_t queued_to_agent();
-  size_t queued_to_origin();
+  size_t queued_to_agent() const { return agent_.queued(stream_); }
+  size_t queued_to_origin() const { return origin_ ? origin_->queued() : 0; }
   bool answer_begun() const { return response_.status != 0; }
-  Side silent_side();
+  Side silent_side() const;
 
   Worker& worker_;
   const Options& options_;
   AgentSide& agent_;
   const http::StreamId stream_;
 
-  http::Head request_;   // as the agent sent it
-  http::Head response_;  // status, length, and fields where capture wants them; status 0: none yet
+  http::Head request_;   // as the agent sent it, then as the origin gets it
+  http::Head response_;  // as the agent gets it; status 0: none yet
   http::Url url_;
   semconv::Mode mode_ = semconv::Mode::kForward;
   std::optional<CallTrace> trace_;
@@ -118,7 +119,6 @@ class Exchange final : private wire::OriginStreamOwner {
   Chain held_;                             // request body that waits for the origin
   Chain replay_;                           // request body so far, for a retry
   std::optional<http::Headers> trailers_;  // of the request
-  net::Timer timer_;
 
   // What came in and is not consumed yet, because the other side is full.
   size_t request_unconsumed_ = 0;
@@ -136,6 +136,7 @@ class Exchange final : private wire::OriginStreamOwner {
   net::Address peer_;
 
   bool replayable_ = false;  // replay_ is all of the request's body that was sent so far
+  bool via_added_ = false;
   bool interim_seen_ = false;
   bool request_ended_ = false;
   bool response_ended_ = false;

@@ -57,10 +57,9 @@ std::string trace_echo(const http::Head& head) {
 
 }  // namespace
 
-void Exchange::on_agent_event(http::Event event) {
+void Exchange::on_agent_event(http::Event&& event) {
   if (done_) return;
   touch();
-  if (auto* head = std::get_if<http::Head>(&event.what)) return begin(std::move(*head));
   if (auto* body = std::get_if<http::Body>(&event.what))
     return on_request_body(std::move(body->data));
   if (auto* trailers = std::get_if<http::Trailers>(&event.what)) {
@@ -79,8 +78,12 @@ void Exchange::on_agent_event(http::Event event) {
   if (std::holds_alternative<http::Drained>(event.what)) on_agent_queue(queued_to_agent());
 }
 
-void Exchange::begin(http::Head head) {
-  request_ = std::move(head);
+void Exchange::begin(http::Head&& request) {
+  request_ = std::move(request);
+  if (request_.begun != MonoTime{}) {
+    const Nanoseconds ago = start_.mono - request_.begun;
+    start_ = {request_.begun, start_.wall - ago};
+  }
   if (std::optional<Error> error = choose_target())
     return answer_error(*error, semconv::Ending::kRefused);
   if (done_ || answer_max_forwards()) return;
@@ -209,20 +212,21 @@ void Exchange::on_connected(Result<std::unique_ptr<wire::OriginStream>> result) 
 }
 
 void Exchange::send_request_head() {
-  http::Head head = request_;
-  head.upgrade = wants_other_protocol(request_);
+  // All of it changes nothing more when it is done for another attempt.
+  http::Head& head = request_;
+  head.upgrade = wants_other_protocol(head);
   http::remove_hop_by_hop(head.headers, head.upgrade);
   if (!head.upgrade) head.headers.remove("http2-settings");
   // Inside a tunnel the agent wrote Host for this origin itself.
-  if (agent_.inside() == nullptr || !names_no_origin(request_.target)) {
+  if (agent_.inside() == nullptr || !names_no_origin(head.target)) {
     head.headers.set("Host", url_.authority.to_string());
   }
-  const bool asks_server = request_.method == "OPTIONS" && !url_.path_given && url_.path == "/";
+  const bool asks_server = head.method == "OPTIONS" && !url_.path_given && url_.path == "/";
   head.target = asks_server ? "*" : url_.path;
-  if (options_.via) head.headers.add("Via", "1.1 sidespan");
+  if (options_.via && !via_added_) via_added_ = head.headers.add("Via", "1.1 sidespan");
   trace_->inject(head.headers, url_.authority.host, peer_);
   send_started_ = worker_.loop.now().mono;
-  origin_->send({0, std::move(head)});
+  origin_->send_head(head);
 }
 
 void Exchange::open_tunnel() {

@@ -30,18 +30,17 @@ void Exchange::on_origin_event(http::Event&& event) {
   if (std::holds_alternative<http::Drained>(event.what)) on_origin_queue(queued_to_origin());
 }
 
-void Exchange::on_response_head(http::Head head) {
+void Exchange::on_response_head(http::Head&& head) {
   first_byte_ = worker_.loop.now().mono;
   give_up_replay();
-  const bool switching = head.status == 101;  // the codec lets none through that was not asked for
-  response_.status = head.status;
-  response_.body = head.body;
-  if (!options_.spans.response_headers.empty()) response_.headers = head.headers;
-  observer_ = semconv::make_response_observer(head);
-  if (observer_) observer_->on_response(head, last_activity_);
-  http::remove_hop_by_hop(head.headers, switching);
-  if (options_.via) head.headers.add("Via", "1.1 sidespan");
-  to_agent(std::move(head));
+  response_ = std::move(head);
+  // The codec lets no 101 through that was not asked for.
+  const bool switching = response_.status == 101;
+  observer_ = semconv::make_response_observer(response_);
+  if (observer_) observer_->on_response(response_, last_activity_);
+  http::remove_hop_by_hop(response_.headers, switching);
+  if (options_.via) response_.headers.add("Via", "1.1 sidespan");
+  agent_.send_head(stream_, response_);
   if (!switching) return;
   tunnel_ = true;
   request_ended_ = false;

@@ -16,10 +16,11 @@ Session::Session(Worker& worker, Owner& owner, SlotId id, Place place,
       place_(std::move(place)),
       connection_(std::move(stream), http::make_h1_server(worker.options->limits.codec), *this),
       refusal_(std::move(refusal)),
-      idle_timer_(worker.loop, [this] { on_idle_timer(); }),
+      timer_(worker.loop, [this] { on_timer(); }),
+      timer_due_(MonoTime::max()),
       idle_since_(worker.loop.now().mono) {
   worker_.metrics.connections.add(1);
-  idle_timer_.start(worker.options->limits.keep_alive_time_max, true);
+  Session::call_at(idle_since_ + worker.options->limits.keep_alive_time_max);
 }
 
 Session::~Session() {
@@ -36,7 +37,7 @@ void Session::wake(wire::Connection&) {
   owner_.session_changed(id_);
 }
 
-void Session::dispatch(http::Event event) {
+void Session::dispatch(http::Event&& event) {
   const http::StreamId stream = event.stream;
   if (auto* head = std::get_if<http::Head>(&event.what)) return begin(std::move(*head), stream);
   if (Exchange* exchange = find(stream)) return exchange->on_agent_event(std::move(event));
@@ -49,13 +50,13 @@ void Session::dispatch(http::Event event) {
   }
 }
 
-void Session::begin(http::Head head, http::StreamId stream) {
+void Session::begin(http::Head&& head, http::StreamId stream) {
   idle_since_ = worker_.loop.now().mono;
   if (worker_.draining) connection_.drain();
   if (refusal_) return refuse(stream, *refusal_);
   AgentSide& agent = *this;
   exchanges_.push_back(std::make_unique<Exchange>(worker_, agent, stream));
-  exchanges_.back()->on_agent_event({stream, std::move(head)});
+  exchanges_.back()->begin(std::move(head));
 }
 
 void Session::refuse(http::StreamId stream, const Error& error) {
@@ -102,15 +103,28 @@ void Session::abort(const Error& error) {
 bool Session::reap() {
   if (std::erase_if(exchanges_, [](const auto& exchange) { return exchange->done(); }) > 0) {
     idle_since_ = worker_.loop.now().mono;
+    if (exchanges_.empty()) call_at(idle_since_ + worker_.options->limits.keep_alive_time_max);
   }
   return connection_.closed() && exchanges_.empty();
 }
 
-void Session::on_idle_timer() {
-  const Milliseconds limit = worker_.options->limits.keep_alive_time_max;
-  const auto idle = worker_.loop.precise_now().mono - idle_since_;
-  if (!exchanges_.empty()) return idle_timer_.start(limit, true);
-  if (idle < limit) return idle_timer_.start(std::chrono::ceil<Milliseconds>(limit - idle), true);
+// One timer for everything that has to end some time, set anew only where it would fire too late:
+// a request among others costs a comparison.
+void Session::call_at(MonoTime due) {
+  if (due >= timer_due_) return;
+  timer_due_ = due;
+  const auto delay = due - worker_.loop.now().mono;
+  timer_.start(std::max(Milliseconds(0), std::chrono::ceil<Milliseconds>(delay)), true);
+}
+
+void Session::on_timer() {
+  timer_due_ = MonoTime::max();
+  if (!exchanges_.empty()) {
+    for (const auto& exchange : exchanges_) exchange->on_timer();
+    return;
+  }
+  const MonoTime due = idle_since_ + worker_.options->limits.keep_alive_time_max;
+  if (worker_.loop.precise_now().mono < due) return call_at(due);
   connection_.finish();
 }
 

@@ -37,20 +37,25 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
 
  private:
   void wake(wire::Connection& connection) override;
-  void dispatch(http::Event event);
-  void begin(http::Head head, http::StreamId stream);
+  void dispatch(http::Event&& event);
+  void begin(http::Head&& head, http::StreamId stream);
   void refuse(http::StreamId stream, const Error& error);
-  void on_idle_timer();
+  void on_timer();
   Exchange* find(http::StreamId stream);
 
   // AgentSide
-  size_t send(http::Event event) override { return connection_.send(std::move(event)); }
+  size_t send(http::Event&& event) override { return connection_.send(std::move(event)); }
+  size_t send_head(http::StreamId stream, const http::Head& head) override {
+    return connection_.send_head(stream, head);
+  }
+  size_t queued(http::StreamId stream) const override { return connection_.queued(stream); }
   void consumed(http::StreamId stream, size_t n) override { connection_.consumed(stream, n); }
   void tunnel(http::StreamId stream) override { connection_.tunnel(stream); }
   void resume_http(http::StreamId stream, http::Authority authority, Chain first) override;
   const http::Authority* inside() const override { return inside_ ? &*inside_ : nullptr; }
   void abort() override;
   void close() override { connection_.finish(); }
+  void call_at(MonoTime due) override;
   void exchange_over() override { owner_.session_changed(id_); }
   bool ending() const override { return connection_.codec().output_ended(); }
   void pin() override { pinned_ = true; }
@@ -67,7 +72,8 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   std::optional<http::Authority>
       inside_;  // the target of the CONNECT whose tunnel carries plain HTTP
   std::vector<std::unique_ptr<Exchange>> exchanges_;
-  net::Timer idle_timer_;
+  net::Timer timer_;    // the one of the session and its exchanges
+  MonoTime timer_due_;  // when it fires
   MonoTime idle_since_;
   bool pinned_ = false;
 };

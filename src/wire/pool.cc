@@ -118,6 +118,7 @@ class Pool::Impl::Stream final : public OriginStream {
   size_t send_head(const http::Head& head) override {
     return entry_.connection_.send_head(id_, head);
   }
+  size_t queued() const override { return entry_.connection_.queued(id_); }
   void consumed(size_t n) override { entry_.connection_.consumed(id_, n); }
   void tunnel() override { entry_.connection_.tunnel(id_); }
   void resume_http() override {

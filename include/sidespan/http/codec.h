@@ -48,12 +48,13 @@ class Codec {
   virtual StreamId open() = 0;
   // Says something to the peer. Server: Interim, Head, Body, Trailers, End answer the stream of a
   // request Head. Client: the same on a stream from open(). Reset ends the stream as the protocol
-  // can (h1: by ending the connection). Returns the bytes now queued for that stream and not yet
-  // Drained; 0 for a stream that is over. A body longer than its head said is cut, one that ends
-  // short of it ends the connection.
+  // can (h1: by ending the connection). Returns queued(). A body longer than its head said is cut,
+  // one that ends short of it ends the connection.
   virtual size_t send(Event&& event) = 0;
   // The same for a Head, which is only read.
   virtual size_t send_head(StreamId stream, const Head& head) = 0;
+  // Bytes sent on the stream that have not left for the socket; 0 for a stream that is over.
+  virtual size_t queued(StreamId stream) const = 0;
   // What is to be written, in order; what was taken counts as queued until written().
   virtual Chain take_output() = 0;
   virtual bool has_output() const = 0;

@@ -41,6 +41,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   http::StreamId open() { return codec_->open(); }
   size_t send(http::Event&& event);
   size_t send_head(http::StreamId stream, const http::Head& head);
+  size_t queued(http::StreamId stream) const { return codec_->queued(stream); }
   void consumed(http::StreamId stream, size_t n);
   void tunnel(http::StreamId stream);
   void resume_http(http::StreamId stream, Chain first);

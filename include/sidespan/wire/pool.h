@@ -40,6 +40,7 @@ class OriginStream {
   // Bytes now queued for the socket.
   virtual size_t send(http::Event&& event) = 0;
   virtual size_t send_head(const http::Head& head) = 0;
+  virtual size_t queued() const = 0;
   virtual void consumed(size_t n) = 0;
   virtual void tunnel() = 0;
   // The tunnel was not needed; the connection goes back as fresh as it is, if no byte has passed.
