@@ -608,5 +608,11 @@ TEST_CASE("secrets stay out of faults and warnings") {
   CHECK(warnings_of(configuration).find("geheim") == std::string::npos);
 }
 
+TEST_CASE("a name that is no UTF-8 is a fault") {
+  CHECK(faults_of(configured("", {{"SIDESPAN_SERVICE_RESOURCE", "{\"a\\xff\": b}"}})).empty());
+  CHECK(faults_of(configured("", {{"SIDESPAN_SERVICE_RESOURCE", "{a\xff: b}"}})).contains("UTF-8"));
+  CHECK(faults_of(configured("service: {resource: {a\xff: b}}")).contains("UTF-8"));
+}
+
 }  // namespace
 }  // namespace sidespan::app
