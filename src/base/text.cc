@@ -154,6 +154,7 @@ std::string percent_decode(std::string_view text) {
 }
 
 bool matches_wildcard(std::string_view pattern, std::string_view text) {
+  if (!pattern.contains('*')) return equal_ignoring_case(pattern, text);
   size_t p = 0;
   size_t t = 0;
   size_t star = std::string_view::npos;  // the last `*` seen, and where its run ended
