@@ -28,6 +28,9 @@ class ProxyMetrics {
   void record_duration(std::string_view method, std::string_view host, std::string_view outcome,
                        bool failed, double seconds);
 
+  // Requests counted so far, of any kind.
+  uint64_t requests() const { return requests_ended_.value(); }
+
   metrics::Counter tunnels;
   metrics::Counter refused_connections;  // over connections_max
   metrics::Gauge connections;
@@ -40,11 +43,14 @@ class ProxyMetrics {
   using Key = std::tuple<std::string, std::string, std::string, bool>;
 
   metrics::DurationHistogram& series(Key key);
+  void collect_durations(metrics::Snapshot& snapshot) const;
 
   std::array<std::array<metrics::Counter, kClasses>, kModes> requests_;
+  metrics::Counter requests_ended_;  // the sum of requests_
   std::array<metrics::Counter, lineage::kSourceCount> parents_;
   const size_t series_max_;
-  // Held to add a series and to read; the one writer looks up without it.
+  // Held to add a series and to list them; the one writer looks up without it. Series stay where
+  // they are for good.
   mutable std::mutex durations_mutex_;
   std::map<Key, metrics::DurationHistogram> durations_;
   metrics::DurationHistogram overflow_;

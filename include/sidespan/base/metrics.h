@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace sidespan::metrics {
@@ -66,6 +67,8 @@ enum class Kind : uint8_t { kCounter, kGauge, kHistogram };
 struct Label {
   std::string name;
   std::string value;
+
+  bool operator==(const Label&) const = default;
 };
 
 struct Sample {
@@ -79,6 +82,8 @@ struct Family {
   std::string help;
   Kind kind = Kind::kCounter;
   std::vector<Sample> samples;
+  // merge()'s own: where in `samples` labels of this hash are.
+  std::unordered_multimap<size_t, size_t> by_labels = {};
 };
 
 using Snapshot = std::vector<Family>;

@@ -2,6 +2,7 @@
 // says when nothing is busy any more. One loop, one thread; metrics may be read from any thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -37,6 +38,7 @@ class Server {
   size_t connections() const;  // agent connections
 
   // Any thread.
+  uint64_t requests() const;  // ended so far
   void collect(metrics::Snapshot& snapshot) const;
 
  private:
