@@ -499,6 +499,17 @@ TEST_CASE("which endpoint OpenTelemetry's variables mean") {
   }
 }
 
+TEST_CASE("whether somebody has said where to export to") {
+  CHECK_FALSE(configured("").settings.exporting.decided);
+  CHECK_FALSE(configured("", {{"OTEL_EXPORTER_OTLP_ENDPOINT", " "}}).settings.exporting.decided);
+  CHECK(configured("export: {otlp: {endpoint: off}}").settings.exporting.decided);
+  CHECK(configured("export: {otlp: {endpoint: 'http://c'}}").settings.exporting.decided);
+  CHECK(configured("", {{"SIDESPAN_EXPORT_OTLP_ENDPOINT", "off"}}).settings.exporting.decided);
+  CHECK(configured("", {{"OTEL_TRACES_EXPORTER", "none"}}).settings.exporting.decided);
+  // Named, though it does not count.
+  CHECK(configured("", {{"OTEL_EXPORTER_OTLP_ENDPOINT", "https://c"}}).settings.exporting.decided);
+}
+
 TEST_CASE("resource attributes of several sources add up") {
   const Configuration configuration = configured(
       "service: {resource: {a: file, b: file}}",

@@ -126,7 +126,8 @@ export:
   otlp: {endpoint: "http://C:4319/x", headers: {k: v}, compression: none, timeout: 3s}
   batch: {spans: 2, bytes: 2KiB, delay: 5ms, queue: 4}
 limits: {export_queue_bytes: 2MiB, export_reply_bytes: 1KiB, export_backoff: 10ms,
-         export_backoff_most: 20ms, export_retry_after: 30ms}
+         export_backoff_most: 20ms, export_retry_after: 30ms,
+         export_retry_time: 40ms}
 )"));
   REQUIRE(options.otlp.has_value());
   CHECK(options.otlp->host == "c");
@@ -140,6 +141,7 @@ limits: {export_queue_bytes: 2MiB, export_reply_bytes: 1KiB, export_backoff: 10m
   CHECK(options.otlp->retry.backoff_start == Milliseconds{10});
   CHECK(options.otlp->retry.backoff_max == Milliseconds{20});
   CHECK(options.otlp->retry.retry_after_max == Milliseconds{30});
+  CHECK(options.otlp->retry.time_max == Milliseconds{40});
   CHECK(options.batch.spans_max == 2);
   CHECK(options.batch.bytes_max == 2048);
   CHECK(options.batch.delay == Milliseconds{5});
