@@ -80,11 +80,12 @@ void ProxyCommand::say_what_is_seen() {
   if (!settings_.tracing) {
     log_.write(LogLevel::kWarn, "tracing is off: OTEL_SDK_DISABLED is set", {});
   } else if (!settings_.exporting.endpoint) {
-    log_.write(
-        LogLevel::kWarn,
-        "no exporter is configured: spans are counted and dropped until export.otlp.endpoint "
-        "or OTEL_EXPORTER_OTLP_ENDPOINT names a collector",
-        {});
+    log_.write(LogLevel::kWarn,
+               settings_.exporting.decided
+                   ? "nothing is exported: spans are counted and dropped"
+                   : "no exporter is configured: spans are counted and dropped until "
+                     "export.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT names a collector",
+               {});
   }
 }
 

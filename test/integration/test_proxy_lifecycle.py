@@ -72,6 +72,12 @@ def test_no_exporter_is_said_once(tmp_path):
         assert started.metrics().accounts() == {"none": (0, 0, 0, 0)}
 
 
+def test_an_exporter_that_was_asked_for_in_vain_is_no_missing_one(tmp_path):
+    with Sidecar(tmp_path, {"export": {"otlp": {"endpoint": "off"}}}) as started:
+        assert not any("no exporter is configured" in line for line in started.lines)
+        assert sum("nothing is exported" in line for line in started.lines) == 1
+
+
 def test_localhost_is_both_families_on_one_port(sidecar, origin):
     started = sidecar({"listen": {"egress": "localhost:0"}})
     addresses = listening(started, "egress")

@@ -258,6 +258,7 @@ def test_the_second_signal_ends_the_export(sidespan, tmp_path):
         run = Run(sidespan, tmp_path / "run", endpoint)
         run.config = write_config(tmp_path / "run", exporting(endpoint) | {"limits": {"run_export": "25s"}})
         process = run.start("true", options=["--print", "tree"])
+        silent.settimeout(LIMIT)
         connection, _ = silent.accept()
         time.sleep(0.3)
         began = time.monotonic()
