@@ -105,7 +105,7 @@ class Attributes {
   // Behind what the arena holds; there is room for it.
   Range put(std::string_view text) {
     const Range range{used_, static_cast<uint32_t>(text.size())};
-    std::memcpy(arena_.data() + used_, text.data(), text.size());
+    text.copy(arena_.data() + used_, text.size());
     used_ += range.size;
     return range;
   }
