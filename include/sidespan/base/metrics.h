@@ -43,7 +43,6 @@ class Gauge {
 inline constexpr std::array<double, 14> kDurationBounds = {
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0};
 
-
 // Seconds in kDurationBounds buckets. Single writer, many readers.
 class DurationHistogram {
  public:
@@ -88,8 +87,8 @@ struct Family {
 
 using Snapshot = std::vector<Family>;
 
-// Adds `sample` to the family `name`, summing it into a sample with the same labels: several workers
-// report one series.
+// Adds `sample` to the family `name`, summing it into a sample with the same labels: several
+// workers report one series.
 void merge(Snapshot& snapshot, std::string_view name, std::string_view help, Kind kind,
            Sample sample);
 
