@@ -1,6 +1,7 @@
 #include "app/config.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -150,6 +151,18 @@ void read_switches(const Environment& environment, Configuration& configuration)
   }
 }
 
+// Whether anybody but the table has said where to export to, be it in vain.
+bool export_is_decided(const Environment& environment, const Weighing& weighing) {
+  constexpr std::array kVariables = {"OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT",
+                                     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"};
+  const bool named = std::ranges::any_of(kVariables, [&](const char* name) {
+    const auto variable = environment.find(name);
+    return variable != environment.end() && !text::trim(variable->second).empty();
+  });
+  const EffectiveValue* endpoint = weighing.find("export.otlp.endpoint");
+  return named || endpoint->winners.front().kind != SourceKind::kDefault;
+}
+
 }  // namespace
 
 std::string Fault::to_string() const {
@@ -177,6 +190,7 @@ Configuration configure(const ConfigSources& sources) {
   std::ranges::move(weighing.faults(), std::back_inserter(configuration.faults));
   judge(weighing, configuration.faults);
   configuration.settings = std::move(weighing.settings());
+  configuration.settings.exporting.decided = export_is_decided(sources.environment, weighing);
   configuration.settings.warnings = std::move(gathered.warnings);
   for (const std::string& warning : weighing.warnings()) {
     add_once(configuration.settings.warnings, warning);

@@ -30,6 +30,7 @@ class Gatherer {
     gather_variables();
     gather_file();
     gather_standard();
+    leave_out_unspoken();
     gather_overrides(sources_.defaults, SourceKind::kCommand);
     for (const Setting& setting : setting_table()) {
       list_of(setting).push_back({SourceKind::kDefault, "default", 0, default_of(setting)});
@@ -146,6 +147,29 @@ class Gatherer {
         }
       }
     }
+  }
+
+  // An endpoint that OpenTelemetry's variables name for a protocol we do not speak is no place to
+  // send to: a gRPC port must not get HTTP/1.
+  void leave_out_unspoken() {
+    std::vector<Candidate>& protocols = list_of(*find_setting("export.otlp.protocol"));
+    std::vector<Candidate>& endpoints = list_of(*find_setting("export.otlp.endpoint"));
+    const auto is_standard = [](const Candidate& candidate) {
+      return candidate.kind == SourceKind::kStandard;
+    };
+    if (protocols.empty() || !is_standard(protocols.front())) return;
+    if (endpoints.empty() || !is_standard(endpoints.front())) return;
+    const Candidate& protocol = protocols.front();
+    const Candidate& endpoint = endpoints.front();
+    const std::string& spoken = protocol.value.text;
+    if ((spoken != "grpc" && spoken != "http/json") || endpoint.value.text == "off") return;
+    add_once(gathered_.warnings,
+             protocol.where + ": " + spoken + " is not in this version, so the endpoint of " +
+                 endpoint.where +
+                 " does not count and nothing is exported; set the protocol to http/protobuf and "
+                 "the endpoint to a collector's HTTP port, usually 4318");
+    std::erase_if(protocols, is_standard);
+    std::erase_if(endpoints, is_standard);
   }
 
   const ConfigSources& sources_;

@@ -19,7 +19,7 @@ Drain::State Drain::look(MonoTime now, const Activity& activity) {
   requests_ = activity.requests;
   const bool sure = activity.looks >= first_looks_ + kLooksUntilSure;
   if (when_alone_ && sure && activity.busy == 0 && activity.connections == 0) return State::kQuiet;
-  if (sure && now - last_busy_ >= quiet_) return State::kQuiet;
+  if (sure && activity.busy == 0 && now - last_busy_ >= quiet_) return State::kQuiet;
   return now >= ends_ ? State::kLate : State::kGoing;
 }
 

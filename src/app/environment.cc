@@ -142,22 +142,24 @@ std::optional<trace::SpanContext> inherited_context(const std::vector<std::strin
   return context.span;
 }
 
-std::vector<std::string> run_warnings(const Environment& own) {
-  std::vector<std::string> warnings;
+std::vector<RunWarning> run_warnings(const Environment& own) {
+  std::vector<RunWarning> warnings;
   std::string proxies;
   for (const std::string_view name : kProxyNames) {
     if (!value_of(own, name).empty()) proxies.append(proxies.empty() ? "" : ", ").append(name);
   }
   if (!proxies.empty()) {
-    warnings.push_back(proxies +
-                       ": a second proxy is not in this version; calls of this run go to "
-                       "their origins directly");
+    warnings.push_back({proxies +
+                            ": a second proxy is not in this version; calls of this run go to "
+                            "their origins directly",
+                        true});
   }
   for (const std::string_view name : kNoProxyNames) {
     if (text::trim(value_of(own, name)) != "*") continue;
-    warnings.push_back(std::string(name) +
-                       " is *: most programs will make all calls directly, and "
-                       "these leave no span");
+    warnings.push_back({std::string(name) +
+                            " is *: most programs will make all calls directly, and "
+                            "these leave no span",
+                        false});
   }
   return warnings;
 }

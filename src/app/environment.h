@@ -42,7 +42,11 @@ std::optional<trace::SpanContext> inherited_context(const std::vector<std::strin
 // A sentence for each inherited variable that `run` sets aside: a second proxy is not used in this
 // version, and NO_PROXY=* leaves nothing to trace. Values are not repeated: they may hold a
 // password.
-std::vector<std::string> run_warnings(const Environment& own);
+struct RunWarning {
+  std::string text;
+  bool changes_calls;  // the run's calls go elsewhere than the command's would alone
+};
+std::vector<RunWarning> run_warnings(const Environment& own);
 
 enum class EnvironmentFormat : uint8_t {
   kSh,      // export NAME='value'

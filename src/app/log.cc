@@ -1,11 +1,14 @@
 #include "app/log.h"
 
+#include <fcntl.h>
+
 #include <spdlog/logger.h>
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "app/timestamp.h"
 #include "sidespan/json/writer.h"
@@ -71,6 +74,15 @@ std::string text_line(WallTime at, LogLevel level, std::string_view message,
   return line;
 }
 
+// The log of a run is no descriptor of its command.
+spdlog::file_event_handlers for_us_alone() {
+  spdlog::file_event_handlers handlers;
+  handlers.after_open = [](const spdlog::filename_t&, std::FILE* file) {
+    ::fcntl(::fileno(file), F_SETFD, FD_CLOEXEC);
+  };
+  return handlers;
+}
+
 std::shared_ptr<spdlog::logger> logger_on(std::shared_ptr<spdlog::sinks::sink> sink) {
   auto logger = std::make_shared<spdlog::logger>("sidespan", std::move(sink));
   logger->set_pattern("%v");
@@ -92,7 +104,7 @@ OperatorLog OperatorLog::to_stderr(const LogSettings& settings) {
 Result<OperatorLog> OperatorLog::to_file(const LogSettings& settings, const std::string& path) {
   try {
     return OperatorLog(logger_on(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-                           path, kFileBytesMax, kFilesKept)),
+                           path, kFileBytesMax, kFilesKept, false, for_us_alone())),
                        settings);
   } catch (const spdlog::spdlog_ex& refused) {
     return fail(Code::kSystem, Side::kSelf, refused.what());

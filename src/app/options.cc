@@ -1,11 +1,18 @@
 #include "app/options.h"
 
+#include <unistd.h>
+
+#include <array>
 #include <cassert>
+#include <climits>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "app/version.h"
+#include "sidespan/base/random.h"
+#include "sidespan/base/text.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/trace/propagator.h"
 #include "sidespan/trace/sampler.h"
@@ -60,9 +67,36 @@ report::OtlpOptions otlp_options(const ExportSettings& exporting, const http::Ur
   return options;
 }
 
+// RFC 9562 section 5.4.
+std::string random_uuid(Random random) {
+  constexpr uint64_t kVersion = 4;
+  constexpr uint64_t kVariant = 2;
+  const uint64_t high = (random.next() & ~uint64_t{0xf000}) | kVersion << 12U;
+  const uint64_t low = random.next() >> 2U | kVariant << 62U;
+  std::string digits;
+  text::append_hex(digits, high);
+  text::append_hex(digits, low);
+  for (const size_t dash : {8, 13, 18, 23}) digits.insert(dash, 1, '-');
+  return digits;
+}
+
+// Empty where it has none.
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  if (::gethostname(name.data(), name.size()) != 0) return "";
+  return name.data();
+}
+
+// The limits of spans are not for resources.
 trace::Attributes resource(const Settings& settings) {
   namespace attribute = semconv::attribute;
-  trace::Attributes attributes;
+  trace::Attributes attributes({.count_max = std::numeric_limits<size_t>::max()});
+  attributes.set(attribute::kServiceName, std::string_view(settings.service.name));
+  attributes.set(attribute::kServiceInstanceId,
+                 std::string_view(random_uuid(Random::from_system())));
+  if (const std::string host = host_name(); !host.empty()) {
+    attributes.set(attribute::kHostName, std::string_view(host));
+  }
   attributes.set(attribute::kTelemetrySdkName, "sidespan");
   attributes.set(attribute::kTelemetrySdkLanguage, "cpp");
   attributes.set(attribute::kTelemetrySdkVersion, version());
@@ -71,7 +105,6 @@ trace::Attributes resource(const Settings& settings) {
   for (const auto& [key, value] : settings.service.resource) {
     attributes.set(key, std::string_view(value));
   }
-  attributes.set(attribute::kServiceName, std::string_view(settings.service.name));
   return attributes;
 }
 

@@ -80,19 +80,20 @@ void ProxyCommand::say_what_is_seen() {
   if (!settings_.tracing) {
     log_.write(LogLevel::kWarn, "tracing is off: OTEL_SDK_DISABLED is set", {});
   } else if (!settings_.exporting.endpoint) {
-    log_.write(
-        LogLevel::kWarn,
-        "no exporter is configured: spans are counted and dropped until export.otlp.endpoint "
-        "or OTEL_EXPORTER_OTLP_ENDPOINT names a collector",
-        {});
+    log_.write(LogLevel::kWarn,
+               settings_.exporting.decided
+                   ? "nothing is exported: spans are counted and dropped"
+                   : "no exporter is configured: spans are counted and dropped until "
+                     "export.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT names a collector",
+               {});
   }
 }
 
 void ProxyCommand::on_stop_signal() {
   if (drain_) {
     log_.write(LogLevel::kWarn, "a second signal: stopping at once", {});
-    sidecar_.stop_workers();
-    loop_.stop();
+    drain_ends_ = MonoTime::min();
+    export_rest();
     return;
   }
   log_.write(LogLevel::kInfo, "draining: egress serves on until the agent is quiet", {});
@@ -128,14 +129,17 @@ void ProxyCommand::look() {
 
 void ProxyCommand::export_rest() {
   sidecar_.stop_workers();
-  sidecar_.telemetry().drain(drain_ends_, [this] { mailbox_.post([this] { loop_.stop(); }); });
+  timer_.stop();
+  sidecar_.telemetry().drain({.deadline = drain_ends_},
+                             [this] { mailbox_.post([this] { loop_.stop(); }); });
 }
 
 void ProxyCommand::say_what_became_of_spans() {
   const report::Totals totals = sidecar_.telemetry().totals();
   log_.write(LogLevel::kInfo, "stopped",
              {{"spans_emitted", std::to_string(totals.emitted)},
-              {"spans_exported", std::to_string(totals.exported)}});
+              {"spans_exported", std::to_string(totals.exported)},
+              {"spans_dropped", std::to_string(totals.dropped_in_sum())}});
 }
 
 }  // namespace

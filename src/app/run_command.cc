@@ -33,8 +33,8 @@ namespace {
 constexpr Milliseconds kLookEvery{5};
 // A signal that the command died of may be seen here after its end; later ones mean sidespan.
 constexpr Milliseconds kSettle{100};
-// A collector that does not answer must not keep the prompt away for long.
-constexpr Milliseconds kExportTimeMax{5000};
+// Nobody at the collector's address twice in a row: the prompt comes back.
+constexpr int kVainAttemptsMax = 2;
 constexpr int kOwnFailure = 1;
 constexpr int kCannotExecute = 126;
 constexpr int kNotFound = 127;
@@ -69,6 +69,9 @@ RunPrint resolved(RunPrint asked, const Terminal& terminal) {
 class RunCommand {
  public:
   RunCommand(const Settings& settings, const RunOptions& options);
+  ~RunCommand() { signals_.stop(); }
+  RunCommand(const RunCommand&) = delete;
+  RunCommand& operator=(const RunCommand&) = delete;
   int run();
 
  private:
@@ -78,6 +81,8 @@ class RunCommand {
   void on_exit(net::ProcessExit exit);
   void look();
   void end_run();
+  void export_rest(MonoTime deadline);
+  void warn();
   void print_run();
   void print_outcome();
 
@@ -85,6 +90,7 @@ class RunCommand {
   const RunOptions& options_;
   const std::vector<std::string> own_;  // this process's environment
   const Environment own_map_;
+  const std::vector<RunWarning> warnings_ = run_warnings(own_map_);
   const Terminal terminal_ = terminal_of_stderr();
   const RunPrint printed_;
   RunSignals signals_;  // before any thread
@@ -122,12 +128,7 @@ RunCommand::RunCommand(const Settings& settings, const RunOptions& options)
 }
 
 int RunCommand::run() {
-  for (const std::string& warning : settings_.warnings) {
-    log_.log.write(LogLevel::kWarn, warning, {});
-  }
-  for (const std::string& warning : run_warnings(own_map_)) {
-    log_.log.write(LogLevel::kWarn, warning, {});
-  }
+  warn();
   if (const int status = start(); status != 0) return status;
   signals_.start([this, sender = mailbox_.sender()](const ReceivedSignal& signal) {
     sender.post([this, signal] { on_signal(signal); });
@@ -135,6 +136,17 @@ int RunCommand::run() {
   loop_.run();
   print_outcome();
   return end_ ? exit_status(end_->exit) : kOwnFailure;
+}
+
+void RunCommand::warn() {
+  for (const std::string& warning : settings_.warnings) {
+    log_.log.write(LogLevel::kWarn, warning, {});
+  }
+  for (const RunWarning& warning : warnings_) {
+    log_.log.write(LogLevel::kWarn, warning.text, {});
+    // The terminal will be the command's; there it is said afterwards.
+    if (warning.changes_calls && !terminal_.present) print_line("sidespan: " + warning.text);
+  }
 }
 
 int RunCommand::start() {
@@ -166,7 +178,7 @@ void RunCommand::on_signal(const ReceivedSignal& signal) {
   constexpr std::array kEnding = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
   const bool ends = std::ranges::find(kEnding, signal.number) != kEnding.end();
   if (!ends || loop_.precise_now().mono - end_->ended < kSettle) return;
-  exporting_ ? loop_.stop() : end_run();
+  exporting_ ? export_rest(MonoTime::min()) : end_run();
 }
 
 // A shell with job control waits for its whole job, and sidespan is part of it. Only the terminal's
@@ -209,7 +221,11 @@ void RunCommand::end_run() {
   }
   sidecar_.telemetry().totals();  // what was emitted before is in record_ when this returns
   print_run();
-  sidecar_.telemetry().drain(loop_.precise_now().mono + kExportTimeMax,
+  export_rest(loop_.precise_now().mono + settings_.limits.run_export);
+}
+
+void RunCommand::export_rest(MonoTime deadline) {
+  sidecar_.telemetry().drain({.deadline = deadline, .vain_attempts_max = kVainAttemptsMax},
                              [this] { mailbox_.post([this] { loop_.stop(); }); });
 }
 
@@ -224,9 +240,14 @@ void RunCommand::print_run() {
 void RunCommand::print_outcome() {
   const report::Totals totals = sidecar_.telemetry().totals();
   const std::string spans = where_spans_went(settings_, totals, log_.path);
-  if (printed_ != RunPrint::kTree) return;
-  if (!spans.empty()) print_line(spans);
-  for (const std::string& warning : run_warnings(own_map_)) print_line("sidespan: " + warning);
+  const bool tree = printed_ == RunPrint::kTree;
+  if (tree && !spans.empty()) print_line(spans);
+  for (const RunWarning& warning : warnings_) {
+    const bool said = warning.changes_calls && !terminal_.present;
+    if (!said && (tree || warning.changes_calls)) print_line("sidespan: " + warning.text);
+  }
+  if (!tree) return;
+  for (const std::string& warning : settings_.warnings) print_line("sidespan: " + warning);
   if (!log_.fault.empty()) print_line("sidespan: this run has no log: " + log_.fault);
 }
 

@@ -29,6 +29,9 @@ std::vector<std::string> run_report(const Settings& settings, const RunRoot& roo
 std::string where_spans_went(const Settings& settings, const report::Totals& totals,
                              const std::string& log) {
   if (totals.emitted == 0) return "";
+  if (!settings.exporting.endpoint && settings.exporting.decided) {
+    return "sidespan: these spans were kept for this tree alone";
+  }
   if (!settings.exporting.endpoint) {
     return "sidespan: these spans were kept for this tree alone; to send them to a collector, set "
            "OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4318";

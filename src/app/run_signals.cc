@@ -35,6 +35,10 @@ RunSignals::RunSignals() {
 }
 
 RunSignals::~RunSignals() {
+  stop();
+}
+
+void RunSignals::stop() {
   if (!thread_.joinable()) return;
   stopping_ = true;
   pthread_kill(thread_.native_handle(), SIGUSR1);

@@ -1,7 +1,9 @@
 // Signals that reach `sidespan run` while its command has the terminal. Ctrl-C and its kin go to
 // the whole foreground process group, so the command has them already; what somebody sends to
 // sidespan alone is meant for the command. siginfo tells the two apart, which is why a thread of
-// its own waits for signals here instead of net::Signal.
+// its own waits for signals here instead of net::Signal. One case looks like the other: a process
+// of another group that signals our whole group (killpg) has reached the command already, and
+// siginfo has no word for that, so the command gets such a signal twice.
 #pragma once
 
 #include <sys/types.h>
@@ -28,13 +30,15 @@ class RunSignals {
  public:
   // Blocks what it will wait for, in this thread and those it starts later: make it first.
   RunSignals();
-  // Ends the thread; the signals stay blocked.
+  // stop(); the signals stay blocked.
   ~RunSignals();
   RunSignals(const RunSignals&) = delete;
   RunSignals& operator=(const RunSignals&) = delete;
 
   // Calls `on_signal`, on a thread of its own, for each that comes or has come.
   void start(std::function<void(ReceivedSignal)> on_signal);
+  // None comes after it has returned. Also without start().
+  void stop();
 
  private:
   void wait();

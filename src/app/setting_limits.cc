@@ -89,7 +89,7 @@ constexpr auto kRows = std::to_array<Setting>({
      .sentence = "Without a byte either way within one call."},
     {.key = "limits.metric_series",
      .value = "1000",
-     .read = assign<count_between<1, 100'000>, &S::limits, &L::proxy, &P::metric_series_max>,
+     .read = assign<count_between<1, 10'000>, &S::limits, &L::proxy, &P::metric_series_max>,
      .sentence = "Series of one histogram in /metrics; what is beyond counts as overflow."},
 
     {.key = "limits.origin_idle",
@@ -178,6 +178,16 @@ constexpr auto kRows = std::to_array<Setting>({
      .value = "5m",
      .read = assign<time_between<0, kDay>, &S::exporting, &X::retry, &T::retry_after_max>,
      .sentence = "A collector's Retry-After; a longer one is cut."},
+    {.key = "limits.export_retry_time",
+     .value = "5m",
+     .read = assign<time_between<1, kDay>, &S::exporting, &X::retry, &T::time_max>,
+     .sentence = "From the first attempt of one export to its last; its spans are dropped then, so "
+                 "that those behind them get their turn."},
+    {.key = "limits.run_export",
+     .value = "5s",
+     .read = assign<time_between<0, kHour>, &S::limits, &L::run_export>,
+     .sentence = "How long `run` exports after its command has ended; less where twice in a row "
+                 "nobody is there."},
 
     {.key = "limits.attributes",
      .value = "128",

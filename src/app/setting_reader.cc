@@ -104,10 +104,17 @@ std::optional<Pairs> read_pairs(const Node& node, Complaints& complaints) {
   }
   Pairs pairs;
   for (const Node::Member& member : node.members) {
-    if (member.key.empty()) complain(member.value, "has an empty name in it", complaints);
+    if (member.key.empty()) {
+      complain(member.value, "has an empty name in it", complaints);
+      continue;
+    }
+    if (!text::is_valid_utf8(member.key)) {
+      complain(member.value, "has a name in it that is no UTF-8: " + quote(member.key), complaints);
+      continue;
+    }
     std::optional<std::string> value =
         read_part(member.value, "." + member.key, complaints, read_text);
-    if (value && !member.key.empty()) pairs.emplace_back(member.key, *std::move(value));
+    if (value) pairs.emplace_back(member.key, *std::move(value));
   }
   if (pairs.size() != node.members.size()) return std::nullopt;
   return pairs;

@@ -18,8 +18,8 @@ StandardValue given(Node node) {
 StandardValue given(std::string text) {
   return given(Node::of_text(std::move(text)));
 }
-StandardValue refused(std::string warning) {
-  return {std::nullopt, std::move(warning)};
+StandardValue refused(const std::string& what) {
+  return {std::nullopt, what + "; it is ignored"};
 }
 
 Node list_of_texts(const std::vector<std::string>& texts) {
@@ -98,7 +98,8 @@ StandardValue resource(std::string_view text) {
 
 StandardValue headers(std::string_view text) {
   std::expected<Node, std::string> map = parse_map(text);
-  return map ? given(*std::move(map)) : refused(map.error());
+  if (map) return given(*std::move(map));
+  return {std::nullopt, map.error() + "; it is ignored, and exports go out without its headers"};
 }
 
 StandardValue base_endpoint(std::string_view text) {
@@ -122,15 +123,22 @@ StandardValue traces_endpoint(std::string_view text) {
 StandardValue exporter_off(std::string_view text) {
   std::string unknown;
   bool none = false;
+  bool otlp = false;
   for (const std::string_view name : text::list_members(text)) {
     if (text::equal_ignoring_case(name, "none")) {
       none = true;
-    } else if (!text::equal_ignoring_case(name, "otlp")) {
-      unknown = quote(name) + " is not in this version, only otlp and none";
+    } else if (text::equal_ignoring_case(name, "otlp")) {
+      otlp = true;
+    } else {
+      unknown += (unknown.empty() ? "" : ", ") + quote(name);
     }
   }
-  StandardValue value = none ? given("off") : StandardValue{};
-  value.warning = std::move(unknown);
+  const bool off = none || (!otlp && !unknown.empty());
+  StandardValue value = off ? given("off") : StandardValue{};
+  if (!unknown.empty()) {
+    value.warning = unknown + " is not in this version, only otlp and none; " +
+                    (off ? "nothing is exported" : "it is left out");
+  }
   return value;
 }
 

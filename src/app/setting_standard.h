@@ -38,8 +38,8 @@ StandardValue headers(std::string_view text);
 // OTEL_EXPORTER_OTLP_ENDPOINT gets v1/traces added, the signal's own is used as it is.
 StandardValue base_endpoint(std::string_view text);
 StandardValue traces_endpoint(std::string_view text);
-// OTEL_TRACES_EXPORTER: `none` turns the exporter off whatever endpoint is named; `otlp` asks for
-// the default endpoint where none is.
+// OTEL_TRACES_EXPORTER: `none`, or others without `otlp`, turn the exporter off whatever endpoint
+// is named; `otlp` asks for the default endpoint where none is.
 StandardValue exporter_off(std::string_view text);
 StandardValue exporter_default(std::string_view text);
 // OTEL_PROPAGATORS: names we do not have are left out, with a warning.

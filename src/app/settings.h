@@ -83,7 +83,8 @@ struct CaptureSettings {
 
 struct ExportSettings {
   std::optional<http::Url> endpoint;  // http, path final, no userinfo; nothing: no exporter
-  Pairs headers;                      // may hold secrets: never log a value
+  bool decided = false;  // somebody named an endpoint or `off`, whether it counts or not
+  Pairs headers;         // may hold secrets: never log a value
   bool gzip = true;
   Milliseconds timeout{};  // of one attempt
   size_t batch_spans = 0;  // at most queue_spans
@@ -103,7 +104,8 @@ struct LimitSettings {
   wire::Dialer::Options dialer;    // with the resolver's
   serve::Endpoint::Options serve;  // `hosts` is not a setting and stays empty
   trace::AttributeLimits attributes;
-  size_t run_spans = 0;  // spans that `run` keeps in memory for its tree
+  size_t run_spans = 0;       // spans that `run` keeps in memory for its tree
+  Milliseconds run_export{};  // after its command has ended
 };
 
 enum class LogFormat : uint8_t { kJson, kText };

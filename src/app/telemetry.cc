@@ -114,9 +114,9 @@ void Telemetry::emit(trace::Span span) {
   });
 }
 
-void Telemetry::drain(MonoTime deadline, std::function<void()> done) {
-  thread_.mailbox().post([this, deadline, done = std::move(done)]() mutable {
-    inside_->pipeline.drain(deadline, std::move(done));
+void Telemetry::drain(report::DrainLimits limits, std::function<void()> done) {
+  thread_.mailbox().post([this, limits, done = std::move(done)]() mutable {
+    inside_->pipeline.drain(limits, std::move(done));
   });
 }
 

@@ -53,8 +53,8 @@ class Telemetry {
   report::Pipeline& pipeline();
   void emit(trace::Span span);
 
-  // Exports what is queued until `deadline`; `done` is called on the telemetry thread.
-  void drain(MonoTime deadline, std::function<void()> done);
+  // Exports what is queued within `limits`; `done` is called on the telemetry thread.
+  void drain(report::DrainLimits limits, std::function<void()> done);
   // Runs after everything that was posted before; waits for it.
   report::Totals totals();
   void stop();

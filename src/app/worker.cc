@@ -1,6 +1,5 @@
 #include "app/worker.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,19 +18,9 @@ namespace {
 constexpr Milliseconds kHeartbeat{1000};
 constexpr Milliseconds kDrainPulse{10};
 constexpr std::chrono::minutes kShedLogInterval{1};
-constexpr std::string_view kRequestsFamily = "sidespan_requests";
 
 MonoTime::rep mono_now() {
   return SystemClock().now().mono.time_since_epoch().count();
-}
-
-uint64_t requests_in(const metrics::Snapshot& snapshot) {
-  double sum = 0;
-  for (const metrics::Family& family : snapshot) {
-    if (family.name != kRequestsFamily) continue;
-    for (const metrics::Sample& sample : family.samples) sum += sample.value;
-  }
-  return static_cast<uint64_t>(sum);
 }
 
 }  // namespace
@@ -154,11 +143,9 @@ void Worker::stop() {
 }
 
 void Worker::pulse() {
-  metrics::Snapshot snapshot;
-  inside_->server.collect(snapshot);
   busy_ = inside_->server.busy();
   connections_ = inside_->server.connections();
-  requests_ = requests_in(snapshot);
+  requests_ = inside_->server.requests();
   look_for_shed();
   heartbeat_ = mono_now();
   ++looks_;

@@ -1,8 +1,32 @@
 #include "sidespan/base/metrics.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace sidespan::metrics {
+namespace {
+
+size_t hash_of(const std::vector<Label>& labels) {
+  constexpr size_t kFactor = 0x9e3779b97f4a7c15U;
+  const std::hash<std::string_view> hash;
+  size_t sum = labels.size();
+  for (const Label& label : labels) {
+    sum = (sum ^ hash(label.name)) * kFactor;
+    sum = (sum ^ hash(label.value)) * kFactor;
+  }
+  return sum;
+}
+
+Sample* find(Family& family, size_t hash, const std::vector<Label>& labels) {
+  const auto [first, last] = family.by_labels.equal_range(hash);
+  for (auto entry = first; entry != last; ++entry) {
+    Sample& sample = family.samples[entry->second];
+    if (sample.labels == labels) return &sample;
+  }
+  return nullptr;
+}
+
+}  // namespace
 
 void DurationHistogram::record(double seconds) {
   const auto bucket = std::ranges::lower_bound(kDurationBounds, seconds) - kDurationBounds.begin();
@@ -24,12 +48,10 @@ void merge(Snapshot& snapshot, std::string_view name, std::string_view help, Kin
     snapshot.push_back({std::string(name), std::string(help), kind, {}});
     family = snapshot.end() - 1;
   }
-  const auto same = std::ranges::find_if(family->samples, [&](const Sample& known) {
-    return std::ranges::equal(known.labels, sample.labels, [](const Label& a, const Label& b) {
-      return a.name == b.name && a.value == b.value;
-    });
-  });
-  if (same == family->samples.end()) {
+  const size_t hash = hash_of(sample.labels);
+  Sample* same = find(*family, hash, sample.labels);
+  if (same == nullptr) {
+    family->by_labels.emplace(hash, family->samples.size());
     family->samples.push_back(std::move(sample));
     return;
   }

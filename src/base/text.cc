@@ -51,7 +51,9 @@ std::optional<unsigned> hex_digit(char c, bool any_case) {
 
 }  // namespace
 
-bool is_token_char(char c) { return kTokenTable[static_cast<unsigned char>(c)]; }
+bool is_token_char(char c) {
+  return kTokenTable[static_cast<unsigned char>(c)];
+}
 
 bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, is_token_char);
@@ -147,8 +149,9 @@ std::string percent_decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {
-    const std::optional<uint64_t> byte =
-        text[i] == '%' && i + 2 < text.size() ? parse_hex(text.substr(i + 1, 2), true) : std::nullopt;
+    const std::optional<uint64_t> byte = text[i] == '%' && i + 2 < text.size()
+                                             ? parse_hex(text.substr(i + 1, 2), true)
+                                             : std::nullopt;
     out.push_back(byte ? static_cast<char>(*byte) : text[i]);
     if (byte) i += 2;
   }
@@ -156,6 +159,7 @@ std::string percent_decode(std::string_view text) {
 }
 
 bool matches_wildcard(std::string_view pattern, std::string_view text) {
+  if (!pattern.contains('*')) return equal_ignoring_case(pattern, text);
   size_t p = 0;
   size_t t = 0;
   size_t star = std::string_view::npos;  // the last `*` seen, and where its run ended

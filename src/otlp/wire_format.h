@@ -6,6 +6,7 @@
 #pragma once
 
 #include <bit>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -89,12 +90,16 @@ class Room {
 
   // `at`, moved along if the string had to move, with space for `bytes` more behind it.
   char* make(char* at, size_t bytes) {
+    assert(at <= end_);
     if (static_cast<size_t>(end_ - at) >= bytes) [[likely]]
       return at;
     return grow(at, bytes);
   }
   char* at(size_t offset) { return out_.data() + offset; }
-  size_t offset(const char* at) const { return static_cast<size_t>(at - out_.data()); }
+  size_t offset(const char* at) const {
+    assert(at >= out_.data() && at <= end_);
+    return static_cast<size_t>(at - out_.data());
+  }
   void finish(const char* at) { out_.resize(offset(at)); }
 
  private:

@@ -5,6 +5,7 @@
 
 #include "header_carrier.h"
 #include "sidespan/base/text.h"
+#include "sidespan/trace/w3c.h"
 
 namespace sidespan::proxy {
 namespace {
@@ -13,6 +14,13 @@ bool is_ignored(const std::vector<std::string>& patterns, std::string_view path)
   path = path.substr(0, path.find('?'));
   return std::ranges::any_of(
       patterns, [&](const std::string& pattern) { return text::matches_wildcard(pattern, path); });
+}
+
+// Whatever formats are configured: the agent's own fields obey the destination's rule, too.
+void withhold(trace::Parts parts, http::Headers& headers) {
+  if (!parts.traceparent) headers.remove(trace::kTraceparentField);
+  if (!parts.traceparent || !parts.tracestate) headers.remove(trace::kTracestateField);
+  if (!parts.baggage) headers.remove(trace::kBaggageField);
 }
 
 bool allows_all(const std::vector<std::string>& keys) {
@@ -51,7 +59,7 @@ void CallTrace::choose_parent(Random& random) {
 void CallTrace::next_attempt(Random& random) {
   ++resend_count_;
   if (!active_) return;
-  earlier_.push_back(context_);
+  earlier_ = context_;
   context_.span_id = trace::SpanId::make(random);
 }
 
@@ -59,19 +67,24 @@ void CallTrace::inject(http::Headers& headers, std::string_view host,
                        const net::Address& address) const {
   if (!options_.inject) return;
   const DestinationRule& rule = rule_for(options_.destinations, host, &address);
-  trace::Parts parts{rule.traceparent, rule.tracestate, rule.baggage};
-  // Without a span of ours the context passes as it came; what the destination may not see still
-  // goes.
-  const bool as_received = !active_;
-  if (as_received && parts.traceparent && parts.tracestate && parts.baggage) return;
+  const trace::Parts parts{rule.traceparent, rule.tracestate, rule.baggage};
   HeaderWriter writer(headers);
-  if (as_received) return options_.inject->inject(received_, parts, writer);
-  trace::Context sent{context_, {}, received_.baggage};
-  if (parts.baggage) {
-    if (!allows_all(options_.baggage_allow)) sent.baggage.allow_only(options_.baggage_allow);
-    for (const auto& [key, value] : options_.baggage_add) sent.baggage.set(key, value);
+  if (active_) {
+    options_.inject->inject(sent_context(parts.baggage), parts, writer);
+  } else if (!parts.traceparent) {
+    // Without a span of ours the context passes as it came, but not in a vendor's format either
+    // where the destination may not see it.
+    options_.inject->inject(received_, parts, writer);
   }
-  options_.inject->inject(sent, parts, writer);
+  withhold(parts, headers);
+}
+
+trace::Context CallTrace::sent_context(bool with_baggage) const {
+  trace::Context sent{context_, {}, received_.baggage};
+  if (!with_baggage) return sent;
+  if (!allows_all(options_.baggage_allow)) sent.baggage.allow_only(options_.baggage_allow);
+  for (const auto& [key, value] : options_.baggage_add) sent.baggage.set(key, value);
+  return sent;
 }
 
 void CallTrace::describe(semconv::HttpFacts& facts) const {
@@ -84,7 +97,7 @@ void CallTrace::describe(semconv::HttpFacts& facts) const {
     facts.execution_id = execution_->id;
     facts.execution_source = lineage::name_of(execution_->fixed_by);
   }
-  if (!earlier_.empty()) facts.links.push_back({earlier_.back(), trace::Attributes()});
+  facts.earlier = earlier_ ? &*earlier_ : nullptr;
 }
 
 }  // namespace sidespan::proxy

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
-#include <vector>
 
 #include "sidespan/base/random.h"
 #include "sidespan/http/message.h"
@@ -37,16 +37,17 @@ class CallTrace {
   // and removes what it may not.
   void inject(http::Headers& headers, std::string_view host, const net::Address& address) const;
 
-  // Fills in identity and evidence.
+  // Fills in identity and evidence; views and pointers are into this.
   void describe(semconv::HttpFacts& facts) const;
 
  private:
   void choose_parent(Random& random);
+  trace::Context sent_context(bool with_baggage) const;
 
   const Options& options_;
-  trace::Context received_;     // what the request carried
-  trace::SpanContext context_;  // this attempt's
-  std::vector<trace::SpanContext> earlier_;
+  trace::Context received_;                    // what the request carried
+  trace::SpanContext context_;                 // this attempt's
+  std::optional<trace::SpanContext> earlier_;  // the attempt before
   trace::SpanId parent_id_;
   bool parent_is_remote_ = false;
   lineage::Source source_ = lineage::Source::kRoot;

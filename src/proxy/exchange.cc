@@ -132,7 +132,7 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   facts.first_byte = first_byte_;
   facts.ending = ending;
   facts.error = error;
-  trace::Span span = semconv::make_http_span(std::move(facts), options_.spans);
+  trace::Span span = semconv::make_http_span(facts, options_.spans);
   if (observer_) observer_->finish(span);
   worker_.sink.emit(std::move(span));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace sidespan::proxy {
 namespace {
@@ -26,6 +27,7 @@ metrics::Sample histogram(std::vector<metrics::Label> labels, const metrics::Dur
 void ProxyMetrics::count_request(semconv::Mode mode, int status) {
   const auto status_class = static_cast<size_t>(std::clamp(status / 100, 0, 5));
   requests_[static_cast<size_t>(mode)][status_class].add();
+  requests_ended_.add();
 }
 
 metrics::DurationHistogram& ProxyMetrics::series(const Attempt& attempt) {
@@ -68,14 +70,26 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
                  number({}, static_cast<double>(refused_connections.value())));
   metrics::merge(snapshot, "sidespan_connections", "Agent connections that are open.", Kind::kGauge,
                  number({}, static_cast<double>(connections.value())));
-  const std::scoped_lock lock(durations_mutex_);
-  for (const auto& [key, durations] : durations_) {
+  collect_durations(snapshot);
+}
+
+void ProxyMetrics::collect_durations(metrics::Snapshot& snapshot) const {
+  using Series = decltype(durations_)::value_type;
+  std::vector<const Series*> all;
+  {
+    // Only to list them: a worker with a new series waits here.
+    const std::scoped_lock lock(durations_mutex_);
+    all.reserve(durations_.size());
+    for (const Series& series : durations_) all.push_back(&series);
+  }
+  for (const Series* series : all) {
+    const Key& key = series->first;
     metrics::merge(
         snapshot, kDurationName, kDurationHelp, Kind::kHistogram,
         histogram({{"http_request_method", key.method},
                    {"server_address", key.host},
                    {key.unanswered ? "error_type" : "http_response_status_code", key.outcome}},
-                  durations));
+                  series->second));
   }
   if (overflow_.snapshot().count > 0) {
     metrics::merge(snapshot, kDurationName, kDurationHelp, Kind::kHistogram,

@@ -35,6 +35,9 @@ class ProxyMetrics {
   // One attempt towards an origin.
   void record_duration(const Attempt& attempt, double seconds);
 
+  // Requests counted so far, of any kind.
+  uint64_t requests() const { return requests_ended_.value(); }
+
   metrics::Counter tunnels;
   metrics::Counter refused_connections;  // over connections_max
   metrics::Gauge connections;
@@ -64,11 +67,14 @@ class ProxyMetrics {
   };
 
   metrics::DurationHistogram& series(const Attempt& attempt);
+  void collect_durations(metrics::Snapshot& snapshot) const;
 
   std::array<std::array<metrics::Counter, kClasses>, kModes> requests_;
+  metrics::Counter requests_ended_;  // the sum of requests_
   std::array<metrics::Counter, lineage::kSourceCount> parents_;
   const size_t series_max_;
-  // Held to add a series and to read; the one writer looks up without it.
+  // Held to add a series and to list them; the one writer looks up without it. Series stay where
+  // they are for good.
   mutable std::mutex durations_mutex_;
   std::map<Key, metrics::DurationHistogram, Less> durations_;
   metrics::DurationHistogram overflow_;

@@ -93,6 +93,10 @@ size_t Server::connections() const {
   return impl_->sessions.size();
 }
 
+uint64_t Server::requests() const {
+  return impl_->worker.metrics.requests();
+}
+
 void Server::collect(metrics::Snapshot& snapshot) const {
   impl_->worker.metrics.collect(snapshot);
 }

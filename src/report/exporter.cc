@@ -61,11 +61,13 @@ Exporter::Exporter(net::Loop& loop, wire::Pool& pool, Random random, Log& log, O
 void Exporter::send(std::string request) {
   assert(!busy());
   body_ = options_.gzip ? http::gzip(request, kGzipLevel) : std::move(request);
+  began_ = loop_.now().mono;
   attempt(false);
 }
 
-void Exporter::hurry(MonoTime deadline) {
-  deadline_ = deadline;
+void Exporter::hurry(const DrainLimits& limits) {
+  drain_ = limits;
+  vain_attempts_ = 0;
   backoff_.reset();
   if (state_ == State::kWaiting) attempt(false);
 }
@@ -86,7 +88,11 @@ void Exporter::attempt(bool fresh) {
 }
 
 void Exporter::on_stream(Result<std::unique_ptr<wire::OriginStream>> stream) {
-  if (!stream) return failed(stream.error().what, std::nullopt);
+  if (!stream) {
+    ++vain_attempts_;
+    return failed(stream.error().what, std::nullopt);
+  }
+  vain_attempts_ = 0;
   stream_ = std::move(*stream);
   http::Head head = head_;
   head.body = http::BodyLength::known(body_.size());
@@ -174,18 +180,29 @@ void Exporter::failed(std::string_view cause, std::optional<Milliseconds> wait) 
                {{"collector", endpoint_}, {"cause", cause}});
   }
   const Milliseconds delay = wait ? *wait : backoff_.next(random_);
-  if (deadline_ && loop_.now().mono + delay >= *deadline_) {
-    return decide({Decision::Kind::kGivenUp, answer_.status});
+  if (const auto end = end_before(loop_.now().mono + delay)) {
+    return decide({*end, answer_.status});
   }
   state_ = State::kWaiting;
   timer_.start(delay);
+}
+
+std::optional<Decision::Kind> Exporter::end_before(MonoTime next_attempt) const {
+  if (drain_ && next_attempt >= drain_->deadline) return Decision::Kind::kGivenUp;
+  if (drain_ && drain_->vain_attempts_max > 0 && vain_attempts_ >= drain_->vain_attempts_max) {
+    return Decision::Kind::kGivenUp;
+  }
+  if (next_attempt - began_ >= options_.retry.time_max) return Decision::Kind::kRetriedTooLong;
+  return std::nullopt;
 }
 
 void Exporter::decide(const Decision& decision) {
   timer_.stop();
   state_ = State::kIdle;
   backoff_.reset();
-  if (down_since_ && decision.kind != Decision::Kind::kGivenUp) {
+  const bool answered =
+      decision.kind != Decision::Kind::kGivenUp && decision.kind != Decision::Kind::kRetriedTooLong;
+  if (down_since_ && answered) {
     const double seconds = to_seconds(loop_.now().mono - *std::exchange(down_since_, {}));
     log_.write(LogLevel::kInfo, "the collector answers again",
                {{"collector", endpoint_}, {"seconds", std::to_string(seconds)}});

@@ -22,7 +22,13 @@ namespace sidespan::report {
 
 // How a request ended.
 struct Decision {
-  enum class Kind : uint8_t { kAccepted, kTooLarge, kRefused, kGivenUp } kind = Kind::kGivenUp;
+  enum class Kind : uint8_t {
+    kAccepted,
+    kTooLarge,
+    kRefused,
+    kRetriedTooLong,
+    kGivenUp
+  } kind = Kind::kGivenUp;
   int status = 0;            // 0: given up without an answer
   uint64_t rejected = 0;     // kAccepted: spans of it that were not taken
   std::string message = {};  // kAccepted: why, in the collector's words
@@ -39,9 +45,8 @@ class Exporter final : private wire::OriginStreamOwner {
   bool busy() const { return state_ != State::kIdle; }
   // An encoded request; on_decision follows, never within the call. Not while busy.
   void send(std::string request);
-  // From now on requests are given up whose next attempt would begin at `deadline` or later, and a
-  // wait that is under way ends now.
-  void hurry(MonoTime deadline);
+  // From now on requests are given up when `limits` say so, and a wait that is under way ends now.
+  void hurry(const DrainLimits& limits);
   // Forgets the request under way, silently.
   void cancel();
 
@@ -67,6 +72,7 @@ class Exporter final : private wire::OriginStreamOwner {
   void on_time();
   void answered(bool whole);
   void failed(std::string_view cause, std::optional<Milliseconds> wait);
+  std::optional<Decision::Kind> end_before(MonoTime next_attempt) const;
   void decide(const Decision& decision);
   void hang_up();
   Decision read_success(bool whole) const;
@@ -85,7 +91,9 @@ class Exporter final : private wire::OriginStreamOwner {
   std::string body_;
   Backoff backoff_;
   net::Timer timer_;  // of the attempt or of the wait
-  std::optional<MonoTime> deadline_;
+  MonoTime began_{};  // the request's first attempt
+  std::optional<DrainLimits> drain_;
+  int vain_attempts_ = 0;  // in a row, that found no collector
   std::unique_ptr<wire::Pool::Waiting> connecting_;
   std::unique_ptr<wire::OriginStream> stream_;
   bool fresh_ = false;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <numeric>
 
 #include "report/batch.h"
 #include "report/exporter.h"
@@ -12,9 +11,9 @@
 namespace sidespan::report {
 namespace {
 
-constexpr std::array kReasons = {DropReason::kQueueFull, DropReason::kRejected,
-                                 DropReason::kTooLarge, DropReason::kShutdown,
-                                 DropReason::kNoExporter};
+constexpr std::array kReasons = {DropReason::kQueueFull,  DropReason::kRejected,
+                                 DropReason::kTooLarge,   DropReason::kShutdown,
+                                 DropReason::kNoExporter, DropReason::kRetryTime};
 static_assert(kReasons.size() == kDropReasonCount);
 
 constexpr size_t index_of(DropReason reason) {
@@ -41,6 +40,8 @@ std::string_view name_of(DropReason reason) {
       return "shutdown";
     case DropReason::kNoExporter:
       return "no_exporter";
+    case DropReason::kRetryTime:
+      return "retry_time";
   }
   return "queue_full";
 }
@@ -55,7 +56,7 @@ struct Pipeline::Impl {
   void on_decision(const Decision& decision);
   void on_accepted(const Decision& decision);
   void on_too_large();
-  void drain(MonoTime deadline, std::function<void()> done);
+  void drain(const DrainLimits& limits, std::function<void()> done);
   void end();
   void notice_overflow();
   Lost lost() const;
@@ -85,6 +86,7 @@ struct Pipeline::Impl {
   Notice full_notice;
   Notice refused_notice;
   Notice large_notice;
+  Notice late_notice;
   Notice warning_notice;
 };
 
@@ -100,6 +102,7 @@ Pipeline::Impl::Impl(net::Loop& on_loop, wire::Pool& pool, Random random, Log& t
       full_notice(loop, log, "spans were dropped, the queue is full"),
       refused_notice(loop, log, "spans were dropped, the collector refused them"),
       large_notice(loop, log, "spans were dropped, each alone is too large"),
+      late_notice(loop, log, "spans were dropped, the collector put them off for too long"),
       warning_notice(loop, log, "the collector took spans with a warning") {
   if (!options.otlp) return;
   exporter =
@@ -155,6 +158,13 @@ void Pipeline::Impl::on_decision(const Decision& decision) {
       refused_notice.add(spans, "status " + std::to_string(decision.status));
       break;
     }
+    case Decision::Kind::kRetriedTooLong: {
+      const size_t spans = queue.pop_first();
+      drop(DropReason::kRetryTime, spans);
+      late_notice.add(spans, decision.status == 0 ? std::string("no answer")
+                                                  : "status " + std::to_string(decision.status));
+      break;
+    }
     case Decision::Kind::kGivenUp:
       drain_timer.start(Milliseconds(0));
       return;
@@ -179,16 +189,16 @@ void Pipeline::Impl::on_too_large() {
   drop(DropReason::kTooLarge, queue.pop_first());
 }
 
-void Pipeline::Impl::drain(MonoTime deadline, std::function<void()> done) {
+void Pipeline::Impl::drain(const DrainLimits& limits, std::function<void()> done) {
   drained = std::move(done);
   draining = true;
   const MonoTime now = loop.now().mono;
-  if (!exporter || queue.empty() || deadline <= now) {
+  if (!exporter || queue.empty() || limits.deadline <= now) {
     drain_timer.start(Milliseconds(0));
     return;
   }
-  drain_timer.start(std::chrono::ceil<Milliseconds>(deadline - now));
-  exporter->hurry(deadline);
+  drain_timer.start(std::chrono::ceil<Milliseconds>(limits.deadline - now));
+  exporter->hurry(limits);
   advance();
 }
 
@@ -247,8 +257,8 @@ void Pipeline::accept(std::span<const trace::Span> spans) {
   impl_->advance();
 }
 
-void Pipeline::drain(MonoTime deadline, std::function<void()> done) {
-  impl_->drain(deadline, std::move(done));
+void Pipeline::drain(DrainLimits limits, std::function<void()> done) {
+  impl_->drain(limits, std::move(done));
 }
 
 Totals Pipeline::totals() const {

@@ -29,12 +29,12 @@ bool is_known(std::string_view method, const std::vector<std::string>& configure
                             : std::ranges::find(configured, method) != configured.end();
 }
 
-void set_count(Attributes& attributes, std::string_view key, uint64_t count) {
-  attributes.set(key, static_cast<int64_t>(count));
+int64_t count(uint64_t n) {
+  return static_cast<int64_t>(n);
 }
 
-void set_duration(Attributes& attributes, std::string_view key, Nanoseconds duration) {
-  attributes.set(key, to_seconds(std::max(duration, Nanoseconds::zero())));
+double seconds(Nanoseconds duration) {
+  return to_seconds(std::max(duration, Nanoseconds::zero()));
 }
 
 // The service behind `host`: an exact name first, else the longest pattern that matches.
@@ -54,42 +54,46 @@ std::string_view peer_name(const std::map<std::string, std::string>& peers,
 void set_method(trace::Span& span, std::string_view method, const HttpSpanOptions& options) {
   const bool known = is_known(method, options.known_methods);
   span.name = known ? method : kOtherMethodName;
-  span.attributes.set(attribute::kHttpRequestMethod, known ? method : kOtherMethod);
-  if (!known) span.attributes.set(attribute::kHttpRequestMethodOriginal, method);
+  span.attributes.add(attribute::kHttpRequestMethod, known ? method : kOtherMethod);
+  if (!known) span.attributes.add(attribute::kHttpRequestMethodOriginal, method);
 }
 
 void set_target(trace::Span& span, const http::Url& url, const HttpSpanOptions& options) {
   Attributes& attributes = span.attributes;
-  attributes.set(attribute::kServerAddress, std::string_view(url.authority.host));
-  set_count(attributes, attribute::kServerPort, url.port());
+  attributes.add(attribute::kServerAddress, std::string_view(url.authority.host));
+  attributes.add(attribute::kServerPort, count(url.port()));
   if (!url.scheme.empty()) {  // else it is a tunnel: there is no URL
     std::string full;
     full.reserve(url.authority.host.size() + url.path.size() + 48);
     append_redacted_url(full, url, options.redact_query);
-    attributes.set(attribute::kUrlFull, std::string_view(full));
+    attributes.add(attribute::kUrlFull, std::string_view(full));
     const std::string_view path = url.path;
     const std::string_view matched =
         options.url_templates.empty()
             ? std::string_view()
             : template_of(options.url_templates, path.substr(0, path.find('?')));
     if (!matched.empty()) {
-      attributes.set(attribute::kUrlTemplate, matched);
+      attributes.add(attribute::kUrlTemplate, matched);
       span.name.append(" ").append(matched);
     }
   }
   const std::string_view peer = peer_name(options.peers, url.authority.host);
   if (peer.empty()) return;
-  attributes.set(attribute::kServicePeerName, peer);
-  attributes.set(attribute::kPeerService, peer);
+  attributes.add(attribute::kServicePeerName, peer);
+  attributes.add(attribute::kPeerService, peer);
 }
 
 void capture_headers(Attributes& attributes, const http::Headers& headers,
-                     const std::vector<std::string>& names, std::string_view prefix) {
+                     const std::vector<std::string>& names, std::string_view prefix,
+                     const HttpSpanOptions& options) {
   for (const std::string& name : names) {
-    std::vector<std::string_view> values;
-    headers.for_each(name, [&](std::string_view value) { values.push_back(value); });
+    std::vector<std::string> values;
+    headers.for_each(name, [&](std::string_view value) {
+      values.push_back(redacted_field(name, value, options.redact_query));
+    });
     if (values.empty() || is_secret_header(name)) continue;
-    attributes.set(std::string(prefix) + name, std::span<const std::string_view>(values));
+    const std::vector<std::string_view> views(values.begin(), values.end());
+    attributes.set(std::string(prefix) + name, std::span<const std::string_view>(views));
   }
 }
 
@@ -103,48 +107,48 @@ bool is_tunnel(const HttpFacts& facts) {
 void set_sizes(Attributes& attributes, const HttpFacts& facts) {
   using Kind = http::BodyLength::Kind;
   if (is_tunnel(facts)) {
-    set_count(attributes, attribute::kBytesSent, facts.bytes_sent);
-    set_count(attributes, attribute::kBytesReceived, facts.bytes_received);
+    attributes.add(attribute::kBytesSent, count(facts.bytes_sent));
+    attributes.add(attribute::kBytesReceived, count(facts.bytes_received));
     return;
   }
   if (facts.request->body.kind != Kind::kNone) {
-    set_count(attributes, attribute::kHttpRequestBodySize, facts.request_body_bytes);
+    attributes.add(attribute::kHttpRequestBodySize, count(facts.request_body_bytes));
   }
   if (facts.response != nullptr && facts.response->body.kind != Kind::kNone) {
-    set_count(attributes, attribute::kHttpResponseBodySize, facts.response_body_bytes);
+    attributes.add(attribute::kHttpResponseBodySize, count(facts.response_body_bytes));
   }
 }
 
 void set_connection(Attributes& attributes, const HttpFacts& facts) {
   if (!facts.peer_ip.empty()) {
-    attributes.set(attribute::kNetworkPeerAddress, facts.peer_ip);
-    set_count(attributes, attribute::kNetworkPeerPort, facts.peer_port);
+    attributes.add(attribute::kNetworkPeerAddress, facts.peer_ip);
+    attributes.add(attribute::kNetworkPeerPort, count(facts.peer_port));
   }
   if (!facts.protocol_version.empty()) {
-    attributes.set(attribute::kNetworkProtocolVersion, facts.protocol_version);
+    attributes.add(attribute::kNetworkProtocolVersion, facts.protocol_version);
   }
 }
 
 void set_lineage(Attributes& attributes, const HttpFacts& facts) {
-  attributes.set(attribute::kMode, name_of(facts.mode));
-  attributes.set(attribute::kParentSource, facts.parent_source);
+  attributes.add(attribute::kMode, name_of(facts.mode));
+  attributes.add(attribute::kParentSource, facts.parent_source);
   if (facts.execution_id.empty()) return;
-  attributes.set(attribute::kExecutionId, facts.execution_id);
-  attributes.set(attribute::kExecutionSource, facts.execution_source);
+  attributes.add(attribute::kExecutionId, facts.execution_id);
+  attributes.add(attribute::kExecutionSource, facts.execution_source);
 }
 
 // A phase is told only when it was reached and left. An answer may begin before the request ended;
 // then nobody waited.
 void set_phases(Attributes& attributes, const HttpFacts& facts) {
-  if (facts.dns) set_duration(attributes, attribute::kPhaseDns, *facts.dns);
-  if (facts.connect) set_duration(attributes, attribute::kPhaseConnect, *facts.connect);
+  if (facts.dns) attributes.add(attribute::kPhaseDns, seconds(*facts.dns));
+  if (facts.connect) attributes.add(attribute::kPhaseConnect, seconds(*facts.connect));
   if (facts.send_started && facts.sent) {
-    set_duration(attributes, attribute::kPhaseSend, *facts.sent - *facts.send_started);
+    attributes.add(attribute::kPhaseSend, seconds(*facts.sent - *facts.send_started));
   }
   if (!facts.first_byte) return;
-  if (facts.sent) set_duration(attributes, attribute::kPhaseWait, *facts.first_byte - *facts.sent);
-  set_duration(attributes, attribute::kPhaseReceive, facts.end - *facts.first_byte);
-  set_duration(attributes, attribute::kTimeToFirstByte, *facts.first_byte - facts.start.mono);
+  if (facts.sent) attributes.add(attribute::kPhaseWait, seconds(*facts.first_byte - *facts.sent));
+  attributes.add(attribute::kPhaseReceive, seconds(facts.end - *facts.first_byte));
+  attributes.add(attribute::kTimeToFirstByte, seconds(*facts.first_byte - facts.start.mono));
 }
 
 // An agent that goes away in the middle of its own call has cancelled it, which is no error.
@@ -156,22 +160,22 @@ bool is_cancelled(const HttpFacts& facts) {
          code == Code::kTruncated;
 }
 
-void set_outcome(trace::Span& span, HttpFacts& facts) {
+void set_outcome(trace::Span& span, const HttpFacts& facts) {
   const int status = facts.response == nullptr ? 0 : facts.response->status;
   if (status != 0) {
-    span.attributes.set(attribute::kHttpResponseStatusCode, static_cast<int64_t>(status));
+    span.attributes.add(attribute::kHttpResponseStatusCode, static_cast<int64_t>(status));
   }
   if (status >= kFirstErrorStatus) {
     std::array<char, 12> digits{};
     const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr;
-    span.attributes.set(attribute::kErrorType, std::string_view(digits.data(), end));
+    span.attributes.add(attribute::kErrorType, std::string_view(digits.data(), end));
     span.status = trace::SpanStatus::kError;
   } else if (facts.error && !is_cancelled(facts)) {
-    span.attributes.set(attribute::kErrorType, name_of(facts.error->code));
+    span.attributes.add(attribute::kErrorType, name_of(facts.error->code));
     span.status = trace::SpanStatus::kError;
-    span.status_message = std::move(facts.error->what);
+    span.status_message = facts.error->what;
   }
-  span.attributes.set(attribute::kEnd, name_of(facts.ending));
+  span.attributes.add(attribute::kEnd, name_of(facts.ending));
 }
 
 }  // namespace
@@ -208,22 +212,22 @@ std::string_view name_of(Ending ending) {
   return "complete";
 }
 
-trace::Span make_http_span(HttpFacts facts, const HttpSpanOptions& options) {
+trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& options) {
   trace::Span span;
-  span.context = std::move(facts.context);
+  span.context = facts.context;
   span.parent_id = facts.parent_id;
   span.parent_is_remote = facts.parent_is_remote;
   span.kind = trace::SpanKind::kClient;
   span.start = facts.start.wall;
   span.duration = std::max<Nanoseconds>(facts.end - facts.start.mono, Nanoseconds::zero());
   span.attributes = Attributes(options.limits);
-  span.links = std::move(facts.links);
+  if (facts.earlier != nullptr) span.links.push_back({*facts.earlier, Attributes()});
 
   set_method(span, facts.request->method, options);
   set_target(span, *facts.url, options);
   set_lineage(span.attributes, facts);
   if (facts.resend_count > 0) {
-    span.attributes.set(attribute::kHttpRequestResendCount,
+    span.attributes.add(attribute::kHttpRequestResendCount,
                         static_cast<int64_t>(facts.resend_count));
   }
   set_connection(span.attributes, facts);
@@ -232,11 +236,11 @@ trace::Span make_http_span(HttpFacts facts, const HttpSpanOptions& options) {
   set_phases(span.attributes, facts);
   if (!options.request_headers.empty()) {
     capture_headers(span.attributes, facts.request->headers, options.request_headers,
-                    attribute::kHttpRequestHeaderPrefix);
+                    attribute::kHttpRequestHeaderPrefix, options);
   }
   if (!options.response_headers.empty() && facts.response != nullptr) {
     capture_headers(span.attributes, facts.response->headers, options.response_headers,
-                    attribute::kHttpResponseHeaderPrefix);
+                    attribute::kHttpResponseHeaderPrefix, options);
   }
   return span;
 }

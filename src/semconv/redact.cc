@@ -18,10 +18,11 @@ constexpr std::array<std::string_view, 7> kSignatureNames = {
     "AWSAccessKeyId",   "Signature", "X-Amz-Credential", "X-Amz-Security-Token", "X-Amz-Signature",
     "X-Goog-Signature", "sig"};
 // Ours: what APIs call the key that opens them.
-constexpr std::array<std::string_view, 14> kSecretNames = {
-    "access_token", "api_key",       "key",           "token",           "password",
-    "secret",       "apikey",        "api-key",       "x-api-key",       "auth_token",
-    "id_token",     "refresh_token", "client_secret", "subscription-key"};
+constexpr std::array<std::string_view, 17> kSecretNames = {
+    "access_token",     "api_key", "key",     "token",         "password",
+    "secret",           "apikey",  "api-key", "x-api-key",     "auth_token",
+    "id_token",         "pwd",     "passwd",  "refresh_token", "client_secret",
+    "subscription-key", "jwt"};
 
 bool is_one_of(std::string_view text, std::span<const std::string_view> names) {
   return std::ranges::any_of(
@@ -61,6 +62,10 @@ constexpr std::array<std::string_view, 11> kKeyOwners = {
     "api",       "access",  "account", "application",  "app",     "customer",
     "functions", "private", "secret",  "subscription", "rapidapi"};
 
+// Their values refer to URLs (RFC 9110, RFC 8288; Refresh is HTML's).
+constexpr std::array<std::string_view, 5> kReferringHeaders = {"location", "content-location",
+                                                               "referer", "link", "refresh"};
+
 bool is_secret_word(std::string_view before, std::string_view word) {
   if (is_one_of(word, kSecretWords)) return true;
   if (text::equal_ignoring_case(word, "key")) return is_one_of(before, kKeyOwners);
@@ -81,8 +86,7 @@ bool is_secret_parameter(std::string_view name, std::span<const std::string> fur
     name = decoded;
   }
   const bool known =
-      may_be_secret(name) && (std::ranges::find(kSignatureNames, name) != kSignatureNames.end() ||
-                              is_one_of(name, kSecretNames));
+      may_be_secret(name) && (is_one_of(name, kSignatureNames) || is_one_of(name, kSecretNames));
   return known || std::ranges::any_of(further, [&](const std::string& own) {
            return text::equal_ignoring_case(name, own);
          });
@@ -114,6 +118,44 @@ void append_redacted_url(std::string& out, const http::Url& url,
   if (query == std::string_view::npos) return;
   out.push_back('?');
   append_redacted_query(out, path.substr(query + 1), further);
+}
+
+void append_redacted_reference(std::string& out, std::string_view reference,
+                               std::span<const std::string> further) {
+  const auto take = [&](size_t end) {
+    const std::string_view part = reference.substr(0, end);
+    reference.remove_prefix(part.size());
+    return part;
+  };
+  out.append(take(reference.find_first_of("/?#")));
+  if (reference.starts_with("//")) {
+    out.append(take(2));
+    const size_t at = reference.substr(0, reference.find_first_of("/?#")).rfind('@');
+    if (at != std::string_view::npos) {
+      out.append(kRedactedUserinfo);
+      reference.remove_prefix(at + 1);
+    }
+  }
+  out.append(take(reference.find_first_of("?#")));
+  // Parameters are in the query, and with OAuth in the fragment.
+  while (!reference.empty()) {
+    out.append(take(1));
+    append_redacted_query(out, take(reference.find('#')), further);
+  }
+}
+
+std::string redacted_field(std::string_view name, std::string_view value,
+                           std::span<const std::string> further) {
+  if (!is_one_of(name, kReferringHeaders)) return std::string(value);
+  // Each `<URL>` of a Link stands for itself; elsewhere there are no such brackets.
+  std::string out;
+  while (true) {
+    const std::string_view part = value.substr(0, value.find_first_of("<>"));
+    append_redacted_reference(out, part, further);
+    if (part.size() == value.size()) return out;
+    out.push_back(value[part.size()]);
+    value.remove_prefix(part.size() + 1);
+  }
 }
 
 std::string redacted_url(const http::Url& url, std::span<const std::string> further) {

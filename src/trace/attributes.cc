@@ -11,34 +11,10 @@ namespace {
 // A typical HTTP span: some twenty attributes of about thirty bytes each.
 constexpr size_t kFirstArenaBytes = 768;
 constexpr size_t kFirstEntries = 24;
-constexpr uint64_t kHighBits = 0x8080808080808080U;
 constexpr size_t kSizePrefix = sizeof(uint32_t);
-constexpr size_t kKeyBytesMax = std::numeric_limits<uint16_t>::max();
-// Offsets are 32 bits wide; a list this long takes no further key.
-constexpr size_t kArenaBytesMax = size_t{1} << 30U;
-
-// Most texts are plain ASCII; then nothing has to be looked at character by character.
-bool is_ascii(std::string_view text) {
-  uint64_t seen = 0;
-  size_t i = 0;
-  for (; i + sizeof seen <= text.size(); i += sizeof seen) {
-    uint64_t word = 0;
-    std::memcpy(&word, text.data() + i, sizeof word);
-    seen |= word;
-  }
-  for (; i < text.size(); ++i) seen |= static_cast<unsigned char>(text[i]);
-  return (seen & kHighBits) == 0;
-}
 
 bool continues_character(char c) {
   return (static_cast<unsigned char>(c) & 0xc0U) == 0x80;
-}
-
-void append_size(std::string& arena, size_t size) {
-  const auto prefix = static_cast<uint32_t>(size);
-  char bytes[kSizePrefix];
-  std::memcpy(bytes, &prefix, kSizePrefix);
-  arena.append(bytes, kSizePrefix);
 }
 
 }  // namespace
@@ -60,30 +36,30 @@ void Attributes::set(std::string_view key, std::string_view value) {
   const std::string_view admitted = admit(value, mended);
   Entry* entry = slot(key, Type::kText);
   if (entry == nullptr) return;
-  entry->text.begin = static_cast<uint32_t>(arena_.size());
-  entry->text.size = static_cast<uint32_t>(admitted.size());
-  arena_.append(admitted);
+  make_room(admitted.size());
+  entry->text = put(admitted);
 }
 
 void Attributes::set(std::string_view key, std::span<const std::string_view> values) {
   Entry* entry = slot(key, Type::kTexts);
   if (entry == nullptr) return;
-  const size_t begin = arena_.size();
+  const uint32_t begin = used_;
   std::string mended;
   for (const std::string_view value : values) {
     const std::string_view admitted = admit(value, mended);
-    append_size(arena_, admitted.size());
-    arena_.append(admitted);
+    const auto size = static_cast<uint32_t>(admitted.size());
+    char prefix[kSizePrefix];
+    std::memcpy(prefix, &size, kSizePrefix);
+    make_room(kSizePrefix + size);
+    put({prefix, kSizePrefix});
+    put(admitted);
   }
-  entry->text.begin = static_cast<uint32_t>(begin);
-  entry->text.size = static_cast<uint32_t>(arena_.size() - begin);
+  entry->text = {begin, used_ - begin};
 }
 
 Attributes::View Attributes::at(size_t index) const {
   const Entry& entry = entries_[index];
-  const auto bytes = [&] {
-    return std::string_view(arena_).substr(entry.text.begin, entry.text.size);
-  };
+  const auto text = [&] { return bytes(entry.text.begin, entry.text.size); };
   switch (entry.type) {
     case Type::kBool:
       return {key_of(entry), entry.boolean};
@@ -92,12 +68,12 @@ Attributes::View Attributes::at(size_t index) const {
     case Type::kDouble:
       return {key_of(entry), entry.real};
     case Type::kText:
-      return {key_of(entry), bytes()};
+      return {key_of(entry), text()};
     case Type::kTexts:
       break;
   }
   std::vector<std::string_view> texts;
-  for (std::string_view rest = bytes(); !rest.empty();) {
+  for (std::string_view rest = text(); !rest.empty();) {
     uint32_t size = 0;
     std::memcpy(&size, rest.data(), kSizePrefix);
     texts.push_back(rest.substr(kSizePrefix, size));
@@ -109,7 +85,7 @@ Attributes::View Attributes::at(size_t index) const {
 std::string_view Attributes::text(std::string_view key) const {
   const Entry* entry = find(key);
   if (entry == nullptr || entry->type != Type::kText) return {};
-  return std::string_view(arena_).substr(entry->text.begin, entry->text.size);
+  return bytes(entry->text.begin, entry->text.size);
 }
 
 bool Attributes::contains(std::string_view key) const {
@@ -123,30 +99,26 @@ const Attributes::Entry* Attributes::find(std::string_view key) const {
 }
 
 Attributes::Entry* Attributes::slot(std::string_view key, Type type) {
+  std::string mended;
+  if (!text::is_valid_utf8(key)) {
+    mended = text::to_valid_utf8(std::string(key));
+    key = mended;
+  }
   if (const Entry* known = find(key)) {
     Entry& entry = entries_[static_cast<size_t>(known - entries_.data())];
     entry.type = type;
     return &entry;
   }
-  if (key.empty() || key.size() > kKeyBytesMax || entries_.size() >= limits_.count_max ||
-      arena_.size() > kArenaBytesMax) {
+  if (key.empty() || key.size() > kKeyBytesMax) {
     ++dropped_;
     return nullptr;
   }
-  if (entries_.empty()) {
-    entries_.reserve(std::min(kFirstEntries, limits_.count_max));
-    arena_.reserve(kFirstArenaBytes);
-  }
-  Entry& entry = entries_.emplace_back();
-  entry.key_begin = static_cast<uint32_t>(arena_.size());
-  entry.key_size = static_cast<uint16_t>(key.size());
-  entry.type = type;
-  arena_.append(key);
-  return &entry;
+  return append(key, type, {});
 }
 
 std::string_view Attributes::admit(std::string_view text, std::string& mended) const {
-  if (!is_ascii(text) && !text::is_valid_utf8(text)) {
+  if (passes(text)) return text;
+  if (!text::is_valid_utf8(text)) {
     mended = text::to_valid_utf8(std::string(text));
     text = mended;
   }
@@ -154,6 +126,13 @@ std::string_view Attributes::admit(std::string_view text, std::string& mended) c
   size_t end = limits_.value_bytes_max;
   while (end > 0 && continues_character(text[end])) --end;
   return text.substr(0, end);
+}
+
+void Attributes::grow(size_t more) {
+  if (entries_.empty()) entries_.reserve(std::min(kFirstEntries, limits_.count_max));
+  arena_.reserve(std::max({kFirstArenaBytes, used_ + more, 2 * arena_.size()}));
+  // Nothing is cleared: only what put() has written is ever read.
+  arena_.resize_and_overwrite(arena_.capacity(), [](char*, size_t capacity) { return capacity; });
 }
 
 }  // namespace sidespan::trace

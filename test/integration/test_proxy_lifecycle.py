@@ -72,6 +72,12 @@ def test_no_exporter_is_said_once(tmp_path):
         assert started.metrics().accounts() == {"none": (0, 0, 0, 0)}
 
 
+def test_an_exporter_that_was_asked_for_in_vain_is_no_missing_one(tmp_path):
+    with Sidecar(tmp_path, {"export": {"otlp": {"endpoint": "off"}}}) as started:
+        assert not any("no exporter is configured" in line for line in started.lines)
+        assert sum("nothing is exported" in line for line in started.lines) == 1
+
+
 def test_localhost_is_both_families_on_one_port(sidecar, origin):
     started = sidecar({"listen": {"egress": "localhost:0"}})
     addresses = listening(started, "egress")
@@ -209,6 +215,32 @@ def test_a_second_signal_ends_it_at_once(sidecar, origin):
         started.terminate()
         assert started.process.wait(timeout=LIMIT) == 0
         assert time.monotonic() - began < 3
+
+
+def test_the_second_signal_drops_what_is_queued_and_says_so(origin, tmp_path):
+    deaf = merged(exporting("http://127.0.0.1:1"), {"drain": {"quiet": "0s", "deadline": "25s"}})
+    started = Sidecar(tmp_path / "deaf", deaf)
+    ask(started.egress, "GET", origin.url("/echo"))
+    began = time.monotonic()
+    started.terminate()
+    wait_for("not ready", lambda: ready(started) == 503)
+    started.terminate()
+    assert started.process.wait(timeout=LIMIT) == 0
+    assert time.monotonic() - began < 5
+    wait_for("the last line", lambda: '"spans_emitted":"1","spans_exported":"0","spans_dropped":"1"' in started.log())
+    assert "spans were dropped at the end" in started.log()
+
+
+def test_without_a_quiet_time_the_call_under_way_is_finished(sidecar, origin, sink):
+    started = sidecar({"drain": {"quiet": "0s", "deadline": "20s"}})
+    with Client(started.egress) as client:
+        client.send(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % origin.url("/slow?head=1000").encode())
+        wait_for("the call", lambda: origin.seen("/slow"))
+        started.terminate()
+        assert client.response().status == 200
+    assert started.process.wait(timeout=LIMIT) == 0
+    [span] = sink.spans
+    assert span["attributes"]["sidespan.end"] == "complete"
 
 
 def test_a_collector_that_is_down_does_not_outlast_the_deadline(sidecar, origin, tmp_path):

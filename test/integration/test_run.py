@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -229,13 +230,86 @@ def test_what_there_is_to_say_is_in_the_log_of_the_run(run):
 
 
 def test_a_collector_that_is_down_costs_seconds_and_is_told(sidespan, origin, tmp_path):
+    """Nobody is there, twice in a row: that is all the prompt waits for."""
     run = Run(sidespan, tmp_path / "run", "http://127.0.0.1:1")
-    began = time.monotonic()
-    done = run(PYTHON, "-c", CALL, origin.url("/"), options=["--print", "tree"])
-    assert time.monotonic() - began < 15
+    done = run(PYTHON, "-c", "import time; " + CALL.replace("print", "a =") + "; print(time.time())", origin.url("/"),
+               options=["--print", "tree"])
+    assert time.time() - float(done.stdout) < 2.5
     assert done.returncode == 0
     assert re.search(r"sidespan: 0 of 2 spans exported to http://127.0.0.1:1/v1/traces; \S+\.log says why",
                      done.stderr)
+
+
+def test_a_silent_collector_costs_no_more_than_its_limit(sidespan, origin, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        run = Run(sidespan, tmp_path / "run", endpoint)
+        run.config = write_config(tmp_path / "run", exporting(endpoint) | {"limits": {"run_export": "300ms"}})
+        began = time.monotonic()
+        done = run("true", options=["--print", "tree"])
+    assert time.monotonic() - began < 3
+    assert "sidespan: 0 of 1 span exported to" in done.stderr
+    assert '"spans were dropped at the end' in run.log()
+
+
+def test_the_second_signal_ends_the_export(sidespan, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        run = Run(sidespan, tmp_path / "run", endpoint)
+        run.config = write_config(tmp_path / "run", exporting(endpoint) | {"limits": {"run_export": "25s"}})
+        process = run.start("true", options=["--print", "tree"])
+        silent.settimeout(LIMIT)
+        connection, _ = silent.accept()
+        time.sleep(0.3)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, shown = process.communicate(timeout=LIMIT)
+        connection.close()
+    assert time.monotonic() - began < 3
+    assert process.returncode == 0
+    assert "sidespan: 0 of 1 span exported to" in shown
+    assert '"spans were dropped at the end' in run.log()
+
+
+INHERITED = "HTTP_PROXY: a second proxy is not in this version"
+
+
+@pytest.mark.parametrize("print_", ["none", "tree"])
+def test_a_proxy_that_is_replaced_is_said_first(run, print_):
+    done = run("sh", "-c", "echo one >&2", options=["--print", print_], env={"HTTP_PROXY": "http://u:geheim@corp:3128"})
+    assert done.returncode == 0
+    assert done.stderr.startswith(f"sidespan: {INHERITED}")
+    assert done.stderr.splitlines()[1] == "one"
+    assert done.stderr.count(INHERITED) == 1
+    assert "geheim" not in done.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--print", "none"]])
+def test_on_a_terminal_it_is_said_afterwards(run, options):
+    with Terminal(run.arguments("echo", "one", options=options),
+                  run.environment({"HTTP_PROXY": "http://corp:3128"})) as terminal:
+        terminal.wait()
+        shown = terminal.output()
+    assert shown.startswith("one\r\n")
+    assert shown.count(INHERITED) == 1
+
+
+def test_what_was_wrong_in_variables_is_shown_with_the_outcome(sidespan, tmp_path):
+    run = Run(sidespan, tmp_path / "run", "off")
+    run.config = write_config(tmp_path / "run", {})
+    done = run("true", options=["--print", "tree"],
+               env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+    assert "sidespan: these spans were kept for this tree alone\n" in done.stderr
+    assert "sidespan: OTEL_EXPORTER_OTLP_PROTOCOL: grpc is not in this version" in done.stderr
+    assert "to send them to a collector" not in done.stderr
+    silent = run("true", options=["--print", "none"], env={"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+    assert silent.stderr == ""
+
+
+def test_the_command_inherits_no_descriptor_of_ours(run):
+    script = "import os; print(sorted(int(fd) for fd in os.listdir('/proc/self/fd')))"
+    done = run(PYTHON, "-c", script)
+    assert done.stdout == "[0, 1, 2, 3]\n", "3 is the directory that is listed"
 
 
 # Signals. A test's children share its process group, and pytest leads no job: like a script without job control.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace sidespan::metrics {
@@ -42,7 +43,6 @@ class Gauge {
 inline constexpr std::array<double, 14> kDurationBounds = {
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0};
 
-
 // Seconds in kDurationBounds buckets. Single writer, many readers.
 class DurationHistogram {
  public:
@@ -66,6 +66,8 @@ enum class Kind : uint8_t { kCounter, kGauge, kHistogram };
 struct Label {
   std::string name;
   std::string value;
+
+  bool operator==(const Label&) const = default;
 };
 
 struct Sample {
@@ -79,12 +81,14 @@ struct Family {
   std::string help;
   Kind kind = Kind::kCounter;
   std::vector<Sample> samples;
+  // merge()'s own: where in `samples` labels of this hash are.
+  std::unordered_multimap<size_t, size_t> by_labels = {};
 };
 
 using Snapshot = std::vector<Family>;
 
-// Adds `sample` to the family `name`, summing it into a sample with the same labels: several workers
-// report one series.
+// Adds `sample` to the family `name`, summing it into a sample with the same labels: several
+// workers report one series.
 void merge(Snapshot& snapshot, std::string_view name, std::string_view help, Kind kind,
            Sample sample);
 

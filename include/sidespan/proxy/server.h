@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "sidespan/base/log.h"
@@ -37,6 +38,7 @@ class Server {
   size_t connections() const;  // agent connections
 
   // Any thread.
+  uint64_t requests() const;  // ended so far
   void collect(metrics::Snapshot& snapshot) const;
 
  private:

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,8 +36,9 @@ enum class DropReason : uint8_t {
   kTooLarge,    // too_large: one span alone is over what the collector takes (413)
   kShutdown,    // shutdown: the drain's deadline came first
   kNoExporter,  // no_exporter: nothing is configured to take it
+  kRetryTime,   // retry_time: the collector put its batch off for too long
 };
-inline constexpr size_t kDropReasonCount = 5;
+inline constexpr size_t kDropReasonCount = 6;
 std::string_view name_of(DropReason reason);
 
 struct BatchOptions {
@@ -51,6 +53,9 @@ struct RetryOptions {
   Milliseconds backoff_start{1000};  // ceiling of the first wait; each next one is twice as high
   Milliseconds backoff_max{30'000};  // the highest
   Milliseconds retry_after_max{300'000};  // longer wishes of a collector are cut to this
+  // A request is given up whose next attempt would begin so long after its first, or later: it must
+  // not hold up the others for ever.
+  Milliseconds time_max{300'000};
 };
 
 struct OtlpOptions {
@@ -76,6 +81,17 @@ struct Totals {
   uint64_t exported = 0;
   std::array<uint64_t, kDropReasonCount> dropped{};
   uint64_t queued = 0;
+
+  uint64_t dropped_in_sum() const {
+    return std::accumulate(dropped.begin(), dropped.end(), uint64_t{0});
+  }
+};
+
+// How long the last exports may take.
+struct DrainLimits {
+  MonoTime deadline;
+  // So many attempts of one request in a row that found nobody end it, too; 0: no number does.
+  int vain_attempts_max = 0;
 };
 
 // Sees spans on the telemetry thread, in the order they arrive.
@@ -98,10 +114,11 @@ class Pipeline {
   ~Pipeline();
 
   void accept(std::span<const trace::Span> spans);
-  // Exports what is queued as fast as the collector takes it, until `deadline`; what is left then,
+  // Exports what is queued as fast as the collector takes it, within `limits`; what is left then,
   // and what comes after, is dropped with kShutdown. Ends as soon as nothing is queued, or as the
-  // next attempt would come too late. `done` is called once, later.
-  void drain(MonoTime deadline, std::function<void()> done);
+  // next attempt would come too late. `done` is called once, later. A second call replaces the
+  // first one's limits and `done`: a deadline that has passed ends it at once.
+  void drain(DrainLimits limits, std::function<void()> done);
 
   // One snapshot, with what workers dropped on the way here: the law holds in it.
   Totals totals() const;

@@ -37,8 +37,6 @@ inline constexpr std::string_view kPeerService = "peer.service";           // de
 
 // The command of a `run` (cli/cli-spans, registry: process).
 inline constexpr std::string_view kProcessExecutableName = "process.executable.name";
-inline constexpr std::string_view kProcessExecutablePath = "process.executable.path";
-inline constexpr std::string_view kProcessCommandArgs = "process.command_args";
 inline constexpr std::string_view kProcessPid = "process.pid";
 inline constexpr std::string_view kProcessExitCode = "process.exit.code";
 

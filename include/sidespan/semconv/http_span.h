@@ -54,7 +54,7 @@ struct HttpFacts {
   std::string_view parent_source;
   std::string_view execution_id;  // empty: none known
   std::string_view execution_source;
-  std::vector<trace::Link> links;
+  const trace::SpanContext* earlier = nullptr;  // the attempt before this one, to be linked
   Mode mode = Mode::kForward;
 
   // The call.
@@ -82,6 +82,6 @@ struct HttpFacts {
   std::optional<Error> error;  // what failed, when something did
 };
 
-trace::Span make_http_span(HttpFacts facts, const HttpSpanOptions& options);
+trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& options);
 
 }  // namespace sidespan::semconv

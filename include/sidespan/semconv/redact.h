@@ -13,8 +13,7 @@
 namespace sidespan::semconv {
 
 // Whether the value of this query parameter is a secret. `name` as it stands in the URL; it is
-// percent-decoded first. OpenTelemetry's seven signature names are compared by case, as the
-// services that define them do; ours and `further` in any case.
+// percent-decoded first, and compared in any case.
 bool is_secret_parameter(std::string_view name, std::span<const std::string> further = {});
 
 // Appends "a=b&sig=REDACTED". A name is looked for behind every '&' and ';', a secret value ends
@@ -24,6 +23,14 @@ void append_redacted_query(std::string& out, std::string_view query,
 // Appends scheme, "REDACTED:REDACTED@" where there is userinfo, authority, path and redacted query.
 void append_redacted_url(std::string& out, const http::Url& url,
                          std::span<const std::string> further = {});
+// The same for text with a URL at its end that is not parsed, or part of one: "5; url=/a?key=b".
+// A fragment is taken for a query.
+void append_redacted_reference(std::string& out, std::string_view reference,
+                               std::span<const std::string> further = {});
+// A header's value as a span may show it: the URLs in Location, Content-Location, Referer, Link and
+// Refresh are redacted, any other value stays.
+std::string redacted_field(std::string_view name, std::string_view value,
+                           std::span<const std::string> further = {});
 std::string redacted_url(const http::Url& url, std::span<const std::string> further = {});
 
 // Whether a header of this name (any case) carries a credential, a cookie, a token, a key or a

@@ -366,7 +366,7 @@ TEST_CASE("what is bad in OpenTelemetry's variables is a warning and not used") 
        "OTEL_TRACES_SAMPLER_ARG: '2' is no number from 0 to 1; it is ignored\n"},
       {"no time",
        {{"OTEL_BSP_SCHEDULE_DELAY", "1s"}},
-       "OTEL_BSP_SCHEDULE_DELAY: '1s' is no number of milliseconds\n"},
+       "OTEL_BSP_SCHEDULE_DELAY: '1s' is no number of milliseconds; it is ignored\n"},
       {"no count",
        {{"OTEL_BSP_MAX_QUEUE_SIZE", "-5"}},
        "OTEL_BSP_MAX_QUEUE_SIZE: '-5' is no whole number; it is ignored\n"},
@@ -374,12 +374,20 @@ TEST_CASE("what is bad in OpenTelemetry's variables is a warning and not used") 
        {{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}},
        "OTEL_EXPORTER_OTLP_PROTOCOL: grpc is not in this version, only http/protobuf; it is "
        "ignored\n"},
+      {"an endpoint for a protocol we have not",
+       {{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4317"}},
+       "OTEL_EXPORTER_OTLP_PROTOCOL: grpc is not in this version, so the endpoint of "
+       "OTEL_EXPORTER_OTLP_ENDPOINT does not count and nothing is exported; "},
+      {"half an escape in headers",
+       {{"OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic geheim%"}},
+       "OTEL_EXPORTER_OTLP_HEADERS: is not well percent-encoded; it is ignored, and exports go out "
+       "without its headers\n"},
       {"no switch",
        {{"OTEL_SDK_DISABLED", "1"}},
        "OTEL_SDK_DISABLED: '1' is neither true nor false; it is ignored\n"},
       {"resource, told once",
        {{"OTEL_RESOURCE_ATTRIBUTES", "a"}},
-       "OTEL_RESOURCE_ATTRIBUTES: is no list of key=value\n"},
+       "OTEL_RESOURCE_ATTRIBUTES: is no list of key=value; it is ignored\n"},
       {"propagators, told once",
        {{"OTEL_PROPAGATORS", "jaeger"}},
        "OTEL_PROPAGATORS: 'jaeger' is not in this version and left out\n"},
@@ -405,7 +413,7 @@ TEST_CASE("OpenTelemetry's variables are honoured") {
                       {"OTEL_RESOURCE_ATTRIBUTES", "service.name=other,k8s.pod.name=p%2C1"},
                       {"OTEL_PROPAGATORS", "tracecontext"},
                       {"OTEL_TRACES_SAMPLER", "TraceIdRatio"},
-                      {"OTEL_TRACES_SAMPLER_ARG", "0.5"},
+                      {"OTEL_TRACES_SAMPLER_ARG", "5e-1"},
                       {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/p"},
                       {"OTEL_EXPORTER_OTLP_HEADERS", "a=b"},
                       {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "c=d%20e"},
@@ -454,6 +462,8 @@ TEST_CASE("which endpoint OpenTelemetry's variables mean") {
   };
   const char* const own = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
   const char* const exporter = "OTEL_TRACES_EXPORTER";
+  const char* const protocol = "OTEL_EXPORTER_OTLP_PROTOCOL";
+  const char* const own_protocol = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL";
   const std::string file = "export: {otlp: {endpoint: 'http://file:2'}}";
   const Row rows[] = {
       {"none", "", {}, "off"},
@@ -465,7 +475,21 @@ TEST_CASE("which endpoint OpenTelemetry's variables mean") {
       {"exporter otlp", "", {{exporter, "otlp"}}, "localhost:4318/v1/traces"},
       {"exporter otlp and a base", "", with(base, exporter, "otlp"), "base:1/v1/traces"},
       {"exporter none", "", with(base, exporter, "none"), "off"},
-      {"an unknown exporter", "", with(base, exporter, "zipkin"), "base:1/v1/traces"},
+      {"an unknown exporter", "", with(base, exporter, "zipkin"), "off"},
+      {"an unknown exporter beside otlp", "", with(base, exporter, "zipkin,otlp"),
+       "base:1/v1/traces"},
+      {"for gRPC", "", with(base, protocol, "grpc"), "off"},
+      {"for gRPC, in capitals", "", with(base, protocol, "GRPC"), "off"},
+      {"for JSON", "", with(base, protocol, "http/json"), "off"},
+      {"the signal for gRPC", "", with(with(base, protocol, "http/protobuf"), own_protocol, "grpc"),
+       "off"},
+      {"the signal for protobuf, others for gRPC", "",
+       with(with(base, protocol, "grpc"), own_protocol, "http/protobuf"), "base:1/v1/traces"},
+      {"exporter otlp for gRPC", "", {{exporter, "otlp"}, {protocol, "grpc"}}, "off"},
+      {"no known protocol", "", with(base, protocol, "smoke"), "base:1/v1/traces"},
+      {"our own endpoint, others for gRPC", file, with(base, protocol, "grpc"), "file:2/v1/traces"},
+      {"our own protocol, others for gRPC", "export: {otlp: {protocol: http/protobuf}}",
+       with(base, protocol, "grpc"), "base:1/v1/traces"},
       {"the file before all", file, with(base, exporter, "none"), "file:2/v1/traces"},
   };
   for (const Row& row : rows) {
@@ -474,6 +498,17 @@ TEST_CASE("which endpoint OpenTelemetry's variables mean") {
     CHECK(faults_of(configuration).empty());
     CHECK(url_of(configuration) == row.url);
   }
+}
+
+TEST_CASE("whether somebody has said where to export to") {
+  CHECK_FALSE(configured("").settings.exporting.decided);
+  CHECK_FALSE(configured("", {{"OTEL_EXPORTER_OTLP_ENDPOINT", " "}}).settings.exporting.decided);
+  CHECK(configured("export: {otlp: {endpoint: off}}").settings.exporting.decided);
+  CHECK(configured("export: {otlp: {endpoint: 'http://c'}}").settings.exporting.decided);
+  CHECK(configured("", {{"SIDESPAN_EXPORT_OTLP_ENDPOINT", "off"}}).settings.exporting.decided);
+  CHECK(configured("", {{"OTEL_TRACES_EXPORTER", "none"}}).settings.exporting.decided);
+  // Named, though it does not count.
+  CHECK(configured("", {{"OTEL_EXPORTER_OTLP_ENDPOINT", "https://c"}}).settings.exporting.decided);
 }
 
 TEST_CASE("resource attributes of several sources add up") {
@@ -607,6 +642,12 @@ TEST_CASE("secrets stay out of faults and warnings") {
   CHECK(configuration.faults.size() >= 3);
   CHECK(faults_of(configuration).find("geheim") == std::string::npos);
   CHECK(warnings_of(configuration).find("geheim") == std::string::npos);
+}
+
+TEST_CASE("a name that is no UTF-8 is a fault") {
+  CHECK(faults_of(configured("", {{"SIDESPAN_SERVICE_RESOURCE", "{\"a\\xff\": b}"}})).empty());
+  CHECK(faults_of(configured("", {{"SIDESPAN_SERVICE_RESOURCE", "{a\xff: b}"}})).contains("UTF-8"));
+  CHECK(faults_of(configured("service: {resource: {a\xff: b}}")).contains("UTF-8"));
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ TEST_CASE("drains") {
     const char* name;
     bool when_alone;
     std::vector<Look> looks;
+    Milliseconds quiet{100};
   };
   const auto activity = [](size_t busy, size_t connections, uint64_t requests, uint64_t looks) {
     return Activity{.busy = busy, .connections = connections, .requests = requests, .looks = looks};
@@ -63,11 +64,17 @@ TEST_CASE("drains") {
        {{0, activity(0, 1, 0, 4), State::kGoing},
         {10, activity(0, 1, 0, 6), State::kGoing},
         {100, activity(0, 1, 0, 14), State::kQuiet}}},
+      {"no quiet time asked for: a call under way is waited for nevertheless",
+       false,
+       {{0, activity(1, 1, 0, 0), State::kGoing},
+        {300, activity(1, 1, 0, 30), State::kGoing},
+        {301, activity(0, 1, 1, 31), State::kQuiet}},
+       Milliseconds(0)},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
     const MonoTime began{std::chrono::hours(1)};
-    Drain drain(began, Milliseconds(100), Milliseconds(1000), row.when_alone);
+    Drain drain(began, row.quiet, Milliseconds(1000), row.when_alone);
     for (const Look& look : row.looks) {
       CAPTURE(look.at);
       CHECK(drain.look(began + Milliseconds(look.at), look.activity) == look.expected);

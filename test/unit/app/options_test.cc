@@ -97,13 +97,37 @@ TEST_CASE("the pipeline without a collector") {
   CHECK(options.origin.schema_url.starts_with("https://opentelemetry.io/schemas/"));
 }
 
+TEST_CASE("the resource names service, instance and host, and is not cut by limits of spans") {
+  std::string yaml = "limits: {attributes: 2, attribute_bytes: 3}\nservice:\n  resource:\n";
+  for (int i = 0; i < 200; ++i) yaml += "    key" + std::to_string(i) + ": a value\n";
+  const auto resource = pipeline_options(settings_of(yaml.c_str())).origin.resource;
+  CHECK(resource.at(0).key == "service.name");
+  CHECK(resource.text("service.name") == "unknown_service:sidespan");
+  CHECK(resource.text("key199") == "a value");
+  CHECK(resource.dropped() == 0);
+  CHECK_FALSE(resource.text("host.name").empty());
+
+  const std::string instance(resource.text("service.instance.id"));
+  REQUIRE(instance.size() == 36);
+  CHECK(instance[14] == '4');
+  CHECK(std::string_view("89ab").contains(instance[19]));
+  for (const size_t dash : {8, 13, 18, 23}) CHECK(instance[dash] == '-');
+  CHECK(pipeline_options(settings_of("")).origin.resource.text("service.instance.id") != instance);
+
+  const auto given = pipeline_options(
+      settings_of("service: {resource: {service.instance.id: mine, host.name: h}}"));
+  CHECK(given.origin.resource.text("service.instance.id") == "mine");
+  CHECK(given.origin.resource.text("host.name") == "h");
+}
+
 TEST_CASE("the pipeline with a collector") {
   const auto options = pipeline_options(settings_of(R"(
 export:
   otlp: {endpoint: "http://C:4319/x", headers: {k: v}, compression: none, timeout: 3s}
   batch: {spans: 2, bytes: 2KiB, delay: 5ms, queue: 4}
 limits: {export_queue_bytes: 2MiB, export_reply_bytes: 1KiB, export_backoff: 10ms,
-         export_backoff_most: 20ms, export_retry_after: 30ms}
+         export_backoff_most: 20ms, export_retry_after: 30ms,
+         export_retry_time: 40ms}
 )"));
   REQUIRE(options.otlp.has_value());
   CHECK(options.otlp->host == "c");
@@ -117,6 +141,7 @@ limits: {export_queue_bytes: 2MiB, export_reply_bytes: 1KiB, export_backoff: 10m
   CHECK(options.otlp->retry.backoff_start == Milliseconds{10});
   CHECK(options.otlp->retry.backoff_max == Milliseconds{20});
   CHECK(options.otlp->retry.retry_after_max == Milliseconds{30});
+  CHECK(options.otlp->retry.time_max == Milliseconds{40});
   CHECK(options.batch.spans_max == 2);
   CHECK(options.batch.bytes_max == 2048);
   CHECK(options.batch.delay == Milliseconds{5});

@@ -123,6 +123,9 @@ TEST_CASE("where the spans went") {
   CHECK(where_spans_went(with, {}, "").empty());
   CHECK(where_spans_went(with, totals, "").find("OTEL_EXPORTER_OTLP_ENDPOINT") !=
         std::string::npos);
+  with.exporting.decided = true;
+  CHECK(where_spans_went(with, totals, "") ==
+        "sidespan: these spans were kept for this tree alone");
   with.exporting.endpoint = *http::parse_url("http://collector:4318/v1/traces?key=secret");
   CHECK(where_spans_went(with, totals, "") ==
         "sidespan: 3 spans exported to http://collector:4318/v1/traces");

@@ -86,7 +86,9 @@ TEST_CASE("switches and decimals") {
   CHECK(parse_decimal("0.25") == 0.25);
   CHECK(parse_decimal("1") == 1.0);
   CHECK(parse_decimal("-0.5") == -0.5);
-  for (const char* bad : {"", "x", "0.5x", "nan", "inf", "1e3", "0x1", " 1"}) {
+  CHECK(parse_decimal("1e-3") == 0.001);
+  CHECK(parse_decimal("2.5E+2") == 250.0);
+  for (const char* bad : {"", "x", "0.5x", "nan", "inf", "1e", "1e3x", "1e400", "0x1", " 1"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_decimal(bad));
   }

@@ -107,5 +107,24 @@ TEST_CASE("merge: the histograms of two workers are one") {
   CHECK(both.buckets[14] == 1);
 }
 
+TEST_CASE("merge: many series of several workers, each into its own") {
+  constexpr int kSeries = 20'000;
+  constexpr int kWorkers = 3;
+  Snapshot snapshot;
+  for (int worker = 0; worker < kWorkers; ++worker) {
+    for (int i = 0; i < kSeries; ++i) {
+      merge(snapshot, "requests", "", Kind::kCounter,
+            sample({{"host", std::to_string(i)}, {"mode", "forward"}}, i));
+    }
+  }
+  REQUIRE(snapshot.size() == 1);
+  REQUIRE(snapshot[0].samples.size() == kSeries);
+  for (int i = 0; i < kSeries; ++i) {
+    const Sample& series = snapshot[0].samples[static_cast<size_t>(i)];
+    CHECK(series.labels[0].value == std::to_string(i));
+    CHECK(series.value == kWorkers * i);
+  }
+}
+
 }  // namespace
 }  // namespace sidespan::metrics

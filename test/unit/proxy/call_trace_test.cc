@@ -2,7 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
+#include <string>
+#include <vector>
 
 #include "sidespan/trace/sampler.h"
 
@@ -14,11 +15,13 @@ constexpr std::string_view kTraceId = "0af7651916cd43dd8448eb211c80319c";
 
 struct Rig {
   Rig() {
-    static const trace::PropagatorRegistry registry;
-    const std::array<std::string, 2> names = {"tracecontext", "baggage"};
-    const auto both = std::make_shared<const trace::CompositePropagator>(registry, names);
-    options.extract = options.inject = both;
+    options.extract = options.inject = formats({"tracecontext", "baggage"});
     options.sampler = sampler("parentbased_always_on");
+  }
+
+  static std::shared_ptr<const trace::Propagator> formats(const std::vector<std::string>& names) {
+    static const trace::PropagatorRegistry registry;
+    return std::make_shared<const trace::CompositePropagator>(registry, names);
   }
 
   static std::shared_ptr<const trace::Sampler> sampler(std::string_view name) {
@@ -97,8 +100,9 @@ TEST_CASE("each attempt has its own id and names the one before") {
   CHECK(second.resend_count == 1);
   CHECK(second.context.trace_id == first.context.trace_id);
   CHECK(second.context.span_id != first.context.span_id);
-  REQUIRE(second.links.size() == 1);
-  CHECK(second.links[0].context.span_id == first.context.span_id);
+  CHECK(first.earlier == nullptr);
+  REQUIRE(second.earlier != nullptr);
+  CHECK(second.earlier->span_id == first.context.span_id);
   CHECK(rig.sent(trace).find("traceparent")->substr(36, 16) == second.context.span_id.to_string());
 }
 
@@ -147,6 +151,47 @@ TEST_CASE("baggage is filtered and added to where it may go") {
   CHECK(baggage.contains("cell=eu"));
   CHECK_FALSE(baggage.contains("user"));
   CHECK_FALSE(rig.sent(trace, "example.com", "192.0.2.1").contains("baggage"));
+}
+
+TEST_CASE("the agent's own fields obey the destination's rule whatever formats are injected") {
+  struct Row {
+    const char* name;
+    std::vector<std::string> formats;
+    std::string_view url;
+    bool traceparent, tracestate, baggage;  // what the rule lets pass
+  };
+  const std::vector<Row> rows = {
+      {"baggage is no format of ours", {"tracecontext"}, "http://h/x", true, false, false},
+      {"trace context is no format of ours", {"baggage"}, "http://h/x", true, false, false},
+      {"nothing may pass, one format", {"baggage"}, "http://h/x", false, false, false},
+      {"everything may pass", {"tracecontext"}, "http://h/x", true, true, true},
+      {"ignored, baggage is no format", {"tracecontext"}, "http://h/v1/traces", true, false, false},
+      {"ignored, trace context is none", {"baggage"}, "http://h/v1/traces", true, false, true},
+      {"ignored, nothing may pass", {"baggage"}, "http://h/v1/traces", false, false, false},
+      {"ignored, everything may pass", {"baggage"}, "http://h/v1/traces", true, true, true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Rig rig;
+    rig.options.ignore_paths = {"/v1/traces"};
+    rig.options.extract = rig.options.inject = Rig::formats(row.formats);
+    rig.options.destinations = {
+        {{*HostPattern::parse("*")}, row.traceparent, row.tracestate, row.baggage}};
+    rig.request.headers.add("Traceparent", kParent);
+    rig.request.headers.add("Tracestate", "a=1");
+    rig.request.headers.add("Baggage", "k=v");
+    const http::Headers sent = rig.sent(rig.call(row.url));
+    CHECK(sent.contains("traceparent") == row.traceparent);
+    CHECK(sent.contains("tracestate") == row.tracestate);
+    CHECK(sent.contains("baggage") == row.baggage);
+  }
+}
+
+TEST_CASE("without any format headers pass untouched") {
+  Rig rig;
+  rig.options.extract = rig.options.inject = nullptr;
+  rig.request.headers.add("baggage", "k=v");
+  CHECK(rig.sent(rig.call(), "example.com", "192.0.2.1").contains("baggage"));
 }
 
 TEST_CASE("a run's listener is the parent where the wire says nothing") {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,48 @@ TEST_CASE("a place among the connections of the process is given back once") {
     CHECK(taken == 2);
   }
   CHECK(taken == 0);
+}
+
+const metrics::Family& family(const metrics::Snapshot& snapshot, std::string_view name) {
+  const auto found = std::ranges::find(snapshot, name, &metrics::Family::name);
+  REQUIRE(found != snapshot.end());
+  return *found;
+}
+
+TEST_CASE("requests are counted in sum and by class") {
+  ProxyMetrics counted(10);
+  CHECK(counted.requests() == 0);
+  counted.count_request(semconv::Mode::kForward, 200);
+  counted.count_request(semconv::Mode::kForward, 204);
+  counted.count_request(semconv::Mode::kTunnel, 0);
+  counted.count_request(semconv::Mode::kRoute, 999);
+  CHECK(counted.requests() == 4);
+  metrics::Snapshot snapshot;
+  counted.collect(snapshot);
+  double sum = 0;
+  for (const auto& sample : family(snapshot, "sidespan_requests").samples) sum += sample.value;
+  CHECK(sum == 4);
+}
+
+TEST_CASE("series are read while others are added") {
+  constexpr int kSeries = 2000;
+  ProxyMetrics counted(kSeries);
+  std::thread writer([&] {
+    for (int i = 0; i < kSeries; ++i) {
+      counted.record_duration({"GET", std::to_string(i), "200"}, 0.1);
+    }
+  });
+  size_t seen = 0;
+  while (seen < kSeries) {
+    metrics::Snapshot snapshot;
+    counted.collect(snapshot);
+    const auto durations =
+        std::ranges::find(snapshot, "http_client_request_duration_seconds", &metrics::Family::name);
+    const size_t now = durations == snapshot.end() ? 0 : durations->samples.size();
+    REQUIRE(now >= seen);
+    seen = now;
+  }
+  writer.join();
 }
 
 }  // namespace

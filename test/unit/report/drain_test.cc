@@ -7,8 +7,9 @@ namespace {
 
 // A drain and how it went.
 struct Drain {
-  Drain(Rig& with, Milliseconds time) : rig(with), began(with.loop.precise_now().mono) {
-    rig.pipeline->drain(began + time, [this] { ++done; });
+  Drain(Rig& with, Milliseconds time, int vain_attempts_max = 0)
+      : rig(with), began(with.loop.precise_now().mono) {
+    rig.pipeline->drain({began + time, vain_attempts_max}, [this] { ++done; });
     CHECK(done == 0);
   }
   // How long it took.
@@ -109,6 +110,37 @@ TEST_CASE("drain: a deadline that has passed") {
   Rig rig;
   rig.give(3);
   CHECK(Drain(rig, Milliseconds(-1)).finish() < Milliseconds(3000));
+  CHECK(rig.dropped(DropReason::kShutdown) == 3);
+}
+
+TEST_CASE("drain: a collector that is away is not tried for ever") {
+  Rig rig;
+  rig.origin.stop();
+  rig.give(3);
+  rig.run_for(Milliseconds(30));
+  CHECK(Drain(rig, Milliseconds(60'000), 2).finish() < Milliseconds(3000));
+  CHECK(rig.dropped(DropReason::kShutdown) == 3);
+}
+
+TEST_CASE("drain: a collector that is there but busy has its time all the same") {
+  Rig rig;
+  for (int i = 0; i < 3; ++i) rig.origin.then(503);
+  rig.give(3);
+  Drain(rig, Milliseconds(5000), 2).finish();
+  CHECK(rig.exported() == 3);
+}
+
+TEST_CASE("drain: a second one ends the first at once") {
+  Rig rig;
+  rig.origin.otherwise = {};
+  rig.give(3);
+  rig.run_for(Milliseconds(20));
+  bool first_done = false;
+  const MonoTime now = rig.loop.precise_now().mono;
+  rig.pipeline->drain({now + std::chrono::minutes(1)}, [&] { first_done = true; });
+  rig.run_for(Milliseconds(20));
+  CHECK(Drain(rig, Milliseconds(-1)).finish() < Milliseconds(3000));
+  CHECK_FALSE(first_done);
   CHECK(rig.dropped(DropReason::kShutdown) == 3);
 }
 

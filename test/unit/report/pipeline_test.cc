@@ -346,6 +346,24 @@ TEST_CASE("pipeline: a collector that is away is waited for, and said so once") 
   CHECK(rig.log.lines.size() == 2);
 }
 
+TEST_CASE("pipeline: a batch that is put off for too long is dropped, and those behind it go") {
+  Rig rig;
+  rig.options.otlp->retry.time_max = Milliseconds(60);
+  rig.options.batch.spans_max = 2;
+  rig.origin.otherwise = {.bytes = answer(503)};
+  rig.give(4);
+  REQUIRE(rig.until([&] { return rig.dropped(DropReason::kRetryTime) == 2; }));
+  CHECK(rig.origin.requests().size() >= 2);
+  CHECK(ids_in(rig.origin.requests()[0]) == numbers(1, 2));
+  CHECK(ids_in(rig.origin.requests()[1]) == numbers(1, 2));
+  CHECK(rig.log.count("put them off for too long spans=2 cause=status 503") == 1);
+  CHECK(rig.log.count("answers again") == 0);
+  rig.origin.otherwise = {.bytes = answer(200)};
+  REQUIRE(rig.settled());
+  CHECK(rig.exported() == 2);
+  CHECK(rig.log.count("answers again") == 1);
+}
+
 TEST_CASE("pipeline: a full queue drops what comes, and says so once with the count") {
   Rig rig;
   rig.options.batch.queue_max = 5;
@@ -377,7 +395,7 @@ TEST_CASE("pipeline: without an exporter spans are seen by the tap and dropped b
   CHECK(seen == numbers(1, 3));
   CHECK(rig.dropped(DropReason::kNoExporter) == 3);
   bool done = false;
-  rig.pipeline->drain(rig.loop.now().mono + Milliseconds(1000), [&] { done = true; });
+  rig.pipeline->drain({rig.loop.now().mono + Milliseconds(1000)}, [&] { done = true; });
   CHECK_FALSE(done);
   CHECK(rig.until([&] { return done; }, Milliseconds(500)));
 }
@@ -408,6 +426,7 @@ TEST_CASE("pipeline: one snapshot as metrics") {
                      "sidespan_spans_dropped exporter=otlp reason=too_large 0",
                      "sidespan_spans_dropped exporter=otlp reason=shutdown 0",
                      "sidespan_spans_dropped exporter=otlp reason=no_exporter 0",
+                     "sidespan_spans_dropped exporter=otlp reason=retry_time 0",
                      "sidespan_spans_queued exporter=otlp 3",
                  });
 }

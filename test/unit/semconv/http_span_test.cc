@@ -54,7 +54,7 @@ struct Call {
   Span span() {
     facts.request = &request;
     facts.url = &url;
-    return make_http_span(std::move(facts), options);
+    return make_http_span(facts, options);
   }
 };
 
@@ -174,7 +174,9 @@ TEST_CASE("the golden span of a plain GET") {
   Call call;
   prepare(call);
   call.facts.context.flags = 3;
-  call.facts.links.resize(1);
+  sidespan::trace::SpanContext earlier;
+  earlier.span_id = {9};
+  call.facts.earlier = &earlier;
   const Span span = call.span();
   CHECK(span.kind == SpanKind::kClient);
   CHECK(span.context.trace_id == sidespan::trace::TraceId{1, 2});
@@ -184,7 +186,8 @@ TEST_CASE("the golden span of a plain GET") {
   CHECK(span.parent_is_remote);
   CHECK(span.start == WallTime(1'700'000'000s));
   CHECK(span.duration == 250ms);
-  CHECK(span.links.size() == 1);
+  REQUIRE(span.links.size() == 1);
+  CHECK(span.links[0].context.span_id.value == 9);
 }
 
 TEST_CASE("methods, targets and sizes") {
@@ -475,6 +478,13 @@ TEST_CASE("headers are captured by name, secrets never") {
          c.options.response_headers = {"set-cookie"};
        },
        ""},
+      {"a URL with a token in it",
+       [](Call& c) {
+         c.response.headers.add("Location", "https://h/cb?token=s3cret&code=s3cret&a=1");
+         c.options.response_headers = {"location"};
+         c.options.redact_query = {"code"};
+       },
+       "+http.response.header.location ['https://h/cb?token=REDACTED&code=REDACTED&a=1']\n"},
       {"no answer",
        [](Call& c) {
          c.options.response_headers = {"x-request-id"};

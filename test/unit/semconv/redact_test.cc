@@ -99,16 +99,38 @@ TEST_CASE("no order of parameters lets a secret through") {
   }
 }
 
-TEST_CASE("signature names keep their case, ours do not") {
-  for (const char* name :
-       {"AWSAccessKeyId", "Signature", "X-Amz-Credential", "X-Amz-Security-Token",
-        "X-Amz-Signature", "X-Goog-Signature", "sig", "access_token", "api_key", "key", "token",
-        "password", "secret", "TOKEN", "Api_Key", "client_secret", "refresh_token", "apikey"}) {
+TEST_CASE("names of secrets, in any case") {
+  for (const char* name : {"AWSAccessKeyId",
+                           "Signature",
+                           "X-Amz-Credential",
+                           "X-Amz-Security-Token",
+                           "X-Amz-Signature",
+                           "X-Goog-Signature",
+                           "sig",
+                           "access_token",
+                           "api_key",
+                           "key",
+                           "token",
+                           "password",
+                           "secret",
+                           "TOKEN",
+                           "Api_Key",
+                           "client_secret",
+                           "refresh_token",
+                           "apikey",
+                           "signature",
+                           "SIG",
+                           "x-amz-signature",
+                           "awsaccesskeyid",
+                           "pwd",
+                           "passwd",
+                           "Passwd",
+                           "jwt",
+                           "JWT"}) {
     CAPTURE(name);
     CHECK(is_secret_parameter(name));
   }
-  for (const char* name : {"signature", "SIG", "x-amz-signature", "awsaccesskeyid", "", "q",
-                           "max_tokens", "tokens", "page_token_", "%"}) {
+  for (const char* name : {"signatures", "", "q", "max_tokens", "tokens", "page_token_", "%"}) {
     CAPTURE(name);
     CHECK_FALSE(is_secret_parameter(name));
   }
@@ -124,6 +146,40 @@ TEST_CASE("configured names are secrets too, in any case and encoding") {
   std::string out = "?";
   append_redacted_query(out, "code=1&x=2", own);
   CHECK(out == "?code=REDACTED&x=2");
+}
+
+TEST_CASE("URLs in header fields lose their secrets") {
+  struct Row {
+    const char* name;
+    std::string_view value;
+    std::string_view shown;
+  };
+  for (const auto& [name, value, shown] : std::vector<Row>{
+           {"location", "https://h/cb?code=1&token=x#a", "https://h/cb?code=1&token=REDACTED#a"},
+           {"Location", "/cb?token=x", "/cb?token=REDACTED"},
+           {"location", "?token=a?b/c", "?token=REDACTED"},
+           {"location", "https://u:p@h/a@b", "https://REDACTED:REDACTED@h/a@b"},
+           {"location", "//u:p@h?key=1", "//REDACTED:REDACTED@h?key=REDACTED"},
+           {"location", "https://app/#access_token=x&a=1",
+            "https://app/#access_token=REDACTED&a=1"},
+           {"location", "https://h/?token=x#jwt=y", "https://h/?token=REDACTED#jwt=REDACTED"},
+           {"location", "cb", "cb"},
+           {"location", "", ""},
+           {"content-location", "/o?sig=s", "/o?sig=REDACTED"},
+           {"referer", "http://h/?password=x", "http://h/?password=REDACTED"},
+           {"link", "<https://h/?page=2&key=x>; rel=\"next\", <https://u:p@h/?key=y>; rel=prev",
+            "<https://h/?page=2&key=REDACTED>; rel=\"next\", "
+            "<https://REDACTED:REDACTED@h/?key=REDACTED>; rel=prev"},
+           {"refresh", "5; url=https://u:p@h/?token=x",
+            "5; url=https://REDACTED:REDACTED@h/?token=REDACTED"},
+           {"refresh", "0;URL='cb?token=x'", "0;URL='cb?token=REDACTED"},
+           {"x-note", "https://u:p@h/?token=x", "https://u:p@h/?token=x"},
+       }) {
+    CAPTURE(value);
+    CHECK(sidespan::semconv::redacted_field(name, value) == shown);
+  }
+  const std::vector<std::string> own = {"code"};
+  CHECK(sidespan::semconv::redacted_field("location", "/cb?code=1", own) == "/cb?code=REDACTED");
 }
 
 TEST_CASE("headers that are never captured") {

@@ -118,5 +118,53 @@ TEST_CASE("attributes: many of them, moved") {
   }
 }
 
+TEST_CASE("attributes: a key that is no UTF-8 is mended like a text") {
+  Attributes attributes;
+  attributes.set("bad\xff", int64_t{1});
+  attributes.set("bad\xff", int64_t{2});
+  attributes.set("bad\xfe", "text");
+  REQUIRE(attributes.size() == 1);
+  CHECK(attributes.at(0).key == "bad\xef\xbf\xbd");
+  CHECK(attributes.text("bad\xef\xbf\xbd") == "text");
+}
+
+TEST_CASE("attributes: add is set for a new key") {
+  Attributes added(AttributeLimits{.count_max = 6, .value_bytes_max = 5});
+  Attributes set(AttributeLimits{.count_max = 6, .value_bytes_max = 5});
+  const auto fill = [](Attributes& list, auto put) {
+    put(list, "bool", true);
+    put(list, "int", int64_t{-7});
+    put(list, "double", 0.25);
+    put(list, "literal", "cut off");
+    put(list, "mended", std::string_view("\xff"));
+    put(list, "empty", std::string_view());
+    put(list, "one too many", true);
+    put(list, "another", "text");
+  };
+  fill(added, [](Attributes& list, std::string_view key, auto value) { list.add(key, value); });
+  fill(set, [](Attributes& list, std::string_view key, auto value) { list.set(key, value); });
+  REQUIRE(added.size() == set.size());
+  for (size_t i = 0; i < set.size(); ++i) {
+    CAPTURE(i);
+    CHECK(added.at(i).key == set.at(i).key);
+    CHECK(added.at(i).value == set.at(i).value);
+  }
+  CHECK(added.dropped() == 2);
+  CHECK(set.dropped() == 2);
+}
+
+TEST_CASE("attributes: a copy, and a list that was moved from, go on alone") {
+  Attributes first;
+  first.set("key", std::string(5000, 'x'));
+  Attributes copy = first;
+  const Attributes moved = std::move(first);
+  first = Attributes();
+  first.set("key", "new");
+  copy.set("key", "copy");
+  CHECK(moved.text("key").size() == 5000);
+  CHECK(copy.text("key") == "copy");
+  CHECK(first.text("key") == "new");
+}
+
 }  // namespace
 }  // namespace sidespan::trace
