@@ -1,12 +1,20 @@
+#include <algorithm>
 #include <utility>
 
 #include "sidespan/report/pipeline.h"
 
 namespace sidespan::report {
+namespace {
+
+constexpr Milliseconds kGatherTimeMax{20};
+constexpr size_t kGatherSpansMax = 64;
+
+}  // namespace
 
 WorkerSpans::WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pipeline,
                          size_t queue_max)
     : loop_(loop),
+      timer_(loop, [this] { flush(); }),
       telemetry_(telemetry),
       pipeline_(pipeline),
       queue_max_(queue_max),
@@ -25,11 +33,17 @@ void WorkerSpans::emit(trace::Span span) {
     return;
   }
   tally_->sent.add();
-  if (spans_.empty()) loop_.at_turn_end(*this);
+  if (spans_.empty()) {
+    spans_.reserve(kGatherSpansMax);
+    timer_.start(kGatherTimeMax, true);
+  }
   spans_.push_back(std::move(span));
+  // Half of what may be on the way at once leaves room for what comes until it has arrived.
+  if (spans_.size() >= std::min(kGatherSpansMax, (queue_max_ + 1) / 2)) loop_.at_turn_end(*this);
 }
 
 void WorkerSpans::flush() {
+  timer_.stop();
   if (spans_.empty()) return;
   const size_t count = spans_.size();
   auto arrive = [pipeline = &pipeline_, tally = tally_, spans = std::exchange(spans_, {})] {

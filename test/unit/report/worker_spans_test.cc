@@ -8,7 +8,7 @@
 
 namespace sidespan::report {
 
-TEST_CASE("worker spans: the spans of a turn arrive together at its end") {
+TEST_CASE("worker spans: the spans of a moment arrive together") {
   Rig rig;
   rig.start();
   net::Mailbox mailbox(rig.loop);
@@ -18,6 +18,16 @@ TEST_CASE("worker spans: the spans of a turn arrive together at its end") {
   REQUIRE(rig.until([&] { return rig.exported() == 3; }));
   CHECK(rig.origin.requests().size() == 1);
   CHECK(ids_in(rig.origin.requests()[0]) == std::vector<uint64_t>{1, 2, 3});
+}
+
+TEST_CASE("worker spans: many need not wait for the moment to end") {
+  Rig rig;
+  rig.start();
+  net::Mailbox mailbox(rig.loop);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 10);
+  for (uint64_t id = 1; id <= 5; ++id) worker.emit(make_span(id));
+  rig.run_for(Milliseconds(2));
+  CHECK(rig.pipeline->totals().emitted == 5);
 }
 
 TEST_CASE("worker spans: what is too much on the way is dropped and counted on both sides") {
