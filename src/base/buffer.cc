@@ -45,92 +45,103 @@ void Chunk::consume(size_t n) {
 
 void Chain::append(std::string_view bytes) {
   if (bytes.empty()) return;
-  size_ += bytes.size();
-  if (head_ < chunks_.size()) bytes.remove_prefix(chunks_.back().append(bytes));
+  const size_t placed = empty() ? 0 : last().append(bytes);
+  size_ += placed;
+  bytes.remove_prefix(placed);
   if (bytes.empty()) return;
   Chunk chunk(std::max(bytes.size(), kSmallBlock));
   chunk.append(bytes);
-  chunks_.push_back(std::move(chunk));
+  append(std::move(chunk));
 }
 
 void Chain::append(Chunk chunk) {
   if (chunk.size() == 0) return;
+  const bool first = empty();
   size_ += chunk.size();
-  chunks_.push_back(std::move(chunk));
+  if (first) {
+    first_ = std::move(chunk);
+  } else {
+    more_.push_back(std::move(chunk));
+  }
 }
 
 void Chain::append(Chain&& other) {
   if (empty()) return swap(other);
-  for (size_t i = other.head_; i < other.chunks_.size(); ++i) append(std::move(other.chunks_[i]));
+  append(std::move(other.first_));
+  for (size_t i = other.head_; i < other.more_.size(); ++i) append(std::move(other.more_[i]));
   other.clear();
 }
 
 std::string_view Chain::front() const {
-  return head_ < chunks_.size() ? chunks_[head_].view() : std::string_view();
+  return first_.view();
+}
+
+void Chain::advance() {
+  first_ = std::move(more_[head_++]);
+  // Used-up slots are given back once they outnumber the live ones: amortised O(1).
+  if (head_ == more_.size() || (head_ > 16 && head_ * 2 > more_.size())) {
+    more_.erase(more_.begin(), more_.begin() + static_cast<ptrdiff_t>(head_));
+    head_ = 0;
+  }
 }
 
 void Chain::consume(size_t n) {
   assert(n <= size_);
   size_ -= n;
   if (size_ == 0) return clear();
-  while (n > 0) {
-    Chunk& first = chunks_[head_];
-    const size_t part = std::min(n, first.size());
-    first.consume(part);
-    n -= part;
-    if (first.size() == 0) chunks_[head_++] = Chunk();
+  while (n >= first_.size()) {
+    n -= first_.size();
+    advance();
   }
-  // Used-up slots are given back once they outnumber the live ones: amortised O(1).
-  if (head_ > 16 && head_ * 2 > chunks_.size()) {
-    chunks_.erase(chunks_.begin(), chunks_.begin() + static_cast<ptrdiff_t>(head_));
-    head_ = 0;
-  }
+  first_.consume(n);
 }
 
 Chain Chain::take(size_t n) {
   assert(n <= size_);
   if (n == size_) return std::move(*this);
   Chain out;
-  while (n > 0) {
-    Chunk& first = chunks_[head_];
-    if (first.size() <= n) {
-      n -= first.size();
-      size_ -= first.size();
-      out.append(std::move(first));
-      ++head_;
-    } else {
-      out.append(first.view().substr(0, n));
-      consume(n);
-      n = 0;
-    }
+  while (n >= first_.size()) {
+    n -= first_.size();
+    size_ -= first_.size();
+    out.append(std::move(first_));
+    advance();
+  }
+  if (n > 0) {
+    out.append(first_.view().substr(0, n));
+    consume(n);
   }
   return out;
 }
 
 Chain Chain::copy() const {
   Chain out;
-  for (size_t i = head_; i < chunks_.size(); ++i) out.append(chunks_[i].view());
+  visit([&](std::string_view block) { out.append(block); });
   return out;
 }
 
-void Chain::clear() { *this = Chain(); }
+void Chain::clear() {
+  *this = Chain();
+}
 
 void Chain::swap(Chain& other) noexcept {
-  std::swap(chunks_, other.chunks_);
+  first_.swap(other.first_);
+  std::swap(more_, other.more_);
   std::swap(head_, other.head_);
   std::swap(size_, other.size_);
 }
 
 size_t Chain::fill(std::span<std::string_view> views) const {
-  const size_t n = std::min(views.size(), chunks_.size() - head_);
-  for (size_t i = 0; i < n; ++i) views[i] = chunks_[head_ + i].view();
-  return n;
+  if (empty() || views.empty()) return 0;
+  views[0] = first_.view();
+  const size_t n = std::min(views.size() - 1, more_.size() - head_);
+  for (size_t i = 0; i < n; ++i) views[i + 1] = more_[head_ + i].view();
+  return n + 1;
 }
 
 std::string Chain::to_string() const {
   std::string out;
   out.reserve(size_);
-  for (size_t i = head_; i < chunks_.size(); ++i) out.append(chunks_[i].view());
+  visit([&](std::string_view block) { out.append(block); });
   return out;
 }
 

@@ -12,6 +12,7 @@ std::optional<Event> H1Base::next() {
   if (first_event_ == events_.size()) {
     events_.clear();
     first_event_ = 0;
+    release_events();
   }
   return event;
 }
@@ -40,6 +41,7 @@ void H1Base::leave_stream() {
   stream_ = 0;
   queued_earlier_ += std::exchange(queued_, 0);
   unconsumed_ = 0;
+  release_events();
 }
 
 void H1Base::written(size_t n) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -37,12 +38,18 @@ class H1Base : public Codec, protected MessageSink {
 
   template <class What>
   void push(StreamId stream, What what) {
+    if (events_.empty()) events_.reserve(kEventsFirst);
     events_.emplace_back(stream, std::move(what));
   }
   // The message that is being read; if there is none, one of this kind begins.
   H1Parser& message(H1Parser::Kind kind) {
     if (parser_) return *parser_;
-    return parser_.emplace(kind, peer_, limits_, static_cast<MessageSink&>(*this));
+    parser_ = std::make_unique<H1Parser>(kind, peer_, limits_, static_cast<MessageSink&>(*this));
+    return *parser_;
+  }
+  // An idle connection keeps none of that memory.
+  void release_events() {
+    if (!has_events() && stream_ == 0) std::vector<Event>().swap(events_);
   }
   // A new stream, all counts anew.
   void begin_stream();
@@ -65,13 +72,15 @@ class H1Base : public Codec, protected MessageSink {
   // Counts what write_* added to the output since `before` bytes were in it.
   size_t queue_from(size_t before) { return queued_ += out_.size() - before; }
 
+  static constexpr size_t kEventsFirst = 4;  // of a small message, with room for one more
+
   const CodecLimits limits_;
   const Side peer_;
   std::vector<Event> events_;
   size_t first_event_ = 0;  // events_ before this one have been told
   Chain out_;
-  std::optional<H1Parser> parser_;  // while a message is being read
-  std::string rest_;                // of which those from rest_begin_ on have to wait
+  std::unique_ptr<H1Parser> parser_;  // while a message is being read
+  std::string rest_;                  // of which those from rest_begin_ on have to wait
   size_t rest_begin_ = 0;
   Headers trailers_;        // to be written with the last chunk
   uint64_t body_left_ = 0;  // of a body whose head said its length

@@ -126,9 +126,9 @@ size_t H1Client::send_head(StreamId stream, const Head& head) {
   if (output_ended_ || request_done_) return queued_;
   upgrade_asked_ = head.upgrade;
   if (head.headers.lists("connection", "close")) keep_alive_ = false;
-  answer_kind_ = head.method == "HEAD"      ? H1Parser::Kind::kAnswerToHead
-                 : head.method == "CONNECT" ? H1Parser::Kind::kAnswerToConnect
-                                            : H1Parser::Kind::kAnswer;
+  answer_kind_ = head.asks("HEAD")      ? H1Parser::Kind::kAnswerToHead
+                 : head.asks("CONNECT") ? H1Parser::Kind::kAnswerToConnect
+                                        : H1Parser::Kind::kAnswer;
   const Framing framing = head.body.kind == BodyLength::Kind::kNone    ? Framing::kNone
                           : head.body.kind == BodyLength::Kind::kKnown ? Framing::kLength
                                                                        : Framing::kChunked;

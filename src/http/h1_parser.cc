@@ -147,9 +147,9 @@ int H1Parser::on_headers_complete() {
   if (kind_ == Kind::kRequest) {
     head_.method = llhttp_method_name(static_cast<llhttp_method_t>(parser_.method));
     // RFC 9110 section 7.8: HTTP/1.0 knows no Upgrade.
-    head_.upgrade = head_.method == "CONNECT" ||
-                    (head_.minor_version > 0 && head_.headers.contains("upgrade") &&
-                     head_.headers.lists("connection", "upgrade"));
+    head_.upgrade =
+        head_.asks("CONNECT") || (head_.minor_version > 0 && head_.headers.contains("upgrade") &&
+                                  head_.headers.lists("connection", "upgrade"));
   }
   head_.status = parser_.status_code;
   // Until an answer says otherwise a request is an ordinary one, with the body its fields say.
@@ -161,7 +161,7 @@ bool H1Parser::bodyless() const {
   const int status = head_.status;
   switch (kind_) {
     case Kind::kRequest:
-      return head_.method == "CONNECT";
+      return head_.asks("CONNECT");
     case Kind::kAnswerToHead:
       return true;
     case Kind::kAnswerToConnect:

@@ -116,8 +116,8 @@ void H1Server::refuse(Error error) {
 
 void H1Server::on_head(Head&& head) {
   head_deadline_.reset();
-  to_head_ = head.method == "HEAD";
-  to_connect_ = head.method == "CONNECT";
+  to_head_ = head.asks("HEAD");
+  to_connect_ = head.asks("CONNECT");
   upgrade_ = head.upgrade;
   from_http10_ = head.minor_version == 0;
   awaits_continue_ = !from_http10_ && head.headers.lists("expect", "100-continue");

@@ -79,9 +79,9 @@ Result<void> judge_host(const FrameFields& fields, int minor_version) {
 }
 
 Result<void> judge_target(const Head& head) {
-  if (head.method == "CONNECT") return check_authority(head.target, true);
+  if (head.asks("CONNECT")) return check_authority(head.target, true);
   if (head.target.starts_with('/')) return {};
-  if (head.target == "*" && head.method == "OPTIONS") return {};
+  if (head.target == "*" && head.asks("OPTIONS")) return {};
   return check_url(head.target);
 }
 
@@ -97,7 +97,7 @@ Result<BodyLength> judge_request(const Head& head) {
   }
   const Result<BodyLength> body =
       judge_framing(fields, head.minor_version, Side::kAgent, BodyLength::none());
-  if (body && *body != BodyLength::none() && head.method == "CONNECT") {
+  if (body && *body != BodyLength::none() && head.asks("CONNECT")) {
     return malformed(Side::kAgent, "CONNECT has no body");
   }
   return body;

@@ -150,7 +150,10 @@ Result<UrlParts> split_url(std::string_view text) {
     return fail(Code::kUnsupported, Side::kAgent, "the URL's scheme is not http or https");
   }
   text.remove_prefix(scheme_end + 3);
-  const size_t authority_end = std::min(text.find_first_of("/?"), text.size());
+  size_t authority_end = 0;
+  while (authority_end < text.size() && text[authority_end] != '/' && text[authority_end] != '?') {
+    ++authority_end;
+  }
   std::string_view authority_text = text.substr(0, authority_end);
   parts.path = text.substr(authority_end);
   const Result<std::string_view> userinfo = take_userinfo(authority_text);

@@ -269,16 +269,12 @@ void Stream::close(bool reset) {
   impl_->close(reset);
 }
 
-const Address& Stream::local() const {
-  if (!impl_->local && !impl_->closed) {
-    sockaddr_storage storage{};
-    socklen_t size = sizeof storage;
-    auto* address = reinterpret_cast<sockaddr*>(&storage);
-    if (::getsockname(impl_->fd(), address, &size) == 0) {
-      impl_->local = Address::from_sockaddr(address);
-    }
-  }
-  return impl_->local;
+Address Stream::local() const {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  if (impl_->closed || ::getsockname(impl_->fd(), address, &size) != 0) return {};
+  return Address::from_sockaddr(address);
 }
 
 const Address& Stream::peer() const {

@@ -51,7 +51,6 @@ struct Stream::Impl {
   StreamReader* reader = nullptr;
   Chain queue;
   std::unique_ptr<Outbox> outbox;
-  Address local;  // asked for when first wanted
   Address peer;
   int write_status = 0;  // the first error of a write
   bool paused = false;

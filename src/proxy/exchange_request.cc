@@ -93,12 +93,12 @@ void Exchange::begin(http::Head&& request) {
                          url_.authority.host + " is on the list of egress.deny"},
                         semconv::Ending::kRefused);
   }
-  connect(request_.method == "CONNECT");
+  connect(request_.asks("CONNECT"));
 }
 
 std::optional<Error> Exchange::choose_target() {
   if (const http::Authority* tunnel = agent_.inside()) return choose_inside(*tunnel);
-  if (request_.method == "CONNECT") {
+  if (request_.asks("CONNECT")) {
     mode_ = semconv::Mode::kTunnel;
     url_.authority = *http::parse_authority(request_.target);
     return std::nullopt;
@@ -125,7 +125,7 @@ std::optional<Error> Exchange::choose_target() {
 
 // The tunnel was allowed for one origin, and that is where its requests go.
 std::optional<Error> Exchange::choose_inside(const http::Authority& tunnel) {
-  if (request_.method == "CONNECT") {
+  if (request_.asks("CONNECT")) {
     return Error{Code::kUnsupported, Side::kAgent, false, "a tunnel takes no second CONNECT"};
   }
   if (names_no_origin(request_.target)) {
@@ -154,7 +154,7 @@ std::optional<Error> Exchange::choose_absolute() {
 }
 
 bool Exchange::answer_max_forwards() {
-  const bool asked = request_.method == "TRACE" || request_.method == "OPTIONS";
+  const bool asked = request_.asks("TRACE") || request_.asks("OPTIONS");
   const std::optional<std::string_view> field = request_.headers.find("max-forwards");
   if (!asked || !field) return false;
   const std::optional<uint64_t> hops = text::parse_unsigned(*field);
@@ -163,7 +163,7 @@ bool Exchange::answer_max_forwards() {
     request_.headers.set("Max-Forwards", std::to_string(*hops - 1));
     return false;
   }
-  const bool trace = request_.method == "TRACE";
+  const bool trace = request_.asks("TRACE");
   http::LocalAnswer answer = http::make_answer(200, trace ? trace_echo(request_) : "",
                                                trace ? "message/http" : "text/plain");
   if (!trace)
@@ -221,7 +221,7 @@ void Exchange::send_request_head() {
   if (agent_.inside() == nullptr || !names_no_origin(head.target)) {
     head.headers.set("Host", url_.authority.to_string());
   }
-  const bool asks_server = head.method == "OPTIONS" && !url_.path_given && url_.path == "/";
+  const bool asks_server = head.asks("OPTIONS") && !url_.path_given && url_.path == "/";
   head.target = asks_server ? "*" : url_.path;
   if (options_.via && !via_added_) via_added_ = head.headers.add("Via", "1.1 sidespan");
   trace_->inject(head.headers, url_.authority.host, peer_);

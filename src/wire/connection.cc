@@ -20,7 +20,6 @@ Connection::Connection(std::unique_ptr<net::Stream> stream, std::unique_ptr<http
       stream_(std::move(stream)),
       codec_(std::move(codec)),
       owner_(&owner),
-      local_(stream_->local()),
       peer_(stream_->peer()) {
   stream_->start(*this);
 }
@@ -84,7 +83,6 @@ void Connection::flush_later() {
 }
 
 void Connection::on_bytes(std::string_view bytes) {
-  bytes_in_ += bytes.size();
   if (lingering_) {
     lingered_ += bytes.size();
     if (lingered_ <= kLingerBytesMax) return;
@@ -116,7 +114,6 @@ void Connection::on_failure(Error) {
 }
 
 void Connection::on_written(size_t bytes) {
-  bytes_out_ += bytes;
   codec_->written(bytes);
   if (flushing_) return;
   if (ends_by_timer_ && !lingering_) end_after(kStallTimeMax);

@@ -1,6 +1,7 @@
-// Owned bytes on their way through the house. A Chunk is one block, a Chain a queue of blocks. Bytes
-// are copied once, when a codec decodes them out of the loop's read buffer; from there chunks only
-// move, down to a vectored write. An empty Chain owns no memory, so idle connections cost nothing.
+// Owned bytes on their way through the house. A Chunk is one block, a Chain a queue of blocks.
+// Bytes are copied once, when a codec decodes them out of the loop's read buffer; from there chunks
+// only move, down to a vectored write. An empty Chain owns no memory, so idle connections cost
+// nothing; one of a single block owns that block alone.
 #pragma once
 
 #include <cstddef>
@@ -81,14 +82,20 @@ class Chain {
   // `see(view)` for every block in order.
   template <class See>
   void visit(See&& see) const {
-    for (size_t i = head_; i < chunks_.size(); ++i) see(chunks_[i].view());
+    if (!empty()) see(first_.view());
+    for (size_t i = head_; i < more_.size(); ++i) see(more_[i].view());
   }
   // Everything in one string: tests, small bodies.
   std::string to_string() const;
 
  private:
-  std::vector<Chunk> chunks_;
-  size_t head_ = 0;  // chunks_ before this one are used up
+  Chunk& last() { return head_ < more_.size() ? more_.back() : first_; }
+  // The block after first_ takes its place.
+  void advance();
+
+  Chunk first_;              // empty only when the chain is; most chains have no other
+  std::vector<Chunk> more_;  // of which those before head_ are used up
+  size_t head_ = 0;
   size_t size_ = 0;
 };
 

@@ -108,6 +108,9 @@ struct Head {
   // Request: it asks to leave HTTP (Upgrade with Connection: upgrade, or CONNECT). The sender keeps
   // the Upgrade field only when this is set.
   bool upgrade = false;
+
+  // Whether that is the method; sizes are compared first.
+  bool asks(std::string_view wanted) const { return std::string_view(method) == wanted; }
 };
 
 bool is_idempotent(std::string_view method);  // RFC 9110 section 9.2.2

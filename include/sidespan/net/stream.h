@@ -64,8 +64,9 @@ class Stream {
   // that the peer cannot mistake an unfinished message for a finished one.
   void close(bool reset = false);
 
-  // Both stay valid after close().
-  const Address& local() const;
+  // Asks the system; no address after close().
+  Address local() const;
+  // Valid after close() too.
   const Address& peer() const;
   Loop& loop();
 

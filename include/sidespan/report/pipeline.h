@@ -133,9 +133,10 @@ class Pipeline {
   std::unique_ptr<Impl> impl_;
 };
 
-// The sink of one worker: gathers spans for a moment (20 ms, 64 spans) and posts them to the pipeline
-// together, since waking the telemetry thread costs as much as a request. Bounded: while more than `queue_max` spans are on their way, new ones are dropped with
-// kQueueFull and counted. The pipeline outlives what was posted to it.
+// The sink of one worker: gathers spans for a moment (20 ms, 64 spans) and posts them to the
+// pipeline together, since waking the telemetry thread costs as much as a request. Bounded: while
+// more than `queue_max` spans are on their way, new ones are dropped with kQueueFull and counted.
+// The pipeline outlives what was posted to it.
 class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
  public:
   WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pipeline, size_t queue_max);

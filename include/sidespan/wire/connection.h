@@ -62,10 +62,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   // The socket is gone; only destruction is left.
   bool closed() const { return stream_ == nullptr; }
 
-  const net::Address& local() const { return local_; }
   const net::Address& peer() const { return peer_; }
-  uint64_t bytes_in() const { return bytes_in_; }
-  uint64_t bytes_out() const { return bytes_out_; }
 
  private:
   // net::StreamReader
@@ -92,10 +89,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   ConnectionOwner* owner_;
   std::unique_ptr<net::Timer> timer_;  // made when first needed
   std::optional<MonoTime> armed_for_;
-  net::Address local_;
   net::Address peer_;
-  uint64_t bytes_in_ = 0;
-  uint64_t bytes_out_ = 0;
   size_t lingered_ = 0;  // bytes read and thrown away
   bool input_ended_ = false;
   bool flushing_ = false;

@@ -42,6 +42,7 @@ TEST_CASE_FIXTURE(Joined, "stream: addresses and loop, also after close") {
   pair.client->close();
   run_briefly(loop);
   CHECK(pair.client->peer() == peer);
+  CHECK_FALSE(pair.client->local());
   CHECK(pair.client->pending() == 0);
 }
 

@@ -86,8 +86,6 @@ TEST_CASE("events are pulled, answers are written at the end of the turn") {
   CHECK(rig.connection->has_unsent());
   CHECK(rig.until([&] { return rig.peer.got.ends_with("ok"); }));
   CHECK_FALSE(rig.connection->has_unsent());
-  CHECK(rig.connection->bytes_in() == kGet.size());
-  CHECK(rig.connection->bytes_out() == rig.peer.got.size());
 }
 
 TEST_CASE("a pipelined request is told once the one before is answered") {
