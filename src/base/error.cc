@@ -4,33 +4,54 @@ namespace sidespan {
 
 std::string_view name_of(Code code) {
   switch (code) {
-    case Code::kMalformed: return "malformed";
-    case Code::kUnsupported: return "unsupported";
-    case Code::kTooLarge: return "too_large";
-    case Code::kTargetTooLong: return "target_too_long";
-    case Code::kHeadTooLarge: return "head_too_large";
-    case Code::kTimeout: return "timeout";
-    case Code::kConnectTimeout: return "connect_timeout";
-    case Code::kDnsFailure: return "dns_failure";
-    case Code::kConnectionRefused: return "connection_refused";
-    case Code::kUnreachable: return "unreachable";
-    case Code::kConnectionClosed: return "connection_closed";
-    case Code::kConnectionReset: return "connection_reset";
-    case Code::kTruncated: return "truncated";
-    case Code::kDenied: return "denied";
-    case Code::kLoop: return "loop";
-    case Code::kOverload: return "overload";
-    case Code::kInvalid: return "invalid";
-    case Code::kSystem: return "system";
+    case Code::kMalformed:
+      return "malformed";
+    case Code::kUnsupported:
+      return "unsupported";
+    case Code::kTooLarge:
+      return "too_large";
+    case Code::kTargetTooLong:
+      return "target_too_long";
+    case Code::kHeadTooLarge:
+      return "head_too_large";
+    case Code::kTimeout:
+      return "timeout";
+    case Code::kConnectTimeout:
+      return "connect_timeout";
+    case Code::kDnsFailure:
+      return "dns_failure";
+    case Code::kConnectionRefused:
+      return "connection_refused";
+    case Code::kUnreachable:
+      return "unreachable";
+    case Code::kConnectionClosed:
+      return "connection_closed";
+    case Code::kConnectionReset:
+      return "connection_reset";
+    case Code::kTruncated:
+      return "truncated";
+    case Code::kDenied:
+      return "denied";
+    case Code::kLoop:
+      return "loop";
+    case Code::kOverload:
+      return "overload";
+    case Code::kInvalid:
+      return "invalid";
+    case Code::kSystem:
+      return "system";
   }
   return "system";
 }
 
 std::string_view name_of(Side side) {
   switch (side) {
-    case Side::kAgent: return "agent";
-    case Side::kOrigin: return "origin";
-    case Side::kSelf: return "self";
+    case Side::kAgent:
+      return "agent";
+    case Side::kOrigin:
+      return "origin";
+    case Side::kSelf:
+      return "self";
   }
   return "self";
 }

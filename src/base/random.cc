@@ -47,6 +47,8 @@ uint64_t Random::below(uint64_t bound) {
   return draw % bound;
 }
 
-double Random::fraction() { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }
+double Random::fraction() {
+  return static_cast<double>(next() >> 11U) * 0x1.0p-53;
+}
 
 }  // namespace sidespan

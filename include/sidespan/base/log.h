@@ -1,7 +1,7 @@
 // What the rooms below app may say to the operator. The writer behind it (app) decides format and
 // place; it must be callable from every thread. Messages are one plain sentence; values go into
-// fields, so that nothing has to be quoted or escaped here. Never pass a secret: whatever came from a
-// URL or a header goes through semconv/redact first.
+// fields, so that nothing has to be quoted or escaped here. Never pass a secret: whatever came from
+// a URL or a header goes through semconv/redact first.
 #pragma once
 
 #include <cstdint>

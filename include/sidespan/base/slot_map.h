@@ -1,6 +1,6 @@
-// Objects named by generation-checked ids, so that a name that outlived its object means "not found"
-// and never somebody else. Owners hold the map; everybody else holds ids. Pointers stay valid until
-// erase (each slot is its own allocation). Not thread-safe.
+// Objects named by generation-checked ids, so that a name that outlived its object means "not
+// found" and never somebody else. Owners hold the map; everybody else holds ids. Pointers stay
+// valid until erase (each slot is its own allocation). Not thread-safe.
 #pragma once
 
 #include <cassert>

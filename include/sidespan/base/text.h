@@ -11,11 +11,21 @@
 
 namespace sidespan::text {
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-constexpr bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-constexpr bool is_alpha(char c) { return is_lower(c) || is_upper(c); }
-constexpr char to_lower(char c) { return is_upper(c) ? static_cast<char>(c + ('a' - 'A')) : c; }
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_lower(char c) {
+  return c >= 'a' && c <= 'z';
+}
+constexpr bool is_upper(char c) {
+  return c >= 'A' && c <= 'Z';
+}
+constexpr bool is_alpha(char c) {
+  return is_lower(c) || is_upper(c);
+}
+constexpr char to_lower(char c) {
+  return is_upper(c) ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 // RFC 9110 section 5.6.2, tchar.
 bool is_token_char(char c);
 bool is_token(std::string_view text);
@@ -50,8 +60,8 @@ bool is_valid_utf8(std::string_view text);
 // RFC 3986 section 2.1; a '%' that starts no pair stays as it is.
 std::string percent_decode(std::string_view text);
 
-// Shell-style: `*` matches any run of characters, all else itself, ASCII case ignored. No recursion; at
-// most pattern times text steps.
+// Shell-style: `*` matches any run of characters, all else itself, ASCII case ignored. No
+// recursion; at most pattern times text steps.
 bool matches_wildcard(std::string_view pattern, std::string_view text);
 
 }  // namespace sidespan::text
