@@ -1,6 +1,10 @@
 #include "sidespan/wire/pool.h"
 
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <vector>
 
@@ -132,6 +136,76 @@ TEST_CASE("what is not clean is closed") {
     CHECK(rig.pool.idle() == 0);
     CHECK(rig.once().status == 200);
     CHECK(rig.origin.accepted() == 2);
+  }
+}
+
+// An origin beside the loop: what it does is not noticed before the loop turns.
+class RawOrigin {
+ public:
+  RawOrigin() : listening_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::bind(listening_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::listen(listening_, 4) == 0);
+    socklen_t size = sizeof address;
+    ::getsockname(listening_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+  }
+  ~RawOrigin() {
+    ::close(connected_);
+    ::close(listening_);
+  }
+  uint16_t port() const { return port_; }
+  void accept() { connected_ = ::accept(listening_, nullptr, nullptr); }
+  void say(std::string_view bytes) {
+    REQUIRE(::send(connected_, bytes.data(), bytes.size(), 0) == ssize_t(bytes.size()));
+  }
+  void end() { ::shutdown(connected_, SHUT_WR); }
+
+ private:
+  int listening_;
+  int connected_ = -1;
+  uint16_t port_ = 0;
+};
+
+TEST_CASE("an idle connection where something waits is not used") {
+  struct Row {
+    std::string_view name;
+    void (*happens)(RawOrigin&);
+    bool reused;
+  };
+  const std::vector<Row> rows = {
+      {"nothing", [](RawOrigin&) {}, true},
+      {"an answer to no request",
+       [](RawOrigin& origin) { origin.say(ScriptedOrigin::answer(200)); }, false},
+      {"FIN", [](RawOrigin& origin) { origin.end(); }, false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Rig rig;
+    RawOrigin origin;
+    const PoolKey key{"127.0.0.1", origin.port(), 0};
+    Call first;
+    first.waiting = rig.pool.acquire(
+        key, false, first, [&](auto result) { first.stream = std::move(result).value(); });
+    REQUIRE(run_until(rig.loop, [&] { return first.stream != nullptr; }));
+    first.waiting.reset();
+    origin.accept();
+    http::Head head;
+    head.method = "GET";
+    head.target = "/";
+    first.stream->send_head(head);
+    first.stream->send({0, http::End{}});
+    origin.say(ScriptedOrigin::answer(200));
+    REQUIRE(run_until(rig.loop, [&] { return first.over(); }));
+    first.stream.reset();
+    support::run_for(rig.loop, Milliseconds(5));
+    row.happens(origin);
+    Call second;
+    second.waiting = rig.pool.acquire(key, false, second,
+                                      [&](auto result) { second.stream = *std::move(result); });
+    CHECK((second.stream != nullptr) == row.reused);
   }
 }
 
