@@ -88,12 +88,12 @@ class Gatherer {
 
   void gather_file() {
     if (!sources_.file) return;
+    file_ = sources_.file->name;
     const Tree tree = parse_yaml(sources_.file->content);
-    blame(sources_.file->name, "", tree.complaints);
+    blame(file_, "", tree.complaints);
     if (tree.root.kind == Node::Kind::kNull) return;
     if (tree.root.kind != Node::Kind::kMap) {
-      blame(sources_.file->name, "",
-            {{tree.root.line, "", "a configuration is a map of sections"}});
+      blame(file_, "", {{tree.root.line, "", "a configuration is a map of sections"}});
       return;
     }
     visit_section(tree.root, "");
@@ -104,16 +104,16 @@ class Gatherer {
       const std::string key = path + member.key;
       const Setting* setting = find_setting(key);
       if (member.key.find('.') != std::string::npos) {
-        blame(sources_.file->name, key,
+        blame(file_, key,
               {{member.line, "", "is not a setting; sections are nested, not joined by dots"}});
       } else if (setting != nullptr) {
         add_from_file(*setting, member);
       } else if (!is_section(key)) {
-        blame(sources_.file->name, key, {{member.line, "", unknown_key_sentence(key)}});
+        blame(file_, key, {{member.line, "", unknown_key_sentence(key)}});
       } else if (member.value.kind == Node::Kind::kMap) {
         visit_section(member.value, key + ".");
       } else if (member.value.kind != Node::Kind::kNull) {
-        blame(sources_.file->name, key, {{member.line, "", "is a section and takes a map"}});
+        blame(file_, key, {{member.line, "", "is a section and takes a map"}});
       }
     }
   }
@@ -125,10 +125,9 @@ class Gatherer {
     Node value = member.value;
     substitute_all(value, sources_.environment, bytes_left_, complaints);
     if (complaints.empty()) value = shape_node(setting, value, complaints);
-    blame(sources_.file->name, std::string(setting.key), complaints);
+    blame(file_, std::string(setting.key), complaints);
     if (!complaints.empty()) return;
-    list_of(setting).push_back(
-        {SourceKind::kFile, sources_.file->name, member.line, std::move(value)});
+    list_of(setting).push_back({SourceKind::kFile, file_, member.line, std::move(value)});
   }
 
   void gather_standard() {
@@ -174,6 +173,7 @@ class Gatherer {
 
   const ConfigSources& sources_;
   Gathered gathered_;
+  std::string file_;  // the configuration file's name, once it is read
   size_t bytes_left_ = kConfigBytesMax;
 };
 

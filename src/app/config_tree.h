@@ -12,7 +12,7 @@
 namespace sidespan::app {
 
 inline constexpr size_t kConfigBytesMax =
-    1024 * 1024;  // of a file, and of what its variables put in
+    size_t{1024} * 1024;  // of a file, and of what its variables put in
 inline constexpr size_t kConfigNodesMax = 20'000;
 inline constexpr size_t kConfigDepthMax = 16;
 

@@ -124,7 +124,9 @@ std::vector<std::string> run_environment(const std::vector<std::string>& own,
     return std::ranges::any_of(
         variables, [&](const auto& variable) { return variable.first == name_of_entry(entry); });
   });
-  for (const auto& [name, value] : variables) entries.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) {
+    entries.emplace_back(name).append("=").append(value);
+  }
 
   const trace::PropagatorRegistry registry;
   const std::vector<std::string> formats = {"tracecontext", "baggage"};

@@ -19,14 +19,14 @@ namespace sidespan::proxy {
 
 struct Limits {
   http::CodecLimits codec;
-  size_t replay_bytes_max = 64 * 1024;         // request bytes kept for a retry
-  size_t queue_bytes_max = 64 * 1024;          // towards one socket before the other side pauses
-  Milliseconds keep_alive_time_max{60'000};    // an agent connection without a request
-  Milliseconds stream_idle_time_max{600'000};  // no byte either way within one exchange
-  size_t connections_max = 4096;               // agent connections of this process
-  size_t metric_series_max = 1000;             // per histogram; what is beyond counts as overflow
-  Milliseconds begin_time_max{600'000};        // from the request's end to the answer's first byte
-  Milliseconds half_close_time_max{30'000};    // the same, once the agent has sent FIN
+  size_t replay_bytes_max = size_t{64} * 1024;  // request bytes kept for a retry
+  size_t queue_bytes_max = size_t{64} * 1024;   // towards one socket before the other side pauses
+  Milliseconds keep_alive_time_max{60'000};     // an agent connection without a request
+  Milliseconds stream_idle_time_max{600'000};   // no byte either way within one exchange
+  size_t connections_max = 4096;                // agent connections of this process
+  size_t metric_series_max = 1000;              // per histogram; what is beyond counts as overflow
+  Milliseconds begin_time_max{600'000};         // from the request's end to the answer's first byte
+  Milliseconds half_close_time_max{30'000};     // the same, once the agent has sent FIN
 };
 
 struct Options {

@@ -44,10 +44,10 @@ std::string_view name_of(DropReason reason);
 
 struct BatchOptions {
   size_t spans_max = 512;
-  size_t bytes_max = 1024 * 1024;
+  size_t bytes_max = size_t{1024} * 1024;
   Milliseconds delay{1000};
-  size_t queue_max = 8192;                    // spans waiting or in flight
-  size_t queue_bytes_max = 32 * 1024 * 1024;  // the same spans, encoded
+  size_t queue_max = 8192;                            // spans waiting or in flight
+  size_t queue_bytes_max = size_t{32} * 1024 * 1024;  // the same spans, encoded
 };
 
 struct RetryOptions {
@@ -67,7 +67,8 @@ struct OtlpOptions {
   bool gzip = true;
   Milliseconds timeout{10'000};  // of one attempt
   std::string user_agent;
-  size_t reply_bytes_max = 64 * 1024;  // of a reply's body; of a longer one the status alone counts
+  size_t reply_bytes_max =
+      size_t{64} * 1024;  // of a reply's body; of a longer one the status alone counts
   RetryOptions retry;
 };
 
@@ -140,7 +141,7 @@ class Pipeline {
 class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
  public:
   WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pipeline, size_t queue_max);
-  ~WorkerSpans();
+  ~WorkerSpans() override;
   WorkerSpans(const WorkerSpans&) = delete;
   WorkerSpans& operator=(const WorkerSpans&) = delete;
 

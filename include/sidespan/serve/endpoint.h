@@ -40,7 +40,7 @@ class Endpoint {
   struct Options {
     // Over it the longest idle connection makes room; where none is idle, the answer is 503.
     size_t connections_max = 64;
-    size_t body_bytes_max = 64 * 1024;      // 413
+    size_t body_bytes_max = size_t{64} * 1024;  // 413
     Milliseconds request_time_max{10'000};  // from the end of a head to the end of its body (408)
     Milliseconds idle_time_max{60'000};     // without a request, or with an answer nobody reads
     http::CodecLimits codec;                // with the head's bytes (431) and time (408)
