@@ -4,7 +4,7 @@
 
 // Declared here instead of included: uv.h belongs to net and zlib.h to http, which do the linking.
 extern "C" const char* uv_version_string(void);
-extern "C" const char* zlibVersion(void);
+extern "C" const char* zlibVersion(void);  // NOLINT(readability-identifier-naming)
 
 namespace sidespan::app {
 

@@ -67,7 +67,7 @@ void Exchange::finish_if_over() {
     finish(semconv::Ending::kComplete, std::nullopt);
 }
 
-void Exchange::finish(semconv::Ending ending, std::optional<Error> error) {
+void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error) {
   if (done_) return;
   // A tunnel that was left is no request of its own: those inside it are.
   if (trace_ || !tunnel_) {

@@ -87,7 +87,7 @@ class Exchange final : private wire::OriginStreamOwner {
   void answer_error(const Error& error, semconv::Ending ending);
   void send_answer(http::LocalAnswer answer);
   void finish_if_over();
-  void finish(semconv::Ending ending, std::optional<Error> error);
+  void finish(semconv::Ending ending, const std::optional<Error>& error);
   void cut_off();
   void emit_span(semconv::Ending ending, const std::optional<Error>& error);
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);

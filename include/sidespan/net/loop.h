@@ -10,7 +10,7 @@
 #include "sidespan/base/clock.h"
 #include "sidespan/base/error.h"
 
-struct uv_loop_s;
+struct uv_loop_s;  // NOLINT(readability-identifier-naming): libuv's own spelling
 
 namespace sidespan::net {
 
