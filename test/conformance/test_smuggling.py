@@ -56,7 +56,7 @@ class Recorder:
         self.messages = []  # (connection, Message)
         self.unfinished = []  # heads, or None, of what ended within a message
         self.faults = []
-        self.script = None  # (pieces, whether to close) for the next request of which the path is not /next
+        self.script = None  # (pieces, whether to close, the event that says it is done) for the next request of which the path is not /next
         self.connections = 0
         self.open = 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -114,11 +114,14 @@ class Recorder:
     def _answer(self, sock, message):
         if self.script is None or message.start[1] == b"/next":
             return sock.sendall(OK)
-        pieces, close = self.script
-        for piece in pieces:
-            sock.sendall(piece)
-        if close:
-            sock.shutdown(socket.SHUT_RDWR)
+        pieces, close, played = self.script
+        try:
+            for piece in pieces:
+                sock.sendall(piece)
+            if close:
+                sock.shutdown(socket.SHUT_RDWR)
+        finally:
+            played.set()
 
     def stop(self):
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -251,7 +254,8 @@ def play_answer(side, recorder, case, cuts):
     """(status and body, or None for an answer that broke off; whether its connection was used again)"""
     data = data_of(case, recorder.address)
     method = case.get("method", "GET")
-    recorder.script = (cuts(data), case.get("end") == "close")
+    played = threading.Event()
+    recorder.script = (cuts(data), case.get("end") == "close", played)
     before = len(recorder.messages)
     with Client(side.egress) as client:
         client.send(head(f"{method} http://{recorder.address}/{case['n']} HTTP/1.1", [("Host", "h")]))
@@ -259,6 +263,8 @@ def play_answer(side, recorder, case, cuts):
             answer = client.response(method)
         except (Truncated, ConnectionResetError):
             answer = None
+    # What comes behind an answer is there before the next request is.
+    assert played.wait(10)
     with Client(side.egress) as client:
         assert client.ask("GET", f"http://{recorder.address}/next").status == 200
     *asked, following = recorder.messages[before:]
