@@ -5,6 +5,10 @@ import pytest
 from fixtures import collector, origin, sidecar, sidespan, sink  # noqa: F401
 
 
+def pytest_addoption(parser):
+    parser.addoption("--aborts", type=int, default=600, help="calls that break off in test_aborts")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield

@@ -67,13 +67,13 @@ class Export:
 
 
 class OtlpSink:
-    def __init__(self, host="127.0.0.1"):
+    def __init__(self, host="127.0.0.1", port=0):
         self.requests = []
         self.faults = []  # what was wrong with a request, for the test that ends with `assert not sink.faults`
         self._spans = []
         self._replies = []
         self._lock = threading.Lock()
-        self._server = _Server((host, 0), _Handler)
+        self._server = _Server((host, port), _Handler)
         self._server.sink = self
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

@@ -1,0 +1,349 @@
+"""Rows of the plan against faults and attacks that no other file has; each test carries its row's number. Everything
+happens to one sidecar from outside: crowds that are slow, too many, stopped clocks, signals, odd texts."""
+
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import peers
+from aborts import full_listener
+from origin import NO_BODY
+from sidecar import Sidecar, environment, exporting, sanitized, write_config
+from wire import Client, Truncated, ask, connect, head, outward_address, wait_for
+
+MiB = 1 << 20
+CROWD = 200
+
+
+def resident(side):
+    with open(f"/proc/{side.process.pid}/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def get(url, lines=()):
+    return head(f"GET {url} HTTP/1.1", [("Host", "h"), *lines])
+
+
+def hidden(chance, url):
+    """A request whose body looks like more requests: (bytes, body)."""
+    body = b"".join(chance.choice((get(url + "?hidden"), b"\r\n", b"0\r\n\r\n", b"5\r\n", b"Content-Length: 5\r\n\r\n", b"x"))
+                    for _ in range(chance.randint(1, 4)))
+    if chance.random() < 0.5:
+        return head(f"POST {url} HTTP/1.1", [("Host", "h"), ("Content-Length", str(len(body)))]) + body, body
+    cut = chance.randint(0, len(body))
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (body[:cut], body[cut:]) if piece)
+    return head(f"POST {url} HTTP/1.1", [("Host", "h"), ("Transfer-Encoding", "chunked")]) + chunks + b"0\r\n\r\n", body
+
+
+def test_row_03_a_thousand_hidden_requests_stay_hidden(sidecar, origin, sink):
+    side, chance = sidecar(), random.Random(3)
+    bodies = []
+    with Client(side.egress) as agent:
+        for seed in range(500):
+            pair = [hidden(chance, origin.url(f"/bytes/1?{seed}")) for _ in range(2)]
+            agent.send(b"".join(data for data, _ in pair))
+            bodies += [body for _, body in pair]
+            assert [agent.response().status for _ in pair] == [200, 200]
+    assert [request.body for request in origin.requests] == bodies
+    assert not [request for request in origin.requests if "hidden" in request.target]
+    assert side.metrics().total("sidespan_requests_total") == 1000 == len(sink.wait(1000))
+
+
+def test_row_05_early_bytes_wait_in_the_socket(sidecar):
+    """A CONNECT that takes long to answer holds no more than limits.window_bytes of what comes behind it."""
+    full, stuffing = full_listener()
+    side = sidecar()
+    before, sent = resident(side), 0
+    with Client(side.egress, 1) as agent:
+        agent.send(head(f"CONNECT 127.0.0.1:{full.getsockname()[1]} HTTP/1.1", [("Host", "h")]))
+        with pytest.raises(TimeoutError):
+            while sent < 64 * MiB:
+                sent += agent.sock.send(b"\x00" * 65536)
+        if not sanitized():
+            assert resident(side) - before < MiB
+    for sock in (full, *stuffing):
+        sock.close()
+
+
+def test_row_07_a_hundred_heads_that_drip(sidecar):
+    side = sidecar({"limits": {"head_time": "1s"}})
+    before = resident(side)
+    agents = [Client(side.egress) for _ in range(100)]
+    for byte in b"GET /":
+        for agent in agents:
+            agent.send(bytes([byte]))
+        time.sleep(0.1)
+    if not sanitized():
+        assert resident(side) - before < 100 * 10 * 1024
+    for agent in agents:
+        answer = agent.response()
+        assert (answer.status, answer.get("connection")) == (408, "close")
+        agent.close()
+    wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
+
+
+def test_row_08_two_hundred_slow_readers(sidecar, origin):
+    def pour(sock, reader, request):
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
+        while True:
+            sock.sendall(b"z" * 65536)
+
+    origin.answer("/pour", [pour])
+    side = sidecar()
+    ask(side.egress, "GET", origin.url("/bytes/100000"))
+    before, readers = resident(side), []
+    for _ in range(CROWD):
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(20)
+        sock.connect(side.egress)
+        sock.sendall(get(origin.url("/pour")))
+        readers.append(sock)
+    for _ in range(3):
+        for sock in readers:
+            assert sock.recv(1024)
+        time.sleep(0.3)
+    if not sanitized():
+        assert resident(side) - before < CROWD * 512 * 1024
+    # Nobody else waits for them.
+    begin = time.monotonic()
+    assert ask(side.egress, "GET", origin.url("/echo")).status == 200
+    assert time.monotonic() - begin < 2
+    for sock in readers:
+        sock.close()
+    wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
+
+
+def test_row_09_two_hundred_slow_writers(sidecar, origin, sink):
+    side = sidecar({"limits": {"stream_idle_time": "1s"}})
+    before = resident(side)
+    writers = [Client(side.egress) for _ in range(CROWD)]
+    for writer in writers:
+        writer.send(head(f"POST {origin.url('/echo')} HTTP/1.1", [("Host", "h"), ("Content-Length", "1000")]))
+    for _ in range(4):  # slow, but not silent: longer in all than silence may be
+        for writer in writers:
+            writer.send(b"w")
+        time.sleep(0.4)
+    assert ask(side.egress, "GET", origin.url("/bytes/1")).status == 200
+    assert side.metrics().total("sidespan_connections") == CROWD
+    if not sanitized():
+        assert resident(side) - before < CROWD * 64 * 1024
+    for writer in writers:  # and now silent
+        assert writer.response().status == 408
+        writer.close()
+    spans = sink.wait(CROWD, where=lambda span: "/echo" in span["attributes"]["url.full"])
+    assert {span["attributes"]["sidespan.end"] for span in spans} == {"timeout"}
+
+
+def test_row_23_odd_texts_are_text(sidecar, origin, sink):
+    side = sidecar({"capture": {"request_headers": ["x-odd"], "response_headers": ["x-odd"]}})
+    odd = "<script>\xff\xc0\xaf\xed\xa0\x80</script>"  # no UTF-8
+    origin.answer("/odd", [b"HTTP/1.1 200 O\xff\r\nX-Odd: " + odd.encode("latin-1") + b"\r\nContent-Length: 0\r\n\r\n"])
+    lines = [("X-Odd", odd), ("X-Odd", "x" * 30000)]
+    answer = ask(side.egress, "GET", origin.url("/odd?" + "q" * 16000), lines)
+    assert answer.status == 200 and answer.get("x-odd") == odd
+    assert origin.requests[0].all("x-odd") == [odd, "x" * 30000]
+    span, = sink.wait(1)  # protobuf takes no text that is not UTF-8
+    assert not sink.faults
+    first, second = span["attributes"]["http.request.header.x-odd"]
+    assert first.startswith("<script>\ufffd") and first.endswith("</script>") and len(second) <= 30000
+    assert "\ufffd" in span["attributes"]["http.response.header.x-odd"][0]
+    for line in side.lines:
+        assert isinstance(json.loads(line), dict)
+
+
+def test_row_28_as_shipped_nobody_outside_is_served(sidecar):
+    address = outward_address()
+    if not address:
+        pytest.skip("this machine has no address that is not loopback")
+    side = sidecar({"listen": {"egress": "localhost:0", "admin": "localhost:0"}})
+    for port in (side.egress[1], side.admin[1]):
+        with pytest.raises(ConnectionRefusedError):
+            connect((address, port))
+
+
+@pytest.mark.parametrize("method, target, status", [
+    ("GET", "/../../etc/passwd", 404), ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404), ("GET", "//etc/passwd", 404),
+    ("POST", "/metrics", 405), ("DELETE", "/healthz", 405), ("CONNECT", "127.0.0.1:22", 405),
+])
+def test_row_29_admin_gives_nothing_away(sidecar, method, target, status):
+    side = sidecar()
+    lines = [("Origin", "http://evil.example")]
+    answer = ask(side.admin, method, target, lines, host=f"127.0.0.1:{side.admin[1]}")
+    assert answer.status == status and b"root:" not in answer.body
+    assert not answer.all("access-control-allow-origin")
+
+
+def test_row_61_signals_that_mean_nothing(sidecar, origin, sink):
+    side = sidecar()
+    with Client(side.egress) as agent:
+        for number in range(200):
+            for name in (signal.SIGPIPE, signal.SIGCHLD, signal.SIGWINCH, signal.SIGURG, signal.SIGCONT):
+                side.process.send_signal(name)
+            assert agent.ask("GET", origin.url(f"/echo?{number}")).status == 200
+    assert len(sink.wait(200)) == 200
+
+
+def test_row_63_a_thousand_clients_for_64_descriptors(sidecar, origin):
+    if sanitized():
+        pytest.skip("UBSan looks at memory through a pipe, and has no descriptor for it")
+    side = sidecar()
+    pid = side.process.pid
+    assert ask(side.egress, "GET", origin.url("/echo")).status == 200
+    usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, usual[1]))
+    crowd = [Client(side.egress) for _ in range(1000)]
+    wait_for("shed connections", lambda: shed(crowd) > 900)
+    for client in crowd:
+        client.close()
+    # With the limit still there.
+    wait_for("an answer", lambda: answered(side.egress, origin.url("/echo")))
+    assert answered(side.health, "/healthz")
+    wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
+    wait_for("count", lambda: side.metrics().total("sidespan_connections_shed_total") > 900)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+
+
+@pytest.mark.xfail(strict=True, reason="no descriptor is kept for the health listener, agents may have them all")
+def test_row_63_health_is_alive_while_a_crowd_has_the_descriptors(sidecar, origin):
+    if sanitized():
+        pytest.skip("UBSan looks at memory through a pipe, and has no descriptor for it")
+    side = sidecar()
+    pid = side.process.pid
+    usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, usual[1]))
+    crowd = [Client(side.egress) for _ in range(200)]
+    wait_for("shed connections", lambda: shed(crowd) > 100)
+    alive = answered(side.health, "/healthz")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+    for client in crowd:
+        client.close()
+    assert alive
+
+
+def shed(crowd):
+    count = 0
+    for client in crowd:
+        client.sock.setblocking(False)
+        try:
+            count += client.sock.recv(1) == b""
+        except BlockingIOError:
+            pass
+        except OSError:
+            count += 1
+    return count
+
+
+def answered(address, target):
+    try:
+        return ask(address, "GET", target, host="localhost").status == 200
+    except (OSError, Truncated):
+        return False
+
+
+# Fails one allocation of the program: the FAIL_AT-th, with FAIL_FROM_ACCEPT counted from the first connection on.
+FAILING_MALLOC = """
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static _Atomic long count;
+static _Atomic int accepted;
+static int fails(void) {
+  static long at = -1;
+  if (at < 0) at = getenv("FAIL_AT") ? atol(getenv("FAIL_AT")) : 0;
+  if ((getenv("FAIL_FROM_ACCEPT") && !accepted) || ++count != at) return 0;
+  errno = ENOMEM;
+  return 1;
+}
+int accept4(int listener, struct sockaddr* address, socklen_t* size, int flags) {
+  const int got = (int)syscall(SYS_accept4, listener, address, size, flags);
+  if (got >= 0) accepted = 1;
+  return got;
+}
+extern void* __libc_malloc(size_t);
+extern void* __libc_realloc(void*, size_t);
+extern void* __libc_calloc(size_t, size_t);
+void* malloc(size_t n) { return fails() ? 0 : __libc_malloc(n); }
+void* realloc(void* p, size_t n) { return fails() ? 0 : __libc_realloc(p, n); }
+void* calloc(size_t n, size_t m) { return fails() ? 0 : __libc_calloc(n, m); }
+"""
+
+
+@pytest.fixture
+def failing(tmp_path):
+    """The environment of a program whose FAIL_AT-th allocation fails: failing(number, ...)."""
+    if sanitized():
+        pytest.skip("a sanitizer has a malloc of its own")
+    source, library = tmp_path / "failing.c", tmp_path / "failing.so"
+    source.write_text(FAILING_MALLOC)
+    subprocess.run([peers.installed("cc"), "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
+    return lambda number, **more: {"LD_PRELOAD": str(library), "FAIL_AT": str(number), **more}
+
+
+@pytest.mark.xfail(strict=True, reason="a bad_alloc while defaults are read is taken for bad YAML, and what was not read is used")
+def test_row_65_no_memory_at_the_start_ends_it_cleanly(sidespan, sink, tmp_path, failing):
+    config = write_config(tmp_path, exporting(sink.endpoint))
+
+    def run(number):
+        done = subprocess.run([sidespan, "run", "--print", "none", "--config", config, "--", "true"],
+                              env=environment(tmp_path / str(number), failing(number)), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30)
+        return number, done.returncode
+
+    with ThreadPoolExecutor(2) as threads:
+        ends = list(threads.map(run, range(1, 6000, 97)))
+    assert not [end for end in ends if end[1] not in (0, 1, 2, 127, -signal.SIGABRT)]
+
+
+def test_row_65_no_memory_in_a_call_ends_it_cleanly(origin, sink, tmp_path, failing):
+    """The house's rule: no memory ends the process; it never goes on with what is not there."""
+    ends = {}
+    for number in [*range(1, 60, 3), *range(60, 300, 12), 1_000_000]:  # the last fails nothing
+        side = Sidecar(tmp_path / str(number), exporting(sink.endpoint), failing(number, FAIL_FROM_ACCEPT="1"))
+        try:
+            good = answered(side.egress, origin.url(f"/bytes/1?{number}"))
+            side.terminate()
+            ends[number] = (good, side.process.wait(20))
+        finally:
+            side.kill()
+    assert {status for _, status in ends.values()} <= {0, -signal.SIGABRT}, ends
+    assert {(False, -signal.SIGABRT), (True, 0)} <= set(ends.values())
+
+
+@pytest.mark.xfail(strict=True, reason="timers run before the socket is read: what came while we stood still is not seen")
+def test_row_67_a_stop_of_ours_is_no_timeout_of_theirs(sidecar, origin):
+    """The answer was there in time; that we did not run when it came is nobody's fault but ours."""
+    arrived, go, sent = (threading.Semaphore(0) for _ in range(3))
+
+    def answer(sock, reader, request):
+        arrived.release()
+        go.acquire(timeout=10)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        sent.release()
+
+    origin.answer("/stopped", [NO_BODY, answer])
+    side = sidecar({"limits": {"begin_time": "500ms"}})
+    statuses = []
+    for _ in range(3):  # the order of things is not the same each time
+        with Client(side.egress) as agent:
+            agent.send(get(origin.url("/stopped")))
+            assert arrived.acquire(timeout=10)
+            side.process.send_signal(signal.SIGSTOP)
+            go.release()
+            assert sent.acquire(timeout=10)
+            time.sleep(0.8)
+            side.process.send_signal(signal.SIGCONT)
+            statuses.append(agent.response().status)
+    assert statuses == [200, 200, 200]
