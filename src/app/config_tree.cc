@@ -6,7 +6,9 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
+#include <new>
 #include <sstream>
 #include <utility>
 
@@ -222,6 +224,8 @@ Tree parse_yaml(std::string_view text) {
     }
   } catch (const YAML::Exception& error) {
     if (!builder.stopped()) return broken(line_of(error.mark), "is not YAML: " + error.msg);
+  } catch (const std::bad_alloc&) {
+    std::abort();  // nobody can go on from here
   } catch (const std::exception& error) {
     return broken(0, std::string("is not YAML: ") + error.what());
   }

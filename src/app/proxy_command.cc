@@ -101,7 +101,7 @@ void ProxyCommand::on_stop_signal() {
   const MonoTime now = loop_.precise_now().mono;
   drain_ends_ = now + times.all;
   drain_.emplace(now, settings_.drain.quiet, times.serving, false);
-  sidecar_.drain();
+  sidecar_.drain(false);
   timer_.start(kLookEvery);
 }
 

@@ -200,7 +200,7 @@ void RunCommand::on_exit(net::ProcessExit exit) {
   end_ = RunEnd{.began = began_, .ended = now, .pid = child_->pid(), .exit = exit};
   const DrainTimes times = drain_times(settings_.drain.deadline);
   drain_.emplace(now, settings_.drain.quiet, times.serving, true);
-  sidecar_.drain();
+  sidecar_.drain(true);
   timer_.start(kLookEvery);
 }
 
@@ -241,7 +241,8 @@ void RunCommand::print_outcome() {
   const report::Totals totals = sidecar_.telemetry().totals();
   const std::string spans = where_spans_went(settings_, totals, log_.path);
   const bool tree = printed_ == RunPrint::kTree;
-  if (tree && !spans.empty()) print_line(spans);
+  const bool lost = settings_.exporting.endpoint && totals.exported != totals.emitted;
+  if ((tree || lost) && !spans.empty()) print_line(spans);
   for (const RunWarning& warning : warnings_) {
     const bool said = warning.changes_calls && !terminal_.present;
     if (!said && (tree || warning.changes_calls)) print_line("sidespan: " + warning.text);

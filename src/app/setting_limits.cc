@@ -82,7 +82,8 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.half_close_time",
      .value = "30s",
      .read = assign<time_between<1, kDay>, &S::limits, &L::proxy, &P::half_close_time_max>,
-     .sentence = "The same once the agent has closed its side; then it counts as gone."},
+     .sentence = "Without a byte of the answer once the agent has closed its side; then it counts "
+                 "as gone."},
     {.key = "limits.stream_idle_time",
      .value = "10m",
      .read = assign<time_between<1, kDay>, &S::limits, &L::proxy, &P::stream_idle_time_max>,

@@ -185,9 +185,9 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "capture.redact",
      .value = "[]",
      .shape = Shape::kList,
-     .read = assign<list_of<read_name>, &S::capture, &CaptureSettings::redact>,
-     .sentence = "Query parameters whose values spans hide, beside the usual signatures, keys and "
-                 "tokens."},
+     .read = assign<list_of<read_plain_name>, &S::capture, &CaptureSettings::redact>,
+     .sentence = "Query parameters, in any case and without wildcards, whose values spans hide, "
+                 "beside the usual signatures, keys and tokens."},
 
     {.key = "http.via",
      .value = "off",

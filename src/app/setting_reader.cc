@@ -37,6 +37,13 @@ std::optional<std::string> read_name(const Node& node, Complaints& complaints) {
   return text;
 }
 
+std::optional<std::string> read_plain_name(const Node& node, Complaints& complaints) {
+  std::optional<std::string> name = read_name(node, complaints);
+  if (!name || name->find('*') == std::string::npos) return name;
+  return complain(node, quote(*name) + " is a wildcard, and only whole names count here",
+                  complaints);
+}
+
 std::optional<bool> read_switch(const Node& node, Complaints& complaints) {
   const std::optional<std::string> text = read_text(node, complaints);
   if (!text) return std::nullopt;

@@ -42,6 +42,8 @@ std::string quote(std::string_view text);
 std::optional<std::string> read_text(const Node& node, Complaints& complaints);
 // One text that is not empty and has no control characters.
 std::optional<std::string> read_name(const Node& node, Complaints& complaints);
+// A name that stands for itself alone.
+std::optional<std::string> read_plain_name(const Node& node, Complaints& complaints);
 std::optional<bool> read_switch(const Node& node, Complaints& complaints);
 std::optional<size_t> read_size(const Node& node, size_t least, size_t most,
                                 Complaints& complaints);

@@ -57,9 +57,9 @@ void Sidecar::announce(std::string_view listener, const std::vector<net::Address
   }
 }
 
-void Sidecar::drain() {
+void Sidecar::drain(bool agents_gone) {
   telemetry_.set_ready(false);
-  for (const auto& worker : workers_) worker->drain();
+  for (const auto& worker : workers_) worker->drain(agents_gone);
 }
 
 Activity Sidecar::activity() const {

@@ -29,7 +29,8 @@ class Sidecar {
   const net::Address& egress() const { return egress_.front(); }
 
   // No longer ready; workers serve on and measure their activity often.
-  void drain();
+  // `agents_gone`: whoever could wait for an answer has ended.
+  void drain(bool agents_gone);
   Activity activity() const;
   // Ends what is under way. Its spans are emitted.
   void abort();

@@ -115,9 +115,9 @@ Result<std::vector<net::Address>> Worker::listen(const ListenAddress& egress, Po
   return bound;
 }
 
-void Worker::drain() {
-  thread_.mailbox().post([this] {
-    inside_->server.drain();
+void Worker::drain(bool agents_gone) {
+  thread_.mailbox().post([this, agents_gone] {
+    inside_->server.drain(agents_gone);
     inside_->pool.drain();
     inside_->pulse_every = kDrainPulse;
     pulse();

@@ -37,7 +37,7 @@ class Worker final : public Watched {
   Result<std::vector<net::Address>> listen(const ListenAddress& egress, PortUse use);
 
   // Serves on, but keeps no idle connection, and measures its activity often.
-  void drain();
+  void drain(bool agents_gone);
   // Ends every exchange now.
   void abort();
   // Ends the thread. Its last spans are in the telemetry thread's mailbox by then.

@@ -75,7 +75,9 @@ Result<void> judge_host(const FrameFields& fields, int minor_version) {
     if (minor_version == 0) return {};
     return malformed(Side::kAgent, "there is no Host");
   }
-  return check_authority(fields.host.value);
+  Result<void> host = check_authority(fields.host.value);
+  if (!host) host.error().what.insert(0, "in the Host field ");
+  return host;
 }
 
 Result<void> judge_target(const Head& head) {

@@ -167,8 +167,10 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
 Exchange::Wait Exchange::wait() const {
   const Limits& limits = options_.limits;
   if (peeking_ && !held_.empty()) return {Wait::For::kPeek, last_activity_, kPeekTimeMax};
-  if (half_closed_at_ && !answer_begun()) {
-    return {Wait::For::kHalfClosed, *half_closed_at_, limits.half_close_time_max};
+  if (half_closed_) {
+    const Milliseconds patience =
+        worker_.agents_gone ? Milliseconds(0) : limits.half_close_time_max;
+    return {Wait::For::kHalfClosed, last_activity_, patience};
   }
   const bool beginning = request_ended_ && !answer_begun() && !interim_seen_;
   return {Wait::For::kProgress, last_activity_,

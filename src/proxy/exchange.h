@@ -45,7 +45,7 @@ class Exchange final : private wire::OriginStreamOwner {
   struct Wait {
     enum class For : uint8_t {
       kPeek,        // a tunnel's first bytes may be HTTP
-      kHalfClosed,  // an answer for an agent that has sent FIN
+      kHalfClosed,  // any byte of the answer, for an agent that has sent FIN
       kProgress,    // any byte
     };
     For what;
@@ -128,7 +128,6 @@ class Exchange final : private wire::OriginStreamOwner {
   uint64_t response_bytes_ = 0;
   Moment start_;
   MonoTime last_activity_{};
-  std::optional<MonoTime> half_closed_at_;  // the agent may be gone, or wait for its answer
   std::optional<MonoTime> send_started_;
   std::optional<MonoTime> sent_;
   std::optional<MonoTime> first_byte_;
@@ -137,6 +136,7 @@ class Exchange final : private wire::OriginStreamOwner {
 
   bool replayable_ = false;  // replay_ is all of the request's body that was sent so far
   bool via_added_ = false;
+  bool half_closed_ = false;  // the agent may be gone, or wait for its answer
   bool interim_seen_ = false;
   bool request_ended_ = false;
   bool response_ended_ = false;

@@ -71,7 +71,7 @@ void Exchange::on_agent_event(http::Event&& event) {
   if (auto* reset = std::get_if<http::Reset>(&event.what))
     return on_agent_reset(std::move(reset->error));
   if (std::holds_alternative<http::HalfClosed>(event.what)) {
-    half_closed_at_ = last_activity_;
+    half_closed_ = true;
     if (origin_) origin_->half_close();
     return arm_timer();
   }
@@ -208,7 +208,7 @@ void Exchange::on_connected(Result<std::unique_ptr<wire::OriginStream>> result) 
   send_request_head();
   forward_to_origin(std::exchange(held_, {}));
   if (request_ended_) on_request_end();
-  if (half_closed_at_ && origin_) origin_->half_close();
+  if (half_closed_ && origin_) origin_->half_close();
 }
 
 void Exchange::send_request_head() {

@@ -91,7 +91,7 @@ void Exchange::on_origin_reset(Error error) {
     agent_.abort();
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
-  if (half_closed_at_ && error.code == Code::kConnectionClosed) {
+  if (half_closed_ && error.code == Code::kConnectionClosed) {
     return give_up_half_closed(std::move(error));
   }
   answer_error(error, semconv::Ending::kOriginClosed);

@@ -11,7 +11,7 @@ namespace sidespan::proxy {
 
 struct Server::Impl final : Session::Owner, net::TurnEnd {
   Impl(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-       std::shared_ptr<const Options> options, std::atomic<size_t>& connections)
+       const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections)
       : worker{loop,
                pool,
                random,
@@ -75,8 +75,9 @@ void Server::Impl::on_turn_end() {
   }
 }
 
-void Server::drain() {
+void Server::drain(bool agents_gone) {
   impl_->worker.draining = true;
+  impl_->worker.agents_gone = agents_gone;
   impl_->sessions.for_each([](SlotId, Session& session) { session.drain(); });
 }
 

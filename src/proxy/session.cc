@@ -62,9 +62,10 @@ void Session::begin(http::Head&& head, http::StreamId stream) {
 void Session::refuse(http::StreamId stream, const Error& error) {
   http::LocalAnswer answer = http::make_answer(error);
   worker_.metrics.count_request(semconv::Mode::kForward, answer.head.status);
-  if (worker_.log.enabled(LogLevel::kDebug)) {
+  const LogLevel level = worker_.options->access_log ? LogLevel::kInfo : LogLevel::kDebug;
+  if (worker_.log.enabled(level)) {
     worker_.log.write(
-        LogLevel::kDebug, "request refused",
+        level, "request refused",
         {{"side", name_of(error.side)}, {"error", name_of(error.code)}, {"what", error.what}});
   }
   answer.head.headers.set("Connection", "close");
@@ -92,6 +93,7 @@ void Session::abort() {
 
 void Session::drain() {
   if (!exchanges_.empty()) connection_.drain();
+  for (const auto& exchange : exchanges_) exchange->on_timer();  // a wait may be shorter now
 }
 
 void Session::abort(const Error& error) {

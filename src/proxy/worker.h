@@ -48,6 +48,7 @@ struct Worker {
   std::atomic<size_t>& connections_of_process;
   size_t exchanges = 0;  // under way
   bool draining = false;
+  bool agents_gone = false;  // who has sent FIN waits for nothing
 };
 
 }  // namespace sidespan::proxy

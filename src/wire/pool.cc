@@ -42,7 +42,7 @@ struct Pool::Impl final : net::TurnEnd {
   using Origins = std::unordered_map<PoolKey, Origin, KeyHash>;
 
   Impl(net::Loop& l, Dialer& d, Options o)
-      : loop(l), dialer(d), options(std::move(o)), sweeper(l, [this] { sweep(); }) {}
+      : loop(l), dialer(d), options(o), sweeper(l, [this] { sweep(); }) {}
   ~Impl() { loop.cancel_turn_end(*this); }
 
   SlotId add(const PoolKey& key, Dialled dialled);
@@ -264,7 +264,7 @@ void Pool::Impl::on_turn_end() {
 }
 
 Pool::Pool(net::Loop& loop, Dialer& dialer, Options options)
-    : impl_(std::make_unique<Impl>(loop, dialer, std::move(options))) {}
+    : impl_(std::make_unique<Impl>(loop, dialer, options)) {}
 
 Pool::~Pool() = default;
 

@@ -121,6 +121,24 @@ def test_a_call_is_a_child_of_the_run(run, origin, sink):
     assert request.get("traceparent").split("-")[1:3] == [call["trace_id"], call["span_id"]]
 
 
+def test_a_call_that_the_command_gave_up_holds_nothing_up(run, origin, sink):
+    origin.answer("/silent", [lambda sock, reader, request: sock.recv(1) or time.sleep(8)])
+    began = time.monotonic()
+    done = run("curl", "-s", "-m", "0.5", origin.url("/silent"))
+    assert done.returncode == 28
+    assert time.monotonic() - began < 3
+    call, = [span for span in sink.wait(2) if span["kind"] == "CLIENT"]
+    assert call["attributes"]["sidespan.end"] == "agent_cancelled"
+
+
+def test_a_loss_is_told_though_nothing_is_printed(run, origin):
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    done = run(PYTHON, "-c", CALL, origin.url("/a"), env={"SIDESPAN_EXPORT_OTLP_ENDPOINT": endpoint})
+    assert done.stdout == "200\n"
+    assert done.stderr.startswith("sidespan: 0 of 2 spans exported to ")
+
+
 def test_a_command_that_fails_is_an_error(run, sink):
     run("sh", "-c", "exit 3")
     run("sh", "-c", "kill -TERM $$")

@@ -30,8 +30,8 @@ class Server {
 
   // Goes on serving, new connections too: the agent's last calls must get out. Answers say
   // Connection: close from now on; idle connections stay, since the agent may be about to use one.
-  // Ask busy() to know when it is over.
-  void drain();
+  // Ask busy() to know when it is over. `agents_gone`: who has sent FIN waits for nothing any more.
+  void drain(bool agents_gone);
   // Ends everything now; exchanges under way get their span with `sidespan.end` = drain.
   void abort();
   size_t busy() const;         // exchanges under way

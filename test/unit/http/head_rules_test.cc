@@ -41,7 +41,7 @@ TEST_CASE("head rules: requests") {
       {"no Host on 1.0", "GET", "/", 0, {}, "fine"},
       {"no Host", "GET", "/", 1, {}, "there is no Host"},
       {"two Hosts", "GET", "/", 1, {{h, "o"}, {"host", "o"}}, "there is more than one Host"},
-      {"bad Host", "GET", "/", 1, {{h, "o p"}}, "the host holds a character that no host name has"},
+      {"bad Host", "GET", "/", 1, {{h, "o p"}}, "in the Host field the host holds a character that no host name has"},
       {"URL", "GET", "http://o/", 1, {{h, "p"}}, "fine"},
       {"no scheme", "GET", "o/", 1, {{h, "o"}}, "the URL has no scheme"},
       {"OPTIONS *", "OPTIONS", "*", 1, {{h, "o"}}, "fine"},
