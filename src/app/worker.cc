@@ -18,6 +18,8 @@ namespace {
 constexpr Milliseconds kHeartbeat{1000};
 constexpr Milliseconds kDrainPulse{10};
 constexpr std::chrono::minutes kShedLogInterval{1};
+// For health, admin and the collector, and for origins of the agents that are connected.
+constexpr int kDescriptorsKept = 16;
 
 MonoTime::rep mono_now() {
   return SystemClock().now().mono.time_since_epoch().count();
@@ -58,6 +60,7 @@ Result<std::unique_ptr<net::Listener>> Worker::Inside::open(net::Loop& loop,
                                                             bool shared) {
   net::Listener::Options options;
   options.reuse_port = shared;
+  options.descriptors_kept = kDescriptorsKept;
   return net::Listener::listen(loop, address, options, [this](std::unique_ptr<net::Stream> stream) {
     server.accept(std::move(stream));
   });

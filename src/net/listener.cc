@@ -1,6 +1,7 @@
 #include "sidespan/net/listener.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -83,19 +84,21 @@ bool is_about_one_connection(int error) {
 // Accepts by itself instead of by uv_listen: that can neither pause nor survive without a spare
 // descriptor other than by spinning.
 struct Listener::Impl {
-  Impl(Loop& owner, int socket, OnAccept callback);
+  Impl(Loop& owner, int socket, int kept, OnAccept callback);
 
   void watch();
   void accept_some();
   // False when there is nothing more to do in this turn.
   bool accept_one();
   bool shed();  // the same
+  bool is_kept(int socket) const;
   void back_off();
   void close();
   void on_handle_closed();
 
   Loop& loop;
   int fd;
+  int descriptors_kept;
   int spare = open_spare();
   OnAccept on_accept;
   Address address;
@@ -107,8 +110,12 @@ struct Listener::Impl {
   bool closed = false;
 };
 
-Listener::Impl::Impl(Loop& owner, int socket, OnAccept callback)
-    : loop(owner), fd(socket), on_accept(std::move(callback)), address(name_of_socket(socket)) {
+Listener::Impl::Impl(Loop& owner, int socket, int kept, OnAccept callback)
+    : loop(owner),
+      fd(socket),
+      descriptors_kept(kept),
+      on_accept(std::move(callback)),
+      address(name_of_socket(socket)) {
   uv_timer_init(loop.uv(), &retry);
   retry.data = this;
   uv_poll_init(loop.uv(), &poll, fd);
@@ -132,6 +139,11 @@ bool Listener::Impl::accept_one() {
   socklen_t size = sizeof storage;
   auto* from = reinterpret_cast<sockaddr*>(&storage);
   const int socket = ::accept4(fd, from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (socket >= 0 && is_kept(socket)) {
+    ::close(socket);
+    ++shed_count;
+    return true;
+  }
   if (socket >= 0) {
     auto stream = Stream::Impl::adopt(loop, socket, Address::from_sockaddr(from));
     if (stream) on_accept(std::move(*stream));
@@ -142,6 +154,13 @@ bool Listener::Impl::accept_one() {
   if (out_of_descriptors(errno)) return shed();
   back_off();
   return false;
+}
+
+// The system gives the lowest number that is free.
+bool Listener::Impl::is_kept(int socket) const {
+  rlimit limit{};
+  if (descriptors_kept == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+  return static_cast<rlim_t>(socket) + static_cast<rlim_t>(descriptors_kept) >= limit.rlim_cur;
 }
 
 // Closing the connection tells the peer more than letting it wait in the backlog, and a poll that
@@ -196,7 +215,7 @@ Result<std::unique_ptr<Listener>> Listener::listen(Loop& loop, const Address& ad
     ::close(fd);
     return std::unexpected(listen_error(address, error));
   }
-  auto* impl = new Impl(loop, fd, std::move(on_accept));
+  auto* impl = new Impl(loop, fd, options.descriptors_kept, std::move(on_accept));
   impl->watch();
   return std::unique_ptr<Listener>(new Listener(impl));
 }

@@ -213,7 +213,6 @@ def test_row_63_a_thousand_clients_for_64_descriptors(sidecar, origin):
     resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
 
 
-@pytest.mark.xfail(strict=True, reason="no descriptor is kept for the health listener, agents may have them all")
 def test_row_63_health_is_alive_while_a_crowd_has_the_descriptors(sidecar, origin):
     if sanitized():
         pytest.skip("UBSan looks at memory through a pipe, and has no descriptor for it")

@@ -19,6 +19,8 @@ class Listener {
     int backlog = 1024;
     bool reuse_port = false;  // several workers share the port; never set for one worker, so that a
                               // second sidecar on the same port is an error
+    int descriptors_kept = 0;  // of what the process may have, left to others; the connection that
+                               // would take one of these is shed
   };
   using OnAccept = std::function<void(std::unique_ptr<Stream>)>;
 
