@@ -124,8 +124,7 @@ std::optional<ResolverCache::Answer> Resolver::Impl::answer_now(const std::strin
 }
 
 std::optional<Error> Resolver::Impl::begin(const std::string& host) {
-  Error overload{Code::kOverload, Side::kSelf, true,
-                       "too many names are being looked up at once"};
+  Error overload{Code::kOverload, Side::kSelf, true, "too many names are being looked up at once"};
   if (lookups.size() >= options.lookups_max) return overload;
   const bool begun = threads.submit([host, addresses_max = options.addresses_max,
                                      sender = answers.sender(), weak = weak_from_this()]() mutable {
