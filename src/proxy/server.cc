@@ -36,9 +36,8 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
 };
 
 Server::Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-               std::shared_ptr<const Options> options, std::atomic<size_t>& connections)
-    : impl_(
-          std::make_unique<Impl>(loop, pool, random, sink, log, std::move(options), connections)) {}
+               const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections)
+    : impl_(std::make_unique<Impl>(loop, pool, random, sink, log, options, connections)) {}
 
 Server::~Server() = default;
 

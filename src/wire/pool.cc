@@ -41,9 +41,8 @@ struct Pool::Impl final : net::TurnEnd {
   };
   using Origins = std::unordered_map<PoolKey, Origin, KeyHash>;
 
-  Impl(net::Loop& l, Dialer& d, Options o)
-      : loop(l), dialer(d), options(o), sweeper(l, [this] { sweep(); }) {}
-  ~Impl() { loop.cancel_turn_end(*this); }
+  Impl(net::Loop& l, Dialer& d, Options o);
+  ~Impl();
 
   SlotId add(const PoolKey& key, Dialled dialled);
   std::unique_ptr<OriginStream> open(SlotId id, OriginStreamOwner& owner);
@@ -164,6 +163,13 @@ class Pool::Impl::Dial final : public Waiting {
   OnAcquire done_;
   std::unique_ptr<Dialer::Attempt> attempt_;
 };
+
+Pool::Impl::Impl(net::Loop& l, Dialer& d, Options o)
+    : loop(l), dialer(d), options(o), sweeper(l, [this] { sweep(); }) {}
+
+Pool::Impl::~Impl() {
+  loop.cancel_turn_end(*this);
+}
 
 SlotId Pool::Impl::add(const PoolKey& key, Dialled dialled) {
   Origins::value_type& origin = *origins.try_emplace(key).first;

@@ -23,7 +23,7 @@ class Server {
   // `pool` must check addresses with check_address(). `connections` counts those of all servers of
   // the process, whose limit is one. All references outlive the server.
   Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-         std::shared_ptr<const Options> options, std::atomic<size_t>& connections);
+         const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections);
   ~Server();
 
   void accept(std::unique_ptr<net::Stream> stream);
