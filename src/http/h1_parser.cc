@@ -32,6 +32,7 @@ const llhttp_settings_t& H1Parser::settings() {
     // A section is read in one piece, so that each name and each value comes in one.
     s.on_header_field = [](llhttp_t* p, const char* at, size_t n) {
       self(p).name_ = {at, n};
+      self(p).value_ = {at, 0};  // an empty one lies in the block, too
       return 0;
     };
     s.on_header_value = [](llhttp_t* p, const char* at, size_t n) {
@@ -40,8 +41,7 @@ const llhttp_settings_t& H1Parser::settings() {
     };
     s.on_header_value_complete = [](llhttp_t* p) {
       H1Parser& me = self(p);
-      me.fields_->add_from_block(me.name_,
-                                 text::trim(std::exchange(me.value_, me.name_.substr(0, 0))));
+      me.fields_->add_from_block(me.name_, text::trim(me.value_));
       return 0;
     };
     s.on_headers_complete = [](llhttp_t* p) { return self(p).on_headers_complete(); };

@@ -40,8 +40,8 @@ class H1Server final : public H1Base {
   void end_input();
   void end_request();
   void end_answer();
-  void leave_request();
   void next_request();
+  void read_on();
   void write_head(const Head& head);
   Framing answer_framing(const Head& head) const;
   bool is_whole() const { return parser_ && parser_->complete() && !request_done_; }
@@ -80,7 +80,6 @@ void H1Server::feed(std::string_view bytes, MonoTime now) {
   const size_t used = parse(bytes, now);
   if (used < bytes.size() && !input_refused_ && keeps_rest()) rest_.append(bytes.substr(used));
   if (is_whole()) end_request();
-  read_rest();
   // A head that was pipelined gets its time from the next bytes on: before, nobody waited for it.
   if (in_head() && !head_deadline_) head_deadline_ = now + limits_.head_time_max;
 }
@@ -129,7 +128,7 @@ void H1Server::on_head(Head&& head) {
 void H1Server::end_request() {
   request_done_ = true;
   push(stream_, End{});
-  if (answer_done_) return leave_request();
+  if (answer_done_) return next_request();
   if (input_ended_) end_input();
 }
 
@@ -202,8 +201,7 @@ void H1Server::write_head(const Head& head) {
 void H1Server::written(size_t n) {
   H1Base::written(n);
   if (stream_ != 0 || rest().empty() || waits()) return;
-  read_rest();
-  if (input_ended_ && !request_done_ && !input_refused_ && !output_ended_) end_input();
+  read_on();
 }
 
 // Whether this answer turns the connection into a tunnel.
@@ -228,15 +226,16 @@ void H1Server::end_answer() {
   }
 }
 
-void H1Server::leave_request() {
+void H1Server::next_request() {
   parser_.reset();
   leave_stream();
   request_done_ = answer_done_ = false;
   to_head_ = to_connect_ = upgrade_ = from_http10_ = awaits_continue_ = false;
+  read_on();
 }
 
-void H1Server::next_request() {
-  leave_request();
+// What waited, and then what was put off until it had been read.
+void H1Server::read_on() {
   read_rest();
   if (draining_ && !in_request() && rest().empty()) output_ended_ = true;
   if (input_ended_ && !request_done_ && !input_refused_ && !output_ended_) end_input();

@@ -299,7 +299,7 @@ void Exchange::on_origin_queue(size_t bytes) {
 void Exchange::on_request_end() {
   stop_peeking();
   request_ended_ = true;
-  if (options_.limits.begin_time_max < options_.limits.stream_idle_time_max) arm_timer();
+  arm_timer();
   if (origin_) {
     if (trailers_) origin_->send({0, http::Trailers{*trailers_}});
     sent_ = worker_.loop.now().mono;

@@ -37,7 +37,6 @@ void Exchange::on_response_head(http::Head&& head) {
   // The codec lets no 101 through that was not asked for.
   const bool switching = response_.status == 101;
   observer_ = semconv::make_response_observer(response_);
-  if (observer_) observer_->on_response(response_, last_activity_);
   http::remove_hop_by_hop(response_.headers, switching);
   if (options_.via) response_.headers.add("Via", "1.1 sidespan");
   agent_.send_head(stream_, response_);

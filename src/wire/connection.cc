@@ -19,7 +19,7 @@ Connection::Connection(std::unique_ptr<net::Stream> stream, std::unique_ptr<http
     : loop_(stream->loop()),
       stream_(std::move(stream)),
       codec_(std::move(codec)),
-      owner_(&owner),
+      owner_(owner),
       peer_(stream_->peer()) {
   stream_->start(*this);
 }

@@ -58,7 +58,7 @@ struct HttpFacts {
   Mode mode = Mode::kForward;
 
   // The call.
-  const http::Head* request = nullptr;   // as the agent sent it
+  const http::Head* request = nullptr;   // as the origin got it
   const http::Url* url = nullptr;        // where it goes, in full; CONNECT: authority only
   const http::Head* response = nullptr;  // null: none came
   int resend_count = 0;                  // 0: the first attempt

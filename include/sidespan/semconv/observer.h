@@ -15,7 +15,6 @@ namespace sidespan::semconv {
 class Observer {
  public:
   virtual ~Observer() = default;
-  virtual void on_response(const http::Head&, MonoTime) {}
   virtual void on_response_bytes(std::string_view, MonoTime) {}
   virtual void finish(trace::Span&) {}
 };

@@ -34,8 +34,6 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  void set_owner(ConnectionOwner& owner) { owner_ = &owner; }
-
   // The codec's verbs, with the pump behind them.
   std::optional<http::Event> next() { return codec_->next(); }
   http::StreamId open() { return codec_->open(); }
@@ -74,7 +72,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   void on_turn_end() override;
 
   void flush();
-  void wake() { owner_->wake(*this); }
+  void wake() { owner_.wake(*this); }
   void update_reading();
   void arm_deadline();
   void on_deadline();
@@ -86,7 +84,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   net::Loop& loop_;
   std::unique_ptr<net::Stream> stream_;
   std::unique_ptr<http::Codec> codec_;
-  ConnectionOwner* owner_;
+  ConnectionOwner& owner_;
   std::unique_ptr<net::Timer> timer_;  // made when first needed
   std::optional<MonoTime> armed_for_;
   net::Address peer_;

@@ -8,34 +8,15 @@
 #include <fstream>
 #include <string>
 
+#include "support/temporary_directory.h"
+
 namespace sidespan::app {
 namespace {
 
-// A directory that goes when the test ends.
-class Directory {
- public:
-  Directory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "config_file_XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-
-  std::string write(const std::string& name, const std::string& content) const {
-    const std::string path = path_ + "/" + name;
-    std::ofstream(path) << content;
-    return path;
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
+using support::TemporaryDirectory;
 
 TEST_CASE("the flag, then the variable, then the default place") {
-  const Directory directory;
+  const TemporaryDirectory directory;
   const std::string by_flag = directory.write("flag.yaml", "a");
   const std::string by_variable = directory.write("variable.yaml", "b");
   const std::string by_default = directory.write("default.yaml", "c");
@@ -61,7 +42,7 @@ TEST_CASE("the flag, then the variable, then the default place") {
 }
 
 TEST_CASE("only at the default place a file may be missing") {
-  const Directory directory;
+  const TemporaryDirectory directory;
   const std::string nothing = directory.path() + "/none.yaml";
   const std::string below_a_file = directory.write("file", "") + "/none.yaml";
   for (const std::string& place : {nothing, below_a_file}) {
@@ -76,7 +57,7 @@ TEST_CASE("only at the default place a file may be missing") {
 }
 
 TEST_CASE("what is no file is refused, and a long one is cut") {
-  const Directory directory;
+  const TemporaryDirectory directory;
   const auto folder = find_config(directory.path(), {});
   REQUIRE_FALSE(folder.has_value());
   CHECK(folder.error().what == directory.path() + ": is a directory");

@@ -8,25 +8,23 @@
 #include <thread>
 #include <vector>
 
+#include "support/temporary_directory.h"
+
 namespace sidespan::app {
 namespace {
 
 const WallTime kAt{std::chrono::milliseconds(1'800'000'000'123)};
 
 struct TemporaryFile {
-  TemporaryFile() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sidespan-log-XXXXXX").string();
-    directory = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryFile() { std::filesystem::remove_all(directory); }
-  std::string path() const { return (directory / "a.log").string(); }
+  std::string path() const { return directory / "a.log"; }
   std::vector<std::string> lines() const {
     std::ifstream file(path());
     std::vector<std::string> out;
     for (std::string line; std::getline(file, line);) out.push_back(line);
     return out;
   }
-  std::filesystem::path directory;
+
+  support::TemporaryDirectory directory;
 };
 
 TEST_CASE("lines") {

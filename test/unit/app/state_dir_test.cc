@@ -6,20 +6,14 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/temporary_directory.h"
+
 namespace sidespan::app {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct TemporaryDirectory {
-  TemporaryDirectory() {
-    std::string pattern = (fs::temp_directory_path() / "sidespan-state-XXXXXX").string();
-    path = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryDirectory() { fs::remove_all(path); }
-  std::string operator/(const char* name) const { return (path / name).string(); }
-  fs::path path;
-};
+using support::TemporaryDirectory;
 
 mode_t mode_of(const std::string& path) {
   struct stat status{};
@@ -87,23 +81,24 @@ TEST_CASE("what cannot be written to is an error that names it") {
 
 TEST_CASE("logs of runs: the newest are kept") {
   const TemporaryDirectory top;
-  const Result<std::string> first = run_log_path(top.path.string(), "ab12");
+  const Result<std::string> first = run_log_path(top.path(), "ab12");
   REQUIRE(first);
   CHECK(*first == top / "run/ab12.log");
   CHECK(mode_of(top / "run") == 0700);
 
   const auto now = fs::file_time_type::clock::now();
   for (size_t i = 0; i < kRunLogsMax + 5; ++i) {
-    const fs::path log = top.path / "run" / (std::to_string(i) + ".log");
+    const fs::path log = fs::path(top.path()) / "run" / (std::to_string(i) + ".log");
     std::ofstream(log) << "x";
     fs::last_write_time(log, now - std::chrono::hours(i));
   }
   std::ofstream(top / "run/kept.txt") << "x";
-  REQUIRE(run_log_path(top.path.string(), "cd34"));
+  REQUIRE(run_log_path(top.path(), "cd34"));
   CHECK(fs::exists(top / "run/0.log"));
   CHECK(fs::exists(top / "run/kept.txt"));
-  CHECK(fs::exists(top.path / "run" / (std::to_string(kRunLogsMax - 2) + ".log")));
-  CHECK_FALSE(fs::exists(top.path / "run" / (std::to_string(kRunLogsMax - 1) + ".log")));
+  CHECK(fs::exists(fs::path(top.path()) / "run" / (std::to_string(kRunLogsMax - 2) + ".log")));
+  CHECK_FALSE(
+      fs::exists(fs::path(top.path()) / "run" / (std::to_string(kRunLogsMax - 1) + ".log")));
 }
 
 }  // namespace

@@ -306,6 +306,20 @@ TEST_CASE("h1 server: back-pressure") {
   });
 }
 
+TEST_CASE("h1 server: a drain between an early answer and its request's end") {
+  at_all_cuts([&](Cuts cuts) {
+    Line line = agent(cuts);
+    line.feed("POST / HTTP/1.1\r\nHost: o\r\nContent-Length: 5\r\n\r\n12");
+    say_ok(line, 1);
+    line.output();
+    line->drain();
+    CHECK_FALSE(line->output_ended());
+    line.feed("345");
+    CHECK(line->output_ended());
+    CHECK(line->done());
+  });
+}
+
 TEST_CASE("h1 server: pipelined requests wait for a peer that does not read") {
   CodecLimits limits;
   limits.window_bytes = 1000;

@@ -9,12 +9,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <optional>
 
 #include "loopback.h"
 #include "net/exec.h"
 #include "sidespan/net/signal.h"
+#include "support/temporary_directory.h"
 
 namespace sidespan::net {
 namespace {
@@ -43,25 +43,12 @@ int status_of_shell(const std::string& script, const Strings& environment = kEnv
   return exit->status;
 }
 
-// A directory of its own, gone at the end.
-struct Directory {
-  Directory() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~Directory() {
-    for (const std::string& name : names) ::unlink((path + '/' + name).c_str());
-    ::rmdir(path.c_str());
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  std::string file(const std::string& name, const std::string& text, mode_t mode) {
-    names.push_back(name);
-    std::string full = path + '/' + name;
-    std::ofstream(full) << text;
+struct Directory : support::TemporaryDirectory {
+  std::string file(const std::string& name, const std::string& text, mode_t mode) const {
+    const std::string full = write(name, text);
     ::chmod(full.c_str(), mode);
     return full;
   }
-
-  std::string path = "/tmp/sidespan-process-XXXXXX";
-  Strings names;
 };
 
 TEST_CASE("process: exit status") {
@@ -126,7 +113,7 @@ TEST_CASE("process: a program that does not exist, or cannot be run") {
       {plain + "/below", Code::kInvalid},
       {"", Code::kInvalid},
       {plain, Code::kDenied},
-      {directory.path, Code::kDenied},
+      {directory.path(), Code::kDenied},
   };
   for (const Row& row : rows) {
     CAPTURE(row.program);
@@ -148,7 +135,7 @@ TEST_CASE("process: looked up in the child's PATH, in order, as the shells do") 
   second.file("answer", "#!/bin/sh\nexit 42\n", 0755);
   second.file("bare", "exit 43\n", 0755);  // no "#!": the shell's
   second.file("args", "test \"$1 $2\" = 'a b'\n", 0755);
-  const std::string path = "PATH=" + first.path + ':' + second.path + ":/usr/bin:/bin";
+  const std::string path = "PATH=" + first.path() + ':' + second.path() + ":/usr/bin:/bin";
   CHECK(run({"answer"}, {path})->status == 42);
   CHECK(run({"bare"}, {path})->status == 43);
   CHECK(run({"args", "a", "b"}, {path})->status == 0);
@@ -156,7 +143,7 @@ TEST_CASE("process: looked up in the child's PATH, in order, as the shells do") 
 
   Loop loop;
   const auto denied =
-      Process::spawn(loop, {"answer"}, {"PATH=" + first.path + ":/nowhere"}, nullptr);
+      Process::spawn(loop, {"answer"}, {"PATH=" + first.path() + ":/nowhere"}, nullptr);
   REQUIRE(!denied);
   CHECK(denied.error().code == Code::kDenied);
 }
