@@ -1,21 +1,79 @@
 #include "sidespan/base/buffer.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstring>
+#include <new>
 
 namespace sidespan {
 namespace {
 
 // Small appends (heads, chunk framing) share a block; a big one gets a block of its own size.
-constexpr size_t kSmallBlock = 1024;
+constexpr size_t kSmallBytes = 1008;
+// What a loop reads into.
+constexpr size_t kReadBytes = size_t{64} * 1024;
+
+// Under ASan nothing is kept, so that what is used after its release is found.
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kKeepsSpares = false;
+#else
+constexpr bool kKeepsSpares = true;
+#endif
+
+// A thread's released blocks of one size, for its next ones: most are needed again within
+// microseconds, and their memory is still in the cache.
+template <size_t kBytes, size_t kKept>
+class Spares {
+ public:
+  ~Spares() {
+    while (count_ > 0) ::operator delete(kept_[--count_]);
+    closed_ = true;
+  }
+  void* take() { return count_ > 0 ? kept_[--count_] : ::operator new(kBytes); }
+  void give(void* memory) {
+    if (!kKeepsSpares || count_ == kKept || closed_) return ::operator delete(memory);
+    kept_[count_++] = memory;
+  }
+
+ private:
+  std::array<void*, kKept> kept_{};
+  size_t count_ = 0;
+  bool closed_ = false;  // the thread ends, and what outlives this is not kept
+};
+
+constexpr size_t kHeadBytes = 8;
+thread_local Spares<kHeadBytes + kSmallBytes, 64> small_spares;
+thread_local Spares<kHeadBytes + kReadBytes, 4> read_spares;
 
 }  // namespace
 
-Chunk::Chunk(size_t capacity)
-    : data_(std::make_unique_for_overwrite<char[]>(capacity)),
-      capacity_(static_cast<uint32_t>(capacity)) {
+Chunk::Chunk(size_t capacity) {
+  static_assert(sizeof(Block) == kHeadBytes);
   assert(capacity <= UINT32_MAX);
+  void* memory = nullptr;
+  if (capacity <= kSmallBytes) {
+    capacity = kSmallBytes;
+    memory = small_spares.take();
+  } else if (capacity <= kReadBytes && capacity > kReadBytes / 2) {
+    capacity = kReadBytes;
+    memory = read_spares.take();
+  } else {
+    memory = ::operator new(kHeadBytes + capacity);
+  }
+  block_ = new (memory) Block{1, static_cast<uint32_t>(capacity)};
+}
+
+void Chunk::release() {
+  if (--block_->users > 0) return;
+  switch (block_->capacity) {
+    case kSmallBytes:
+      return small_spares.give(block_);
+    case kReadBytes:
+      return read_spares.give(block_);
+    default:
+      ::operator delete(block_);
+  }
 }
 
 Chunk Chunk::copy_of(std::string_view bytes) {
@@ -24,23 +82,23 @@ Chunk Chunk::copy_of(std::string_view bytes) {
   return chunk;
 }
 
-void Chunk::swap(Chunk& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(begin_, other.begin_);
-  std::swap(end_, other.end_);
-  std::swap(capacity_, other.capacity_);
-}
-
-size_t Chunk::append(std::string_view bytes) {
-  const size_t n = std::min(bytes.size(), room());
-  if (n > 0) std::memcpy(data_.get() + end_, bytes.data(), n);
+size_t Chunk::append(std::string_view more) {
+  const size_t n = std::min(more.size(), room());
+  if (n == 0) return 0;
+  std::memcpy(bytes() + end_, more.data(), n);
   end_ += static_cast<uint32_t>(n);
   return n;
 }
 
-void Chunk::consume(size_t n) {
-  assert(n <= size());
-  begin_ += static_cast<uint32_t>(n);
+Chunk Chunk::share(std::string_view part) const {
+  Chunk other;
+  if (part.empty()) return other;
+  other.block_ = block_;
+  other.begin_ = static_cast<uint32_t>(part.data() - bytes());
+  other.end_ = other.begin_ + static_cast<uint32_t>(part.size());
+  assert(begin_ <= other.begin_ && other.end_ <= end_);
+  ++block_->users;
+  return other;
 }
 
 void Chain::append(std::string_view bytes) {
@@ -48,10 +106,7 @@ void Chain::append(std::string_view bytes) {
   const size_t placed = empty() ? 0 : last().append(bytes);
   size_ += placed;
   bytes.remove_prefix(placed);
-  if (bytes.empty()) return;
-  Chunk chunk(std::max(bytes.size(), kSmallBlock));
-  chunk.append(bytes);
-  append(std::move(chunk));
+  if (!bytes.empty()) append(Chunk::copy_of(bytes));
 }
 
 void Chain::append(Chunk chunk) {
@@ -60,28 +115,31 @@ void Chain::append(Chunk chunk) {
   size_ += chunk.size();
   if (first) {
     first_ = std::move(chunk);
-  } else {
-    more_.push_back(std::move(chunk));
+    return;
   }
+  if (!more_) more_ = std::make_unique<More>();
+  more_->chunks.push_back(std::move(chunk));
 }
 
 void Chain::append(Chain&& other) {
   if (empty()) return swap(other);
   append(std::move(other.first_));
-  for (size_t i = other.head_; i < other.more_.size(); ++i) append(std::move(other.more_[i]));
+  if (other.more_) {
+    More& behind = *other.more_;
+    for (size_t i = behind.head; i < behind.chunks.size(); ++i) append(std::move(behind.chunks[i]));
+  }
   other.clear();
 }
 
-std::string_view Chain::front() const {
-  return first_.view();
-}
-
 void Chain::advance() {
-  first_ = std::move(more_[head_++]);
+  std::vector<Chunk>& chunks = more_->chunks;
+  size_t& head = more_->head;
+  first_ = std::move(chunks[head++]);
+  if (head == chunks.size()) return more_.reset();
   // Used-up slots are given back once they outnumber the live ones: amortised O(1).
-  if (head_ == more_.size() || (head_ > 16 && head_ * 2 > more_.size())) {
-    more_.erase(more_.begin(), more_.begin() + static_cast<ptrdiff_t>(head_));
-    head_ = 0;
+  if (head > 16 && head * 2 > chunks.size()) {
+    chunks.erase(chunks.begin(), chunks.begin() + static_cast<ptrdiff_t>(head));
+    head = 0;
   }
 }
 
@@ -107,34 +165,29 @@ Chain Chain::take(size_t n) {
     advance();
   }
   if (n > 0) {
-    out.append(first_.view().substr(0, n));
+    out.append(first_.share(first_.view().substr(0, n)));
     consume(n);
   }
   return out;
 }
 
-Chain Chain::copy() const {
+Chain Chain::share() const {
   Chain out;
-  visit([&](std::string_view block) { out.append(block); });
+  if (empty()) return out;
+  out.append(first_.share(first_.view()));
+  if (!more_) return out;
+  for (size_t i = more_->head; i < more_->chunks.size(); ++i) {
+    out.append(more_->chunks[i].share(more_->chunks[i].view()));
+  }
   return out;
-}
-
-void Chain::clear() {
-  *this = Chain();
-}
-
-void Chain::swap(Chain& other) noexcept {
-  first_.swap(other.first_);
-  std::swap(more_, other.more_);
-  std::swap(head_, other.head_);
-  std::swap(size_, other.size_);
 }
 
 size_t Chain::fill(std::span<std::string_view> views) const {
   if (empty() || views.empty()) return 0;
   views[0] = first_.view();
-  const size_t n = std::min(views.size() - 1, more_.size() - head_);
-  for (size_t i = 0; i < n; ++i) views[i + 1] = more_[head_ + i].view();
+  if (!more_) return 1;
+  const size_t n = std::min(views.size() - 1, more_->chunks.size() - more_->head);
+  for (size_t i = 0; i < n; ++i) views[i + 1] = more_->chunks[more_->head + i].view();
   return n + 1;
 }
 

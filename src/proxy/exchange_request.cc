@@ -283,7 +283,7 @@ void Exchange::forward_to_origin(Chain data) {
 
 void Exchange::keep_for_replay(const Chain& data) {
   if (replay_.size() + data.size() > options_.limits.replay_bytes_max) return give_up_replay();
-  replay_.append(data.copy());
+  replay_.append(data.share());
 }
 
 void Exchange::give_up_replay() {

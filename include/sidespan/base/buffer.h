@@ -1,7 +1,8 @@
-// Owned bytes on their way through the house. A Chunk is one block, a Chain a queue of blocks.
-// Bytes are copied once, when a codec decodes them out of the loop's read buffer; from there chunks
-// only move, down to a vectored write. An empty Chain owns no memory, so idle connections cost
-// nothing; one of a single block owns that block alone.
+// Owned bytes on their way through the house. A Block is memory, a Chunk a part of one block, a
+// Chain a queue of chunks. Bytes are copied at most once, when a codec decodes them out of the block
+// they were read into, and not even then where much of that block is one body: the chunk then shares
+// it. From there chunks only move, down to a vectored write. An empty Chain owns no memory, so idle
+// connections cost nothing. Blocks are counted without a lock: what shares one stays on one thread.
 #pragma once
 
 #include <cstddef>
@@ -18,39 +19,67 @@ namespace sidespan {
 class Chunk {
  public:
   Chunk() = default;
-  Chunk(Chunk&& other) noexcept { swap(other); }
+  Chunk(Chunk&& other) noexcept
+      : block_(std::exchange(other.block_, nullptr)),
+        begin_(std::exchange(other.begin_, 0)),
+        end_(std::exchange(other.end_, 0)) {}
   Chunk& operator=(Chunk&& other) noexcept {
     Chunk(std::move(other)).swap(*this);
     return *this;
   }
-  // Room for `capacity` bytes, none used yet.
+  ~Chunk() {
+    if (block_ != nullptr) release();
+  }
+  // Room for `capacity` bytes or some more, none used yet.
   explicit Chunk(size_t capacity);
   static Chunk copy_of(std::string_view bytes);
 
-  std::string_view view() const { return {data_.get() + begin_, end_ - begin_}; }
+  std::string_view view() const {
+    return block_ == nullptr ? std::string_view() : std::string_view(bytes() + begin_, size());
+  }
   size_t size() const { return end_ - begin_; }
-  size_t room() const { return capacity_ - end_; }
+  // None in a block that others share: what they hold would not stay as it is.
+  size_t room() const { return block_ == nullptr || shared() ? 0 : block_->capacity - end_; }
+  bool shared() const { return block_ != nullptr && block_->users > 1; }
   // Copies as much of `bytes` as there is room for; returns how much that was.
   size_t append(std::string_view bytes);
   // The unused room, to be written in place; then use() takes its first n bytes in.
-  std::span<char> spare() { return {data_.get() + end_, room()}; }
+  std::span<char> spare() {
+    return block_ == nullptr ? std::span<char>() : std::span<char>(bytes() + end_, room());
+  }
   void use(size_t n) { end_ += static_cast<uint32_t>(n); }
   // Drops the first n bytes; n <= size().
-  void consume(size_t n);
-  void swap(Chunk& other) noexcept;
+  void consume(size_t n) { begin_ += static_cast<uint32_t>(n); }
+  // `part` of view() once more, without a copy.
+  Chunk share(std::string_view part) const;
+  void swap(Chunk& other) noexcept {
+    std::swap(block_, other.block_);
+    std::swap(begin_, other.begin_);
+    std::swap(end_, other.end_);
+  }
 
  private:
-  std::unique_ptr<char[]> data_;
+  struct Block {
+    uint32_t users;
+    uint32_t capacity;
+  };
+  // The bytes stand behind the Block.
+  char* bytes() const { return reinterpret_cast<char*>(block_ + 1); }
+  void release();
+
+  Block* block_ = nullptr;
   uint32_t begin_ = 0;
   uint32_t end_ = 0;
-  uint32_t capacity_ = 0;
 };
 
 class Chain {
  public:
   Chain() = default;
   // What was moved from is empty.
-  Chain(Chain&& other) noexcept { swap(other); }
+  Chain(Chain&& other) noexcept
+      : first_(std::move(other.first_)),
+        more_(std::move(other.more_)),
+        size_(std::exchange(other.size_, 0)) {}
   Chain& operator=(Chain&& other) noexcept {
     Chain(std::move(other)).swap(*this);
     return *this;
@@ -67,35 +96,44 @@ class Chain {
   void append(Chain&& other);
 
   // The first contiguous bytes; empty when the chain is.
-  std::string_view front() const;
+  std::string_view front() const { return empty() ? std::string_view() : first_.view(); }
   // Drops the first n bytes; n <= size().
   void consume(size_t n);
   // The first n bytes as a chain of their own; n <= size().
   Chain take(size_t n);
-  // The same bytes once more.
-  Chain copy() const;
-  void clear();
-  void swap(Chain& other) noexcept;
+  // The same bytes once more, in the same blocks.
+  Chain share() const;
+  void clear() { *this = Chain(); }
+  void swap(Chain& other) noexcept {
+    first_.swap(other.first_);
+    more_.swap(other.more_);
+    std::swap(size_, other.size_);
+  }
 
-  // Up to views.size() blocks in order, for a vectored write; returns how many were filled.
+  // Up to views.size() chunks in order, for a vectored write; returns how many were filled.
   size_t fill(std::span<std::string_view> views) const;
-  // `see(view)` for every block in order.
+  // `see(view)` for every chunk in order.
   template <class See>
   void visit(See&& see) const {
     if (!empty()) see(first_.view());
-    for (size_t i = head_; i < more_.size(); ++i) see(more_[i].view());
+    if (!more_) return;
+    for (size_t i = more_->head; i < more_->chunks.size(); ++i) see(more_->chunks[i].view());
   }
   // Everything in one string: tests, small bodies.
   std::string to_string() const;
 
  private:
-  Chunk& last() { return head_ < more_.size() ? more_.back() : first_; }
-  // The block after first_ takes its place.
+  // What stands behind the first chunk; most chains have nothing there.
+  struct More {
+    std::vector<Chunk> chunks;  // of which those before `head` are used up
+    size_t head = 0;
+  };
+  Chunk& last() { return more_ ? more_->chunks.back() : first_; }
+  // The chunk after first_ takes its place.
   void advance();
 
-  Chunk first_;              // empty only when the chain is; most chains have no other
-  std::vector<Chunk> more_;  // of which those before head_ are used up
-  size_t head_ = 0;
+  Chunk first_;                 // empty only when the chain is
+  std::unique_ptr<More> more_;  // never without a chunk that is not used up
   size_t size_ = 0;
 };
 

@@ -28,18 +28,57 @@ Chain abc() {
 }
 
 TEST_CASE("chunk: appends up to its capacity, gives up its front") {
-  Chunk chunk(5);
-  CHECK(chunk.size() == 0);
-  CHECK(chunk.room() == 5);
-  CHECK(chunk.append("abc") == 3);
-  CHECK(chunk.append("defg") == 2);
-  CHECK(chunk.append("h") == 0);
-  CHECK(chunk.view() == "abcde");
-  chunk.consume(2);
-  CHECK(chunk.view() == "cde");
-  CHECK(chunk.room() == 0);
-  chunk.consume(3);
-  CHECK(chunk.size() == 0);
+  for (const size_t wanted : {5U, 1008U, 1009U, 40'000U, 65'536U, 65'537U}) {
+    CAPTURE(wanted);
+    Chunk chunk(wanted);
+    CHECK(chunk.size() == 0);
+    const size_t room = chunk.room();
+    CHECK(room >= wanted);
+    CHECK(chunk.append(std::string(room - 2, 'x')) == room - 2);
+    CHECK(chunk.append("defg") == 2);
+    CHECK(chunk.append("h") == 0);
+    CHECK(chunk.view() == std::string(room - 2, 'x') + "de");
+    chunk.consume(room - 2);
+    CHECK(chunk.view() == "de");
+    CHECK(chunk.room() == 0);
+    chunk.consume(2);
+    CHECK(chunk.size() == 0);
+  }
+}
+
+TEST_CASE("chunk: released blocks come again, whatever their number") {
+  for (int round = 0; round < 3; ++round) {
+    std::vector<Chunk> held;
+    for (size_t i = 0; i < 100; ++i) {
+      held.push_back(Chunk::copy_of(std::to_string(i)));
+      held.push_back(Chunk::copy_of(std::string(65'000, static_cast<char>('a' + i % 26))));
+    }
+    for (size_t i = 0; i < 100; ++i) {
+      CHECK(held[2 * i].view() == std::to_string(i));
+      CHECK(held[2 * i + 1].view().back() == static_cast<char>('a' + i % 26));
+    }
+  }
+}
+
+TEST_CASE("chunk: a share keeps its bytes, whoever goes first") {
+  Chunk whole = Chunk::copy_of("0123456789");
+  CHECK(!whole.shared());
+  Chunk part = whole.share(whole.view().substr(3, 4));
+  CHECK(whole.shared());
+  CHECK(part.view() == "3456");
+  CHECK(part.view().data() == whole.view().data() + 3);
+  CHECK(whole.room() == 0);
+  CHECK(part.append("x") == 0);
+  Chunk again = part.share(part.view());
+  whole = Chunk();
+  part.consume(2);
+  CHECK(part.view() == "56");
+  CHECK(again.view() == "3456");
+  part = Chunk();
+  CHECK(!again.shared());
+  CHECK(again.append("++") == 2);
+  CHECK(again.view() == "3456++");
+  CHECK(whole.share({}).size() == 0);
 }
 
 TEST_CASE("chunk: what was moved from is empty") {
@@ -115,12 +154,17 @@ TEST_CASE("chain: consume and take at every place") {
   }
 }
 
-TEST_CASE("chain: a copy has bytes of its own") {
+TEST_CASE("chain: a share is the same bytes, and stays when the chain goes on") {
   Chain chain = abc();
-  const Chain copy = chain.copy();
+  const Chain share = chain.share();
+  CHECK(share.front().data() == chain.front().data());
+  chain.append("dd");
+  chain.consume(5);
+  CHECK(chain.to_string() == "bbccdd");
   chain.clear();
   CHECK(chain.empty());
-  CHECK(copy.to_string() == "aaaabbbcc");
+  CHECK(share.to_string() == "aaaabbbcc");
+  CHECK(Chain().share().empty());
 }
 
 TEST_CASE("chain: fill gives the first blocks, as many as there is room for") {

@@ -149,7 +149,7 @@ TEST_CASE("h1 server: a tunnel that carries HTTP after all") {
     line.react = [&](const Event& event) {
       const Body* body = std::get_if<Body>(&event.what);
       if (event.stream != 1 || body == nullptr) return;
-      first.append(body->data.copy());
+      first.append(body->data.share());
       if (first.size() >= 4) line->resume_http(1, std::exchange(first, {}));
     };
     line.feed(std::string(kGet) + std::string(kPost) + "hello");
