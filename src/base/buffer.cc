@@ -1,10 +1,11 @@
 #include "sidespan/base/buffer.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cstring>
 #include <new>
+
+#include "sidespan/base/spares.h"
 
 namespace sidespan {
 namespace {
@@ -13,34 +14,6 @@ namespace {
 constexpr size_t kSmallBytes = 1008;
 // What a loop reads into.
 constexpr size_t kReadBytes = size_t{64} * 1024;
-
-// Under ASan nothing is kept, so that what is used after its release is found.
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kKeepsSpares = false;
-#else
-constexpr bool kKeepsSpares = true;
-#endif
-
-// A thread's released blocks of one size, for its next ones: most are needed again within
-// microseconds, and their memory is still in the cache.
-template <size_t kBytes, size_t kKept>
-class Spares {
- public:
-  ~Spares() {
-    while (count_ > 0) ::operator delete(kept_[--count_]);
-    closed_ = true;
-  }
-  void* take() { return count_ > 0 ? kept_[--count_] : ::operator new(kBytes); }
-  void give(void* memory) {
-    if (!kKeepsSpares || count_ == kKept || closed_) return ::operator delete(memory);
-    kept_[count_++] = memory;
-  }
-
- private:
-  std::array<void*, kKept> kept_{};
-  size_t count_ = 0;
-  bool closed_ = false;  // the thread ends, and what outlives this is not kept
-};
 
 constexpr size_t kHeadBytes = 8;
 thread_local Spares<kHeadBytes + kSmallBytes, 64> small_spares;
@@ -180,15 +153,6 @@ Chain Chain::share() const {
     out.append(more_->chunks[i].share(more_->chunks[i].view()));
   }
   return out;
-}
-
-size_t Chain::fill(std::span<std::string_view> views) const {
-  if (empty() || views.empty()) return 0;
-  views[0] = first_.view();
-  if (!more_) return 1;
-  const size_t n = std::min(views.size() - 1, more_->chunks.size() - more_->head);
-  for (size_t i = 0; i < n; ++i) views[i + 1] = more_->chunks[more_->head + i].view();
-  return n + 1;
 }
 
 std::string Chain::to_string() const {

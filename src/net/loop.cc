@@ -13,7 +13,7 @@
 namespace sidespan::net {
 namespace {
 
-constexpr size_t kReadBufferBytes = size_t{64} * 1024;
+constexpr size_t kReadBytes = size_t{64} * 1024;
 
 void abort_unless(int status, const char* what) {
   if (status == 0) return;
@@ -38,7 +38,7 @@ struct Loop::Impl {
   std::vector<TurnEnd*> queue;  // cancelled work leaves a null
   std::optional<Moment> moment;
   bool stopped = false;
-  std::unique_ptr<char[]> read_buffer = std::make_unique_for_overwrite<char[]>(kReadBufferBytes);
+  Chunk read_chunk;
 
   void init();
   void end_turn();
@@ -125,8 +125,10 @@ void Loop::cancel_turn_end(TurnEnd& work) {
   work.place_ = 0;
 }
 
-std::span<char> Loop::read_buffer() {
-  return {impl_->read_buffer.get(), kReadBufferBytes};
+Chunk& Loop::read_chunk() {
+  impl_->read_chunk.clear();
+  if (impl_->read_chunk.room() == 0) impl_->read_chunk = Chunk(kReadBytes);
+  return impl_->read_chunk;
 }
 
 uv_loop_s* Loop::uv() {

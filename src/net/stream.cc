@@ -25,23 +25,20 @@ constexpr int kKeepaliveIntervalSeconds = 15;
 constexpr int kKeepaliveProbes = 4;
 
 struct Blocks {
-  std::array<uv_buf_t, kBlocksMax> buffers;
+  std::array<uv_buf_t, kBlocksMax> buffers;  // NOLINT: the first `count` are set
   unsigned count = 0;
   size_t bytes = 0;
 };
 
-Blocks blocks_of(const Chain& chain, size_t bytes_max) {
-  std::array<std::string_view, kBlocksMax> views;
-  Blocks out;
-  const size_t n = chain.fill(views);
-  for (size_t i = 0; i < n && out.bytes < bytes_max; ++i) {
-    const std::string_view part = views[i].substr(0, bytes_max - out.bytes);
+void fill(Blocks& blocks, const Chain& chain, size_t bytes_max) {
+  chain.visit([&](std::string_view block) {
+    if (blocks.count == kBlocksMax || blocks.bytes == bytes_max) return;
+    const std::string_view part = block.substr(0, bytes_max - blocks.bytes);
     // libuv's buffers have no const; it only reads these.
-    out.buffers[out.count++] =
+    blocks.buffers[blocks.count++] =
         uv_buf_init(const_cast<char*>(part.data()), static_cast<unsigned>(part.size()));
-    out.bytes += part.size();
-  }
-  return out;
+    blocks.bytes += part.size();
+  });
 }
 
 void set_option(int fd, int level, int name, int value) {
@@ -101,17 +98,21 @@ void Stream::Impl::read() {
   uv_read_start(
       stream(),
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-        const auto block = static_cast<Impl*>(handle->data)->loop().read_buffer();
-        *buffer = uv_buf_init(block.data(), static_cast<unsigned>(block.size()));
+        const auto room = static_cast<Impl*>(handle->data)->loop().read_chunk().spare();
+        *buffer = uv_buf_init(room.data(), static_cast<unsigned>(room.size()));
       },
-      [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
-        static_cast<Impl*>(handle->data)->on_read(n, buffer->base);
+      [](uv_stream_t* handle, ssize_t n, const uv_buf_t*) {
+        static_cast<Impl*>(handle->data)->on_read(n);
       });
 }
 
-void Stream::Impl::on_read(ssize_t n, const char* bytes) {
+void Stream::Impl::on_read(ssize_t n) {
   if (closed || n == 0) return;
-  if (n > 0) return reader->on_bytes({bytes, static_cast<size_t>(n)});
+  if (n > 0) {
+    Chunk& read = loop().read_chunk();
+    read.use(static_cast<size_t>(n));
+    return reader->on_bytes(read);
+  }
   ended = true;
   if (failed) return report_failure(write_status);
   const int status = n == UV_EOF ? how_ended(fd()) : static_cast<int>(n);
@@ -145,7 +146,8 @@ void Stream::Impl::flush() {
 }
 
 size_t Stream::Impl::try_write(bool& full) {
-  const Blocks blocks = blocks_of(queue, SIZE_MAX);
+  Blocks blocks;
+  fill(blocks, queue, SIZE_MAX);
   const int n = uv_try_write(stream(), blocks.buffers.data(), blocks.count);
   if (n < 0 && n != UV_EAGAIN && write_status == 0) write_status = n;
   const size_t taken = n > 0 ? static_cast<size_t>(n) : 0;
@@ -157,7 +159,8 @@ size_t Stream::Impl::try_write(bool& full) {
 // be, since the owner is still inside write().
 void Stream::Impl::lend_rest() {
   outbox = std::make_unique<Outbox>();
-  const Blocks blocks = blocks_of(queue, kLentBytesMax);
+  Blocks blocks;
+  fill(blocks, queue, kLentBytesMax);
   outbox->bytes = blocks.bytes;
   outbox->request.data = this;
   const int status = uv_write(&outbox->request, stream(), blocks.buffers.data(), blocks.count,

@@ -34,7 +34,7 @@ struct Stream::Impl {
   int fd() const;
 
   void read();
-  void on_read(ssize_t n, const char* bytes);
+  void on_read(ssize_t n);
   void write(Chain bytes);
   void flush();
   // What the socket took; `full` when it takes no more for now or has failed.

@@ -32,14 +32,14 @@ bool allows_all(const std::vector<std::string>& keys) {
 CallTrace::CallTrace(const Options& options, const http::Head& request, const http::Url& url,
                      Random& random)
     : options_(options) {
-  if (options.extract) options.extract->extract(HeaderReader(request.headers), received_);
+  if (options.extract) options.extract->extract(HeaderReader(request.headers), context_);
   active_ = options.tracing && !is_ignored(options.ignore_paths, url.path);
   if (active_) choose_parent(random);
 }
 
 void CallTrace::choose_parent(Random& random) {
   const lineage::Evidence evidence{
-      .wire = received_.span.valid() ? &received_.span : nullptr,
+      .wire = context_.span.valid() ? &context_.span : nullptr,
       .listener = options_.run ? &*options_.run : nullptr,
       .environment = options_.environment ? &*options_.environment : nullptr,
   };
@@ -52,43 +52,42 @@ void CallTrace::choose_parent(Random& random) {
   }
   trace::StartedContext started =
       trace::start_span_context(parent.context, *options_.sampler, random);
-  context_ = std::move(started.context);
+  context_.span = std::move(started.context);
   sampled_ = started.sampled;
 }
 
 void CallTrace::next_attempt(Random& random) {
   ++resend_count_;
   if (!active_) return;
-  earlier_ = context_;
-  context_.span_id = trace::SpanId::make(random);
+  earlier_ = context_.span;
+  context_.span.span_id = trace::SpanId::make(random);
 }
 
-void CallTrace::inject(http::Headers& headers, std::string_view host,
-                       const net::Address& address) const {
+void CallTrace::inject(http::Headers& headers, const DestinationRule& rule) const {
   if (!options_.inject) return;
-  const DestinationRule& rule = rule_for(options_.destinations, host, &address);
   const trace::Parts parts{rule.traceparent, rule.tracestate, rule.baggage};
   HeaderWriter writer(headers);
-  if (active_) {
-    options_.inject->inject(sent_context(parts.baggage), parts, writer);
-  } else if (!parts.traceparent) {
+  const bool changes_baggage =
+      !allows_all(options_.baggage_allow) || !options_.baggage_add.empty();
+  if (active_ && parts.baggage && changes_baggage) {
+    options_.inject->inject(with_changed_baggage(), parts, writer);
+  } else if (active_ || !parts.traceparent) {
     // Without a span of ours the context passes as it came, but not in a vendor's format either
     // where the destination may not see it.
-    options_.inject->inject(received_, parts, writer);
+    options_.inject->inject(context_, parts, writer);
   }
   withhold(parts, headers);
 }
 
-trace::Context CallTrace::sent_context(bool with_baggage) const {
-  trace::Context sent{context_, {}, received_.baggage};
-  if (!with_baggage) return sent;
+trace::Context CallTrace::with_changed_baggage() const {
+  trace::Context sent = context_;
   if (!allows_all(options_.baggage_allow)) sent.baggage.allow_only(options_.baggage_allow);
   for (const auto& [key, value] : options_.baggage_add) sent.baggage.set(key, value);
   return sent;
 }
 
 void CallTrace::describe(semconv::HttpFacts& facts) const {
-  facts.context = context_;
+  facts.context = context_.span;
   facts.parent_id = parent_id_;
   facts.parent_is_remote = parent_is_remote_;
   facts.parent_source = lineage::name_of(source_);

@@ -35,18 +35,19 @@ class CallTrace {
 
   // Writes this attempt's context into the request's fields, as far as the destination may see it,
   // and removes what it may not.
-  void inject(http::Headers& headers, std::string_view host, const net::Address& address) const;
+  void inject(http::Headers& headers, const DestinationRule& rule) const;
 
   // Fills in identity and evidence; views and pointers are into this.
   void describe(semconv::HttpFacts& facts) const;
 
  private:
   void choose_parent(Random& random);
-  trace::Context sent_context(bool with_baggage) const;
+  trace::Context with_changed_baggage() const;
 
   const Options& options_;
-  trace::Context received_;                    // what the request carried
-  trace::SpanContext context_;                 // this attempt's
+  // What the request carried; once it is active, with this attempt's span in the place of the
+  // agent's.
+  trace::Context context_;
   std::optional<trace::SpanContext> earlier_;  // the attempt before
   trace::SpanId parent_id_;
   bool parent_is_remote_ = false;

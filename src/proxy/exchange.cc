@@ -107,11 +107,10 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   const std::string_view outcome = error        ? name_of(error->code)
                                    : unanswered ? name_of(ending)
                                                 : std::string_view(status_text);
-  worker_.metrics.record_duration({request_.method, url_.authority.host, outcome, unanswered},
-                                  to_seconds(end - start_.mono));
+  const ProxyMetrics::Attempt attempt{request_.method, url_.authority.host, outcome, unanswered};
+  known_->record_duration(worker_.metrics, attempt, to_seconds(end - start_.mono));
   if (trace_->active()) worker_.metrics.count_parent(trace_->source());
   if (!trace_->sampled()) return;
-  const std::string peer_ip = peer_ ? peer_.ip() : std::string();
   semconv::HttpFacts facts;
   trace_->describe(facts);
   facts.mode = mode_;
@@ -119,7 +118,7 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   facts.url = &url_;
   facts.response = status != 0 ? &response_ : nullptr;
   facts.protocol_version = origin_ ? origin_->protocol() : std::string_view();
-  facts.peer_ip = peer_ip;
+  facts.peer_ip = known_->peer_ip(peer_);
   facts.peer_port = peer_ ? peer_.port() : uint16_t{0};
   facts.request_body_bytes = facts.bytes_sent = request_bytes_;
   facts.response_body_bytes = facts.bytes_received = response_bytes_;

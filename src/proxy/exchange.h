@@ -9,6 +9,7 @@
 
 #include "agent_side.h"
 #include "call_trace.h"
+#include "sidespan/base/spares.h"
 #include "sidespan/http/answer.h"
 #include "sidespan/http/event.h"
 #include "sidespan/http/uri.h"
@@ -18,7 +19,7 @@
 
 namespace sidespan::proxy {
 
-class Exchange final : private wire::OriginStreamOwner {
+class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStreamOwner {
  public:
   Exchange(Worker& worker, AgentSide& agent, http::StreamId stream);
   ~Exchange();
@@ -60,7 +61,8 @@ class Exchange final : private wire::OriginStreamOwner {
   bool answer_max_forwards();
   void refuse_without_span(int status, std::string body);
   void connect(bool fresh);
-  void on_connected(Result<std::unique_ptr<wire::OriginStream>> result);
+  void on_dialled(Result<wire::OriginStreamPtr> result);
+  void on_connected(wire::OriginStreamPtr stream);
   void send_request_head();
   void open_tunnel();
   void peek(Chain data);
@@ -110,12 +112,13 @@ class Exchange final : private wire::OriginStreamOwner {
   http::Head request_;   // as the agent sent it, then as the origin gets it
   http::Head response_;  // as the agent gets it; status 0: none yet
   http::Url url_;
+  OriginBook::Use known_;  // the origin `url_` names, once it is known
   semconv::Mode mode_ = semconv::Mode::kForward;
   std::optional<CallTrace> trace_;
   std::unique_ptr<semconv::Observer> observer_;
 
   std::unique_ptr<wire::Pool::Waiting> waiting_;
-  std::unique_ptr<wire::OriginStream> origin_;
+  wire::OriginStreamPtr origin_;
   Chain held_;                             // request body that waits for the origin
   Chain replay_;                           // request body so far, for a retry
   std::optional<http::Headers> trailers_;  // of the request

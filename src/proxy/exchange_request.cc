@@ -87,8 +87,9 @@ void Exchange::begin(http::Head&& request) {
   if (std::optional<Error> error = choose_target())
     return answer_error(*error, semconv::Ending::kRefused);
   if (done_ || answer_max_forwards()) return;
+  known_ = worker_.origins.find(url_.authority, url_.port());
   trace_.emplace(options_, request_, url_, worker_.random);
-  if (matches(options_.deny, url_.authority.host, nullptr)) {
+  if (known_->denied()) {
     return answer_error({Code::kDenied, Side::kAgent, false,
                          url_.authority.host + " is on the list of egress.deny"},
                         semconv::Ending::kRefused);
@@ -181,25 +182,33 @@ void Exchange::refuse_without_span(int status, std::string body) {
 
 void Exchange::connect(bool fresh) {
   if (binds_connection(request_.headers)) agent_.pin();
-  const wire::PoolKey key{url_.authority.host, url_.port(), agent_.pinned()};
-  waiting_ = worker_.pool.acquire(key, fresh, *this,
-                                  [this](Result<std::unique_ptr<wire::OriginStream>> result) {
-                                    on_connected(std::move(result));
-                                  });
+  const wire::PoolKey* key = &known_->key();
+  wire::PoolKey pinned;
+  if (const uint64_t to = agent_.pinned()) {
+    pinned = {key->host, key->port, to};
+    key = &pinned;
+  }
+  wire::OriginStreamPtr idle = fresh ? nullptr : worker_.pool.acquire_idle(*key, *this);
+  if (idle) return on_connected(std::move(idle));
+  waiting_ = worker_.pool.dial(*key, *this, [this](Result<wire::OriginStreamPtr> result) {
+    on_dialled(std::move(result));
+  });
 }
 
-void Exchange::on_connected(Result<std::unique_ptr<wire::OriginStream>> result) {
+void Exchange::on_dialled(Result<wire::OriginStreamPtr> result) {
   touch();
   waiting_.reset();
-  if (!result) {
-    const Error error = std::move(result).error();
-    const bool refused = error.code == Code::kDenied || error.code == Code::kLoop;
-    const bool late = error.code == Code::kConnectTimeout;
-    return answer_error(error, refused ? semconv::Ending::kRefused
-                               : late  ? semconv::Ending::kTimeout
-                                       : semconv::Ending::kOriginClosed);
-  }
-  origin_ = std::move(*result);
+  if (result) return on_connected(*std::move(result));
+  const Error error = std::move(result).error();
+  const bool refused = error.code == Code::kDenied || error.code == Code::kLoop;
+  const bool late = error.code == Code::kConnectTimeout;
+  answer_error(error, refused ? semconv::Ending::kRefused
+                      : late  ? semconv::Ending::kTimeout
+                              : semconv::Ending::kOriginClosed);
+}
+
+void Exchange::on_connected(wire::OriginStreamPtr stream) {
+  origin_ = std::move(stream);
   // RFC 9110 section 9.2.2; and only where a connection may have been closed before it was used.
   replayable_ = origin_->reused() && http::is_idempotent(request_.method);
   peer_ = origin_->peer();
@@ -219,12 +228,12 @@ void Exchange::send_request_head() {
   if (!head.upgrade) head.headers.remove("http2-settings");
   // Inside a tunnel the agent wrote Host for this origin itself.
   if (agent_.inside() == nullptr || !names_no_origin(head.target)) {
-    head.headers.set("Host", url_.authority.to_string());
+    head.headers.set("Host", known_->authority());
   }
   const bool asks_server = head.asks("OPTIONS") && !url_.path_given && url_.path == "/";
   head.target = asks_server ? "*" : url_.path;
   if (options_.via && !via_added_) via_added_ = head.headers.add("Via", "1.1 sidespan");
-  trace_->inject(head.headers, url_.authority.host, peer_);
+  trace_->inject(head.headers, known_->rule(peer_));
   send_started_ = worker_.loop.now().mono;
   origin_->send_head(head);
 }

@@ -30,16 +30,12 @@ void ProxyMetrics::count_request(semconv::Mode mode, int status) {
   requests_ended_.add();
 }
 
-metrics::DurationHistogram& ProxyMetrics::series(const Attempt& attempt) {
+metrics::DurationHistogram& ProxyMetrics::durations_of(const Attempt& attempt) {
   // Only this thread adds, so it may look without the lock.
   if (const auto found = durations_.find(attempt); found != durations_.end()) return found->second;
   if (durations_.size() >= series_max_) return overflow_;
   const std::scoped_lock lock(durations_mutex_);
   return durations_.try_emplace(Key(attempt)).first->second;
-}
-
-void ProxyMetrics::record_duration(const Attempt& attempt, double seconds) {
-  series(attempt).record(seconds);
 }
 
 void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {

@@ -32,8 +32,8 @@ class ProxyMetrics {
 
     auto operator<=>(const Attempt&) const = default;
   };
-  // One attempt towards an origin.
-  void record_duration(const Attempt& attempt, double seconds);
+  // What attempts of that series are recorded in; stays where it is.
+  metrics::DurationHistogram& durations_of(const Attempt& attempt);
 
   // Requests counted so far, of any kind.
   uint64_t requests() const { return requests_ended_.value(); }
@@ -66,7 +66,6 @@ class ProxyMetrics {
     bool operator()(const Attempt& a, const Key& b) const { return a < b.view(); }
   };
 
-  metrics::DurationHistogram& series(const Attempt& attempt);
   void collect_durations(metrics::Snapshot& snapshot) const;
 
   std::array<std::array<metrics::Counter, kClasses>, kModes> requests_;

@@ -19,6 +19,7 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
                log,
                options,
                ProxyMetrics(options->limits.metric_series_max),
+               OriginBook(*options),
                connections} {}
   ~Impl() { worker.loop.cancel_turn_end(*this); }
 

@@ -23,6 +23,10 @@ Session::Session(Worker& worker, Owner& owner, SlotId id, Place place,
   Session::call_at(idle_since_ + worker.options->limits.keep_alive_time_max);
 }
 
+void Session::changed() {
+  if (!std::exchange(changed_, true)) owner_.session_changed(id_);
+}
+
 Session::~Session() {
   worker_.metrics.connections.add(-1);
 }
@@ -34,7 +38,7 @@ void Session::wake(wire::Connection&) {
   } else if (connection_.codec().done()) {
     connection_.finish();
   }
-  owner_.session_changed(id_);
+  changed();
 }
 
 void Session::dispatch(http::Event&& event) {
@@ -88,7 +92,7 @@ void Session::resume_http(http::StreamId stream, http::Authority authority, Chai
 
 void Session::abort() {
   connection_.abort();
-  owner_.session_changed(id_);
+  changed();
 }
 
 void Session::drain() {
@@ -99,10 +103,11 @@ void Session::drain() {
 void Session::abort(const Error& error) {
   for (const auto& exchange : exchanges_) exchange->abort(semconv::Ending::kDrain, error);
   connection_.finish();
-  owner_.session_changed(id_);
+  changed();
 }
 
 bool Session::reap() {
+  changed_ = false;
   if (std::erase_if(exchanges_, [](const auto& exchange) { return exchange->done(); }) > 0) {
     idle_since_ = worker_.loop.now().mono;
     if (exchanges_.empty()) call_at(idle_since_ + worker_.options->limits.keep_alive_time_max);

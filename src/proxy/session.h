@@ -42,6 +42,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void refuse(http::StreamId stream, const Error& error);
   void on_timer();
   Exchange* find(http::StreamId stream);
+  void changed();
 
   // AgentSide
   size_t send(http::Event&& event) override { return connection_.send(std::move(event)); }
@@ -56,7 +57,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void abort() override;
   void close() override { connection_.finish(); }
   void call_at(MonoTime due) override;
-  void exchange_over() override { owner_.session_changed(id_); }
+  void exchange_over() override { changed(); }
   bool ending() const override { return connection_.codec().output_ended(); }
   void pin() override { pinned_ = true; }
   uint64_t pinned() const override {
@@ -76,6 +77,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   MonoTime timer_due_;  // when it fires
   MonoTime idle_since_;
   bool pinned_ = false;
+  bool changed_ = false;  // the owner was told, and has not reaped yet
 };
 
 }  // namespace sidespan::proxy

@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "origin_book.h"
 #include "proxy_metrics.h"
 #include "sidespan/base/log.h"
 #include "sidespan/base/random.h"
@@ -45,6 +46,7 @@ struct Worker {
   Log& log;
   std::shared_ptr<const Options> options;
   ProxyMetrics metrics;
+  OriginBook origins;
   std::atomic<size_t>& connections_of_process;
   size_t exchanges = 0;  // under way
   bool draining = false;

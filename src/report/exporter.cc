@@ -83,11 +83,12 @@ void Exporter::attempt(bool fresh) {
   fresh_ = fresh;
   answer_ = {};
   timer_.start(options_.timeout);
-  connecting_ =
-      pool_.acquire(key_, fresh, *this, [this](auto stream) { on_stream(std::move(stream)); });
+  wire::OriginStreamPtr idle = fresh ? nullptr : pool_.acquire_idle(key_, *this);
+  if (idle) return on_stream(std::move(idle));
+  connecting_ = pool_.dial(key_, *this, [this](auto stream) { on_stream(std::move(stream)); });
 }
 
-void Exporter::on_stream(Result<std::unique_ptr<wire::OriginStream>> stream) {
+void Exporter::on_stream(Result<wire::OriginStreamPtr> stream) {
   if (!stream) {
     ++vain_attempts_;
     return failed(stream.error().what, std::nullopt);

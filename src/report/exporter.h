@@ -65,7 +65,7 @@ class Exporter final : private wire::OriginStreamOwner {
   void on_origin_event(http::Event&& event) override;
 
   void attempt(bool fresh);
-  void on_stream(Result<std::unique_ptr<wire::OriginStream>> stream);
+  void on_stream(Result<wire::OriginStreamPtr> stream);
   void read_head(const http::Head& head);
   void read_body(const Chain& data);
   void on_reset(const Error& error);
@@ -95,7 +95,7 @@ class Exporter final : private wire::OriginStreamOwner {
   std::optional<DrainLimits> drain_;
   int vain_attempts_ = 0;  // in a row, that found no collector
   std::unique_ptr<wire::Pool::Waiting> connecting_;
-  std::unique_ptr<wire::OriginStream> stream_;
+  wire::OriginStreamPtr stream_;
   bool fresh_ = false;
   Answer answer_;
   std::optional<MonoTime> down_since_;

@@ -82,14 +82,14 @@ void Connection::flush_later() {
   loop_.at_turn_end(*this);
 }
 
-void Connection::on_bytes(std::string_view bytes) {
+void Connection::on_bytes(const Chunk& read) {
   if (lingering_) {
-    lingered_ += bytes.size();
+    lingered_ += read.size();
     if (lingered_ <= kLingerBytesMax) return;
     close(false);
     return wake();
   }
-  codec_->feed(bytes, loop_.now().mono);
+  codec_->feed(read.view(), loop_.now().mono);
   arm_deadline();
   update_reading();
   flush_later();

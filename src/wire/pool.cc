@@ -32,7 +32,6 @@ struct KeyHash {
 
 struct Pool::Impl final : net::TurnEnd {
   class Entry;
-  class Stream;
   class Dial;
   // What one origin has; kept while it has any connection.
   struct Origin {
@@ -45,8 +44,8 @@ struct Pool::Impl final : net::TurnEnd {
   ~Impl();
 
   SlotId add(const PoolKey& key, Dialled dialled);
-  std::unique_ptr<OriginStream> open(SlotId id, OriginStreamOwner& owner);
-  SlotId take_idle(const PoolKey& key);
+  OriginStreamPtr open(Entry& entry, OriginStreamOwner& owner);
+  Entry* take_idle(const PoolKey& key);
   void release(Entry& entry);
   void put_idle(Entry& entry);
   void evict_longest_idle();
@@ -67,8 +66,8 @@ struct Pool::Impl final : net::TurnEnd {
   bool draining = false;
 };
 
-// One origin connection, with the stream that uses it, if any.
-class Pool::Impl::Entry final : public ConnectionOwner {
+// One origin connection, with the stream that uses it, if any: HTTP/1 has one at a time.
+class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
  public:
   Entry(Impl& pool, SlotId id, Origins::value_type& origin, Dialled dialled)
       : pool_(pool),
@@ -90,6 +89,31 @@ class Pool::Impl::Entry final : public ConnectionOwner {
     if (owner_ == nullptr && (connection_.closed() || unfit)) pool_.doom(*this);
   }
 
+  // OriginStream
+  size_t send(http::Event&& event) override {
+    event.stream = stream_;
+    return connection_.send(std::move(event));
+  }
+  size_t send_head(const http::Head& head) override {
+    return connection_.send_head(stream_, head);
+  }
+  size_t queued() const override { return connection_.queued(stream_); }
+  void consumed(size_t n) override { connection_.consumed(stream_, n); }
+  void tunnel() override { connection_.tunnel(stream_); }
+  void resume_http() override {
+    connection_.resume_http(stream_, {});
+    --streams_;  // none that counts
+  }
+  void half_close() override { connection_.half_close(stream_); }
+  bool reused() const override { return streams_ > 1; }
+  const net::Address& peer() const override { return connection_.peer(); }
+  const DialPhases& phases() const override {
+    static constexpr DialPhases kNone;
+    return reused() ? kNone : phases_;
+  }
+  std::string_view protocol() const override { return "1.1"; }
+  void release() override { pool_.release(*this); }
+
   Impl& pool_;
   const SlotId id_;
   Origins::value_type& origin_;
@@ -98,52 +122,17 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   OriginStreamOwner* owner_ = nullptr;
   MonoTime idle_until_{};
   MonoTime idle_since_{};
+  http::StreamId stream_ = 0;
   uint32_t streams_ = 0;  // opened so far
   bool idle_ = false;
   bool told_closed_ = false;
   bool doomed_ = false;
 };
 
-class Pool::Impl::Stream final : public OriginStream {
- public:
-  Stream(Impl& pool, Entry& entry, http::StreamId id)
-      : pool_(pool), entry_(entry), id_(id), reused_(entry.streams_ > 1) {}
-  ~Stream() override { pool_.release(entry_); }
-
-  size_t send(http::Event&& event) override {
-    event.stream = id_;
-    return entry_.connection_.send(std::move(event));
-  }
-  size_t send_head(const http::Head& head) override {
-    return entry_.connection_.send_head(id_, head);
-  }
-  size_t queued() const override { return entry_.connection_.queued(id_); }
-  void consumed(size_t n) override { entry_.connection_.consumed(id_, n); }
-  void tunnel() override { entry_.connection_.tunnel(id_); }
-  void resume_http() override {
-    entry_.connection_.resume_http(id_, {});
-    --entry_.streams_;  // none that counts
-  }
-  void half_close() override { entry_.connection_.half_close(id_); }
-  bool reused() const override { return reused_; }
-  const net::Address& peer() const override { return entry_.connection_.peer(); }
-  const DialPhases& phases() const override {
-    static constexpr DialPhases kNone;
-    return reused_ ? kNone : entry_.phases_;
-  }
-  std::string_view protocol() const override { return "1.1"; }
-
- private:
-  Impl& pool_;
-  Entry& entry_;  // lives while the stream does: only its release dooms it
-  http::StreamId id_;
-  bool reused_;
-};
-
 // A caller that waits for its own connection to be dialled.
 class Pool::Impl::Dial final : public Waiting {
  public:
-  Dial(Impl& pool, const PoolKey& key, OriginStreamOwner& owner, OnAcquire done)
+  Dial(Impl& pool, const PoolKey& key, OriginStreamOwner& owner, OnDialled done)
       : pool_(pool), key_(key), owner_(owner), done_(std::move(done)) {
     attempt_ = pool.dialer.dial(key.host, key.port,
                                 [this](Result<Dialled> result) { on_dialled(std::move(result)); });
@@ -151,16 +140,16 @@ class Pool::Impl::Dial final : public Waiting {
 
  private:
   void on_dialled(Result<Dialled> result) {
-    OnAcquire done = std::move(done_);
+    OnDialled done = std::move(done_);
     if (!result) return done(std::unexpected(std::move(result).error()));
     const SlotId id = pool_.add(key_, std::move(*result));
-    done(pool_.open(id, owner_));
+    done(pool_.open(*pool_.entries.find(id), owner_));
   }
 
   Impl& pool_;
   PoolKey key_;
   OriginStreamOwner& owner_;
-  OnAcquire done_;
+  OnDialled done_;
   std::unique_ptr<Dialer::Attempt> attempt_;
 };
 
@@ -178,32 +167,34 @@ SlotId Pool::Impl::add(const PoolKey& key, Dialled dialled) {
       [&](SlotId id) { return std::make_unique<Entry>(*this, id, origin, std::move(dialled)); });
 }
 
-std::unique_ptr<OriginStream> Pool::Impl::open(SlotId id, OriginStreamOwner& owner) {
-  Entry& entry = *entries.find(id);
+OriginStreamPtr Pool::Impl::open(Entry& entry, OriginStreamOwner& owner) {
   entry.owner_ = &owner;
   ++entry.streams_;
-  return std::make_unique<Stream>(*this, entry, entry.connection_.open());
+  entry.stream_ = entry.connection_.open();
+  return OriginStreamPtr(&entry);
 }
 
-SlotId Pool::Impl::take_idle(const PoolKey& key) {
+Pool::Impl::Entry* Pool::Impl::take_idle(const PoolKey& key) {
   const auto origin = origins.find(key);
-  if (origin == origins.end()) return {};
+  if (origin == origins.end()) return nullptr;
   const MonoTime now = loop.now().mono;
   while (!origin->second.idle.empty()) {
     Entry& newest = *entries.find(origin->second.idle.back());
     const bool looked_at = now - newest.idle_since_ < kLookedAt;
     if (newest.idle_until_ > now && (looked_at || newest.connection_.is_quiet())) {
       drop_idle(newest);
-      return newest.id_;
+      return &newest;
     }
     doom(newest);
   }
-  return {};
+  return nullptr;
 }
 
 void Pool::Impl::drop_idle(Entry& entry) {
   if (!std::exchange(entry.idle_, false)) return;
-  std::erase(entry.origin_.second.idle, entry.id_);
+  std::vector<SlotId>& same = entry.origin_.second.idle;
+  // The newest is what is taken most.
+  same.erase(std::find(same.rbegin(), same.rend(), entry.id_).base() - 1);
   if (--idle_count == 0) sweeper.stop();
 }
 
@@ -274,14 +265,13 @@ Pool::Pool(net::Loop& loop, Dialer& dialer, Options options)
 
 Pool::~Pool() = default;
 
-std::unique_ptr<Pool::Waiting> Pool::acquire(const PoolKey& key, bool fresh,
-                                             OriginStreamOwner& owner, OnAcquire done) {
-  if (!fresh) {
-    if (const SlotId id = impl_->take_idle(key)) {
-      done(impl_->open(id, owner));
-      return nullptr;
-    }
-  }
+OriginStreamPtr Pool::acquire_idle(const PoolKey& key, OriginStreamOwner& owner) {
+  Impl::Entry* entry = impl_->take_idle(key);
+  return entry == nullptr ? nullptr : impl_->open(*entry, owner);
+}
+
+std::unique_ptr<Pool::Waiting> Pool::dial(const PoolKey& key, OriginStreamOwner& owner,
+                                          OnDialled done) {
   return std::make_unique<Impl::Dial>(*impl_, key, owner, std::move(done));
 }
 

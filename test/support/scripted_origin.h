@@ -95,8 +95,8 @@ class ScriptedOrigin {
       stream->start(*this);
     }
 
-    void on_bytes(std::string_view bytes) override {
-      input += bytes;
+    void on_bytes(const Chunk& bytes) override {
+      input += bytes.view();
       read();
     }
     void on_end() override { stream->close(); }

@@ -50,6 +50,11 @@ class Chunk {
   void use(size_t n) { end_ += static_cast<uint32_t>(n); }
   // Drops the first n bytes; n <= size().
   void consume(size_t n) { begin_ += static_cast<uint32_t>(n); }
+  // Drops all of them; what it has alone is room again, what others share is theirs.
+  void clear() {
+    if (shared()) *this = Chunk();
+    begin_ = end_ = 0;
+  }
   // `part` of view() once more, without a copy.
   Chunk share(std::string_view part) const;
   void swap(Chunk& other) noexcept {
@@ -110,8 +115,6 @@ class Chain {
     std::swap(size_, other.size_);
   }
 
-  // Up to views.size() chunks in order, for a vectored write; returns how many were filled.
-  size_t fill(std::span<std::string_view> views) const;
   // `see(view)` for every chunk in order.
   template <class See>
   void visit(See&& see) const {

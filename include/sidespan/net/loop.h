@@ -5,8 +5,8 @@
 
 #include <cstddef>
 #include <memory>
-#include <span>
 
+#include "sidespan/base/buffer.h"
 #include "sidespan/base/clock.h"
 #include "sidespan/base/error.h"
 
@@ -53,9 +53,10 @@ class Loop {
   void at_turn_end(TurnEnd& work);
   void cancel_turn_end(TurnEnd& work);
 
-  // The one block that reads land in: libuv asks, reads and calls back in one go, so all streams of
-  // a loop share it. Valid only inside a read callback.
-  std::span<char> read_buffer();
+  // The one chunk that reads land in, empty and with room for 64 KiB: libuv asks, reads and calls
+  // back in one go, so all streams of a loop use it in turn. Where a reader keeps a share of what
+  // came, the next read has a fresh block.
+  Chunk& read_chunk();
   uv_loop_s* uv();
 
  private:

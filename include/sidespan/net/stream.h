@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <string_view>
 
 #include "sidespan/base/buffer.h"
 #include "sidespan/base/error.h"
@@ -19,7 +18,8 @@ namespace sidespan::net {
 // on_written from inside write(), for what the socket took there and then.
 class StreamReader {
  public:
-  virtual void on_bytes(std::string_view bytes) = 0;  // valid for this call only; may pause()
+  // For this call only; what is to stay is copied or shared. May pause().
+  virtual void on_bytes(const Chunk& read) = 0;
   virtual void on_end() = 0;                          // FIN: the peer will send nothing more
   virtual void on_failure(Error error) = 0;           // once: dead both ways; side is unset (kSelf)
   virtual void on_written(size_t bytes) = 0;          // so many have left for the socket

@@ -19,7 +19,8 @@ namespace sidespan::trace {
 // What travels from hop to hop.
 struct Context {
   SpanContext span;          // not valid: nobody upstream traces
-  std::string extracted_by;  // the propagator that found `span`; empty when none did
+  // The name of the propagator that found `span`; empty when none did.
+  std::string_view extracted_by;
   Baggage baggage;
 };
 

@@ -64,7 +64,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
 
  private:
   // net::StreamReader
-  void on_bytes(std::string_view bytes) override;
+  void on_bytes(const Chunk& read) override;
   void on_end() override;
   void on_failure(Error error) override;
   void on_written(size_t bytes) override;

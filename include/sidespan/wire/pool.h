@@ -1,6 +1,6 @@
 // Connections to origins, shared by everything one thread does: exchanges of a worker, exports of
-// the telemetry thread. acquire() gives a stream on an idle connection or on a fresh one; the
-// stream's destructor gives the connection back when it is clean and closes it when it is not.
+// the telemetry thread. A stream is on an idle connection or on a fresh one; letting go of it gives
+// the connection back when it is clean and closes it when it is not.
 #pragma once
 
 #include <functional>
@@ -33,10 +33,9 @@ class OriginStreamOwner {
   ~OriginStreamOwner() = default;
 };
 
-// One request's half of a connection. Destroy it when the exchange is over.
+// One request's half of a connection. Let go of it when the exchange is over.
 class OriginStream {
  public:
-  virtual ~OriginStream() = default;
   // Bytes now queued for the socket.
   virtual size_t send(http::Event&& event) = 0;
   virtual size_t send_head(const http::Head& head) = 0;
@@ -51,7 +50,20 @@ class OriginStream {
   virtual const net::Address& peer() const = 0;
   virtual const DialPhases& phases() const = 0;   // empty when reused
   virtual std::string_view protocol() const = 0;  // "1.1"
+
+ protected:
+  ~OriginStream() = default;
+
+ private:
+  friend struct ReleaseStream;
+  virtual void release() = 0;
 };
+
+// The connection owns its streams; who lets go of one gives it back.
+struct ReleaseStream {
+  void operator()(OriginStream* stream) const { stream->release(); }
+};
+using OriginStreamPtr = std::unique_ptr<OriginStream, ReleaseStream>;
 
 class Pool {
  public:
@@ -61,7 +73,7 @@ class Pool {
     size_t idle_per_origin_max = 32;
     Milliseconds idle_time_max{30'000};  // a shorter Keep-Alive: timeout of the origin is honoured
   };
-  using OnAcquire = std::move_only_function<void(Result<std::unique_ptr<OriginStream>>)>;
+  using OnDialled = std::move_only_function<void(Result<OriginStreamPtr>)>;
   class Waiting {
    public:
     virtual ~Waiting() = default;  // cancels, silently
@@ -70,11 +82,10 @@ class Pool {
   Pool(net::Loop& loop, Dialer& dialer, Options options);
   ~Pool();
 
-  // An idle connection is given within the call (the result is then nullptr), otherwise `done`
-  // comes later. `fresh` asks for a connection that no request has used. Error side: kOrigin or
-  // kSelf.
-  std::unique_ptr<Waiting> acquire(const PoolKey& key, bool fresh, OriginStreamOwner& owner,
-                                   OnAcquire done);
+  // A stream on an idle connection; null where there is none.
+  OriginStreamPtr acquire_idle(const PoolKey& key, OriginStreamOwner& owner);
+  // One on a connection that no request has used; `done` comes later. Error side: kOrigin or kSelf.
+  std::unique_ptr<Waiting> dial(const PoolKey& key, OriginStreamOwner& owner, OnDialled done);
 
   size_t idle() const;
   size_t busy() const;

@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -167,25 +166,12 @@ TEST_CASE("chain: a share is the same bytes, and stays when the chain goes on") 
   CHECK(Chain().share().empty());
 }
 
-TEST_CASE("chain: fill gives the first blocks, as many as there is room for") {
-  const Chain chain = abc();
-  std::array<std::string_view, 2> two;
-  CHECK(chain.fill(two) == 2);
-  CHECK(two[0] == "aaaa");
-  CHECK(two[1] == "bbb");
-  std::array<std::string_view, 8> many;
-  CHECK(chain.fill(many) == 3);
-  CHECK(many[2] == "cc");
-  CHECK(Chain().fill(many) == 0);
-}
-
-TEST_CASE("chain: fill after some was used up") {
+TEST_CASE("chain: visit shows what is left, in order") {
   Chain chain = abc();
+  CHECK(blocks(chain) == std::vector<std::string>{"aaaa", "bbb", "cc"});
   chain.consume(5);
-  std::array<std::string_view, 8> views;
-  CHECK(chain.fill(views) == 2);
-  CHECK(views[0] == "bb");
-  CHECK(views[1] == "cc");
+  CHECK(blocks(chain) == std::vector<std::string>{"bb", "cc"});
+  CHECK(blocks(Chain()).empty());
 }
 
 TEST_CASE("chain: swap") {

@@ -117,10 +117,19 @@ TEST_CASE("loop: now is one moment a turn and follows the clock") {
   CHECK(at_timer.wall > first.wall);
 }
 
-TEST_CASE("loop: the read buffer is one block of 64 KiB") {
+TEST_CASE("loop: reads land in one block of 64 KiB, and in another while somebody keeps a share") {
   Loop loop;
-  CHECK(loop.read_buffer().size() == 65536);
-  CHECK(loop.read_buffer().data() == loop.read_buffer().data());
+  Chunk& chunk = loop.read_chunk();
+  const char* place = chunk.spare().data();
+  CHECK(chunk.room() == 65536);
+  CHECK(chunk.append("some") == 4);
+  CHECK(loop.read_chunk().size() == 0);
+  CHECK(loop.read_chunk().spare().data() == place);
+  loop.read_chunk().append("kept");
+  Chunk kept = chunk.share(chunk.view());
+  CHECK(loop.read_chunk().room() == 65536);
+  CHECK(loop.read_chunk().spare().data() != place);
+  CHECK(kept.view() == "kept");
 }
 
 TEST_CASE("loop: each thread may have its own") {

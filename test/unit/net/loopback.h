@@ -41,9 +41,9 @@ inline void run_briefly(Loop& loop) {
 }
 
 struct Recorder final : StreamReader {
-  void on_bytes(std::string_view bytes) override {
-    received.append(bytes);
-    if (then_bytes) then_bytes(bytes);
+  void on_bytes(const Chunk& read) override {
+    received.append(read.view());
+    if (then_bytes) then_bytes(read.view());
   }
   void on_end() override {
     ++ends;

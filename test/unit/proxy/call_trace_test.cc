@@ -36,7 +36,8 @@ struct Rig {
   http::Headers sent(const CallTrace& trace, std::string_view host = "localhost",
                      std::string_view ip = "127.0.0.1") {
     http::Headers headers = request.headers;
-    trace.inject(headers, host, *net::Address::parse(ip, 80));
+    const net::Address address = *net::Address::parse(ip, 80);
+    trace.inject(headers, rule_for(options.destinations, host, &address));
     return headers;
   }
 

@@ -32,13 +32,13 @@ std::vector<std::string> series(const ProxyMetrics& metrics) {
 
 TEST_CASE("durations are told apart by method, host and outcome") {
   ProxyMetrics metrics(10);
-  metrics.record_duration({"GET", "a", "200"}, 0.1);
-  metrics.record_duration({"GET", "a", "200"}, 0.1);
-  metrics.record_duration({"POST", "a", "200"}, 0.1);
-  metrics.record_duration({"GET", "b", "200"}, 0.1);
-  metrics.record_duration({"GET", "a", "404"}, 0.1);
-  metrics.record_duration({"GET", "a", "timeout", true}, 0.1);
-  metrics.record_duration({"GET", "a", "200"}, 0.1);
+  metrics.durations_of({"GET", "a", "200"}).record(0.1);
+  metrics.durations_of({"GET", "a", "200"}).record(0.1);
+  metrics.durations_of({"POST", "a", "200"}).record(0.1);
+  metrics.durations_of({"GET", "b", "200"}).record(0.1);
+  metrics.durations_of({"GET", "a", "404"}).record(0.1);
+  metrics.durations_of({"GET", "a", "timeout", true}).record(0.1);
+  metrics.durations_of({"GET", "a", "200"}).record(0.1);
   CHECK(series(metrics) ==
         std::vector<std::string>{
             "http_request_method=GET server_address=a error_type=timeout 1",
@@ -50,10 +50,10 @@ TEST_CASE("durations are told apart by method, host and outcome") {
 
 TEST_CASE("series over the limit are one") {
   ProxyMetrics metrics(1);
-  metrics.record_duration({"GET", "a", "200"}, 0.1);
-  metrics.record_duration({"GET", "b", "200"}, 0.1);
-  metrics.record_duration({"GET", "c", "200"}, 0.1);
-  metrics.record_duration({"GET", "a", "200"}, 0.1);
+  metrics.durations_of({"GET", "a", "200"}).record(0.1);
+  metrics.durations_of({"GET", "b", "200"}).record(0.1);
+  metrics.durations_of({"GET", "c", "200"}).record(0.1);
+  metrics.durations_of({"GET", "a", "200"}).record(0.1);
   CHECK(series(metrics) ==
         std::vector<std::string>{
             "http_request_method=GET server_address=a http_response_status_code=200 2",
@@ -99,7 +99,7 @@ TEST_CASE("series are read while others are added") {
   ProxyMetrics counted(kSeries);
   std::thread writer([&] {
     for (int i = 0; i < kSeries; ++i) {
-      counted.record_duration({"GET", std::to_string(i), "200"}, 0.1);
+      counted.durations_of({"GET", std::to_string(i), "200"}).record(0.1);
     }
   });
   size_t seen = 0;

@@ -67,7 +67,7 @@ struct Peer final : net::StreamReader {
   }
   bool has(std::string_view text) const { return received.find(text) != std::string::npos; }
 
-  void on_bytes(std::string_view bytes) override { received += bytes; }
+  void on_bytes(const Chunk& read) override { received += read.view(); }
   void on_end() override { finish(); }
   void on_failure(Error) override {
     failed = true;

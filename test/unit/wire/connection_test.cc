@@ -14,7 +14,7 @@ using support::run_until;
 
 // The other end of the connection.
 struct Peer final : net::StreamReader {
-  void on_bytes(std::string_view bytes) override { got += bytes; }
+  void on_bytes(const Chunk& read) override { got += read.view(); }
   void on_end() override { ended = true; }
   void on_failure(Error) override { failed = true; }
   void on_written(size_t) override {}

@@ -27,7 +27,7 @@ struct Call final : OriginStreamOwner {
   bool over() const { return ended || error; }
 
   std::unique_ptr<Pool::Waiting> waiting;
-  std::unique_ptr<OriginStream> stream;
+  OriginStreamPtr stream;
   std::optional<Error> error;
   int status = 0;
   bool ended = false;
@@ -39,7 +39,9 @@ struct Rig {
   PoolKey key(uint64_t pin = 0) const { return {"127.0.0.1", origin.port(), pin}; }
 
   void acquire(Call& call, bool fresh = false, uint64_t pin = 0) {
-    call.waiting = pool.acquire(key(pin), fresh, call, [&](auto result) {
+    if (!fresh) call.stream = pool.acquire_idle(key(pin), call);
+    if (call.stream) return;
+    call.waiting = pool.dial(key(pin), call, [&](auto result) {
       call.waiting.reset();
       if (result) {
         call.stream = std::move(*result);
@@ -187,8 +189,8 @@ TEST_CASE("an idle connection where something waits is not used") {
     RawOrigin origin;
     const PoolKey key{"127.0.0.1", origin.port(), 0};
     Call first;
-    first.waiting = rig.pool.acquire(
-        key, false, first, [&](auto result) { first.stream = std::move(result).value(); });
+    first.waiting = rig.pool.dial(
+        key, first, [&](auto result) { first.stream = std::move(result).value(); });
     REQUIRE(run_until(rig.loop, [&] { return first.stream != nullptr; }));
     first.waiting.reset();
     origin.accept();
@@ -203,8 +205,7 @@ TEST_CASE("an idle connection where something waits is not used") {
     support::run_for(rig.loop, Milliseconds(5));
     row.happens(origin);
     Call second;
-    second.waiting = rig.pool.acquire(key, false, second,
-                                      [&](auto result) { second.stream = *std::move(result); });
+    second.stream = rig.pool.acquire_idle(key, second);
     CHECK((second.stream != nullptr) == row.reused);
   }
 }
@@ -253,7 +254,7 @@ TEST_CASE("the last bytes of a tunnel reach the origin") {
   std::string got;
   struct Reader final : net::StreamReader {
     explicit Reader(std::string& to) : out(to) {}
-    void on_bytes(std::string_view bytes) override { out += bytes; }
+    void on_bytes(const Chunk& read) override { out += read.view(); }
     void on_end() override { ended = true; }
     void on_failure(Error) override { failed = true; }
     void on_written(size_t) override {}
@@ -269,8 +270,8 @@ TEST_CASE("the last bytes of a tunnel reach the origin") {
   Dialer dialer(loop, {}, {});
   Pool pool(loop, dialer, {});
   Call call;
-  call.waiting = pool.acquire({"127.0.0.1", (*listener)->address().port(), 0}, true, call,
-                              [&](auto result) { call.stream = std::move(*result); });
+  call.waiting = pool.dial({"127.0.0.1", (*listener)->address().port(), 0}, call,
+                           [&](auto result) { call.stream = std::move(*result); });
   REQUIRE(run_until(loop, [&] { return call.stream && peer; }));
   call.waiting.reset();
   call.stream->tunnel();
@@ -345,7 +346,7 @@ TEST_CASE("whoever stops waiting is not called") {
   Rig rig;
   Call call;
   bool called = false;
-  call.waiting = rig.pool.acquire(rig.key(), false, call, [&](auto) { called = true; });
+  call.waiting = rig.pool.dial(rig.key(), call, [&](auto) { called = true; });
   call.waiting.reset();
   support::run_for(rig.loop, Milliseconds(50));
   CHECK_FALSE(called);

@@ -1,0 +1,63 @@
+#include "origin_book.h"
+
+#include <functional>
+
+namespace sidespan::proxy {
+
+KnownOrigin::KnownOrigin(const Options& options, const http::Authority& authority, uint16_t port)
+    : options_(options),
+      key_{std::string(authority.host), port, 0},
+      authority_(authority.to_string()),
+      denied_(matches(options.deny, authority.host, nullptr)) {}
+
+void KnownOrigin::look_at(const net::Address& peer) {
+  peer_ = peer;
+  peer_ip_ = peer ? peer.ip() : std::string();
+  rule_ = &rule_for(options_.destinations, key_.host, &peer);
+}
+
+const DestinationRule& KnownOrigin::rule(const net::Address& peer) {
+  if (rule_ == nullptr || peer != peer_) look_at(peer);
+  return *rule_;
+}
+
+std::string_view KnownOrigin::peer_ip(const net::Address& peer) {
+  if (rule_ == nullptr || peer != peer_) look_at(peer);
+  return peer_ip_;
+}
+
+void KnownOrigin::record_duration(ProxyMetrics& metrics, const ProxyMetrics::Attempt& attempt,
+                                  double seconds) {
+  // A status and a reason are never spelled the same.
+  if (durations_ == nullptr || attempt.outcome != outcome_ || attempt.method != method_) {
+    durations_ = &metrics.durations_of(attempt);
+    method_ = attempt.method;
+    outcome_ = attempt.outcome;
+  }
+  durations_->record(seconds);
+}
+
+size_t OriginBook::Hash::operator()(const NameView& name) const {
+  return std::hash<std::string_view>()(name.host) ^ name.effective_port;
+}
+
+size_t OriginBook::Hash::operator()(const Name& name) const {
+  return (*this)(NameView{name.host, name.port, name.effective_port});
+}
+
+OriginBook::Use OriginBook::find(const http::Authority& authority, uint16_t port) {
+  const auto found = origins_.find(NameView{authority.host, authority.port, port});
+  if (found != origins_.end()) return Use(found->second);
+  if (origins_.size() >= kOriginsMax) forget_unused();
+  return Use(origins_
+                 .try_emplace(Name{std::string(authority.host), authority.port, port}, options_,
+                              authority, port)
+                 .first->second);
+}
+
+// What is used is as many as exchanges are under way.
+void OriginBook::forget_unused() {
+  std::erase_if(origins_, [](const auto& entry) { return entry.second.users_ == 0; });
+}
+
+}  // namespace sidespan::proxy

@@ -1,0 +1,121 @@
+// What a worker knows about the origins its requests go to, so that what depends on nothing but
+// options, name and address is worked out once and not for every request: whether the name may be
+// called, what its destination may see, how its durations are counted. Bounded; an entry stays while
+// an exchange uses it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "proxy_metrics.h"
+#include "sidespan/http/uri.h"
+#include "sidespan/net/address.h"
+#include "sidespan/proxy/options.h"
+#include "sidespan/wire/pool.h"
+
+namespace sidespan::proxy {
+
+class KnownOrigin {
+ public:
+  KnownOrigin(const Options& options, const http::Authority& authority, uint16_t port);
+
+  // `egress.deny`, by name alone; the address is tested when it is dialled.
+  bool denied() const { return denied_; }
+  // Connections to it that belong to no agent's in particular.
+  const wire::PoolKey& key() const { return key_; }
+  // The value of Host: no port where it is the scheme's own.
+  const std::string& authority() const { return authority_; }
+
+  // What may be sent to it at that address.
+  const DestinationRule& rule(const net::Address& peer);
+  // That address as text, for spans.
+  std::string_view peer_ip(const net::Address& peer);
+  void record_duration(ProxyMetrics& metrics, const ProxyMetrics::Attempt& attempt, double seconds);
+
+ private:
+  friend class OriginBook;
+  void look_at(const net::Address& peer);
+
+  const Options& options_;
+  wire::PoolKey key_;
+  std::string authority_;
+  bool denied_;
+  uint32_t users_ = 0;
+
+  // Of the address that was asked about last.
+  net::Address peer_;
+  std::string peer_ip_;
+  const DestinationRule* rule_ = nullptr;
+
+  // Of the attempt that was counted last.
+  std::string method_;
+  std::string outcome_;
+  metrics::DurationHistogram* durations_ = nullptr;
+};
+
+class OriginBook {
+ public:
+  // Keeps an entry where it is.
+  class Use {
+   public:
+    Use() = default;
+    explicit Use(KnownOrigin& origin) : origin_(&origin) { ++origin.users_; }
+    Use(Use&& other) noexcept : origin_(std::exchange(other.origin_, nullptr)) {}
+    Use& operator=(Use&& other) noexcept {
+      std::swap(origin_, other.origin_);
+      return *this;
+    }
+    ~Use() {
+      if (origin_ != nullptr) --origin_->users_;
+    }
+    explicit operator bool() const { return origin_ != nullptr; }
+    KnownOrigin* operator->() const { return origin_; }
+
+   private:
+    KnownOrigin* origin_ = nullptr;
+  };
+
+  explicit OriginBook(const Options& options) : options_(options) {}
+
+  // The entry of `authority`, made where there is none. `port`: the effective one.
+  Use find(const http::Authority& authority, uint16_t port);
+  size_t size() const { return origins_.size(); }
+
+  static constexpr size_t kOriginsMax = 1024;
+
+ private:
+  struct Name {
+    std::string host;
+    std::optional<uint16_t> port;  // as written
+    uint16_t effective_port;
+  };
+  struct NameView {
+    std::string_view host;
+    std::optional<uint16_t> port;
+    uint16_t effective_port;
+  };
+  // Looks up without making a Name.
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(const NameView& name) const;
+    size_t operator()(const Name& name) const;
+  };
+  struct Equal {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return a.effective_port == b.effective_port && a.port == b.port && a.host == b.host;
+    }
+  };
+  void forget_unused();
+
+  const Options& options_;
+  std::unordered_map<Name, KnownOrigin, Hash, Equal> origins_;
+};
+
+}  // namespace sidespan::proxy

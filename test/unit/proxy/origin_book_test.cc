@@ -1,0 +1,83 @@
+#include "proxy/origin_book.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace sidespan::proxy {
+namespace {
+
+http::Authority authority(std::string host, std::optional<uint16_t> port = {}) {
+  http::Authority out;
+  out.host = std::move(host);
+  out.port = port;
+  return out;
+}
+
+TEST_CASE("origin book: one entry for a name and a port, written one way") {
+  const Options options;
+  OriginBook book(options);
+  const OriginBook::Use plain = book.find(authority("example.com"), 80);
+  CHECK(plain->authority() == "example.com");
+  CHECK(plain->key() == wire::PoolKey{"example.com", 80, 0});
+  const OriginBook::Use with_port = book.find(authority("example.com", 80), 80);
+  CHECK(with_port->authority() == "example.com:80");
+  // They differ in Host, and share connections.
+  CHECK(with_port->key() == plain->key());
+  CHECK(book.find(authority("example.com"), 443)->key().port == 443);
+  CHECK(book.find(authority("::1", 8080), 8080)->authority() == "[::1]:8080");
+  CHECK(book.size() == 4);
+  CHECK(&*book.find(authority("example.com"), 80).operator->() == plain.operator->());
+  CHECK(book.size() == 4);
+}
+
+TEST_CASE("origin book: what options say about a name, and about the address it has now") {
+  Options options;
+  options.deny.push_back(*HostPattern::parse("*.evil.example"));
+  OriginBook book(options);
+  CHECK(book.find(authority("a.evil.example"), 80)->denied());
+  CHECK(book.find(authority("169.254.169.254"), 80)->denied());
+  const OriginBook::Use origin = book.find(authority("api.example.com"), 80);
+  CHECK_FALSE(origin->denied());
+  const net::Address far = *net::Address::parse("203.0.113.7", 80);
+  const net::Address near = *net::Address::parse("10.1.2.3", 80);
+  CHECK_FALSE(origin->rule(far).baggage);
+  CHECK(origin->peer_ip(far) == "203.0.113.7");
+  CHECK(origin->rule(near).baggage);
+  CHECK(origin->peer_ip(near) == "10.1.2.3");
+  CHECK_FALSE(origin->rule(far).baggage);
+  CHECK(origin->peer_ip({}).empty());
+}
+
+TEST_CASE("origin book: durations go where their method and outcome say") {
+  const Options options;
+  OriginBook book(options);
+  ProxyMetrics metrics(100);
+  const OriginBook::Use origin = book.find(authority("h"), 80);
+  const std::vector<ProxyMetrics::Attempt> attempts = {
+      {"GET", "h", "200"}, {"GET", "h", "200"}, {"POST", "h", "200"}, {"POST", "h", "404"},
+      {"POST", "h", "timeout", true}, {"GET", "h", "200"}};
+  for (const ProxyMetrics::Attempt& attempt : attempts) {
+    origin->record_duration(metrics, attempt, 0.1);
+  }
+  CHECK(metrics.durations_of({"GET", "h", "200"}).snapshot().count == 3);
+  CHECK(metrics.durations_of({"POST", "h", "200"}).snapshot().count == 1);
+  CHECK(metrics.durations_of({"POST", "h", "404"}).snapshot().count == 1);
+  CHECK(metrics.durations_of({"POST", "h", "timeout", true}).snapshot().count == 1);
+}
+
+TEST_CASE("origin book: bounded, and what is used stays") {
+  const Options options;
+  OriginBook book(options);
+  const OriginBook::Use used = book.find(authority("used"), 80);
+  for (size_t i = 0; i < 3 * OriginBook::kOriginsMax; ++i) {
+    book.find(authority("h" + std::to_string(i)), 80);
+    CHECK(book.size() <= OriginBook::kOriginsMax);
+  }
+  CHECK(used->authority() == "used");
+  CHECK(book.find(authority("used"), 80).operator->() == used.operator->());
+}
+
+}  // namespace
+}  // namespace sidespan::proxy
