@@ -6,6 +6,7 @@
 
 #include "session.h"
 #include "sidespan/base/slot_map.h"
+#include "sidespan/net/timer.h"
 
 namespace sidespan::proxy {
 
@@ -20,7 +21,8 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
                options,
                ProxyMetrics(options->limits.metric_series_max),
                OriginBook(*options),
-               connections} {}
+               connections},
+        sweeper(loop, [this] { sweep(); }) {}
   ~Impl() { worker.loop.cancel_turn_end(*this); }
 
   void session_changed(SlotId id) override {
@@ -28,12 +30,14 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
     worker.loop.at_turn_end(*this);
   }
   void on_turn_end() override;
+  void sweep();
   // `others`: connections of the process before this one.
   std::optional<Error> refusal_for(const net::Stream& stream, size_t others);
 
   Worker worker;
   SlotMap<Session> sessions;
   std::vector<SlotId> changed;
+  net::Timer sweeper;
 };
 
 Server::Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
@@ -66,6 +70,7 @@ void Server::accept(std::unique_ptr<net::Stream> stream) {
     return std::make_unique<Session>(impl_->worker, *impl_, id, std::move(place), std::move(stream),
                                      std::move(refusal));
   });
+  if (!impl_->sweeper.active()) impl_->sweeper.start(Session::kSweepInterval, true);
 }
 
 void Server::Impl::on_turn_end() {
@@ -73,6 +78,12 @@ void Server::Impl::on_turn_end() {
     Session* session = sessions.find(id);
     if (session != nullptr && session->reap()) sessions.erase(id);
   }
+}
+
+void Server::Impl::sweep() {
+  const MonoTime now = worker.loop.now().mono;
+  sessions.for_each([&](SlotId, Session& session) { session.sweep(now); });
+  if (sessions.size() > 0) sweeper.start(Session::kSweepInterval, true);
 }
 
 void Server::drain(bool agents_gone) {

@@ -16,8 +16,7 @@ Session::Session(Worker& worker, Owner& owner, SlotId id, Place place,
       place_(std::move(place)),
       connection_(std::move(stream), http::make_h1_server(worker.options->limits.codec), *this),
       refusal_(std::move(refusal)),
-      timer_(worker.loop, [this] { on_timer(); }),
-      timer_due_(MonoTime::max()),
+      due_(MonoTime::max()),
       idle_since_(worker.loop.now().mono) {
   worker_.metrics.connections.add(1);
   Session::call_at(idle_since_ + worker.options->limits.keep_alive_time_max);
@@ -115,17 +114,23 @@ bool Session::reap() {
   return connection_.closed() && exchanges_.empty();
 }
 
-// One timer for everything that has to end some time, set anew only where it would fire too late:
-// a request among others costs a comparison.
+// A request among others costs a comparison: what is due later is found by the sweep.
 void Session::call_at(MonoTime due) {
-  if (due >= timer_due_) return;
-  timer_due_ = due;
+  if (due >= due_) return;
+  due_ = due;
   const auto delay = due - worker_.loop.now().mono;
-  timer_.start(std::max(Milliseconds(0), std::chrono::ceil<Milliseconds>(delay)), true);
+  if (delay > 2 * kSweepInterval) return;
+  if (!timer_) timer_ = std::make_unique<net::Timer>(worker_.loop, [this] { on_timer(); });
+  timer_->start(std::max(Milliseconds(0), std::chrono::ceil<Milliseconds>(delay)), true);
+}
+
+void Session::sweep(MonoTime now) {
+  if (due_ <= now) on_timer();
 }
 
 void Session::on_timer() {
-  timer_due_ = MonoTime::max();
+  timer_.reset();
+  due_ = MonoTime::max();
   if (!exchanges_.empty()) {
     for (const auto& exchange : exchanges_) exchange->on_timer();
     return;

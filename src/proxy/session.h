@@ -34,6 +34,9 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void abort(const Error& error);
   // Forgets exchanges that are over. True: the session itself is.
   bool reap();
+  // Called now and then, every kSweepInterval at least: what is due happens.
+  void sweep(MonoTime now);
+  static constexpr Milliseconds kSweepInterval{1000};
 
  private:
   void wake(wire::Connection& connection) override;
@@ -73,8 +76,9 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   std::optional<http::Authority>
       inside_;  // the target of the CONNECT whose tunnel carries plain HTTP
   std::vector<std::unique_ptr<Exchange>> exchanges_;
-  net::Timer timer_;    // the one of the session and its exchanges
-  MonoTime timer_due_;  // when it fires
+  MonoTime due_;  // when something of the session or its exchanges may have to end
+  // For what is due sooner than a sweep is sure to come: most connections never need one.
+  std::unique_ptr<net::Timer> timer_;
   MonoTime idle_since_;
   bool pinned_ = false;
   bool changed_ = false;  // the owner was told, and has not reaped yet
