@@ -15,7 +15,7 @@ Session::Session(Worker& worker, Owner& owner, SlotId id, Place place,
       id_(id),
       place_(std::move(place)),
       connection_(std::move(stream), http::make_h1_server(worker.options->limits.codec), *this),
-      refusal_(std::move(refusal)),
+      refusal_(refusal ? std::make_unique<const Error>(*std::move(refusal)) : nullptr),
       due_(MonoTime::max()),
       idle_since_(worker.loop.now().mono) {
   worker_.metrics.connections.add(1);
@@ -85,7 +85,7 @@ Exchange* Session::find(http::StreamId stream) {
 }
 
 void Session::resume_http(http::StreamId stream, http::Authority authority, Chain first) {
-  inside_ = std::move(authority);
+  inside_ = std::make_unique<http::Authority>(std::move(authority));
   connection_.resume_http(stream, std::move(first));
 }
 

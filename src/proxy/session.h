@@ -56,7 +56,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void consumed(http::StreamId stream, size_t n) override { connection_.consumed(stream, n); }
   void tunnel(http::StreamId stream) override { connection_.tunnel(stream); }
   void resume_http(http::StreamId stream, http::Authority authority, Chain first) override;
-  const http::Authority* inside() const override { return inside_ ? &*inside_ : nullptr; }
+  const http::Authority* inside() const override { return inside_.get(); }
   void abort() override;
   void close() override { connection_.finish(); }
   void call_at(MonoTime due) override;
@@ -72,9 +72,9 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   const SlotId id_;
   const Place place_;
   wire::Connection connection_;
-  std::optional<Error> refusal_;
-  std::optional<http::Authority>
-      inside_;  // the target of the CONNECT whose tunnel carries plain HTTP
+  // Few sessions have one of these, and most are idle.
+  const std::unique_ptr<const Error> refusal_;
+  std::unique_ptr<http::Authority> inside_;  // where the tunnel leads that carries plain HTTP
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   MonoTime due_;  // when something of the session or its exchanges may have to end
   // For what is due sooner than a sweep is sure to come: most connections never need one.
