@@ -68,6 +68,14 @@ class H1Parser {
   Error disagreement() const;
   Error error_of(llhttp_errno_t code) const;
   int on_headers_complete();
+  // Takes the start line from the guard.
+  void name_start();
+  // What llhttp reads is compared with what the guard found, in the order in which it comes.
+  void see_start(std::string_view text);
+  void see_name(std::string_view name);
+  void see_value(std::string_view value);
+  // Whether it has seen all of it, and the same.
+  bool agrees() const { return agrees_ && !owes_ && seen_lines_ == fields_->size(); }
 
   llhttp_t parser_;
   HeadGuard guard_;
@@ -77,14 +85,15 @@ class H1Parser {
   Head head_;         // while the head is read
   Headers trailers_;  // while trailers are read
   Headers* fields_ = &head_.headers;
-  std::string_view name_;  // of the line that is read, in fields_'s block
-  std::string_view value_;
+  size_t seen_lines_ = 0;
   uint64_t content_bytes_ = 0;  // as llhttp counts them
   Kind kind_;
   Side side_;
   Phase phase_ = Phase::kHead;
   bool last_chunk_ = false;
   bool message_ended_ = false;
+  bool agrees_ = true;
+  bool owes_ = false;  // the guard found a text here that llhttp has not named
 };
 
 }  // namespace sidespan::http

@@ -114,10 +114,11 @@ void put_fields(Lines& out, const Head& head, Framing framing, Keep keep) {
 }  // namespace
 
 void write_request_head(Chain& out, const Head& head, Framing framing) {
-  Lines lines(head.method.size() + head.target.size() + head.headers.wire_bytes() + kExtraBytes);
-  lines.put(allowed(head.method, '!'));
+  Lines lines(head.method().size() + head.target().size() + head.headers.wire_bytes() +
+              kExtraBytes);
+  lines.put(allowed(head.method(), '!'));
   lines.put(" ");
-  lines.put(allowed(head.target, '!'));
+  lines.put(allowed(head.target(), '!'));
   lines.put(" HTTP/1.1\r\n");
   put_fields(lines, head, framing, {.length = false, .connection = true});
   lines.put(kCrlf);
@@ -127,7 +128,7 @@ void write_request_head(Chain& out, const Head& head, Framing framing) {
 void write_response_head(Chain& out, const Head& head, Framing framing,
                          std::string_view connection) {
   const std::string_view reason =
-      head.reason.empty() ? reason_phrase(head.status) : std::string_view(head.reason);
+      head.reason().empty() ? reason_phrase(head.status) : head.reason();
   Lines lines(reason.size() + head.headers.wire_bytes() + connection.size() + kExtraBytes);
   lines.put("HTTP/1.1 ");
   lines.put(Digits(static_cast<uint64_t>(head.status)).view());

@@ -81,10 +81,10 @@ Result<void> judge_host(const FrameFields& fields, int minor_version) {
 }
 
 Result<void> judge_target(const Head& head) {
-  if (head.asks("CONNECT")) return check_authority(head.target, true);
-  if (head.target.starts_with('/')) return {};
-  if (head.target == "*" && head.asks("OPTIONS")) return {};
-  return check_url(head.target);
+  if (head.asks("CONNECT")) return check_authority(head.target(), true);
+  if (head.target().starts_with('/')) return {};
+  if (head.target() == "*" && head.asks("OPTIONS")) return {};
+  return check_url(head.target());
 }
 
 }  // namespace

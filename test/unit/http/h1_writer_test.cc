@@ -88,7 +88,7 @@ TEST_CASE("h1 writer: nothing that ends a line gets through") {
     CHECK(written(request("GET" + end, "/a", BodyLength::none()), Framing::kNone) ==
           "GET /a HTTP/1.1\r\n\r\n");
     Head head = answer(200, BodyLength::none());
-    head.reason = "Fine" + end;
+    head.set_reason("Fine" + end);
     CHECK(written(head, Framing::kNone) == "HTTP/1.1 200 Fine\r\n\r\n");
     CHECK_FALSE(head.headers.add("A", "b" + end));
     CHECK_FALSE(head.headers.add("A" + end, "b"));
@@ -96,7 +96,7 @@ TEST_CASE("h1 writer: nothing that ends a line gets through") {
   CHECK(written(request("GET", "/a b", BodyLength::none()), Framing::kNone) ==
         "GET /a HTTP/1.1\r\n\r\n");
   Head head = answer(200, BodyLength::none());
-  head.reason = "tr\xc3\xa8s bien";
+  head.set_reason("tr\xc3\xa8s bien");
   CHECK(written(head, Framing::kNone) == "HTTP/1.1 200 tr\xc3\xa8s bien\r\n\r\n");
 }
 

@@ -177,9 +177,10 @@ TEST_CASE("a section that comes in pieces is named line by line afterwards") {
     }
     REQUIRE(h.block() == section);
     CHECK(h.empty());
-    h.add_from_block(h.block().substr(0, 4), h.block().substr(6, 11));
-    h.add_from_block(h.block().substr(19, 7), h.block().substr(27, 0));
-    h.add_from_block(h.block().substr(29, 6), h.block().substr(37, 3000));
+    h.note_line({0, 4}, {6, 11});
+    h.note_line({19, 7}, {27, 0});
+    h.note_line({29, 6}, {37, 3000});
+    h.classify();
     CHECK(dump(h) == "Host: example.com|X-Empty: |X-Long: " + std::string(3000, 'v'));
     CHECK(h.set("Host", "another.example.com"));
     CHECK(h.find("host") == "another.example.com");
