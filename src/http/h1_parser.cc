@@ -15,11 +15,6 @@ bool is_http_method(uint8_t method) {
          (method < HTTP_DESCRIBE || method > HTTP_FLUSH);
 }
 
-// Whether two readers mean the very same bytes, or both none.
-bool is_same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && (a.data() == b.data() || a.empty());
-}
-
 }  // namespace
 
 const llhttp_settings_t& H1Parser::settings() {
@@ -28,15 +23,15 @@ const llhttp_settings_t& H1Parser::settings() {
     llhttp_settings_init(&s);
     // A section is read in one piece, so that each text comes in one.
     s.on_url = s.on_status = [](llhttp_t* p, const char* at, size_t n) {
-      self(p).see_start({at, n});
+      self(p).second_.see_start({at, n});
       return 0;
     };
     s.on_header_field = [](llhttp_t* p, const char* at, size_t n) {
-      self(p).see_name({at, n});
+      self(p).second_.see_name({at, n});
       return 0;
     };
     s.on_header_value = [](llhttp_t* p, const char* at, size_t n) {
-      self(p).see_value({at, n});
+      self(p).second_.see_value({at, n});
       return 0;
     };
     s.on_headers_complete = [](llhttp_t* p) { return self(p).on_headers_complete(); };
@@ -91,11 +86,12 @@ Result<size_t> H1Parser::feed_section(std::string_view bytes) {
   fields_->append_block(bytes.substr(0, guarded.used));
   if (!guarded.complete) return guarded.used;
   if (phase_ == Phase::kHead) name_start();
-  fields_->classify();
+  if (guard_.in_pieces()) fields_->classify();
   const std::string_view block = fields_->block();
+  second_.begin(*fields_, kind_ == Kind::kRequest ? head_.target() : head_.reason());
   const Result<size_t> parsed = run(block);
   if (!parsed) return parsed;
-  if (*parsed != block.size() || !agrees()) return std::unexpected(disagreement());
+  if (*parsed != block.size() || !second_.holds()) return std::unexpected(disagreement());
   std::optional<Error> error = phase_ == Phase::kHead ? finish_head() : finish_trailers();
   if (error) return std::unexpected(std::move(*error));
   return guarded.used;
@@ -118,7 +114,6 @@ Result<size_t> H1Parser::feed_chunks(std::string_view bytes) {
   if (guarded.complete) {
     guard_ = HeadGuard(HeadGuard::Section::kTrailers, side_, limits_, trailers_);
     fields_ = &trailers_;
-    seen_lines_ = 0;
     phase_ = Phase::kTrailers;
   }
   return guarded.used;
@@ -149,37 +144,15 @@ void H1Parser::name_start() {
   } else {
     head_.name_reason(start.reason);
   }
-  owes_ = start.target.size + start.reason.size > 0;
-}
-
-void H1Parser::see_start(std::string_view text) {
-  const std::string_view found = kind_ == Kind::kRequest ? head_.target() : head_.reason();
-  agrees_ = agrees_ && is_same(text, found);
-  owes_ = false;
-}
-
-void H1Parser::see_name(std::string_view name) {
-  agrees_ = agrees_ && !owes_ && seen_lines_ < fields_->size();
-  if (!agrees_) return;
-  const Field found = fields_->at(seen_lines_++);
-  agrees_ = is_same(name, found.name);
-  owes_ = !found.value.empty();
-}
-
-// With the blanks around it, and whether or not there is anything.
-void H1Parser::see_value(std::string_view value) {
-  agrees_ = agrees_ && seen_lines_ > 0;
-  if (!agrees_) return;
-  const std::string_view found = fields_->at(seen_lines_ - 1).value;
-  agrees_ = is_same(text::trim(value), found);
-  owes_ = false;
 }
 
 int H1Parser::on_headers_complete() {
   const bool request = kind_ == Kind::kRequest;
-  agrees_ = agrees_ && parser_.http_major == 1 && parser_.http_minor == head_.minor_version &&
-            (request ? head_.asks(llhttp_method_name(static_cast<llhttp_method_t>(parser_.method)))
-                     : parser_.status_code == head_.status);
+  const bool same =
+      parser_.http_major == 1 && parser_.http_minor == head_.minor_version &&
+      (request ? head_.asks(llhttp_method_name(static_cast<llhttp_method_t>(parser_.method)))
+               : parser_.status_code == head_.status);
+  second_.see(same);
   // RFC 9110 section 7.8: HTTP/1.0 knows no Upgrade.
   head_.upgrade =
       request && (head_.asks("CONNECT") ||

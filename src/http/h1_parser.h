@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "agreement.h"
 #include "chunk_guard.h"
 #include "head_guard.h"
 #include "sidespan/http/codec.h"
@@ -70,13 +71,6 @@ class H1Parser {
   int on_headers_complete();
   // Takes the start line from the guard.
   void name_start();
-  // What llhttp reads is compared with what the guard found, in the order in which it comes.
-  void see_start(std::string_view text);
-  void see_name(std::string_view name);
-  void see_value(std::string_view value);
-  // Whether it has seen all of it, and the same.
-  bool agrees() const { return agrees_ && !owes_ && seen_lines_ == fields_->size(); }
-
   llhttp_t parser_;
   HeadGuard guard_;
   ChunkGuard chunks_;
@@ -85,15 +79,13 @@ class H1Parser {
   Head head_;         // while the head is read
   Headers trailers_;  // while trailers are read
   Headers* fields_ = &head_.headers;
-  size_t seen_lines_ = 0;
+  Agreement second_;            // llhttp's reading of them
   uint64_t content_bytes_ = 0;  // as llhttp counts them
   Kind kind_;
   Side side_;
   Phase phase_ = Phase::kHead;
   bool last_chunk_ = false;
   bool message_ended_ = false;
-  bool agrees_ = true;
-  bool owes_ = false;  // the guard found a text here that llhttp has not named
 };
 
 }  // namespace sidespan::http

@@ -74,6 +74,7 @@ HeadBlockPtr HeadBlock::grown(size_t bytes, size_t lines) const {
   std::memcpy(to->table() - lines_, table() - lines_, lines_ * sizeof(FieldLine));
   to->used_ = used_;
   to->lines_ = lines_;
+  to->free_ = to->capacity_ - used_ - lines_ * static_cast<uint32_t>(sizeof(FieldLine));
   to->method = method;
   to->target = target;
   to->reason = reason;
@@ -86,6 +87,7 @@ Range HeadBlock::append(std::string_view bytes) {
   const Range range{used_, static_cast<uint32_t>(bytes.size())};
   if (!bytes.empty()) std::memcpy(data() + used_, bytes.data(), bytes.size());
   used_ += range.size;
+  free_ -= range.size;
   return range;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "known_names.h"
 #include "scan.h"
 #include "sidespan/base/text.h"
 
@@ -17,12 +18,9 @@ constexpr int kStatusMin = 100;
 
 using scan::is_in;
 
-// Without the blanks around it.
-Range trimmed(std::string_view bytes, size_t begin, size_t end) {
-  const auto blank = [&](size_t at) { return bytes[at] == ' ' || bytes[at] == '\t'; };
-  while (begin < end && blank(begin)) ++begin;
-  while (end > begin && blank(end - 1)) --end;
-  return {static_cast<uint32_t>(begin), static_cast<uint32_t>(end - begin)};
+// Among the bytes that a value may have.
+bool is_blank(char c) {
+  return static_cast<unsigned char>(c) <= ' ';
 }
 
 bool is_crlf(std::string_view bytes, size_t at) {
@@ -149,34 +147,60 @@ bool HeadGuard::skip_status_line(std::string_view bytes, size_t& at) {
 
 // Whole lines, and the empty one behind them.
 bool HeadGuard::skip_lines(std::string_view bytes, size_t& at) {
+  const size_t room = limits_->fields_max - fields_;
   const size_t begin = at;
-  while (fields_ < limits_->fields_max && skip_line(bytes, at)) ++fields_;
-  if (is_crlf(bytes, at)) {
-    state_ = State::kDone;
-    at += 2;
+  size_t next = at;
+  size_t lines = 0;
+  while (lines < room) {
+    const size_t end = skip_line(bytes, next);
+    if (end == next) break;
+    ++lines;
+    next = end;
   }
-  return at > begin;
+  fields_ += lines;
+  if (is_crlf(bytes, next)) {
+    state_ = State::kDone;
+    next += 2;
+  }
+  at = next;
+  return next > begin;
 }
 
-bool HeadGuard::skip_line(std::string_view bytes, size_t& at) {
-  const size_t colon = scan::end_of<scan::Token>(bytes, at);
-  if (colon == at || colon == bytes.size() || bytes[colon] != ':') return false;
-  const size_t end = scan::end_of<scan::Value>(bytes, colon + 1);
-  if (!is_crlf(bytes, end)) return false;
-  const Range value = trimmed(bytes, colon + 1, end);
-  lines_->note_line(range(at, colon), range(value.begin, value.end()));
-  at = end + 2;
-  return true;
+// The end of the line that starts at `at`, if all of it is there and has no fault; else `at`.
+[[gnu::always_inline]] inline size_t HeadGuard::skip_line(std::string_view bytes, size_t at) {
+  const char* const data = bytes.data();
+  const size_t colon = scan::end_of<scan::Token, ':'>(bytes, at);
+  if (colon == at || colon == bytes.size() || data[colon] != ':') return at;
+  const size_t end = scan::end_of<scan::Value, '\r'>(bytes, colon + 1);
+  if (!is_crlf(bytes, end)) return at;
+  size_t value = colon + 2;
+  size_t value_end = end;
+  const bool plain =
+      value < end && data[colon + 1] == ' ' && !is_blank(data[value]) && !is_blank(data[end - 1]);
+  if (!plain) {
+    --value;
+    while (value < value_end && is_blank(data[value])) ++value;
+    while (value_end > value && is_blank(data[value_end - 1])) --value_end;
+  }
+  FieldLine& line = lines_->new_line();
+  line.name = range(at, colon);
+  line.value = range(value, value_end);
+  line.plain = plain;
+  line.known = classified({data + at, colon - at});
+  lines_->count_in(line.known);
+  return end + 2;
 }
 
 // More of a value that comes in pieces: the blanks before it do not count, those behind it only
 // when something follows.
 void HeadGuard::skip_value(std::string_view bytes, size_t& at) {
   const size_t end = scan::end_of<scan::Value>(bytes, at);
-  const Range piece = trimmed(bytes, at, end);
-  if (piece.size > 0) {
-    const Range read = range(piece.begin, piece.end());
-    value_ = value_.size == 0 ? read : Range{value_.begin, read.end() - value_.begin};
+  size_t last = end;
+  while (value_.size == 0 && at < end && is_blank(bytes[at])) ++at;
+  while (last > at && is_blank(bytes[last - 1])) --last;
+  if (last > at) {
+    if (value_.size == 0) value_.begin = static_cast<uint32_t>(bytes_ + at);
+    value_.size = static_cast<uint32_t>(bytes_ + last) - value_.begin;
   }
   at = end;
 }
@@ -235,7 +259,8 @@ HeadGuard::Fault HeadGuard::take(char c, uint32_t offset) {
     case State::kValue:
       if (c != '\r') return "a field value holds a control character";
       if (value_.size == 0) value_.begin = offset;
-      lines_->note_line(name_, value_);
+      lines_->new_line() = {name_, value_};
+      in_pieces_ = true;
       return move_on(true, State::kLf, nullptr);
     case State::kLf:
       return move_on(c == '\n', State::kLineStart, kBareCr);

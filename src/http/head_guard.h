@@ -38,6 +38,8 @@ class HeadGuard {
   bool started() const {
     return section_ == Section::kRequest ? state_ > State::kEmptyLf : bytes_ > 0;
   }
+  // Some line was not whole when it came, and so is not classified.
+  bool in_pieces() const { return in_pieces_; }
   // Of a head that is complete.
   const StartLine& start_line() const { return start_; }
 
@@ -64,7 +66,7 @@ class HeadGuard {
   bool skip_request_line(std::string_view bytes, size_t& at);
   bool skip_status_line(std::string_view bytes, size_t& at);
   bool skip_lines(std::string_view bytes, size_t& at);
-  bool skip_line(std::string_view bytes, size_t& at);
+  size_t skip_line(std::string_view bytes, size_t at);
   void skip_value(std::string_view bytes, size_t& at);
   Fault skip_target(std::string_view bytes, size_t& at);
   // `offset` is the byte's from the section's first.
@@ -98,6 +100,7 @@ class HeadGuard {
   Side side_;
   uint8_t matched_ = 0;  // characters of a fixed piece ("HTTP/1.1", three digits) read so far
   uint8_t empty_lines_ = 0;
+  bool in_pieces_ = false;
 };
 
 }  // namespace sidespan::http

@@ -22,12 +22,24 @@ bool is_good(std::string_view name, FieldName known, std::string_view value) {
 
 // Whether a list's `value` has that member.
 bool holds(std::string_view value, std::string_view member) {
-  if (value.size() < member.size()) return false;
-  for (std::optional<std::string_view> rest = value; rest;) {
-    const std::string_view part = text::split_first(rest, ',');
-    if (text::equal_ignoring_case(text::trim(part.substr(0, part.find(';'))), member)) return true;
+  const auto blanks = [](std::string_view text) {
+    size_t n = 0;
+    while (n < text.size() && (text[n] == ' ' || text[n] == '\t')) ++n;
+    return n;
+  };
+  for (;;) {
+    size_t end = 0;
+    while (end < value.size() && value[end] != ',') ++end;
+    std::string_view part = value.substr(0, end);
+    part.remove_prefix(blanks(part));
+    if (text::equal_ignoring_case(part.substr(0, member.size()), member)) {
+      part.remove_prefix(member.size());
+      part.remove_prefix(blanks(part));
+      if (part.empty() || part.front() == ';') return true;
+    }
+    if (end == value.size()) return false;
+    value.remove_prefix(end + 1);
   }
-  return false;
 }
 
 }  // namespace
@@ -129,9 +141,9 @@ size_t Headers::remove(std::string_view name) {
   return remove_lines([&](const FieldLine& line) { return wanted.is(*block_, line); });
 }
 
-size_t Headers::remove(FieldName name) {
-  if (!may_have(name)) return 0;
-  return remove_lines([&](const FieldLine& line) { return line.known == name; });
+size_t Headers::remove(FieldNames names) {
+  if (!may_have(names)) return 0;
+  return remove_lines([&](const FieldLine& line) { return (bit_of(line.known) & names) != 0; });
 }
 
 void Headers::clear() {

@@ -101,19 +101,21 @@ struct HostName {
 #endif
 };
 
-// Where the bytes of that kind end, from `at` on.
-template <class Kind>
-size_t end_of(std::string_view bytes, size_t at) {
+// Where the bytes of that kind end, from `at` on. `kUsual` is what they mostly end with.
+template <class Kind, char kUsual = '\0'>
+[[gnu::always_inline]] inline size_t end_of(std::string_view bytes, size_t at) {
   const char* const data = bytes.data();
   const size_t size = bytes.size();
 #if defined(__SSE2__)
   while (size - at >= sizeof(Sixteen)) {
     const Sixteen sixteen = _mm_loadu_si128(reinterpret_cast<const Sixteen*>(data + at));
-    const auto in = static_cast<unsigned>(_mm_movemask_epi8(Kind::of(sixteen)));
-    const auto run = static_cast<size_t>(std::countr_one(in));
-    at += run;
-    if (run == sizeof(Sixteen)) continue;
-    if (!is_in(Kind::kTable, data[at])) return at;
+    const unsigned not_in = 0xffffU ^ static_cast<unsigned>(_mm_movemask_epi8(Kind::of(sixteen)));
+    if (not_in == 0) {
+      at += sizeof(Sixteen);
+      continue;
+    }
+    at += static_cast<size_t>(std::countr_zero(not_in));
+    if (data[at] == kUsual || !is_in(Kind::kTable, data[at])) return at;
     ++at;
   }
 #endif

@@ -44,7 +44,7 @@ class HeadBlock {
   HeadBlock& operator=(const HeadBlock&) = delete;
 
   bool has_room(size_t bytes, size_t lines) const {
-    return bytes + lines * sizeof(FieldLine) <= capacity_ - used_ - lines_ * sizeof(FieldLine);
+    return bytes + lines * sizeof(FieldLine) <= free_;
   }
   // All of it in a bigger one, with room for so much more.
   HeadBlockPtr grown(size_t bytes, size_t lines) const;
@@ -65,11 +65,19 @@ class HeadBlock {
   size_t lines() const { return lines_; }
   const FieldLine& line(size_t index) const { return table()[-1 - static_cast<ptrdiff_t>(index)]; }
   FieldLine& line(size_t index) { return table()[-1 - static_cast<ptrdiff_t>(index)]; }
+  // There must be room.
+  FieldLine& new_line() {
+    free_ -= static_cast<uint32_t>(sizeof(FieldLine));
+    return line(lines_++);
+  }
   void add_line(const FieldLine& line) {
-    this->line(lines_++) = line;
+    new_line() = line;
     names |= bit_of(line.known);
   }
-  void keep_lines(size_t count) { lines_ = static_cast<uint32_t>(count); }
+  void keep_lines(size_t count) {
+    free_ += static_cast<uint32_t>((lines_ - count) * sizeof(FieldLine));
+    lines_ = static_cast<uint32_t>(count);
+  }
 
   // Of a head.
   Range method;
@@ -80,7 +88,7 @@ class HeadBlock {
 
  private:
   friend FreeBlock;
-  explicit HeadBlock(uint32_t capacity) : capacity_(capacity) {}
+  explicit HeadBlock(uint32_t capacity) : capacity_(capacity), free_(capacity) {}
 
   const char* data() const { return reinterpret_cast<const char*>(this + 1); }
   char* data() { return reinterpret_cast<char*>(this + 1); }
@@ -90,6 +98,7 @@ class HeadBlock {
   uint32_t capacity_;  // behind this object, a multiple of a line's alignment
   uint32_t used_ = 0;
   uint32_t lines_ = 0;
+  uint32_t free_;  // between the bytes and the lines
 };
 
 }  // namespace sidespan::http

@@ -59,22 +59,24 @@ class Headers {
   bool set(std::string_view name, std::string_view value);
   // Returns how many lines went.
   size_t remove(std::string_view name);
-  size_t remove(FieldName name);
+  size_t remove(FieldName name) { return remove(bit_of(name)); }
+  size_t remove(FieldNames names);
   // `doomed(Field)` says which lines go; returns how many.
   template <class Doomed>
   size_t remove_if(Doomed&& doomed);
   void clear();
 
   // For a codec that has a section as it stood on the wire: its bytes are copied here once, as they
-  // come, and its lines noted by where they are, or will be, in block(). When all of it is there,
-  // classify() makes a list of them, which was empty before. Nothing is checked. block() is what
-  // was appended until something else changes the list.
+  // come, and its lines say where they are, or will be, in block(). Names are counted in one by
+  // one, or by classify() when all is there. Nothing is checked. Such a list is empty before, and
+  // block() is what was appended until something else changes the list.
   void append_block(std::string_view bytes);
   std::string_view block() const { return block_ ? block_->bytes() : std::string_view(); }
-  void note_line(Range name, Range value) {
+  FieldLine& new_line() {
     if (!block_ || !block_->has_room(0, 1)) make_room_for_lines();
-    block_->add_line({name, value});
+    return block_->new_line();
   }
+  void count_in(FieldName name) { block_->names |= bit_of(name); }
   void classify();
   // For a writer, with the bytes in block().
   const FieldLine& line(size_t index) const { return block_->line(index); }
