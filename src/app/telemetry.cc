@@ -130,7 +130,7 @@ serve::Response Telemetry::answer(const serve::Request& request) const {
   const bool known =
       request.path == "/healthz" || request.path == "/readyz" || request.path == "/metrics";
   if (!known) return text(404, "there is /healthz, /readyz and /metrics");
-  if (request.head.method != "GET" && request.head.method != "HEAD") {
+  if (!request.head.asks("GET") && !request.head.asks("HEAD")) {
     serve::Response refused = text(405, "this can only be read");
     refused.headers.emplace_back("Allow", "GET, HEAD");
     return refused;

@@ -159,7 +159,7 @@ LocalAnswer make_answer(const Error& error) {
 LocalAnswer make_answer(int status, std::string body, std::string_view content_type) {
   LocalAnswer answer;
   answer.head.status = status;
-  answer.head.reason = reason_phrase(status);
+  answer.head.set_reason(reason_phrase(status));
   if (!body.empty()) answer.head.headers.add("Content-Type", content_type);
   answer.head.body = BodyLength::known(body.size());
   answer.body = std::move(body);

@@ -6,14 +6,21 @@
 
 namespace sidespan::http {
 
+void EventQueue::make_room() {
+  const size_t capacity = capacity_ == 0 ? kFirst : capacity_ * 2;
+  Event* const slots = std::allocator<Event>().allocate(capacity);
+  const size_t waiting = size();
+  std::uninitialized_move(first_, last_, slots);
+  clear();
+  release();
+  slots_ = first_ = slots;
+  last_ = slots + waiting;
+  capacity_ = capacity;
+}
+
 std::optional<Event> H1Base::next() {
-  if (!has_events()) return std::nullopt;
-  std::optional<Event> event(std::move(events_[first_event_++]));
-  if (first_event_ == events_.size()) {
-    events_.clear();
-    first_event_ = 0;
-    release_events();
-  }
+  std::optional<Event> event = events_.pop();
+  release_events();
   return event;
 }
 
@@ -22,7 +29,10 @@ void H1Base::on_body(std::string_view bytes) {
   if (has_events() && events_.back().stream == stream_) {
     if (Body* body = std::get_if<Body>(&events_.back().what)) return body->data.append(bytes);
   }
-  push(stream_, Body{Chain(bytes)});
+  // Most have no more than this to be told at once.
+  Chain data;
+  data.append(Chunk::copy_of(bytes));
+  push(stream_, Body{std::move(data)});
 }
 
 void H1Base::on_trailers(Headers fields) {
@@ -105,7 +115,7 @@ bool H1Base::write_body(Event& event) {
       assert(body->data.size() <= body_left_);
       const auto n = static_cast<size_t>(std::min<uint64_t>(body->data.size(), body_left_));
       body_left_ -= n;
-      out_.append(body->data.take(n));
+      write_known(out_, n < body->data.size() ? body->data.take(n) : std::move(body->data));
     }
     return false;
   }

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include "event_queue.h"
 #include "h1_parser.h"
 #include "h1_writer.h"
 #include "sidespan/http/codec.h"
@@ -20,7 +20,7 @@ class H1Base : public Codec, protected MessageSink {
   H1Base(CodecLimits limits, Side peer) : limits_(limits), peer_(peer) {}
 
   std::optional<Event> next() override;
-  bool has_events() const override { return first_event_ < events_.size(); }
+  bool has_events() const override { return !events_.empty(); }
   Chain take_output() override { return std::move(out_); }
   size_t queued(StreamId stream) const override { return stream == stream_ ? queued_ : 0; }
   bool has_output() const override { return !out_.empty(); }
@@ -38,8 +38,7 @@ class H1Base : public Codec, protected MessageSink {
 
   template <class What>
   void push(StreamId stream, What what) {
-    if (events_.empty()) events_.reserve(kEventsFirst);
-    events_.emplace_back(stream, std::move(what));
+    events_.push(stream, std::move(what));
   }
   // The message that is being read; if there is none, one of this kind begins.
   H1Parser& message(H1Parser::Kind kind) {
@@ -49,7 +48,7 @@ class H1Base : public Codec, protected MessageSink {
   }
   // An idle connection keeps none of that memory.
   void release_events() {
-    if (!has_events() && stream_ == 0) std::vector<Event>().swap(events_);
+    if (stream_ == 0 && events_.empty()) events_.release();
   }
   // A new stream, all counts anew.
   void begin_stream();
@@ -72,12 +71,9 @@ class H1Base : public Codec, protected MessageSink {
   // Counts what write_* added to the output since `before` bytes were in it.
   size_t queue_from(size_t before) { return queued_ += out_.size() - before; }
 
-  static constexpr size_t kEventsFirst = 4;  // of a small message, with room for one more
-
   const CodecLimits limits_;
   const Side peer_;
-  std::vector<Event> events_;
-  size_t first_event_ = 0;  // events_ before this one have been told
+  EventQueue events_;
   Chain out_;
   std::unique_ptr<H1Parser> parser_;  // while a message is being read
   std::string rest_;                  // of which those from rest_begin_ on have to wait

@@ -16,7 +16,7 @@ constexpr uint64_t kKeepAliveSecondsMax = 86400;
 std::optional<Milliseconds> keep_alive_timeout(const Headers& headers) {
   constexpr std::string_view kName = "timeout=";
   std::optional<Milliseconds> found;
-  headers.for_each("keep-alive", [&](std::string_view value) {
+  headers.for_each(FieldName::kKeepAlive, [&](std::string_view value) {
     for (std::optional<std::string_view> rest = value; rest;) {
       const std::string_view member = text::trim(text::split_first(rest, ','));
       if (!text::equal_ignoring_case(member.substr(0, kName.size()), kName)) continue;
@@ -29,8 +29,8 @@ std::optional<Milliseconds> keep_alive_timeout(const Headers& headers) {
 
 // A 204 that announces a body has none, but its origin may send one all the same.
 bool is_doubtful(const Head& head) {
-  return head.status == 204 && (head.headers.contains("transfer-encoding") ||
-                                head.headers.find("content-length").value_or("0") != "0");
+  return head.status == 204 && (head.headers.contains(FieldName::kTransferEncoding) ||
+                                head.headers.find(FieldName::kContentLength).value_or("0") != "0");
 }
 
 class H1Client final : public H1Base {
@@ -125,7 +125,7 @@ size_t H1Client::send_head(StreamId stream, const Head& head) {
   if (stream_ == 0 || stream != stream_) return 0;
   if (output_ended_ || request_done_) return queued_;
   upgrade_asked_ = head.upgrade;
-  if (head.headers.lists("connection", "close")) keep_alive_ = false;
+  if (head.headers.lists(FieldName::kConnection, "close")) keep_alive_ = false;
   answer_kind_ = head.asks("HEAD")      ? H1Parser::Kind::kAnswerToHead
                  : head.asks("CONNECT") ? H1Parser::Kind::kAnswerToConnect
                                         : H1Parser::Kind::kAnswer;
@@ -172,8 +172,8 @@ void H1Client::on_head(Head&& head) {
     interim_ = std::move(head);
     return;
   }
-  const bool until_close =
-      head.body.kind == BodyLength::Kind::kUnknown && !head.headers.contains("transfer-encoding");
+  const bool until_close = head.body.kind == BodyLength::Kind::kUnknown &&
+                           !head.headers.contains(FieldName::kTransferEncoding);
   if (until_close || is_doubtful(head) || !keeps_connection(head)) keep_alive_ = false;
   keep_alive_time_ = keep_alive_timeout(head.headers);
   push(stream_, std::move(head));

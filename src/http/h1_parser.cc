@@ -21,27 +21,17 @@ const llhttp_settings_t& H1Parser::settings() {
   static const llhttp_settings_t kSettings = [] {
     llhttp_settings_t s;
     llhttp_settings_init(&s);
-    s.on_url = [](llhttp_t* p, const char* at, size_t n) {
-      self(p).head_.target.append(at, n);
+    // A section is read in one piece, so that each text comes in one.
+    s.on_url = s.on_status = [](llhttp_t* p, const char* at, size_t n) {
+      self(p).second_.see_start({at, n});
       return 0;
     };
-    s.on_status = [](llhttp_t* p, const char* at, size_t n) {
-      self(p).head_.reason.append(at, n);
-      return 0;
-    };
-    // A section is read in one piece, so that each name and each value comes in one.
     s.on_header_field = [](llhttp_t* p, const char* at, size_t n) {
-      self(p).name_ = {at, n};
-      self(p).value_ = {at, 0};  // an empty one lies in the block, too
+      self(p).second_.see_name({at, n});
       return 0;
     };
     s.on_header_value = [](llhttp_t* p, const char* at, size_t n) {
-      self(p).value_ = {at, n};
-      return 0;
-    };
-    s.on_header_value_complete = [](llhttp_t* p) {
-      H1Parser& me = self(p);
-      me.fields_->add_from_block(me.name_, text::trim(me.value_));
+      self(p).second_.see_value({at, n});
       return 0;
     };
     s.on_headers_complete = [](llhttp_t* p) { return self(p).on_headers_complete(); };
@@ -65,7 +55,7 @@ const llhttp_settings_t& H1Parser::settings() {
 
 H1Parser::H1Parser(Kind kind, Side side, const CodecLimits& limits, MessageSink& sink)
     : guard_(kind == Kind::kRequest ? HeadGuard::Section::kRequest : HeadGuard::Section::kResponse,
-             side, limits),
+             side, limits, head_.headers),
       chunks_(side),
       limits_(limits),
       sink_(sink),
@@ -95,10 +85,13 @@ Result<size_t> H1Parser::feed_section(std::string_view bytes) {
   if (guarded.error) return std::unexpected(std::move(*guarded.error));
   fields_->append_block(bytes.substr(0, guarded.used));
   if (!guarded.complete) return guarded.used;
+  if (phase_ == Phase::kHead) name_start();
+  if (guard_.in_pieces()) fields_->classify();
   const std::string_view block = fields_->block();
+  second_.begin(*fields_, kind_ == Kind::kRequest ? head_.target() : head_.reason());
   const Result<size_t> parsed = run(block);
   if (!parsed) return parsed;
-  if (*parsed != block.size()) return std::unexpected(disagreement());
+  if (*parsed != block.size() || !second_.holds()) return std::unexpected(disagreement());
   std::optional<Error> error = phase_ == Phase::kHead ? finish_head() : finish_trailers();
   if (error) return std::unexpected(std::move(*error));
   return guarded.used;
@@ -119,7 +112,7 @@ Result<size_t> H1Parser::feed_chunks(std::string_view bytes) {
                       content_bytes_ == chunks_.content_bytes();
   if (!agreed) return std::unexpected(disagreement());
   if (guarded.complete) {
-    guard_ = HeadGuard(HeadGuard::Section::kTrailers, side_, limits_);
+    guard_ = HeadGuard(HeadGuard::Section::kTrailers, side_, limits_, trailers_);
     fields_ = &trailers_;
     phase_ = Phase::kTrailers;
   }
@@ -142,16 +135,29 @@ Result<void> H1Parser::eof(InputEnd how) {
               "the " + std::string(name_of(side_)) + " closed the connection within a message");
 }
 
-int H1Parser::on_headers_complete() {
-  head_.minor_version = parser_.http_minor;
+void H1Parser::name_start() {
+  const StartLine& start = guard_.start_line();
+  head_.minor_version = start.minor_version;
+  head_.status = start.status;
   if (kind_ == Kind::kRequest) {
-    head_.method = llhttp_method_name(static_cast<llhttp_method_t>(parser_.method));
-    // RFC 9110 section 7.8: HTTP/1.0 knows no Upgrade.
-    head_.upgrade =
-        head_.asks("CONNECT") || (head_.minor_version > 0 && head_.headers.contains("upgrade") &&
-                                  head_.headers.lists("connection", "upgrade"));
+    head_.name_request(start.method, start.target);
+  } else {
+    head_.name_reason(start.reason);
   }
-  head_.status = parser_.status_code;
+}
+
+int H1Parser::on_headers_complete() {
+  const bool request = kind_ == Kind::kRequest;
+  const bool same =
+      parser_.http_major == 1 && parser_.http_minor == head_.minor_version &&
+      (request ? head_.asks(llhttp_method_name(static_cast<llhttp_method_t>(parser_.method)))
+               : parser_.status_code == head_.status);
+  second_.see(same);
+  // RFC 9110 section 7.8: HTTP/1.0 knows no Upgrade.
+  head_.upgrade =
+      request && (head_.asks("CONNECT") ||
+                  (head_.minor_version > 0 && head_.headers.contains(FieldName::kUpgrade) &&
+                   head_.headers.lists(FieldName::kConnection, "upgrade")));
   // Until an answer says otherwise a request is an ordinary one, with the body its fields say.
   parser_.upgrade = 0;
   return bodyless() ? 1 : 0;
@@ -180,7 +186,7 @@ std::optional<Error> H1Parser::finish_head() {
   if (!body) return std::move(body).error();
   head_.body = bodyless() ? BodyLength::none() : *body;
   const bool empty = head_.body.kind != BodyLength::Kind::kUnknown && head_.body.bytes == 0;
-  const bool chunked = !empty && head_.headers.contains("transfer-encoding");
+  const bool chunked = !empty && head_.headers.contains(FieldName::kTransferEncoding);
   const bool agreed =
       empty == message_ended_ && (empty || chunked == ((parser_.flags & F_CHUNKED) != 0));
   if (!agreed) return disagreement();

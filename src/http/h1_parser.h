@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "agreement.h"
 #include "chunk_guard.h"
 #include "head_guard.h"
 #include "sidespan/http/codec.h"
@@ -68,7 +69,8 @@ class H1Parser {
   Error disagreement() const;
   Error error_of(llhttp_errno_t code) const;
   int on_headers_complete();
-
+  // Takes the start line from the guard.
+  void name_start();
   llhttp_t parser_;
   HeadGuard guard_;
   ChunkGuard chunks_;
@@ -77,8 +79,7 @@ class H1Parser {
   Head head_;         // while the head is read
   Headers trailers_;  // while trailers are read
   Headers* fields_ = &head_.headers;
-  std::string_view name_;  // of the line that is read, in fields_'s block
-  std::string_view value_;
+  Agreement second_;            // llhttp's reading of them
   uint64_t content_bytes_ = 0;  // as llhttp counts them
   Kind kind_;
   Side side_;

@@ -119,7 +119,7 @@ void H1Server::on_head(Head&& head) {
   to_connect_ = head.asks("CONNECT");
   upgrade_ = head.upgrade;
   from_http10_ = head.minor_version == 0;
-  awaits_continue_ = !from_http10_ && head.headers.lists("expect", "100-continue");
+  awaits_continue_ = !from_http10_ && head.headers.lists(FieldName::kExpect, "100-continue");
   keep_alive_ = keeps_connection(head);
   head.begun = begun_;
   push(stream_, std::move(head));
@@ -189,7 +189,7 @@ void H1Server::write_head(const Head& head) {
       (awaits_continue_ && !request_done_) || (upgrade_ && !switching && !rest().empty());
   begin_body(answer_framing(head), head.body);
   const bool close = switching || draining_ || unsure || framing_ == Framing::kUntilClose ||
-                     head.headers.lists("connection", "close");
+                     head.headers.lists(FieldName::kConnection, "close");
   if (close) keep_alive_ = false;
   const std::string_view connection = switching      ? ""
                                       : !keep_alive_ ? "close"
@@ -253,12 +253,11 @@ void H1Server::tunnel(StreamId stream) {
 void H1Server::resume_http(StreamId stream, Chain first) {
   if (stream != stream_ || !tunnel_ || output_ended_ || input_refused_) return;
   // What was not told yet follows what was; the tunnel's own end becomes the connection's.
-  for (size_t i = first_event_; i < events_.size(); ++i) {
+  for (size_t i = 0; i < events_.size(); ++i) {
     Event& event = events_[i];
     if (Body* body = std::get_if<Body>(&event.what)) first.append(std::move(body->data));
   }
   events_.clear();
-  first_event_ = 0;
   tunnel_ = false;
   // What the request for the tunnel said of its connection was about the tunnel.
   keep_alive_ = true;

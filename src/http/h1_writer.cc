@@ -7,7 +7,7 @@
 #include <cstring>
 #include <utility>
 
-#include "sidespan/base/text.h"
+#include "scan.h"
 #include "sidespan/http/answer.h"
 
 namespace sidespan::http {
@@ -17,6 +17,8 @@ constexpr std::string_view kCrlf = "\r\n";
 // Up to here a chunk's data is copied behind its size: events of a stream are small, and three
 // blocks for each would cost more.
 constexpr size_t kSmallChunkBytes = 1024;
+// Up to here a body whose length is known is copied behind its head.
+constexpr size_t kSmallBodyBytes = 512;
 // Room for what a head has beside its fields and texts.
 constexpr size_t kExtraBytes = 128;
 
@@ -56,8 +58,11 @@ class Lines {
   char* to_;
 };
 
-// The text up to the first byte that its place in a start line does not allow.
+// The text up to the first byte that its place in a start line does not allow. A text of that Kind
+// has none.
+template <class Kind>
 std::string_view allowed(std::string_view text, unsigned char first) {
+  if (scan::end_of<Kind>(text, 0) == text.size()) return text;
   const auto bad = [&](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte == 0x7f || (byte < first && byte != '\t');
@@ -65,59 +70,80 @@ std::string_view allowed(std::string_view text, unsigned char first) {
   return {text.begin(), std::ranges::find_if(text, bad)};
 }
 
-// The fields that frame a message or steer its connection are told apart from all others by their
-// size first.
-enum class FieldKind : uint8_t { kOther, kLength, kCoding, kConnection };
-
-FieldKind kind_of(std::string_view name) {
-  const auto is = [&](std::string_view known) { return text::same_text(name, known); };
-  switch (name.size()) {
-    case 10:
-      return is("connection") ? FieldKind::kConnection : FieldKind::kOther;
-    case 14:
-      return is("content-length") ? FieldKind::kLength : FieldKind::kOther;
-    case 17:
-      return is("transfer-encoding") ? FieldKind::kCoding : FieldKind::kOther;
-    default:
-      return FieldKind::kOther;
-  }
-}
-
 struct Keep {
   bool length;      // Content-Length without a body: what a GET would have had
   bool connection;  // the sender's own Connection
 };
 
+// The fields of a head, but for those that frame its message or steer its connection, which are
+// ours to write. Lines that lie one behind the other as they are to be written are copied at once.
+class FieldWriter {
+ public:
+  FieldWriter(Lines& out, const Headers& headers)
+      : out_(out), headers_(headers), block_(headers.block()) {}
+
+  void put(size_t index) {
+    const FieldLine& line = headers_.line(index);
+    if (!line.plain) return put_as(line, view(line.value));
+    if (line.name.begin != run_.end()) flush();
+    if (run_.size == 0) run_.begin = line.name.begin;
+    run_.size = line.value.end() + static_cast<uint32_t>(kCrlf.size()) - run_.begin;
+  }
+  // With another value.
+  void put_as(const FieldLine& line, std::string_view value) {
+    flush();
+    out_.put_field(view(line.name), value);
+  }
+  void flush() {
+    if (run_.size > 0) out_.put(view(run_));
+    run_ = {};
+  }
+  std::string_view view(Range range) const { return block_.substr(range.begin, range.size); }
+
+ private:
+  Lines& out_;
+  const Headers& headers_;
+  const std::string_view block_;
+  Range run_;  // lines that wait to be copied
+};
+
 // A length stays where its sender put it.
 void put_fields(Lines& out, const Head& head, Framing framing, Keep keep) {
+  const Headers& headers = head.headers;
+  const Digits length(head.body.bytes);
+  const FieldNames ours = bit_of(FieldName::kContentLength) | bit_of(FieldName::kTransferEncoding) |
+                          (keep.connection ? FieldNames{0} : bit_of(FieldName::kConnection));
+  FieldWriter writer(out, headers);
   bool length_put = false;
-  for (size_t i = 0; i < head.headers.size(); ++i) {
-    const Field field = head.headers.at(i);
-    const FieldKind kind = kind_of(field.name);
-    if (kind == FieldKind::kLength) {
-      if (std::exchange(length_put, true)) continue;
-      if (framing == Framing::kLength) {
-        out.put_field(field.name, Digits(head.body.bytes).view());
-      } else if (keep.length) {
-        out.put_field(field.name, field.value);
-      }
-    } else if (kind == FieldKind::kOther || (kind == FieldKind::kConnection && keep.connection)) {
-      out.put_field(field.name, field.value);
+  for (size_t i = 0; i < headers.size(); ++i) {
+    const FieldLine& line = headers.line(i);
+    if ((bit_of(line.known) & ours) == 0) {
+      writer.put(i);
+    } else if (line.known == FieldName::kContentLength && !std::exchange(length_put, true)) {
+      const bool same = framing != Framing::kLength || writer.view(line.value) == length.view();
+      if (framing != Framing::kLength && !keep.length) continue;
+      same ? writer.put(i) : writer.put_as(line, length.view());
     }
   }
-  if (framing == Framing::kLength && !length_put) {
-    out.put_field("Content-Length", Digits(head.body.bytes).view());
-  }
+  writer.flush();
+  if (framing == Framing::kLength && !length_put) out.put_field("Content-Length", length.view());
   if (framing == Framing::kChunked) out.put_field("Transfer-Encoding", "chunked");
+}
+
+// A body that small goes into the block of its head.
+size_t room_for_body(const Head& head, Framing framing) {
+  const bool small = framing == Framing::kLength && head.body.bytes <= kSmallBodyBytes;
+  return small ? static_cast<size_t>(head.body.bytes) : 0;
 }
 
 }  // namespace
 
 void write_request_head(Chain& out, const Head& head, Framing framing) {
-  Lines lines(head.method.size() + head.target.size() + head.headers.wire_bytes() + kExtraBytes);
-  lines.put(allowed(head.method, '!'));
+  Lines lines(head.method().size() + head.target().size() + head.headers.wire_bytes() +
+              kExtraBytes);
+  lines.put(allowed<scan::Token>(head.method(), '!'));
   lines.put(" ");
-  lines.put(allowed(head.target, '!'));
+  lines.put(allowed<scan::Target>(head.target(), '!'));
   lines.put(" HTTP/1.1\r\n");
   put_fields(lines, head, framing, {.length = false, .connection = true});
   lines.put(kCrlf);
@@ -127,12 +153,13 @@ void write_request_head(Chain& out, const Head& head, Framing framing) {
 void write_response_head(Chain& out, const Head& head, Framing framing,
                          std::string_view connection) {
   const std::string_view reason =
-      head.reason.empty() ? reason_phrase(head.status) : std::string_view(head.reason);
-  Lines lines(reason.size() + head.headers.wire_bytes() + connection.size() + kExtraBytes);
+      head.reason().empty() ? reason_phrase(head.status) : head.reason();
+  Lines lines(reason.size() + head.headers.wire_bytes() + connection.size() + kExtraBytes +
+              room_for_body(head, framing));
   lines.put("HTTP/1.1 ");
   lines.put(Digits(static_cast<uint64_t>(head.status)).view());
   lines.put(" ");
-  lines.put(allowed(reason, ' '));
+  lines.put(allowed<scan::Value>(reason, ' '));
   lines.put(kCrlf);
   // RFC 9110 section 8.6: never with an interim answer, a 204 or what opens a tunnel.
   const bool switching = framing == Framing::kSwitch;
@@ -141,6 +168,11 @@ void write_response_head(Chain& out, const Head& head, Framing framing,
   if (!connection.empty()) lines.put_field("Connection", connection);
   lines.put(kCrlf);
   out.append(lines.take());
+}
+
+void write_known(Chain& out, Chain data) {
+  if (data.size() > kSmallBodyBytes) return out.append(std::move(data));
+  data.visit([&](std::string_view part) { out.append(part); });
 }
 
 void write_chunk(Chain& out, Chain data) {

@@ -1,11 +1,10 @@
 #include "head_guard.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cstring>
 #include <string>
 
+#include "known_names.h"
+#include "scan.h"
 #include "sidespan/base/text.h"
 
 namespace sidespan::http {
@@ -15,76 +14,28 @@ namespace {
 constexpr uint8_t kEmptyLinesMax = 2;
 constexpr std::string_view kVersion = "HTTP/1.";
 constexpr size_t kStatusDigits = 3;
+constexpr int kStatusMin = 100;
 
-using ByteTable = std::array<bool, 256>;
+using scan::is_in;
 
-template <class In>
-constexpr ByteTable table_of(In in) {
-  ByteTable table{};
-  for (size_t c = 0; c < table.size(); ++c) table[c] = in(static_cast<char>(c));
-  return table;
+// Among the bytes that a value may have.
+bool is_blank(char c) {
+  return static_cast<unsigned char>(c) <= ' ';
 }
 
-// RFC 9110 section 5.6.2.
-constexpr ByteTable kTokenBytes = table_of([](char c) {
-  return text::is_alpha(c) || text::is_digit(c) ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-});
-// RFC 9110 section 5.5: VCHAR, SP, HTAB and obs-text. Other controls have no meaning in a value.
-constexpr ByteTable kValueBytes = table_of([](char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
-});
-// RFC 3986: a target has visible ASCII only, and no fragment.
-constexpr ByteTable kTargetBytes =
-    table_of([](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
-
-bool is_in(const ByteTable& table, char c) {
-  return table[static_cast<unsigned char>(c)];
+bool is_crlf(std::string_view bytes, size_t at) {
+  return bytes.size() - at >= 2 && bytes[at] == '\r' && bytes[at + 1] == '\n';
 }
 
-// Where the bytes that are `in` end, from `at` on.
-size_t end_of_run(std::string_view bytes, size_t at, const ByteTable& in) {
-  while (at < bytes.size() && is_in(in, bytes[at])) ++at;
-  return at;
-}
-
-// Where the first of the eight bytes is that is below 0x20 or is 0x7f; 8: nowhere.
-size_t first_control(const char* eight) {
-  static_assert(std::endian::native == std::endian::little, "the first byte is the lowest one");
-  constexpr uint64_t kOnes = 0x0101010101010101;
-  uint64_t word;
-  std::memcpy(&word, eight, sizeof word);
-  const uint64_t is_del = word ^ (kOnes * 0x7f);
-  // A borrow can mark bytes above the first that is marked rightly, never one below it.
-  const uint64_t marks = ((word - kOnes * 0x20) & ~word) | ((is_del - kOnes) & ~is_del);
-  return static_cast<size_t>(std::countr_zero(marks & (kOnes * 0x80))) / 8;
-}
-
-// Values are most of a head.
-size_t end_of_value(std::string_view bytes, size_t at) {
-  while (bytes.size() - at >= 8) {
-    const size_t plain = first_control(bytes.data() + at);
-    at += plain;
-    if (plain == 8) continue;
-    if (bytes[at] != '\t') return at;
-    ++at;
-  }
-  return end_of_run(bytes, at, kValueBytes);
-}
-
-// The end of the field line that starts at `at`, if all of it is there and has no fault; else `at`.
-size_t end_of_line(std::string_view bytes, size_t at) {
-  const size_t colon = end_of_run(bytes, at, kTokenBytes);
-  if (colon == at || colon == bytes.size() || bytes[colon] != ':') return at;
-  const size_t end = end_of_value(bytes, colon + 1);
-  return bytes.substr(end, 2) == "\r\n" ? end + 2 : at;
+bool is_minor_version(char c) {
+  return c == '0' || c == '1';
 }
 
 }  // namespace
 
-HeadGuard::HeadGuard(Section section, Side side, const CodecLimits& limits)
+HeadGuard::HeadGuard(Section section, Side side, const CodecLimits& limits, Headers& lines)
     : limits_(&limits),
+      lines_(&lines),
       section_(section),
       state_(section == Section::kRequest    ? State::kBeforeStart
              : section == Section::kResponse ? State::kVersion
@@ -116,47 +67,146 @@ Error HeadGuard::error_of(Fault fault) const {
   return {fault_code_, side_, false, std::move(what)};
 }
 
-// A fault leaves `at` on the byte it is about, so that the bytes before it can still be judged: the
-// verdict must not depend on how the bytes were cut.
+// What is whole and well-formed needs no look at its single bytes. A fault leaves `at` on the byte
+// it is about, so that the bytes before it can still be judged: the verdict must not depend on how
+// the bytes were cut.
 HeadGuard::Fault HeadGuard::step(std::string_view bytes, size_t& at) {
   switch (state_) {
+    case State::kBeforeStart:
+      if (skip_request_line(bytes, at)) return nullptr;
+      break;
+    case State::kVersion:
+      if (bytes_ + at == 0 && skip_status_line(bytes, at)) return nullptr;
+      break;
     case State::kLineStart:
       if (skip_lines(bytes, at)) return nullptr;
       break;
     case State::kMethod:
     case State::kName:
-      at = end_of_run(bytes, at, kTokenBytes);
+      at = scan::end_of<scan::Token>(bytes, at);
       break;
     case State::kTarget:
       if (const Fault fault = skip_target(bytes, at); fault != nullptr) return fault;
       break;
     case State::kReason:
+      at = scan::end_of<scan::Value>(bytes, at);
+      break;
     case State::kValue:
-      at = end_of_value(bytes, at);
+      skip_value(bytes, at);
       break;
     default:
       break;
   }
   if (at == bytes.size()) return nullptr;
-  const Fault fault = take(bytes[at]);
+  const Fault fault = take(bytes[at], static_cast<uint32_t>(bytes_ + at));
   if (fault == nullptr) ++at;
   return fault;
 }
 
-// What is whole and well-formed needs no look at its single steps.
-bool HeadGuard::skip_lines(std::string_view bytes, size_t& at) {
-  const size_t begin = at;
-  while (fields_ < limits_->fields_max) {
-    const size_t end = end_of_line(bytes, at);
-    if (end == at) break;
-    at = end;
-    ++fields_;
+bool HeadGuard::skip_request_line(std::string_view bytes, size_t& at) {
+  constexpr std::string_view kBeforeVersion = " HTTP/1.";
+  const size_t method_end = scan::end_of<scan::Token>(bytes, at);
+  if (method_end == at || method_end == bytes.size() || bytes[method_end] != ' ') return false;
+  const size_t target = method_end + 1;
+  const size_t target_end = scan::end_of<scan::Target>(bytes, target);
+  const size_t version = target_end + kBeforeVersion.size();
+  if (target_end == target || target_end - target > limits_->target_bytes_max) return false;
+  if (version >= bytes.size() || !bytes.substr(target_end).starts_with(kBeforeVersion))
+    return false;
+  if (!is_minor_version(bytes[version]) || !is_crlf(bytes, version + 1)) return false;
+  start_.method = range(at, method_end);
+  start_.target = range(target, target_end);
+  start_.minor_version = bytes[version] - '0';
+  state_ = State::kLineStart;
+  at = version + 3;
+  return true;
+}
+
+bool HeadGuard::skip_status_line(std::string_view bytes, size_t& at) {
+  const size_t version = at + kVersion.size();
+  const size_t status = version + 2;
+  const size_t status_end = status + kStatusDigits;
+  if (status_end >= bytes.size() || !bytes.substr(at).starts_with(kVersion)) return false;
+  if (!is_minor_version(bytes[version]) || bytes[version + 1] != ' ') return false;
+  int code = 0;
+  for (size_t i = status; i < status_end; ++i) {
+    if (!text::is_digit(bytes[i])) return false;
+    code = code * 10 + (bytes[i] - '0');
   }
-  return at > begin;
+  const bool has_reason = bytes[status_end] == ' ';
+  const size_t reason = status_end + (has_reason ? 1 : 0);
+  const size_t end = has_reason ? scan::end_of<scan::Value>(bytes, reason) : reason;
+  if (code < kStatusMin || !is_crlf(bytes, end)) return false;
+  start_.status = code;
+  start_.minor_version = bytes[version] - '0';
+  start_.reason = range(reason, end);
+  state_ = State::kLineStart;
+  at = end + 2;
+  return true;
+}
+
+// Whole lines, and the empty one behind them.
+bool HeadGuard::skip_lines(std::string_view bytes, size_t& at) {
+  const size_t room = limits_->fields_max - fields_;
+  const size_t begin = at;
+  size_t next = at;
+  size_t lines = 0;
+  while (lines < room) {
+    const size_t end = skip_line(bytes, next);
+    if (end == next) break;
+    ++lines;
+    next = end;
+  }
+  fields_ += lines;
+  if (is_crlf(bytes, next)) {
+    state_ = State::kDone;
+    next += 2;
+  }
+  at = next;
+  return next > begin;
+}
+
+// The end of the line that starts at `at`, if all of it is there and has no fault; else `at`.
+[[gnu::always_inline]] inline size_t HeadGuard::skip_line(std::string_view bytes, size_t at) {
+  const char* const data = bytes.data();
+  const size_t colon = scan::end_of<scan::Token, ':'>(bytes, at);
+  if (colon == at || colon == bytes.size() || data[colon] != ':') return at;
+  const size_t end = scan::end_of<scan::Value, '\r'>(bytes, colon + 1);
+  if (!is_crlf(bytes, end)) return at;
+  size_t value = colon + 2;
+  size_t value_end = end;
+  const bool plain =
+      value < end && data[colon + 1] == ' ' && !is_blank(data[value]) && !is_blank(data[end - 1]);
+  if (!plain) {
+    --value;
+    while (value < value_end && is_blank(data[value])) ++value;
+    while (value_end > value && is_blank(data[value_end - 1])) --value_end;
+  }
+  FieldLine& line = lines_->new_line();
+  line.name = range(at, colon);
+  line.value = range(value, value_end);
+  line.plain = plain;
+  line.known = classified({data + at, colon - at});
+  lines_->count_in(line.known);
+  return end + 2;
+}
+
+// More of a value that comes in pieces: the blanks before it do not count, those behind it only
+// when something follows.
+void HeadGuard::skip_value(std::string_view bytes, size_t& at) {
+  const size_t end = scan::end_of<scan::Value>(bytes, at);
+  size_t last = end;
+  while (value_.size == 0 && at < end && is_blank(bytes[at])) ++at;
+  while (last > at && is_blank(bytes[last - 1])) --last;
+  if (last > at) {
+    if (value_.size == 0) value_.begin = static_cast<uint32_t>(bytes_ + at);
+    value_.size = static_cast<uint32_t>(bytes_ + last) - value_.begin;
+  }
+  at = end;
 }
 
 HeadGuard::Fault HeadGuard::skip_target(std::string_view bytes, size_t& at) {
-  const size_t length = end_of_run(bytes, at, kTargetBytes) - at;
+  const size_t length = scan::end_of<scan::Target>(bytes, at) - at;
   const size_t room = limits_->target_bytes_max - target_bytes_;
   const size_t taken = std::min(length, room);
   at += taken;
@@ -172,30 +222,46 @@ HeadGuard::Fault HeadGuard::move_on(bool good, State next, Fault otherwise) {
   return nullptr;
 }
 
-HeadGuard::Fault HeadGuard::take(char c) {
+HeadGuard::Fault HeadGuard::end_part(Range& part, uint32_t offset, bool good, State next,
+                                     Fault otherwise) {
+  part.size = offset - part.begin;
+  return move_on(good, next, otherwise);
+}
+
+HeadGuard::Fault HeadGuard::take(char c, uint32_t offset) {
   constexpr Fault kBareCr = "a CR is not followed by an LF";
   switch (state_) {
     case State::kBeforeStart:
-      return take_first(c);
+      return take_first(c, offset);
     case State::kEmptyLf:
       return move_on(c == '\n', State::kBeforeStart, kBareCr);
     case State::kMethod:
-      return move_on(c == ' ', State::kTarget, "the method is not followed by one space");
+      start_.target.begin = offset + 1;
+      return end_part(start_.method, offset, c == ' ', State::kTarget,
+                      "the method is not followed by one space");
     case State::kTarget:
-      return move_on(c == ' ' && target_bytes_ > 0, State::kVersion,
-                     "the request target is missing or holds what no URL may");
+      return end_part(start_.target, offset, c == ' ' && target_bytes_ > 0, State::kVersion,
+                      "the request target is missing or holds what no URL may");
     case State::kVersion:
       return take_version(c);
     case State::kStatus:
+      start_.reason.begin = offset + 1;
       return take_status(c);
     case State::kReason:
-      return move_on(c == '\r', State::kLf, "the reason phrase holds a control character");
+      return end_part(start_.reason, offset, c == '\r', State::kLf,
+                      "the reason phrase holds a control character");
     case State::kLineStart:
-      return take_line_start(c);
+      return take_line_start(c, offset);
     case State::kName:
-      return move_on(c == ':', State::kValue, "a field name is not followed by a colon at once");
+      value_ = {offset + 1, 0};
+      return end_part(name_, offset, c == ':', State::kValue,
+                      "a field name is not followed by a colon at once");
     case State::kValue:
-      return move_on(c == '\r', State::kLf, "a field value holds a control character");
+      if (c != '\r') return "a field value holds a control character";
+      if (value_.size == 0) value_.begin = offset;
+      lines_->new_line() = {name_, value_};
+      in_pieces_ = true;
+      return move_on(true, State::kLf, nullptr);
     case State::kLf:
       return move_on(c == '\n', State::kLineStart, kBareCr);
     case State::kLastLf:
@@ -206,9 +272,10 @@ HeadGuard::Fault HeadGuard::take(char c) {
   return nullptr;
 }
 
-HeadGuard::Fault HeadGuard::take_first(char c) {
+HeadGuard::Fault HeadGuard::take_first(char c, uint32_t offset) {
   if (c == '\r' && empty_lines_++ < kEmptyLinesMax) return move_on(true, State::kEmptyLf, nullptr);
-  return move_on(is_in(kTokenBytes, c), State::kMethod,
+  start_.method.begin = offset;
+  return move_on(is_in(scan::Token::kTable, c), State::kMethod,
                  "the request line does not start with a method");
 }
 
@@ -216,7 +283,8 @@ HeadGuard::Fault HeadGuard::take_version(char c) {
   const size_t at = matched_++;
   if (at < kVersion.size()) return c == kVersion[at] ? nullptr : "this is not HTTP/1";
   if (at == kVersion.size()) {
-    return c == '0' || c == '1' ? nullptr : "the version is not HTTP/1.0 or HTTP/1.1";
+    start_.minor_version = c - '0';
+    return is_minor_version(c) ? nullptr : "the version is not HTTP/1.0 or HTTP/1.1";
   }
   matched_ = 0;
   const bool request = section_ == Section::kRequest;
@@ -228,18 +296,20 @@ HeadGuard::Fault HeadGuard::take_status(char c) {
   constexpr Fault kWhat = "the status code is not three digits from 100 on";
   const size_t at = matched_++;
   if (at < kStatusDigits) {
+    start_.status = start_.status * 10 + (c - '0');
     return text::is_digit(c) && (at > 0 || c != '0') ? nullptr : kWhat;
   }
   return move_on(c == ' ' || c == '\r', c == ' ' ? State::kReason : State::kLf, kWhat);
 }
 
-HeadGuard::Fault HeadGuard::take_line_start(char c) {
+HeadGuard::Fault HeadGuard::take_line_start(char c, uint32_t offset) {
   if (c == '\r') return move_on(true, State::kLastLf, nullptr);
   if (c == ' ' || c == '\t') return "a line starts with white space";
-  if (!is_in(kTokenBytes, c)) return "a field name is empty or holds what it may not";
+  if (!is_in(scan::Token::kTable, c)) return "a field name is empty or holds what it may not";
   if (++fields_ > limits_->fields_max) {
     return pass_limit(Code::kHeadTooLarge, limits_->fields_max, "the head has more fields");
   }
+  name_ = {offset, 0};
   return move_on(true, State::kName, nullptr);
 }
 

@@ -3,7 +3,7 @@
 // CR, odd request lines. What passes here has one reading (RFC 9112 sections 3 to 5): CR only
 // before LF, LF only after CR, token names with the colon at once, values of visible characters,
 // blanks and obs-text, no white space at a line's start. Counts bytes and lines against the limits
-// on the way. Holds a few bytes of state; bytes may come in any pieces.
+// on the way, and notes where everything is. Bytes may come in any pieces.
 #pragma once
 
 #include <cstddef>
@@ -12,14 +12,25 @@
 
 #include "guarded.h"
 #include "sidespan/http/codec.h"
+#include "sidespan/http/message.h"
 
 namespace sidespan::http {
+
+// By offset from the section's first byte.
+struct StartLine {
+  Range method;  // of a request
+  Range target;
+  Range reason;  // of an answer
+  int status = 0;
+  int minor_version = 0;
+};
 
 class HeadGuard {
  public:
   enum class Section : uint8_t { kRequest, kResponse, kTrailers };
-  // `limits` outlives the guard. Errors carry `side`: who sends this section.
-  HeadGuard(Section section, Side side, const CodecLimits& limits);
+  // `limits` and `lines` outlive the guard. Errors carry `side`: who sends this section. Its lines
+  // are added to `lines`, the bytes are not.
+  HeadGuard(Section section, Side side, const CodecLimits& limits, Headers& lines);
 
   // Reads up to the end of the section at most.
   Guarded feed(std::string_view bytes);
@@ -27,6 +38,10 @@ class HeadGuard {
   bool started() const {
     return section_ == Section::kRequest ? state_ > State::kEmptyLf : bytes_ > 0;
   }
+  // Some line was not whole when it came, and so is not classified.
+  bool in_pieces() const { return in_pieces_; }
+  // Of a head that is complete.
+  const StartLine& start_line() const { return start_; }
 
  private:
   enum class State : uint8_t {
@@ -48,18 +63,33 @@ class HeadGuard {
   using Fault = const char*;
 
   Fault step(std::string_view bytes, size_t& at);
+  bool skip_request_line(std::string_view bytes, size_t& at);
+  bool skip_status_line(std::string_view bytes, size_t& at);
   bool skip_lines(std::string_view bytes, size_t& at);
+  size_t skip_line(std::string_view bytes, size_t at);
+  void skip_value(std::string_view bytes, size_t& at);
   Fault skip_target(std::string_view bytes, size_t& at);
-  Fault take(char c);
-  Fault take_first(char c);
+  // `offset` is the byte's from the section's first.
+  Fault take(char c, uint32_t offset);
+  Fault take_first(char c, uint32_t offset);
   Fault take_version(char c);
   Fault take_status(char c);
-  Fault take_line_start(char c);
+  Fault take_line_start(char c, uint32_t offset);
   Fault move_on(bool good, State next, Fault otherwise);
+  // The same, and `part` ends before the byte.
+  Fault end_part(Range& part, uint32_t offset, bool good, State next, Fault otherwise);
   Fault pass_limit(Code code, size_t limit, Fault what);
   Error error_of(Fault fault) const;
+  // A part of what is fed now, as a part of the section.
+  Range range(size_t begin, size_t end) const {
+    return {static_cast<uint32_t>(bytes_ + begin), static_cast<uint32_t>(end - begin)};
+  }
 
   const CodecLimits* limits_;
+  Headers* lines_;
+  StartLine start_;
+  Range name_;  // of a line that comes in pieces
+  Range value_;
   size_t bytes_ = 0;
   size_t target_bytes_ = 0;
   size_t fields_ = 0;
@@ -70,6 +100,7 @@ class HeadGuard {
   Side side_;
   uint8_t matched_ = 0;  // characters of a fixed piece ("HTTP/1.1", three digits) read so far
   uint8_t empty_lines_ = 0;
+  bool in_pieces_ = false;
 };
 
 }  // namespace sidespan::http

@@ -36,34 +36,20 @@ bool is_end_to_end(std::string_view name) {
   });
 }
 
-// Told apart by size first: this is asked of every line of every head.
-bool is_hop_field(std::string_view name) {
-  const auto is = [&](std::string_view known) { return text::same_text(name, known); };
-  switch (name.size()) {
-    case 2:
-      return is("te");
-    case 7:
-      return is("upgrade");
-    case 10:
-      return is("connection") || is("keep-alive");
-    case 16:
-      return is("proxy-connection");
-    case 17:
-      return is("transfer-encoding");
-    case 19:
-      return is("proxy-authorization");
-    default:
-      return false;
-  }
-}
+constexpr FieldNames kHopFields =
+    bit_of(FieldName::kTe) | bit_of(FieldName::kUpgrade) | bit_of(FieldName::kConnection) |
+    bit_of(FieldName::kKeepAlive) | bit_of(FieldName::kProxyConnection) |
+    bit_of(FieldName::kTransferEncoding) | bit_of(FieldName::kProxyAuthorization);
+constexpr FieldNames kUpgradeFields = bit_of(FieldName::kUpgrade) | bit_of(FieldName::kConnection);
 
 // The fields that Connection takes away beyond those that always go. Views into `headers`.
 std::vector<std::string_view> named_fields(const Headers& headers) {
   std::vector<std::string_view> named;
-  headers.for_each("connection", [&](std::string_view value) {
+  headers.for_each(FieldName::kConnection, [&](std::string_view value) {
     for (std::optional<std::string_view> rest = value; rest && named.size() < kOptionsMax;) {
       const std::string_view option = text::trim(text::split_first(rest, ','));
-      if (option.empty() || is_hop_field(option) || text::equal_ignoring_case(option, "close") ||
+      const bool is_hop_field = (bit_of(field_name(option)) & kHopFields) != 0;
+      if (option.empty() || is_hop_field || text::equal_ignoring_case(option, "close") ||
           is_end_to_end(option)) {
         continue;
       }
@@ -76,15 +62,12 @@ std::vector<std::string_view> named_fields(const Headers& headers) {
 }  // namespace
 
 void remove_hop_by_hop(Headers& headers, bool keep_upgrade) {
+  if (!headers.may_have(kHopFields)) return;
   const std::vector<std::string_view> named = named_fields(headers);
-  const bool upgrades = keep_upgrade && headers.contains("upgrade");
-  headers.remove_if([&](const Field& field) {
-    const auto is = [&](std::string_view name) {
-      return text::equal_ignoring_case(field.name, name);
-    };
-    if (upgrades && (is("upgrade") || is("connection"))) return false;
-    return is_hop_field(field.name) || std::ranges::any_of(named, is);
-  });
+  const bool upgrades = keep_upgrade && headers.contains(FieldName::kUpgrade);
+  const FieldNames gone = upgrades ? kHopFields & ~kUpgradeFields : kHopFields;
+  headers.remove(gone);
+  for (const std::string_view name : named) headers.remove(name);
   if (upgrades) headers.set("Connection", "Upgrade");
 }
 

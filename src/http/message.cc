@@ -2,37 +2,86 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+
+#include "scan.h"
+#include "sidespan/base/text.h"
 
 namespace sidespan::http {
 namespace {
 
-// Room for a usual head at once; a bigger one grows from here.
-constexpr size_t kArenaBytesFirst = 1024;
-constexpr size_t kLinesFirst = 24;
-constexpr size_t kArenaBytesMore = 256;
-constexpr size_t kBareSectionBytes = 4;
-
 bool is_safe_value(std::string_view value) {
-  return std::ranges::none_of(value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+  const auto is_bad = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+  const size_t plain = scan::end_of<scan::Value>(value, 0);
+  return plain == value.size() || std::none_of(value.begin() + plain, value.end(), is_bad);
+}
+
+bool is_good(std::string_view name, FieldName known, std::string_view value) {
+  return (known != FieldName::kOther || text::is_token(name)) && is_safe_value(value);
+}
+
+// Whether a list's `value` has that member.
+bool holds(std::string_view value, std::string_view member) {
+  const auto blanks = [](std::string_view text) {
+    size_t n = 0;
+    while (n < text.size() && (text[n] == ' ' || text[n] == '\t')) ++n;
+    return n;
+  };
+  for (;;) {
+    size_t end = 0;
+    while (end < value.size() && value[end] != ',') ++end;
+    std::string_view part = value.substr(0, end);
+    part.remove_prefix(blanks(part));
+    if (text::equal_ignoring_case(part.substr(0, member.size()), member)) {
+      part.remove_prefix(member.size());
+      part.remove_prefix(blanks(part));
+      if (part.empty() || part.front() == ';') return true;
+    }
+    if (end == value.size()) return false;
+    value.remove_prefix(end + 1);
+  }
 }
 
 }  // namespace
 
-Field Headers::at(size_t index) const {
-  return field(lines_[index]);
+Headers& Headers::operator=(Headers&& other) noexcept {
+  if (this == &other) return *this;
+  const bool in_head =
+      block_ && block_->method.size + block_->target.size + block_->reason.size > 0;
+  if (!in_head) {
+    block_ = std::move(other.block_);
+    if (block_) block_->method = block_->target = block_->reason = {};
+    return *this;
+  }
+  clear();
+  for (size_t i = 0; i < other.size(); ++i) {
+    const FieldLine& line = other.line(i);
+    const Field from = other.field(line);
+    store(from.name, from.value, line.known);
+  }
+  return *this;
 }
 
 size_t Headers::wire_bytes() const {
   size_t bytes = 0;
-  for (const Line& line : lines_) bytes += line.name_size + line.value_size + 4;
+  for (size_t i = 0; i < size(); ++i) {
+    const FieldLine& line = block_->line(i);
+    bytes += line.name.size + line.value.size + 4;
+  }
   return bytes;
 }
 
 std::optional<std::string_view> Headers::find(std::string_view name) const {
-  for (const Line& line : lines_) {
-    if (line.name_size != name.size()) continue;
-    const Field f = field(line);
-    if (text::same_text(f.name, name)) return f.value;
+  const size_t found = index_of(Wanted(name), 0);
+  if (found == size()) return std::nullopt;
+  return block_->view(block_->line(found).value);
+}
+
+std::optional<std::string_view> Headers::find(FieldName name) const {
+  if (!may_have(name)) return std::nullopt;
+  for (size_t i = 0; i < block_->lines(); ++i) {
+    const FieldLine& line = block_->line(i);
+    if (line.known == name) return block_->view(line.value);
   }
   return std::nullopt;
 }
@@ -45,90 +94,125 @@ size_t Headers::count(std::string_view name) const {
 
 bool Headers::lists(std::string_view name, std::string_view member) const {
   bool found = false;
-  for_each(name, [&](std::string_view value) {
-    for (std::optional<std::string_view> rest = value; rest && !found;) {
-      const std::string_view part = text::split_first(rest, ',');
-      found = text::equal_ignoring_case(text::trim(part.substr(0, part.find(';'))), member);
-    }
-  });
+  for_each(name, [&](std::string_view value) { found = found || holds(value, member); });
+  return found;
+}
+
+bool Headers::lists(FieldName name, std::string_view member) const {
+  bool found = false;
+  for_each(name, [&](std::string_view value) { found = found || holds(value, member); });
   return found;
 }
 
 bool Headers::add(std::string_view name, std::string_view value) {
-  if (!text::is_token(name) || !is_safe_value(value)) return false;
-  const Line line = store(name, value);
-  lines_.push_back(line);
+  const FieldName known = field_name(name);
+  if (!is_good(name, known, value)) return false;
+  store(name, value, known);
   return true;
 }
 
 bool Headers::set(std::string_view name, std::string_view value) {
-  if (!text::is_token(name) || !is_safe_value(value)) return false;
-  const auto same = [&](const Line& line) {
-    return text::equal_ignoring_case(field(line).name, name);
-  };
-  const auto first = std::ranges::find_if(lines_, same);
-  if (first == lines_.end()) return add(name, value);
-  // The others go before the arena changes: `name` may be a view of it.
-  lines_.erase(std::remove_if(first + 1, lines_.end(), same), lines_.end());
-  if (value.size() <= first->value_size) {
-    arena_.replace(first->value_begin, value.size(), value);
-    first->value_size = static_cast<uint32_t>(value.size());
+  const Wanted wanted(name);
+  if (!is_good(name, wanted.known, value)) return false;
+  const size_t first = index_of(wanted, 0);
+  if (first == size()) {
+    store(name, value, wanted.known);
     return true;
   }
-  const Line stored = store({}, value);  // the name stays as it was written
-  first->value_begin = stored.value_begin;
-  first->value_size = stored.value_size;
+  // The others go before the bytes change: `name` may be a view of them.
+  if (size_t at = 0; index_of(wanted, first + 1) < size()) {
+    remove_lines([&](const FieldLine& line) { return at++ > first && wanted.is(*block_, line); });
+  }
+  if (value.size() <= block_->line(first).value.size) {
+    block_->shorten(block_->line(first), value);
+    return true;
+  }
+  // The name stays as it was written.
+  const HeadBlockPtr before = make_room(block_->line(first).name.size + value.size() + 4, 0);
+  FieldLine& line = block_->line(first);
+  line = block_->store(block_->view(line.name), value, line.known);
   return true;
 }
 
 size_t Headers::remove(std::string_view name) {
-  // Lines go, the arena stays: `name` may be a view of it.
-  return remove_if([&](const Field& f) { return text::equal_ignoring_case(f.name, name); });
+  // Lines go, the bytes stay: `name` may be a view of them.
+  const Wanted wanted(name);
+  if (!may_have(wanted.known)) return 0;
+  return remove_lines([&](const FieldLine& line) { return wanted.is(*block_, line); });
+}
+
+size_t Headers::remove(FieldNames names) {
+  if (!may_have(names)) return 0;
+  return remove_lines([&](const FieldLine& line) { return (bit_of(line.known) & names) != 0; });
 }
 
 void Headers::clear() {
-  arena_.clear();
-  lines_.clear();
+  if (!block_) return;
+  block_->keep_lines(0);
+  block_->names = 0;
 }
 
 void Headers::append_block(std::string_view bytes) {
-  // Room for what a proxy adds, unless it is but the empty line behind the last chunk.
-  if (arena_.empty() && bytes.size() > kBareSectionBytes) {
-    arena_.reserve(bytes.size() + kArenaBytesMore);
-    lines_.reserve(kLinesFirst);
+  const HeadBlockPtr before = make_room(bytes.size(), 0);
+  block_->append(bytes);
+}
+
+void Headers::classify() {
+  block_->names = 0;
+  for (size_t i = 0; i < block_->lines(); ++i) {
+    FieldLine& line = block_->line(i);
+    line.known = field_name(block_->view(line.name));
+    line.plain = block_->is_plain(line.name, line.value);
+    block_->names |= bit_of(line.known);
   }
-  arena_.append(bytes);
 }
 
-void Headers::add_from_block(std::string_view name, std::string_view value) {
-  const auto offset = [&](std::string_view view) {
-    return static_cast<uint32_t>(view.data() - arena_.data());
-  };
-  lines_.push_back({offset(name), static_cast<uint32_t>(name.size()), offset(value),
-                    static_cast<uint32_t>(value.size())});
+void Headers::make_room_for_lines() {
+  const HeadBlockPtr before = make_room(0, 1);
 }
 
-void Headers::reserve_first() {
-  lines_.reserve(kLinesFirst);
-  arena_.reserve(kArenaBytesFirst);
-}
-
-Headers::Line Headers::store(std::string_view name, std::string_view value) {
-  if (arena_.empty()) reserve_first();
-  const size_t begin = arena_.size();
-  const size_t end = begin + name.size() + value.size();
-  if (end > arena_.capacity()) {
-    // Both may be views of the old arena, which therefore lives until both are copied.
-    std::string grown;
-    grown.reserve(std::max(end, arena_.capacity() * 2));
-    grown.append(arena_).append(name).append(value);
-    arena_.swap(grown);
-  } else {
-    arena_.append(name).append(value);
+HeadBlockPtr Headers::make_room(size_t bytes, size_t lines) {
+  if (!block_) {
+    block_ = HeadBlock::make(bytes, lines);
+    return nullptr;
   }
-  const auto value_begin = static_cast<uint32_t>(begin + name.size());
-  return {static_cast<uint32_t>(begin), static_cast<uint32_t>(name.size()), value_begin,
-          static_cast<uint32_t>(value.size())};
+  if (block_->has_room(bytes, lines)) return nullptr;
+  return std::exchange(block_, block_->grown(bytes, lines));
+}
+
+void Headers::store(std::string_view name, std::string_view value, FieldName known) {
+  const HeadBlockPtr before = make_room(name.size() + value.size() + 4, 1);
+  block_->add_line(block_->store(name, value, known));
+}
+
+size_t Headers::index_of(const Wanted& wanted, size_t from) const {
+  if (!may_have(wanted.known)) return size();
+  while (from < block_->lines() && !wanted.is(*block_, block_->line(from))) ++from;
+  return from;
+}
+
+Head& Head::operator=(Head other) noexcept {
+  headers.block_ = std::move(other.headers.block_);
+  body = other.body;
+  begun = other.begun;
+  status = other.status;
+  minor_version = other.minor_version;
+  upgrade = other.upgrade;
+  return *this;
+}
+
+void Head::name_request(Range method, Range target) {
+  headers.block_->method = method;
+  headers.block_->target = target;
+}
+
+void Head::name_reason(Range reason) {
+  headers.block_->reason = reason;
+}
+
+void Head::set_text(Range HeadBlock::* which, std::string_view text) {
+  const HeadBlockPtr before = headers.make_room(text.size(), 0);
+  headers.block_->replace((*headers.block_).*which, text);
 }
 
 bool is_idempotent(std::string_view method) {

@@ -107,7 +107,7 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   const std::string_view outcome = error        ? name_of(error->code)
                                    : unanswered ? name_of(ending)
                                                 : std::string_view(status_text);
-  const ProxyMetrics::Attempt attempt{request_.method, url_.authority.host, outcome, unanswered};
+  const ProxyMetrics::Attempt attempt{request_.method(), url_.authority.host, outcome, unanswered};
   known_->record_duration(worker_.metrics, attempt, to_seconds(end - start_.mono));
   if (trace_->active()) worker_.metrics.count_parent(trace_->source());
   if (!trace_->sampled()) return;
@@ -151,7 +151,7 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
   if (trace_) trace_->describe(identity);
   worker_.log.write(
       LogLevel::kInfo, "request",
-      {{"method", request_.method},
+      {{"method", request_.method()},
        {"host", url_.authority.host},
        {"path", path},
        {"status", status},

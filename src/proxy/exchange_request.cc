@@ -22,7 +22,7 @@ bool binds_connection(const http::Headers& headers) {
 
 // h2c is ours to offer, hop by hop; an agent's wish for it is not passed on.
 bool wants_other_protocol(const http::Head& head) {
-  return head.upgrade && head.method != "CONNECT" && !head.headers.lists("upgrade", "h2c");
+  return head.upgrade && !head.asks("CONNECT") && !head.headers.lists("upgrade", "h2c");
 }
 
 // Origin-form and asterisk-form: where the request goes is said elsewhere.
@@ -44,7 +44,8 @@ Likeness likeness_to_http(std::string_view bytes) {
 
 // TRACE echoes the request; credentials stay out of the echo (RFC 9110 section 9.3.8).
 std::string trace_echo(const http::Head& head) {
-  std::string echo = head.method + " " + head.target + " HTTP/1.1\r\n";
+  std::string echo(head.method());
+  echo.append(" ").append(head.target()).append(" HTTP/1.1\r\n");
   for (size_t i = 0; i < head.headers.size(); ++i) {
     const http::Field field = head.headers.at(i);
     const bool secret = text::equal_ignoring_case(field.name, "authorization") ||
@@ -101,12 +102,12 @@ std::optional<Error> Exchange::choose_target() {
   if (const http::Authority* tunnel = agent_.inside()) return choose_inside(*tunnel);
   if (request_.asks("CONNECT")) {
     mode_ = semconv::Mode::kTunnel;
-    url_.authority = *http::parse_authority(request_.target);
+    url_.authority = *http::parse_authority(request_.target());
     return std::nullopt;
   }
-  if (request_.target.starts_with('/')) {
+  if (request_.target().starts_with('/')) {
     mode_ = semconv::Mode::kRoute;
-    std::optional<http::Url> url = route_for(options_.routes, request_.target);
+    std::optional<http::Url> url = route_for(options_.routes, request_.target());
     if (url) {
       url_ = std::move(*url);
     } else {
@@ -117,7 +118,7 @@ std::optional<Error> Exchange::choose_target() {
     }
     return std::nullopt;
   }
-  if (request_.target == "*") {
+  if (request_.target() == "*") {
     return Error{Code::kUnsupported, Side::kAgent, false,
                  "OPTIONS * asks the proxy itself, which has no options"};
   }
@@ -129,11 +130,11 @@ std::optional<Error> Exchange::choose_inside(const http::Authority& tunnel) {
   if (request_.asks("CONNECT")) {
     return Error{Code::kUnsupported, Side::kAgent, false, "a tunnel takes no second CONNECT"};
   }
-  if (names_no_origin(request_.target)) {
+  if (names_no_origin(request_.target())) {
     url_.scheme = "http";
     url_.authority = tunnel;
-    url_.path_given = request_.target != "*";
-    url_.path = url_.path_given ? request_.target : "/";
+    url_.path_given = request_.target() != "*";
+    url_.path = url_.path_given ? request_.target() : "/";
     return std::nullopt;
   }
   if (std::optional<Error> error = choose_absolute()) return error;
@@ -145,7 +146,7 @@ std::optional<Error> Exchange::choose_inside(const http::Authority& tunnel) {
 }
 
 std::optional<Error> Exchange::choose_absolute() {
-  Result<http::Url> url = http::parse_url(request_.target);
+  Result<http::Url> url = http::parse_url(request_.target());
   if (!url) return std::move(url).error();
   url_ = std::move(*url);
   if (url_.scheme == "http") return std::nullopt;
@@ -210,7 +211,7 @@ void Exchange::on_dialled(Result<wire::OriginStreamPtr> result) {
 void Exchange::on_connected(wire::OriginStreamPtr stream) {
   origin_ = std::move(stream);
   // RFC 9110 section 9.2.2; and only where a connection may have been closed before it was used.
-  replayable_ = origin_->reused() && http::is_idempotent(request_.method);
+  replayable_ = origin_->reused() && http::is_idempotent(request_.method());
   peer_ = origin_->peer();
   phases_ = origin_->phases();
   if (mode_ == semconv::Mode::kTunnel) return open_tunnel();
@@ -227,11 +228,11 @@ void Exchange::send_request_head() {
   http::remove_hop_by_hop(head.headers, head.upgrade);
   if (!head.upgrade) head.headers.remove("http2-settings");
   // Inside a tunnel the agent wrote Host for this origin itself.
-  if (agent_.inside() == nullptr || !names_no_origin(head.target)) {
+  if (agent_.inside() == nullptr || !names_no_origin(head.target())) {
     head.headers.set("Host", known_->authority());
   }
   const bool asks_server = head.asks("OPTIONS") && !url_.path_given && url_.path == "/";
-  head.target = asks_server ? "*" : url_.path;
+  head.set_target(asks_server ? "*" : std::string_view(url_.path));
   if (options_.via && !via_added_) via_added_ = head.headers.add("Via", "1.1 sidespan");
   trace_->inject(head.headers, known_->rule(peer_));
   send_started_ = worker_.loop.now().mono;
@@ -240,7 +241,7 @@ void Exchange::send_request_head() {
 
 void Exchange::open_tunnel() {
   http::LocalAnswer answer = http::make_answer(200, "");
-  answer.head.reason = "Connection Established";
+  answer.head.set_reason("Connection Established");
   answer.head.body = http::BodyLength::none();
   answer.head.headers.clear();
   response_.status = 200;

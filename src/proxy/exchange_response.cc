@@ -86,7 +86,7 @@ void Exchange::on_origin_reset(Error error) {
   }
   const bool stale = origin_->reused() && error.code == Code::kConnectionClosed;
   if (stale && replayable_) return retry();
-  if (stale && !http::is_idempotent(request_.method)) {
+  if (stale && !http::is_idempotent(request_.method())) {
     agent_.abort();
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }

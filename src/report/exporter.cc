@@ -25,8 +25,8 @@ std::string authority(const OtlpOptions& options, bool always_port) {
 // What frames and names the body is ours to say; other fields are the user's wherever he wrote one.
 http::Head make_head(const OtlpOptions& options) {
   http::Head head;
-  head.method = "POST";
-  head.target = options.path;
+  head.set_method("POST");
+  head.set_target(options.path);
   head.headers.add("Host", authority(options, false));
   head.headers.add("User-Agent", options.user_agent);
   for (const auto& [name, value] : options.headers) head.headers.set(name, value);

@@ -100,7 +100,7 @@ void capture_headers(Attributes& attributes, const http::Headers& headers,
 // After 2xx to CONNECT and after 101 the bytes belong to no HTTP body.
 bool is_tunnel(const HttpFacts& facts) {
   constexpr int kSwitchingProtocols = 101;
-  return facts.request->method == kConnect ||
+  return facts.request->asks(kConnect) ||
          (facts.response != nullptr && facts.response->status == kSwitchingProtocols);
 }
 
@@ -223,7 +223,7 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
   span.attributes = Attributes(options.limits);
   if (facts.earlier != nullptr) span.links.push_back({*facts.earlier, Attributes()});
 
-  set_method(span, facts.request->method, options);
+  set_method(span, facts.request->method(), options);
   set_target(span, *facts.url, options);
   set_lineage(span.attributes, facts);
   if (facts.resend_count > 0) {

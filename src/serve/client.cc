@@ -133,7 +133,7 @@ void Client::answer(const Response& response, bool close) {
   head.headers.add("Date", http_date(loop_.now().wall));
   for (const auto& [name, value] : response.headers) head.headers.add(name, value);
   if (close) head.headers.set("Connection", "close");
-  const bool with_body = has_body(response.status) && head_.method != "HEAD";
+  const bool with_body = has_body(response.status) && !head_.asks("HEAD");
   // The state first: the codec may already hold the next request.
   wait(close ? State::kAnswered : State::kIdle, owner_.options().idle_time_max);
   connection_.send({stream_, std::move(head)});

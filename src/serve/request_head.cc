@@ -41,12 +41,12 @@ std::optional<std::string> host_of(const http::Head& head, const std::optional<h
 }  // namespace
 
 std::expected<Target, Refusal> read_head(const http::Head& head, const Endpoint::Options& options) {
-  if (std::ranges::find(kMethods, head.method) == kMethods.end()) {
+  if (std::ranges::find(kMethods, head.method()) == kMethods.end()) {
     return refuse(405, "only GET, HEAD and POST are served here");
   }
   std::optional<http::Url> url;
-  if (!http::is_origin_form(head.target)) {
-    auto absolute = http::parse_url(head.target);
+  if (!http::is_origin_form(head.target())) {
+    auto absolute = http::parse_url(head.target());
     if (!absolute) return refuse(400, "the request's target is neither a path nor a URL");
     url = *std::move(absolute);
   }
@@ -62,7 +62,7 @@ std::expected<Target, Refusal> read_head(const http::Head& head, const Endpoint:
       head.body.bytes > options.body_bytes_max) {
     return refuse(413, "the request's body is too large");
   }
-  return split(url ? std::string_view(url->path) : std::string_view(head.target));
+  return split(url ? std::string_view(url->path) : head.target());
 }
 
 }  // namespace sidespan::serve

@@ -64,9 +64,10 @@ class Transcript {
  private:
   void add_head(std::string_view kind, const Head& head) {
     text_.append(" ").append(kind).append(":");
-    append_hex(text_, head.method.empty() ? std::to_string(head.status) : head.method);
+    append_hex(text_,
+               head.method().empty() ? std::to_string(head.status) : std::string(head.method()));
     text_ += ':';
-    append_hex(text_, head.method.empty() ? head.reason : head.target);
+    append_hex(text_, head.method().empty() ? head.reason() : head.target());
     text_ += ":" + std::to_string(head.minor_version);
     append_fields(text_, head.headers);
   }

@@ -30,9 +30,9 @@ inline std::string show(const Headers& headers) {
 
 // Method and target, or status and reason; version, fields, body length: "none", "5" or "unknown".
 inline std::string show(const Head& head) {
-  const bool request = !head.method.empty();
-  std::string out =
-      request ? head.method + " " + head.target : std::to_string(head.status) + " " + head.reason;
+  const bool request = !head.method().empty();
+  std::string out = request ? std::string(head.method()).append(" ").append(head.target())
+                            : std::to_string(head.status).append(" ").append(head.reason());
   out += " 1." + std::to_string(head.minor_version) + " " + show(head.headers) + " ";
   if (head.body.kind == BodyLength::Kind::kNone) out += "none";
   if (head.body.kind == BodyLength::Kind::kKnown) out += std::to_string(head.body.bytes);
@@ -183,11 +183,11 @@ inline Head answer(int status, BodyLength body, std::initializer_list<Field> lin
   return head;
 }
 
-inline Head request(std::string method, std::string target, BodyLength body,
+inline Head request(std::string_view method, std::string_view target, BodyLength body,
                     std::initializer_list<Field> lines = {}) {
   Head head;
-  head.method = std::move(method);
-  head.target = std::move(target);
+  head.set_method(method);
+  head.set_target(target);
   head.headers = fields_of(lines);
   head.body = body;
   return head;
@@ -197,13 +197,13 @@ inline Head request(std::string method, std::string target, BodyLength body,
 // codec's to say; writes the rest anew.
 inline std::string rewrite(Head& head) {
   for (const char* framing : {"content-length", "transfer-encoding"}) head.headers.remove(framing);
-  if (head.method.empty()) head.headers.remove("connection");
+  if (head.method().empty()) head.headers.remove("connection");
   head.body = BodyLength::none();
   head.minor_version = 1;
-  if (head.reason.empty()) head.reason = reason_phrase(head.status);
+  if (head.reason().empty()) head.set_reason(reason_phrase(head.status));
   Chain out;
-  if (head.method.empty()) write_response_head(out, head, Framing::kNone, {});
-  if (!head.method.empty()) write_request_head(out, head, Framing::kNone);
+  if (head.method().empty()) write_response_head(out, head, Framing::kNone, {});
+  if (!head.method().empty()) write_request_head(out, head, Framing::kNone);
   return out.to_string();
 }
 
@@ -230,7 +230,7 @@ inline std::string play_server(std::string_view bytes, Cuts cuts) {
 inline std::string play_client(std::string_view bytes, std::string_view method, Cuts cuts) {
   Line line(make_h1_client({}), cuts);
   const StreamId stream = line->open();
-  line.send(stream, request(std::string(method), "/", BodyLength::none(), {{"Host", "o"}}));
+  line.send(stream, request(method, "/", BodyLength::none(), {{"Host", "o"}}));
   line.send(stream, End{});
   line.feed(bytes);
   line.eof();

@@ -6,12 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "sidespan/base/clock.h"
-#include "sidespan/base/text.h"
+#include "sidespan/http/field_name.h"
+#include "sidespan/http/head_block.h"
 
 namespace sidespan::http {
 
@@ -20,26 +19,38 @@ struct Field {
   std::string_view value;
 };
 
-// Field lines in order, in one arena: a head of twenty lines is two allocations. Names compare
-// ASCII case-insensitively. Views live until the next change.
+// Field lines in order, in one block with the head's start line. Names compare ASCII
+// case-insensitively; those of FieldName cost least. Views live until the next change.
 class Headers {
  public:
-  size_t size() const { return lines_.size(); }
-  bool empty() const { return lines_.empty(); }
-  Field at(size_t index) const;
+  Headers() = default;
+  Headers(Headers&& other) noexcept = default;
+  Headers(const Headers& other) : block_(other.block_ ? other.block_->copy() : nullptr) {}
+  // Takes the other's lines. A head's method, target and reason are not among them and stay.
+  Headers& operator=(Headers&& other) noexcept;
+  Headers& operator=(const Headers& other) { return *this = Headers(other); }
+
+  size_t size() const { return block_ ? block_->lines() : 0; }
+  bool empty() const { return size() == 0; }
+  Field at(size_t index) const { return field(block_->line(index)); }
   // Name and value bytes plus 4 a line, as they stand on the wire in h1.
   size_t wire_bytes() const;
 
   // The first line of that name.
   std::optional<std::string_view> find(std::string_view name) const;
+  std::optional<std::string_view> find(FieldName name) const;
   bool contains(std::string_view name) const { return find(name).has_value(); }
+  bool contains(FieldName name) const { return may_have(name) && find(name).has_value(); }
   size_t count(std::string_view name) const;
   // Whether a comma-separated list field holds `member` (case ignored, parameters cut).
   bool lists(std::string_view name, std::string_view member) const;
+  bool lists(FieldName name, std::string_view member) const;
 
   // `visit(value)` for every line of that name, in order.
   template <class Visit>
   void for_each(std::string_view name, Visit&& visit) const;
+  template <class Visit>
+  void for_each(FieldName name, Visit&& visit) const;
 
   // A name that is no token, or a value with CR, LF or NUL, is refused (false): a header cannot be
   // injected by way of a value.
@@ -48,36 +59,58 @@ class Headers {
   bool set(std::string_view name, std::string_view value);
   // Returns how many lines went.
   size_t remove(std::string_view name);
+  size_t remove(FieldName name) { return remove(bit_of(name)); }
+  size_t remove(FieldNames names);
   // `doomed(Field)` says which lines go; returns how many.
   template <class Doomed>
   size_t remove_if(Doomed&& doomed);
   void clear();
 
   // For a codec that has a section as it stood on the wire: its bytes are copied here once, as they
-  // come, and the lines are named as views into block() afterwards. Nothing is checked. Such a list
-  // is empty before, and block() is what was appended until something else changes the list.
+  // come, and its lines say where they are, or will be, in block(). Names are counted in one by
+  // one, or by classify() when all is there. Nothing is checked. Such a list is empty before, and
+  // block() is what was appended until something else changes the list.
   void append_block(std::string_view bytes);
-  std::string_view block() const { return arena_; }
-  void add_from_block(std::string_view name, std::string_view value);
+  std::string_view block() const { return block_ ? block_->bytes() : std::string_view(); }
+  FieldLine& new_line() {
+    if (!block_ || !block_->has_room(0, 1)) make_room_for_lines();
+    return block_->new_line();
+  }
+  void count_in(FieldName name) { block_->names |= bit_of(name); }
+  void classify();
+  // For a writer, with the bytes in block().
+  const FieldLine& line(size_t index) const { return block_->line(index); }
+  // Whether there may be a line of one of these names.
+  bool may_have(FieldNames names) const { return block_ && (block_->names & names) != 0; }
+  bool may_have(FieldName name) const { return may_have(bit_of(name)); }
 
  private:
-  struct Line {
-    uint32_t name_begin;
-    uint32_t name_size;
-    uint32_t value_begin;
-    uint32_t value_size;
+  friend class Head;
+  // What is found by a name: as text when nobody knows it as a number.
+  struct Wanted {
+    explicit Wanted(std::string_view name) : text(name), known(field_name(name)) {}
+    bool is(const HeadBlock& block, const FieldLine& line) const {
+      return line.known == known &&
+             (known != FieldName::kOther ||
+              (line.name.size == text.size() && same_name(block.view(line.name), text)));
+    }
+    std::string_view text;
+    FieldName known;
   };
-  Field field(const Line& line) const {
-    const std::string_view arena = arena_;
-    return {arena.substr(line.name_begin, line.name_size),
-            arena.substr(line.value_begin, line.value_size)};
-  }
-  void reserve_first();
-  // Copies both to the end of the arena, of which they may be views.
-  Line store(std::string_view name, std::string_view value);
 
-  std::string arena_;
-  std::vector<Line> lines_;
+  Field field(const FieldLine& line) const {
+    return {block_->view(line.name), block_->view(line.value)};
+  }
+  // Makes sure of the room. What arguments may be views of lives as long as what this returns.
+  [[nodiscard]] HeadBlockPtr make_room(size_t bytes, size_t lines);
+  void make_room_for_lines();
+  void store(std::string_view name, std::string_view value, FieldName known);
+  // The first line of that name from `from` on; size() when there is none.
+  size_t index_of(const Wanted& wanted, size_t from) const;
+  template <class Gone>
+  size_t remove_lines(Gone&& gone);
+
+  HeadBlockPtr block_;
 };
 
 struct BodyLength {
@@ -95,38 +128,87 @@ struct BodyLength {
   bool operator==(const BodyLength&) const = default;
 };
 
-// Both kinds of message; which fields count follows from the codec's role.
-struct Head {
-  std::string method;     // request, as received: known to llhttp, upper case
-  std::string target;     // request, as received
-  int status = 0;         // response: 100 to 999
-  std::string reason;     // response; may be empty
-  int minor_version = 1;  // HTTP/1.x as received; 1 when not HTTP/1. Codecs send their own.
+// Both kinds of message; which fields count follows from the codec's role. A few words: what it
+// says is in the block of its headers, which a move takes along.
+class Head {
+ public:
+  Head() = default;
+  Head(Head&&) noexcept = default;
+  Head(const Head&) = default;
+  Head& operator=(Head other) noexcept;
+
+  // Request, as received: known to llhttp, upper case.
+  std::string_view method() const { return text(&HeadBlock::method); }
+  std::string_view target() const { return text(&HeadBlock::target); }  // request, as received
+  std::string_view reason() const { return text(&HeadBlock::reason); }  // response; may be empty
+  void set_method(std::string_view text) { set_text(&HeadBlock::method, text); }
+  void set_target(std::string_view text) { set_text(&HeadBlock::target, text); }
+  void set_reason(std::string_view text) { set_text(&HeadBlock::reason, text); }
+  // For a codec: where they are in the block of the headers.
+  void name_request(Range method, Range target);
+  void name_reason(Range reason);
+
+  // Whether that is the method; sizes are compared first.
+  bool asks(std::string_view wanted) const { return method() == wanted; }
+
   Headers headers;
   BodyLength body;
-  MonoTime begun{};  // as received: when its first byte came
+  MonoTime begun{};       // as received: when its first byte came
+  int status = 0;         // response: 100 to 999
+  int minor_version = 1;  // HTTP/1.x as received; 1 when not HTTP/1. Codecs send their own.
   // Request: it asks to leave HTTP (Upgrade with Connection: upgrade, or CONNECT). The sender keeps
   // the Upgrade field only when this is set.
   bool upgrade = false;
 
-  // Whether that is the method; sizes are compared first.
-  bool asks(std::string_view wanted) const { return std::string_view(method) == wanted; }
+ private:
+  std::string_view text(Range HeadBlock::* which) const {
+    return headers.block_ ? headers.block_->view((*headers.block_).*which) : std::string_view();
+  }
+  void set_text(Range HeadBlock::* which, std::string_view text);
 };
 
 bool is_idempotent(std::string_view method);  // RFC 9110 section 9.2.2
 
 template <class Visit>
 void Headers::for_each(std::string_view name, Visit&& visit) const {
-  for (const Line& line : lines_) {
-    if (line.name_size != name.size()) continue;
-    const Field f = field(line);
-    if (text::same_text(f.name, name)) visit(f.value);
+  const Wanted wanted(name);
+  if (!may_have(wanted.known)) return;
+  for (size_t i = 0; i < block_->lines(); ++i) {
+    const FieldLine& line = block_->line(i);
+    if (wanted.is(*block_, line)) visit(block_->view(line.value));
+  }
+}
+
+template <class Visit>
+void Headers::for_each(FieldName name, Visit&& visit) const {
+  if (!may_have(name)) return;
+  for (size_t i = 0; i < block_->lines(); ++i) {
+    const FieldLine& line = block_->line(i);
+    if (line.known == name) visit(block_->view(line.value));
   }
 }
 
 template <class Doomed>
 size_t Headers::remove_if(Doomed&& doomed) {
-  return std::erase_if(lines_, [&](const Line& line) { return doomed(field(line)); });
+  return remove_lines([&](const FieldLine& line) { return doomed(field(line)); });
+}
+
+template <class Gone>
+size_t Headers::remove_lines(Gone&& gone) {
+  if (!block_) return 0;
+  const size_t before = block_->lines();
+  size_t kept = 0;
+  FieldNames names = 0;
+  for (size_t i = 0; i < before; ++i) {
+    const FieldLine line = block_->line(i);
+    if (gone(line)) continue;
+    names |= bit_of(line.known);
+    if (kept < i) block_->line(kept) = line;
+    ++kept;
+  }
+  block_->keep_lines(kept);
+  block_->names = names;
+  return before - kept;
 }
 
 }  // namespace sidespan::http

@@ -101,7 +101,8 @@ class Post final : public Call {
 class Guard final : public HotPath {
  public:
   void once() override {
-    http::HeadGuard guard(http::HeadGuard::Section::kRequest, Side::kAgent, limits_);
+    http::Headers lines;
+    http::HeadGuard guard(http::HeadGuard::Section::kRequest, Side::kAgent, limits_, lines);
     if (!guard.feed(head_).complete) std::abort();
   }
 

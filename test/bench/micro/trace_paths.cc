@@ -84,7 +84,7 @@ class CopyHeaders final : public HotPath {
 class SpanMaker {
  public:
   SpanMaker() {
-    request_.method = "POST";
+    request_.set_method("POST");
     request_.headers = request_headers();
     response_.status = 200;
     response_.body = http::BodyLength::known(2048);

@@ -74,7 +74,7 @@ TEST_CASE("an answer is one sentence and says why in Proxy-Status") {
   const LocalAnswer answer = make_answer(
       Error{Code::kDnsFailure, Side::kOrigin, false, "the name nowhere.example has no address"});
   CHECK(answer.head.status == 502);
-  CHECK(answer.head.reason == "Bad Gateway");
+  CHECK(answer.head.reason() == "Bad Gateway");
   CHECK(answer.body == "sidespan: the name nowhere.example has no address.\n");
   CHECK(answer.head.body == BodyLength::known(answer.body.size()));
   CHECK(answer.head.headers.find("Content-Type") == "text/plain");
@@ -115,7 +115,7 @@ TEST_CASE("what was not read to its end closes the connection") {
 
 TEST_CASE("plain answers") {
   const LocalAnswer page = make_answer(200, "{}", "application/json");
-  CHECK(page.head.reason == "OK");
+  CHECK(page.head.reason() == "OK");
   CHECK(page.head.headers.find("content-type") == "application/json");
   CHECK(page.head.body == BodyLength::known(2));
   const LocalAnswer empty = make_answer(200, "");

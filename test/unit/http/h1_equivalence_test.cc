@@ -184,9 +184,11 @@ struct Collector {
   }
   static std::string start_of(const Head& head) {
     const std::string version = "HTTP/1." + std::to_string(head.minor_version);
-    if (!head.method.empty()) return head.method + " " + head.target + " " + version;
-    return version + " " + std::to_string(head.status) + (head.reason.empty() ? "" : " ") +
-           head.reason;
+    if (!head.method().empty()) {
+      return std::string(head.method()).append(" ").append(head.target()) + " " + version;
+    }
+    return version + " " + std::to_string(head.status) + (head.reason().empty() ? "" : " ") +
+           std::string(head.reason());
   }
 
   Message message;

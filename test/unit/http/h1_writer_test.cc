@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/http_script.h"
@@ -79,6 +80,60 @@ TEST_CASE("h1 writer: heads") {
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n");
 }
 
+TEST_CASE("h1 writer: fields that were changed stand where they stood") {
+  Head head = request("GET", "/", BodyLength::none(),
+                      {{"A", "one"}, {"Connection", "x"}, {"B", "two"}, {"C", "three"}});
+  REQUIRE(head.headers.set("B", "2"));
+  CHECK(written(head, Framing::kNone) ==
+        "GET / HTTP/1.1\r\nA: one\r\nConnection: x\r\nB: 2\r\nC: three\r\n\r\n");
+  REQUIRE(head.headers.set("a", "a longer one"));
+  REQUIRE(head.headers.set("C", ""));
+  head.headers.remove("connection");
+  REQUIRE(head.headers.add("D", "4"));
+  CHECK(written(head, Framing::kNone) ==
+        "GET / HTTP/1.1\r\nA: a longer one\r\nB: 2\r\nC: \r\nD: 4\r\n\r\n");
+}
+
+TEST_CASE("h1 writer: lines as they came and as they are written") {
+  // What came, and what a writer makes of it.
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"A: b\r\nC: d\r\n", "A: b\r\nC: d\r\n"},
+      {"A:b\r\nC: d\r\n", "A: b\r\nC: d\r\n"},
+      {"A: b \r\nC:\td\r\n", "A: b\r\nC: d\r\n"},
+      {"A:\r\nB: \r\nC:  c\r\nD: d\r\n", "A: \r\nB: \r\nC: c\r\nD: d\r\n"},
+      {"A: b\r\nConnection: close\r\nC: d\r\n", "A: b\r\nC: d\r\n"},
+      {"A: b\r\nContent-Length:  2\r\nC: d\r\n", "A: b\r\nContent-Length: 2\r\nC: d\r\n"},
+      {"A: b\r\nContent-Length: 02\r\nC: d\r\n", "A: b\r\nContent-Length: 2\r\nC: d\r\n"},
+  };
+  for (const auto& [came, expected] : rows) {
+    CAPTURE(came);
+    const bool known = came.find("Content-Length") != std::string::npos;
+    script::at_all_cuts([&, &came = came, &expected = expected](script::Cuts cuts) {
+      script::Line line(make_h1_client({}), cuts);
+      const StreamId stream = line->open();
+      line.send(stream, request("GET", "/", BodyLength::none(), {{"Host", "o"}}));
+      line.react = [&](const Event& event) {
+        const auto* head = std::get_if<Head>(&event.what);
+        if (head == nullptr) return;
+        const Framing framing = known ? Framing::kLength : Framing::kUntilClose;
+        CHECK(written(*head, framing) == "HTTP/1.1 200 OK\r\n" + expected + "\r\n");
+      };
+      line.feed("HTTP/1.1 200 OK\r\n" + came + "\r\n");
+    });
+  }
+}
+
+TEST_CASE("h1 writer: a body of known length, small and not") {
+  for (const size_t size : {size_t{1}, size_t{512}, size_t{513}, size_t{5000}}) {
+    Chain out;
+    write_response_head(out, answer(200, BodyLength::known(size + 1)), Framing::kLength, {});
+    const std::string head = out.to_string();
+    write_known(out, Chain("x"));
+    write_known(out, Chain(std::string(size, 'y')));
+    CHECK(out.to_string() == head + "x" + std::string(size, 'y'));
+  }
+}
+
 TEST_CASE("h1 writer: nothing that ends a line gets through") {
   const std::vector<std::string> evil = {"\r\nX: y", "\nX: y", "\rX: y", "\0X: y"s};
   for (const std::string& end : evil) {
@@ -88,7 +143,7 @@ TEST_CASE("h1 writer: nothing that ends a line gets through") {
     CHECK(written(request("GET" + end, "/a", BodyLength::none()), Framing::kNone) ==
           "GET /a HTTP/1.1\r\n\r\n");
     Head head = answer(200, BodyLength::none());
-    head.reason = "Fine" + end;
+    head.set_reason("Fine" + end);
     CHECK(written(head, Framing::kNone) == "HTTP/1.1 200 Fine\r\n\r\n");
     CHECK_FALSE(head.headers.add("A", "b" + end));
     CHECK_FALSE(head.headers.add("A" + end, "b"));
@@ -96,7 +151,7 @@ TEST_CASE("h1 writer: nothing that ends a line gets through") {
   CHECK(written(request("GET", "/a b", BodyLength::none()), Framing::kNone) ==
         "GET /a HTTP/1.1\r\n\r\n");
   Head head = answer(200, BodyLength::none());
-  head.reason = "tr\xc3\xa8s bien";
+  head.set_reason("tr\xc3\xa8s bien");
   CHECK(written(head, Framing::kNone) == "HTTP/1.1 200 tr\xc3\xa8s bien\r\n\r\n");
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "http/chunk_guard.h"
+#include "sidespan/base/text.h"
 #include "support/http_script.h"
 
 using namespace sidespan;
@@ -46,7 +47,9 @@ void check(Section section, const std::vector<Row>& rows, const CodecLimits& lim
   for (const Row& row : rows) {
     CAPTURE(row.test);
     at_all_cuts([&](Cuts cuts) {
-      CHECK(verdict(HeadGuard(section, Side::kAgent, limits), row.bytes, cuts) == row.verdict);
+      Headers lines;
+      const HeadGuard guard(section, Side::kAgent, limits, lines);
+      CHECK(verdict(guard, row.bytes, cuts) == row.verdict);
     });
   }
 }
@@ -126,21 +129,91 @@ TEST_CASE("head guard: every byte at every place of a value") {
       const size_t wrong = before.size() + at + (byte == '\r' ? 1 : 0);
       const std::string expected = allowed ? "complete " + std::to_string(bytes.size())
                                            : "malformed " + std::to_string(wrong);
-      const HeadGuard guard(Section::kRequest, Side::kAgent, kLimits);
+      Headers lines;
+      const HeadGuard guard(Section::kRequest, Side::kAgent, kLimits, lines);
       CHECK(verdict(guard, bytes, Cuts::whole()) == expected);
       CHECK(verdict(guard, bytes, Cuts::random(static_cast<unsigned>(byte))) == expected);
     }
   }
 }
 
+TEST_CASE("head guard: every byte at every place of a name, a target and a reason") {
+  const auto expect = [](Section section, const std::string& before, size_t size, char end,
+                         const std::string& after, auto allowed) {
+    for (int byte = 0; byte < 256; ++byte) {
+      for (size_t at = 0; at < size; ++at) {
+        const char c = static_cast<char>(byte);
+        if (c == end || c == '\r') continue;
+        std::string text(size, 'v');
+        text[at] = c;
+        const std::string bytes = before + text + end + after;
+        const std::string expected = allowed(c) ? "complete " + std::to_string(bytes.size())
+                                                : "malformed " + std::to_string(before.size() + at);
+        CAPTURE(byte);
+        CAPTURE(at);
+        Headers lines;
+        const HeadGuard guard(section, Side::kAgent, kLimits, lines);
+        CHECK(verdict(guard, bytes, Cuts::whole()) == expected);
+        CHECK(verdict(guard, bytes, Cuts::random(static_cast<unsigned>(byte))) == expected);
+      }
+    }
+  };
+  const auto in_token = [](char c) { return text::is_token_char(c); };
+  const auto in_target = [](char c) { return c > 0x20 && c < 0x7f && c != '#'; };
+  const auto in_reason = [](char c) {
+    return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
+  };
+  expect(Section::kRequest, "GET / HTTP/1.1\r\n", 20, ':', "v\r\n\r\n", in_token);
+  expect(Section::kRequest, "GET ", 20, ' ', "HTTP/1.1\r\n\r\n", in_target);
+  expect(Section::kResponse, "HTTP/1.1 200 ", 20, '\r', "\n\r\n", in_reason);
+}
+
+TEST_CASE("head guard: where everything is, at any cuts") {
+  struct Row {
+    Section section;
+    std::string bytes;
+    std::string found;  // start line's texts, and each line's
+  };
+  const std::vector<Row> rows = {
+      {Section::kRequest, "\r\nPOST /a?b HTTP/1.0\r\nHost: o\r\n\r\n", "POST|/a?b||0 0|Host=o"},
+      {Section::kRequest, "GET * HTTP/1.1\r\n\r\n", "GET|*||0 1"},
+      {Section::kResponse, "HTTP/1.1 404 Not Found\r\nA:b\r\n\r\n", "||Not Found|404 1|A=b"},
+      {Section::kResponse, "HTTP/1.0 200\r\n\r\n", "|||200 0"},
+      {Section::kResponse, "HTTP/1.1 599 \r\n\r\n", "|||599 1"},
+      {Section::kTrailers, "A:\r\nB: \t \r\nC: \t c \t d\t \r\nD:d\r\n\r\n",
+       "|||0 0|A=|B=|C=c \t d|D=d"},
+  };
+  for (const Row& row : rows) {
+    at_all_cuts([&](Cuts cuts) {
+      Headers lines;
+      HeadGuard guard(row.section, Side::kAgent, kLimits, lines);
+      cuts.cut(row.bytes, [&](std::string_view piece) {
+        REQUIRE_FALSE(guard.feed(piece).error);
+        lines.append_block(piece);
+      });
+      lines.classify();
+      const auto part = [&](Range range) { return row.bytes.substr(range.begin, range.size); };
+      const StartLine& start = guard.start_line();
+      std::string found = part(start.method) + "|" + part(start.target) + "|" + part(start.reason) +
+                          "|" + std::to_string(start.status) + " " +
+                          std::to_string(start.minor_version);
+      for (size_t i = 0; i < lines.size(); ++i) {
+        found.append("|").append(lines.at(i).name).append("=").append(lines.at(i).value);
+      }
+      CHECK(found == row.found);
+    });
+  }
+}
+
 TEST_CASE("head guard: started") {
-  HeadGuard guard(Section::kRequest, Side::kAgent, kLimits);
+  Headers lines;
+  HeadGuard guard(Section::kRequest, Side::kAgent, kLimits, lines);
   CHECK_FALSE(guard.started());
   guard.feed("\r\n\r");
   CHECK_FALSE(guard.started());
   guard.feed("\nG");
   CHECK(guard.started());
-  HeadGuard answer(Section::kResponse, Side::kOrigin, kLimits);
+  HeadGuard answer(Section::kResponse, Side::kOrigin, kLimits, lines);
   CHECK_FALSE(answer.started());
   answer.feed("H");
   CHECK(answer.started());

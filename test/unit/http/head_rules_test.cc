@@ -107,8 +107,8 @@ TEST_CASE("head rules: requests") {
   for (const Row& row : rows) {
     CAPTURE(row.test);
     Head head;
-    head.method = row.method;
-    head.target = row.target;
+    head.set_method(row.method);
+    head.set_target(row.target);
     head.minor_version = row.minor;
     head.headers = headers_of(row.lines);
     const Result<BodyLength> body = judge_request(head);

@@ -6,8 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "sidespan/base/text.h"
+
 using sidespan::http::BodyLength;
 using sidespan::http::Field;
+using sidespan::http::field_name;
+using sidespan::http::FieldName;
+using sidespan::http::Head;
 using sidespan::http::Headers;
 using sidespan::http::is_idempotent;
 
@@ -177,13 +182,130 @@ TEST_CASE("a section that comes in pieces is named line by line afterwards") {
     }
     REQUIRE(h.block() == section);
     CHECK(h.empty());
-    h.add_from_block(h.block().substr(0, 4), h.block().substr(6, 11));
-    h.add_from_block(h.block().substr(19, 7), h.block().substr(27, 0));
-    h.add_from_block(h.block().substr(29, 6), h.block().substr(37, 3000));
+    h.new_line() = {{0, 4}, {6, 11}};
+    h.new_line() = {{19, 7}, {27, 0}};
+    h.new_line() = {{29, 6}, {37, 3000}};
+    h.classify();
     CHECK(dump(h) == "Host: example.com|X-Empty: |X-Long: " + std::string(3000, 'v'));
     CHECK(h.set("Host", "another.example.com"));
     CHECK(h.find("host") == "another.example.com");
   }
+}
+
+TEST_CASE("many lines and long ones: the block grows, and all stays as it was") {
+  const std::string long_value(40'000, 'v');
+  Headers h;
+  std::string expected;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string name = "X-" + std::to_string(i);
+    const std::string_view value = i % 500 == 7 ? std::string_view(long_value) : "short";
+    REQUIRE(h.add(name, value));
+    expected += (i == 0 ? "" : "|") + name + ": " + std::string(value);
+  }
+  CHECK(h.size() == 2000);
+  CHECK(dump(h) == expected);
+  CHECK(h.find("x-1999") == "short");
+  const Headers copy = h;
+  CHECK(h.remove_if([](const Field& f) { return f.value == "short"; }) == 1996);
+  CHECK(h.size() == 4);
+  CHECK(dump(copy) == expected);
+  for (int i = 0; i < 100; ++i) REQUIRE(h.set("X-7", std::string(static_cast<size_t>(i), 'w')));
+  CHECK(h.find("x-7") == std::string(99, 'w'));
+  CHECK(h.at(1).value == long_value);
+}
+
+TEST_CASE("names that are asked for are known in any case, and only they") {
+  struct Row {
+    const char* text;
+    FieldName name;
+  };
+  const std::vector<Row> rows = {
+      {"authorization", FieldName::kAuthorization},
+      {"baggage", FieldName::kBaggage},
+      {"connection", FieldName::kConnection},
+      {"content-encoding", FieldName::kContentEncoding},
+      {"content-length", FieldName::kContentLength},
+      {"content-type", FieldName::kContentType},
+      {"expect", FieldName::kExpect},
+      {"host", FieldName::kHost},
+      {"http2-settings", FieldName::kHttp2Settings},
+      {"keep-alive", FieldName::kKeepAlive},
+      {"max-forwards", FieldName::kMaxForwards},
+      {"proxy-authorization", FieldName::kProxyAuthorization},
+      {"proxy-connection", FieldName::kProxyConnection},
+      {"te", FieldName::kTe},
+      {"traceparent", FieldName::kTraceparent},
+      {"tracestate", FieldName::kTracestate},
+      {"transfer-encoding", FieldName::kTransferEncoding},
+      {"upgrade", FieldName::kUpgrade},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    std::string name = row.text;
+    CHECK(field_name(name) == row.name);
+    for (size_t i = 0; i < name.size(); ++i) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string other = name;
+        other[i] = static_cast<char>(byte);
+        const bool same = sidespan::text::equal_ignoring_case(other, name);
+        if ((field_name(other) == row.name) != same) CHECK_MESSAGE(false, i, " ", byte);
+      }
+    }
+    CHECK(field_name(name + "x") == FieldName::kOther);
+    CHECK(field_name(std::string_view(name).substr(1)) == FieldName::kOther);
+    Headers h = make({{"A", "1"}});
+    CHECK_FALSE(h.may_have(row.name));
+    REQUIRE(h.add(row.text, "v"));
+    REQUIRE(h.add("B", "2"));
+    REQUIRE(h.add(row.text, "w"));
+    CHECK(h.may_have(row.name));
+    CHECK(h.find(row.name) == "v");
+    CHECK(h.lists(row.name, "w"));
+    const Headers copy = h;
+    CHECK(h.remove(row.name) == 2);
+    CHECK_FALSE(h.may_have(row.name));
+    CHECK_FALSE(h.contains(row.text));
+    CHECK(dump(h) == "A: 1|B: 2");
+    CHECK(copy.contains(row.name));
+  }
+  CHECK(field_name("") == FieldName::kOther);
+}
+
+TEST_CASE("a head's start line is in the block of its fields, and outlives what happens to them") {
+  Head head;
+  CHECK(head.method().empty());
+  head.set_method("POST");
+  head.set_target("/a/long/target");
+  head.set_reason("Fine");
+  const auto check = [](const Head& h, std::string_view target) {
+    CHECK(h.method() == "POST");
+    CHECK(h.target() == target);
+    CHECK(h.reason() == "Fine");
+  };
+  head.headers = make({{"A", "1"}, {"B", "2"}});
+  check(head, "/a/long/target");
+  CHECK(dump(head.headers) == "A: 1|B: 2");
+  head.headers.clear();
+  check(head, "/a/long/target");
+  for (int i = 0; i < 300; ++i) REQUIRE(head.headers.add("X", std::string(100, 'x')));
+  check(head, "/a/long/target");
+  head.set_target(head.target().substr(3));
+  check(head, "long/target");
+  head.set_target("/" + std::string(9000, 't'));
+  check(head, "/" + std::string(9000, 't'));
+  head.set_target("/");
+  Head copy = head;
+  Head moved = std::move(head);
+  check(copy, "/");
+  check(moved, "/");
+  // Fields that are taken from a head bring no start line along.
+  Head other;
+  other.headers = copy.headers;
+  CHECK(other.method().empty());
+  CHECK(other.headers.size() == 300);
+  other = std::move(copy);
+  check(other, "/");
+  CHECK(other.headers.count("x") == 300);
 }
 
 TEST_CASE("moved and copied headers stand alone") {

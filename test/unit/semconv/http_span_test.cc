@@ -60,7 +60,7 @@ struct Call {
 
 // A plain GET that went well over a connection that was there before.
 void prepare(Call& call) {
-  call.request.method = "GET";
+  call.request.set_method("GET");
   call.go_to("http://api.example.com/v1/items?q=1");
   call.response.status = 200;
   call.response.body = BodyLength::known(512);
@@ -194,7 +194,7 @@ TEST_CASE("methods, targets and sizes") {
   check({
       {"POST with a body",
        [](Call& c) {
-         c.request.method = "POST";
+         c.request.set_method("POST");
          c.request.body = BodyLength::known(10);
          c.facts.request_body_bytes = 10;
        },
@@ -215,17 +215,17 @@ TEST_CASE("methods, targets and sizes") {
        },
        "-http.response.status_code 200\n-http.response.body.size 512\n"
        "+http.response.status_code 204\n"},
-      {"QUERY is known", [](Call& c) { c.request.method = "QUERY"; },
+      {"QUERY is known", [](Call& c) { c.request.set_method("QUERY"); },
        "-name GET\n-http.request.method 'GET'\n+name QUERY\n+http.request.method 'QUERY'\n"},
-      {"unknown method", [](Call& c) { c.request.method = "PROPFIND"; },
+      {"unknown method", [](Call& c) { c.request.set_method("PROPFIND"); },
        "-name GET\n-http.request.method 'GET'\n"
        "+name HTTP\n+http.request.method '_OTHER'\n+http.request.method_original 'PROPFIND'\n"},
-      {"methods keep their case", [](Call& c) { c.request.method = "get"; },
+      {"methods keep their case", [](Call& c) { c.request.set_method("get"); },
        "-name GET\n-http.request.method 'GET'\n"
        "+name HTTP\n+http.request.method '_OTHER'\n+http.request.method_original 'get'\n"},
       {"configured methods replace the known ones",
        [](Call& c) {
-         c.request.method = "PROPFIND";
+         c.request.set_method("PROPFIND");
          c.options.known_methods = {"PROPFIND"};
        },
        "-name GET\n-http.request.method 'GET'\n+name PROPFIND\n+http.request.method 'PROPFIND'\n"},
@@ -250,7 +250,7 @@ TEST_CASE("methods, targets and sizes") {
        "-name GET\n+name GET /v1/{kind}\n+url.template '/v1/{kind}'\n"},
       {"template of an unknown method",
        [](Call& c) {
-         c.request.method = "FOO";
+         c.request.set_method("FOO");
          c.options.url_templates = {"/v1/items"};
        },
        "-name GET\n-http.request.method 'GET'\n"
@@ -265,7 +265,7 @@ TEST_CASE("tunnels have bytes instead of bodies, and no URL") {
   check({
       {"CONNECT",
        [](Call& c) {
-         c.request.method = "CONNECT";
+         c.request.set_method("CONNECT");
          c.url = Url{};
          c.url.authority = {"example.org", 443};
          c.facts.mode = Mode::kTunnel;

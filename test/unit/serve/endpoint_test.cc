@@ -114,7 +114,7 @@ struct Rig {
   }
 
   Response handle(const Request& request) {
-    handled.push_back(request.head.method + " " + std::string(request.path) + " ? " +
+    handled.push_back(std::string(request.head.method()) + " " + std::string(request.path) + " ? " +
                       std::string(request.query) + " " + std::string(request.body));
     Response response;
     response.body = "you said " + std::string(request.body);

@@ -8,10 +8,11 @@
 namespace sidespan::serve {
 namespace {
 
-http::Head head_of(std::string method, std::string target, const std::vector<std::string>& hosts) {
+http::Head head_of(std::string_view method, std::string_view target,
+                   const std::vector<std::string>& hosts) {
   http::Head head;
-  head.method = std::move(method);
-  head.target = std::move(target);
+  head.set_method(method);
+  head.set_target(target);
   for (const std::string& host : hosts) head.headers.add("Host", host);
   return head;
 }

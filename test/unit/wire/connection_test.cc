@@ -43,7 +43,7 @@ struct Rig final : ConnectionOwner {
     ++wakes;
     while (std::optional<http::Event> event = woken.next()) {
       if (const auto* head = std::get_if<http::Head>(&event->what)) {
-        targets.push_back(head->target);
+        targets.emplace_back(head->target());
         stream = event->stream;
       }
       if (const auto* body = std::get_if<http::Body>(&event->what)) {

@@ -54,8 +54,8 @@ struct Rig {
 
   void ask(Call& call, std::string_view path = "/") {
     http::Head head;
-    head.method = "GET";
-    head.target = path;
+    head.set_method("GET");
+    head.set_target(path);
     head.headers.add("Host", "h");
     call.stream->send({0, std::move(head)});
     call.stream->send({0, http::End{}});
@@ -195,8 +195,8 @@ TEST_CASE("an idle connection where something waits is not used") {
     first.waiting.reset();
     origin.accept();
     http::Head head;
-    head.method = "GET";
-    head.target = "/";
+    head.set_method("GET");
+    head.set_target("/");
     first.stream->send_head(head);
     first.stream->send({0, http::End{}});
     origin.say(ScriptedOrigin::answer(200));
@@ -224,8 +224,8 @@ TEST_CASE("a stream given back in the middle closes its connection") {
   Call call;
   rig.acquire(call);
   http::Head head;
-  head.method = "GET";
-  head.target = "/";
+  head.set_method("GET");
+  head.set_target("/");
   head.headers.add("Host", "h");
   call.stream->send({0, std::move(head)});
   call.stream->send({0, http::End{}});

@@ -1,0 +1,68 @@
+// The second reading of a section against the first: llhttp names each text as it comes by it, and
+// each must lie where the guard has found it. What the two read differently, two servers may read
+// differently, too.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "sidespan/base/text.h"
+#include "sidespan/http/message.h"
+
+namespace sidespan::http {
+
+class Agreement {
+ public:
+  // `start` is the target or the reason. `lines` outlives this, and does not change.
+  void begin(const Headers& lines, std::string_view start) {
+    *this = Agreement();
+    lines_ = &lines;
+    block_ = lines.block();
+    count_ = lines.size();
+    start_ = start;
+    owes_ = !start.empty();
+  }
+
+  void see(bool same) { agrees_ = agrees_ && same; }
+  void see_start(std::string_view text) {
+    agrees_ = agrees_ && is_same(text, start_);
+    owes_ = false;
+  }
+  void see_name(std::string_view name) {
+    agrees_ = agrees_ && !owes_ && seen_ < count_;
+    if (!agrees_) return;
+    const FieldLine& line = lines_->line(seen_++);
+    agrees_ = is_at(name, line.name);
+    value_ = line.value;
+    owes_ = value_.size > 0;
+  }
+  // With the blanks behind it, and whether or not there is anything.
+  void see_value(std::string_view value) {
+    if (!is_at(value, value_)) {
+      agrees_ = agrees_ && is_same(text::trim(value), block_.substr(value_.begin, value_.size));
+    }
+    owes_ = false;
+  }
+  // Whether all of it was named, and rightly.
+  bool holds() const { return agrees_ && !owes_ && seen_ == count_; }
+
+ private:
+  // The very same bytes, or both none.
+  static bool is_same(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && (a.data() == b.data() || a.empty());
+  }
+  bool is_at(std::string_view text, Range range) const {
+    return text.data() == block_.data() + range.begin && text.size() == range.size;
+  }
+
+  const Headers* lines_ = nullptr;
+  std::string_view block_;
+  std::string_view start_;
+  Range value_;  // of the line named last
+  size_t seen_ = 0;
+  size_t count_ = 0;
+  bool agrees_ = true;
+  bool owes_ = false;  // there is a text that has not been named
+};
+
+}  // namespace sidespan::http

@@ -1,0 +1,66 @@
+// Events that wait to be told, oldest first. Owns memory only from the first event on until
+// release(), so that a connection at rest has none.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "sidespan/http/event.h"
+
+namespace sidespan::http {
+
+class EventQueue {
+ public:
+  EventQueue() = default;
+  ~EventQueue() {
+    clear();
+    release();
+  }
+  EventQueue(const EventQueue&) = delete;
+  EventQueue& operator=(const EventQueue&) = delete;
+
+  bool empty() const { return first_ == last_; }
+  size_t size() const { return static_cast<size_t>(last_ - first_); }
+  // Of those that wait.
+  Event& operator[](size_t index) { return first_[index]; }
+  Event& back() { return last_[-1]; }
+
+  template <class What>
+  void push(StreamId stream, What&& what) {
+    if (last_ == slots_ + capacity_) make_room();
+    std::construct_at(last_, stream, std::forward<What>(what));
+    ++last_;
+  }
+  std::optional<Event> pop() {
+    if (empty()) return std::nullopt;
+    std::optional<Event> event(std::move(*first_));
+    std::destroy_at(first_++);
+    if (empty()) first_ = last_ = slots_;
+    return event;
+  }
+  void clear() {
+    std::destroy(first_, last_);
+    first_ = last_ = slots_;
+  }
+  // Gives the memory back. The queue must be empty.
+  void release() {
+    if (slots_ != nullptr) std::allocator<Event>().deallocate(slots_, capacity_);
+    slots_ = first_ = last_ = nullptr;
+    capacity_ = 0;
+  }
+
+ private:
+  static constexpr size_t kFirst = 4;  // of a small message, with room for one more
+
+  // At the end: those told make room, or all move on to twice as many slots.
+  void make_room();
+
+  Event* slots_ = nullptr;
+  Event* first_ = nullptr;
+  Event* last_ = nullptr;
+  size_t capacity_ = 0;
+};
+
+}  // namespace sidespan::http

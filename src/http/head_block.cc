@@ -1,0 +1,124 @@
+#include "sidespan/http/head_block.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstring>
+#include <new>
+
+namespace sidespan::http {
+namespace {
+
+// What an SDK sends, with its lines and what a proxy adds.
+constexpr size_t kUsualBytes = 2048;
+constexpr size_t kUsualCapacity = kUsualBytes - sizeof(HeadBlock);
+#if defined(__SANITIZE_ADDRESS__)
+constexpr size_t kKeptMax = 0;  // who uses a head that is gone shall be found out
+#else
+constexpr size_t kKeptMax = 16;
+#endif
+
+constexpr std::string_view kColon = ": ";
+constexpr std::string_view kCrlf = "\r\n";
+
+// Blocks of the usual size that wait for their next head.
+class Kept {
+ public:
+  ~Kept() {
+    closed_ = true;
+    while (count_ > 0) ::operator delete(take());
+  }
+  void* take() { return count_ > 0 ? blocks_[--count_] : nullptr; }
+  bool put(void* block) {
+    if (count_ >= kKeptMax || closed_) return false;
+    blocks_[count_++] = block;
+    return true;
+  }
+
+ private:
+  std::array<void*, std::max<size_t>(kKeptMax, 1)> blocks_;
+  size_t count_ = 0;
+  bool closed_ = false;  // a head of static storage may go later
+};
+
+thread_local Kept kept;
+
+}  // namespace
+
+void FreeBlock::operator()(HeadBlock* block) const noexcept {
+  const bool usual = block->capacity_ == kUsualCapacity;
+  block->~HeadBlock();
+  if (!usual || !kept.put(block)) ::operator delete(block);
+}
+
+HeadBlockPtr HeadBlock::make(size_t bytes, size_t lines) {
+  const size_t wanted = bytes + lines * sizeof(FieldLine);
+  const size_t capacity = wanted <= kUsualCapacity ? kUsualCapacity
+                                                   : (wanted + alignof(HeadBlock) - 1) /
+                                                         alignof(HeadBlock) * alignof(HeadBlock);
+  assert(capacity <= UINT32_MAX);
+  void* memory = capacity == kUsualCapacity ? kept.take() : nullptr;
+  if (memory == nullptr) memory = ::operator new(sizeof(HeadBlock) + capacity);
+  return HeadBlockPtr(new (memory) HeadBlock(static_cast<uint32_t>(capacity)));
+}
+
+HeadBlockPtr HeadBlock::copy() const {
+  return grown(0, 0);
+}
+
+HeadBlockPtr HeadBlock::grown(size_t bytes, size_t lines) const {
+  // Twice as big when it has to be bigger, so that many small additions cost no square.
+  const size_t more = bytes + lines > 0 ? used_ + lines_ * sizeof(FieldLine) : 0;
+  HeadBlockPtr to = make(used_ + bytes + more, lines_ + lines);
+  std::memcpy(to->data(), data(), used_);
+  std::memcpy(to->table() - lines_, table() - lines_, lines_ * sizeof(FieldLine));
+  to->used_ = used_;
+  to->lines_ = lines_;
+  to->free_ = to->capacity_ - used_ - lines_ * static_cast<uint32_t>(sizeof(FieldLine));
+  to->method = method;
+  to->target = target;
+  to->reason = reason;
+  to->names = names;
+  return to;
+}
+
+Range HeadBlock::append(std::string_view bytes) {
+  assert(has_room(bytes.size(), 0));
+  const Range range{used_, static_cast<uint32_t>(bytes.size())};
+  if (!bytes.empty()) std::memcpy(data() + used_, bytes.data(), bytes.size());
+  used_ += range.size;
+  free_ -= range.size;
+  return range;
+}
+
+void HeadBlock::replace(Range& range, std::string_view text) {
+  if (text.size() > range.size) {
+    range = append(text);
+    return;
+  }
+  // It may be a part of what it replaces.
+  if (!text.empty()) std::memmove(data() + range.begin, text.data(), text.size());
+  range.size = static_cast<uint32_t>(text.size());
+}
+
+FieldLine HeadBlock::store(std::string_view name, std::string_view value, FieldName known) {
+  FieldLine line{append(name), {}, known, true};
+  append(kColon);
+  line.value = append(value);
+  append(kCrlf);
+  return line;
+}
+
+void HeadBlock::shorten(FieldLine& line, std::string_view value) {
+  replace(line.value, value);
+  // What ends the line still is its own: a part of the old value, or what ended that.
+  if (line.plain) std::memcpy(data() + line.value.end(), kCrlf.data(), kCrlf.size());
+}
+
+bool HeadBlock::is_plain(Range name, Range value) const {
+  return value.begin == name.end() + kColon.size() &&
+         bytes().substr(name.end()).starts_with(kColon) &&
+         bytes().substr(value.end()).starts_with(kCrlf);
+}
+
+}  // namespace sidespan::http
