@@ -9,6 +9,8 @@ namespace {
 
 // Small appends (heads, chunk framing) share a block; a big one gets a block of its own size.
 constexpr size_t kSmallBlock = 1024;
+// Up to so many bytes a copy into the last block is cheaper than a block more.
+constexpr size_t kCopiedMax = 256;
 
 }  // namespace
 
@@ -16,6 +18,7 @@ Chunk::Chunk(size_t capacity)
     : data_(std::make_unique_for_overwrite<char[]>(capacity)),
       capacity_(static_cast<uint32_t>(capacity)) {
   assert(capacity <= UINT32_MAX);
+  memory::charge(capacity_);
 }
 
 Chunk Chunk::copy_of(std::string_view bytes) {
@@ -60,6 +63,8 @@ void Chain::append(Chunk chunk) {
   size_ += chunk.size();
   if (first) {
     first_ = std::move(chunk);
+  } else if (chunk.size() <= kCopiedMax && chunk.size() <= last().room()) {
+    last().append(chunk.view());
   } else {
     more_.push_back(std::move(chunk));
   }

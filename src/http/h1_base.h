@@ -27,6 +27,9 @@ class H1Base : public Codec, protected MessageSink {
   void written(size_t n) override;
   void consumed(StreamId stream, size_t n) override;
   bool wants_input() const override;
+  size_t memory_bytes() const override {
+    return rest_.capacity() + trailers_.memory_bytes() + (parser_ ? parser_->memory_bytes() : 0);
+  }
   size_t streams() const override { return stream_ != 0 ? 1 : 0; }
   bool output_ended() const override { return output_ended_; }
   bool ends_abruptly() const override { return abrupt_; }

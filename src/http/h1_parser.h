@@ -49,6 +49,7 @@ class H1Parser {
   bool complete() const { return phase_ == Phase::kComplete; }
   bool started() const { return head_done() || guard_.started(); }
   bool head_done() const { return phase_ != Phase::kHead; }
+  size_t memory_bytes() const { return head_.headers.memory_bytes() + trailers_.memory_bytes(); }
 
  private:
   enum class Phase : uint8_t { kHead, kBody, kChunks, kTrailers, kComplete };

@@ -101,11 +101,14 @@ void Stream::Impl::read() {
   uv_read_start(
       stream(),
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
+        // Without a buffer libuv asks again next turn.
+        if (memory::full()) return void(*buffer = uv_buf_init(nullptr, 0));
         const auto block = static_cast<Impl*>(handle->data)->loop().read_buffer();
         *buffer = uv_buf_init(block.data(), static_cast<unsigned>(block.size()));
       },
       [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
-        static_cast<Impl*>(handle->data)->on_read(n, buffer->base);
+        if (buffer->base != nullptr || n != UV_ENOBUFS)
+          static_cast<Impl*>(handle->data)->on_read(n, buffer->base);
       });
 }
 

@@ -35,10 +35,16 @@ class Exchange final : private wire::OriginStreamOwner {
   void on_timer();
   // Ends it now, whatever is under way.
   void abort(semconv::Ending ending, Error error);
+  // Ends it now for what it holds. The agent is told nothing: its connection is to be reset.
+  void cut(const Error& error);
 
   http::StreamId stream() const { return stream_; }
   // Over: the span is out, and nothing may be called but the destructor.
   bool done() const { return done_; }
+  // Bytes that it keeps, or has queued for the origin.
+  size_t held() const {
+    return charge_.bytes() + held_.size() + replay_.size() + queued_to_origin();
+  }
 
  private:
   // What the exchange waits for now, since when, and how long at most.
@@ -91,6 +97,10 @@ class Exchange final : private wire::OriginStreamOwner {
   void cut_off();
   void emit_span(semconv::Ending ending, const std::optional<Error>& error);
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
+  // Counts what it keeps of heads and trailers.
+  void charge_heads();
+  // Where memory is short nobody looks at the answer, or any further.
+  void silence_observer();
   void touch() { last_activity_ = worker_.loop.now().mono; }
   Wait wait() const;
   void arm_timer();
@@ -113,6 +123,7 @@ class Exchange final : private wire::OriginStreamOwner {
   semconv::Mode mode_ = semconv::Mode::kForward;
   std::optional<CallTrace> trace_;
   std::unique_ptr<semconv::Observer> observer_;
+  MemoryCharge charge_;
 
   std::unique_ptr<wire::Pool::Waiting> waiting_;
   std::unique_ptr<wire::OriginStream> origin_;
@@ -142,6 +153,7 @@ class Exchange final : private wire::OriginStreamOwner {
   bool response_ended_ = false;
   bool tunnel_ = false;   // after 2xx to CONNECT, after 101
   bool peeking_ = false;  // the tunnel's first bytes have not been seen, or not enough of them
+  bool tap_off_ = false;  // the observer was silenced
   bool done_ = false;
 };
 

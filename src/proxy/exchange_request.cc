@@ -65,7 +65,7 @@ void Exchange::on_agent_event(http::Event&& event) {
   if (auto* trailers = std::get_if<http::Trailers>(&event.what)) {
     trailers_ = std::move(trailers->fields);
     http::remove_hop_by_hop(*trailers_, false);
-    return;
+    return charge_heads();
   }
   if (std::holds_alternative<http::End>(event.what)) return on_request_end();
   if (auto* reset = std::get_if<http::Reset>(&event.what))
@@ -84,8 +84,9 @@ void Exchange::begin(http::Head&& request) {
     const Nanoseconds ago = start_.mono - request_.begun;
     start_ = {request_.begun, start_.wall - ago};
   }
-  if (std::optional<Error> error = choose_target())
-    return answer_error(*error, semconv::Ending::kRefused);
+  std::optional<Error> error = choose_target();
+  charge_heads();
+  if (error) return answer_error(*error, semconv::Ending::kRefused);
   if (done_ || answer_max_forwards()) return;
   trace_.emplace(options_, request_, url_, worker_.random);
   if (matches(options_.deny, url_.authority.host, nullptr)) {

@@ -36,6 +36,7 @@ void Exchange::on_response_head(http::Head&& head) {
   response_ = std::move(head);
   // The codec lets no 101 through that was not asked for.
   const bool switching = response_.status == 101;
+  charge_heads();
   observer_ = semconv::make_response_observer(response_);
   http::remove_hop_by_hop(response_.headers, switching);
   if (options_.via) response_.headers.add("Via", "1.1 sidespan");
@@ -51,6 +52,7 @@ void Exchange::on_response_body(Chain data) {
   stop_peeking();
   response_bytes_ += data.size();
   response_unconsumed_ += data.size();
+  silence_observer();
   if (observer_) {
     data.visit(
         [&](std::string_view bytes) { observer_->on_response_bytes(bytes, last_activity_); });

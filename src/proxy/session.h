@@ -32,6 +32,10 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void drain();
   // Ends exchanges and connection now.
   void abort(const Error& error);
+  // Cuts both off, without another word to the agent.
+  void reset(const Error& error);
+  // Bytes that it and its exchanges keep, those for origins included.
+  size_t held() const;
   // Forgets exchanges that are over. True: the session itself is.
   bool reap();
 
@@ -67,6 +71,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   Owner& owner_;
   const SlotId id_;
   const Place place_;
+  const MemoryCharge charge_;
   wire::Connection connection_;
   std::optional<Error> refusal_;
   std::optional<http::Authority>

@@ -90,6 +90,7 @@ void Connection::on_bytes(std::string_view bytes) {
     return wake();
   }
   codec_->feed(bytes, loop_.now().mono);
+  charge_.set(codec_->memory_bytes());
   arm_deadline();
   update_reading();
   flush_later();
@@ -123,6 +124,7 @@ void Connection::on_written(size_t bytes) {
 
 void Connection::on_turn_end() {
   if (stream_) flush();
+  charge_.set(codec_->memory_bytes());
   // What the flush brought about: room for more, a finished stream, or the end.
   if (codec_->has_events() || (codec_->done() && !finishing_) || closed()) wake();
 }

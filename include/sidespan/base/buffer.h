@@ -1,7 +1,7 @@
 // Owned bytes on their way through the house. A Chunk is one block, a Chain a queue of blocks.
 // Bytes are copied once, when a codec decodes them out of the loop's read buffer; from there chunks
 // only move, down to a vectored write. An empty Chain owns no memory, so idle connections cost
-// nothing; one of a single block owns that block alone.
+// nothing; one of a single block owns that block alone. Every block counts in the memory ledger.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "sidespan/base/memory_ledger.h"
+
 namespace sidespan {
 
 class Chunk {
@@ -22,6 +24,9 @@ class Chunk {
   Chunk& operator=(Chunk&& other) noexcept {
     Chunk(std::move(other)).swap(*this);
     return *this;
+  }
+  ~Chunk() {
+    if (capacity_ > 0) memory::release(capacity_);
   }
   // Room for `capacity` bytes, none used yet.
   explicit Chunk(size_t capacity);
@@ -62,7 +67,9 @@ class Chain {
 
   // Copies.
   void append(std::string_view bytes);
-  // Move.
+  // Move; a few bytes are copied where the last block has room, since a block of a thousand for
+  // each byte that comes alone would be a peer's way to make us hold a thousand times what it
+  // sends.
   void append(Chunk chunk);
   void append(Chain&& other);
 

@@ -29,6 +29,8 @@ class Headers {
   Field at(size_t index) const;
   // Name and value bytes plus 4 a line, as they stand on the wire in h1.
   size_t wire_bytes() const;
+  // What it keeps allocated.
+  size_t memory_bytes() const { return arena_.capacity() + lines_.capacity() * sizeof(Line); }
 
   // The first line of that name.
   std::optional<std::string_view> find(std::string_view name) const;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "sidespan/base/memory_ledger.h"
 #include "sidespan/http/codec.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/stream.h"
@@ -55,6 +56,8 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   void abort();
   // Something that was sent has not left for the socket yet.
   bool has_unsent() const;
+  // Bytes that it keeps: read and not handled yet, or waiting for the socket.
+  size_t held() const { return charge_.bytes() + (stream_ ? stream_->pending() : 0); }
   // Nothing waits to be read: neither bytes nor the peer's end. Asks the socket.
   bool is_quiet() const { return stream_ && stream_->is_quiet(); }
   // The socket is gone; only destruction is left.
@@ -88,6 +91,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   std::unique_ptr<net::Timer> timer_;  // made when first needed
   std::optional<MonoTime> armed_for_;
   net::Address peer_;
+  MemoryCharge charge_;  // what the codec keeps
   size_t lingered_ = 0;  // bytes read and thrown away
   bool input_ended_ = false;
   bool flushing_ = false;

@@ -87,6 +87,21 @@ TEST_CASE("chain: chunks move, bytes stay where they are") {
   CHECK(next.empty());
 }
 
+TEST_CASE("chain: bytes that come one by one share blocks") {
+  Chain chain;
+  std::string sent;
+  for (size_t i = 0; i < 4000; ++i) {
+    sent.push_back(static_cast<char>('a' + i % 26));
+    chain.append(Chain(std::string_view(sent).substr(i)));
+  }
+  CHECK(chain.to_string() == sent);
+  CHECK(chain.size() == sent.size());
+  CHECK(blocks(chain).size() == 4);
+  chain.consume(10);
+  chain.append(Chain("end"));
+  CHECK(chain.to_string() == sent.substr(10) + "end");
+}
+
 TEST_CASE("chain: an empty chunk leaves no block") {
   Chain chain;
   chain.append(Chunk());
