@@ -44,16 +44,23 @@ class DnsStub:
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.bind((ADDRESS, 53))
         self._tcp = socket.create_server((ADDRESS, 53))
+        self._over = False
+        for sock in (self._udp, self._tcp):
+            sock.settimeout(0.05)  # closing alone wakes nobody
         self._file = tempfile.NamedTemporaryFile("w", suffix=".conf")
-        self._file.write(f"nameserver {ADDRESS}\nsearch .\noptions timeout:1 attempts:1\n")
+        self._file.write(f"nameserver {ADDRESS}\nsearch nowhere.invalid\noptions timeout:1 attempts:1\n")
         self._file.flush()
-        for serve in (self._serve_udp, self._serve_tcp):
-            threading.Thread(target=serve, daemon=True).start()
+        self._threads = [threading.Thread(target=serve, daemon=True) for serve in (self._serve_udp, self._serve_tcp)]
+        for thread in self._threads:
+            thread.start()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self._over = True
+        for thread in self._threads:
+            thread.join()
         self._udp.close()
         self._tcp.close()
         self._file.close()
@@ -71,11 +78,11 @@ class DnsStub:
         return self.asked.count((name, kind))
 
     def _serve_udp(self):
-        while True:
+        while not self._over:
             try:
                 question, peer = self._udp.recvfrom(4096)
-            except OSError:
-                return
+            except TimeoutError:
+                continue
             answer = self._answer(question)
             if answer is not None:
                 fits = len(answer) <= 512
@@ -84,11 +91,11 @@ class DnsStub:
                 self._udp.sendto(cut, peer)
 
     def _serve_tcp(self):
-        while True:
+        while not self._over:
             try:
                 sock, _ = self._tcp.accept()
-            except OSError:
-                return
+            except TimeoutError:
+                continue
             threading.Thread(target=self._serve_one, args=(sock,), daemon=True).start()
 
     def _serve_one(self, sock):
