@@ -32,7 +32,9 @@ class ProxyCommand {
         timer_(loop_, [this] { look(); }),
         terminate_(loop_, SIGTERM, [this] { on_stop_signal(); }),
         interrupt_(loop_, SIGINT, [this] { on_stop_signal(); }),
-        hang_up_(loop_, SIGHUP, [this] { on_hang_up(); }) {}
+        hang_up_(loop_, SIGHUP, [this] { on_hang_up(); }),
+        user_1_(loop_, SIGUSR1, [] {}),
+        user_2_(loop_, SIGUSR2, [] {}) {}
 
   int run();
 
@@ -53,6 +55,8 @@ class ProxyCommand {
   net::Signal terminate_;
   net::Signal interrupt_;
   net::Signal hang_up_;
+  net::Signal user_1_;  // both would end it, and mean nothing here
+  net::Signal user_2_;
   std::optional<Drain> drain_;
   MonoTime drain_ends_{};
 };

@@ -33,7 +33,21 @@ std::optional<size_t> read_value_bytes(const Node& node, Complaints& complaints)
   return read_size(node, 0, kGiB, complaints);
 }
 
+std::optional<std::optional<size_t>> read_memory(const Node& node, Complaints& complaints) {
+  if (node.kind == Node::Kind::kText && node.text == "auto") return std::optional<size_t>();
+  const std::optional<size_t> bytes = read_size(node, kMiB, 1024 * kGiB, complaints);
+  if (!bytes) return std::nullopt;
+  return bytes;
+}
+
 constexpr auto kRows = std::to_array<Setting>({
+    {.key = "limits.memory",
+     .value = "auto",
+     .read = assign<read_memory, &S::limits, &L::memory_bytes>,
+     .sentence =
+         "Bytes of traffic held at once, all in all: at 80 % of it taps go off, at 90 % new "
+         "requests are refused (503), at 95 % who holds most is reset. `auto` is 128MiB, or "
+         "60 % of the control group's memory limit where that is less."},
     {.key = "limits.head_bytes",
      .value = "64KiB",
      .read = assign<size_between<kKiB, kMiB>, &S::limits, &L::proxy, &P::codec, &C::head_bytes_max>,
@@ -108,7 +122,7 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.connect_time",
      .value = "5s",
      .read = assign<time_between<1, kHour>, &S::limits, &L::dialer, &D::connect_time_max>,
-     .sentence = "To look up a name and connect (504)."},
+     .sentence = "To look up a name (502) and connect (504), together."},
     {.key = "limits.connect_delay",
      .value = "250ms",
      .read = assign<time_between<10, kMinute>, &S::limits, &L::dialer, &D::attempt_delay>,

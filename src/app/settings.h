@@ -104,8 +104,9 @@ struct LimitSettings {
   wire::Dialer::Options dialer;    // with the resolver's
   serve::Endpoint::Options serve;  // `hosts` is not a setting and stays empty
   trace::AttributeLimits attributes;
-  size_t run_spans = 0;       // spans that `run` keeps in memory for its tree
-  Milliseconds run_export{};  // after its command has ended
+  size_t run_spans = 0;                // spans that `run` keeps in memory for its tree
+  Milliseconds run_export{};           // after its command has ended
+  std::optional<size_t> memory_bytes;  // of traffic held at once; nothing: by the machine
 };
 
 enum class LogFormat : uint8_t { kJson, kText };

@@ -2,14 +2,41 @@
 
 #include <utility>
 
+#include "app/cgroup_memory.h"
+
 namespace sidespan::app {
 
+namespace {
+
+size_t memory_bytes(const Settings& settings) {
+  const std::optional<size_t>& set = settings.limits.memory_bytes;
+  return set ? *set : default_memory_bytes(cgroup_memory_bytes());
+}
+
+}  // namespace
+
+void MemoryWatch::collect(metrics::Snapshot& snapshot) const {
+  const auto gauge = [&](std::string_view name, std::string_view help, size_t value) {
+    metrics::merge(snapshot, name, help, metrics::Kind::kGauge,
+                   {.labels = {}, .value = static_cast<double>(value), .histogram = {}});
+  };
+  gauge("sidespan_memory_bytes", "Traffic that is held: heads, bodies, queues of both sides.",
+        ledger_.held());
+  gauge("sidespan_memory_limit_bytes", "The most of it, by limits.memory.", ledger_.limit());
+}
+
 Sidecar::Sidecar(const Settings& settings, OperatorLog& log, report::SpanTap tap)
-    : settings_(settings), log_(log), telemetry_(settings, log, std::move(tap)) {}
+    : settings_(settings),
+      log_(log),
+      telemetry_(settings, log, std::move(tap)),
+      memory_(memory_bytes(settings)) {
+  telemetry_.watch(memory_watch_);
+}
 
 Sidecar::~Sidecar() {
   stop_workers();
   for (const auto& worker : workers_) telemetry_.forget(*worker);
+  telemetry_.forget(memory_watch_);
 }
 
 Result<void> Sidecar::open(const Lineage& lineage) {
@@ -34,7 +61,7 @@ Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net
   ListenAddress egress = settings_.listen.egress;
   for (size_t i = 0; i < settings_.workers; ++i) {
     workers_.push_back(
-        std::make_unique<Worker>(settings_, options, telemetry_, log_, connections_));
+        std::make_unique<Worker>(settings_, options, telemetry_, log_, connections_, memory_));
     Worker& worker = *workers_.back();
     telemetry_.watch(worker);
     worker.guard(own);

@@ -13,8 +13,20 @@
 #include "app/settings.h"
 #include "app/telemetry.h"
 #include "app/worker.h"
+#include "sidespan/base/memory_ledger.h"
 
 namespace sidespan::app {
+
+// The ledger's two numbers for /metrics.
+class MemoryWatch final : public Watched {
+ public:
+  explicit MemoryWatch(const MemoryLedger& ledger) : ledger_(ledger) {}
+  MonoTime heartbeat() const override { return MonoTime::max(); }
+  void collect(metrics::Snapshot& snapshot) const override;
+
+ private:
+  const MemoryLedger& ledger_;
+};
 
 class Sidecar {
  public:
@@ -47,6 +59,8 @@ class Sidecar {
   OperatorLog& log_;
   Telemetry telemetry_;
   std::atomic<size_t> connections_ = 0;  // of agents, in all workers
+  MemoryLedger memory_;
+  MemoryWatch memory_watch_{memory_};
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<net::Address> egress_;
 };

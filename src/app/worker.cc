@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/bind.h"
+#include "app/rare_line.h"
 #include "sidespan/net/listener.h"
 #include "sidespan/net/timer.h"
 #include "sidespan/proxy/server.h"
@@ -17,7 +18,6 @@ namespace {
 
 constexpr Milliseconds kHeartbeat{1000};
 constexpr Milliseconds kDrainPulse{10};
-constexpr std::chrono::minutes kShedLogInterval{1};
 // For health, admin and the collector, and for origins of the agents that are connected.
 constexpr int kDescriptorsKept = 16;
 
@@ -29,20 +29,24 @@ MonoTime::rep mono_now() {
 
 struct Worker::Inside {
   Inside(Worker& worker, net::Loop& loop, const Settings& settings, Telemetry& telemetry, Log& log,
-         std::atomic<size_t>& agent_connections)
-      : dialer(loop, settings.limits.dialer,
+         std::atomic<size_t>& agent_connections, MemoryLedger& ledger)
+      : memory(ledger,
+               [&worker] { worker.thread_.mailbox().post([&worker] { worker.let_go(); }); }),
+        dialer(loop, settings.limits.dialer,
                [this, options = worker.options_](std::string_view host, const net::Address& to) {
                  return proxy::check_address(*options, self, host, to);
                }),
         pool(loop, dialer, settings.limits.pool),
         spans(loop, telemetry.mailbox(), telemetry.pipeline(), settings.exporting.queue_spans),
-        server(loop, pool, Random::from_system(), spans, log, worker.options_, agent_connections),
+        server(loop, pool, Random::from_system(), spans, log, worker.options_, agent_connections,
+               ledger),
         pulse(loop, [&worker] { worker.pulse(); }) {}
 
   Result<std::unique_ptr<net::Listener>> open(net::Loop& loop, const net::Address& address,
                                               bool shared);
   Result<net::Address> bind(net::Loop& loop, const net::Address& address, PortUse use);
 
+  MemoryAccount memory;  // first: it counts what the others hold
   proxy::SelfGuard self;
   wire::Dialer dialer;
   wire::Pool pool;
@@ -51,8 +55,10 @@ struct Worker::Inside {
   net::Timer pulse;
   Milliseconds pulse_every = kHeartbeat;
   std::vector<std::unique_ptr<net::Listener>> listeners;
-  std::optional<MonoTime> shed_logged_at;
-  uint64_t shed_logged = 0;
+  RareLine shed{"agents' connections were closed unanswered, no descriptor was left"};
+  RareLine taps_off{"answers went by unobserved, limits.memory is near"};
+  RareLine refused{"requests were refused, limits.memory is near"};
+  RareLine reset{"connections that held most were reset, limits.memory is reached"};
 };
 
 Result<std::unique_ptr<net::Listener>> Worker::Inside::open(net::Loop& loop,
@@ -84,16 +90,17 @@ Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& a
 }
 
 Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
-               Telemetry& telemetry, Log& log, std::atomic<size_t>& connections)
+               Telemetry& telemetry, Log& log, std::atomic<size_t>& connections,
+               MemoryLedger& memory)
     : settings_(settings),
       log_(log),
       options_(std::move(options)),
       thread_("worker"),
       heartbeat_(mono_now()) {
   thread_.call([&] {
-    inside_ =
-        std::make_unique<Inside>(*this, thread_.loop(), settings, telemetry, log, connections);
-    inside_->pulse.start(kHeartbeat, true);
+    inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, telemetry, log, connections,
+                                       memory);
+    pulse();
   });
 }
 
@@ -134,7 +141,7 @@ void Worker::abort() {
 void Worker::stop() {
   if (!inside_) return;
   thread_.call([this] {
-    look_for_shed();
+    look_for_losses();
     inside_->listeners.clear();
     inside_->server.abort();
     inside_->spans.flush();
@@ -149,22 +156,33 @@ void Worker::pulse() {
   busy_ = inside_->server.busy();
   connections_ = inside_->server.connections();
   requests_ = inside_->server.requests();
-  look_for_shed();
-  heartbeat_ = mono_now();
+  look_for_losses();
+  const Moment now = SystemClock().now();
+  time_.look(now, inside_->pulse_every, log_);
+  heartbeat_ = now.mono.time_since_epoch().count();
   ++looks_;
   inside_->pulse.start(inside_->pulse_every, true);
 }
 
-void Worker::look_for_shed() {
+void Worker::let_go() {
+  if (!inside_) return;
+  const size_t excess = inside_->memory.excess();
+  if (excess == 0) return;
+  inside_->server.reset_largest(excess);
+  // A part of it is freed when this turn ends, and another worker may hold the rest.
+  inside_->memory.look_again();
+}
+
+void Worker::look_for_losses() {
   uint64_t shed = 0;
   for (const auto& listener : inside_->listeners) shed += listener->shed();
   shed_ = shed;
   const MonoTime now = SystemClock().now().mono;
-  if (shed == inside_->shed_logged) return;
-  if (inside_->shed_logged_at && now - *inside_->shed_logged_at < kShedLogInterval) return;
-  inside_->shed_logged_at = now;
-  log_.write(LogLevel::kWarn, "agents' connections were closed unanswered, no descriptor was left",
-             {{"count", std::to_string(shed - std::exchange(inside_->shed_logged, shed))}});
+  inside_->shed.look(shed, now, log_);
+  const proxy::Server::MemoryReactions memory = inside_->server.memory_reactions();
+  inside_->taps_off.look(memory.taps_off, now, log_);
+  inside_->refused.look(memory.refused, now, log_);
+  inside_->reset.look(memory.reset, now, log_);
 }
 
 Activity Worker::activity() const {
@@ -176,6 +194,7 @@ void Worker::collect(metrics::Snapshot& snapshot) const {
                  "Agent connections closed unanswered because no descriptor was left.",
                  metrics::Kind::kCounter,
                  {.labels = {}, .value = static_cast<double>(shed_), .histogram = {}});
+  time_.collect(snapshot);
   const std::scoped_lock lock(collect_mutex_);
   if (inside_) {
     inside_->server.collect(snapshot);

@@ -11,6 +11,8 @@
 #include "app/drain.h"
 #include "app/loop_thread.h"
 #include "app/telemetry.h"
+#include "app/time_watch.h"
+#include "sidespan/base/memory_ledger.h"
 #include "sidespan/proxy/options.h"
 
 namespace sidespan::app {
@@ -24,9 +26,9 @@ enum class PortUse : uint8_t {
 
 class Worker final : public Watched {
  public:
-  // `connections` is what proxy::Server asks for. References outlive this.
+  // `connections` and `memory` are what proxy::Server asks for. References outlive this.
   Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
-         Telemetry& telemetry, Log& log, std::atomic<size_t>& connections);
+         Telemetry& telemetry, Log& log, std::atomic<size_t>& connections, MemoryLedger& memory);
   ~Worker();  // stop()
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -52,8 +54,10 @@ class Worker final : public Watched {
   struct Inside;
 
   void pulse();
-  // Connections that listeners had to close for lack of descriptors.
-  void look_for_shed();
+  // What listeners closed for lack of descriptors and the server did for lack of memory.
+  void look_for_losses();
+  // Lets go of traffic until the ledger is content.
+  void let_go();
 
   const Settings& settings_;
   Log& log_;
@@ -65,6 +69,7 @@ class Worker final : public Watched {
   std::atomic<uint64_t> requests_ = 0;
   std::atomic<uint64_t> looks_ = 0;
   std::atomic<uint64_t> shed_ = 0;
+  TimeWatch time_;
   mutable std::mutex collect_mutex_;  // over the two below: health may ask while the worker ends
   std::unique_ptr<Inside> inside_;    // lives on the thread
   metrics::Snapshot last_;            // what was counted until stop()

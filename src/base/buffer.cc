@@ -18,27 +18,31 @@ constexpr size_t kReadBytes = size_t{64} * 1024;
 constexpr size_t kHeadBytes = 8;
 thread_local Spares<kHeadBytes + kSmallBytes, 64> small_spares;
 thread_local Spares<kHeadBytes + kReadBytes, 4> read_spares;
+// Up to so many bytes a copy into the last block is cheaper than a block more.
+constexpr size_t kCopiedMax = 256;
 
 }  // namespace
 
 Chunk::Chunk(size_t capacity) {
   static_assert(sizeof(Block) == kHeadBytes);
   assert(capacity <= UINT32_MAX);
-  void* memory = nullptr;
+  void* place = nullptr;
   if (capacity <= kSmallBytes) {
     capacity = kSmallBytes;
-    memory = small_spares.take();
+    place = small_spares.take();
   } else if (capacity <= kReadBytes && capacity > kReadBytes / 2) {
     capacity = kReadBytes;
-    memory = read_spares.take();
+    place = read_spares.take();
   } else {
-    memory = ::operator new(kHeadBytes + capacity);
+    place = ::operator new(kHeadBytes + capacity);
   }
-  block_ = new (memory) Block{1, static_cast<uint32_t>(capacity)};
+  block_ = new (place) Block{1, static_cast<uint32_t>(capacity)};
+  memory::charge(capacity);
 }
 
 void Chunk::release() {
   if (--block_->users > 0) return;
+  memory::release(block_->capacity);
   switch (block_->capacity) {
     case kSmallBytes:
       return small_spares.give(block_);
@@ -88,6 +92,10 @@ void Chain::append(Chunk chunk) {
   size_ += chunk.size();
   if (first) {
     first_ = std::move(chunk);
+    return;
+  }
+  if (chunk.size() <= kCopiedMax && chunk.size() <= last().room()) {
+    last().append(chunk.view());
     return;
   }
   if (!more_) more_ = std::make_unique<More>();

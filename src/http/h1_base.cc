@@ -78,12 +78,18 @@ bool H1Base::wants_input() const {
          rest().size() < limits_.window_bytes;
 }
 
+void H1Base::keep_rest(std::string_view bytes) {
+  rest_.append(bytes);
+  rest_charge_.set(rest_.capacity());
+}
+
 // Copying down what is left each time would cost its square for many small requests.
 void H1Base::drop_rest(size_t n) {
   rest_begin_ += n;
   if (rest_begin_ < rest_.size()) return;
   rest_ = {};
   rest_begin_ = 0;
+  rest_charge_.set(0);
 }
 
 void H1Base::end_tunnel_input() {

@@ -11,6 +11,7 @@
 #include "event_queue.h"
 #include "h1_parser.h"
 #include "h1_writer.h"
+#include "sidespan/base/memory_ledger.h"
 #include "sidespan/http/codec.h"
 
 namespace sidespan::http {
@@ -27,6 +28,9 @@ class H1Base : public Codec, protected MessageSink {
   void written(size_t n) override;
   void consumed(StreamId stream, size_t n) override;
   bool wants_input() const override;
+  size_t memory_bytes() const override {
+    return rest_.capacity() + trailers_.memory_bytes() + (parser_ ? parser_->memory_bytes() : 0);
+  }
   size_t streams() const override { return stream_ != 0 ? 1 : 0; }
   bool output_ended() const override { return output_ended_; }
   bool ends_abruptly() const override { return abrupt_; }
@@ -66,6 +70,7 @@ class H1Base : public Codec, protected MessageSink {
   bool is_short() const { return framing_ == Framing::kLength && body_left_ > 0; }
   // Bytes that have to wait.
   std::string_view rest() const { return std::string_view(rest_).substr(rest_begin_); }
+  void keep_rest(std::string_view bytes);
   // The first n of them have been read.
   void drop_rest(size_t n);
   // Counts what write_* added to the output since `before` bytes were in it.
@@ -78,6 +83,7 @@ class H1Base : public Codec, protected MessageSink {
   std::unique_ptr<H1Parser> parser_;  // while a message is being read
   std::string rest_;                  // of which those from rest_begin_ on have to wait
   size_t rest_begin_ = 0;
+  MemoryCharge rest_charge_;
   Headers trailers_;        // to be written with the last chunk
   uint64_t body_left_ = 0;  // of a body whose head said its length
   size_t unconsumed_ = 0;

@@ -160,7 +160,7 @@ void H1Client::parse(std::string_view bytes) {
   }
   if (bytes.empty() || input_refused_) return;
   if (switched_) {
-    rest_.append(bytes);
+    keep_rest(bytes);
   } else {
     keep_alive_ = false;  // the next request would take these bytes for its answer
   }

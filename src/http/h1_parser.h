@@ -47,6 +47,7 @@ class H1Parser {
   // The peer will send nothing more; an error where that leaves the message incomplete.
   Result<void> eof(InputEnd how);
 
+  size_t memory_bytes() const { return head_.headers.memory_bytes() + trailers_.memory_bytes(); }
   bool complete() const { return phase_ == Phase::kComplete; }
   bool started() const { return head_done() || guard_.started(); }
   bool head_done() const { return phase_ != Phase::kHead; }

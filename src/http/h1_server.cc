@@ -74,11 +74,11 @@ void H1Server::feed(std::string_view bytes, MonoTime now) {
   if (output_ended_) return;
   if (request_done_ || waits() || !rest().empty()) {
     // After Connection: close nothing may follow, and what does is not read.
-    if (keeps_rest()) rest_.append(bytes);
+    if (keeps_rest()) keep_rest(bytes);
     return;
   }
   const size_t used = parse(bytes, now);
-  if (used < bytes.size() && !input_refused_ && keeps_rest()) rest_.append(bytes.substr(used));
+  if (used < bytes.size() && !input_refused_ && keeps_rest()) keep_rest(bytes.substr(used));
   if (is_whole()) end_request();
   // A head that was pipelined gets its time from the next bytes on: before, nobody waited for it.
   if (in_head() && !head_deadline_) head_deadline_ = now + limits_.head_time_max;
@@ -261,8 +261,8 @@ void H1Server::resume_http(StreamId stream, Chain first) {
   tunnel_ = false;
   // What the request for the tunnel said of its connection was about the tunnel.
   keep_alive_ = true;
-  rest_ = first.to_string();
-  rest_begin_ = 0;
+  drop_rest(rest().size());
+  keep_rest(first.to_string());
   next_request();
 }
 

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <new>
 
+#include "sidespan/base/memory_ledger.h"
+
 namespace sidespan::http {
 namespace {
 
@@ -47,6 +49,7 @@ thread_local Kept kept;
 
 void FreeBlock::operator()(HeadBlock* block) const noexcept {
   const bool usual = block->capacity_ == kUsualCapacity;
+  memory::release(block->capacity_);
   block->~HeadBlock();
   if (!usual || !kept.put(block)) ::operator delete(block);
 }
@@ -57,9 +60,10 @@ HeadBlockPtr HeadBlock::make(size_t bytes, size_t lines) {
                                                    : (wanted + alignof(HeadBlock) - 1) /
                                                          alignof(HeadBlock) * alignof(HeadBlock);
   assert(capacity <= UINT32_MAX);
-  void* memory = capacity == kUsualCapacity ? kept.take() : nullptr;
-  if (memory == nullptr) memory = ::operator new(sizeof(HeadBlock) + capacity);
-  return HeadBlockPtr(new (memory) HeadBlock(static_cast<uint32_t>(capacity)));
+  void* place = capacity == kUsualCapacity ? kept.take() : nullptr;
+  if (place == nullptr) place = ::operator new(sizeof(HeadBlock) + capacity);
+  memory::charge(capacity);
+  return HeadBlockPtr(new (place) HeadBlock(static_cast<uint32_t>(capacity)));
 }
 
 HeadBlockPtr HeadBlock::copy() const {

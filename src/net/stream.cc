@@ -98,11 +98,13 @@ void Stream::Impl::read() {
   uv_read_start(
       stream(),
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
+        // Without a buffer libuv asks again next turn.
+        if (memory::full()) return void(*buffer = uv_buf_init(nullptr, 0));
         const auto room = static_cast<Impl*>(handle->data)->loop().read_chunk().spare();
         *buffer = uv_buf_init(room.data(), static_cast<unsigned>(room.size()));
       },
-      [](uv_stream_t* handle, ssize_t n, const uv_buf_t*) {
-        static_cast<Impl*>(handle->data)->on_read(n);
+      [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
+        if (buffer->base != nullptr || n != UV_ENOBUFS) static_cast<Impl*>(handle->data)->on_read(n);
       });
 }
 

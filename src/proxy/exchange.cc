@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sidespan/http/answer.h"
+#include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/redact.h"
 
 namespace sidespan::proxy {
@@ -11,6 +12,8 @@ namespace {
 
 // How long a tunnel's first bytes, so far the beginning of an HTTP method, wait for more of it.
 constexpr Milliseconds kPeekTimeMax{200};
+// An exchange with its connection to the origin, without what it carries.
+constexpr size_t kOwnBytes = size_t{6} * 1024;
 
 }  // namespace
 
@@ -19,6 +22,7 @@ Exchange::Exchange(Worker& worker, AgentSide& agent, http::StreamId stream)
       options_(*worker.options),
       agent_(agent),
       stream_(stream),
+      charge_(kOwnBytes),
       start_(worker.loop.now()),
       last_activity_(start_.mono) {
   ++worker_.exchanges;
@@ -44,6 +48,17 @@ void Exchange::abort(semconv::Ending ending, Error error) {
     return finish(ending, std::move(error));
   }
   answer_error(error, ending);
+}
+
+void Exchange::cut(const Error& error) {
+  finish(semconv::Ending::kLimit, error);
+}
+
+void Exchange::silence_observer() {
+  if (!observer_ || !worker_.memory.over(MemoryMark::kTapsOff)) return;
+  observer_.reset();
+  tap_off_ = true;
+  worker_.metrics.memory_taps_off.add();
 }
 
 void Exchange::answer_error(const Error& error, semconv::Ending ending) {
@@ -133,6 +148,7 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   facts.error = error;
   trace::Span span = semconv::make_http_span(facts, options_.spans);
   if (observer_) observer_->finish(span);
+  if (tap_off_) span.attributes.set(semconv::attribute::kTapOff, true);
   worker_.sink.emit(std::move(span));
 }
 

@@ -36,10 +36,18 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void on_timer();
   // Ends it now, whatever is under way.
   void abort(semconv::Ending ending, Error error);
+  // Ends it now for what it holds. The agent is told nothing: its connection is to be reset.
+  void cut(const Error& error);
 
   http::StreamId stream() const { return stream_; }
   // Over: the span is out, and nothing may be called but the destructor.
   bool done() const { return done_; }
+  // Bytes that it keeps, or has queued for the origin.
+  size_t held() const {
+    return charge_.bytes() + request_.headers.memory_bytes() + response_.headers.memory_bytes() +
+           (trailers_ ? trailers_->memory_bytes() : 0) + held_.size() + replay_.size() +
+           queued_to_origin();
+  }
 
  private:
   // What the exchange waits for now, since when, and how long at most.
@@ -93,6 +101,8 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void cut_off();
   void emit_span(semconv::Ending ending, const std::optional<Error>& error);
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
+  // Where memory is short nobody looks at the answer, or any further.
+  void silence_observer();
   void touch() { last_activity_ = worker_.loop.now().mono; }
   Wait wait() const;
   void arm_timer();
@@ -108,6 +118,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   const Options& options_;
   AgentSide& agent_;
   const http::StreamId stream_;
+  const MemoryCharge charge_;  // its own size; heads and bodies count themselves
 
   http::Head request_;   // as the agent sent it, then as the origin gets it
   http::Head response_;  // as the agent gets it; status 0: none yet
@@ -145,6 +156,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   bool response_ended_ = false;
   bool tunnel_ = false;   // after 2xx to CONNECT, after 101
   bool peeking_ = false;  // the tunnel's first bytes have not been seen, or not enough of them
+  bool tap_off_ = false;  // the observer was silenced
   bool done_ = false;
 };
 

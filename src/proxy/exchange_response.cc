@@ -51,6 +51,7 @@ void Exchange::on_response_body(Chain data) {
   stop_peeking();
   response_bytes_ += data.size();
   response_unconsumed_ += data.size();
+  silence_observer();
   if (observer_) {
     data.visit(
         [&](std::string_view bytes) { observer_->on_response_bytes(bytes, last_activity_); });

@@ -66,6 +66,14 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
                  number({}, static_cast<double>(refused_connections.value())));
   metrics::merge(snapshot, "sidespan_connections", "Agent connections that are open.", Kind::kGauge,
                  number({}, static_cast<double>(connections.value())));
+  const std::array<std::pair<const char*, const metrics::Counter*>, 3> reactions = {
+      {{"tap_off", &memory_taps_off}, {"refused", &memory_refused}, {"reset", &memory_reset}}};
+  for (const auto& [reaction, counter] : reactions) {
+    metrics::merge(snapshot, "sidespan_memory_reactions",
+                   "Taps silenced, requests refused and connections reset for limits.memory.",
+                   Kind::kCounter,
+                   number({{"reaction", reaction}}, static_cast<double>(counter->value())));
+  }
   collect_durations(snapshot);
 }
 

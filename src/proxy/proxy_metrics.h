@@ -41,6 +41,10 @@ class ProxyMetrics {
   metrics::Counter tunnels;
   metrics::Counter refused_connections;  // over connections_max
   metrics::Gauge connections;
+  // What the marks of the memory ledger brought about.
+  metrics::Counter memory_taps_off;
+  metrics::Counter memory_refused;
+  metrics::Counter memory_reset;
 
   void collect(metrics::Snapshot& snapshot) const;
 

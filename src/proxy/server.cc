@@ -12,7 +12,8 @@ namespace sidespan::proxy {
 
 struct Server::Impl final : Session::Owner, net::TurnEnd {
   Impl(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-       const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections)
+       const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
+       const MemoryLedger& memory)
       : worker{loop,
                pool,
                random,
@@ -21,7 +22,8 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
                options,
                ProxyMetrics(options->limits.metric_series_max),
                OriginBook(*options),
-               connections},
+               connections,
+               memory},
         sweeper(loop, [this] { sweep(); }) {}
   ~Impl() { worker.loop.cancel_turn_end(*this); }
 
@@ -41,8 +43,9 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
 };
 
 Server::Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-               const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections)
-    : impl_(std::make_unique<Impl>(loop, pool, random, sink, log, options, connections)) {}
+               const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
+               const MemoryLedger& memory)
+    : impl_(std::make_unique<Impl>(loop, pool, random, sink, log, options, connections, memory)) {}
 
 Server::~Server() = default;
 
@@ -97,6 +100,35 @@ void Server::abort() {
   impl_->sessions.for_each([&](SlotId, Session& session) { session.abort(error); });
 }
 
+void Server::reset_largest(size_t bytes) {
+  struct Holder {
+    size_t bytes;
+    SlotId session;  // or, where it names nothing:
+    SlotId leftover;
+  };
+  std::vector<Holder> holders;
+  impl_->sessions.for_each(
+      [&](SlotId id, const Session& session) { holders.push_back({session.held(), id, {}}); });
+  for (const wire::Pool::Leftover& leftover : impl_->worker.pool.leftovers()) {
+    holders.push_back({leftover.bytes, {}, leftover.id});
+  }
+  // Mostly the first is enough, so they are not sorted.
+  std::ranges::make_heap(holders, {}, &Holder::bytes);
+  for (size_t freed = 0; freed < bytes && !holders.empty(); holders.pop_back()) {
+    std::ranges::pop_heap(holders, {}, &Holder::bytes);
+    const Holder& largest = holders.back();
+    freed += largest.bytes;
+    impl_->worker.metrics.memory_reset.add();
+    if (largest.session) {
+      impl_->sessions.find(largest.session)
+          ->reset({Code::kOverload, Side::kSelf, true,
+                   "limits.memory is reached, and this connection held most"});
+    } else {
+      impl_->worker.pool.reset(largest.leftover);
+    }
+  }
+}
+
 size_t Server::busy() const {
   return impl_->worker.exchanges;
 }
@@ -107,6 +139,13 @@ size_t Server::connections() const {
 
 uint64_t Server::requests() const {
   return impl_->worker.metrics.requests();
+}
+
+Server::MemoryReactions Server::memory_reactions() const {
+  const ProxyMetrics& metrics = impl_->worker.metrics;
+  return {.taps_off = metrics.memory_taps_off.value(),
+          .refused = metrics.memory_refused.value(),
+          .reset = metrics.memory_reset.value()};
 }
 
 void Server::collect(metrics::Snapshot& snapshot) const {

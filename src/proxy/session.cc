@@ -7,6 +7,12 @@
 #include "sidespan/http/h1_codec.h"
 
 namespace sidespan::proxy {
+namespace {
+
+// A connection without a request, as measured.
+constexpr size_t kIdleBytes = size_t{3} * 1024;
+
+}  // namespace
 
 Session::Session(Worker& worker, Owner& owner, SlotId id, Place place,
                  std::unique_ptr<net::Stream> stream, std::optional<Error> refusal)
@@ -14,6 +20,7 @@ Session::Session(Worker& worker, Owner& owner, SlotId id, Place place,
       owner_(owner),
       id_(id),
       place_(std::move(place)),
+      charge_(kIdleBytes),
       connection_(std::move(stream), http::make_h1_server(worker.options->limits.codec), *this),
       refusal_(refusal ? std::make_unique<const Error>(*std::move(refusal)) : nullptr),
       due_(MonoTime::max()),
@@ -57,6 +64,11 @@ void Session::begin(http::Head&& head, http::StreamId stream) {
   idle_since_ = worker_.loop.now().mono;
   if (worker_.draining) connection_.drain();
   if (refusal_) return refuse(stream, *refusal_);
+  if (worker_.memory.over(MemoryMark::kRefuse)) {
+    worker_.metrics.memory_refused.add();
+    return refuse(stream, {Code::kOverload, Side::kSelf, true,
+                           "limits.memory leaves no room for another request"});
+  }
   AgentSide& agent = *this;
   exchanges_.push_back(std::make_unique<Exchange>(worker_, agent, stream));
   exchanges_.back()->begin(std::move(head));
@@ -103,6 +115,17 @@ void Session::abort(const Error& error) {
   for (const auto& exchange : exchanges_) exchange->abort(semconv::Ending::kDrain, error);
   connection_.finish();
   changed();
+}
+
+void Session::reset(const Error& error) {
+  for (const auto& exchange : exchanges_) exchange->cut(error);
+  abort();
+}
+
+size_t Session::held() const {
+  size_t bytes = charge_.bytes() + connection_.held();
+  for (const auto& exchange : exchanges_) bytes += exchange->held();
+  return bytes;
 }
 
 bool Session::reap() {

@@ -32,6 +32,10 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void drain();
   // Ends exchanges and connection now.
   void abort(const Error& error);
+  // Cuts both off, without another word to the agent.
+  void reset(const Error& error);
+  // Bytes that it and its exchanges keep, those for origins included.
+  size_t held() const;
   // Forgets exchanges that are over. True: the session itself is.
   bool reap();
   // Called now and then, every kSweepInterval at least: what is due happens.
@@ -71,6 +75,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   Owner& owner_;
   const SlotId id_;
   const Place place_;
+  const MemoryCharge charge_;
   wire::Connection connection_;
   // Few sessions have one of these, and most are idle.
   const std::unique_ptr<const Error> refusal_;

@@ -10,6 +10,7 @@
 #include "origin_book.h"
 #include "proxy_metrics.h"
 #include "sidespan/base/log.h"
+#include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/random.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/proxy/options.h"
@@ -48,6 +49,7 @@ struct Worker {
   ProxyMetrics metrics;
   OriginBook origins;
   std::atomic<size_t>& connections_of_process;
+  const MemoryLedger& memory;
   size_t exchanges = 0;  // under way
   bool draining = false;
   bool agents_gone = false;  // who has sent FIN waits for nothing

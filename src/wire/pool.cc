@@ -283,6 +283,22 @@ size_t Pool::busy() const {
   return impl_->entries.size() - impl_->idle_count - impl_->doomed.size();
 }
 
+std::vector<Pool::Leftover> Pool::leftovers() const {
+  std::vector<Leftover> found;
+  impl_->entries.for_each([&](SlotId id, const Impl::Entry& entry) {
+    const bool over = entry.owner_ == nullptr && !entry.idle_ && !entry.doomed_;
+    if (over) found.push_back({id, entry.connection_.held()});
+  });
+  return found;
+}
+
+void Pool::reset(SlotId leftover) {
+  Impl::Entry* entry = impl_->entries.find(leftover);
+  if (entry == nullptr) return;
+  entry->connection_.abort();
+  impl_->doom(*entry);
+}
+
 void Pool::drain() {
   impl_->draining = true;
   std::vector<SlotId> all;

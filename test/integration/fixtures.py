@@ -43,13 +43,13 @@ def collector(tmp_path):
 
 @pytest.fixture
 def sidecar(sink, tmp_path, request):
-    """Starts sidecars: sidecar(config=None, env=None) -> Sidecar."""
+    """Starts sidecars: sidecar(config=None, env=None, wrapper=()) -> Sidecar."""
     started = []
     numbers = itertools.count()
 
-    def start(config=None, env=None):
+    def start(config=None, env=None, wrapper=()):
         directory = tmp_path / f"sidecar{next(numbers)}"
-        started.append(Sidecar(directory, merged(exporting(sink.endpoint), config or {}), env))
+        started.append(Sidecar(directory, merged(exporting(sink.endpoint), config or {}), env, wrapper))
         return started[-1]
 
     yield start

@@ -74,13 +74,14 @@ def write_config(directory, config):
 
 
 class Sidecar:
-    def __init__(self, directory, config=None, env=None):
+    def __init__(self, directory, config=None, env=None, wrapper=()):
+        """`wrapper`: the beginning of a command that ends by becoming the one behind it."""
         self.config = write_config(directory, merged(BASE, config or {}))
         self.lines = []
         self.listeners = {}
         self._ready = threading.Event()
         self.process = subprocess.Popen(
-            [binary(), "proxy", "--config", str(self.config)], env=environment(directory, env),
+            [*wrapper, binary(), "proxy", "--config", str(self.config)], env=environment(directory, env),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()

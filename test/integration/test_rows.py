@@ -187,7 +187,8 @@ def test_row_61_signals_that_mean_nothing(sidecar, origin, sink):
     side = sidecar()
     with Client(side.egress) as agent:
         for number in range(200):
-            for name in (signal.SIGPIPE, signal.SIGCHLD, signal.SIGWINCH, signal.SIGURG, signal.SIGCONT):
+            for name in (signal.SIGPIPE, signal.SIGCHLD, signal.SIGWINCH, signal.SIGURG, signal.SIGCONT, signal.SIGUSR1,
+                         signal.SIGUSR2):
                 side.process.send_signal(name)
             assert agent.ask("GET", origin.url(f"/echo?{number}")).status == 200
     assert len(sink.wait(200)) == 200

@@ -2,7 +2,8 @@
 // Chain a queue of chunks. Bytes are copied at most once, when a codec decodes them out of the block
 // they were read into, and not even then where much of that block is one body: the chunk then shares
 // it. From there chunks only move, down to a vectored write. An empty Chain owns no memory, so idle
-// connections cost nothing. Blocks are counted without a lock: what shares one stays on one thread.
+// connections cost nothing. What shares a block stays on one thread.
+// Every block counts in the memory ledger.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "sidespan/base/memory_ledger.h"
 
 namespace sidespan {
 
@@ -96,7 +99,9 @@ class Chain {
 
   // Copies.
   void append(std::string_view bytes);
-  // Move.
+  // Move; a few bytes are copied where the last block has room, since a block of a thousand for
+  // each byte that comes alone would be a peer's way to make us hold a thousand times what it
+  // sends.
   void append(Chunk chunk);
   void append(Chain&& other);
 

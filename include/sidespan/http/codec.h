@@ -65,6 +65,9 @@ class Codec {
   virtual void consumed(StreamId stream, size_t n) = 0;
   // False while input must wait (back-pressure, a full rest); the connection stops reading.
   virtual bool wants_input() const = 0;
+  // Kept of what was fed and waits: a section that is not whole yet, messages behind the one under
+  // way. The memory ledger has it counted.
+  virtual size_t memory_bytes() const = 0;
   // From now on the stream carries opaque bytes both ways: after 2xx to CONNECT, after 101 (which a
   // client's codec lets through only when it was asked for and the request has ended). Bytes that
   // came early are told first. A client may do it first thing on a fresh connection. End is then

@@ -1,6 +1,7 @@
 // The memory of one head or trailer section: the bytes as they came in front, the table of its
 // lines at the back, growing towards each other. Headers and Head are what others see of it.
-// Blocks of the usual size are kept for the next head, a few a thread.
+// Blocks of the usual size are kept for the next head, a few a thread. Every block counts in the
+// memory ledger.
 #pragma once
 
 #include <cstddef>
@@ -49,6 +50,7 @@ class HeadBlock {
   // All of it in a bigger one, with room for so much more.
   HeadBlockPtr grown(size_t bytes, size_t lines) const;
 
+  size_t capacity() const { return capacity_; }
   std::string_view bytes() const { return {data(), used_}; }
   std::string_view view(Range range) const { return {data() + range.begin, range.size}; }
   // What is appended has room.

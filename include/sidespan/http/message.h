@@ -35,6 +35,8 @@ class Headers {
   Field at(size_t index) const { return field(block_->line(index)); }
   // Name and value bytes plus 4 a line, as they stand on the wire in h1.
   size_t wire_bytes() const;
+  // What its block takes; the memory ledger has that counted.
+  size_t memory_bytes() const { return block_ ? block_->capacity() : 0; }
 
   // The first line of that name.
   std::optional<std::string_view> find(std::string_view name) const;

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "sidespan/base/log.h"
+#include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/metrics.h"
 #include "sidespan/base/random.h"
 #include "sidespan/net/loop.h"
@@ -21,9 +22,10 @@ namespace sidespan::proxy {
 class Server {
  public:
   // `pool` must check addresses with check_address(). `connections` counts those of all servers of
-  // the process, whose limit is one. All references outlive the server.
+  // the process, whose limit is one; so does `memory`. All references outlive the server.
   Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-         const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections);
+         const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
+         const MemoryLedger& memory);
   ~Server();
 
   void accept(std::unique_ptr<net::Stream> stream);
@@ -34,11 +36,21 @@ class Server {
   void drain(bool agents_gone);
   // Ends everything now; exchanges under way get their span with `sidespan.end` = drain.
   void abort();
+  // Resets who holds most, and so on, until that has freed so many bytes. Not from inside a call
+  // of the server's.
+  void reset_largest(size_t bytes);
   size_t busy() const;         // exchanges under way
   size_t connections() const;  // agent connections
 
   // Any thread.
   uint64_t requests() const;  // ended so far
+  // What the marks of the memory ledger have brought about so far.
+  struct MemoryReactions {
+    uint64_t taps_off = 0;  // answers that were not looked at, or not to their end
+    uint64_t refused = 0;   // requests
+    uint64_t reset = 0;     // agents' connections, or what was left of one to an origin
+  };
+  MemoryReactions memory_reactions() const;
   void collect(metrics::Snapshot& snapshot) const;
 
  private:

@@ -63,6 +63,7 @@ inline constexpr std::string_view kPhaseWait = "sidespan.phase.wait";
 inline constexpr std::string_view kPhaseReceive = "sidespan.phase.receive";
 inline constexpr std::string_view kTimeToFirstByte = "sidespan.time_to_first_byte";
 inline constexpr std::string_view kStreamEvents = "sidespan.stream.events";
+inline constexpr std::string_view kTapOff = "sidespan.tap.off";  // true: memory was short
 inline constexpr std::string_view kBytesSent = "sidespan.bytes.sent";
 inline constexpr std::string_view kBytesReceived = "sidespan.bytes.received";
 

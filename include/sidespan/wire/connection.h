@@ -55,6 +55,8 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   void abort();
   // Something that was sent has not left for the socket yet.
   bool has_unsent() const;
+  // Bytes that it keeps: read and not handled yet, or waiting for the socket.
+  size_t held() const { return codec_->memory_bytes() + (stream_ ? stream_->pending() : 0); }
   // Nothing waits to be read: neither bytes nor the peer's end. Asks the socket.
   bool is_quiet() const { return stream_ && stream_->is_quiet(); }
   // The socket is gone; only destruction is left.

@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "sidespan/base/slot_map.h"
 #include "sidespan/http/codec.h"
 #include "sidespan/http/event.h"
 #include "sidespan/net/loop.h"
@@ -91,6 +93,14 @@ class Pool {
   size_t busy() const;
   // Closes what is idle; nothing is kept from now on.
   void drain();
+
+  // Connections that no stream uses any more, while their last bytes wait for the socket.
+  struct Leftover {
+    SlotId id;
+    size_t bytes;
+  };
+  std::vector<Leftover> leftovers() const;
+  void reset(SlotId leftover);
 
  private:
   struct Impl;

@@ -17,12 +17,14 @@ std::vector<std::string> blocks(const Chain& chain) {
   return out;
 }
 
-// Three blocks: a Chunk that moves in is never merged with another.
+const std::string kA(400, 'a');
+const std::string kB(300, 'b');
+const std::string kC(270, 'c');
+
+// Three blocks: a Chunk that moves in is merged with another only when it is small.
 Chain abc() {
   Chain chain;
-  chain.append(Chunk::copy_of("aaaa"));
-  chain.append(Chunk::copy_of("bbb"));
-  chain.append(Chunk::copy_of("cc"));
+  for (const std::string& bytes : {kA, kB, kC}) chain.append(Chunk::copy_of(bytes));
   return chain;
 }
 
@@ -109,7 +111,8 @@ TEST_CASE("chain: small appends share a block, big ones have their own") {
 }
 
 TEST_CASE("chain: chunks move, bytes stay where they are") {
-  Chunk chunk = Chunk::copy_of("body");
+  const std::string body(300, 'b');
+  Chunk chunk = Chunk::copy_of(body);
   const char* place = chunk.view().data();
   Chain chain;
   chain.append(std::move(chunk));
@@ -117,12 +120,27 @@ TEST_CASE("chain: chunks move, bytes stay where they are") {
   next.append(Chunk::copy_of("head"));
   next.append(std::move(chain));
   CHECK(chain.empty());  // NOLINT(bugprone-use-after-move): the contract under test
-  CHECK(blocks(next) == std::vector<std::string>{"head", "body"});
+  CHECK(blocks(next) == std::vector<std::string>{"head", body});
   next.consume(4);
   CHECK(next.front().data() == place);
-  const Chain taken = next.take(4);
+  const Chain taken = next.take(body.size());
   CHECK(taken.front().data() == place);
   CHECK(next.empty());
+}
+
+TEST_CASE("chain: bytes that come one by one share blocks") {
+  Chain chain;
+  std::string sent;
+  for (size_t i = 0; i < 4000; ++i) {
+    sent.push_back(static_cast<char>('a' + i % 26));
+    chain.append(Chain(std::string_view(sent).substr(i)));
+  }
+  CHECK(chain.to_string() == sent);
+  CHECK(chain.size() == sent.size());
+  CHECK(blocks(chain).size() == 4);
+  chain.consume(10);
+  chain.append(Chain("end"));
+  CHECK(chain.to_string() == sent.substr(10) + "end");
 }
 
 TEST_CASE("chain: an empty chunk leaves no block") {
@@ -158,19 +176,19 @@ TEST_CASE("chain: a share is the same bytes, and stays when the chain goes on") 
   const Chain share = chain.share();
   CHECK(share.front().data() == chain.front().data());
   chain.append("dd");
-  chain.consume(5);
-  CHECK(chain.to_string() == "bbccdd");
+  chain.consume(kA.size() + 1);
+  CHECK(chain.to_string() == kB.substr(1) + kC + "dd");
   chain.clear();
   CHECK(chain.empty());
-  CHECK(share.to_string() == "aaaabbbcc");
+  CHECK(share.to_string() == kA + kB + kC);
   CHECK(Chain().share().empty());
 }
 
 TEST_CASE("chain: visit shows what is left, in order") {
   Chain chain = abc();
-  CHECK(blocks(chain) == std::vector<std::string>{"aaaa", "bbb", "cc"});
-  chain.consume(5);
-  CHECK(blocks(chain) == std::vector<std::string>{"bb", "cc"});
+  CHECK(blocks(chain) == std::vector<std::string>{kA, kB, kC});
+  chain.consume(kA.size() + 1);
+  CHECK(blocks(chain) == std::vector<std::string>{kB.substr(1), kC});
   CHECK(blocks(Chain()).empty());
 }
 

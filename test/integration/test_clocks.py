@@ -1,0 +1,118 @@
+"""Rows 11, 66 and 68: clocks that are set, stop or run for half an hour, and a worker that does not come back."""
+
+import threading
+import time
+
+import pytest
+
+from clock_shim import Clocks
+from origin import NO_BODY
+from sidecar import sanitized
+from wire import Client, ask, head, wait_for
+
+EVENT = b"9\r\ndata: 1\n\n\r\n"
+HOUR = 3600
+YEAR_2038 = 1 << 31
+
+
+@pytest.fixture
+def clocks(tmp_path):
+    if sanitized():
+        pytest.skip("a sanitizer's runtime has to come first")
+    return Clocks(tmp_path)
+
+
+def get(url):
+    return head(f"GET {url} HTTP/1.1", [("Host", "h")])
+
+
+def seconds(span):
+    return (span["end"] - span["start"]) / 1e9
+
+
+@pytest.mark.parametrize("shift", [HOUR, -HOUR, YEAR_2038])
+def test_row_66_a_wall_clock_that_is_set_changes_no_duration(sidecar, origin, sink, clocks, shift):
+    there, go = threading.Event(), threading.Event()
+
+    def halves(sock, reader, request):
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nslow")
+        there.set()
+        assert go.wait(20)
+        sock.sendall(b"slow")
+
+    origin.answer("/halves", [NO_BODY, halves])
+    side = sidecar({"limits": {"stream_idle_time": "5s", "head_time": "5s", "keep_alive_time": "5s"}}, env=clocks.environment)
+    before = time.time()
+    with Client(side.egress) as agent, Client(side.egress) as idle:
+        agent.send(get(origin.url("/halves")))
+        assert there.wait(20)
+        clocks.set(wall=shift)
+        wait_for("what the log says of it", lambda: "the clock was set" in side.log())
+        go.set()
+        assert agent.response().body == b"slowslow"
+        assert agent.ask("GET", origin.url("/bytes/1")).status == 200  # and the next one
+        assert idle.ask("GET", origin.url("/bytes/1")).status == 200
+    spans = sink.wait(3)
+    first, = [span for span in spans if span["attributes"]["url.full"].endswith("/halves")]
+    assert abs(first["start"] / 1e9 - before) < 60
+    for span in spans:
+        assert 0 <= seconds(span) < 60
+        assert all(value >= 0 for key, value in span["attributes"].items() if key.startswith("sidespan.phase."))
+    later = [span["start"] / 1e9 for span in spans if span is not first]
+    assert all(abs(start - before - shift) < 60 for start in later)
+    side.metrics().accounts()
+
+
+def test_row_66_a_wall_clock_that_stands_holds_up_no_time_limit(sidecar, origin, sink, clocks):
+    side = sidecar({"limits": {"begin_time": "300ms", "head_time": "300ms"}}, env=clocks.environment)
+    clocks.set(stopped_at=int(time.time()))
+    assert ask(side.egress, "GET", origin.url("/slow?head=3000")).status == 504
+    with Client(side.egress) as agent:
+        agent.send(b"GET http://h/")
+        assert agent.response().status == 408
+    assert 0.3 <= seconds(sink.wait(1)[0]) < 20
+
+
+def test_row_11_half_an_hour_of_events_is_not_cut(sidecar, origin, sink, clocks):
+    count, minute = 30, 60
+    steps = threading.Semaphore(0)
+
+    def events(sock, reader, request):
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(count):
+            assert steps.acquire(timeout=20)
+            sock.sendall(EVENT)
+        sock.sendall(b"0\r\n\r\n")
+
+    origin.answer("/events", [NO_BODY, events])
+    side = sidecar(env=clocks.environment)
+    with Client(side.egress) as agent:
+        agent.send(get(origin.url("/events")))
+        assert agent.reader.head().status == 200
+        for number in range(count):
+            clocks.set(mono=number * minute, wall=number * minute)
+            steps.release()
+            agent.reader.until(EVENT)
+        agent.reader.until(b"0\r\n\r\n")
+    span, = sink.wait(1)
+    assert span["attributes"]["sidespan.end"] == "complete" and span["attributes"]["sidespan.stream.events"] == count
+    assert abs(seconds(span) - (count - 1) * minute) < minute
+    assert span["attributes"]["sidespan.time_to_first_byte"] < minute
+
+
+def test_row_68_a_worker_that_does_not_come_back_is_not_alive(sidecar, origin, clocks):
+    side = sidecar(env=clocks.environment)
+    assert ask(side.health, "GET", "/healthz", host="localhost").status == 200
+    clocks.set(stalled=True)
+    with Client(side.egress):
+        wait_for("a worker that stands still", clocks.standing)
+        clocks.set(mono=11)
+        for _ in range(2):
+            assert ask(side.health, "GET", "/healthz", host="localhost").status == 503
+            time.sleep(1.2)  # a worker that runs would have said so by now
+        assert ask(side.health, "GET", "/metrics", host="localhost").status == 200
+        clocks.set(stalled=False)
+        wait_for("alive", lambda: ask(side.health, "GET", "/healthz", host="localhost").status == 200)
+    assert ask(side.egress, "GET", origin.url("/bytes/1")).status == 200
+    wait_for("log line", lambda: "was held up" in side.log())
+    assert side.metrics().total("sidespan_loop_lag_seconds_sum") > 5

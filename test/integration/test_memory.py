@@ -1,0 +1,249 @@
+"""limits.memory: what is held, and what is done at each of its three marks. Traffic is made to wait by agents that do not
+read; a sidecar with 4 MiB comes to its marks with a few dozen of them."""
+
+import errno
+import itertools
+import socket
+import threading
+import time
+
+import pytest
+
+from aborts import full_listener, port_of
+from origin import NO_BODY
+from wire import Client, ask, head, wait_for
+
+KiB, MiB = 1 << 10, 1 << 20
+LIMIT = 4 * MiB
+ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n"
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+EVENT = b"9\r\ndata: 1\n\n\r\n"
+
+
+def limited(limit=LIMIT, **limits):
+    return {"limits": {"memory": f"{limit}B"} | limits}
+
+
+def held(side):
+    return side.metrics().total("sidespan_memory_bytes")
+
+
+def reactions(side):
+    metrics = side.metrics()
+    return tuple(metrics.total("sidespan_memory_reactions_total", reaction=name) for name in ("tap_off", "refused", "reset"))
+
+
+def get(url):
+    return head(f"GET {url} HTTP/1.1", [("Host", "h")])
+
+
+def pour(sock, reader, request):
+    sock.sendall(ENDLESS)
+    while True:
+        sock.sendall(b"z" * 65536)
+
+
+class Crowd:
+    """Agents that ask and do not read."""
+
+    def __init__(self, side):
+        self.side, self.sockets = side, []
+
+    def ask(self, url):
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(20)
+        sock.connect(self.side.egress)
+        sock.sendall(get(url))
+        self.sockets.append(sock)
+        return sock
+
+    def fill(self, url, share):
+        """One more after the other, until so much of the limit is held."""
+        for number in itertools.count():
+            before = held(self.side)
+            if before >= share * LIMIT:
+                return
+            self.ask(f"{url}?{number}")
+            wait_for("more to be held", lambda: held(self.side) > before + 48 * KiB)
+
+    def leave(self):
+        while self.sockets:
+            self.sockets.pop().close()
+
+
+@pytest.fixture
+def crowd():
+    crowds = []
+
+    def gather(side):
+        crowds.append(Crowd(side))
+        return crowds[-1]
+
+    yield gather
+    for one in crowds:
+        one.leave()
+
+
+def test_the_limit_is_that_of_the_setting(sidecar):
+    assert sidecar(limited()).metrics().total("sidespan_memory_limit_bytes") == LIMIT
+    assert 0 < sidecar().metrics().total("sidespan_memory_limit_bytes") <= 128 * MiB
+
+
+def test_what_is_held_is_counted_and_given_back(sidecar, origin, crowd):
+    origin.answer("/pour", [pour])
+    side = sidecar({"workers": 2})
+    before, agents = held(side), crowd(side)
+    for number in range(20):
+        agents.ask(origin.url(f"/pour?{number}"))
+    wait_for("what twenty hold", lambda: held(side) > before + 20 * 64 * KiB)
+    assert held(side) < before + 20 * 256 * KiB
+    agents.leave()
+    # To the step in which each worker tells.
+    wait_for("nothing held", lambda: held(side) <= before + 2 * 64 * KiB)
+    assert reactions(side) == (0, 0, 0)
+
+
+def test_at_80_percent_taps_go_off(sidecar, origin, sink, crowd):
+    full, over = threading.Event(), threading.Event()
+
+    def events(sock, reader, request):
+        sock.sendall(EVENTS + EVENT)
+        if request.target.endswith("whole"):
+            assert full.wait(20)
+        sock.sendall(EVENT + b"0\r\n\r\n")
+
+    origin.answer("/pour", [pour])
+    origin.answer("/events", [NO_BODY, events])
+    side = sidecar(limited())
+    agents = crowd(side)
+    with Client(side.egress) as agent:
+        agent.send(get(origin.url("/events?whole")))
+        assert agent.reader.head().status == 200
+        assert ask(side.egress, "GET", origin.url("/events?before")).status == 200
+        agents.fill(origin.url("/pour"), 0.81)
+        assert held(side) < 0.9 * LIMIT, "the crowd has overshot its mark"
+        full.set()
+        agent.reader.until(b"0\r\n\r\n")
+        assert ask(side.egress, "GET", origin.url("/events?during")).status == 200
+    assert reactions(side) == (2, 0, 0)
+    wait_for("log line", lambda: "went by unobserved" in side.log())
+    agents.leave()
+    wait_for("less held", lambda: held(side) < 0.8 * LIMIT)
+    assert ask(side.egress, "GET", origin.url("/events?after")).status == 200
+    spans = {span["attributes"]["url.full"].partition("?")[2]: span["attributes"]
+             for span in sink.wait(4, where=lambda span: "/events" in span["attributes"]["url.full"])}
+    assert {name: (span.get("sidespan.stream.events"), span.get("sidespan.tap.off")) for name, span in spans.items()} == {
+        "before": (2, None), "whole": (None, True), "during": (None, True), "after": (2, None)}
+
+
+def test_at_90_percent_requests_are_refused(sidecar, origin, sink, crowd):
+    origin.answer("/pour", [pour])
+    side = sidecar(limited())
+    agents = crowd(side)
+    with Client(side.egress) as early:
+        assert early.ask("GET", origin.url("/echo")).status == 200
+        agents.fill(origin.url("/pour"), 0.905)
+        for answer in (early.ask("GET", origin.url("/echo?more")), ask(side.egress, "GET", origin.url("/echo?new"))):
+            assert (answer.status, answer.get("retry-after"), answer.get("connection")) == (503, "1", "close")
+            assert answer.get("proxy-status").startswith("sidespan; error=") and b"limits.memory" in answer.body
+    assert reactions(side)[1:] == (2, 0)
+    assert len(origin.seen("/echo")) == 1
+    assert agents.sockets[0].recv(1024)  # who was let in is served
+    wait_for("log line", lambda: "requests were refused" in side.log())
+    assert side.log().count("requests were refused") == 1
+    agents.leave()
+    wait_for("less held", lambda: held(side) < 0.9 * LIMIT)
+    assert ask(side.egress, "GET", origin.url("/echo?after")).status == 200
+    side.metrics().accounts()
+
+
+def test_at_95_percent_connections_are_reset_until_it_is_less(sidecar, origin, sink, crowd):
+    """Sixty answers are let in while nothing is held, and then come all at once: more than thrice what there is room for."""
+    count, size, go = 60, 6 * MiB, threading.Event()  # more than the kernel's buffers take
+
+    def late(sock, reader, request):
+        assert go.wait(20)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size // 65536):
+            sock.sendall(b"z" * 65536)
+
+    origin.answer("/late", [NO_BODY, late])
+    side = sidecar(limited(window_bytes="256KiB", queue_bytes="256KiB"))
+    agents, most = crowd(side), 0
+    for number in range(count):
+        agents.ask(origin.url(f"/late?{number}"))
+    wait_for("all requests", lambda: len(origin.seen("/late")) == count)
+    go.set()
+    deadline = time.monotonic() + 20
+    while reactions(side)[2] < 20 and time.monotonic() < deadline:
+        most = max(most, held(side))
+    assert LIMIT * 0.8 < max(most, held(side)) <= LIMIT
+    ends = []
+    for sock in agents.sockets:
+        got = 0
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MiB)
+        try:
+            while got < size and (more := sock.recv(MiB)):
+                got += len(more)
+        except ConnectionResetError:
+            pass
+        ends.append(got >= size)
+    refused, reset = reactions(side)[1:]
+    assert ends.count(False) == reset >= 20 and ends.count(True) == count - reset > 0 and refused == 0
+    spans = sink.wait(count)
+    cut = [span for span in spans if span["attributes"]["sidespan.end"] == "limit"]
+    assert len(cut) == reset and {span["attributes"]["error.type"] for span in cut} == {"overload"}
+    assert {span["attributes"]["sidespan.end"] for span in spans} == {"limit", "complete"}
+    wait_for("log line", lambda: "held most were reset" in side.log())
+    assert ask(side.egress, "GET", origin.url("/bytes/1")).status == 200
+
+
+def test_who_holds_most_is_reset_first(sidecar, sink):
+    """Uploads wait for an origin that cannot be connected to: one of half the limit, then small ones."""
+    full, stuffing = full_listener()
+    side = sidecar(limited(queue_bytes="2MiB", window_bytes="3MiB", connect_time="1m"))
+
+    def upload(path, size):
+        agents.append(Client(side.egress))
+        agents[-1].send(head(f"POST http://127.0.0.1:{port_of(full)}{path} HTTP/1.1", [("Host", "h"), ("Content-Length", str(LIMIT))])
+                        + b"u" * size)
+
+    agents = []
+    upload("/small", 200 * KiB)
+    upload("/big", 2 * MiB)
+    wait_for("half of it", lambda: held(side) > 2.1 * MiB)
+    for _ in range(12):
+        before = held(side)
+        upload("/small", 200 * KiB)
+        wait_for("more, or a reset", lambda: held(side) > before + 190 * KiB or sum(reactions(side)))
+        if reactions(side)[2]:
+            break
+        if before < 0.9 * LIMIT:
+            assert reactions(side) == (0, 0, 0)
+        if reactions(side)[1]:  # nobody else is let in: one who is there goes on
+            agents[0].send(b"u" * 400 * KiB)
+    wait_for("a reset", lambda: reactions(side)[2])
+    assert reactions(side)[2] == 1
+    span, = sink.wait(1)
+    assert span["attributes"]["url.full"].endswith("/big") and span["attributes"]["sidespan.end"] == "limit"
+    for sock in (full, *stuffing, *agents):
+        sock.close()
+
+
+def test_heads_and_pipelines_without_a_call_count_too(sidecar, sink):
+    """Nobody is asked for anything yet, and still there is a limit to what comes in."""
+    side = sidecar(limited(head_time="1m"))
+    half = b"GET http://h/ HTTP/1.1\r\nX: " + b"x" * 30_000 + b"\r\nY: " + b"y" * 30_000
+    agents = []
+    for _ in range(80):
+        agents.append(Client(side.egress, 5))
+        agents[-1].send(half)
+        assert held(side) <= LIMIT
+    wait_for("a reset", lambda: reactions(side)[2] > 0)
+    assert reactions(side)[:2] == (0, 0)
+    assert any(agent.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET for agent in agents)
+    for agent in agents:
+        agent.close()
+    wait_for("nothing held", lambda: held(side) < LIMIT / 10)
+    assert not sink.quiet()
