@@ -231,6 +231,37 @@ def test_who_holds_most_is_reset_first(sidecar, sink):
         sock.close()
 
 
+def test_what_is_left_of_tunnels_is_reset_too(sidecar, sink):
+    """Both ends of a tunnel have said that they are done, and the origin takes none of what still waits for it."""
+    side, agents, origins = sidecar(limited(2 * LIMIT, queue_bytes="8MiB", window_bytes="8MiB")), [], []
+    with socket.create_server(("127.0.0.1", 0)) as origin:
+        origin.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        for _ in range(8):
+            agents.append(Client(side.egress))
+            agents[-1].send(head(f"CONNECT 127.0.0.1:{port_of(origin)} HTTP/1.1", [("Host", "h")]))
+            assert agents[-1].reader.head().status == 200
+            origins.append(origin.accept()[0])
+        for number, (agent, peer) in enumerate(zip(agents, origins)):
+            try:
+                agent.send(b"\x00" * 6 * MiB)  # the kernel takes up to four of them
+                agent.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+            peer.shutdown(socket.SHUT_WR)
+            sink.wait(number + 1)
+            assert held(side) <= 2 * LIMIT
+        cut = [span for span in sink.wait(8) if span["attributes"]["sidespan.end"] == "limit"]
+        # A tunnel's span says that it is over, and still there was something to reset.
+        assert reactions(side)[2] > len(cut) and reactions(side)[1] == 0
+        wait_for("an origin's connection to be reset", lambda: any(is_reset(peer) for peer in origins))
+    for sock in (*agents, *origins):
+        sock.close()
+
+
+def is_reset(sock):
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
+
+
 def test_heads_and_pipelines_without_a_call_count_too(sidecar, sink):
     """Nobody is asked for anything yet, and still there is a limit to what comes in."""
     side = sidecar(limited(head_time="1m"))
@@ -242,7 +273,7 @@ def test_heads_and_pipelines_without_a_call_count_too(sidecar, sink):
         assert held(side) <= LIMIT
     wait_for("a reset", lambda: reactions(side)[2] > 0)
     assert reactions(side)[:2] == (0, 0)
-    assert any(agent.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET for agent in agents)
+    assert any(is_reset(agent.sock) for agent in agents)
     for agent in agents:
         agent.close()
     wait_for("nothing held", lambda: held(side) < LIMIT / 10)

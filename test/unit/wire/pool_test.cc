@@ -291,6 +291,39 @@ TEST_CASE("the last bytes of a tunnel reach the origin") {
   peer.reset();
 }
 
+TEST_CASE("what is left of a tunnel can be found and reset") {
+  net::Loop loop;
+  std::unique_ptr<net::Stream> peer;
+  auto listener =
+      net::Listener::listen(loop, *net::Address::parse("127.0.0.1", 0), {},
+                            [&](std::unique_ptr<net::Stream> stream) { peer = std::move(stream); });
+  REQUIRE(listener);
+  Dialer dialer(loop, {}, {});
+  Pool pool(loop, dialer, {});
+  Call call;
+  call.waiting = pool.acquire({"127.0.0.1", (*listener)->address().port(), 0}, true, call,
+                              [&](auto result) { call.stream = std::move(*result); });
+  REQUIRE(run_until(loop, [&] { return call.stream && peer; }));
+  call.waiting.reset();
+  call.stream->tunnel();
+  call.stream->send({0, http::Body{Chain(std::string(8'000'000, 'x'))}});
+  call.stream->send({0, http::End{}});
+  peer->shutdown();
+  REQUIRE(run_until(loop, [&] { return call.ended; }));
+  CHECK(pool.leftovers().empty());  // a stream still uses it
+  call.stream.reset();
+  const std::vector<Pool::Leftover> left = pool.leftovers();
+  REQUIRE(left.size() == 1);
+  CHECK(left[0].bytes > 1'000'000);
+  CHECK(left[0].bytes <= 8'000'000);
+  pool.reset(left[0].id);
+  pool.reset(left[0].id);
+  CHECK(pool.leftovers().empty());
+  CHECK(run_until(loop, [&] { return pool.busy() == 0; }));
+  pool.reset(left[0].id);
+  peer.reset();
+}
+
 TEST_CASE("idle connections have limits: each origin, all, and time") {
   SUBCASE("each origin") {
     Pool::Options options;
