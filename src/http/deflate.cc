@@ -1,11 +1,12 @@
 #include "sidespan/http/deflate.h"
 
-#include <libdeflate.h>
+#include <isa-l/igzip_lib.h>
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
-#include <cstdlib>
+#include <cstdint>
 #include <limits>
 #include <memory>
 
@@ -17,6 +18,9 @@ constexpr int kGzipWindowBits = 15 + 16;
 constexpr int kMemoryLevel = 8;
 // Growth of the plain text while its size is not known; the trailer's word for it is not trusted.
 constexpr size_t kFirstPlainBytes = size_t{16} * 1024;
+// Spans are packed to a tenth; what gains less has its room doubled.
+constexpr size_t kUsualRatio = 8;
+constexpr size_t kWrappingBytes = 64;
 
 void set_input(z_stream& stream, std::string_view bytes) {
   // zlib's next_in is not const in every build of it; it is only read.
@@ -30,11 +34,19 @@ void set_output(z_stream& stream, std::string& out, size_t used) {
   stream.avail_out = static_cast<uInt>(out.size() - used);
 }
 
-struct Free {
-  void operator()(libdeflate_compressor* compressor) const {
-    libdeflate_free_compressor(compressor);
-  }
+// What a packing needs besides its text, too much to keep between the exports.
+struct Deflater {
+  isal_zstream stream;
+  std::array<uint8_t, ISAL_DEF_LVL1_MEDIUM> level_buffer;
 };
+
+// More room behind what `stream` has written to `out`.
+void extend_output(isal_zstream& stream, std::string& out, size_t more) {
+  const size_t used = out.size() - stream.avail_out;
+  out.resize_and_overwrite(out.size() + more, [](char*, size_t size) { return size; });
+  stream.next_out = reinterpret_cast<uint8_t*>(out.data() + used);
+  stream.avail_out = static_cast<uint32_t>(out.size() - used);
+}
 
 class Inflater {
  public:
@@ -71,14 +83,27 @@ class Inflater {
 
 }  // namespace
 
-std::string gzip(std::string_view plain, int level) {
-  const std::unique_ptr<libdeflate_compressor, Free> compressor(libdeflate_alloc_compressor(level));
-  if (!compressor) std::abort();  // out of memory, or a level that is none
-  std::string out(libdeflate_gzip_compress_bound(compressor.get(), plain.size()), '\0');
-  const size_t size = libdeflate_gzip_compress(compressor.get(), plain.data(), plain.size(),
-                                               out.data(), out.size());
-  assert(size > 0 && "the bound is never too small");
-  out.resize(size);
+std::string gzip(std::string_view plain) {
+  assert(plain.size() <= std::numeric_limits<uint32_t>::max());
+  const auto deflater = std::make_unique_for_overwrite<Deflater>();
+  isal_zstream& stream = deflater->stream;
+  isal_deflate_init(&stream);
+  stream.level = 1;
+  stream.level_buf = deflater->level_buffer.data();
+  stream.level_buf_size = static_cast<uint32_t>(deflater->level_buffer.size());
+  stream.gzip_flag = IGZIP_GZIP;
+  stream.end_of_stream = 1;
+  // Not const in its header; it is only read.
+  stream.next_in = const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(plain.data()));
+  stream.avail_in = static_cast<uint32_t>(plain.size());
+  stream.avail_out = 0;
+  std::string out;
+  while (stream.internal_state.state != ZSTATE_END) {
+    extend_output(stream, out, out.size() + plain.size() / kUsualRatio + kWrappingBytes);
+    [[maybe_unused]] const int status = isal_deflate(&stream);
+    assert(status == COMP_OK && "its settings are right");
+  }
+  out.resize(out.size() - stream.avail_out);
   return out;
 }
 

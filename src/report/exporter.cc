@@ -12,7 +12,6 @@
 namespace sidespan::report {
 namespace {
 
-constexpr int kGzipLevel = 1;
 constexpr uint16_t kHttpPort = 80;
 constexpr std::string_view kProtobuf = "application/x-protobuf";
 
@@ -60,7 +59,7 @@ Exporter::Exporter(net::Loop& loop, wire::Pool& pool, Random random, Log& log, O
 
 void Exporter::send(std::string request) {
   assert(!busy());
-  body_ = options_.gzip ? http::gzip(request, kGzipLevel) : std::move(request);
+  body_ = options_.gzip ? http::gzip(request) : std::move(request);
   began_ = loop_.now().mono;
   attempt(false);
 }

@@ -38,23 +38,22 @@ TEST_CASE("deflate: there and back") {
       {"empty", ""},
       {"one byte", "x"},
       {"text", "GET / HTTP/1.1"},
+      {"longer than the guess", noise(300)},
       {"nothing to gain", noise(100'000)},
       {"all to gain", std::string(3'000'000, 'a')},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    for (const int level : {1, 6, 9}) {
-      const std::string packed = gzip(row.plain, level);
-      CHECK(packed.substr(0, 3) == "\x1f\x8b\x08");
-      CHECK(gunzip(packed, row.plain.size()) == row.plain);
-    }
+    const std::string packed = gzip(row.plain);
+    CHECK(packed.substr(0, 3) == "\x1f\x8b\x08");
+    CHECK(gunzip(packed, row.plain.size()) == row.plain);
   }
 }
 
 TEST_CASE("deflate: the limit holds for the plain text, to the byte") {
   for (const size_t size : {1, 100, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 65'536, 1'000'000}) {
     CAPTURE(size);
-    const std::string packed = gzip(std::string(size, 'a'), 1);
+    const std::string packed = gzip(std::string(size, 'a'));
     CHECK(gunzip(packed, size).has_value());
     CHECK(gunzip(packed, size + 1).has_value());
     CHECK_FALSE(gunzip(packed, size - 1).has_value());
@@ -70,7 +69,7 @@ TEST_CASE("deflate: what others packed") {
 }
 
 TEST_CASE("deflate: what is not gzip, or not all of it") {
-  const std::string packed = gzip("some text that is packed", 1);
+  const std::string packed = gzip("some text that is packed");
   for (size_t size = 0; size < packed.size(); ++size) {
     CAPTURE(size);
     CHECK_FALSE(gunzip(packed.substr(0, size), 1000).has_value());
