@@ -20,6 +20,8 @@ class H1Base : public Codec, protected MessageSink {
  public:
   H1Base(CodecLimits limits, Side peer) : limits_(limits), peer_(peer) {}
 
+  using Codec::feed;
+  void feed(const Chunk& read, MonoTime now) override;
   std::optional<Event> next() override;
   bool has_events() const override { return !events_.empty(); }
   Chain take_output() override { return std::move(out_); }
@@ -54,6 +56,8 @@ class H1Base : public Codec, protected MessageSink {
   void release_events() {
     if (stream_ == 0 && events_.empty()) events_.release();
   }
+  // A share of what is fed where that is worth it, else a copy.
+  Chunk chunk_of(std::string_view bytes) const;
   // A new stream, all counts anew.
   void begin_stream();
   // The stream is over. What it queued still has to leave, but nobody is told when.
@@ -79,6 +83,7 @@ class H1Base : public Codec, protected MessageSink {
   const CodecLimits limits_;
   const Side peer_;
   EventQueue events_;
+  const Chunk* read_ = nullptr;  // what is fed, for the time of the call
   Chain out_;
   std::unique_ptr<H1Parser> parser_;  // while a message is being read
   std::string rest_;                  // of which those from rest_begin_ on have to wait

@@ -37,6 +37,7 @@ class H1Client final : public H1Base {
  public:
   explicit H1Client(CodecLimits limits) : H1Base(limits, Side::kOrigin) {}
 
+  using H1Base::feed;
   void feed(std::string_view bytes, MonoTime now) override;
   void eof(InputEnd how) override;
   StreamId open() override;

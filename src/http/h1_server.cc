@@ -14,6 +14,7 @@ class H1Server final : public H1Base {
  public:
   explicit H1Server(CodecLimits limits) : H1Base(limits, Side::kAgent) {}
 
+  using H1Base::feed;
   void feed(std::string_view bytes, MonoTime now) override;
   void eof(InputEnd how) override;
   StreamId open() override { return 0; }

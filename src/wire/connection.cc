@@ -89,7 +89,7 @@ void Connection::on_bytes(const Chunk& read) {
     close(false);
     return wake();
   }
-  codec_->feed(read.view(), loop_.now().mono);
+  codec_->feed(read, loop_.now().mono);
   arm_deadline();
   update_reading();
   flush_later();

@@ -37,6 +37,8 @@ class Codec {
 
   // Bytes from the peer.
   virtual void feed(std::string_view bytes, MonoTime now) = 0;
+  // The same, in the chunk they were read into, which a large body then shares.
+  virtual void feed(const Chunk& read, MonoTime now) = 0;
   virtual void eof(InputEnd how) = 0;
   // The next thing to know, oldest first; nothing when all has been told. A Reset on stream 0 says
   // that the connection itself is unusable. A server may still answer a stream that was Reset, if

@@ -135,6 +135,32 @@ TEST_CASE("h1 client: a request that says close is the last") {
   CHECK(line->done());
 }
 
+TEST_CASE("h1 client: a body shares what it was read into where it is a good part of that") {
+  const std::string big(20'000, 'b');
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 40001\r\n\r\n";
+  const std::unique_ptr<Codec> codec = make_h1_client({});
+  const StreamId stream = codec->open();
+  codec->send_head(stream, request("GET", "/", BodyLength::none(), {{"Host", "o"}}));
+  codec->send({stream, End{}});
+  Chunk read(65536);
+  read.append(head);
+  read.append(big);
+  codec->feed(read, {});
+  CHECK(read.shared());
+  CHECK(std::holds_alternative<Head>(codec->next()->what));
+  std::optional<Event> event = codec->next();
+  CHECK(std::get<Body>(event->what).data.front().data() == read.view().data() + head.size());
+  event.reset();
+  CHECK_FALSE(read.shared());
+  // What came in another piece of memory is copied, and so is what is small.
+  codec->feed(std::string_view(big), {});
+  Chunk small = Chunk::copy_of("!");
+  codec->feed(small, {});
+  CHECK_FALSE(small.shared());
+  CHECK(std::get<Body>(codec->next()->what).data.to_string() == big + "!");
+  CHECK(std::holds_alternative<End>(codec->next()->what));
+}
+
 TEST_CASE("h1 client: until close") {
   const std::string head = "HTTP/1.1 200 OK\r\n\r\n";
   at_all_cuts([&](Cuts cuts) {

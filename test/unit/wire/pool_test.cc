@@ -301,8 +301,8 @@ TEST_CASE("what is left of a tunnel can be found and reset") {
   Dialer dialer(loop, {}, {});
   Pool pool(loop, dialer, {});
   Call call;
-  call.waiting = pool.acquire({"127.0.0.1", (*listener)->address().port(), 0}, true, call,
-                              [&](auto result) { call.stream = std::move(*result); });
+  call.waiting = pool.dial({"127.0.0.1", (*listener)->address().port(), 0}, call,
+                           [&](auto result) { call.stream = std::move(*result); });
   REQUIRE(run_until(loop, [&] { return call.stream && peer; }));
   call.waiting.reset();
   call.stream->tunnel();
