@@ -38,7 +38,8 @@ struct Loop::Impl {
   std::vector<TurnEnd*> queue;  // cancelled work leaves a null
   std::optional<Moment> moment;
   bool stopped = false;
-  Chunk read_chunk;
+  // Made before the thread has a memory account: one of these is nobody's traffic.
+  Chunk read_chunk{kReadBytes};
 
   void init();
   void end_turn();
@@ -127,7 +128,7 @@ void Loop::cancel_turn_end(TurnEnd& work) {
 
 Chunk& Loop::read_chunk() {
   impl_->read_chunk.clear();
-  if (impl_->read_chunk.room() == 0) impl_->read_chunk = Chunk(kReadBytes);
+  if (impl_->read_chunk.room() == 0) impl_->read_chunk = Chunk(kReadBytes);  // others have it
   return impl_->read_chunk;
 }
 

@@ -132,7 +132,8 @@ def test_bytes_that_wait_for_a_socket(limited, origin):
     origin.answer("/pour", [pour])
     found = []
     for queue in (4 * KiB, MiB):
-        side = limited(queue_bytes=f"{queue}B", window_bytes="4KiB")
+        # A small limit of all is told in small steps.
+        side = limited(queue_bytes=f"{queue}B", window_bytes="4KiB", memory="2MiB")
         with socket.socket() as agent:
             agent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             agent.connect(side.egress)
