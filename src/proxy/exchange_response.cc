@@ -12,6 +12,7 @@ void Exchange::on_origin_event(http::Event&& event) {
   touch();
   if (auto* interim = std::get_if<http::Interim>(&event.what)) {
     interim_seen_ = true;
+    arm_timer();
     http::remove_hop_by_hop(interim->head.headers, false);
     to_agent(std::move(*interim));
     return;
@@ -40,6 +41,7 @@ void Exchange::on_response_head(http::Head&& head) {
   http::remove_hop_by_hop(response_.headers, switching);
   if (options_.via) response_.headers.add("Via", "1.1 sidespan");
   agent_.send_head(stream_, response_);
+  arm_timer();
   if (!switching) return;
   tunnel_ = true;
   request_ended_ = false;

@@ -122,7 +122,7 @@ def test_bytes_read_ahead(limited):
                 while True:
                     agent.sock.send(b"u" * 65536)
             found.append(held(side))
-    assert found[0] < 200 * KiB < MiB <= found[1] < 1.5 * MiB
+    assert found[0] < 200 * KiB < 0.8 * MiB <= found[1] < 1.5 * MiB  # by the step in which it is told
     for sock in (full, *stuffing):
         sock.close()
 
@@ -140,7 +140,7 @@ def test_bytes_that_wait_for_a_socket(limited, origin):
             agent.sendall(get(origin.url("/pour")))
             wait_for("it to stand still", lambda: still(side))
             found.append(held(side))
-    assert found[0] < 200 * KiB < MiB <= found[1] < 1.5 * MiB
+    assert found[0] < 200 * KiB < 0.8 * MiB <= found[1] < 1.5 * MiB
 
 
 def still(side):

@@ -58,14 +58,18 @@ class Crowd:
         self.sockets.append(sock)
         return sock
 
-    def fill(self, url, share):
-        """One more after the other, until so much of the limit is held."""
+    def fill(self, url, percent):
+        """One more after the other, until so much of the limit is held and stays so: kernels take some of it late."""
+        mark = LIMIT // 100 * percent
         for number in itertools.count():
             before = held(self.side)
-            if before >= share * LIMIT:
-                return
-            self.ask(f"{url}?{number}")
-            wait_for("more to be held", lambda: held(self.side) > before + 48 * KiB)
+            if before >= mark:
+                time.sleep(0.2)
+                if held(self.side) >= mark:
+                    return
+                continue
+            sock = self.ask(f"{url}?{number}")
+            wait_for("more to be held", lambda: held(self.side) >= min(mark, before + 48 * KiB) or is_refused(sock))
 
     def leave(self):
         while self.sockets:
@@ -83,6 +87,13 @@ def crowd():
     yield gather
     for one in crowds:
         one.leave()
+
+
+def is_refused(sock):
+    try:
+        return sock.recv(12, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"HTTP/1.1 503"
+    except BlockingIOError:
+        return False
 
 
 def test_the_limit_is_that_of_the_setting(sidecar):
@@ -121,7 +132,7 @@ def test_at_80_percent_taps_go_off(sidecar, origin, sink, crowd):
         agent.send(get(origin.url("/events?whole")))
         assert agent.reader.head().status == 200
         assert ask(side.egress, "GET", origin.url("/events?before")).status == 200
-        agents.fill(origin.url("/pour"), 0.81)
+        agents.fill(origin.url("/pour"), 80)
         assert held(side) < 0.9 * LIMIT, "the crowd has overshot its mark"
         full.set()
         agent.reader.until(b"0\r\n\r\n")
@@ -143,11 +154,11 @@ def test_at_90_percent_requests_are_refused(sidecar, origin, sink, crowd):
     agents = crowd(side)
     with Client(side.egress) as early:
         assert early.ask("GET", origin.url("/echo")).status == 200
-        agents.fill(origin.url("/pour"), 0.905)
+        agents.fill(origin.url("/pour"), 90)
         for answer in (early.ask("GET", origin.url("/echo?more")), ask(side.egress, "GET", origin.url("/echo?new"))):
             assert (answer.status, answer.get("retry-after"), answer.get("connection")) == (503, "1", "close")
             assert answer.get("proxy-status").startswith("sidespan; error=") and b"limits.memory" in answer.body
-    assert reactions(side)[1:] == (2, 0)
+    assert reactions(side)[1] >= 2 and reactions(side)[2] == 0
     assert len(origin.seen("/echo")) == 1
     assert agents.sockets[0].recv(1024)  # who was let in is served
     wait_for("log line", lambda: "requests were refused" in side.log())

@@ -87,6 +87,17 @@ def test_a_stream_that_is_silent_for_too_long_is_cut(sidecar, origin, sink):
     assert span["attributes"]["http.response.status_code"] == 200 and span["status"] == "ERROR"
 
 
+@pytest.mark.parametrize("beginning", [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nx", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
+def test_an_answer_that_begins_late_may_not_be_silent_for_longer(sidecar, origin, sink, beginning):
+    """The wait for the beginning was to be a long one."""
+    origin.answer("/late", [0.7, beginning, 15])
+    side = sidecar({"limits": {"stream_idle_time": "300ms", "begin_time": "10m"}})
+    with Client(side.egress) as agent:
+        agent.send(get(origin.url("/late")))
+        span, = sink.wait(1, timeout=8)
+    assert span["attributes"]["sidespan.end"] == "timeout" and "origin was silent for 300 ms" in span["message"]
+
+
 def test_bytes_reset_the_clock_of_silence(sidecar, origin):
     side = sidecar({"limits": {"stream_idle_time": "600ms"}})
     with Client(side.egress) as agent:
