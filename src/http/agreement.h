@@ -17,29 +17,29 @@ class Agreement {
   void begin(const Headers& lines, std::string_view start) {
     *this = Agreement();
     lines_ = &lines;
-    block_ = lines.block();
+    block_ = lines.block().data();
     count_ = lines.size();
     start_ = start;
     owes_ = !start.empty();
   }
 
-  void see(bool same) { agrees_ = agrees_ && same; }
+  void see(bool same) { agrees_ &= same; }
   void see_start(std::string_view text) {
-    agrees_ = agrees_ && is_same(text, start_);
+    see(text.size() == start_.size() && (text.data() == start_.data() || text.empty()));
     owes_ = false;
   }
   void see_name(std::string_view name) {
-    agrees_ = agrees_ && !owes_ && seen_ < count_;
-    if (!agrees_) return;
+    if (owes_ || seen_ == count_) return see(false);
     const FieldLine& line = lines_->line(seen_++);
-    agrees_ = is_at(name, line.name);
+    see(is_at(name, line.name));
     value_ = line.value;
     owes_ = value_.size > 0;
   }
   // With the blanks behind it, and whether or not there is anything.
   void see_value(std::string_view value) {
     if (!is_at(value, value_)) {
-      agrees_ = agrees_ && is_same(text::trim(value), block_.substr(value_.begin, value_.size));
+      value = text::trim(value);
+      see(is_at(value, value_) || (value.empty() && value_.size == 0));
     }
     owes_ = false;
   }
@@ -47,16 +47,13 @@ class Agreement {
   bool holds() const { return agrees_ && !owes_ && seen_ == count_; }
 
  private:
-  // The very same bytes, or both none.
-  static bool is_same(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && (a.data() == b.data() || a.empty());
-  }
+  // The very same bytes.
   bool is_at(std::string_view text, Range range) const {
-    return text.data() == block_.data() + range.begin && text.size() == range.size;
+    return text.data() == block_ + range.begin && text.size() == range.size;
   }
 
   const Headers* lines_ = nullptr;
-  std::string_view block_;
+  const char* block_ = nullptr;
   std::string_view start_;
   Range value_;  // of the line named last
   size_t seen_ = 0;

@@ -79,11 +79,9 @@ struct Keep {
 // ours to write. Lines that lie one behind the other as they are to be written are copied at once.
 class FieldWriter {
  public:
-  FieldWriter(Lines& out, const Headers& headers)
-      : out_(out), headers_(headers), block_(headers.block()) {}
+  FieldWriter(Lines& out, const Headers& headers) : out_(out), block_(headers.block()) {}
 
-  void put(size_t index) {
-    const FieldLine& line = headers_.line(index);
+  void put(const FieldLine& line) {
     if (!line.plain) return put_as(line, view(line.value));
     if (line.name.begin != run_.end()) flush();
     if (run_.size == 0) run_.begin = line.name.begin;
@@ -98,11 +96,10 @@ class FieldWriter {
     if (run_.size > 0) out_.put(view(run_));
     run_ = {};
   }
-  std::string_view view(Range range) const { return block_.substr(range.begin, range.size); }
+  std::string_view view(Range range) const { return {block_.data() + range.begin, range.size}; }
 
  private:
   Lines& out_;
-  const Headers& headers_;
   const std::string_view block_;
   Range run_;  // lines that wait to be copied
 };
@@ -115,14 +112,15 @@ void put_fields(Lines& out, const Head& head, Framing framing, Keep keep) {
                           (keep.connection ? FieldNames{0} : bit_of(FieldName::kConnection));
   FieldWriter writer(out, headers);
   bool length_put = false;
-  for (size_t i = 0; i < headers.size(); ++i) {
+  const size_t count = headers.size();
+  for (size_t i = 0; i < count; ++i) {
     const FieldLine& line = headers.line(i);
     if ((bit_of(line.known) & ours) == 0) {
-      writer.put(i);
+      writer.put(line);
     } else if (line.known == FieldName::kContentLength && !std::exchange(length_put, true)) {
       const bool same = framing != Framing::kLength || writer.view(line.value) == length.view();
       if (framing != Framing::kLength && !keep.length) continue;
-      same ? writer.put(i) : writer.put_as(line, length.view());
+      same ? writer.put(line) : writer.put_as(line, length.view());
     }
   }
   writer.flush();

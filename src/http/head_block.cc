@@ -32,7 +32,7 @@ class Kept {
   }
   void* take() { return count_ > 0 ? blocks_[--count_] : nullptr; }
   bool put(void* block) {
-    if (count_ >= kKeptMax || closed_) return false;
+    if (kKeptMax == 0 || count_ == kKeptMax || closed_) return false;
     blocks_[count_++] = block;
     return true;
   }

@@ -24,7 +24,7 @@ constexpr ByteTable table_of(In in) {
   return table;
 }
 
-inline bool is_in(const ByteTable& table, char c) {
+constexpr bool is_in(const ByteTable& table, char c) {
   return table[static_cast<unsigned char>(c)];
 }
 
@@ -101,22 +101,38 @@ struct HostName {
 #endif
 };
 
+#if defined(__SSE2__)
+// One bit for each of sixteen bytes that may not be of the kind.
+template <class Kind>
+[[gnu::always_inline]] inline unsigned doubtful(const char* at) {
+  const Sixteen bytes = _mm_loadu_si128(reinterpret_cast<const Sixteen*>(at));
+  return 0xffffU ^ static_cast<unsigned>(_mm_movemask_epi8(Kind::of(bytes)));
+}
+#endif
+
 // Where the bytes of that kind end, from `at` on. `kUsual` is what they mostly end with.
 template <class Kind, char kUsual = '\0'>
 [[gnu::always_inline]] inline size_t end_of(std::string_view bytes, size_t at) {
   const char* const data = bytes.data();
   const size_t size = bytes.size();
 #if defined(__SSE2__)
-  while (size - at >= sizeof(Sixteen)) {
-    const Sixteen sixteen = _mm_loadu_si128(reinterpret_cast<const Sixteen*>(data + at));
-    const unsigned not_in = 0xffffU ^ static_cast<unsigned>(_mm_movemask_epi8(Kind::of(sixteen)));
-    if (not_in == 0) {
-      at += sizeof(Sixteen);
+  constexpr size_t kStep = sizeof(Sixteen);
+  while (size - at >= kStep) {
+    const unsigned doubts = doubtful<Kind>(data + at);
+    if (doubts == 0) {
+      at += kStep;
       continue;
     }
-    at += static_cast<size_t>(std::countr_zero(not_in));
+    at += static_cast<size_t>(std::countr_zero(doubts));
     if (data[at] == kUsual || !is_in(Kind::kTable, data[at])) return at;
     ++at;
+  }
+  if (size >= kStep && at < size) {
+    // The last ones are read with some that were before them.
+    const size_t from = size - kStep;
+    const unsigned doubts = doubtful<Kind>(data + from) >> (at - from);
+    if (doubts == 0) return size;
+    at += static_cast<size_t>(std::countr_zero(doubts));
   }
 #endif
   while (at < size && is_in(Kind::kTable, data[at])) ++at;

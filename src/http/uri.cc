@@ -7,6 +7,7 @@
 #include <charconv>
 #include <utility>
 
+#include "scan.h"
 #include "sidespan/base/text.h"
 
 namespace sidespan::http {
@@ -15,28 +16,11 @@ namespace {
 constexpr size_t kHostBytesMax = 255;  // longer than any name that DNS can carry
 constexpr size_t kPortDigitsMax = 5;
 
-template <class Judge>
-constexpr std::array<bool, 256> character_table(Judge judge) {
-  std::array<bool, 256> table{};
-  for (size_t c = 0; c < table.size(); ++c) table[c] = judge(static_cast<char>(c));
-  return table;
-}
+constexpr auto kUserinfoTable = scan::table_of(
+    [](char c) { return scan::is_in(scan::HostName::kTable, c) || c == ':' || c == '%'; });
 
-// RFC 3986 section 2: unreserved and sub-delims, what a reg-name has beside percent-encoding.
-constexpr bool is_name_char(char c) {
-  return text::is_alpha(c) || text::is_digit(c) ||
-         std::string_view("-._~!$&'()*+,;=").find(c) != std::string_view::npos;
-}
-
-constexpr auto kHostTable = character_table(is_name_char);
-constexpr auto kUserinfoTable =
-    character_table([](char c) { return is_name_char(c) || c == ':' || c == '%'; });
-// What a target may hold in our reading: visible ASCII, and no fragment.
-constexpr auto kTargetTable =
-    character_table([](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
-
-bool all_in(const std::array<bool, 256>& table, std::string_view text) {
-  return std::ranges::all_of(text, [&](char c) { return table[static_cast<unsigned char>(c)]; });
+bool is_target(std::string_view text) {
+  return scan::end_of<scan::Target>(text, 0) == text.size();
 }
 
 std::unexpected<Error> refuse(std::string what) {
@@ -56,7 +40,7 @@ bool is_ipv6(std::string_view text) {
 std::string_view fault_of_name(std::string_view host) {
   if (host.empty()) return "the host is empty";
   if (host.size() > kHostBytesMax) return "the host is longer than 255 characters";
-  if (all_in(kHostTable, host)) return {};
+  if (scan::end_of<scan::HostName>(host, 0) == host.size()) return {};
   if (std::ranges::any_of(host, [](char c) { return static_cast<unsigned char>(c) > 0x7f; })) {
     return "the host holds characters beyond ASCII; an international name must come as its A-label";
   }
@@ -71,11 +55,15 @@ Result<std::optional<uint16_t>> parse_port(std::string_view text) {
   if (text.empty() || text == ":") return std::nullopt;
   if (text.front() != ':') return refuse("something other than a port follows the address");
   text.remove_prefix(1);
-  const std::optional<uint64_t> port = text::parse_unsigned(text, UINT16_MAX);
-  if (!port || *port == 0 || text.size() > kPortDigitsMax) {
+  uint32_t port = 0;
+  size_t digits = 0;
+  while (digits < std::min(text.size(), kPortDigitsMax) && text::is_digit(text[digits])) {
+    port = port * 10 + static_cast<uint32_t>(text[digits++] - '0');
+  }
+  if (digits < text.size() || port == 0 || port > UINT16_MAX) {
     return refuse("the port is not a number from 1 to 65535");
   }
-  return static_cast<uint16_t>(*port);
+  return static_cast<uint16_t>(port);
 }
 
 // A host and its port, not copied yet.
@@ -84,31 +72,41 @@ struct AuthorityParts {
   std::optional<uint16_t> port;
 };
 
-Result<AuthorityParts> split_authority(std::string_view text) {
-  AuthorityParts parts;
-  std::string_view rest;
-  if (text.starts_with('[')) {
-    const size_t close = text.find(']');
-    parts.host = text.substr(1, close == std::string_view::npos ? close : close - 1);
-    if (close == std::string_view::npos || !is_ipv6(parts.host)) {
-      return refuse("what stands in brackets is not an IPv6 address");
-    }
-    rest = text.substr(close + 1);
-  } else {
-    const size_t colon = text.find(':');
-    parts.host = text.substr(0, colon);
-    if (colon != std::string_view::npos) rest = text.substr(colon);
-    const std::string_view fault = fault_of_name(parts.host);
-    if (!fault.empty()) return refuse(std::string(fault));
+// What stands in brackets at the front of `text`, without them.
+Result<std::string_view> take_literal(std::string_view& text) {
+  const size_t close = text.find(']');
+  const std::string_view host = text.substr(1, close == std::string_view::npos ? close : close - 1);
+  if (close == std::string_view::npos || !is_ipv6(host)) {
+    return refuse("what stands in brackets is not an IPv6 address");
   }
-  const Result<std::optional<uint16_t>> port = parse_port(rest);
-  if (!port) return std::unexpected(port.error());
-  parts.port = *port;
+  text.remove_prefix(close + 1);
+  return host;
+}
+
+Result<AuthorityParts> split_authority(std::string_view text) {
+  Result<AuthorityParts> parts;
+  if (text.starts_with('[')) {
+    Result<std::string_view> host = take_literal(text);
+    if (!host) return std::unexpected(std::move(host).error());
+    parts->host = *host;
+  } else {
+    size_t end = scan::end_of<scan::HostName, ':'>(text, 0);
+    const bool plain = end > 0 && end <= kHostBytesMax && (end == text.size() || text[end] == ':');
+    if (!plain) end = std::min(text.find(':'), text.size());
+    parts->host = text.substr(0, end);
+    if (!plain) return refuse(std::string(fault_of_name(parts->host)));
+    text.remove_prefix(end);
+  }
+  Result<std::optional<uint16_t>> port = parse_port(text);
+  if (!port) return std::unexpected(std::move(port).error());
+  parts->port = *port;
   return parts;
 }
 
-Authority owned(const AuthorityParts& parts) {
-  return {text::lower(parts.host), parts.port};
+void own(const AuthorityParts& parts, Authority& authority) {
+  authority.host = parts.host;
+  for (char& c : authority.host) c = text::to_lower(c);
+  authority.port = parts.port;
 }
 
 // Takes "user:password@" off the front of `text`, the part of a URL between "//" and the path.
@@ -117,7 +115,7 @@ Result<std::string_view> take_userinfo(std::string_view& text) {
   if (at == std::string_view::npos) return std::string_view();
   const std::string_view userinfo = text.substr(0, at);
   text.remove_prefix(at + 1);
-  if (!all_in(kUserinfoTable, userinfo)) {
+  if (!std::ranges::all_of(userinfo, [](char c) { return scan::is_in(kUserinfoTable, c); })) {
     return refuse("the user name holds a character that must be percent-encoded");
   }
   return userinfo;
@@ -130,38 +128,39 @@ struct UrlParts {
   std::string_view path;  // with the query; may be empty or start with '?'
 };
 
-// The scheme at the front of `text`; empty when it is none of ours.
+// The scheme before "://"; empty when it is none of ours.
 std::string_view known_scheme(std::string_view text) {
   constexpr std::array<std::string_view, 4> kSchemes = {"http", "https", "ws", "wss"};
-  const auto* found = std::ranges::find_if(
-      kSchemes, [&](std::string_view known) { return text::equal_ignoring_case(known, text); });
-  return found == kSchemes.end() ? std::string_view() : *found;
+  for (const std::string_view known : kSchemes) {
+    if (text::equal_ignoring_case(known, text)) return known;
+  }
+  return {};
 }
 
 Result<UrlParts> split_url(std::string_view text) {
-  if (!all_in(kTargetTable, text)) {
+  if (!is_target(text)) {
     return refuse("the URL holds a fragment or a character that is not visible ASCII");
   }
   const size_t scheme_end = text.find("://");
   if (scheme_end == std::string_view::npos) return refuse("the URL has no scheme");
-  UrlParts parts;
-  parts.scheme = known_scheme(text.substr(0, scheme_end));
-  if (parts.scheme.empty()) {
+  Result<UrlParts> parts;
+  parts->scheme = known_scheme(text.substr(0, scheme_end));
+  if (parts->scheme.empty()) {
     return fail(Code::kUnsupported, Side::kAgent, "the URL's scheme is not http or https");
   }
   text.remove_prefix(scheme_end + 3);
-  size_t authority_end = 0;
+  size_t authority_end = scan::end_of<scan::HostName, ':'>(text, 0);  // where it mostly is
   while (authority_end < text.size() && text[authority_end] != '/' && text[authority_end] != '?') {
     ++authority_end;
   }
   std::string_view authority_text = text.substr(0, authority_end);
-  parts.path = text.substr(authority_end);
-  const Result<std::string_view> userinfo = take_userinfo(authority_text);
-  if (!userinfo) return std::unexpected(userinfo.error());
-  parts.userinfo = *userinfo;
+  parts->path = text.substr(authority_end);
+  Result<std::string_view> userinfo = take_userinfo(authority_text);
+  if (!userinfo) return std::unexpected(std::move(userinfo).error());
+  parts->userinfo = *userinfo;
   Result<AuthorityParts> authority = split_authority(authority_text);
   if (!authority) return std::unexpected(std::move(authority).error());
-  parts.authority = *authority;
+  parts->authority = *authority;
   return parts;
 }
 
@@ -192,7 +191,9 @@ uint16_t Url::port() const {
 Result<Authority> parse_authority(std::string_view text) {
   Result<AuthorityParts> parts = split_authority(text);
   if (!parts) return std::unexpected(std::move(parts).error());
-  return owned(*parts);
+  Result<Authority> authority;
+  own(*parts, *authority);
+  return authority;
 }
 
 Result<void> check_authority(std::string_view text, bool of_connect) {
@@ -205,14 +206,17 @@ Result<void> check_authority(std::string_view text, bool of_connect) {
 Result<Url> parse_url(std::string_view text) {
   Result<UrlParts> parts = split_url(text);
   if (!parts) return std::unexpected(std::move(parts).error());
-  Url url;
-  url.scheme = parts->scheme;
-  url.userinfo = parts->userinfo;
-  url.authority = owned(parts->authority);
-  url.path_given = parts->path.starts_with('/');
-  url.path.reserve(parts->path.size() + 1);
-  if (!url.path_given) url.path.push_back('/');
-  url.path.append(parts->path);
+  Result<Url> url;
+  url->scheme = parts->scheme;
+  url->userinfo = parts->userinfo;
+  own(parts->authority, url->authority);
+  url->path_given = parts->path.starts_with('/');
+  if (url->path_given) {
+    url->path = parts->path;
+  } else {
+    url->path.reserve(parts->path.size() + 1);
+    url->path.append("/").append(parts->path);
+  }
   return url;
 }
 
@@ -223,7 +227,7 @@ Result<void> check_url(std::string_view text) {
 }
 
 bool is_origin_form(std::string_view target) {
-  return target.starts_with('/') && all_in(kTargetTable, target);
+  return target.starts_with('/') && is_target(target);
 }
 
 }  // namespace sidespan::http
