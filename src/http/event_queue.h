@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "sidespan/base/spares.h"
 #include "sidespan/http/event.h"
 
 namespace sidespan::http {
@@ -46,7 +47,8 @@ class EventQueue {
   }
   // Gives the memory back. The queue must be empty.
   void release() {
-    if (slots_ != nullptr) std::allocator<Event>().deallocate(slots_, capacity_);
+    if (capacity_ == kFirst) spares().give(slots_);
+    if (capacity_ > kFirst) ::operator delete(slots_);
     slots_ = first_ = last_ = nullptr;
     capacity_ = 0;
   }
@@ -54,6 +56,11 @@ class EventQueue {
  private:
   static constexpr size_t kFirst = 4;  // of a small message, with room for one more
 
+  using Slots = Spares<kFirst * sizeof(Event), 32>;
+  static Slots& spares() {
+    thread_local Slots slots;
+    return slots;
+  }
   // At the end: those told make room, or all move on to twice as many slots.
   void make_room();
 

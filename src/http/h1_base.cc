@@ -15,7 +15,9 @@ constexpr size_t kSharedBytesMin = size_t{16} * 1024;
 
 void EventQueue::make_room() {
   const size_t capacity = capacity_ == 0 ? kFirst : capacity_ * 2;
-  Event* const slots = std::allocator<Event>().allocate(capacity);
+  void* const memory =
+      capacity == kFirst ? spares().take() : ::operator new(capacity * sizeof(Event));
+  Event* const slots = static_cast<Event*>(memory);
   const size_t waiting = size();
   std::uninitialized_move(first_, last_, slots);
   clear();

@@ -12,6 +12,7 @@
 #include "agreement.h"
 #include "chunk_guard.h"
 #include "head_guard.h"
+#include "sidespan/base/spares.h"
 #include "sidespan/http/codec.h"
 #include "sidespan/http/message.h"
 
@@ -28,7 +29,8 @@ class MessageSink {
   ~MessageSink() = default;
 };
 
-class H1Parser {
+// Made for each message, of memory that comes again.
+class H1Parser final : public Recycled<H1Parser, 16> {
  public:
   enum class Kind : uint8_t {
     kRequest,

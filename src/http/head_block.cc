@@ -1,12 +1,12 @@
 #include "sidespan/http/head_block.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cstring>
 #include <new>
 
 #include "sidespan/base/memory_ledger.h"
+#include "sidespan/base/spares.h"
 
 namespace sidespan::http {
 namespace {
@@ -14,36 +14,10 @@ namespace {
 // What an SDK sends, with its lines and what a proxy adds.
 constexpr size_t kUsualBytes = 2048;
 constexpr size_t kUsualCapacity = kUsualBytes - sizeof(HeadBlock);
-#if defined(__SANITIZE_ADDRESS__)
-constexpr size_t kKeptMax = 0;  // who uses a head that is gone shall be found out
-#else
-constexpr size_t kKeptMax = 16;
-#endif
-
 constexpr std::string_view kColon = ": ";
 constexpr std::string_view kCrlf = "\r\n";
 
-// Blocks of the usual size that wait for their next head.
-class Kept {
- public:
-  ~Kept() {
-    closed_ = true;
-    while (count_ > 0) ::operator delete(take());
-  }
-  void* take() { return count_ > 0 ? blocks_[--count_] : nullptr; }
-  bool put(void* block) {
-    if (kKeptMax == 0 || count_ == kKeptMax || closed_) return false;
-    blocks_[count_++] = block;
-    return true;
-  }
-
- private:
-  std::array<void*, std::max<size_t>(kKeptMax, 1)> blocks_;
-  size_t count_ = 0;
-  bool closed_ = false;  // a head of static storage may go later
-};
-
-thread_local Kept kept;
+thread_local Spares<kUsualBytes, 16> spares;
 
 }  // namespace
 
@@ -51,7 +25,7 @@ void FreeBlock::operator()(HeadBlock* block) const noexcept {
   const bool usual = block->capacity_ == kUsualCapacity;
   memory::release(block->capacity_);
   block->~HeadBlock();
-  if (!usual || !kept.put(block)) ::operator delete(block);
+  usual ? spares.give(block) : ::operator delete(block);
 }
 
 HeadBlockPtr HeadBlock::make(size_t bytes, size_t lines) {
@@ -60,8 +34,8 @@ HeadBlockPtr HeadBlock::make(size_t bytes, size_t lines) {
                                                    : (wanted + alignof(HeadBlock) - 1) /
                                                          alignof(HeadBlock) * alignof(HeadBlock);
   assert(capacity <= UINT32_MAX);
-  void* place = capacity == kUsualCapacity ? kept.take() : nullptr;
-  if (place == nullptr) place = ::operator new(sizeof(HeadBlock) + capacity);
+  void* const place =
+      capacity == kUsualCapacity ? spares.take() : ::operator new(sizeof(HeadBlock) + capacity);
   memory::charge(capacity);
   return HeadBlockPtr(new (place) HeadBlock(static_cast<uint32_t>(capacity)));
 }

@@ -88,7 +88,7 @@ void Exchange::begin(http::Head&& request) {
   if (std::optional<Error> error = choose_target())
     return answer_error(*error, semconv::Ending::kRefused);
   if (done_ || answer_max_forwards()) return;
-  known_ = worker_.origins.find(url_.authority, url_.port());
+  if (!known_) known_ = worker_.origins.find(url_.authority, url_.port());
   trace_.emplace(options_, request_, url_, worker_.random);
   if (known_->denied()) {
     return answer_error({Code::kDenied, Side::kAgent, false,
@@ -146,9 +146,9 @@ std::optional<Error> Exchange::choose_inside(const http::Authority& tunnel) {
 }
 
 std::optional<Error> Exchange::choose_absolute() {
-  Result<http::Url> url = http::parse_url(request_.target());
-  if (!url) return std::move(url).error();
-  url_ = std::move(*url);
+  Result<OriginBook::Use> known = worker_.origins.find(request_.target(), url_);
+  if (!known) return std::move(known).error();
+  known_ = *std::move(known);
   if (url_.scheme == "http") return std::nullopt;
   return Error{
       Code::kUnsupported, Side::kAgent, false,
@@ -191,9 +191,8 @@ void Exchange::connect(bool fresh) {
   }
   wire::OriginStreamPtr idle = fresh ? nullptr : worker_.pool.acquire_idle(*key, *this);
   if (idle) return on_connected(std::move(idle));
-  waiting_ = worker_.pool.dial(*key, *this, [this](Result<wire::OriginStreamPtr> result) {
-    on_dialled(std::move(result));
-  });
+  waiting_ = worker_.pool.dial(
+      *key, *this, [this](Result<wire::OriginStreamPtr> result) { on_dialled(std::move(result)); });
 }
 
 void Exchange::on_dialled(Result<wire::OriginStreamPtr> result) {

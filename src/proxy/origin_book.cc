@@ -1,6 +1,8 @@
 #include "origin_book.h"
 
+#include <algorithm>
 #include <functional>
+#include <utility>
 
 namespace sidespan::proxy {
 
@@ -55,8 +57,35 @@ OriginBook::Use OriginBook::find(const http::Authority& authority, uint16_t port
                  .first->second);
 }
 
+Result<OriginBook::Use> OriginBook::find(std::string_view target, http::Url& url) {
+  // Behind "http://"; what else there may be in front is in no beginning.
+  const size_t path = std::min(target.find('/', 7), target.size());
+  const auto known = beginnings_.find(target.substr(0, path));
+  if (known != beginnings_.end() && path < target.size()) {
+    url.scheme = known->second.scheme;
+    url.authority = known->second.authority;
+    url.path = target.substr(path);
+    return Use(known->second.origin);
+  }
+  Result<http::Url> parsed = http::parse_url(target);
+  if (!parsed) return std::unexpected(std::move(parsed).error());
+  url = *std::move(parsed);
+  Use origin = find(url.authority, url.port());
+  remember(target, url, origin);
+  return origin;
+}
+
+void OriginBook::remember(std::string_view target, const http::Url& url, const Use& origin) {
+  // A secret is no beginning, and a path that was not written cannot be cut off.
+  if (!url.userinfo.empty() || !url.path_given) return;
+  if (beginnings_.size() >= kOriginsMax) beginnings_.clear();
+  beginnings_.try_emplace(std::string(target.substr(0, target.size() - url.path.size())),
+                          Beginning{url.scheme, url.authority, *origin});
+}
+
 // What is used is as many as exchanges are under way.
 void OriginBook::forget_unused() {
+  beginnings_.clear();
   std::erase_if(origins_, [](const auto& entry) { return entry.second.users_ == 0; });
 }
 

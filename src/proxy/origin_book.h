@@ -1,11 +1,12 @@
 // What a worker knows about the origins its requests go to, so that what depends on nothing but
 // options, name and address is worked out once and not for every request: whether the name may be
-// called, what its destination may see, how its durations are counted. Bounded; an entry stays while
-// an exchange uses it.
+// called, what its destination may see, how its durations are counted. Bounded; an entry stays
+// while an exchange uses it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,6 +76,7 @@ class OriginBook {
     }
     explicit operator bool() const { return origin_ != nullptr; }
     KnownOrigin* operator->() const { return origin_; }
+    KnownOrigin& operator*() const { return *origin_; }
 
    private:
     KnownOrigin* origin_ = nullptr;
@@ -84,6 +86,10 @@ class OriginBook {
 
   // The entry of `authority`, made where there is none. `port`: the effective one.
   Use find(const http::Authority& authority, uint16_t port);
+  // The same for the target of a request to a forward proxy, which the codec let through as an
+  // absolute URL. Most begin with a text, up to their path, that was met before; only others are
+  // parsed. Fills `url`. Error side: kAgent.
+  Result<Use> find(std::string_view target, http::Url& url);
   size_t size() const { return origins_.size(); }
 
   static constexpr size_t kOriginsMax = 1024;
@@ -112,10 +118,22 @@ class OriginBook {
       return a.effective_port == b.effective_port && a.port == b.port && a.host == b.host;
     }
   };
+  // "http://host:port" as written, with what it means.
+  struct Beginning {
+    std::string scheme;
+    http::Authority authority;
+    KnownOrigin& origin;
+  };
+  struct TextHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
   void forget_unused();
+  void remember(std::string_view target, const http::Url& url, const Use& origin);
 
   const Options& options_;
   std::unordered_map<Name, KnownOrigin, Hash, Equal> origins_;
+  std::unordered_map<std::string, Beginning, TextHash, std::equal_to<>> beginnings_;
 };
 
 }  // namespace sidespan::proxy

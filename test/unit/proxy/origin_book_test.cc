@@ -55,9 +55,12 @@ TEST_CASE("origin book: durations go where their method and outcome say") {
   OriginBook book(options);
   ProxyMetrics metrics(100);
   const OriginBook::Use origin = book.find(authority("h"), 80);
-  const std::vector<ProxyMetrics::Attempt> attempts = {
-      {"GET", "h", "200"}, {"GET", "h", "200"}, {"POST", "h", "200"}, {"POST", "h", "404"},
-      {"POST", "h", "timeout", true}, {"GET", "h", "200"}};
+  const std::vector<ProxyMetrics::Attempt> attempts = {{"GET", "h", "200"},
+                                                       {"GET", "h", "200"},
+                                                       {"POST", "h", "200"},
+                                                       {"POST", "h", "404"},
+                                                       {"POST", "h", "timeout", true},
+                                                       {"GET", "h", "200"}};
   for (const ProxyMetrics::Attempt& attempt : attempts) {
     origin->record_duration(metrics, attempt, 0.1);
   }
@@ -67,6 +70,47 @@ TEST_CASE("origin book: durations go where their method and outcome say") {
   CHECK(metrics.durations_of({"POST", "h", "timeout", true}).snapshot().count == 1);
 }
 
+TEST_CASE("origin book: targets are read as parse_url reads them, met before or not") {
+  const Options options;
+  OriginBook book(options);
+  const std::vector<std::string> targets = {"http://h.example/a",
+                                            "http://h.example/b?c=/d",
+                                            "http://h.example",
+                                            "http://h.example?x=/y",
+                                            "HTTP://H.Example:80/a",
+                                            "http://u:p@h.example/a",
+                                            "http://h.example:8080/",
+                                            "http://[::1]:80/x",
+                                            "https://h.example/a",
+                                            "http://h.example:8080/b/",
+                                            "http:///x",
+                                            "http://h.example:0/",
+                                            "http:/",
+                                            "h.example/a",
+                                            "",
+                                            "http://",
+                                            "http://h.example/",
+                                            "ws://h/a/b"};
+  for (int round = 0; round < 3; ++round) {
+    for (const std::string& target : targets) {
+      CAPTURE(target);
+      const Result<http::Url> read = http::parse_url(target);
+      http::Url url;
+      const Result<OriginBook::Use> found = book.find(target, url);
+      REQUIRE(found.has_value() == read.has_value());
+      if (!read) continue;
+      CHECK(url.scheme == read->scheme);
+      CHECK(url.userinfo == read->userinfo);
+      CHECK(url.authority.host == read->authority.host);
+      CHECK(url.authority.port == read->authority.port);
+      CHECK(url.path == read->path);
+      CHECK(url.path_given == read->path_given);
+      CHECK((*found)->key() == wire::PoolKey{read->authority.host, read->port(), 0});
+      CHECK((*found)->authority() == read->authority.to_string());
+    }
+  }
+}
+
 TEST_CASE("origin book: bounded, and what is used stays") {
   const Options options;
   OriginBook book(options);
@@ -74,6 +118,9 @@ TEST_CASE("origin book: bounded, and what is used stays") {
   for (size_t i = 0; i < 3 * OriginBook::kOriginsMax; ++i) {
     book.find(authority("h" + std::to_string(i)), 80);
     CHECK(book.size() <= OriginBook::kOriginsMax);
+    http::Url url;
+    CHECK(book.find("http://H" + std::to_string(i) + "/x", url).has_value());
+    CHECK(url.authority.host == "h" + std::to_string(i));
   }
   CHECK(used->authority() == "used");
   CHECK(book.find(authority("used"), 80).operator->() == used.operator->());
