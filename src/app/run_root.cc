@@ -66,7 +66,7 @@ RunRoot open_run(const Settings& settings, const std::string& command,
 
 trace::Span close_run(const RunRoot& root, const trace::AttributeLimits& limits,
                       const RunEnd& end) {
-  trace::Span span;
+  trace::Span span(limits);
   span.context = root.context.span;
   if (root.parent) {
     span.parent_id = root.parent->span_id;
@@ -76,7 +76,6 @@ trace::Span close_run(const RunRoot& root, const trace::AttributeLimits& limits,
   span.name = root.executable;
   span.start = end.began.wall;
   span.duration = end.ended - end.began.mono;
-  span.attributes = trace::Attributes(limits);
   trace::Attributes& attributes = span.attributes;
   attributes.set(attribute::kProcessExecutableName, std::string_view(root.executable));
   attributes.set(attribute::kProcessPid, int64_t{end.pid});

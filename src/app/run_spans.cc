@@ -41,8 +41,7 @@ std::string_view name_of(trace::SpanStatus status) {
 
 void write_attributes(json::Writer& writer, const trace::Attributes& attributes) {
   writer.key("attributes").begin_object();
-  for (size_t i = 0; i < attributes.size(); ++i) {
-    const trace::Attributes::View attribute = attributes.at(i);
+  for (const trace::Attributes::View& attribute : attributes) {
     writer.key(attribute.key);
     std::visit(
         [&](const auto& value) {

@@ -73,8 +73,7 @@ std::string text_of(Nanoseconds duration) {
 }
 
 std::optional<int64_t> integer(const RunSpan& span, std::string_view key) {
-  for (size_t i = 0; i < span.attributes.size(); ++i) {
-    const trace::Attributes::View attribute = span.attributes.at(i);
+  for (const trace::Attributes::View& attribute : span.attributes) {
     if (attribute.key != key) continue;
     const int64_t* number = std::get_if<int64_t>(&attribute.value);
     return number == nullptr ? std::nullopt : std::optional(*number);

@@ -107,11 +107,7 @@ report::Pipeline& Telemetry::pipeline() {
 }
 
 void Telemetry::emit(trace::Span span) {
-  thread_.mailbox().post([this, span = std::move(span)]() mutable {
-    std::vector<trace::Span> spans;
-    spans.push_back(std::move(span));
-    inside_->pipeline.accept(std::move(spans));
-  });
+  thread_.mailbox().post([this, span = std::move(span)] { inside_->pipeline.accept({&span, 1}); });
 }
 
 void Telemetry::drain(report::DrainLimits limits, std::function<void()> done) {

@@ -83,8 +83,7 @@ class Inflater {
 
 }  // namespace
 
-std::string gzip(std::string_view plain) {
-  assert(plain.size() <= std::numeric_limits<uint32_t>::max());
+std::string gzip(std::span<const std::string_view> parts) {
   const auto deflater = std::make_unique_for_overwrite<Deflater>();
   isal_zstream& stream = deflater->stream;
   isal_deflate_init(&stream);
@@ -92,16 +91,22 @@ std::string gzip(std::string_view plain) {
   stream.level_buf = deflater->level_buffer.data();
   stream.level_buf_size = static_cast<uint32_t>(deflater->level_buffer.size());
   stream.gzip_flag = IGZIP_GZIP;
-  stream.end_of_stream = 1;
-  // Not const in its header; it is only read.
-  stream.next_in = const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(plain.data()));
-  stream.avail_in = static_cast<uint32_t>(plain.size());
   stream.avail_out = 0;
   std::string out;
-  while (stream.internal_state.state != ZSTATE_END) {
-    extend_output(stream, out, out.size() + plain.size() / kUsualRatio + kWrappingBytes);
-    [[maybe_unused]] const int status = isal_deflate(&stream);
-    assert(status == COMP_OK && "its settings are right");
+  for (const std::string_view& part : parts) {
+    assert(part.size() <= std::numeric_limits<uint32_t>::max());
+    // Not const in its header; it is only read.
+    stream.next_in = const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(part.data()));
+    stream.avail_in = static_cast<uint32_t>(part.size());
+    stream.end_of_stream = &part == &parts.back() ? 1 : 0;
+    do {
+      if (stream.avail_out < kWrappingBytes) {
+        extend_output(stream, out, out.size() + part.size() / kUsualRatio + kWrappingBytes);
+      }
+      [[maybe_unused]] const int status = isal_deflate(&stream);
+      assert(status == COMP_OK && "its settings are right");
+    } while (stream.avail_in > 0 ||
+             (stream.end_of_stream != 0 && stream.internal_state.state != ZSTATE_END));
   }
   out.resize(out.size() - stream.avail_out);
   return out;

@@ -1,10 +1,7 @@
 #include "sidespan/otlp/encode.h"
 
-#include <bit>
-#include <cstring>
+#include <algorithm>
 #include <string>
-#include <utility>
-#include <variant>
 
 #include "otlp/fields.h"
 #include "otlp/wire_format.h"
@@ -12,9 +9,6 @@
 
 namespace sidespan::otlp {
 namespace {
-
-using Value = trace::Attributes::Value;
-using Texts = std::vector<std::string_view>;
 
 // Span.flags and Link.flags: the W3C flags, and above them whether the parent is known to be
 // remote.
@@ -39,117 +33,45 @@ char* put_span_id(char* at, Tag tag, trace::SpanId id) {
 }
 
 bool is_ascii(std::string_view text) {
-  unsigned char seen = 0;
-  for (const char c : text) seen |= static_cast<unsigned char>(c);
-  return seen < 0x80;
+  return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
 }
 
 // One text that is not UTF-8 makes a receiver refuse the whole request; attributes are mended when
 // they are set, names and messages here.
-char* put_text(Room& room, char* at, Tag tag, std::string_view text) {
-  std::string mended;
-  if (!is_ascii(text)) text = mended = text::to_valid_utf8(std::string(text));
-  at = room.make(at, kFieldHeadBytes + text.size());
-  return put_bytes(at, tag, text);
+std::string_view admit(std::string_view text, std::string& mended) {
+  if (text.empty() || is_ascii(text)) return text;
+  return mended = text::to_valid_utf8(std::string(text));
 }
 
-size_t array_bytes(const Texts& texts) {
-  size_t bytes = 0;
-  for (const std::string_view text : texts) bytes += field_bytes(field_bytes(text.size()));
-  return bytes;
-}
+// An element of Span.attributes begins as all of these do, but for the tag.
+static_assert(trace::Attributes::kEncodedTag ==
+              tag_bits(span_field::kAttributes, pbf_wire_type::length_delimited));
 
-// Of the AnyValue; texts have a way of their own.
-size_t value_bytes(const Value& value) {
-  if (const auto* number = std::get_if<int64_t>(&value)) {
-    return 1 + varint_bytes(static_cast<uint64_t>(*number));
+// The attributes of another message than Span, under the tag that they have there.
+char* put_retagged(char* at, Tag tag, const trace::Attributes& attributes) {
+  char* element = at;
+  char* const end = put_raw(at, attributes.encoded());
+  while (element != end) {
+    *element++ = static_cast<char>(tag_bits(tag, pbf_wire_type::length_delimited));
+    const char* content = element;
+    const uint64_t size = protozero::decode_varint(&content, end);
+    element += static_cast<size_t>(content - element) + size;
   }
-  if (std::holds_alternative<double>(value)) return 1 + sizeof(double);
-  if (std::holds_alternative<bool>(value)) return 2;
-  return field_bytes(array_bytes(*std::get_if<Texts>(&value)));
+  return end;
 }
 
-char* put_array(char* at, const Texts& texts) {
-  at = put_head(at, any_value_field::kArray, array_bytes(texts));
-  for (const std::string_view text : texts) {
-    at = put_head(at, array_value_field::kValues, field_bytes(text.size()));
-    at = put_bytes(at, any_value_field::kString, text);
-  }
-  return at;
+size_t link_bytes_max(const trace::Link& link) {
+  return kFixedFieldBytes + link.context.tracestate.to_string().size() +
+         link.attributes.encoded().size();
 }
 
-char* put_value(char* at, const Value& value) {
-  if (const auto* number = std::get_if<int64_t>(&value)) {
-    return put_number(at, any_value_field::kInt, static_cast<uint64_t>(*number));
-  }
-  if (const auto* real = std::get_if<double>(&value)) {
-    return put_fixed(at, any_value_field::kDouble, *real);
-  }
-  if (const auto* boolean = std::get_if<bool>(&value)) {
-    return put_number(at, any_value_field::kBool, *boolean ? 1 : 0);
-  }
-  return put_array(at, *std::get_if<Texts>(&value));
-}
-
-// Heads of two length-delimited fields, one just inside the other, both lengths one byte.
-uint32_t two_heads(Tag outer, size_t outer_size, Tag inner, size_t inner_size) {
-  return static_cast<uint32_t>(tag_bits(outer, pbf_wire_type::length_delimited) | outer_size << 8U |
-                               tag_bits(inner, pbf_wire_type::length_delimited) << 16U |
-                               inner_size << 24U);
-}
-
-// A KeyValue. Where the whole of it has a one-byte length, so has everything in it: nearly all are
-// such, and then heads are written in pairs without a look at each length.
-char* put_text_pair(char* at, Tag tag, std::string_view key, std::string_view text) {
-  const size_t pair = 6 + key.size() + text.size();
-  if (pair < kOneByteVarint) [[likely]] {
-    at = put_raw(put_raw(at, two_heads(tag, pair, key_value_field::kKey, key.size())), key);
-    at = put_raw(at, two_heads(key_value_field::kValue, 2 + text.size(), any_value_field::kString,
-                               text.size()));
-    return put_raw(at, text);
-  }
-  const size_t value = field_bytes(text.size());
-  at = put_head(at, tag, field_bytes(key.size()) + field_bytes(value));
-  at = put_bytes(at, key_value_field::kKey, key);
-  return put_bytes(put_head(at, key_value_field::kValue, value), any_value_field::kString, text);
-}
-
-char* put_other_pair(char* at, Tag tag, std::string_view key, const Value& value, size_t bytes) {
-  const size_t pair = 4 + key.size() + bytes;
-  if (pair < kOneByteVarint) [[likely]] {
-    at = put_raw(put_raw(at, two_heads(tag, pair, key_value_field::kKey, key.size())), key);
-  } else {
-    at = put_head(at, tag, field_bytes(key.size()) + field_bytes(bytes));
-    at = put_bytes(at, key_value_field::kKey, key);
-  }
-  return put_value(put_head(at, key_value_field::kValue, bytes), value);
-}
-
-char* put_attributes(Room& room, char* at, Tag tag, const trace::Attributes& attributes) {
-  const size_t count = attributes.size();
-  for (size_t i = 0; i < count; ++i) {
-    const auto [key, value] = attributes.at(i);
-    if (const auto* text = std::get_if<std::string_view>(&value)) {
-      at = room.make(at, 3 * kFieldHeadBytes + key.size() + text->size());
-      at = put_text_pair(at, tag, key, *text);
-    } else {
-      const size_t bytes = value_bytes(value);
-      at = room.make(at, 3 * kFieldHeadBytes + key.size() + bytes);
-      at = put_other_pair(at, tag, key, value, bytes);
-    }
-  }
-  return room.make(at, kFixedFieldBytes);
-}
-
-char* put_link(Room& room, char* at, const trace::Link& link) {
-  const std::string& tracestate = link.context.tracestate.to_string();
-  at = room.make(at, kFixedFieldBytes + tracestate.size());
-  at = put_open_head(at, span_field::kLinks);
-  const size_t content = room.offset(at);
+char* put_link(char* at, const trace::Link& link) {
+  char* const content = at = put_open_head(at, span_field::kLinks);
   at = put_trace_id(at, link_field::kTraceId, link.context.trace_id);
   at = put_span_id(at, link_field::kSpanId, link.context.span_id);
+  const std::string& tracestate = link.context.tracestate.to_string();
   if (!tracestate.empty()) at = put_bytes(at, link_field::kTraceState, tracestate);
-  at = put_attributes(room, at, link_field::kAttributes, link.attributes);
+  at = put_retagged(at, link_field::kAttributes, link.attributes);
   if (const uint32_t dropped = link.attributes.dropped()) {
     at = put_number(at, link_field::kDroppedAttributes, dropped);
   }
@@ -157,100 +79,113 @@ char* put_link(Room& room, char* at, const trace::Link& link) {
   if (link.context.flags != 0) {
     at = put_fixed(at, link_field::kFlags, uint32_t{link.context.flags});
   }
-  return close_head(room, content, at);
+  return close_head(content, at);
 }
 
-char* put_status(Room& room, char* at, const trace::Span& span) {
-  if (span.status == trace::SpanStatus::kUnset) return at;
-  at = put_open_head(at, span_field::kStatus);
-  const size_t content = room.offset(at);
-  if (span.status == trace::SpanStatus::kError && !span.status_message.empty()) {
-    at = room.make(put_text(room, at, status_field::kMessage, span.status_message),
-                   kFixedFieldBytes);
+char* put_status(char* at, trace::SpanStatus status, std::string_view message) {
+  if (status == trace::SpanStatus::kUnset) return at;
+  char* const content = at = put_open_head(at, span_field::kStatus);
+  if (status == trace::SpanStatus::kError && !message.empty()) {
+    at = put_bytes(at, status_field::kMessage, message);
   }
-  at = put_number(at, status_field::kCode, static_cast<uint64_t>(span.status));
-  return close_head(room, content, at);
+  at = put_number(at, status_field::kCode, static_cast<uint64_t>(status));
+  return close_head(content, at);
 }
 
-// Everything of a span that is neither list nor message, in a room of kFixedFieldBytes at least.
-char* put_identity(Room& room, char* at, const trace::Span& span) {
+// Everything of a span that is neither list nor message.
+char* put_identity(char* at, const trace::Span& span, std::string_view name) {
   at = put_trace_id(at, span_field::kTraceId, span.context.trace_id);
   at = put_span_id(at, span_field::kSpanId, span.context.span_id);
-  if (const std::string& list = span.context.tracestate.to_string(); !list.empty()) {
-    at = room.make(at, kFixedFieldBytes + list.size());
-    at = put_bytes(at, span_field::kTraceState, list);
-  }
+  const std::string& tracestate = span.context.tracestate.to_string();
+  if (!tracestate.empty()) at = put_bytes(at, span_field::kTraceState, tracestate);
   if (span.parent_id) at = put_span_id(at, span_field::kParentSpanId, span.parent_id);
-  at = put_text(room, at, span_field::kName, span.name);
-  at = room.make(at, kFixedFieldBytes);
+  at = put_bytes(at, span_field::kName, name);
   at = put_number(at, span_field::kKind, static_cast<uint64_t>(span.kind));
   const auto start = static_cast<uint64_t>(span.start.time_since_epoch().count());
   at = put_fixed(at, span_field::kStart, start);
   return put_fixed(at, span_field::kEnd, start + static_cast<uint64_t>(span.duration.count()));
 }
 
+char* put_span(char* at, const trace::Span& span, std::string_view name, std::string_view message) {
+  char* const content = at = put_open_head(at, scope_spans_field::kSpans);
+  at = put_identity(at, span, name);
+  at = put_raw(at, span.attributes.encoded());
+  if (const uint32_t dropped = span.attributes.dropped()) {
+    at = put_number(at, span_field::kDroppedAttributes, dropped);
+  }
+  for (const trace::Link& link : span.links) at = put_link(at, link);
+  at = put_status(at, span.status, message);
+  const uint32_t remote = kRemotenessKnown | (span.parent_is_remote ? kParentIsRemote : 0);
+  at = put_fixed(at, span_field::kFlags, uint32_t{span.context.flags} | remote);
+  return close_head(content, at);
+}
+
+// Appends what put(at) writes, which returns where it ended, at most `bytes_max` further.
+template <class Put>
+void append(std::string& out, size_t bytes_max, Put put) {
+  const size_t used = out.size();
+  out.resize_and_overwrite(used + bytes_max, [&](char* begin, size_t) {
+    return static_cast<size_t>(put(begin + used) - begin);
+  });
+}
+
 std::string encode_resource(const Origin& origin) {
   std::string out;
-  Room room(out);
-  char* at = put_attributes(room, out.data(), resource_field::kAttributes, origin.resource);
-  if (const uint32_t dropped = origin.resource.dropped()) {
-    at = put_number(at, resource_field::kDroppedAttributes, dropped);
-  }
-  room.finish(at);
+  append(out, kFixedFieldBytes + origin.resource.encoded().size(), [&](char* at) {
+    at = put_retagged(at, resource_field::kAttributes, origin.resource);
+    const uint32_t dropped = origin.resource.dropped();
+    return dropped == 0 ? at : put_number(at, resource_field::kDroppedAttributes, dropped);
+  });
   return out;
 }
 
 std::string encode_scope(const Origin& origin) {
+  std::string mended_name;
+  std::string mended_version;
+  const std::string_view name = admit(origin.scope_name, mended_name);
+  const std::string_view version = admit(origin.scope_version, mended_version);
   std::string out;
-  Room room(out);
-  char* at = put_text(room, out.data(), scope_field::kName, origin.scope_name);
-  if (!origin.scope_version.empty()) {
-    at = put_text(room, at, scope_field::kVersion, origin.scope_version);
-  }
-  room.finish(at);
+  append(out, kFixedFieldBytes + name.size() + version.size(), [&](char* at) {
+    at = put_bytes(at, scope_field::kName, name);
+    return version.empty() ? at : put_bytes(at, scope_field::kVersion, version);
+  });
   return out;
 }
 
 }  // namespace
 
 void append_span(std::string& out, const trace::Span& span) {
-  const size_t begin = out.size();
-  Room room(out);
-  char* at = room.make(out.data() + begin, 2 * kFixedFieldBytes);
-  at = put_open_head(at, scope_spans_field::kSpans);
-  const size_t content = room.offset(at);
-  at = put_identity(room, at, span);
-  at = put_attributes(room, at, span_field::kAttributes, span.attributes);
-  if (const uint32_t dropped = span.attributes.dropped()) {
-    at = put_number(at, span_field::kDroppedAttributes, dropped);
-  }
-  for (const trace::Link& link : span.links) at = put_link(room, at, link);
-  at = put_status(room, room.make(at, kFixedFieldBytes), span);
-  const uint32_t remote = kRemotenessKnown | (span.parent_is_remote ? kParentIsRemote : 0);
-  at = put_fixed(at, span_field::kFlags, uint32_t{span.context.flags} | remote);
-  room.finish(close_head(room, content, at));
+  std::string mended_name;
+  std::string mended_message;
+  const std::string_view name = admit(span.name, mended_name);
+  const std::string_view message = admit(span.status_message, mended_message);
+  size_t bytes_max = 2 * kFixedFieldBytes + name.size() + message.size() +
+                     span.context.tracestate.to_string().size() + span.attributes.encoded().size();
+  for (const trace::Link& link : span.links) bytes_max += link_bytes_max(link);
+  append(out, bytes_max, [&](char* at) { return put_span(at, span, name, message); });
 }
 
-std::string encode_request(const Origin& origin, std::string_view spans) {
+Envelope encode_envelope(const Origin& origin, size_t spans_bytes) {
   const std::string resource = encode_resource(origin);
   const std::string scope = encode_scope(origin);
-  const size_t schema = origin.schema_url.empty() ? 0 : field_bytes(origin.schema_url.size());
-  const size_t scope_spans = field_bytes(scope.size()) + spans.size() + schema;
-  const size_t resource_spans = field_bytes(resource.size()) + field_bytes(scope_spans) + schema;
+  const std::string& schema = origin.schema_url;
+  const size_t schema_bytes = schema.empty() ? 0 : field_bytes(schema.size());
+  const size_t scope_spans = field_bytes(scope.size()) + spans_bytes + schema_bytes;
+  const size_t resource_spans =
+      field_bytes(resource.size()) + field_bytes(scope_spans) + schema_bytes;
 
-  std::string out;
-  Room room(out);
-  char* at = room.make(out.data(), field_bytes(resource_spans));
-  at = put_head(at, request_field::kResourceSpans, resource_spans);
-  at = put_bytes(at, resource_spans_field::kResource, resource);
-  at = put_head(at, resource_spans_field::kScopeSpans, scope_spans);
-  at = put_bytes(at, scope_spans_field::kScope, scope);
-  at = put_raw(at, spans);
-  if (schema > 0) {
-    at = put_bytes(at, scope_spans_field::kSchemaUrl, origin.schema_url);
-    at = put_bytes(at, resource_spans_field::kSchemaUrl, origin.schema_url);
-  }
-  room.finish(at);
+  Envelope out;
+  append(out.before, kFixedFieldBytes + resource.size() + scope.size(), [&](char* at) {
+    at = put_head(at, request_field::kResourceSpans, resource_spans);
+    at = put_bytes(at, resource_spans_field::kResource, resource);
+    at = put_head(at, resource_spans_field::kScopeSpans, scope_spans);
+    return put_bytes(at, scope_spans_field::kScope, scope);
+  });
+  if (schema.empty()) return out;
+  append(out.behind, 2 * schema_bytes, [&](char* at) {
+    at = put_bytes(at, scope_spans_field::kSchemaUrl, schema);
+    return put_bytes(at, resource_spans_field::kSchemaUrl, schema);
+  });
   return out;
 }
 

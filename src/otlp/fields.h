@@ -61,19 +61,5 @@ namespace status_field {
 inline constexpr Tag kMessage = 2;
 inline constexpr Tag kCode = 3;
 }  // namespace status_field
-namespace key_value_field {
-inline constexpr Tag kKey = 1;
-inline constexpr Tag kValue = 2;
-}  // namespace key_value_field
-namespace any_value_field {
-inline constexpr Tag kString = 1;
-inline constexpr Tag kBool = 2;
-inline constexpr Tag kInt = 3;
-inline constexpr Tag kDouble = 4;
-inline constexpr Tag kArray = 5;
-}  // namespace any_value_field
-namespace array_value_field {
-inline constexpr Tag kValues = 1;
-}
 
 }  // namespace sidespan::otlp

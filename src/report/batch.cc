@@ -5,18 +5,16 @@
 #include <numeric>
 #include <utility>
 
-#include "sidespan/otlp/encode.h"
-
 namespace sidespan::report {
 
 Batch Batch::split() {
   assert(count() > 1);
   const auto middle = sizes.begin() + static_cast<ptrdiff_t>(count() / 2);
-  const size_t bytes = std::accumulate(sizes.begin(), middle, size_t{0});
+  const size_t first = std::accumulate(sizes.begin(), middle, size_t{0});
   Batch second;
-  second.spans = spans.substr(bytes);
+  second.bytes = bytes.substr(first);
   second.sizes.assign(middle, sizes.end());
-  spans.resize(bytes);
+  bytes.resize(first);
   sizes.erase(middle, sizes.end());
   return second;
 }
@@ -25,37 +23,39 @@ BatchQueue::BatchQueue(BatchOptions options) : options_(options) {
   options_.spans_max = std::max<size_t>(options_.spans_max, 1);
 }
 
-std::optional<DropReason> BatchQueue::push(const trace::Span& span, MonoTime now) {
+std::optional<DropReason> BatchQueue::push(std::string_view span, MonoTime now) {
+  const size_t size = span.size();
   if (spans_ >= options_.queue_max) return DropReason::kQueueFull;
-  Entry* entry = &last_open(now);
-  std::string& spans = entry->batch.spans;
-  const size_t begin = spans.size();
-  otlp::append_span(spans, span);
-  const size_t size = spans.size() - begin;
-
   if (bytes_ + size > options_.queue_bytes_max) {
-    spans.resize(begin);
-    if (begin == 0) entries_.pop_back();
     return size > options_.queue_bytes_max ? DropReason::kTooLarge : DropReason::kQueueFull;
   }
-  if (begin > 0 && spans.size() > options_.bytes_max) {
-    std::string alone = spans.substr(begin);
-    spans.resize(begin);
-    entry->closed = true;
+  Entry* entry = &last_open(now);
+  if (entry->batch.count() > 0 && entry->batch.bytes.size() + size > options_.bytes_max) {
+    close(*entry);
     entry = &last_open(now);
-    entry->batch.spans = std::move(alone);
   }
   Batch& batch = entry->batch;
+  batch.bytes.append(span);
   batch.sizes.push_back(static_cast<uint32_t>(size));
-  entry->closed = batch.count() >= options_.spans_max || batch.spans.size() >= options_.bytes_max;
+  if (batch.count() >= options_.spans_max || batch.bytes.size() >= options_.bytes_max)
+    close(*entry);
   ++spans_;
   bytes_ += size;
   return std::nullopt;
 }
 
 BatchQueue::Entry& BatchQueue::last_open(MonoTime now) {
-  if (entries_.empty() || entries_.back().closed) entries_.push_back({{}, now, false});
+  if (entries_.empty() || entries_.back().closed) {
+    entries_.push_back({{}, now, false});
+    entries_.back().batch.bytes.reserve(usual_bytes_);
+  }
   return entries_.back();
+}
+
+void BatchQueue::close(Entry& entry) {
+  if (std::exchange(entry.closed, true)) return;
+  const size_t bytes = entry.batch.bytes.size();
+  usual_bytes_ = bytes + bytes / 16;
 }
 
 MonoTime BatchQueue::due() const {
@@ -64,7 +64,7 @@ MonoTime BatchQueue::due() const {
 }
 
 const Batch& BatchQueue::close_first() {
-  entries_.front().closed = true;
+  close(entries_.front());
   return entries_.front().batch;
 }
 
@@ -72,7 +72,7 @@ size_t BatchQueue::pop_first() {
   const Batch& batch = entries_.front().batch;
   const size_t count = batch.count();
   spans_ -= count;
-  bytes_ -= batch.spans.size();
+  bytes_ -= batch.bytes.size();
   entries_.pop_front();
   return count;
 }

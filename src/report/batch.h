@@ -6,19 +6,14 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <string>
-#include <vector>
+#include <string_view>
 
 #include "sidespan/base/clock.h"
 #include "sidespan/report/pipeline.h"
-#include "sidespan/trace/span.h"
 
 namespace sidespan::report {
 
-struct Batch {
-  std::string spans;            // made by otlp::append_span, one behind the other
-  std::vector<uint32_t> sizes;  // bytes of each
-
+struct Batch : EncodedSpans {
   size_t count() const { return sizes.size(); }
   // Keeps the first half and gives the second; of an odd number the first keeps less. count() > 1.
   Batch split();
@@ -28,8 +23,8 @@ class BatchQueue {
  public:
   explicit BatchQueue(BatchOptions options);
 
-  // Encodes the span into the last batch. A reason says why it was left out.
-  std::optional<DropReason> push(const trace::Span& span, MonoTime now);
+  // Adds an encoded span to the last batch. A reason says why it was left out.
+  std::optional<DropReason> push(std::string_view span, MonoTime now);
 
   bool empty() const { return entries_.empty(); }
   size_t spans() const { return spans_; }
@@ -54,11 +49,13 @@ class BatchQueue {
   };
 
   Entry& last_open(MonoTime now);
+  void close(Entry& entry);
 
   BatchOptions options_;
   std::deque<Entry> entries_;  // none of them empty
   size_t spans_ = 0;
   size_t bytes_ = 0;
+  size_t usual_bytes_ = 0;  // of a batch, so that the next one need not grow
 };
 
 }  // namespace sidespan::report

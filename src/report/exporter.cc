@@ -21,6 +21,12 @@ std::string authority(const OtlpOptions& options, bool always_port) {
   return authority.to_string();
 }
 
+std::string joined(std::span<const std::string_view> parts) {
+  std::string out;
+  for (const std::string_view part : parts) out.append(part);
+  return out;
+}
+
 // What frames and names the body is ours to say; other fields are the user's wherever he wrote one.
 http::Head make_head(const OtlpOptions& options) {
   http::Head head;
@@ -57,9 +63,9 @@ Exporter::Exporter(net::Loop& loop, wire::Pool& pool, Random random, Log& log, O
       backoff_(options_.retry),
       timer_(loop, [this] { on_time(); }) {}
 
-void Exporter::send(std::string request) {
+void Exporter::send(std::span<const std::string_view> request) {
   assert(!busy());
-  body_ = options_.gzip ? http::gzip(request) : std::move(request);
+  body_ = options_.gzip ? http::gzip(request) : joined(request);
   began_ = loop_.now().mono;
   attempt(false);
 }

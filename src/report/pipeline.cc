@@ -46,11 +46,18 @@ std::string_view name_of(DropReason reason) {
   return "queue_full";
 }
 
+void EncodedSpans::add(const trace::Span& span) {
+  const size_t begin = bytes.size();
+  otlp::append_span(bytes, span);
+  sizes.push_back(static_cast<uint32_t>(bytes.size() - begin));
+}
+
 struct Pipeline::Impl {
   Impl(net::Loop& loop, wire::Pool& pool, Random random, Log& log, PipelineOptions options,
        SpanTap tap);
 
-  void accept(const trace::Span& span);
+  void accept(const EncodedSpans& spans, std::span<const trace::Span> tapped);
+  std::optional<DropReason> enqueue(std::string_view span);
   void drop(DropReason reason, uint64_t spans);
   void advance();
   void on_decision(const Decision& decision);
@@ -110,12 +117,24 @@ Pipeline::Impl::Impl(net::Loop& on_loop, wire::Pool& pool, Random random, Log& t
                                  [this](const Decision& decision) { on_decision(decision); });
 }
 
-void Pipeline::Impl::accept(const trace::Span& span) {
-  if (tap) tap(span);
-  ++emitted;
-  if (!exporter) return drop(DropReason::kNoExporter, 1);
-  if (ended) return drop(DropReason::kShutdown, 1);
-  if (const auto reason = queue.push(span, loop.now().mono)) drop(*reason, 1);
+void Pipeline::Impl::accept(const EncodedSpans& spans, std::span<const trace::Span> tapped) {
+  if (tap) {
+    for (const trace::Span& span : tapped) tap(span);
+  }
+  std::string_view rest = spans.bytes;
+  for (const uint32_t size : spans.sizes) {
+    ++emitted;
+    if (const auto reason = enqueue(rest.substr(0, size))) drop(*reason, 1);
+    rest.remove_prefix(size);
+  }
+  notice_overflow();
+  advance();
+}
+
+std::optional<DropReason> Pipeline::Impl::enqueue(std::string_view span) {
+  if (!exporter) return DropReason::kNoExporter;
+  if (ended) return DropReason::kShutdown;
+  return queue.push(span, loop.now().mono);
 }
 
 void Pipeline::Impl::drop(DropReason reason, uint64_t spans) {
@@ -141,7 +160,9 @@ void Pipeline::Impl::advance() {
     return;
   }
   batch_timer.stop();
-  exporter->send(otlp::encode_request(origin, queue.close_first().spans));
+  const std::string_view spans = queue.close_first().bytes;
+  const otlp::Envelope envelope = otlp::encode_envelope(origin, spans.size());
+  exporter->send(std::array<std::string_view, 3>{envelope.before, spans, envelope.behind});
 }
 
 void Pipeline::Impl::on_decision(const Decision& decision) {
@@ -252,9 +273,17 @@ Pipeline::Pipeline(net::Loop& loop, wire::Pool& pool, Random random, Log& log,
 Pipeline::~Pipeline() = default;
 
 void Pipeline::accept(std::span<const trace::Span> spans) {
-  for (const trace::Span& span : spans) impl_->accept(span);
-  impl_->notice_overflow();
-  impl_->advance();
+  EncodedSpans encoded;
+  for (const trace::Span& span : spans) encoded.add(span);
+  impl_->accept(encoded, spans);
+}
+
+void Pipeline::accept(const EncodedSpans& spans, std::span<const trace::Span> tapped) {
+  impl_->accept(spans, tapped);
+}
+
+bool Pipeline::has_tap() const {
+  return static_cast<bool>(impl_->tap);
 }
 
 void Pipeline::drain(DrainLimits limits, std::function<void()> done) {

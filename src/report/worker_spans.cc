@@ -8,6 +8,8 @@ namespace {
 
 constexpr Milliseconds kGatherTimeMax{20};
 constexpr size_t kGatherSpansMax = 64;
+// What is asked for ahead, however long the last spans were.
+constexpr size_t kUsualBytesMax = size_t{64} * 1024;
 
 }  // namespace
 
@@ -18,6 +20,9 @@ WorkerSpans::WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pip
       telemetry_(telemetry),
       pipeline_(pipeline),
       queue_max_(queue_max),
+      for_tap_(pipeline.has_tap()),
+      // Half of what may be on the way at once leaves room for what comes until it has arrived.
+      gathered_max_(std::min(kGatherSpansMax, (queue_max + 1) / 2)),
       tally_(std::make_shared<WorkerTally>()) {
   pipeline.attach(tally_);
 }
@@ -27,28 +32,31 @@ WorkerSpans::~WorkerSpans() {
   loop_.cancel_turn_end(*this);
 }
 
-void WorkerSpans::emit(trace::Span span) {
+void WorkerSpans::emit(trace::Span&& span) {
   if (tally_->sent.value() - tally_->arrived.value() >= queue_max_) {
     tally_->overflowed.add();
     return;
   }
   tally_->sent.add();
-  if (spans_.empty()) {
-    spans_.reserve(kGatherSpansMax);
+  if (spans_.sizes.empty()) {
+    spans_.sizes.reserve(gathered_max_);
+    spans_.bytes.reserve(usual_bytes_);
     timer_.start(kGatherTimeMax, true);
   }
-  spans_.push_back(std::move(span));
-  // Half of what may be on the way at once leaves room for what comes until it has arrived.
-  if (spans_.size() >= std::min(kGatherSpansMax, (queue_max_ + 1) / 2)) loop_.at_turn_end(*this);
+  spans_.add(span);
+  if (for_tap_) tapped_.push_back(std::move(span));
+  if (spans_.sizes.size() >= gathered_max_) loop_.at_turn_end(*this);
 }
 
 void WorkerSpans::flush() {
   timer_.stop();
-  if (spans_.empty()) return;
-  const size_t count = spans_.size();
-  auto arrive = [pipeline = &pipeline_, tally = tally_, spans = std::exchange(spans_, {})] {
-    tally->arrived.add(spans.size());
-    pipeline->accept(spans);
+  const size_t count = spans_.sizes.size();
+  if (count == 0) return;
+  usual_bytes_ = std::min(spans_.bytes.size() / count * (gathered_max_ + 1), kUsualBytesMax);
+  auto arrive = [pipeline = &pipeline_, tally = tally_, spans = std::exchange(spans_, {}),
+                 tapped = std::exchange(tapped_, {})] {
+    tally->arrived.add(spans.sizes.size());
+    pipeline->accept(spans, tapped);
   };
   if (!telemetry_.post(std::move(arrive))) {
     tally_->late.add(count);

@@ -58,15 +58,35 @@ void set_method(trace::Span& span, std::string_view method, const HttpSpanOption
   if (!known) span.attributes.add(attribute::kHttpRequestMethodOriginal, method);
 }
 
+// url.full. Nearly always there is nothing in it to hide.
+void add_url(Attributes& attributes, const http::Url& url,
+             std::span<const std::string> redact_query) {
+  if (has_secret(url, redact_query)) {
+    return attributes.add(attribute::kUrlFull, std::string_view(redacted_url(url, redact_query)));
+  }
+  const bool bracketed = url.authority.host.find(':') != std::string::npos;
+  std::array<char, 6> port{':'};
+  size_t port_bytes = 0;
+  if (url.authority.port) {
+    char* const end = port.data() + port.size();
+    port_bytes = static_cast<size_t>(std::to_chars(port.data() + 1, end, *url.authority.port).ptr -
+                                     port.data());
+  }
+  const std::string_view parts[] = {url.scheme,
+                                    std::string_view("://[", bracketed ? 4 : 3),
+                                    url.authority.host,
+                                    std::string_view("]", bracketed ? 1 : 0),
+                                    std::string_view(port.data(), port_bytes),
+                                    url.path};
+  attributes.add_joined(attribute::kUrlFull, parts);
+}
+
 void set_target(trace::Span& span, const http::Url& url, const HttpSpanOptions& options) {
   Attributes& attributes = span.attributes;
   attributes.add(attribute::kServerAddress, std::string_view(url.authority.host));
   attributes.add(attribute::kServerPort, count(url.port()));
   if (!url.scheme.empty()) {  // else it is a tunnel: there is no URL
-    std::string full;
-    full.reserve(url.authority.host.size() + url.path.size() + 48);
-    append_redacted_url(full, url, options.redact_query);
-    attributes.add(attribute::kUrlFull, std::string_view(full));
+    add_url(attributes, url, options.redact_query);
     const std::string_view path = url.path;
     const std::string_view matched =
         options.url_templates.empty()
@@ -213,14 +233,13 @@ std::string_view name_of(Ending ending) {
 }
 
 trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& options) {
-  trace::Span span;
+  trace::Span span(options.limits);
   span.context = facts.context;
   span.parent_id = facts.parent_id;
   span.parent_is_remote = facts.parent_is_remote;
   span.kind = trace::SpanKind::kClient;
   span.start = facts.start.wall;
   span.duration = std::max<Nanoseconds>(facts.end - facts.start.mono, Nanoseconds::zero());
-  span.attributes = Attributes(options.limits);
   if (facts.earlier != nullptr) span.links.push_back({*facts.earlier, Attributes()});
 
   set_method(span, facts.request->method, options);

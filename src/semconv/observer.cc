@@ -14,7 +14,7 @@ class StreamEventCounter final : public Observer {
  public:
   void on_response_bytes(std::string_view bytes, MonoTime) override { counter_.feed(bytes); }
   void finish(trace::Span& span) override {
-    span.attributes.set(attribute::kStreamEvents, static_cast<int64_t>(counter_.events()));
+    span.attributes.add(attribute::kStreamEvents, static_cast<int64_t>(counter_.events()));
   }
 
  private:

@@ -107,6 +107,23 @@ void append_redacted_query(std::string& out, std::string_view query,
   }
 }
 
+bool has_secret(const http::Url& url, std::span<const std::string> further) {
+  if (!url.userinfo.empty()) return true;
+  std::string_view query = url.path;
+  query.remove_prefix(std::min(query.find('?'), query.size()));
+  while (!query.empty()) {
+    query.remove_prefix(1);  // what parts it from the one before
+    const std::string_view parameter = query.substr(0, parameter_end(query));
+    const size_t equals = parameter.find('=');
+    if (equals != std::string_view::npos &&
+        is_secret_parameter(parameter.substr(0, equals), further)) {
+      return true;
+    }
+    query.remove_prefix(parameter.size());
+  }
+  return false;
+}
+
 void append_redacted_url(std::string& out, const http::Url& url,
                          std::span<const std::string> further) {
   out.append(url.scheme).append("://");

@@ -1,127 +1,313 @@
 #include "sidespan/trace/attributes.h"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
+#include <string>
+#include <type_traits>
+#include <utility>
 
 #include "sidespan/base/text.h"
 
 namespace sidespan::trace {
 namespace {
 
-// A typical HTTP span: some twenty attributes of about thirty bytes each.
-constexpr size_t kFirstArenaBytes = 768;
-constexpr size_t kFirstEntries = 24;
-constexpr size_t kSizePrefix = sizeof(uint32_t);
+static_assert(std::endian::native == std::endian::little, "doubles are copied as they stand");
+
+bool is_ascii(std::string_view text) {
+  uint64_t seen = 0;
+  uint64_t word = 0;
+  for (; text.size() >= sizeof word; text.remove_prefix(sizeof word)) {
+    std::memcpy(&word, text.data(), sizeof word);
+    seen |= word;
+  }
+  for (const char c : text) seen |= static_cast<unsigned char>(c);
+  return (seen & 0x8080808080808080U) == 0;
+}
 
 bool continues_character(char c) {
   return (static_cast<unsigned char>(c) & 0xc0U) == 0x80;
 }
 
+size_t varint_bytes(uint64_t value) {
+  return value == 0 ? 1 : (static_cast<size_t>(std::bit_width(value)) + 6) / 7;
+}
+
+// Of a field with a tag of one byte around `content` bytes.
+size_t field_bytes(size_t content) {
+  return 1 + varint_bytes(content) + content;
+}
+
+// The number at the front of `bytes`, which this file has written.
+uint64_t take_varint(std::string_view& bytes) {
+  uint64_t value = 0;
+  unsigned shift = 0;
+  size_t i = 0;
+  unsigned char byte = 0;
+  do {
+    byte = static_cast<unsigned char>(bytes[i++]);
+    value |= uint64_t{byte & 0x7fU} << shift;
+    shift += 7;
+  } while (byte >= 0x80);
+  bytes.remove_prefix(i);
+  return value;
+}
+
+// The content of the length-delimited field at the front of `bytes`.
+std::string_view take_field(std::string_view& bytes) {
+  bytes.remove_prefix(1);
+  const size_t size = take_varint(bytes);
+  const std::string_view content = bytes.substr(0, size);
+  bytes.remove_prefix(size);
+  return content;
+}
+
 }  // namespace
 
+struct Attributes::Pair {
+  std::string_view key;
+  std::string_view value;  // an AnyValue
+  std::string_view whole;  // with the tag before it
+};
+
+Attributes::Attributes(const Attributes& other)
+    : limits_(other.limits_), count_(other.count_), dropped_(other.dropped_) {
+  const std::string_view pairs = other.encoded();
+  if (pairs.size() > kInlineBytes) grow(pairs.size());
+  end_ += pairs.copy(begin_, pairs.size());
+}
+
+Attributes::Attributes(Attributes&& other) noexcept {
+  take(other);
+}
+
+Attributes& Attributes::operator=(Attributes&& other) noexcept {
+  if (this == &other) return *this;
+  forget();
+  take(other);
+  return *this;
+}
+
+void Attributes::forget() {
+  begin_ = end_ = inline_;
+  room_end_ = inline_ + kInlineBytes;
+  count_ = dropped_ = 0;
+}
+
+// Into a list that is empty and inline.
+void Attributes::take(Attributes& other) {
+  limits_ = other.limits_;
+  count_ = other.count_;
+  dropped_ = other.dropped_;
+  heap_ = std::move(other.heap_);
+  if (other.is_inline()) {
+    end_ += other.encoded().copy(inline_, kInlineBytes);
+  } else {
+    begin_ = other.begin_;
+    end_ = other.end_;
+    room_end_ = other.room_end_;
+  }
+  other.forget();
+}
+
+size_t Attributes::value_bytes(int64_t value) {
+  return 1 + varint_bytes(static_cast<uint64_t>(value));
+}
+
+size_t Attributes::value_bytes(std::string_view value) {
+  return field_bytes(value.size());
+}
+
+void Attributes::put_value(char* at, bool value) {
+  at[0] = kBoolTag;
+  at[1] = value ? 1 : 0;
+}
+
+void Attributes::put_value(char* at, int64_t value) {
+  at[0] = kIntTag;
+  put_varint(at + 1, static_cast<uint64_t>(value));
+}
+
+void Attributes::put_value(char* at, double value) {
+  at[0] = kDoubleTag;
+  std::memcpy(at + 1, &value, sizeof value);
+}
+
+void Attributes::put_value(char* at, std::string_view value) {
+  at[0] = kTextTag;
+  value.copy(at + 1 + put_varint(at + 1, value.size()), value.size());
+}
+
 void Attributes::set(std::string_view key, bool value) {
-  if (Entry* entry = slot(key, Type::kBool)) entry->boolean = value;
+  if (char* const at = open(key, value_bytes(value))) put_value(at, value);
 }
 
 void Attributes::set(std::string_view key, int64_t value) {
-  if (Entry* entry = slot(key, Type::kInt)) entry->integer = value;
+  if (char* const at = open(key, value_bytes(value))) put_value(at, value);
 }
 
 void Attributes::set(std::string_view key, double value) {
-  if (Entry* entry = slot(key, Type::kDouble)) entry->real = value;
+  if (char* const at = open(key, value_bytes(value))) put_value(at, value);
 }
 
 void Attributes::set(std::string_view key, std::string_view value) {
   std::string mended;
-  const std::string_view admitted = admit(value, mended);
-  Entry* entry = slot(key, Type::kText);
-  if (entry == nullptr) return;
-  make_room(admitted.size());
-  entry->text = put(admitted);
+  value = admit(value, mended);
+  if (char* const at = open(key, value_bytes(value))) put_value(at, value);
 }
 
 void Attributes::set(std::string_view key, std::span<const std::string_view> values) {
-  Entry* entry = slot(key, Type::kTexts);
-  if (entry == nullptr) return;
-  const uint32_t begin = used_;
+  std::string array;
+  const auto append_head = [&](char tag, size_t size) {
+    char varint[10];
+    array.push_back(tag);
+    array.append(varint, put_varint(varint, size));
+  };
   std::string mended;
   for (const std::string_view value : values) {
     const std::string_view admitted = admit(value, mended);
-    const auto size = static_cast<uint32_t>(admitted.size());
-    char prefix[kSizePrefix];
-    std::memcpy(prefix, &size, kSizePrefix);
-    make_room(kSizePrefix + size);
-    put({prefix, kSizePrefix});
-    put(admitted);
+    append_head(kTextTag, field_bytes(admitted.size()));  // ArrayValue.values has the same number
+    append_head(kTextTag, admitted.size());
+    array.append(admitted);
   }
-  entry->text = {begin, used_ - begin};
+  char* const at = open(key, field_bytes(array.size()));
+  if (at == nullptr) return;
+  at[0] = kArrayTag;
+  array.copy(at + 1 + put_varint(at + 1, array.size()), array.size());
+}
+
+template <class T>
+void Attributes::put_new(std::string_view key, T value) {
+  std::string mended;
+  if constexpr (std::is_same_v<T, std::string_view>) value = admit(value, mended);
+  if (char* const at = open_new(key, value_bytes(value))) put_value(at, value);
+}
+template void Attributes::put_new(std::string_view, bool);
+template void Attributes::put_new(std::string_view, int64_t);
+template void Attributes::put_new(std::string_view, double);
+template void Attributes::put_new(std::string_view, std::string_view);
+
+void Attributes::add_joined(const AttributeName& name, std::span<const std::string_view> parts) {
+  size_t size = 0;
+  for (const std::string_view part : parts) size += part.size();
+  if (is_short(name, size) && has_room(2 + size)) {
+    char* const begin = begin_pair(name);
+    char* at = begin + kShortTextHead;
+    bool ascii = true;
+    for (const std::string_view part : parts) {
+      ascii &= copy_ascii(at, part);
+      at += part.size();
+    }
+    if (ascii) return end_text(begin, size);
+  }
+  std::string joined;
+  joined.reserve(size);
+  for (const std::string_view part : parts) joined.append(part);
+  put_new(name, std::string_view(joined));
+}
+
+Attributes::View Attributes::Iterator::operator*() const {
+  const Pair pair = read_pair(rest_);
+  return {pair.key, read_value(pair.value)};
+}
+
+Attributes::Iterator& Attributes::Iterator::operator++() {
+  take_field(rest_);
+  return *this;
 }
 
 Attributes::View Attributes::at(size_t index) const {
-  const Entry& entry = entries_[index];
-  const auto text = [&] { return bytes(entry.text.begin, entry.text.size); };
-  switch (entry.type) {
-    case Type::kBool:
-      return {key_of(entry), entry.boolean};
-    case Type::kInt:
-      return {key_of(entry), entry.integer};
-    case Type::kDouble:
-      return {key_of(entry), entry.real};
-    case Type::kText:
-      return {key_of(entry), text()};
-    case Type::kTexts:
-      break;
-  }
-  std::vector<std::string_view> texts;
-  for (std::string_view rest = text(); !rest.empty();) {
-    uint32_t size = 0;
-    std::memcpy(&size, rest.data(), kSizePrefix);
-    texts.push_back(rest.substr(kSizePrefix, size));
-    rest.remove_prefix(kSizePrefix + size);
-  }
-  return {key_of(entry), std::move(texts)};
+  assert(index < size());
+  Iterator at = begin();
+  for (; index > 0; --index) ++at;
+  return *at;
 }
 
 std::string_view Attributes::text(std::string_view key) const {
-  const Entry* entry = find(key);
-  if (entry == nullptr || entry->type != Type::kText) return {};
-  return bytes(entry->text.begin, entry->text.size);
+  std::string_view value = find(key).value;
+  return value.starts_with(kTextTag) ? take_field(value) : std::string_view();
 }
 
 bool Attributes::contains(std::string_view key) const {
-  return find(key) != nullptr;
+  return !find(key).whole.empty();
 }
 
-const Attributes::Entry* Attributes::find(std::string_view key) const {
-  const auto found =
-      std::ranges::find_if(entries_, [&](const Entry& entry) { return key_of(entry) == key; });
-  return found == entries_.end() ? nullptr : &*found;
+Attributes::Pair Attributes::read_pair(std::string_view bytes) {
+  const char* const begin = bytes.data();
+  std::string_view content = take_field(bytes);
+  const std::string_view key = take_field(content);
+  return {key, take_field(content), {begin, bytes.data()}};
 }
 
-Attributes::Entry* Attributes::slot(std::string_view key, Type type) {
+Attributes::Value Attributes::read_value(std::string_view value) {
+  const char tag = value.front();
+  if (tag == kTextTag) return take_field(value);
+  if (tag == kArrayTag) {
+    std::vector<std::string_view> texts;
+    for (std::string_view rest = take_field(value); !rest.empty();) {
+      std::string_view any = take_field(rest);
+      texts.push_back(take_field(any));
+    }
+    return texts;
+  }
+  value.remove_prefix(1);
+  if (tag == kBoolTag) return value.front() != 0;
+  if (tag == kIntTag) return static_cast<int64_t>(take_varint(value));
+  double real = 0;
+  std::memcpy(&real, value.data(), sizeof real);
+  return real;
+}
+
+Attributes::Pair Attributes::find(std::string_view key) const {
+  for (std::string_view rest = encoded(); !rest.empty();) {
+    const Pair pair = read_pair(rest);
+    if (pair.key == key) return pair;
+    rest.remove_prefix(pair.whole.size());
+  }
+  return {{}, {}, {end_, end_}};
+}
+
+char* Attributes::open(std::string_view key, size_t value_bytes) {
   std::string mended;
   if (!text::is_valid_utf8(key)) {
     mended = text::to_valid_utf8(std::string(key));
     key = mended;
   }
-  if (const Entry* known = find(key)) {
-    Entry& entry = entries_[static_cast<size_t>(known - entries_.data())];
-    entry.type = type;
-    return &entry;
-  }
-  if (key.empty() || key.size() > kKeyBytesMax) {
+  const Pair known = find(key);
+  if (known.whole.empty()) return open_new(key, value_bytes);
+  return open_at(static_cast<size_t>(known.whole.data() - begin_), known.whole.size(), key,
+                 value_bytes);
+}
+
+char* Attributes::open_new(std::string_view key, size_t value_bytes) {
+  const size_t used = encoded().size();
+  if (key.empty() || key.size() > kKeyBytesMax || count_ >= limits_.count_max || used > kBytesMax) {
     ++dropped_;
     return nullptr;
   }
-  return append(key, type, {});
+  ++count_;
+  return open_at(used, 0, key, value_bytes);
+}
+
+char* Attributes::open_at(size_t begin, size_t replaced, std::string_view key, size_t value_bytes) {
+  const size_t content = field_bytes(key.size()) + field_bytes(value_bytes);
+  const size_t pair = field_bytes(content);
+  if (static_cast<size_t>(room_end_ - end_) < pair) grow(pair);
+  char* at = begin_ + begin;
+  std::memmove(at + pair, at + replaced, static_cast<size_t>(end_ - at) - replaced);
+  end_ += static_cast<ptrdiff_t>(pair) - static_cast<ptrdiff_t>(replaced);
+  const auto put_head = [&](char tag, size_t size) {
+    *at++ = tag;
+    at += put_varint(at, size);
+  };
+  put_head(AttributeName::kPairTag, content);
+  put_head(AttributeName::kKeyTag, key.size());
+  at += key.copy(at, key.size());
+  put_head(AttributeName::kValueTag, value_bytes);
+  return at;
 }
 
 std::string_view Attributes::admit(std::string_view text, std::string& mended) const {
-  if (passes(text)) return text;
-  if (!text::is_valid_utf8(text)) {
-    mended = text::to_valid_utf8(std::string(text));
-    text = mended;
-  }
+  if (!is_ascii(text)) text = mended = text::to_valid_utf8(std::string(text));
   if (text.size() <= limits_.value_bytes_max) return text;
   size_t end = limits_.value_bytes_max;
   while (end > 0 && continues_character(text[end])) --end;
@@ -129,10 +315,14 @@ std::string_view Attributes::admit(std::string_view text, std::string& mended) c
 }
 
 void Attributes::grow(size_t more) {
-  if (entries_.empty()) entries_.reserve(std::min(kFirstEntries, limits_.count_max));
-  arena_.reserve(std::max({kFirstArenaBytes, used_ + more, 2 * arena_.size()}));
-  // Nothing is cleared: only what put() has written is ever read.
-  arena_.resize_and_overwrite(arena_.capacity(), [](char*, size_t capacity) { return capacity; });
+  const size_t used = encoded().size();
+  const size_t capacity = std::max(used + more, 2 * static_cast<size_t>(room_end_ - begin_));
+  auto bytes = std::make_unique_for_overwrite<char[]>(capacity);
+  encoded().copy(bytes.get(), used);
+  heap_ = std::move(bytes);
+  begin_ = heap_.get();
+  end_ = begin_ + used;
+  room_end_ = begin_ + capacity;
 }
 
 }  // namespace sidespan::trace

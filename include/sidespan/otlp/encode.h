@@ -1,11 +1,10 @@
 // Finished spans as OTLP 1.11 protobuf (opentelemetry/proto/collector/trace/v1). A span is encoded
-// once; a batch is a cheap envelope around encoded spans. Deterministic, no allocation but the
-// output.
+// once, by the thread that finished it; a batch is a cheap envelope around encoded spans.
+// Deterministic, no allocation but the output.
 #pragma once
 
-#include <span>
+#include <cstddef>
 #include <string>
-#include <string_view>
 
 #include "sidespan/trace/attributes.h"
 #include "sidespan/trace/span.h"
@@ -22,7 +21,11 @@ struct Origin {
 
 // Appends one `spans` element of ScopeSpans (tag and length included) to `out`.
 void append_span(std::string& out, const trace::Span& span);
-// ExportTraceServiceRequest around elements made by append_span.
-std::string encode_request(const Origin& origin, std::string_view spans);
+// What stands before and behind `spans_bytes` of such elements in an ExportTraceServiceRequest.
+struct Envelope {
+  std::string before;
+  std::string behind;
+};
+Envelope encode_envelope(const Origin& origin, size_t spans_bytes);
 
 }  // namespace sidespan::otlp

@@ -1,7 +1,7 @@
-// What happens to a span after it ended: workers hand spans over in batches, the telemetry thread
-// encodes each once, queues, and exports. Keeps the accounting law: emitted = exported + dropped by
-// a named reason + queued, every term counted by itself. Nothing here ever delays a worker: a full
-// queue drops, and says so.
+// What happens to a span after it ended: the worker encodes it, once, and hands spans over many at
+// a time; the telemetry thread queues and exports. Keeps the accounting law: emitted = exported +
+// dropped by a named reason + queued, every term counted by itself. Nothing here ever delays a
+// worker: a full queue drops, and says so.
 #pragma once
 
 #include <array>
@@ -96,6 +96,14 @@ struct DrainLimits {
   int vain_attempts_max = 0;
 };
 
+// Finished spans in the order they ended, on their way to the pipeline.
+struct EncodedSpans {
+  std::string bytes;            // made by otlp::append_span, one behind the other
+  std::vector<uint32_t> sizes;  // of each
+
+  void add(const trace::Span& span);
+};
+
 // Sees spans on the telemetry thread, in the order they arrive.
 using SpanTap = std::function<void(const trace::Span&)>;
 
@@ -110,12 +118,17 @@ struct WorkerTally {
 class Pipeline {
  public:
   // On the telemetry loop, like every call below that does not say otherwise. `pool` is the
-  // telemetry thread's own. `tap`, when set, sees every span before it is encoded (a run's tree).
+  // telemetry thread's own. `tap`, when set, sees every span as it was (a run's tree).
   Pipeline(net::Loop& loop, wire::Pool& pool, Random random, Log& log, PipelineOptions options,
            SpanTap tap);
   ~Pipeline();
 
   void accept(std::span<const trace::Span> spans);
+  // The same, encoded already; `tapped` are they as they were, and needed only where there is a
+  // tap.
+  void accept(const EncodedSpans& spans, std::span<const trace::Span> tapped);
+  // Any thread.
+  bool has_tap() const;
   // Exports what is queued as fast as the collector takes it, within `limits`; what is left then,
   // and what comes after, is dropped with kShutdown. Ends as soon as nothing is queued, or as the
   // next attempt would come too late. `done` is called once, later. A second call replaces the
@@ -134,10 +147,11 @@ class Pipeline {
   std::unique_ptr<Impl> impl_;
 };
 
-// The sink of one worker: gathers spans for a moment (20 ms, 64 spans) and posts them to the
-// pipeline together, since waking the telemetry thread costs as much as a request. Bounded: while
-// more than `queue_max` spans are on their way, new ones are dropped with kQueueFull and counted.
-// The pipeline outlives what was posted to it.
+// The sink of one worker: encodes spans, gathers them for a moment (20 ms, 64 spans) and posts them
+// to the pipeline together, since waking the telemetry thread costs as much as a request. Encoded
+// here, a span neither moves to another thread nor is destroyed there, which would cost more.
+// Bounded: while more than `queue_max` spans are on their way, new ones are dropped with kQueueFull
+// and counted. The pipeline outlives what was posted to it.
 class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
  public:
   WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pipeline, size_t queue_max);
@@ -145,7 +159,7 @@ class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
   WorkerSpans(const WorkerSpans&) = delete;
   WorkerSpans& operator=(const WorkerSpans&) = delete;
 
-  void emit(trace::Span span) override;
+  void emit(trace::Span&& span) override;
   // Posts what is collected now.
   void flush();
   // Emitted and at once dropped here (any thread); in the pipeline's totals on both sides of the
@@ -160,7 +174,11 @@ class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
   net::Mailbox& telemetry_;
   Pipeline& pipeline_;
   size_t queue_max_;
-  std::vector<trace::Span> spans_;
+  bool for_tap_;
+  size_t gathered_max_;  // spans
+  EncodedSpans spans_;
+  std::vector<trace::Span> tapped_;  // the same; empty unless for_tap_
+  size_t usual_bytes_ = 0;           // of all that are gathered, so that they need not move
   std::shared_ptr<WorkerTally> tally_;
 };
 

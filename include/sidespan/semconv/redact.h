@@ -23,6 +23,8 @@ void append_redacted_query(std::string& out, std::string_view query,
 // Appends scheme, "REDACTED:REDACTED@" where there is userinfo, authority, path and redacted query.
 void append_redacted_url(std::string& out, const http::Url& url,
                          std::span<const std::string> further = {});
+// Whether that would hide anything.
+bool has_secret(const http::Url& url, std::span<const std::string> further = {});
 // The same for text with a URL at its end that is not parsed, or part of one: "5; url=/a?key=b".
 // A fragment is taken for a query.
 void append_redacted_reference(std::string& out, std::string_view reference,

@@ -29,7 +29,7 @@ struct Link {
 };
 
 struct Span {
-  Span() = default;
+  explicit Span(AttributeLimits limits = {}) : attributes(limits) {}
   Span(Span&&) = default;
   Span& operator=(Span&&) = default;
   Span(const Span&) = delete;
@@ -48,11 +48,12 @@ struct Span {
   std::vector<Link> links;
 };
 
-// Where finished spans go. Called on the thread that finished the span; must not block.
+// Where finished spans go, which take of a span what they need. Called on the thread that finished
+// it; must not block.
 class SpanSink {
  public:
   virtual ~SpanSink() = default;
-  virtual void emit(Span span) = 0;
+  virtual void emit(Span&& span) = 0;
 };
 
 }  // namespace sidespan::trace

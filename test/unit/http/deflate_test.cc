@@ -50,6 +50,22 @@ TEST_CASE("deflate: there and back") {
   }
 }
 
+TEST_CASE("deflate: parts make one text, wherever they part") {
+  std::string plain = noise(3'000);
+  for (int i = 0; i < 10'000; ++i) plain += "line " + std::to_string(i % 100);
+  Random random(5);
+  for (int round = 0; round < 200; ++round) {
+    CAPTURE(round);
+    std::vector<std::string_view> parts;
+    for (std::string_view rest = plain; !rest.empty();) {
+      parts.push_back(rest.substr(0, random.below(round < 100 ? 300 : 100'000)));
+      rest.remove_prefix(parts.back().size());
+    }
+    if (round % 2 == 0) parts.push_back({});
+    CHECK(gunzip(gzip(parts), plain.size()) == plain);
+  }
+}
+
 TEST_CASE("deflate: the limit holds for the plain text, to the byte") {
   for (const size_t size : {1, 100, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 65'536, 1'000'000}) {
     CAPTURE(size);

@@ -144,6 +144,11 @@ Origin origin() {
   return origin;
 }
 
+std::string encode_request(const Origin& origin, const std::string& spans) {
+  const Envelope envelope = encode_envelope(origin, spans.size());
+  return envelope.before + spans + envelope.behind;
+}
+
 }  // namespace
 
 TEST_CASE("encode: a minimal span has the required fields and nothing else") {

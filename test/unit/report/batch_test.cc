@@ -11,24 +11,20 @@
 namespace sidespan::report {
 namespace {
 
-trace::Span span_named(std::string name) {
+std::string span_named(std::string name) {
   trace::Span span;
   span.context.trace_id = {1, 2};
   span.context.span_id = {3};
   span.name = std::move(name);
-  return span;
-}
-
-size_t encoded_bytes(const trace::Span& span) {
   std::string out;
   otlp::append_span(out, span);
-  return out.size();
+  return out;
 }
 
 const MonoTime kStart{std::chrono::hours(1)};
 
 void check_sizes(const Batch& batch) {
-  CHECK(std::accumulate(batch.sizes.begin(), batch.sizes.end(), size_t{0}) == batch.spans.size());
+  CHECK(std::accumulate(batch.sizes.begin(), batch.sizes.end(), size_t{0}) == batch.bytes.size());
 }
 
 }  // namespace
@@ -60,12 +56,12 @@ TEST_CASE("batch: nothing is added to the batch under way") {
 }
 
 TEST_CASE("batch: bytes part batches too") {
-  const size_t size = encoded_bytes(span_named("a"));
+  const size_t size = span_named("a").size();
   BatchQueue queue({.spans_max = 100, .bytes_max = size * 2 + size / 2});
   for (int i = 0; i < 5; ++i) CHECK_FALSE(queue.push(span_named("a"), kStart).has_value());
   for (const size_t expected : {2, 2, 1}) {
     check_sizes(queue.close_first());
-    CHECK(queue.close_first().spans.size() == expected * size);
+    CHECK(queue.close_first().bytes.size() == expected * size);
     CHECK(queue.pop_first() == expected);
   }
   CHECK(queue.empty());
@@ -97,7 +93,7 @@ TEST_CASE("batch: the limit on spans counts what is under way, and drops what co
 }
 
 TEST_CASE("batch: the limit on bytes") {
-  const size_t size = encoded_bytes(span_named("a"));
+  const size_t size = span_named("a").size();
   BatchQueue queue({.queue_bytes_max = 2 * size + 1});
   CHECK(queue.push(span_named(std::string(1000, 'x')), kStart) == DropReason::kTooLarge);
   CHECK(queue.empty());
@@ -117,8 +113,8 @@ TEST_CASE("batch: split down to single spans, in order, without losing a byte") 
     BatchQueue queue({});
     std::string all;
     for (size_t i = 0; i < count; ++i) {
-      const trace::Span span = span_named(std::string(i * 7, 'n'));
-      otlp::append_span(all, span);
+      const std::string span = span_named(std::string(i * 7, 'n'));
+      all += span;
       queue.push(span, kStart);
     }
     queue.close_first();
@@ -132,7 +128,7 @@ TEST_CASE("batch: split down to single spans, in order, without losing a byte") 
         continue;
       }
       check_sizes(queue.close_first());
-      seen += queue.close_first().spans;
+      seen += queue.close_first().bytes;
       queue.pop_first();
     }
     CHECK(seen == all);
@@ -145,12 +141,12 @@ TEST_CASE("batch: halves differ by one span at most, the first being the smaller
   Batch batch;
   for (uint32_t i = 0; i < 7; ++i) {
     batch.sizes.push_back(i);
-    batch.spans.append(i, static_cast<char>('0' + i));
+    batch.bytes.append(i, static_cast<char>('0' + i));
   }
   const Batch second = batch.split();
-  CHECK(batch.spans == "122");
+  CHECK(batch.bytes == "122");
   CHECK(batch.sizes == std::vector<uint32_t>{0, 1, 2});
-  CHECK(second.spans == "333444455555666666");
+  CHECK(second.bytes == "333444455555666666");
   CHECK(second.count() == 4);
 }
 

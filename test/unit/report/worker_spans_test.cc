@@ -4,6 +4,7 @@
 #include <atomic>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "rig.h"
 
@@ -19,6 +20,26 @@ TEST_CASE("worker spans: the spans of a moment arrive together") {
   REQUIRE(rig.until([&] { return rig.exported() == 3; }));
   CHECK(rig.origin.requests().size() == 1);
   CHECK(ids_in(rig.origin.requests()[0]) == std::vector<uint64_t>{1, 2, 3});
+}
+
+TEST_CASE("worker spans: a tap sees them whole, and they are exported all the same") {
+  Rig rig;
+  std::vector<uint64_t> seen;
+  rig.start([&](const trace::Span& span) {
+    CHECK(span.name == "nnnn");
+    CHECK(span.attributes.text("key") == "value");
+    seen.push_back(span.context.span_id.value);
+  });
+  net::Mailbox mailbox(rig.loop);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  for (uint64_t id = 1; id <= 3; ++id) {
+    trace::Span span = make_span(id);
+    span.attributes.set("key", "value");
+    worker.emit(std::move(span));
+  }
+  REQUIRE(rig.until([&] { return rig.exported() == 3; }));
+  CHECK(seen == std::vector<uint64_t>{1, 2, 3});
+  CHECK(ids_in(rig.origin.requests()[0]) == seen);
 }
 
 TEST_CASE("worker spans: many need not wait for the moment to end") {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "sidespan/semconv/redact.h"
+
 using namespace std::chrono_literals;
 using sidespan::Code;
 using sidespan::Error;
@@ -259,6 +261,31 @@ TEST_CASE("methods, targets and sizes") {
       {"no template matches",
        [](Call& c) { c.options.url_templates = {"/v2/{kind}", "/v1/items/{id}"}; }, ""},
   });
+}
+
+TEST_CASE("url.full is the URL without its secrets") {
+  const std::string long_path = "/" + std::string(200, 'p');
+  const std::vector<std::string> urls = {"http://h/",
+                                         "http://h:8080/a/b?c=d&e",
+                                         "https://[::1]/",
+                                         "ws://[fe80::1]:65535/x?y",
+                                         "http://user:secret@h/",
+                                         "http://h/?sig=secret",
+                                         "http://h/?a=b;token=secret",
+                                         "http://h/?own=secret",
+                                         "http://h/%e9?%ff",
+                                         "http://h" + long_path,
+                                         "http://h" + long_path + "?key=secret"};
+  for (const std::string& url : urls) {
+    CAPTURE(url);
+    Call call;
+    prepare(call);
+    call.go_to(url);
+    call.options.redact_query = {"own"};
+    const std::string full = sidespan::semconv::redacted_url(call.url, call.options.redact_query);
+    CHECK(full.find("secret") == std::string::npos);
+    CHECK(call.span().attributes.text("url.full") == full);
+  }
 }
 
 TEST_CASE("tunnels have bytes instead of bodies, and no URL") {

@@ -12,6 +12,7 @@ using sidespan::Result;
 using sidespan::http::parse_url;
 using sidespan::http::Url;
 using sidespan::semconv::append_redacted_query;
+using sidespan::semconv::has_secret;
 using sidespan::semconv::is_secret_header;
 using sidespan::semconv::is_secret_parameter;
 using sidespan::semconv::redacted_url;
@@ -65,6 +66,7 @@ TEST_CASE("URLs lose their secrets and nothing else") {
     const Result<Url> url = parse_url(row.url);
     REQUIRE(url.has_value());
     CHECK(redacted_url(*url) == row.redacted);
+    CHECK(has_secret(*url) == (redacted_url(*url).find("REDACTED") != std::string::npos));
   }
 }
 
@@ -96,6 +98,9 @@ TEST_CASE("no order of parameters lets a secret through") {
     std::string again;
     append_redacted_query(again, out);
     CHECK(again == out);
+    Url url;
+    url.path = "/?" + query;
+    CHECK(has_secret(url) == (out != query));
   }
 }
 

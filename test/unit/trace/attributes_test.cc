@@ -129,36 +129,133 @@ TEST_CASE("attributes: a key that is no UTF-8 is mended like a text") {
 }
 
 TEST_CASE("attributes: add is set for a new key") {
-  Attributes added(AttributeLimits{.count_max = 6, .value_bytes_max = 5});
-  Attributes set(AttributeLimits{.count_max = 6, .value_bytes_max = 5});
-  const auto fill = [](Attributes& list, auto put) {
-    put(list, "bool", true);
-    put(list, "int", int64_t{-7});
-    put(list, "double", 0.25);
-    put(list, "literal", "cut off");
-    put(list, "mended", std::string_view("\xff"));
-    put(list, "empty", std::string_view());
-    put(list, "one too many", true);
-    put(list, "another", "text");
-  };
-  fill(added, [](Attributes& list, std::string_view key, auto value) { list.add(key, value); });
-  fill(set, [](Attributes& list, std::string_view key, auto value) { list.set(key, value); });
-  REQUIRE(added.size() == set.size());
-  for (size_t i = 0; i < set.size(); ++i) {
-    CAPTURE(i);
-    CHECK(added.at(i).key == set.at(i).key);
-    CHECK(added.at(i).value == set.at(i).value);
-  }
+  constexpr AttributeName kBool("bool");
+  constexpr AttributeName kInt("int");
+  constexpr AttributeName kDouble("double");
+  constexpr AttributeName kLiteral("literal");
+  constexpr AttributeName kMended("mended");
+  constexpr AttributeName kJoined("joined");
+  constexpr AttributeName kEmpty("empty");
+  constexpr AttributeName kOneTooMany("one too many");
+  constexpr AttributeName kAnother("another");
+  constexpr std::string_view kParts[] = {"a", "", "bcdef"};
+  Attributes added(AttributeLimits{.count_max = 7, .value_bytes_max = 5});
+  added.add(kBool, true);
+  added.add(kInt, int64_t{-7});
+  added.add(kDouble, 0.25);
+  added.add(kLiteral, "cut off");
+  added.add(kMended, std::string_view("\xff"));
+  added.add_joined(kJoined, kParts);
+  added.add(kEmpty, std::string_view());
+  added.add(kOneTooMany, true);
+  added.add(kAnother, "text");
+  Attributes set(AttributeLimits{.count_max = 7, .value_bytes_max = 5});
+  set.set("bool", true);
+  set.set("int", int64_t{-7});
+  set.set("double", 0.25);
+  set.set("literal", "cut off");
+  set.set("mended", std::string_view("\xff"));
+  set.set("joined", "abcdef");
+  set.set("empty", std::string_view());
+  set.set("one too many", true);
+  set.set("another", "text");
+  CHECK(added.encoded() == set.encoded());
+  CHECK(added.size() == 7);
   CHECK(added.dropped() == 2);
   CHECK(set.dropped() == 2);
+  CHECK(added.text("joined") == "abcde");
+}
+
+TEST_CASE("attributes: texts of every length, whole or in parts, plain or not") {
+  constexpr AttributeName kName("name");
+  constexpr AttributeName kLongName("0123456789012345678901234567890123456789012");
+  for (size_t size = 0; size < 300; ++size) {
+    CAPTURE(size);
+    std::string text;
+    for (size_t i = 0; i < size; ++i) text.push_back(static_cast<char>('a' + i % 26));
+    const std::array<std::string_view, 3> parts = {std::string_view(text).substr(0, size / 3), "",
+                                                   std::string_view(text).substr(size / 3)};
+    Attributes attributes;
+    attributes.add(kName, text);
+    attributes.add_joined(kLongName, parts);
+    Attributes expected;
+    expected.set(kName, text);
+    expected.set(kLongName, text);
+    CHECK(attributes.encoded() == expected.encoded());
+    CHECK(attributes.text(kName) == text);
+    CHECK(attributes.text(kLongName) == text);
+    for (size_t bad = 0; bad < size; ++bad) {
+      std::string other = text;
+      other[bad] = '\xe9';
+      Attributes mended;
+      mended.add(kName, other);
+      if (mended.text(kName) != other.replace(bad, 1, "\xef\xbf\xbd")) FAIL_CHECK(bad);
+    }
+  }
+}
+
+TEST_CASE("attributes: numbers of every length, added or set") {
+  constexpr AttributeName kName("name");
+  for (unsigned bits = 0; bits < 64; ++bits) {
+    CAPTURE(bits);
+    for (const uint64_t number : {uint64_t{1} << bits, (uint64_t{1} << bits) - 1}) {
+      const auto value = static_cast<int64_t>(number);
+      Attributes added;
+      added.add(kName, value);
+      Attributes set;
+      set.set("name", value);
+      CHECK(std::get<int64_t>(added.at(0).value) == value);
+      CHECK(added.encoded() == set.encoded());
+    }
+  }
+}
+
+TEST_CASE("attributes: a value replaced by a longer and a shorter one leaves the others") {
+  Attributes attributes;
+  attributes.set("first", int64_t{1});
+  attributes.set("middle", "text");
+  attributes.set("last", true);
+  for (const int64_t number : {0, 127, 128, 16'384, 5}) {
+    attributes.set("middle", number);
+    CHECK(std::get<int64_t>(attributes.at(1).value) == number);
+    CHECK(std::get<bool>(attributes.at(2).value));
+  }
+  for (const size_t size : {0, 200, 20'000, 3}) {
+    attributes.set("middle", std::string(size, 'm'));
+    CHECK(attributes.text("middle").size() == size);
+    std::string keys;
+    for (const Attributes::View& attribute : attributes) keys.append(attribute.key).append(" ");
+    CHECK(keys == "first middle last ");
+    CHECK(std::get<bool>(attributes.at(2).value));
+  }
+}
+
+TEST_CASE("attributes: encoded as OTLP has them") {
+  constexpr AttributeName kAdded("a");
+  Attributes attributes;
+  CHECK(attributes.encoded().empty());
+  attributes.add(kAdded, "xy");
+  attributes.set("b", int64_t{300});
+  attributes.set("c", std::array<std::string_view, 2>{"", "z"});
+  const std::string_view expected(
+      "\x4a\x09\x0a\x01"
+      "a\x12\x04\x0a\x02"
+      "xy"
+      "\x4a\x08\x0a\x01"
+      "b\x12\x03\x18\xac\x02"
+      "\x4a\x10\x0a\x01"
+      "c\x12\x0b\x2a\x09\x0a\x02\x0a\x00\x0a\x03\x0a\x01z",
+      39);
+  CHECK(attributes.encoded() == expected);
 }
 
 TEST_CASE("attributes: a copy, and a list that was moved from, go on alone") {
-  Attributes first;
+  Attributes first(AttributeLimits{.count_max = 2});
   first.set("key", std::string(5000, 'x'));
   Attributes copy = first;
   const Attributes moved = std::move(first);
-  first = Attributes();
+  CHECK(first.size() == 0);
+  CHECK(first.encoded().empty());
   first.set("key", "new");
   copy.set("key", "copy");
   CHECK(moved.text("key").size() == 5000);
