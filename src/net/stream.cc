@@ -104,7 +104,8 @@ void Stream::Impl::read() {
         *buffer = uv_buf_init(room.data(), static_cast<unsigned>(room.size()));
       },
       [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
-        if (buffer->base != nullptr || n != UV_ENOBUFS) static_cast<Impl*>(handle->data)->on_read(n);
+        if (buffer->base != nullptr || n != UV_ENOBUFS)
+          static_cast<Impl*>(handle->data)->on_read(n);
       });
 }
 

@@ -67,8 +67,7 @@ void CallTrace::inject(http::Headers& headers, const DestinationRule& rule) cons
   if (!options_.inject) return;
   const trace::Parts parts{rule.traceparent, rule.tracestate, rule.baggage};
   HeaderWriter writer(headers);
-  const bool changes_baggage =
-      !allows_all(options_.baggage_allow) || !options_.baggage_add.empty();
+  const bool changes_baggage = !allows_all(options_.baggage_allow) || !options_.baggage_add.empty();
   if (active_ && parts.baggage && changes_baggage) {
     options_.inject->inject(with_changed_baggage(), parts, writer);
   } else if (active_ || !parts.traceparent) {

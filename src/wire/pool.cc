@@ -94,9 +94,7 @@ class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
     event.stream = stream_;
     return connection_.send(std::move(event));
   }
-  size_t send_head(const http::Head& head) override {
-    return connection_.send_head(stream_, head);
-  }
+  size_t send_head(const http::Head& head) override { return connection_.send_head(stream_, head); }
   size_t queued() const override { return connection_.queued(stream_); }
   void consumed(size_t n) override { connection_.consumed(stream_, n); }
   void tunnel() override { connection_.tunnel(stream_); }

@@ -1,9 +1,9 @@
 // Owned bytes on their way through the house. A Block is memory, a Chunk a part of one block, a
-// Chain a queue of chunks. Bytes are copied at most once, when a codec decodes them out of the block
-// they were read into, and not even then where much of that block is one body: the chunk then shares
-// it. From there chunks only move, down to a vectored write. An empty Chain owns no memory, so idle
-// connections cost nothing. What shares a block stays on one thread.
-// Every block counts in the memory ledger.
+// Chain a queue of chunks. Bytes are copied at most once, when a codec decodes them out of the
+// block they were read into, and not even then where much of that block is one body: the chunk then
+// shares it. From there chunks only move, down to a vectored write. An empty Chain owns no memory,
+// so idle connections cost nothing. What shares a block stays on one thread. Every block counts in
+// the memory ledger.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
-// Memory of one size that a thread needs again within microseconds: what is given back is kept, warm
-// in the cache, for the next who asks. For blocks of bytes (Chunk) and for objects that live as long
-// as one request (Recycled). Each thread has its own; what is given back elsewhere is kept there.
+// Memory of one size that a thread needs again within microseconds: what is given back is kept,
+// warm in the cache, for the next who asks. For blocks of bytes (Chunk) and for objects that live
+// as long as one request (Recycled). Each thread has its own; what is given back elsewhere is kept
+// there.
 #pragma once
 
 #include <array>

@@ -20,9 +20,9 @@ class StreamReader {
  public:
   // For this call only; what is to stay is copied or shared. May pause().
   virtual void on_bytes(const Chunk& read) = 0;
-  virtual void on_end() = 0;                          // FIN: the peer will send nothing more
-  virtual void on_failure(Error error) = 0;           // once: dead both ways; side is unset (kSelf)
-  virtual void on_written(size_t bytes) = 0;          // so many have left for the socket
+  virtual void on_end() = 0;                  // FIN: the peer will send nothing more
+  virtual void on_failure(Error error) = 0;   // once: dead both ways; side is unset (kSelf)
+  virtual void on_written(size_t bytes) = 0;  // so many have left for the socket
 
  protected:
   ~StreamReader() = default;

@@ -18,7 +18,7 @@ namespace sidespan::trace {
 
 // What travels from hop to hop.
 struct Context {
-  SpanContext span;          // not valid: nobody upstream traces
+  SpanContext span;  // not valid: nobody upstream traces
   // The name of the propagator that found `span`; empty when none did.
   std::string_view extracted_by;
   Baggage baggage;

@@ -189,8 +189,8 @@ TEST_CASE("an idle connection where something waits is not used") {
     RawOrigin origin;
     const PoolKey key{"127.0.0.1", origin.port(), 0};
     Call first;
-    first.waiting = rig.pool.dial(
-        key, first, [&](auto result) { first.stream = std::move(result).value(); });
+    first.waiting =
+        rig.pool.dial(key, first, [&](auto result) { first.stream = std::move(result).value(); });
     REQUIRE(run_until(rig.loop, [&] { return first.stream != nullptr; }));
     first.waiting.reset();
     origin.accept();
