@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 
-import pytest
+from peers import missing
 
 KIND_A, KIND_CNAME, KIND_AAAA = 1, 5, 28
 SILENCE, NO_SUCH_NAME = "silence", "no such name"
@@ -38,7 +38,7 @@ def CNAME(name):
 class DnsStub:
     def __init__(self):
         if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode:
-            pytest.skip("a name server of the test's own takes root and mount namespaces")
+            missing("a name server of the test's own (it takes root and mount namespaces)")
         self.asked = []  # (name, kind) of every question, in order
         self._scripts, self._lock = {}, threading.Lock()
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -35,7 +35,8 @@ class Finished(Exception):
 
 class Origin:
     def __init__(self, host="127.0.0.1", port=0):
-        self.listener = socket.create_server((host, port), backlog=512)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.listener = socket.create_server((host, port), family=family, backlog=512)
         self.address = self.listener.getsockname()[:2]
         self.port = self.address[1]
         self.requests = []

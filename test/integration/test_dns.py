@@ -9,6 +9,7 @@ import pytest
 from aborts import full_listener, port_of
 from dns_stub import A, AAAA, CNAME, KIND_AAAA, NO_SUCH_NAME, SILENCE, DnsStub
 from origin import Origin
+from peers import missing
 from wire import ask, wait_for
 
 LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
@@ -93,7 +94,7 @@ def test_row_27_ipv6_alone(dns, named):
     try:
         origin = Origin(host="::1")
     except OSError:
-        pytest.skip("this machine has no ::1")
+        missing("an ::1 on this machine")
     dns.answer("six.test", AAAA("::1"), kind=KIND_AAAA)
     assert ask(named().egress, "GET", f"http://six.test:{origin.port}/bytes/1").status == 200
     origin.stop()
