@@ -40,23 +40,19 @@ size_t field_bytes(size_t content) {
 // The number at the front of `bytes`, which this file has written.
 uint64_t take_varint(std::string_view& bytes) {
   uint64_t value = 0;
-  unsigned shift = 0;
-  size_t i = 0;
-  unsigned char byte = 0;
-  do {
-    byte = static_cast<unsigned char>(bytes[i++]);
+  for (unsigned shift = 0;; shift += 7) {
+    const auto byte = static_cast<unsigned char>(bytes.front());
+    bytes.remove_prefix(1);
+    if (byte < 0x80) return value | uint64_t{byte} << shift;
     value |= uint64_t{byte & 0x7fU} << shift;
-    shift += 7;
-  } while (byte >= 0x80);
-  bytes.remove_prefix(i);
-  return value;
+  }
 }
 
 // The content of the length-delimited field at the front of `bytes`.
 std::string_view take_field(std::string_view& bytes) {
   bytes.remove_prefix(1);
   const size_t size = take_varint(bytes);
-  const std::string_view content = bytes.substr(0, size);
+  const std::string_view content(bytes.data(), size);
   bytes.remove_prefix(size);
   return content;
 }
@@ -259,19 +255,17 @@ Attributes::Value Attributes::read_value(std::string_view value) {
 
 Attributes::Pair Attributes::find(std::string_view key) const {
   for (std::string_view rest = encoded(); !rest.empty();) {
-    const Pair pair = read_pair(rest);
-    if (pair.key == key) return pair;
-    rest.remove_prefix(pair.whole.size());
+    std::string_view next = rest;
+    std::string_view content = take_field(next);
+    if (take_field(content) == key) return read_pair(rest);
+    rest = next;
   }
   return {{}, {}, {end_, end_}};
 }
 
 char* Attributes::open(std::string_view key, size_t value_bytes) {
   std::string mended;
-  if (!text::is_valid_utf8(key)) {
-    mended = text::to_valid_utf8(std::string(key));
-    key = mended;
-  }
+  if (!is_ascii(key)) key = mended = text::to_valid_utf8(std::string(key));
   const Pair known = find(key);
   if (known.whole.empty()) return open_new(key, value_bytes);
   return open_at(static_cast<size_t>(known.whole.data() - begin_), known.whole.size(), key,
