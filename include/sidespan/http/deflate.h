@@ -1,4 +1,4 @@
-// gzip (RFC 1952) of a whole body in memory, for exports. Packing is ISA-L's, a tenth of zlib's
+// gzip (RFC 1952) of a whole body in memory, for exports. Packing is ISA-L's, a fraction of zlib's
 // cost and hardly larger; zlib reads, since only it can stop at a limit on the way.
 #pragma once
 
