@@ -143,12 +143,18 @@ void Session::call_at(MonoTime due) {
   due_ = due;
   const auto delay = due - worker_.loop.now().mono;
   if (delay > 2 * kSweepInterval) return;
-  if (!timer_) timer_ = std::make_unique<net::Timer>(worker_.loop, [this] { on_timer(); });
-  timer_->start(std::max(Milliseconds(0), std::chrono::ceil<Milliseconds>(delay)), true);
+  start_timer(std::max(Milliseconds(0), std::chrono::ceil<Milliseconds>(delay)));
 }
 
+void Session::start_timer(Milliseconds delay) {
+  if (!timer_) timer_ = std::make_unique<net::Timer>(worker_.loop, [this] { on_timer(); });
+  timer_->start(delay, true);
+}
+
+// By a timer, so that the sockets are looked at first: this process may have been stopped while
+// what was waited for came.
 void Session::sweep(MonoTime now) {
-  if (due_ <= now) on_timer();
+  if (due_ <= now && !timer_) start_timer(Milliseconds(1));
 }
 
 void Session::on_timer() {

@@ -47,6 +47,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void dispatch(http::Event&& event);
   void begin(http::Head&& head, http::StreamId stream);
   void refuse(http::StreamId stream, const Error& error);
+  void start_timer(Milliseconds delay);
   void on_timer();
   Exchange* find(http::StreamId stream);
   void changed();
@@ -82,7 +83,8 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   std::unique_ptr<http::Authority> inside_;  // where the tunnel leads that carries plain HTTP
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   MonoTime due_;  // when something of the session or its exchanges may have to end
-  // For what is due sooner than a sweep is sure to come: most connections never need one.
+  // For what is due sooner than a sweep is sure to come, or by the last one: most connections never
+  // need one.
   std::unique_ptr<net::Timer> timer_;
   MonoTime idle_since_;
   bool pinned_ = false;
