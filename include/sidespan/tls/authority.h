@@ -1,0 +1,101 @@
+// The interception authority: a certificate and key of this installation alone, and the leaves it
+// mints for hosts that agents connect to. Reads and writes PEM text; files are app's business.
+// Immutable once made, so that workers may share one; each has a LeafCache of its own.
+// RFC 5280; the leaf's profile is that of the CA/Browser Forum's baseline, with seven days at most.
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/base/error.h"
+
+struct x509_st;      // NOLINT(readability-identifier-naming): OpenSSL's own spelling
+struct evp_pkey_st;  // NOLINT(readability-identifier-naming)
+
+namespace sidespan::tls {
+
+// A certificate with its key, as a server shows them. Shares both with its copies.
+class Leaf {
+ public:
+  Leaf(std::shared_ptr<x509_st> certificate, std::shared_ptr<evp_pkey_st> key, WallTime not_after);
+
+  x509_st* certificate() const { return certificate_.get(); }
+  evp_pkey_st* key() const { return key_.get(); }
+  WallTime not_after() const { return not_after_; }
+  std::string certificate_pem() const;
+
+ private:
+  std::shared_ptr<x509_st> certificate_;
+  std::shared_ptr<evp_pkey_st> key_;
+  WallTime not_after_;
+};
+
+class Authority {
+ public:
+  struct Options {
+    std::string common_name = "sidespan interception authority";
+    // Names (`example.com`, with all below it) that leaves may have; empty: any. Written into the
+    // certificate as name constraints.
+    std::vector<std::string> permitted;
+    std::chrono::hours lifetime{24 * 365};
+  };
+
+  // A new one: P-256, with a random serial.
+  static Result<std::unique_ptr<Authority>> make(const Options& options, WallTime now);
+  // From PEM: the certificate (a chain may follow it) and its unencrypted key. Error kInvalid says
+  // what is wrong with which: no CA, another key, not valid at `now`, a key too weak.
+  static Result<std::unique_ptr<Authority>> load(std::string_view certificate_pem,
+                                                 std::string_view key_pem, WallTime now);
+  ~Authority();
+
+  // The certificate alone, never the key.
+  const std::string& certificate_pem() const;
+  // For the one file that holds it.
+  std::string key_pem() const;
+  WallTime not_before() const;
+  WallTime not_after() const;
+  std::string fingerprint() const;  // SHA-256, upper case, with colons
+  std::string subject() const;
+
+  // May leaves have this name? By the certificate's own name constraints.
+  bool permits(std::string_view host) const;
+  // For a DNS name (lower case; wildcards are not minted) or an IP literal without brackets. Valid
+  // from a day before `now` to seven days after, never beyond the authority's own end. All leaves
+  // have one key, made with the authority and kept in memory alone. Error kInvalid: no such name.
+  Result<Leaf> mint(std::string_view host, WallTime now) const;
+
+ private:
+  struct Impl;
+  explicit Authority(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The leaves minted last, bounded; who was asked for longest ago goes first.
+class LeafCache {
+ public:
+  LeafCache(const Authority& authority, size_t leaves_max);
+
+  // Mints where none is kept or the one that is ends within an hour.
+  Result<Leaf> leaf(std::string_view host, WallTime now);
+  size_t size() const { return leaves_.size(); }
+  uint64_t minted() const { return minted_; }
+
+ private:
+  struct Kept {
+    std::string host;
+    Leaf leaf;
+  };
+  const Authority& authority_;
+  size_t leaves_max_;
+  std::list<Kept> leaves_;  // asked for last comes first
+  std::unordered_map<std::string_view, std::list<Kept>::iterator> by_host_;
+  uint64_t minted_ = 0;
+};
+
+}  // namespace sidespan::tls

@@ -1,0 +1,38 @@
+// The first message of a TLS client, read before anybody has answered it: whom it wants, and what it
+// can speak. Pure; proxy decides by it whether a tunnel is opened or passed through. RFC 8446
+// section 4.1.2, RFC 6066 section 3 (server_name), RFC 7301 (ALPN), RFC 9849 (encrypted hello).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sidespan::tls {
+
+struct ClientHello {
+  std::string server_name;            // lower case, no final dot; empty: none was sent
+  std::vector<std::string> alpn;      // as offered, the best first; empty: none
+  std::vector<uint16_t> versions;     // as offered; from the legacy field where the list is missing
+  bool encrypted = false;             // ECH: the true name is inside, where only the origin reads it
+
+  bool offers(std::string_view protocol) const;
+  uint16_t version_max() const;       // 0x0303 is TLS 1.2; 0: none that this reads
+};
+
+enum class Peek : uint8_t {
+  kMore,       // so far the beginning of one
+  kNotTls,     // no TLS handshake: something else was spoken
+  kMalformed,  // TLS, but not one plainly well-formed hello
+  kHello,
+};
+
+// More than this is never waited for.
+inline constexpr size_t kClientHelloBytesMax = size_t{64} * 1024;
+
+// `bytes` are the first of a connection, as many as came. The hello may be spread over several
+// records. `hello` is set where the answer is kHello.
+Peek peek_client_hello(std::string_view bytes, ClientHello& hello);
+
+}  // namespace sidespan::tls
