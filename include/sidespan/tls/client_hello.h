@@ -1,5 +1,5 @@
-// The first message of a TLS client, read before anybody has answered it: whom it wants, and what it
-// can speak. Pure; proxy decides by it whether a tunnel is opened or passed through. RFC 8446
+// The first message of a TLS client, read before anybody has answered it: whom it wants, and what
+// it can speak. Pure; proxy decides by it whether a tunnel is opened or passed through. RFC 8446
 // section 4.1.2, RFC 6066 section 3 (server_name), RFC 7301 (ALPN), RFC 9849 (encrypted hello).
 #pragma once
 
@@ -12,13 +12,15 @@
 namespace sidespan::tls {
 
 struct ClientHello {
-  std::string server_name;            // lower case, no final dot; empty: none was sent
-  std::vector<std::string> alpn;      // as offered, the best first; empty: none
-  std::vector<uint16_t> versions;     // as offered; from the legacy field where the list is missing
-  bool encrypted = false;             // ECH: the true name is inside, where only the origin reads it
+  std::string server_name;  // lower case, no final dot, perhaps an IP address; empty: none
+  // As offered, the best first, without GREASE (RFC 8701).
+  std::vector<std::string> alpn;
+  std::vector<uint16_t> versions;  // from the legacy field, at most TLS 1.2, without a list
+  // ECH: the true name may be inside, where only the origin reads it; or it is but a semblance.
+  bool encrypted = false;
 
   bool offers(std::string_view protocol) const;
-  uint16_t version_max() const;       // 0x0303 is TLS 1.2; 0: none that this reads
+  uint16_t version_max() const;  // 0x0303 is TLS 1.2; 0: none that this reads
 };
 
 enum class Peek : uint8_t {
@@ -32,7 +34,8 @@ enum class Peek : uint8_t {
 inline constexpr size_t kClientHelloBytesMax = size_t{64} * 1024;
 
 // `bytes` are the first of a connection, as many as came. The hello may be spread over several
-// records. `hello` is set where the answer is kHello.
+// records, and more (early data) may follow it. `hello` is set where the answer is kHello; an
+// answer other than kMore stays the same whatever comes later.
 Peek peek_client_hello(std::string_view bytes, ClientHello& hello);
 
 }  // namespace sidespan::tls
