@@ -17,22 +17,28 @@
 
 struct x509_st;      // NOLINT(readability-identifier-naming): OpenSSL's own spelling
 struct evp_pkey_st;  // NOLINT(readability-identifier-naming)
+struct stack_st_X509;
 
 namespace sidespan::tls {
 
-// A certificate with its key, as a server shows them. Shares both with its copies.
+// A certificate with its key, as a server shows them. Shares all of it with its copies.
 class Leaf {
  public:
-  Leaf(std::shared_ptr<x509_st> certificate, std::shared_ptr<evp_pkey_st> key, WallTime not_after);
+  Leaf(std::shared_ptr<x509_st> certificate, std::shared_ptr<evp_pkey_st> key,
+       std::shared_ptr<stack_st_X509> chain, WallTime not_after);
 
   x509_st* certificate() const { return certificate_.get(); }
   evp_pkey_st* key() const { return key_.get(); }
+  // What is shown after the certificate: an authority below a root, and what stands between. Null
+  // where the authority is a root.
+  stack_st_X509* chain() const { return chain_.get(); }
   WallTime not_after() const { return not_after_; }
   std::string certificate_pem() const;
 
  private:
   std::shared_ptr<x509_st> certificate_;
   std::shared_ptr<evp_pkey_st> key_;
+  std::shared_ptr<stack_st_X509> chain_;
   WallTime not_after_;
 };
 
@@ -42,14 +48,16 @@ class Authority {
     std::string common_name = "sidespan interception authority";
     // Names (`example.com`, with all below it) that leaves may have; empty: any. Written into the
     // certificate as name constraints.
-    std::vector<std::string> permitted;
+    std::vector<std::string> permitted = {};
+    // From `now` on; a year at most.
     std::chrono::hours lifetime{24 * 365};
   };
 
-  // A new one: P-256, with a random serial.
+  // A new one: P-256, with a random serial, valid from a day before `now`. Under name constraints
+  // no IP address is permitted. Error kInvalid says which option cannot be.
   static Result<std::unique_ptr<Authority>> make(const Options& options, WallTime now);
-  // From PEM: the certificate (a chain may follow it) and its unencrypted key. Error kInvalid says
-  // what is wrong with which: no CA, another key, not valid at `now`, a key too weak.
+  // From PEM: the certificate (a chain may follow it) and its unencrypted key, RSA or EC. Error
+  // kInvalid says what is wrong with which: no CA, another key, not valid at `now`, a key too weak.
   static Result<std::unique_ptr<Authority>> load(std::string_view certificate_pem,
                                                  std::string_view key_pem, WallTime now);
   ~Authority();
@@ -63,11 +71,13 @@ class Authority {
   std::string fingerprint() const;  // SHA-256, upper case, with colons
   std::string subject() const;
 
-  // May leaves have this name? By the certificate's own name constraints.
+  // May leaves have this name? By the certificate's own name constraints (RFC 5280
+  // section 4.2.1.10).
   bool permits(std::string_view host) const;
   // For a DNS name (lower case; wildcards are not minted) or an IP literal without brackets. Valid
   // from a day before `now` to seven days after, never beyond the authority's own end. All leaves
-  // have one key, made with the authority and kept in memory alone. Error kInvalid: no such name.
+  // have one key, made with the authority and kept in memory alone. Error kInvalid: no such name,
+  // or the authority's time is over; kDenied: not permitted.
   Result<Leaf> mint(std::string_view host, WallTime now) const;
 
  private:
@@ -79,7 +89,10 @@ class Authority {
 // The leaves minted last, bounded; who was asked for longest ago goes first.
 class LeafCache {
  public:
+  // `authority` outlives it.
   LeafCache(const Authority& authority, size_t leaves_max);
+  LeafCache(const LeafCache&) = delete;
+  LeafCache& operator=(const LeafCache&) = delete;
 
   // Mints where none is kept or the one that is ends within an hour.
   Result<Leaf> leaf(std::string_view host, WallTime now);
@@ -91,6 +104,8 @@ class LeafCache {
     std::string host;
     Leaf leaf;
   };
+  void keep(std::string_view host, const Leaf& leaf);
+
   const Authority& authority_;
   size_t leaves_max_;
   std::list<Kept> leaves_;  // asked for last comes first

@@ -1,0 +1,42 @@
+#include <utility>
+
+#include "sidespan/tls/authority.h"
+
+namespace sidespan::tls {
+namespace {
+
+constexpr std::chrono::hours kLeft{1};  // less, and a connection might outlive its certificate
+
+}  // namespace
+
+LeafCache::LeafCache(const Authority& authority, size_t leaves_max)
+    : authority_(authority), leaves_max_(leaves_max) {}
+
+Result<Leaf> LeafCache::leaf(std::string_view host, WallTime now) {
+  const auto found = by_host_.find(host);
+  if (found != by_host_.end()) {
+    leaves_.splice(leaves_.begin(), leaves_, found->second);
+    if (now + kLeft < found->second->leaf.not_after()) return found->second->leaf;
+  }
+  Result<Leaf> minted = authority_.mint(host, now);
+  if (!minted) return minted;
+  ++minted_;
+  if (found != by_host_.end()) {
+    found->second->leaf = *minted;
+  } else {
+    keep(host, *minted);
+  }
+  return minted;
+}
+
+void LeafCache::keep(std::string_view host, const Leaf& leaf) {
+  if (leaves_max_ == 0) return;
+  if (leaves_.size() >= leaves_max_) {
+    by_host_.erase(leaves_.back().host);
+    leaves_.pop_back();
+  }
+  leaves_.push_front({std::string(host), leaf});
+  by_host_.emplace(leaves_.front().host, leaves_.begin());
+}
+
+}  // namespace sidespan::tls

@@ -1,0 +1,96 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "sidespan/tls/authority.h"
+#include "verifier.h"
+
+namespace sidespan::tls {
+namespace {
+
+std::unique_ptr<Authority> make() {
+  Result<std::unique_ptr<Authority>> made = Authority::make({.permitted = {"example"}}, kNow);
+  REQUIRE(made);
+  return *std::move(made);
+}
+
+const x509_st* certificate(LeafCache& cache, std::string_view host, WallTime now = kNow) {
+  const Result<Leaf> leaf = cache.leaf(host, now);
+  REQUIRE(leaf);
+  return leaf->certificate();
+}
+
+}  // namespace
+
+TEST_CASE("leaf cache: a name is minted once, until its leaf is about to end") {
+  const auto authority = make();
+  LeafCache cache(*authority, 4);
+  const Leaf first = *cache.leaf("a.example", kNow);
+  CHECK(certificate(cache, "a.example") == first.certificate());
+  const WallTime last = first.not_after() - std::chrono::hours(1);
+  CHECK(certificate(cache, "a.example", last - std::chrono::seconds(1)) == first.certificate());
+  CHECK(cache.minted() == 1);
+
+  CHECK(certificate(cache, "a.example", last) != first.certificate());
+  CHECK(cache.minted() == 2);
+  const auto later = cache.leaf("a.example", kNow + 8 * kDay);
+  REQUIRE(later);
+  CHECK(cache.minted() == 2);
+  CHECK(verify(later->certificate(), nullptr, authority->certificate_pem(), "a.example",
+               kNow + 8 * kDay) == "ok");
+  CHECK(cache.size() == 1);
+}
+
+TEST_CASE("leaf cache: eight days later all is minted anew") {
+  const auto authority = make();
+  LeafCache cache(*authority, 4);
+  const Leaf first = *cache.leaf("a.example", kNow);
+  const Leaf second = *cache.leaf("a.example", kNow + 8 * kDay);
+  CHECK(cache.minted() == 2);
+  CHECK(second.not_after() == kNow + 15 * kDay);
+  CHECK(first.not_after() == kNow + 7 * kDay);
+}
+
+TEST_CASE("leaf cache: who was asked for longest ago goes first") {
+  const auto authority = make();
+  LeafCache cache(*authority, 2);
+  certificate(cache, "a.example");
+  certificate(cache, "b.example");
+  certificate(cache, "a.example");
+  certificate(cache, "c.example");
+  CHECK(cache.size() == 2);
+  CHECK(cache.minted() == 3);
+  certificate(cache, "a.example");
+  CHECK(cache.minted() == 3);
+  certificate(cache, "b.example");
+  CHECK(cache.minted() == 4);
+}
+
+TEST_CASE("leaf cache: ten thousand names leave it at its bound") {
+  const auto authority = make();
+  LeafCache cache(*authority, 100);
+  for (int i = 0; i < 10'000; ++i) certificate(cache, std::to_string(i) + ".example");
+  CHECK(cache.size() == 100);
+  CHECK(cache.minted() == 10'000);
+}
+
+TEST_CASE("leaf cache: what cannot be minted is not kept") {
+  const auto authority = make();
+  LeafCache cache(*authority, 2);
+  CHECK(cache.leaf("*.example", kNow).error().code == Code::kInvalid);
+  CHECK(cache.leaf("a.test", kNow).error().code == Code::kDenied);
+  CHECK(cache.leaf("a.example", kNow + 366 * kDay).error().code == Code::kInvalid);
+  CHECK(cache.size() == 0);
+  CHECK(cache.minted() == 0);
+}
+
+TEST_CASE("leaf cache: with room for none it keeps none") {
+  const auto authority = make();
+  LeafCache cache(*authority, 0);
+  certificate(cache, "a.example");
+  certificate(cache, "a.example");
+  CHECK(cache.size() == 0);
+  CHECK(cache.minted() == 2);
+}
+
+}  // namespace sidespan::tls
