@@ -30,6 +30,9 @@ ConfigSources sources_of(const CommandLine& line, Environment environment,
   sources.flags.push_back({"listen.egress", "127.0.0.1:0", "run"});
   sources.flags.push_back({"listen.admin", "127.0.0.1:0", "run"});
   sources.flags.push_back({"listen.health", "off", "run"});
+  if (line.intercept)
+    sources.flags.push_back({"tls.intercept.mode", *line.intercept, "--intercept"});
+  sources.defaults.push_back({"tls.intercept.mode", "all", "run"});
   sources.defaults.push_back({"service.name", base_name(line.run.argv.front()), "run"});
   return sources;
 }

@@ -14,6 +14,7 @@ namespace {
 
 const std::map<std::string, RunPrint> kPrints = {
     {"tree", RunPrint::kTree}, {"json", RunPrint::kJson}, {"none", RunPrint::kNone}};
+const std::map<std::string, bool> kIntercepts = {{"all", true}, {"off", false}};
 const std::map<std::string, EnvironmentFormat> kFormats = {{"sh", EnvironmentFormat::kSh},
                                                            {"json", EnvironmentFormat::kJson},
                                                            {"dotenv", EnvironmentFormat::kDotenv}};
@@ -78,6 +79,7 @@ class Grammar {
     for (const auto& [name, command] : commands_) {
       if (app_.got_subcommand(name)) line_.command = command;
     }
+    if (!intercept_.empty()) line_.intercept = intercept_;
     if (!print_.empty()) line_.run.print = kPrints.at(print_);
     if (!format_.empty()) line_.format = kFormats.at(format_);
     return line_;
@@ -104,6 +106,10 @@ class Grammar {
         run, "--print", print_, kPrints,
         "What to print on stderr at the end: tree, json or none. On a terminal tree, else none.")
         ->type_name("WHAT");
+    add_word(run, "--intercept", intercept_, kIntercepts,
+             "Whether the command's HTTPS is opened: all or off; else as tls.intercept.mode says, "
+             "which is all for run.")
+        ->type_name("WHICH");
   }
 
   void add_check() {
@@ -143,6 +149,7 @@ class Grammar {
   CLI::App app_{"A sidecar proxy that traces what AI agents call.", "sidespan"};
   CommandLine line_;
   std::string print_;
+  std::string intercept_;
   std::string format_;
   std::vector<std::pair<std::string, Command>> commands_;
 };

@@ -21,8 +21,9 @@ enum class Command : uint8_t { kRun, kProxy, kCheck, kEnv, kHealth, kVersion };
 
 struct CommandLine {
   Command command = Command::kVersion;
-  std::optional<std::string> config;  // --config
-  std::optional<std::string> name;    // run --name
+  std::optional<std::string> config;     // --config
+  std::optional<std::string> name;       // run --name
+  std::optional<std::string> intercept;  // run --intercept
   RunOptions run;
   bool print_effective = false;  // check --print
   bool print_reference = false;  // check --reference

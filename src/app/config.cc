@@ -23,6 +23,7 @@ class Weighing {
     for (size_t i = 0; i < gathered.candidates.size(); ++i) weigh(setting_table()[i], i);
     settings_.limits.pool.codec = settings_.limits.proxy.codec;
     settings_.limits.serve.codec = settings_.limits.proxy.codec;
+    settings_.tls.interception.handshake_time_max = settings_.limits.dialer.handshake_time_max;
   }
 
   Settings& settings() { return settings_; }

@@ -116,9 +116,10 @@ Pairs proxy_variables(std::string_view proxy_url, const Environment& own) {
 }
 
 std::vector<std::string> run_environment(const std::vector<std::string>& own,
-                                         std::string_view proxy_url,
+                                         std::string_view proxy_url, const Pairs& trust,
                                          const trace::Context& context) {
-  const Pairs variables = proxy_variables(proxy_url, to_environment(own));
+  Pairs variables = proxy_variables(proxy_url, to_environment(own));
+  variables.insert(variables.end(), trust.begin(), trust.end());
   std::vector<std::string> entries = own;
   std::erase_if(entries, [&](const std::string& entry) {
     return std::ranges::any_of(

@@ -31,9 +31,11 @@ std::string proxy_url(const net::Address& listening);
 Pairs proxy_variables(std::string_view proxy_url, const Environment& own);
 
 // The whole environment of a command under `run`: `own` with proxy_variables() and, as TRACEPARENT,
-// TRACESTATE and BAGGAGE, `context` in it. What was inherited of these goes.
+// TRACESTATE and BAGGAGE, `context` in it. What was inherited of these goes. `trust`:
+// trust_variables() of tls_setup.h.
 std::vector<std::string> run_environment(const std::vector<std::string>& own,
-                                         std::string_view proxy_url, const trace::Context& context);
+                                         std::string_view proxy_url, const Pairs& trust,
+                                         const trace::Context& context);
 
 // The span that this process itself was started in (TRACEPARENT, TRACESTATE), for lineage and for
 // the parent of a run. Nothing when there is none, or when it is not valid.

@@ -38,13 +38,13 @@ int with_settings(const CommandLine& line, const ConfigSources& sources) {
   if (!settings) return say(settings.error());
   switch (line.command) {
     case Command::kRun:
-      return run_command(*settings, line.run);
+      return run_command(*settings, sources.environment, line.run);
     case Command::kHealth:
       return health_command(*settings);
     case Command::kEnv:
       return print_environment(*settings, sources.environment, line.format);
     default:
-      return proxy_command(*settings);
+      return proxy_command(*settings, sources.environment);
   }
 }
 

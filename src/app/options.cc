@@ -57,6 +57,7 @@ report::OtlpOptions otlp_options(const ExportSettings& exporting, const http::Ur
   report::OtlpOptions options;
   options.host = endpoint.authority.host;
   options.port = endpoint.port();
+  options.secure = endpoint.scheme == "https";
   options.path = endpoint.path;
   options.headers = exporting.headers;
   options.gzip = exporting.gzip;
@@ -110,11 +111,15 @@ trace::Attributes resource(const Settings& settings) {
 
 }  // namespace
 
-std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings, Lineage lineage) {
+std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
+                                                    std::shared_ptr<const tls::Authority> authority,
+                                                    Lineage lineage) {
   auto options = std::make_shared<proxy::Options>();
   options->routes = settings.routes;
   options->deny = settings.egress.deny;
   options->allow_from = settings.egress.allow_from;
+  options->interception = settings.tls.interception;
+  options->interception.authority = std::move(authority);
   options->destinations = settings.propagation.destinations;
   options->ignore_paths = settings.spans.ignore;
   options->extract = propagator(settings.propagation.extract);

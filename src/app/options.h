@@ -10,6 +10,7 @@
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/proxy/options.h"
 #include "sidespan/report/pipeline.h"
+#include "sidespan/tls/authority.h"
 #include "sidespan/trace/context.h"
 
 namespace sidespan::app {
@@ -20,7 +21,10 @@ struct Lineage {
   std::optional<trace::SpanContext> environment;  // inherited_context() of environment.h
 };
 
-std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings, Lineage lineage);
+// `authority` may be null.
+std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
+                                                    std::shared_ptr<const tls::Authority> authority,
+                                                    Lineage lineage);
 
 // Resource, batch and exporter; no exporter where none is configured.
 report::PipelineOptions pipeline_options(const Settings& settings);

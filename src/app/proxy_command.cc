@@ -11,6 +11,7 @@
 #include "app/environment.h"
 #include "app/log.h"
 #include "app/sidecar.h"
+#include "app/tls_setup.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/mailbox.h"
 #include "sidespan/net/signal.h"
@@ -22,13 +23,30 @@ namespace {
 
 constexpr Milliseconds kLookEvery{10};
 
+// What becomes of HTTPS, in one sentence, and the setting that changes it.
+std::string what_is_seen(const Settings& settings, const TlsSetup& tls) {
+  using Mode = proxy::Interception::Mode;
+  const Mode mode = settings.tls.interception.mode;
+  if (mode == Mode::kOff || !tls.authority) {
+    return "HTTPS passes as opaque tunnels: host, bytes and time are seen, the requests inside are "
+           "not; tls.intercept.mode opens them";
+  }
+  return mode == Mode::kAll ? "HTTPS is opened for agents that trust our authority; "
+                              "tls.intercept.bypass names hosts that are left alone"
+                            : "HTTPS to tls.intercept.hosts is opened, for agents that trust our "
+                              "authority; what is not listed passes as it is";
+}
+
 class ProxyCommand {
  public:
-  explicit ProxyCommand(const Settings& settings)
+  ProxyCommand(const Settings& settings, const Environment& own, OperatorLog& log,
+               const TlsSetup& tls)
       : settings_(settings),
-        log_(OperatorLog::to_stderr(settings.log)),
+        own_(own),
+        log_(log),
+        tls_(tls),
         mailbox_(loop_),
-        sidecar_(settings, log_, {}),
+        sidecar_(settings, tls, log, {}),
         timer_(loop_, [this] { look(); }),
         terminate_(loop_, SIGTERM, [this] { on_stop_signal(); }),
         interrupt_(loop_, SIGINT, [this] { on_stop_signal(); }),
@@ -40,6 +58,7 @@ class ProxyCommand {
 
  private:
   void say_what_is_seen();
+  Result<void> export_certificates();
   void on_stop_signal();
   void on_hang_up();
   void look();
@@ -47,7 +66,9 @@ class ProxyCommand {
   void say_what_became_of_spans();
 
   const Settings& settings_;
-  OperatorLog log_;
+  const Environment& own_;
+  OperatorLog& log_;
+  const TlsSetup& tls_;
   net::Loop loop_;
   net::Mailbox mailbox_;  // keeps the loop running
   Sidecar sidecar_;
@@ -65,6 +86,10 @@ int ProxyCommand::run() {
   Lineage lineage;
   lineage.environment = inherited_context(trace::EnvironmentCarrier::of_process().entries());
   say_what_is_seen();
+  if (const Result<void> exported = export_certificates(); !exported) {
+    log_.write(LogLevel::kError, exported.error().what, {});
+    return 1;
+  }
   if (const Result<void> opened = sidecar_.open(lineage); !opened) {
     log_.write(LogLevel::kError, opened.error().what, {});
     return 1;
@@ -76,11 +101,8 @@ int ProxyCommand::run() {
 
 void ProxyCommand::say_what_is_seen() {
   for (const std::string& warning : settings_.warnings) log_.write(LogLevel::kWarn, warning, {});
-  log_.write(
-      LogLevel::kInfo,
-      "HTTPS passes as opaque tunnels: host, bytes and time are seen, the requests inside are "
-      "not, and no setting of this version changes that",
-      {});
+  for (const std::string& warning : tls_.warnings) log_.write(LogLevel::kWarn, warning, {});
+  log_.write(LogLevel::kInfo, what_is_seen(settings_, tls_), {});
   if (!settings_.tracing) {
     log_.write(LogLevel::kWarn, "tracing is off: OTEL_SDK_DISABLED is set", {});
   } else if (!settings_.exporting.endpoint) {
@@ -91,6 +113,18 @@ void ProxyCommand::say_what_is_seen() {
                      "export.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT names a collector",
                {});
   }
+}
+
+// Before anybody is told that we are ready: the agent may wait for them.
+Result<void> ProxyCommand::export_certificates() {
+  if (!tls_.authority) return {};
+  const Result<std::string> directory = trust_directory(settings_, own_);
+  if (!directory) return std::unexpected(directory.error());
+  Result<void> exported = export_trust(tls_.certificates_pem, *directory);
+  if (exported) {
+    log_.write(LogLevel::kInfo, "agents are to trust ca.pem", {{"directory", *directory}});
+  }
+  return exported;
 }
 
 void ProxyCommand::on_stop_signal() {
@@ -148,8 +182,12 @@ void ProxyCommand::say_what_became_of_spans() {
 
 }  // namespace
 
-int proxy_command(const Settings& settings) {
-  return ProxyCommand(settings).run();
+int proxy_command(const Settings& settings, const Environment& own) {
+  OperatorLog log = OperatorLog::to_stderr(settings.log);
+  const Result<TlsSetup> tls = set_up_tls(settings, own, SystemClock().now().wall);
+  if (tls) return ProxyCommand(settings, own, log, *tls).run();
+  log.write(LogLevel::kError, tls.error().what, {});
+  return 1;
 }
 
 }  // namespace sidespan::app

@@ -3,11 +3,12 @@
 // on SIGTERM or SIGINT as contract section 5 says; a second signal ends the waiting.
 #pragma once
 
+#include "app/environment.h"
 #include "app/settings.h"
 
 namespace sidespan::app {
 
 // Returns the exit status: 0 after a drain, 1 when something could not be opened.
-int proxy_command(const Settings& settings);
+int proxy_command(const Settings& settings, const Environment& own);
 
 }  // namespace sidespan::app

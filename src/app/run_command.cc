@@ -20,6 +20,7 @@
 #include "app/run_terminal.h"
 #include "app/sidecar.h"
 #include "app/state_dir.h"
+#include "app/tls_setup.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/mailbox.h"
 #include "sidespan/net/process.h"
@@ -68,7 +69,7 @@ RunPrint resolved(RunPrint asked, const Terminal& terminal) {
 
 class RunCommand {
  public:
-  RunCommand(const Settings& settings, const RunOptions& options);
+  RunCommand(const Settings& settings, const RunOptions& options, const TlsSetup& tls);
   ~RunCommand() { signals_.stop(); }
   RunCommand(const RunCommand&) = delete;
   RunCommand& operator=(const RunCommand&) = delete;
@@ -76,6 +77,7 @@ class RunCommand {
 
  private:
   int start();
+  Result<Pairs> trust_variables_of_run() const;
   void on_signal(const ReceivedSignal& signal);
   void stop_with_child();
   void on_exit(net::ProcessExit exit);
@@ -88,6 +90,7 @@ class RunCommand {
 
   const Settings& settings_;
   const RunOptions& options_;
+  const TlsSetup& tls_;
   const std::vector<std::string> own_;  // this process's environment
   const Environment own_map_;
   const std::vector<RunWarning> warnings_ = run_warnings(own_map_);
@@ -110,16 +113,17 @@ class RunCommand {
   bool exporting_ = false;
 };
 
-RunCommand::RunCommand(const Settings& settings, const RunOptions& options)
+RunCommand::RunCommand(const Settings& settings, const RunOptions& options, const TlsSetup& tls)
     : settings_(settings),
       options_(options),
+      tls_(tls),
       own_(trace::EnvironmentCarrier::of_process().entries()),
       own_map_(to_environment(own_)),
       printed_(resolved(options.print, terminal_)),
       root_(open_run(settings, options.argv.front(), own_, random_)),
       log_(open_log(settings, own_map_, root_.id)),
       mailbox_(loop_),
-      sidecar_(settings, log_.log,
+      sidecar_(settings, tls, log_.log,
                [this](const trace::Span& span) { record_.add(span, settings_.limits.run_spans); }),
       timer_(loop_, [this] { look(); }),
       child_changed_(loop_, SIGCHLD, [this] { stop_with_child(); }) {
@@ -142,6 +146,7 @@ void RunCommand::warn() {
   for (const std::string& warning : settings_.warnings) {
     log_.log.write(LogLevel::kWarn, warning, {});
   }
+  for (const std::string& warning : tls_.warnings) log_.log.write(LogLevel::kWarn, warning, {});
   for (const RunWarning& warning : warnings_) {
     log_.log.write(LogLevel::kWarn, warning.text, {});
     // The terminal will be the command's; there it is said afterwards.
@@ -154,8 +159,13 @@ int RunCommand::start() {
     print_line("sidespan: " + opened.error().what);
     return kOwnFailure;
   }
+  const Result<Pairs> trust = trust_variables_of_run();
+  if (!trust) {
+    print_line("sidespan: " + trust.error().what);
+    return kOwnFailure;
+  }
   const std::vector<std::string> environment =
-      run_environment(own_, proxy_url(sidecar_.egress()), root_.context);
+      run_environment(own_, proxy_url(sidecar_.egress()), *trust, root_.context);
   began_ = loop_.precise_now();
   Result<std::unique_ptr<net::Process>> child = net::Process::spawn(
       loop_, options_.argv, environment, [this](net::ProcessExit exit) { on_exit(exit); });
@@ -166,6 +176,17 @@ int RunCommand::start() {
   print_line("sidespan: " + child.error().what);
   if (child.error().side != Side::kAgent) return kOwnFailure;
   return child.error().code == Code::kInvalid ? kNotFound : kCannotExecute;
+}
+
+// What makes the command trust us.
+Result<Pairs> RunCommand::trust_variables_of_run() const {
+  if (!tls_.authority) return Pairs();
+  const Result<std::string> directory = trust_directory(settings_, own_map_);
+  if (!directory) return std::unexpected(directory.error());
+  if (Result<void> exported = export_trust(tls_.certificates_pem, *directory); !exported) {
+    return std::unexpected(exported.error());
+  }
+  return trust_variables(*directory, own_map_);
 }
 
 void RunCommand::on_signal(const ReceivedSignal& signal) {
@@ -249,13 +270,17 @@ void RunCommand::print_outcome() {
   }
   if (!tree) return;
   for (const std::string& warning : settings_.warnings) print_line("sidespan: " + warning);
+  for (const std::string& warning : tls_.warnings) print_line("sidespan: " + warning);
   if (!log_.fault.empty()) print_line("sidespan: this run has no log: " + log_.fault);
 }
 
 }  // namespace
 
-int run_command(const Settings& settings, const RunOptions& options) {
-  return RunCommand(settings, options).run();
+int run_command(const Settings& settings, const Environment& own, const RunOptions& options) {
+  const Result<TlsSetup> tls = set_up_tls(settings, own, SystemClock().now().wall);
+  if (tls) return RunCommand(settings, options, *tls).run();
+  print_line("sidespan: " + tls.error().what);
+  return kOwnFailure;
 }
 
 }  // namespace sidespan::app

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/environment.h"
 #include "app/settings.h"
 
 namespace sidespan::app {
@@ -26,6 +27,6 @@ struct RunOptions {
 
 // Returns the command's exit status: 128+N where signal N ended it, 126 when it cannot be executed,
 // 127 when there is no such program, 1 when the sidecar itself cannot start.
-int run_command(const Settings& settings, const RunOptions& options);
+int run_command(const Settings& settings, const Environment& own, const RunOptions& options);
 
 }  // namespace sidespan::app

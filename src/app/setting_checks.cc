@@ -69,6 +69,21 @@ void check_listeners(const Settings& settings, std::vector<Conflict>& conflicts)
   }
 }
 
+void check_tls(const Settings& settings, std::vector<Conflict>& conflicts) {
+  const TlsSettings& tls = settings.tls;
+  if (tls.authority_certificate.empty() != tls.authority_key.empty()) {
+    const bool lacks_key = tls.authority_key.empty();
+    conflicts.push_back(
+        {lacks_key ? "tls.authority.certificate" : "tls.authority.key", "",
+         lacks_key ? "needs tls.authority.key" : "needs tls.authority.certificate"});
+  }
+  if (tls.interception.mode == proxy::Interception::Mode::kListed &&
+      tls.interception.hosts.empty()) {
+    conflicts.push_back({"tls.intercept.mode", "tls.intercept.hosts",
+                         "is listed, and tls.intercept.hosts lists nothing"});
+  }
+}
+
 void check_export(const Settings& settings, std::vector<Conflict>& conflicts) {
   if (settings.exporting.batch_spans > settings.exporting.queue_spans) {
     conflicts.push_back({"export.batch.spans", "export.batch.queue",
@@ -104,6 +119,7 @@ std::vector<Conflict> find_conflicts(const Settings& settings) {
   std::vector<Conflict> conflicts;
   check_listeners(settings, conflicts);
   check_routes(settings, conflicts);
+  check_tls(settings, conflicts);
   check_export(settings, conflicts);
   const http::CodecLimits& codec = settings.limits.proxy.codec;
   if (codec.target_bytes_max > codec.head_bytes_max) {

@@ -8,6 +8,8 @@ namespace sidespan::app {
 namespace {
 
 using S = Settings;
+using T = TlsSettings;
+using I = proxy::Interception;
 
 constexpr Milliseconds::rep kSecond = 1000;
 constexpr Milliseconds::rep kMinute = 60 * kSecond;
@@ -21,6 +23,13 @@ constexpr auto kLevels = std::to_array<Word<LogLevel>>({{"debug", LogLevel::kDeb
                                                         {"error", LogLevel::kError}});
 constexpr auto kFormats =
     std::to_array<Word<LogFormat>>({{"json", LogFormat::kJson}, {"text", LogFormat::kText}});
+constexpr auto kModes =
+    std::to_array<Word<proxy::Interception::Mode>>({{"off", proxy::Interception::Mode::kOff},
+                                                    {"listed", proxy::Interception::Mode::kListed},
+                                                    {"all", proxy::Interception::Mode::kAll}});
+constexpr auto kMismatches = std::to_array<Word<proxy::Interception::Mismatch>>(
+    {{"passthrough", proxy::Interception::Mismatch::kPassthrough},
+     {"refuse", proxy::Interception::Mismatch::kRefuse}});
 constexpr auto kCompressions = std::to_array<Word<bool>>({{"gzip", true}, {"none", false}});
 
 template <const auto& Words>
@@ -77,7 +86,7 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<list_of<read_route>, &S::routes>,
      .sentence = "Base URLs for agents that take one instead of a proxy. With {path: /tools/, to: "
                  "\"http://tools.internal/v2/\"} the agent's base URL is "
-                 "http://127.0.0.1:17001/tools. Only http targets in this version."},
+                 "http://127.0.0.1:17001/tools."},
 
     {.key = "egress.deny",
      .value = "[link-local, metadata]",
@@ -92,6 +101,50 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<list_of<read_network>, &S::egress, &EgressSettings::allow_from>,
      .sentence = "Networks that agents may connect from; needed where listen.egress is more than "
                  "loopback, empty is any."},
+
+    {.key = "tls.intercept.mode",
+     .value = "off",
+     .read = assign<word_of<kModes>, &S::tls, &T::interception, &I::mode>,
+     .sentence =
+         "Which TLS connections are opened, so that the requests inside have spans: all, those to "
+         "`hosts` (listed), or none (off). Agents must trust the authority. `run` opens all."},
+    {.key = "tls.intercept.hosts",
+     .value = "[]",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_host_pattern>, &S::tls, &T::interception, &I::hosts>,
+     .sentence = "Hosts for mode `listed`: names, wildcards, networks."},
+    {.key = "tls.intercept.bypass",
+     .value = "[]",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_host_pattern>, &S::tls, &T::interception, &I::bypass>,
+     .sentence = "Hosts whose TLS is never opened, whatever the mode."},
+    {.key = "tls.intercept.mismatch",
+     .value = "passthrough",
+     .read = assign<word_of<kMismatches>, &S::tls, &T::interception, &I::mismatch>,
+     .sentence =
+         "A tunnel whose TLS hello names another host than CONNECT did: it passes unopened, "
+         "or is refused (refuse)."},
+    {.key = "tls.authority.certificate",
+     .value = "\"\"",
+     .read = assign<read_text, &S::tls, &T::authority_certificate>,
+     .sentence = "A file with the certificate of an authority of your own; empty is one that is "
+                 "made on first use and kept in the state directory."},
+    {.key = "tls.authority.key",
+     .value = "\"\"",
+     .read = assign<read_text, &S::tls, &T::authority_key>,
+     .sentence = "The file with its key, which nobody else may read."},
+    {.key = "tls.authority.export_dir",
+     .value = "\"\"",
+     .read = assign<read_text, &S::tls, &T::export_dir>,
+     .sentence =
+         "Where agents find what they are to trust, never a key: ca.pem, and bundle.pem with the "
+         "system's roots. Empty is `trust` in the state directory."},
+    {.key = "tls.trust.certificates",
+     .value = "[]",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_name>, &S::tls, &T::trust>,
+     .sentence = "Files of roots that origins and the collector may be signed by, beside the "
+                 "system's."},
 
     {.key = "propagation.extract",
      .value = "[tracecontext, baggage]",

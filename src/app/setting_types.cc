@@ -35,14 +35,14 @@ std::vector<net::Address> addresses_of(const net::HostPort& where) {
 }
 
 // An absolute http URL without userinfo and query. The text may hold a password and is not quoted.
-std::optional<http::Url> read_http_url(const Node& node, std::string_view https_sentence,
-                                       Complaints& complaints) {
+std::optional<http::Url> read_http_url(const Node& node, Complaints& complaints) {
   const std::optional<std::string> text = read_text(node, complaints);
   if (!text) return std::nullopt;
   Result<http::Url> url = http::parse_url(*text);
   if (!url) return complain(node, "is no URL: " + url.error().what, complaints);
-  if (url->scheme == "https") return complain(node, std::string(https_sentence), complaints);
-  if (url->scheme != "http") return complain(node, "does not start with http://", complaints);
+  if (url->scheme != "http" && url->scheme != "https") {
+    return complain(node, "starts with neither http:// nor https://", complaints);
+  }
   if (!url->userinfo.empty()) return complain(node, "holds a user or a password", complaints);
   if (url->path.find('?') != std::string::npos) return complain(node, "holds a query", complaints);
   return *std::move(url);
@@ -106,10 +106,7 @@ std::optional<proxy::Route> read_route(const Node& node, Complaints& complaints)
         {path_node.line, ".path", quote(*path) + " is no path that starts with /"});
     path.reset();
   }
-  const auto read_to = [](const Node& to, Complaints& inner) {
-    return read_http_url(to, "https targets are not in this version", inner);
-  };
-  std::optional<http::Url> to = read_part(*node.find("to"), ".to", complaints, read_to);
+  std::optional<http::Url> to = read_part(*node.find("to"), ".to", complaints, read_http_url);
   if (!path || !to) return std::nullopt;
   if (!path->ends_with('/')) path->push_back('/');
   if (!to->path.ends_with('/')) to->path.push_back('/');
@@ -257,10 +254,9 @@ std::optional<std::string> read_capture_header(const Node& node, Complaints& com
 }
 
 std::optional<std::optional<http::Url>> read_endpoint(const Node& node, Complaints& complaints) {
-  constexpr std::string_view kNoTls = "TLS to the collector is not in this version";
   if (node.kind == Node::Kind::kMap) {
     if (!has_keys(node, "url", "path", complaints)) return std::nullopt;
-    auto url = read_http_url(*node.find("url"), kNoTls, complaints);
+    auto url = read_http_url(*node.find("url"), complaints);
     const auto path = read_name(*node.find("path"), complaints);
     if (!url || !path) return std::nullopt;
     if (!http::is_origin_form(*path)) return complain(node, "has a path without /", complaints);
@@ -268,7 +264,7 @@ std::optional<std::optional<http::Url>> read_endpoint(const Node& node, Complain
     return url;
   }
   if (node.kind == Node::Kind::kText && node.text == "off") return std::optional<http::Url>{};
-  std::optional<http::Url> url = read_http_url(node, kNoTls, complaints);
+  std::optional<http::Url> url = read_http_url(node, complaints);
   if (!url) return std::nullopt;
   if (url->path == "/") url->path = "/v1/traces";
   return url;

@@ -42,8 +42,8 @@ std::optional<std::string> read_method(const Node& node, Complaints& complaints)
 // A header that may be shown, in lower case: secret ones are a fault.
 std::optional<std::string> read_capture_header(const Node& node, Complaints& complaints);
 
-// An http URL without userinfo, "/v1/traces" added where it has no path; `off` is an empty optional
-// within the result. {url: ..., path: /} is for a collector that takes spans at its root.
+// An http or https URL without userinfo, "/v1/traces" added where it has no path; `off` is an empty
+// optional within the result. {url: ..., path: /} is for a collector that takes spans at its root.
 std::optional<std::optional<http::Url>> read_endpoint(const Node& node, Complaints& complaints);
 // Only http/protobuf.
 std::optional<bool> read_protocol(const Node& node, Complaints& complaints);

@@ -55,6 +55,14 @@ struct EgressSettings {
   std::vector<net::Network> allow_from;  // empty: any (loopback binds only)
 };
 
+struct TlsSettings {
+  proxy::Interception interception;   // without its authority
+  std::string authority_certificate;  // files, both or none; empty: our own in the state directory
+  std::string authority_key;
+  std::string export_dir;          // for agents; empty: in the state directory
+  std::vector<std::string> trust;  // files of roots beside the system's
+};
+
 struct PropagationSettings {
   std::vector<std::string> extract;  // names of trace::PropagatorRegistry, or {"none"}
   std::vector<std::string> inject;
@@ -82,7 +90,7 @@ struct CaptureSettings {
 };
 
 struct ExportSettings {
-  std::optional<http::Url> endpoint;  // http, path final, no userinfo; nothing: no exporter
+  std::optional<http::Url> endpoint;  // path final, no userinfo; nothing: no exporter
   bool decided = false;  // somebody named an endpoint or `off`, whether it counts or not
   Pairs headers;         // may hold secrets: never log a value
   bool gzip = true;
@@ -104,6 +112,7 @@ struct LimitSettings {
   wire::Dialer::Options dialer;    // with the resolver's
   serve::Endpoint::Options serve;  // `hosts` is not a setting and stays empty
   trace::AttributeLimits attributes;
+  size_t tls_sessions = 0;
   size_t run_spans = 0;                // spans that `run` keeps in memory for its tree
   Milliseconds run_export{};           // after its command has ended
   std::optional<size_t> memory_bytes;  // of traffic held at once; nothing: by the machine
@@ -127,6 +136,7 @@ struct Settings {
   ListenSettings listen;
   std::vector<proxy::Route> routes;
   EgressSettings egress;
+  TlsSettings tls;
   PropagationSettings propagation;
   uint32_t context_sources = 0;  // bits 1 << lineage::Source
   SamplingSettings sampling;

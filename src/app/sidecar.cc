@@ -25,10 +25,12 @@ void MemoryWatch::collect(metrics::Snapshot& snapshot) const {
   gauge("sidespan_memory_limit_bytes", "The most of it, by limits.memory.", ledger_.limit());
 }
 
-Sidecar::Sidecar(const Settings& settings, OperatorLog& log, report::SpanTap tap)
+Sidecar::Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log,
+                 report::SpanTap tap)
     : settings_(settings),
+      tls_(tls),
       log_(log),
-      telemetry_(settings, log, std::move(tap)),
+      telemetry_(settings, tls.trust, log, std::move(tap)),
       memory_(memory_bytes(settings)) {
   telemetry_.watch(memory_watch_);
 }
@@ -57,11 +59,11 @@ Result<void> Sidecar::open(const Lineage& lineage) {
 }
 
 Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net::Address>& own) {
-  const auto options = proxy_options(settings_, lineage);
+  const auto options = proxy_options(settings_, tls_.authority, lineage);
   ListenAddress egress = settings_.listen.egress;
   for (size_t i = 0; i < settings_.workers; ++i) {
-    workers_.push_back(
-        std::make_unique<Worker>(settings_, options, telemetry_, log_, connections_, memory_));
+    workers_.push_back(std::make_unique<Worker>(settings_, options, tls_.trust, telemetry_, log_,
+                                                connections_, memory_));
     Worker& worker = *workers_.back();
     telemetry_.watch(worker);
     worker.guard(own);

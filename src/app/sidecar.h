@@ -12,6 +12,7 @@
 #include "app/options.h"
 #include "app/settings.h"
 #include "app/telemetry.h"
+#include "app/tls_setup.h"
 #include "app/worker.h"
 #include "sidespan/base/memory_ledger.h"
 
@@ -31,7 +32,7 @@ class MemoryWatch final : public Watched {
 class Sidecar {
  public:
   // Nothing listens yet. `tap` may be empty. References outlive this.
-  Sidecar(const Settings& settings, OperatorLog& log, report::SpanTap tap);
+  Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log, report::SpanTap tap);
   ~Sidecar();  // stop_workers(), then the telemetry thread
 
   // Opens every listener, says so by the events of contract section 2, and is ready then. After an
@@ -56,6 +57,7 @@ class Sidecar {
   void announce(std::string_view listener, const std::vector<net::Address>& addresses);
 
   const Settings& settings_;
+  const TlsSetup& tls_;
   OperatorLog& log_;
   Telemetry telemetry_;
   std::atomic<size_t> connections_ = 0;  // of agents, in all workers

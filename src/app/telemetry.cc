@@ -6,6 +6,7 @@
 #include "app/bind.h"
 #include "app/options.h"
 #include "app/process_metrics.h"
+#include "app/tls_setup.h"
 #include "app/version.h"
 #include "sidespan/report/metrics_text.h"
 #include "sidespan/wire/dialer.h"
@@ -14,13 +15,17 @@
 namespace sidespan::app {
 
 struct Telemetry::Inside {
-  Inside(net::Loop& loop, const Settings& settings, Log& log, report::SpanTap tap)
-      : dialer(loop, settings.limits.dialer,
-               [](std::string_view, const net::Address&) { return std::nullopt; }),
+  Inside(net::Loop& loop, const Settings& settings, std::shared_ptr<const tls::Trust> trust,
+         Log& log, report::SpanTap tap)
+      : tls(client_context(settings, std::move(trust))),
+        dialer(
+            loop, settings.limits.dialer,
+            [](std::string_view, const net::Address&) { return std::nullopt; }, tls.get()),
         pool(loop, dialer, settings.limits.pool),
         pipeline(loop, pool, Random::from_system(), log, pipeline_options(settings),
                  std::move(tap)) {}
 
+  std::unique_ptr<tls::ClientContext> tls;
   wire::Dialer dialer;
   wire::Pool pool;
   report::Pipeline pipeline;
@@ -46,10 +51,13 @@ std::vector<std::string> loopback_names(const std::vector<net::Address>& address
 
 }  // namespace
 
-Telemetry::Telemetry(const Settings& settings, Log& log, report::SpanTap tap)
+Telemetry::Telemetry(const Settings& settings, std::shared_ptr<const tls::Trust> trust, Log& log,
+                     report::SpanTap tap)
     : settings_(settings), log_(log), thread_("telemetry") {
-  thread_.call(
-      [&] { inside_ = std::make_unique<Inside>(thread_.loop(), settings, log, std::move(tap)); });
+  thread_.call([&] {
+    inside_ =
+        std::make_unique<Inside>(thread_.loop(), settings, std::move(trust), log, std::move(tap));
+  });
 }
 
 Telemetry::~Telemetry() {

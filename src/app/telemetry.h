@@ -15,6 +15,7 @@
 #include "sidespan/base/metrics.h"
 #include "sidespan/report/pipeline.h"
 #include "sidespan/serve/endpoint.h"
+#include "sidespan/tls/context.h"
 
 namespace sidespan::app {
 
@@ -33,8 +34,9 @@ class Watched {
 
 class Telemetry {
  public:
-  // `tap` may be empty. References outlive this.
-  Telemetry(const Settings& settings, Log& log, report::SpanTap tap);
+  // `trust`: whom a collector may be signed by. `tap` may be empty. References outlive this.
+  Telemetry(const Settings& settings, std::shared_ptr<const tls::Trust> trust, Log& log,
+            report::SpanTap tap);
   ~Telemetry();  // stop()
   Telemetry(const Telemetry&) = delete;
   Telemetry& operator=(const Telemetry&) = delete;

@@ -6,6 +6,7 @@
 
 #include "app/bind.h"
 #include "app/rare_line.h"
+#include "app/tls_setup.h"
 #include "sidespan/net/listener.h"
 #include "sidespan/net/timer.h"
 #include "sidespan/proxy/server.h"
@@ -28,14 +29,18 @@ MonoTime::rep mono_now() {
 }  // namespace
 
 struct Worker::Inside {
-  Inside(Worker& worker, net::Loop& loop, const Settings& settings, Telemetry& telemetry, Log& log,
+  Inside(Worker& worker, net::Loop& loop, const Settings& settings,
+         std::shared_ptr<const tls::Trust> trust, Telemetry& telemetry, Log& log,
          std::atomic<size_t>& agent_connections, MemoryLedger& ledger)
       : memory(ledger,
                [&worker] { worker.thread_.mailbox().post([&worker] { worker.let_go(); }); }),
-        dialer(loop, settings.limits.dialer,
-               [this, options = worker.options_](std::string_view host, const net::Address& to) {
-                 return proxy::check_address(*options, self, host, to);
-               }),
+        tls(client_context(settings, std::move(trust))),
+        dialer(
+            loop, settings.limits.dialer,
+            [this, options = worker.options_](std::string_view host, const net::Address& to) {
+              return proxy::check_address(*options, self, host, to);
+            },
+            tls.get()),
         pool(loop, dialer, settings.limits.pool),
         spans(loop, telemetry.mailbox(), telemetry.pipeline(), settings.exporting.queue_spans),
         server(loop, pool, Random::from_system(), spans, log, worker.options_, agent_connections,
@@ -48,6 +53,7 @@ struct Worker::Inside {
 
   MemoryAccount memory;  // first: it counts what the others hold
   proxy::SelfGuard self;
+  std::unique_ptr<tls::ClientContext> tls;
   wire::Dialer dialer;
   wire::Pool pool;
   report::WorkerSpans spans;
@@ -90,16 +96,16 @@ Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& a
 }
 
 Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
-               Telemetry& telemetry, Log& log, std::atomic<size_t>& connections,
-               MemoryLedger& memory)
+               std::shared_ptr<const tls::Trust> trust, Telemetry& telemetry, Log& log,
+               std::atomic<size_t>& connections, MemoryLedger& memory)
     : settings_(settings),
       log_(log),
       options_(std::move(options)),
       thread_("worker"),
       heartbeat_(mono_now()) {
   thread_.call([&] {
-    inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, telemetry, log, connections,
-                                       memory);
+    inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, std::move(trust), telemetry,
+                                       log, connections, memory);
     pulse();
   });
 }

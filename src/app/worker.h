@@ -28,7 +28,8 @@ class Worker final : public Watched {
  public:
   // `connections` and `memory` are what proxy::Server asks for. References outlive this.
   Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
-         Telemetry& telemetry, Log& log, std::atomic<size_t>& connections, MemoryLedger& memory);
+         std::shared_ptr<const tls::Trust> trust, Telemetry& telemetry, Log& log,
+         std::atomic<size_t>& connections, MemoryLedger& memory);
   ~Worker();  // stop()
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -40,6 +40,20 @@ std::string_view name_of(Code code) {
       return "invalid";
     case Code::kSystem:
       return "system";
+    case Code::kTlsFailure:
+      return "tls_failure";
+    case Code::kCertificateExpired:
+      return "certificate_expired";
+    case Code::kCertificateNotYetValid:
+      return "certificate_not_yet_valid";
+    case Code::kCertificateName:
+      return "certificate_name_mismatch";
+    case Code::kCertificateUntrusted:
+      return "certificate_untrusted";
+    case Code::kCertificateInvalid:
+      return "certificate_invalid";
+    case Code::kCertificateRequired:
+      return "certificate_required";
   }
   return "system";
 }

@@ -28,8 +28,10 @@ constexpr ErrorAnswer kGone{502, "connection_terminated"};
 constexpr ErrorAnswer kForbidden{403, "http_request_denied"};
 constexpr ErrorAnswer kOurselves{508, "proxy_loop_detected"};
 constexpr ErrorAnswer kBusy{503, "connection_limit_reached"};
+constexpr ErrorAnswer kNoTls{502, "tls_protocol_error"};
+constexpr ErrorAnswer kBadCertificate{502, "tls_certificate_error"};
 
-constexpr std::array<Row, 18> kRows = {{
+constexpr std::array<Row, 25> kRows = {{
     {Code::kMalformed, kBadRequest, kBadResponse, kInternal},
     {Code::kUnsupported, kNotImplemented, kBadResponse, kNotImplemented},
     {Code::kTooLarge, {413, "http_request_error"}, {502, "http_response_body_size"}, kInternal},
@@ -51,6 +53,13 @@ constexpr std::array<Row, 18> kRows = {{
     {Code::kOverload, kBusy, kBusy, kBusy},
     {Code::kInvalid, kBadRequest, kBadResponse, {500, "proxy_configuration_error"}},
     {Code::kSystem, kInternal, {502, "destination_unavailable"}, kInternal},
+    {Code::kTlsFailure, kBadRequest, kNoTls, kInternal},
+    {Code::kCertificateExpired, kBadRequest, kBadCertificate, kInternal},
+    {Code::kCertificateNotYetValid, kBadRequest, kBadCertificate, kInternal},
+    {Code::kCertificateName, kBadRequest, kBadCertificate, kInternal},
+    {Code::kCertificateUntrusted, kBadRequest, kBadCertificate, kInternal},
+    {Code::kCertificateInvalid, kBadRequest, kBadCertificate, kInternal},
+    {Code::kCertificateRequired, kBadRequest, {502, "tls_alert_received"}, kInternal},
 }};
 
 // The request was not read to its end, or will not be: what follows it cannot be told apart.

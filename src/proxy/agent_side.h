@@ -1,11 +1,30 @@
 // What an Exchange may do to the agent's connection; Session is what is behind it.
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <string>
+
 #include "sidespan/base/clock.h"
+#include "sidespan/base/error.h"
 #include "sidespan/http/event.h"
 #include "sidespan/http/uri.h"
+#include "sidespan/tls/engine.h"
+#include "sidespan/wire/pool.h"
 
 namespace sidespan::proxy {
+
+// Where the requests of a tunnel go whose agent speaks HTTP in it, by TLS or plainly.
+struct Inside {
+  http::Authority authority;  // as they name it
+  wire::PoolKey key;          // as it is dialled
+  // What the origin showed: a request may name any host that it covers.
+  tls::PeerCertificate certificate;
+  // Why the origin cannot be reached, or not safely: what every request is told.
+  std::optional<Error> failure;
+
+  std::string_view scheme() const { return key.secure ? "https" : "http"; }
+};
 
 class AgentSide {
  public:
@@ -15,11 +34,14 @@ class AgentSide {
   virtual size_t queued(http::StreamId stream) const = 0;
   virtual void consumed(http::StreamId stream, size_t n) = 0;
   virtual void tunnel(http::StreamId stream) = 0;
-  // What was asked for as a tunnel carries plain HTTP: `first` and what follows are requests to
-  // `authority`, on this connection.
-  virtual void resume_http(http::StreamId stream, http::Authority authority, Chain first) = 0;
-  // Where requests inside such a tunnel go; nullptr when there is none.
-  virtual const http::Authority* inside() const = 0;
+  // What was asked for as a tunnel carries plain HTTP: `first` and what follows are requests.
+  virtual void resume_http(http::StreamId stream, std::unique_ptr<Inside> inside, Chain first) = 0;
+  // The same by TLS, of which `first` came already. The exchange of the tunnel stays until a
+  // request comes or none will.
+  virtual void intercept(http::StreamId stream, std::unique_ptr<Inside> inside,
+                         std::unique_ptr<tls::Engine> engine, const Chain& first) = 0;
+  // nullptr when there is no such tunnel.
+  virtual const Inside* inside() const = 0;
   // Closes without another word, so that the agent's own handling of stale connections works.
   virtual void abort() = 0;
   // Ends the connection after what was said; what the agent still sends is not read as a message.

@@ -10,8 +10,10 @@
 namespace sidespan::proxy {
 namespace {
 
-// How long a tunnel's first bytes, so far the beginning of an HTTP method, wait for more of it.
+// How long a tunnel's first bytes, so far the beginning of an HTTP method or of a TLS hello, wait
+// for more of it.
 constexpr Milliseconds kPeekTimeMax{200};
+constexpr Milliseconds kHelloTimeMax{5000};
 // An exchange with its connection to the origin, without what it carries.
 constexpr size_t kOwnBytes = size_t{6} * 1024;
 
@@ -30,7 +32,7 @@ Exchange::Exchange(Worker& worker, AgentSide& agent, http::StreamId stream)
 }
 
 Exchange::~Exchange() {
-  if (!done_) --worker_.exchanges;
+  if (!done_ && !handed_over_) --worker_.exchanges;
 }
 
 size_t Exchange::to_agent(decltype(http::Event::what) what) {
@@ -88,7 +90,9 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
   if (trace_ || !tunnel_) {
     emit_span(ending, error);
     worker_.metrics.count_request(mode_, response_.status);
-    if (mode_ == semconv::Mode::kTunnel && tunnel_) worker_.metrics.tunnels.add();
+    if (mode_ == semconv::Mode::kTunnel && opening_) {
+      worker_.metrics.tunnels[static_cast<size_t>(opening_->reason)].add();
+    }
     if (options_.access_log) write_access_log(ending, error);
   }
   done_ = true;
@@ -137,10 +141,17 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   facts.peer_port = peer_ ? peer_.port() : uint16_t{0};
   facts.request_body_bytes = facts.bytes_sent = request_bytes_;
   facts.response_body_bytes = facts.bytes_received = response_bytes_;
+  if (opening_ && mode_ == semconv::Mode::kTunnel) facts.tunnel_reason = name_of(opening_->reason);
+  if (opening_) {
+    facts.tls_server_name = opening_->server_name;
+    facts.tls_alpn = opening_->alpn;
+  }
+  if (origin_ && origin_->tls() != nullptr) facts.tls_version = origin_->tls()->version();
   facts.start = start_;
   facts.end = end;
   facts.dns = phases_.dns;
   facts.connect = phases_.connect;
+  facts.tls = phases_.tls;
   facts.send_started = send_started_;
   facts.sent = sent_;
   facts.first_byte = first_byte_;
@@ -181,7 +192,9 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
 
 Exchange::Wait Exchange::wait() const {
   const Limits& limits = options_.limits;
-  if (peeking_ && !held_.empty()) return {Wait::For::kPeek, last_activity_, kPeekTimeMax};
+  if (peeking_ && !waiting_ && !held_.empty()) {
+    return {Wait::For::kPeek, last_activity_, opening_->greeting ? kHelloTimeMax : kPeekTimeMax};
+  }
   if (half_closed_) {
     const Milliseconds patience =
         worker_.agents_gone ? Milliseconds(0) : limits.half_close_time_max;

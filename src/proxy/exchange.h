@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "agent_side.h"
 #include "call_trace.h"
@@ -32,6 +34,10 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void on_agent_event(http::Event&& event);
   // The agent's connection is gone.
   void on_agent_gone();
+  // A tunnel whose TLS was handed over to AgentSide::intercept(): its first request came, or none
+  // will, for that reason.
+  void on_inside_request();
+  void on_inside_lost(semconv::Ending ending, std::optional<Error> error);
   // Somebody's time may be up.
   void on_timer();
   // Ends it now, whatever is under way.
@@ -53,7 +59,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   // What the exchange waits for now, since when, and how long at most.
   struct Wait {
     enum class For : uint8_t {
-      kPeek,        // a tunnel's first bytes may be HTTP
+      kPeek,        // a tunnel's first bytes may be HTTP or TLS
       kHalfClosed,  // any byte of the answer, for an agent that has sent FIN
       kProgress,    // any byte
     };
@@ -62,9 +68,19 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
     Milliseconds time_max;
   };
 
+  // While a tunnel's first bytes decide what it is, and for its span.
+  struct Opening {
+    std::unique_ptr<Inside> inside;  // what it will be, if the origin lets it
+    Opaque reason = Opaque::kNotTls;
+    bool greeting = false;  // a TLS hello has begun
+    std::string server_name;
+    std::vector<std::string> alpn;
+  };
+
   // exchange_request.cc: the agent's half
   std::optional<Error> choose_target();
-  std::optional<Error> choose_inside(const http::Authority& tunnel);
+  std::optional<Error> choose_inside(const Inside& inside);
+  void choose_named(const Inside& inside, const http::Authority& named);
   std::optional<Error> choose_absolute();
   bool answer_max_forwards();
   void refuse_without_span(int status, std::string body);
@@ -72,10 +88,6 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void on_dialled(Result<wire::OriginStreamPtr> result);
   void on_connected(wire::OriginStreamPtr stream);
   void send_request_head();
-  void open_tunnel();
-  void peek(Chain data);
-  void stop_peeking();
-  void leave_tunnel();
   void on_request_body(Chain data);
   void forward_to_origin(Chain data);
   void on_request_end();
@@ -83,6 +95,19 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void keep_for_replay(const Chain& data);
   void give_up_replay();
   void on_origin_queue(size_t bytes);
+
+  // exchange_tunnel.cc: CONNECT
+  void open_tunnel();
+  void rejoin_tunnel();
+  void peek(Chain data);
+  void peek_tls(std::string_view first);
+  void on_hello(tls::ClientHello hello);
+  void secure_origin(std::string name);
+  void on_secured(Result<wire::Pool::Secured> result);
+  void pass_after_all(Opaque reason);
+  void stop_peeking();
+  void leave_tunnel();
+  void take_back();
 
   // exchange_response.cc: the origin's half
   void on_origin_event(http::Event&& event) override;
@@ -128,6 +153,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   std::optional<CallTrace> trace_;
   std::unique_ptr<semconv::Observer> observer_;
 
+  std::unique_ptr<Opening> opening_;  // CONNECT alone
   std::unique_ptr<wire::Pool::Waiting> waiting_;
   wire::OriginStreamPtr origin_;
   Chain held_;                             // request body that waits for the origin
@@ -154,9 +180,10 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   bool interim_seen_ = false;
   bool request_ended_ = false;
   bool response_ended_ = false;
-  bool tunnel_ = false;   // after 2xx to CONNECT, after 101
-  bool peeking_ = false;  // the tunnel's first bytes have not been seen, or not enough of them
-  bool tap_off_ = false;  // the observer was silenced
+  bool tunnel_ = false;       // after 2xx to CONNECT, after 101
+  bool peeking_ = false;      // the tunnel's first bytes have not been seen, or not enough of them
+  bool handed_over_ = false;  // to the session, which has nothing under way by it
+  bool tap_off_ = false;      // the observer was silenced
   bool done_ = false;
 };
 

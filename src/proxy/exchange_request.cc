@@ -30,18 +30,6 @@ bool names_no_origin(std::string_view target) {
   return target.starts_with('/') || target == "*";
 }
 
-enum class Likeness : uint8_t { kHttp, kOther, kUnsure };
-
-Likeness likeness_to_http(std::string_view bytes) {
-  constexpr std::array<std::string_view, 8> kStarts = {
-      "GET /", "HEAD /", "POST /", "PUT /", "PATCH /", "DELETE /", "OPTIONS /", "TRACE /"};
-  for (const std::string_view start : kStarts) {
-    if (bytes.starts_with(start)) return Likeness::kHttp;
-    if (start.starts_with(bytes)) return Likeness::kUnsure;
-  }
-  return Likeness::kOther;
-}
-
 // TRACE echoes the request; credentials stay out of the echo (RFC 9110 section 9.3.8).
 std::string trace_echo(const http::Head& head) {
   std::string echo(head.method());
@@ -88,18 +76,24 @@ void Exchange::begin(http::Head&& request) {
   if (std::optional<Error> error = choose_target())
     return answer_error(*error, semconv::Ending::kRefused);
   if (done_ || answer_max_forwards()) return;
-  if (!known_) known_ = worker_.origins.find(url_.authority, url_.port());
+  if (!known_) {
+    known_ = worker_.origins.find(url_.authority, url_.port(), url_.scheme == "https");
+  }
   trace_.emplace(options_, request_, url_, worker_.random);
   if (known_->denied()) {
     return answer_error({Code::kDenied, Side::kAgent, false,
                          url_.authority.host + " is on the list of egress.deny"},
                         semconv::Ending::kRefused);
   }
+  const Inside* inside = agent_.inside();
+  if (inside != nullptr && inside->failure) {
+    return answer_error(*inside->failure, semconv::Ending::kOriginClosed);
+  }
   connect(request_.asks("CONNECT"));
 }
 
 std::optional<Error> Exchange::choose_target() {
-  if (const http::Authority* tunnel = agent_.inside()) return choose_inside(*tunnel);
+  if (const Inside* inside = agent_.inside()) return choose_inside(*inside);
   if (request_.asks("CONNECT")) {
     mode_ = semconv::Mode::kTunnel;
     url_.authority = *http::parse_authority(request_.target());
@@ -126,33 +120,54 @@ std::optional<Error> Exchange::choose_target() {
 }
 
 // The tunnel was allowed for one origin, and that is where its requests go.
-std::optional<Error> Exchange::choose_inside(const http::Authority& tunnel) {
+std::optional<Error> Exchange::choose_inside(const Inside& inside) {
+  if (inside.key.secure) mode_ = semconv::Mode::kIntercept;
   if (request_.asks("CONNECT")) {
     return Error{Code::kUnsupported, Side::kAgent, false, "a tunnel takes no second CONNECT"};
   }
+  url_.scheme = inside.scheme();
+  url_.authority = inside.authority;
   if (names_no_origin(request_.target())) {
-    url_.scheme = "http";
-    url_.authority = tunnel;
     url_.path_given = request_.target() != "*";
     url_.path = url_.path_given ? request_.target() : "/";
+    // Without TLS nobody can tell whose names an origin has, and Host is left to it.
+    if (!inside.key.secure || inside.failure) return std::nullopt;
+    const Result<http::Authority> named =
+        http::parse_authority(request_.headers.find("host").value_or(""));
+    if (named) choose_named(inside, *named);
     return std::nullopt;
   }
-  if (std::optional<Error> error = choose_absolute()) return error;
-  const http::Url origin{.scheme = "http", .userinfo = {}, .authority = tunnel, .path = "/"};
-  if (url_.authority.host != tunnel.host || url_.port() != origin.port()) {
-    refuse_without_span(421, "this tunnel leads to " + tunnel.to_string() + " alone");
+  Result<http::Url> url = http::parse_url(request_.target());
+  if (!url) return std::move(url).error();
+  if (url->scheme != inside.scheme()) {
+    refuse_without_span(421, "this tunnel leads to " + std::string(inside.scheme()) + "://" +
+                                 inside.authority.to_string() + " alone");
+    return std::nullopt;
   }
+  const http::Authority named = url->authority;
+  url_ = *std::move(url);
+  choose_named(inside, named);
   return std::nullopt;
+}
+
+// Whoever is named must be the tunnel's origin, or by its certificate be the same.
+void Exchange::choose_named(const Inside& inside, const http::Authority& named) {
+  const uint16_t own_port = inside.key.secure ? 443 : 80;
+  const bool same_port = named.port.value_or(own_port) == inside.key.port;
+  if (same_port && (named.host == inside.authority.host || inside.certificate.covers(named.host))) {
+    url_.authority = named;
+    return;
+  }
+  refuse_without_span(421, "this tunnel leads to " + inside.authority.to_string() + " alone");
 }
 
 std::optional<Error> Exchange::choose_absolute() {
   Result<OriginBook::Use> known = worker_.origins.find(request_.target(), url_);
   if (!known) return std::move(known).error();
   known_ = *std::move(known);
-  if (url_.scheme == "http") return std::nullopt;
-  return Error{
-      Code::kUnsupported, Side::kAgent, false,
-      url_.scheme + ":// URLs need CONNECT; this version opens no TLS to an origin by itself"};
+  if (url_.scheme == "http" || url_.scheme == "https") return std::nullopt;
+  return Error{Code::kUnsupported, Side::kAgent, false,
+               "a request's target is an http:// or https:// URL, not " + url_.scheme + "://"};
 }
 
 bool Exchange::answer_max_forwards() {
@@ -183,10 +198,12 @@ void Exchange::refuse_without_span(int status, std::string body) {
 
 void Exchange::connect(bool fresh) {
   if (binds_connection(request_.headers)) agent_.pin();
-  const wire::PoolKey* key = &known_->key();
+  const Inside* inside = agent_.inside();
+  const wire::PoolKey* key = inside != nullptr ? &inside->key : &known_->key();
   wire::PoolKey pinned;
   if (const uint64_t to = agent_.pinned()) {
-    pinned = {key->host, key->port, to};
+    pinned = *key;
+    pinned.pinned_to = to;
     key = &pinned;
   }
   wire::OriginStreamPtr idle = fresh ? nullptr : worker_.pool.acquire_idle(*key, *this);
@@ -200,6 +217,7 @@ void Exchange::on_dialled(Result<wire::OriginStreamPtr> result) {
   waiting_.reset();
   if (result) return on_connected(*std::move(result));
   const Error error = std::move(result).error();
+  if (tunnel_) return on_origin_reset(error);
   const bool refused = error.code == Code::kDenied || error.code == Code::kLoop;
   const bool late = error.code == Code::kConnectTimeout;
   answer_error(error, refused ? semconv::Ending::kRefused
@@ -213,7 +231,7 @@ void Exchange::on_connected(wire::OriginStreamPtr stream) {
   replayable_ = origin_->reused() && http::is_idempotent(request_.method());
   peer_ = origin_->peer();
   phases_ = origin_->phases();
-  if (mode_ == semconv::Mode::kTunnel) return open_tunnel();
+  if (mode_ == semconv::Mode::kTunnel) return tunnel_ ? rejoin_tunnel() : open_tunnel();
   send_request_head();
   forward_to_origin(std::exchange(held_, {}));
   if (request_ended_) on_request_end();
@@ -236,44 +254,6 @@ void Exchange::send_request_head() {
   trace_->inject(head.headers, known_->rule(peer_));
   send_started_ = worker_.loop.now().mono;
   origin_->send_head(head);
-}
-
-void Exchange::open_tunnel() {
-  http::LocalAnswer answer = http::make_answer(200, "");
-  answer.head.set_reason("Connection Established");
-  answer.head.body = http::BodyLength::none();
-  answer.head.headers.clear();
-  response_.status = 200;
-  first_byte_ = worker_.loop.now().mono;
-  tunnel_ = peeking_ = true;
-  request_ended_ = false;
-  to_agent(std::move(answer.head));
-  origin_->tunnel();
-  agent_.tunnel(stream_);
-}
-
-// Some clients tunnel plain http too (Node's fetch does). Those requests are worth a span each, so
-// the first bytes decide; an origin that speaks first has a tunnel at once.
-void Exchange::peek(Chain data) {
-  held_.append(std::move(data));
-  const Likeness likeness = likeness_to_http(held_.to_string());
-  if (likeness == Likeness::kHttp) return leave_tunnel();
-  likeness == Likeness::kUnsure ? arm_timer() : stop_peeking();
-}
-
-// From now on it is a tunnel like any other.
-void Exchange::stop_peeking() {
-  if (std::exchange(peeking_, false)) on_request_body(std::exchange(held_, {}));
-}
-
-void Exchange::leave_tunnel() {
-  origin_->resume_http();
-  origin_.reset();
-  trace_.reset();  // the requests inside have the spans
-  Chain first = std::exchange(held_, {});
-  http::Authority authority = url_.authority;
-  finish(semconv::Ending::kComplete, std::nullopt);
-  agent_.resume_http(stream_, std::move(authority), std::move(first));
 }
 
 void Exchange::on_request_body(Chain data) {

@@ -39,6 +39,8 @@ void Exchange::on_response_head(http::Head&& head) {
   const bool switching = response_.status == 101;
   observer_ = semconv::make_response_observer(response_);
   http::remove_hop_by_hop(response_.headers, switching);
+  // What it offers is an origin that we would not see.
+  if (mode_ == semconv::Mode::kIntercept) response_.headers.remove("alt-svc");
   if (options_.via) response_.headers.add("Via", "1.1 sidespan");
   agent_.send_head(stream_, response_);
   arm_timer();

@@ -6,9 +6,10 @@
 
 namespace sidespan::proxy {
 
-KnownOrigin::KnownOrigin(const Options& options, const http::Authority& authority, uint16_t port)
+KnownOrigin::KnownOrigin(const Options& options, const http::Authority& authority, uint16_t port,
+                         bool secure)
     : options_(options),
-      key_{std::string(authority.host), port, 0},
+      key_{std::string(authority.host), port, 0, secure},
       authority_(authority.to_string()),
       denied_(matches(options.deny, authority.host, nullptr)) {}
 
@@ -44,17 +45,16 @@ size_t OriginBook::Hash::operator()(const NameView& name) const {
 }
 
 size_t OriginBook::Hash::operator()(const Name& name) const {
-  return (*this)(NameView{name.host, name.port, name.effective_port});
+  return (*this)(NameView{name.host, name.port, name.effective_port, name.secure});
 }
 
-OriginBook::Use OriginBook::find(const http::Authority& authority, uint16_t port) {
-  const auto found = origins_.find(NameView{authority.host, authority.port, port});
+OriginBook::Use OriginBook::find(const http::Authority& authority, uint16_t port, bool secure) {
+  const auto found = origins_.find(NameView{authority.host, authority.port, port, secure});
   if (found != origins_.end()) return Use(found->second);
   if (origins_.size() >= kOriginsMax) forget_unused();
-  return Use(origins_
-                 .try_emplace(Name{std::string(authority.host), authority.port, port}, options_,
-                              authority, port)
-                 .first->second);
+  Name name{std::string(authority.host), authority.port, port, secure};
+  return Use(
+      origins_.try_emplace(std::move(name), options_, authority, port, secure).first->second);
 }
 
 Result<OriginBook::Use> OriginBook::find(std::string_view target, http::Url& url) {
@@ -70,7 +70,7 @@ Result<OriginBook::Use> OriginBook::find(std::string_view target, http::Url& url
   Result<http::Url> parsed = http::parse_url(target);
   if (!parsed) return std::unexpected(std::move(parsed).error());
   url = *std::move(parsed);
-  Use origin = find(url.authority, url.port());
+  Use origin = find(url.authority, url.port(), url.scheme == "https");
   remember(target, url, origin);
   return origin;
 }

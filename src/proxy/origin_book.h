@@ -23,7 +23,7 @@ namespace sidespan::proxy {
 
 class KnownOrigin {
  public:
-  KnownOrigin(const Options& options, const http::Authority& authority, uint16_t port);
+  KnownOrigin(const Options& options, const http::Authority& authority, uint16_t port, bool secure);
 
   // `egress.deny`, by name alone; the address is tested when it is dialled.
   bool denied() const { return denied_; }
@@ -84,8 +84,9 @@ class OriginBook {
 
   explicit OriginBook(const Options& options) : options_(options) {}
 
-  // The entry of `authority`, made where there is none. `port`: the effective one.
-  Use find(const http::Authority& authority, uint16_t port);
+  // The entry of `authority`, made where there is none. `port`: the effective one. `secure`: by
+  // TLS.
+  Use find(const http::Authority& authority, uint16_t port, bool secure);
   // The same for the target of a request to a forward proxy, which the codec let through as an
   // absolute URL. Most begin with a text, up to their path, that was met before; only others are
   // parsed. Fills `url`. Error side: kAgent.
@@ -99,11 +100,13 @@ class OriginBook {
     std::string host;
     std::optional<uint16_t> port;  // as written
     uint16_t effective_port;
+    bool secure;
   };
   struct NameView {
     std::string_view host;
     std::optional<uint16_t> port;
     uint16_t effective_port;
+    bool secure;
   };
   // Looks up without making a Name.
   struct Hash {
@@ -115,7 +118,8 @@ class OriginBook {
     using is_transparent = void;
     template <class A, class B>
     bool operator()(const A& a, const B& b) const {
-      return a.effective_port == b.effective_port && a.port == b.port && a.host == b.host;
+      return a.effective_port == b.effective_port && a.secure == b.secure && a.port == b.port &&
+             a.host == b.host;
     }
   };
   // "http://host:port" as written, with what it means.

@@ -58,9 +58,15 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
         number({{"source", std::string(lineage::name_of(static_cast<lineage::Source>(i)))}},
                static_cast<double>(parents_[i].value())));
   }
-  metrics::merge(snapshot, "sidespan_tunnels_opaque",
-                 "CONNECT tunnels passed without a look inside.", Kind::kCounter,
-                 number({}, static_cast<double>(tunnels.value())));
+  for (size_t i = 0; i < kOpaqueCount; ++i) {
+    metrics::merge(snapshot, "sidespan_tunnels_opaque",
+                   "CONNECT tunnels passed without a look inside, by the reason.", Kind::kCounter,
+                   number({{"reason", std::string(name_of(static_cast<Opaque>(i)))}},
+                          static_cast<double>(tunnels[i].value())));
+  }
+  metrics::merge(snapshot, "sidespan_certificates_rejected",
+                 "Handshakes that agents ended because they do not trust our authority.",
+                 Kind::kCounter, number({}, static_cast<double>(certificates_rejected.value())));
   metrics::merge(snapshot, "sidespan_connections_refused",
                  "Agent connections answered 503 because there were too many.", Kind::kCounter,
                  number({}, static_cast<double>(refused_connections.value())));

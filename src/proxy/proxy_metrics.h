@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "interceptor.h"
 #include "sidespan/base/metrics.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/semconv/http_span.h"
@@ -38,8 +39,9 @@ class ProxyMetrics {
   // Requests counted so far, of any kind.
   uint64_t requests() const { return requests_ended_.value(); }
 
-  metrics::Counter tunnels;
-  metrics::Counter refused_connections;  // over connections_max
+  std::array<metrics::Counter, kOpaqueCount> tunnels;  // that nobody looked into, by the reason
+  metrics::Counter certificates_rejected;              // ours, by agents
+  metrics::Counter refused_connections;                // over connections_max
   metrics::Gauge connections;
   // What the marks of the memory ledger brought about.
   metrics::Counter memory_taps_off;
@@ -49,7 +51,7 @@ class ProxyMetrics {
   void collect(metrics::Snapshot& snapshot) const;
 
  private:
-  static constexpr size_t kModes = 3;
+  static constexpr size_t kModes = semconv::kModeCount;
   static constexpr size_t kClasses = 6;  // none, 1xx to 5xx
 
   struct Key {

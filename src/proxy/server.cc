@@ -22,6 +22,7 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
                options,
                ProxyMetrics(options->limits.metric_series_max),
                OriginBook(*options),
+               Interceptor(options->interception),
                connections,
                memory},
         sweeper(loop, [this] { sweep(); }) {}

@@ -21,7 +21,8 @@ Session::Session(Worker& worker, Owner& owner, SlotId id, Place place,
       id_(id),
       place_(std::move(place)),
       charge_(kIdleBytes),
-      connection_(std::move(stream), http::make_h1_server(worker.options->limits.codec), *this),
+      connection_(std::move(stream), nullptr, http::make_h1_server(worker.options->limits.codec),
+                  *this),
       refusal_(refusal ? std::make_unique<const Error>(*std::move(refusal)) : nullptr),
       due_(MonoTime::max()),
       idle_since_(worker.loop.now().mono) {
@@ -39,6 +40,7 @@ Session::~Session() {
 
 void Session::wake(wire::Connection&) {
   while (std::optional<http::Event> event = connection_.next()) dispatch(std::move(*event));
+  look_at_opening();
   if (connection_.closed()) {
     for (const auto& exchange : exchanges_) exchange->on_agent_gone();
   } else if (connection_.codec().done()) {
@@ -62,6 +64,7 @@ void Session::dispatch(http::Event&& event) {
 
 void Session::begin(http::Head&& head, http::StreamId stream) {
   idle_since_ = worker_.loop.now().mono;
+  if (opener_) std::exchange(opener_, nullptr)->on_inside_request();
   if (worker_.draining) connection_.drain();
   if (refusal_) return refuse(stream, *refusal_);
   if (worker_.memory.over(MemoryMark::kRefuse)) {
@@ -96,9 +99,45 @@ Exchange* Session::find(http::StreamId stream) {
   return found == exchanges_.end() ? nullptr : found->get();
 }
 
-void Session::resume_http(http::StreamId stream, http::Authority authority, Chain first) {
-  inside_ = std::make_unique<http::Authority>(std::move(authority));
+void Session::resume_http(http::StreamId stream, std::unique_ptr<Inside> inside, Chain first) {
+  inside_ = std::move(inside);
   connection_.resume_http(stream, std::move(first));
+}
+
+void Session::intercept(http::StreamId stream, std::unique_ptr<Inside> inside,
+                        std::unique_ptr<tls::Engine> engine, const Chain& first) {
+  inside_ = std::move(inside);
+  const auto opener = std::ranges::find(exchanges_, stream, &Exchange::stream);
+  opener_ = std::move(*opener);
+  exchanges_.erase(opener);
+  connection_.secure(std::move(engine), http::make_h1_server(worker_.options->limits.codec), first);
+  idle_since_ = worker_.loop.now().mono;
+  call_at(idle_since_ + patience());
+}
+
+// Who refuses our certificate says so in the handshake, or just goes.
+void Session::look_at_opening() {
+  if (!opener_) return;
+  const tls::Engine& engine = *connection_.tls();
+  if (engine.failure()) {
+    if (engine.rejected_by_peer()) {
+      worker_.metrics.certificates_rejected.add();
+      worker_.interceptor.rejected(inside_->key.verified_name(), worker_.loop.now().mono);
+    }
+    lose_opener(semconv::Ending::kRefused, engine.failure());
+  } else if (connection_.closed() || connection_.codec().done()) {
+    lose_opener(semconv::Ending::kAgentCancelled, std::nullopt);
+  }
+}
+
+void Session::lose_opener(semconv::Ending ending, std::optional<Error> error) {
+  if (opener_) std::exchange(opener_, nullptr)->on_inside_lost(ending, std::move(error));
+}
+
+Milliseconds Session::patience() const {
+  const bool greeting = connection_.tls() != nullptr && !connection_.tls()->established();
+  return greeting ? worker_.options->interception.handshake_time_max
+                  : worker_.options->limits.keep_alive_time_max;
 }
 
 void Session::abort() {
@@ -113,12 +152,14 @@ void Session::drain() {
 
 void Session::abort(const Error& error) {
   for (const auto& exchange : exchanges_) exchange->abort(semconv::Ending::kDrain, error);
+  lose_opener(semconv::Ending::kDrain, error);
   connection_.finish();
   changed();
 }
 
 void Session::reset(const Error& error) {
   for (const auto& exchange : exchanges_) exchange->cut(error);
+  lose_opener(semconv::Ending::kLimit, error);
   abort();
 }
 
@@ -132,7 +173,7 @@ bool Session::reap() {
   changed_ = false;
   if (std::erase_if(exchanges_, [](const auto& exchange) { return exchange->done(); }) > 0) {
     idle_since_ = worker_.loop.now().mono;
-    if (exchanges_.empty()) call_at(idle_since_ + worker_.options->limits.keep_alive_time_max);
+    if (exchanges_.empty()) call_at(idle_since_ + patience());
   }
   return connection_.closed() && exchanges_.empty();
 }
@@ -164,8 +205,9 @@ void Session::on_timer() {
     for (const auto& exchange : exchanges_) exchange->on_timer();
     return;
   }
-  const MonoTime due = idle_since_ + worker_.options->limits.keep_alive_time_max;
+  const MonoTime due = idle_since_ + patience();
   if (worker_.loop.precise_now().mono < due) return call_at(due);
+  lose_opener(semconv::Ending::kTimeout, std::nullopt);
   connection_.finish();
 }
 

@@ -47,6 +47,9 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void dispatch(http::Event&& event);
   void begin(http::Head&& head, http::StreamId stream);
   void refuse(http::StreamId stream, const Error& error);
+  void look_at_opening();
+  void lose_opener(semconv::Ending ending, std::optional<Error> error);
+  Milliseconds patience() const;
   void start_timer(Milliseconds delay);
   void on_timer();
   Exchange* find(http::StreamId stream);
@@ -60,8 +63,10 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   size_t queued(http::StreamId stream) const override { return connection_.queued(stream); }
   void consumed(http::StreamId stream, size_t n) override { connection_.consumed(stream, n); }
   void tunnel(http::StreamId stream) override { connection_.tunnel(stream); }
-  void resume_http(http::StreamId stream, http::Authority authority, Chain first) override;
-  const http::Authority* inside() const override { return inside_.get(); }
+  void resume_http(http::StreamId stream, std::unique_ptr<Inside> inside, Chain first) override;
+  void intercept(http::StreamId stream, std::unique_ptr<Inside> inside,
+                 std::unique_ptr<tls::Engine> engine, const Chain& first) override;
+  const Inside* inside() const override { return inside_.get(); }
   void abort() override;
   void close() override { connection_.finish(); }
   void call_at(MonoTime due) override;
@@ -80,7 +85,8 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   wire::Connection connection_;
   // Few sessions have one of these, and most are idle.
   const std::unique_ptr<const Error> refusal_;
-  std::unique_ptr<http::Authority> inside_;  // where the tunnel leads that carries plain HTTP
+  std::unique_ptr<const Inside> inside_;
+  std::unique_ptr<Exchange> opener_;  // the CONNECT behind it, until a request came by TLS
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   MonoTime due_;  // when something of the session or its exchanges may have to end
   // For what is due sooner than a sweep is sure to come, or by the last one: most connections never

@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "interceptor.h"
 #include "origin_book.h"
 #include "proxy_metrics.h"
 #include "sidespan/base/log.h"
@@ -48,6 +49,7 @@ struct Worker {
   std::shared_ptr<const Options> options;
   ProxyMetrics metrics;
   OriginBook origins;
+  Interceptor interceptor;
   std::atomic<size_t>& connections_of_process;
   const MemoryLedger& memory;
   size_t exchanges = 0;  // under way

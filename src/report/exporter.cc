@@ -57,7 +57,7 @@ Exporter::Exporter(net::Loop& loop, wire::Pool& pool, Random random, Log& log, O
       log_(log),
       options_(std::move(options)),
       on_decision_(std::move(on_decision)),
-      key_{text::lower(options_.host), options_.port, 0},
+      key_{text::lower(options_.host), options_.port, 0, options_.secure},
       head_(make_head(options_)),
       endpoint_(authority(options_, true)),
       backoff_(options_.retry),

@@ -149,6 +149,20 @@ void set_connection(Attributes& attributes, const HttpFacts& facts) {
   }
 }
 
+void set_tls(Attributes& attributes, const HttpFacts& facts) {
+  if (!facts.tls_version.empty()) {
+    attributes.add(attribute::kTlsProtocolVersion, facts.tls_version);
+  }
+  if (facts.tunnel_reason.empty()) return;
+  attributes.add(attribute::kTunnelReason, facts.tunnel_reason);
+  if (!facts.tls_server_name.empty()) {
+    attributes.add(attribute::kTlsServerName, facts.tls_server_name);
+  }
+  if (facts.tls_alpn.empty()) return;
+  const std::vector<std::string_view> offered(facts.tls_alpn.begin(), facts.tls_alpn.end());
+  attributes.set(attribute::kTlsAlpn, std::span<const std::string_view>(offered));
+}
+
 void set_lineage(Attributes& attributes, const HttpFacts& facts) {
   attributes.add(attribute::kMode, name_of(facts.mode));
   attributes.add(attribute::kParentSource, facts.parent_source);
@@ -162,6 +176,7 @@ void set_lineage(Attributes& attributes, const HttpFacts& facts) {
 void set_phases(Attributes& attributes, const HttpFacts& facts) {
   if (facts.dns) attributes.add(attribute::kPhaseDns, seconds(*facts.dns));
   if (facts.connect) attributes.add(attribute::kPhaseConnect, seconds(*facts.connect));
+  if (facts.tls) attributes.add(attribute::kPhaseTls, seconds(*facts.tls));
   if (facts.send_started && facts.sent) {
     attributes.add(attribute::kPhaseSend, seconds(*facts.sent - *facts.send_started));
   }
@@ -208,6 +223,8 @@ std::string_view name_of(Mode mode) {
       return "tunnel";
     case Mode::kRoute:
       return "route";
+    case Mode::kIntercept:
+      return "intercept";
   }
   return "forward";
 }
@@ -250,6 +267,7 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
                         static_cast<int64_t>(facts.resend_count));
   }
   set_connection(span.attributes, facts);
+  set_tls(span.attributes, facts);
   set_outcome(span, facts);
   set_sizes(span.attributes, facts);
   set_phases(span.attributes, facts);

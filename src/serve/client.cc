@@ -31,7 +31,7 @@ Client::Client(ClientOwner& owner, net::Loop& loop, std::unique_ptr<net::Stream>
                bool welcome)
     : owner_(owner),
       loop_(loop),
-      connection_(std::move(stream), http::make_h1_server(owner.options().codec), *this),
+      connection_(std::move(stream), nullptr, http::make_h1_server(owner.options().codec), *this),
       timer_(loop, [this] { on_time(); }),
       welcome_(welcome) {
   const Endpoint::Options& options = owner.options();

@@ -8,6 +8,7 @@
 
 #include "context_impl.h"
 #include "openssl.h"
+#include "sidespan/tls/engine.h"
 
 namespace sidespan::tls {
 namespace {
@@ -110,6 +111,7 @@ Result<std::unique_ptr<ClientContext>> ClientContext::make(const Options& option
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_set_app_data(context, &impl->sessions);
   SSL_CTX_sess_set_new_cb(context, keep_session);
+  Engine::prepare(context, false);
   return std::unique_ptr<ClientContext>(new ClientContext(std::move(impl)));
 }
 
@@ -143,6 +145,7 @@ Result<std::unique_ptr<ServerContext>> ServerContext::make() {
   // Tickets alone: nothing is kept here for agents that went.
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context.get(), 1);
+  Engine::prepare(context.get(), true);
   return std::unique_ptr<ServerContext>(new ServerContext(context.release()));
 }
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "tls_layer.h"
+
 namespace sidespan::wire {
 namespace {
 
@@ -14,14 +16,18 @@ constexpr size_t kLingerBytesMax = size_t{1024} * 1024;
 
 }  // namespace
 
-Connection::Connection(std::unique_ptr<net::Stream> stream, std::unique_ptr<http::Codec> codec,
-                       ConnectionOwner& owner)
+Connection::Connection(std::unique_ptr<net::Stream> stream, std::unique_ptr<tls::Engine> engine,
+                       std::unique_ptr<http::Codec> codec, ConnectionOwner& owner)
     : loop_(stream->loop()),
       stream_(std::move(stream)),
+      tls_(engine ? std::make_unique<TlsLayer>(std::move(engine)) : nullptr),
       codec_(std::move(codec)),
       owner_(owner),
       peer_(stream_->peer()) {
   stream_->start(*this);
+  if (!tls_) return;
+  feed_cipher({});  // what came with the end of the handshake
+  flush_later();
 }
 
 Connection::~Connection() {
@@ -89,20 +95,55 @@ void Connection::on_bytes(const Chunk& read) {
     close(false);
     return wake();
   }
-  codec_->feed(read, loop_.now().mono);
+  feed(read);
   arm_deadline();
   update_reading();
   flush_later();
   wake();
 }
 
-void Connection::on_end() {
+void Connection::feed(const Chunk& read) {
+  tls_ ? feed_cipher(read.view()) : codec_->feed(read, loop_.now().mono);
+}
+
+void Connection::feed_cipher(std::string_view bytes) {
+  tls::Engine& engine = tls_->engine();
+  engine.feed(bytes);
+  Chunk plain(bytes.size());
+  while (engine.read(plain)) codec_->feed(plain, loop_.now().mono);
+  if (input_ended_ || !(engine.peer_finished() || engine.failure())) return;
   input_ended_ = true;
+  codec_->eof(engine.failure() ? http::InputEnd::kTruncated : http::InputEnd::kClean);
+  if (engine.failure()) finish();  // with the alert that waits
+}
+
+void Connection::secure(std::unique_ptr<tls::Engine> engine, std::unique_ptr<http::Codec> codec,
+                        const Chain& first) {
+  tls_ = std::make_unique<TlsLayer>(std::move(engine));
+  codec_ = std::move(codec);
+  armed_for_.reset();
+  first.visit([&](std::string_view bytes) { feed_cipher(bytes); });
+  update_reading();
+  flush_later();
+}
+
+const tls::Engine* Connection::tls() const {
+  return tls_ ? &tls_->engine() : nullptr;
+}
+
+std::unique_ptr<net::Stream> Connection::detach() {
+  timer_.reset();
+  return std::move(stream_);
+}
+
+void Connection::on_end() {
+  const bool told = std::exchange(input_ended_, true);
   if (lingering_) {
     close(false);
     return wake();
   }
-  codec_->eof(http::InputEnd::kClean);
+  // Without close_notify anybody on the way may have cut it off.
+  if (!told) codec_->eof(tls_ ? http::InputEnd::kTruncated : http::InputEnd::kClean);
   flush_later();
   wake();
 }
@@ -114,7 +155,7 @@ void Connection::on_failure(Error) {
 }
 
 void Connection::on_written(size_t bytes) {
-  codec_->written(bytes);
+  codec_->written(tls_ ? tls_->written(bytes) : bytes);
   if (flushing_) return;
   if (ends_by_timer_ && !lingering_) end_after(kStallTimeMax);
   flush_later();
@@ -129,11 +170,11 @@ void Connection::on_turn_end() {
 
 void Connection::flush() {
   flushing_ = true;
-  while (stream_ && codec_->has_output()) stream_->write(codec_->take_output());
+  write_out();
   flushing_ = false;
   if (!stream_) return;
   if (codec_->ends_abruptly()) return close(true);
-  if (codec_->output_ended()) stream_->shutdown();
+  if (codec_->output_ended()) end_output();
   if (finishing_ && !lingering_) {
     if (stream_->pending() == 0) {
       linger();
@@ -144,12 +185,40 @@ void Connection::flush() {
   update_reading();
 }
 
+// Writing may bring about more: a stream that ends, a window that opens.
+void Connection::write_out() {
+  if (!tls_) {
+    while (stream_ && codec_->has_output()) stream_->write(codec_->take_output());
+    return;
+  }
+  tls::Engine& engine = tls_->engine();
+  while (stream_ && !output_ended_ &&
+         (engine.has_output() || (engine.established() && codec_->has_output()))) {
+    if (engine.established() && codec_->has_output()) tls_->seal(codec_->take_output());
+    stream_->write(tls_->take_output());
+  }
+}
+
+void Connection::end_output() {
+  if (std::exchange(output_ended_, true)) return;
+  if (tls_) {
+    tls_->engine().finish();
+    stream_->write(tls_->take_output());
+  }
+  stream_->shutdown();
+}
+
 bool Connection::has_unsent() const {
   return stream_ && (codec_->has_output() || stream_->pending() > 0);
 }
 
+size_t Connection::held() const {
+  return codec_->memory_bytes() + (stream_ ? stream_->pending() : 0) +
+         (tls_ ? tls_->engine().memory_bytes() : 0);
+}
+
 void Connection::linger() {
-  stream_->shutdown();
+  end_output();
   if (input_ended_) return close(false);
   lingering_ = true;
   end_after(kLingerTimeMax);

@@ -1,8 +1,10 @@
 #include "sidespan/wire/dialer.h"
 
+#include <cassert>
 #include <utility>
 #include <vector>
 
+#include "handshake.h"
 #include "sidespan/net/timer.h"
 
 namespace sidespan::wire {
@@ -14,6 +16,7 @@ struct Dialer::Impl {
   Options options;
   AddressCheck check;
   net::Resolver resolver;
+  tls::ClientContext* tls;
 };
 
 // One dial: addresses tried in order, each next one a little later beside those that still try; the
@@ -75,7 +78,7 @@ class Dialer::Impl::Race final : public Dialer::Attempt {
   void on_connected(size_t index, Result<std::unique_ptr<net::Stream>> result) {
     if (result) {
       phases_.connect = dialer_.loop.precise_now().mono - connects_[index].started;
-      return finish(Dialled{std::move(*result), phases_});
+      return finish(Dialled{std::move(*result), nullptr, phases_});
     }
     failure_ = std::move(result).error();
     connects_[index].pending.reset();
@@ -129,13 +132,22 @@ class Dialer::Impl::Race final : public Dialer::Attempt {
   std::optional<Error> failure_;
 };
 
-Dialer::Dialer(net::Loop& loop, Options options, AddressCheck check)
-    : impl_(new Impl{loop, options, std::move(check), net::Resolver(loop, options.resolver)}) {}
+Dialer::Dialer(net::Loop& loop, Options options, AddressCheck check, tls::ClientContext* tls)
+    : impl_(new Impl{loop, options, std::move(check), net::Resolver(loop, options.resolver), tls}) {
+}
 
 Dialer::~Dialer() = default;
 
 std::unique_ptr<Dialer::Attempt> Dialer::dial(const std::string& host, uint16_t port, OnDial done) {
   return std::make_unique<Impl::Race>(*impl_, host, port, std::move(done));
+}
+
+std::unique_ptr<Dialer::Attempt> Dialer::secure(Dialled dialled, const tls::ClientTarget& target,
+                                                OnDial done) {
+  assert(impl_->tls != nullptr);
+  return std::make_unique<Handshake>(impl_->loop, std::move(dialled),
+                                     tls::Engine::client(*impl_->tls, target), target.host,
+                                     impl_->options.handshake_time_max, std::move(done));
 }
 
 }  // namespace sidespan::wire

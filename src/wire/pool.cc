@@ -33,6 +33,7 @@ struct KeyHash {
 struct Pool::Impl final : net::TurnEnd {
   class Entry;
   class Dial;
+  class Securing;
   // What one origin has; kept while it has any connection.
   struct Origin {
     std::vector<SlotId> idle;  // newest last
@@ -74,10 +75,12 @@ class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
         id_(id),
         origin_(origin),
         phases_(dialled.phases),
-        connection_(std::move(dialled.stream), http::make_h1_client(pool.options.codec), *this) {}
+        connection_(std::move(dialled.stream), std::move(dialled.engine),
+                    http::make_h1_client(pool.options.codec), *this) {}
 
   void wake(Connection&) override {
     while (std::optional<http::Event> event = connection_.next()) {
+      explain(*event);
       if (owner_ != nullptr) owner_->on_origin_event(std::move(*event));
     }
     // A connection that broke after the answer was whole has no event of its own for that.
@@ -87,6 +90,12 @@ class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
     }
     const bool unfit = idle_ && !connection_.codec().reusable();
     if (owner_ == nullptr && (connection_.closed() || unfit)) pool_.doom(*this);
+  }
+
+  // The codec knows only that the bytes ended.
+  void explain(http::Event& event) const {
+    auto* reset = std::get_if<http::Reset>(&event.what);
+    if (reset != nullptr && tls() != nullptr && tls()->failure()) reset->error = *tls()->failure();
   }
 
   // OriginStream
@@ -110,7 +119,9 @@ class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
     return reused() ? kNone : phases_;
   }
   std::string_view protocol() const override { return "1.1"; }
+  const tls::Engine* tls() const override { return connection_.tls(); }
   void release() override { pool_.release(*this); }
+  Dialled detach() override { return {connection_.detach(), nullptr, phases_}; }
 
   Impl& pool_;
   const SlotId id_;
@@ -138,6 +149,12 @@ class Pool::Impl::Dial final : public Waiting {
 
  private:
   void on_dialled(Result<Dialled> result) {
+    if (result && key_.secure && !result->engine) {
+      attempt_ =
+          pool_.dialer.secure(*std::move(result), key_.tls_target(),
+                              [this](Result<Dialled> secured) { on_dialled(std::move(secured)); });
+      return;
+    }
     OnDialled done = std::move(done_);
     if (!result) return done(std::unexpected(std::move(result).error()));
     const SlotId id = pool_.add(key_, std::move(*result));
@@ -148,6 +165,33 @@ class Pool::Impl::Dial final : public Waiting {
   PoolKey key_;
   OriginStreamOwner& owner_;
   OnDialled done_;
+  std::unique_ptr<Dialer::Attempt> attempt_;
+};
+
+// A tunnel's connection on which TLS is spoken before it serves requests.
+class Pool::Impl::Securing final : public Waiting {
+ public:
+  Securing(Impl& pool, const PoolKey& key, Dialled dialled, OnSecured done)
+      : pool_(pool), key_(key), done_(std::move(done)) {
+    attempt_ =
+        pool.dialer.secure(std::move(dialled), key.tls_target(),
+                           [this](Result<Dialled> result) { on_secured(std::move(result)); });
+  }
+
+ private:
+  void on_secured(Result<Dialled> result) {
+    OnSecured done = std::move(done_);
+    if (!result) return done(std::unexpected(std::move(result).error()));
+    const Secured secured{result->engine->peer(), result->engine->certificate_wanted()};
+    if (!secured.certificate_wanted) {
+      pool_.put_idle(*pool_.entries.find(pool_.add(key_, *std::move(result))));
+    }
+    done(secured);
+  }
+
+  Impl& pool_;
+  PoolKey key_;
+  OnSecured done_;
   std::unique_ptr<Dialer::Attempt> attempt_;
 };
 
@@ -271,6 +315,15 @@ OriginStreamPtr Pool::acquire_idle(const PoolKey& key, OriginStreamOwner& owner)
 std::unique_ptr<Pool::Waiting> Pool::dial(const PoolKey& key, OriginStreamOwner& owner,
                                           OnDialled done) {
   return std::make_unique<Impl::Dial>(*impl_, key, owner, std::move(done));
+}
+
+std::unique_ptr<Pool::Waiting> Pool::secure(OriginStreamPtr tunnel, const PoolKey& key,
+                                            OnSecured done) {
+  return std::make_unique<Impl::Securing>(*impl_, key, tunnel->detach(), std::move(done));
+}
+
+tls::ClientTarget PoolKey::tls_target() const {
+  return {.host = verified_name(), .port = port, .alpn = {"http/1.1"}, .certificate = certificate};
 }
 
 size_t Pool::idle() const {

@@ -34,7 +34,8 @@ class Finished(Exception):
 
 
 class Origin:
-    def __init__(self, host="127.0.0.1", port=0):
+    def __init__(self, host="127.0.0.1", port=0, tls=None):
+        """`tls`: an ssl.SSLContext; `handshakes` then has what each connection came to: its SSLObject or the error."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.create_server((host, port), family=family, backlog=512)
         self.address = self.listener.getsockname()[:2]
@@ -42,13 +43,15 @@ class Origin:
         self.requests = []
         self.ends = {}  # connection number: "eof", "reset", "truncated", or "us" when the script ended it
         self.connections = 0
+        self.tls = tls
+        self.handshakes = []
         self._scripts = {}
         self._lock = threading.Lock()
         self._open = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def url(self, path="/"):
-        return f"http://{self.address[0]}:{self.port}{path}"
+        return f"{'https' if self.tls else 'http'}://{self.address[0]}:{self.port}{path}"
 
     def answer(self, path, *scripts):
         """Scripts the answers of one path; its query is not part of it."""
@@ -81,6 +84,8 @@ class Origin:
 
     def _serve(self, sock, number):
         try:
+            if self.tls:
+                sock = self._greet(sock)
             reader = Reader(sock)
             while self._one(sock, reader, number):
                 pass
@@ -95,6 +100,17 @@ class Origin:
             with self._lock:
                 self._open.discard(sock)
             sock.close()
+
+    def _greet(self, sock):
+        try:
+            secured = self.tls.wrap_socket(sock, server_side=True, suppress_ragged_eofs=False)
+        except OSError as error:
+            self.handshakes.append(error)
+            raise
+        self.handshakes.append(secured)
+        with self._lock:
+            self._open.add(secured)
+        return secured
 
     def _one(self, sock, reader, number):
         request = reader.head()

@@ -38,6 +38,13 @@ enum class Code : uint8_t {
   kOverload,           // too much at once; later may work
   kInvalid,            // a value (setting, argument, file content) is not valid
   kSystem,             // the operating system refused
+  kTlsFailure,         // no TLS connection could be agreed on, or a record of it was broken
+  kCertificateExpired,
+  kCertificateNotYetValid,
+  kCertificateName,       // it is another host's
+  kCertificateUntrusted,  // nobody we trust has signed it
+  kCertificateInvalid,    // anything else that is wrong with it
+  kCertificateRequired,   // the peer wants one of ours, and there is none
 };
 
 // Low-cardinality name, used as `error.type` where no HTTP status says more. Static storage.

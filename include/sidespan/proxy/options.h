@@ -11,6 +11,7 @@
 #include "sidespan/http/codec.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/proxy/destination.h"
+#include "sidespan/proxy/interception.h"
 #include "sidespan/semconv/http_span.h"
 #include "sidespan/trace/propagator.h"
 #include "sidespan/trace/sampler.h"
@@ -34,6 +35,7 @@ struct Options {
   std::vector<HostPattern> deny = default_deny();
   std::vector<net::Network> allow_from;  // agents' addresses; empty: any
   std::vector<DestinationRule> destinations = default_destinations();
+  Interception interception;
   std::vector<std::string> ignore_paths;  // spans.ignore, path wildcards: no span, no context
 
   std::shared_ptr<const trace::Propagator> extract;  // null: headers are not read

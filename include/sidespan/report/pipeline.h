@@ -62,6 +62,7 @@ struct RetryOptions {
 struct OtlpOptions {
   std::string host;
   uint16_t port = 4318;
+  bool secure = false;  // by TLS
   std::string path = "/v1/traces";
   std::vector<std::pair<std::string, std::string>> headers;
   bool gzip = true;

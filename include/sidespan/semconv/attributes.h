@@ -36,6 +36,9 @@ inline constexpr Name kNetworkPeerAddress("network.peer.address");
 inline constexpr Name kNetworkPeerPort("network.peer.port");
 inline constexpr Name kNetworkProtocolVersion("network.protocol.version");
 
+// TLS towards the origin (registry: tls).
+inline constexpr Name kTlsProtocolVersion("tls.protocol.version");  // development
+
 // The service behind it. peer.service is the older name, which most backends still draw maps from.
 inline constexpr Name kServicePeerName("service.peer.name");  // development
 inline constexpr Name kPeerService("peer.service");           // deprecated
@@ -63,12 +66,17 @@ inline constexpr Name kExecutionId("sidespan.execution.id");
 inline constexpr Name kExecutionSource("sidespan.execution.source");
 inline constexpr Name kPhaseDns("sidespan.phase.dns");
 inline constexpr Name kPhaseConnect("sidespan.phase.connect");
+inline constexpr Name kPhaseTls("sidespan.phase.tls");
 inline constexpr Name kPhaseSend("sidespan.phase.send");
 inline constexpr Name kPhaseWait("sidespan.phase.wait");
 inline constexpr Name kPhaseReceive("sidespan.phase.receive");
 inline constexpr Name kTimeToFirstByte("sidespan.time_to_first_byte");
 inline constexpr Name kStreamEvents("sidespan.stream.events");
-inline constexpr Name kTapOff("sidespan.tap.off");  // true: memory was short
+inline constexpr Name kTapOff("sidespan.tap.off");              // true: memory was short
+inline constexpr Name kTunnelReason("sidespan.tunnel.reason");  // why nobody looked inside
+// What its ClientHello says in the clear.
+inline constexpr Name kTlsServerName("sidespan.tls.server_name");
+inline constexpr Name kTlsAlpn("sidespan.tls.alpn");
 inline constexpr Name kBytesSent("sidespan.bytes.sent");
 inline constexpr Name kBytesReceived("sidespan.bytes.received");
 

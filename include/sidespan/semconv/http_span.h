@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,8 @@
 namespace sidespan::semconv {
 
 // `sidespan.mode`
-enum class Mode : uint8_t { kForward, kTunnel, kRoute };
+enum class Mode : uint8_t { kForward, kTunnel, kRoute, kIntercept };
+inline constexpr size_t kModeCount = 4;
 std::string_view name_of(Mode mode);
 
 // `sidespan.end`: who ended it
@@ -69,12 +71,18 @@ struct HttpFacts {
   uint64_t response_body_bytes = 0;
   uint64_t bytes_sent = 0;  // opaque tunnels
   uint64_t bytes_received = 0;
+  // Of a tunnel that nobody looked into: why, and what its ClientHello said in the clear.
+  std::string_view tunnel_reason;
+  std::string_view tls_server_name;
+  std::span<const std::string> tls_alpn;
+  std::string_view tls_version;  // towards the origin: "1.3"; empty: no TLS of ours
 
   // Time.
   Moment start;    // the first byte of the request
   MonoTime end{};  // the last byte of the answer
   std::optional<Nanoseconds> dns;
   std::optional<Nanoseconds> connect;
+  std::optional<Nanoseconds> tls;
   std::optional<MonoTime> send_started;  // the request's first byte towards the origin
   std::optional<MonoTime> sent;          // its last
   std::optional<MonoTime> first_byte;    // of the answer

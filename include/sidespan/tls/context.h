@@ -1,7 +1,7 @@
 // What many connections share of TLS: whom we trust and how we present ourselves to origins
-// (ClientContext), and how we speak to agents (ServerContext). TLS 1.2 and 1.3, no renegotiation, no
-// compression; cipher suites are OpenSSL's own at security level 2. A context belongs to one thread;
-// Trust may be shared. RFC 8446, RFC 9325.
+// (ClientContext), and how we speak to agents (ServerContext). TLS 1.2 and 1.3, no renegotiation,
+// no compression; cipher suites are OpenSSL's own at security level 2. A context belongs to one
+// thread; Trust may be shared. RFC 8446, RFC 9325.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +22,8 @@ namespace sidespan::tls {
 class Trust {
  public:
   struct Options {
-    bool system_roots = true;        // OpenSSL's default file and directory
-    std::vector<std::string> files;  // PEM, beside those
+    bool system_roots = true;             // OpenSSL's default file and directory
+    std::vector<std::string> files = {};  // PEM, beside those
   };
   // Error kInvalid names the file that cannot be read or holds no certificate.
   static Result<std::shared_ptr<const Trust>> load(const Options& options);

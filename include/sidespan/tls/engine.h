@@ -1,7 +1,7 @@
-// TLS on one connection as a pure machine, with a codec's verbs: feed what came from the peer, write
-// what is to go to it, take the output. No sockets, no clock but OpenSSL's own for certificates.
-// wire::Connection puts one between a socket and a codec. While nothing is under way OpenSSL's
-// buffers are given back.
+// TLS on one connection as a pure machine, with a codec's verbs: feed what came from the peer,
+// write what is to go to it, take the output. No sockets, no clock but OpenSSL's own for
+// certificates. wire::Connection puts one between a socket and a codec. While nothing is under way
+// OpenSSL's buffers are given back.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sidespan/base/buffer.h"
@@ -21,9 +22,12 @@ namespace sidespan::tls {
 
 // Whom a client wants, and how.
 struct ClientTarget {
-  std::string host;               // DNS name (sent as SNI) or IP literal: the certificate must name it
-  std::vector<std::string> alpn;  // the best first; empty: none is offered
-  size_t certificate = 0;         // of ClientContext::add; 0: none
+  std::string host;   // DNS name (sent as SNI) or IP literal: the certificate must name it
+  uint16_t port = 0;  // tells sessions to be resumed apart, no more
+  std::vector<std::string> alpn = {};  // the best first; empty: none is offered
+  size_t certificate = 0;              // of ClientContext::add; 0: none
+
+  bool operator==(const ClientTarget&) const = default;
 };
 
 // What a peer showed, verified, and kept for later questions. Copies share it.
@@ -52,10 +56,17 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Bytes from the peer, always taken whole; returns what they decrypt to.
-  Chunk feed(std::string_view bytes);
-  // Encrypts; what comes before the handshake is over waits for it.
-  void write(Chain plain);
+  // Bytes from the peer. The view is used until read() has returned false, or keep() was called.
+  void feed(std::string_view bytes);
+  // Goes on with the handshake, as far as what was fed leads.
+  void handshake();
+  // The same; then what was decrypted, as much as there is room for in `plain`, emptied before (one
+  // without room gets some). False: nothing more, all that was fed is taken.
+  bool read(Chunk& plain);
+  // Copies what is left of the bytes fed.
+  void keep();
+  // Encrypts; once established.
+  void write(const Chain& plain);
   // close_notify after what was written; write() no more.
   void finish();
   Chain take_output();
@@ -84,8 +95,11 @@ class Engine {
   size_t memory_bytes() const;
 
  private:
+  friend class ClientContext;
+  friend class ServerContext;
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
+  static void prepare(ssl_ctx_st* context, bool server);
   std::unique_ptr<Impl> impl_;
 };
 

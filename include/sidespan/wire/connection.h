@@ -1,7 +1,7 @@
-// One connection: a socket, later TLS, a codec, and the one pump between them. Bytes that come are
-// fed to the codec; then the owner is woken, without data, and pulls events. What the owner sends
-// is written once, at the end of the turn. Who uses it: proxy sessions and serve (agent side), Pool
-// (origin side).
+// One connection: a socket, TLS where there is any, a codec, and the one pump between them. Bytes
+// that come are fed to the codec; then the owner is woken, without data, and pulls events. What the
+// owner sends is written once, at the end of the turn. Who uses it: proxy sessions and serve (agent
+// side), Pool (origin side).
 #pragma once
 
 #include <memory>
@@ -11,10 +11,12 @@
 #include "sidespan/net/loop.h"
 #include "sidespan/net/stream.h"
 #include "sidespan/net/timer.h"
+#include "sidespan/tls/engine.h"
 
 namespace sidespan::wire {
 
 class Connection;
+class TlsLayer;
 
 class ConnectionOwner {
  public:
@@ -28,8 +30,9 @@ class ConnectionOwner {
 
 class Connection final : private net::StreamReader, private net::TurnEnd {
  public:
-  Connection(std::unique_ptr<net::Stream> stream, std::unique_ptr<http::Codec> codec,
-             ConnectionOwner& owner);
+  // `engine`, when given, is established.
+  Connection(std::unique_ptr<net::Stream> stream, std::unique_ptr<tls::Engine> engine,
+             std::unique_ptr<http::Codec> codec, ConnectionOwner& owner);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -47,6 +50,15 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   void drain();
   const http::Codec& codec() const { return *codec_; }
 
+  // From now on the peer speaks TLS, of which `first` came already, and `codec` reads what is
+  // inside it. What the old codec had to say must have been taken for the socket.
+  void secure(std::unique_ptr<tls::Engine> engine, std::unique_ptr<http::Codec> codec,
+              const Chain& first);
+  // Null without TLS.
+  const tls::Engine* tls() const;
+  // Its stream, for another use; what is left is closed().
+  std::unique_ptr<net::Stream> detach();
+
   // Ends it after what is queued: FIN, then a short lingering read, so that the peer gets the last
   // answer instead of a reset. `closed()` follows, also when the peer takes nothing any more. What
   // the socket can take goes out even when the connection is destroyed in the same turn.
@@ -56,7 +68,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   // Something that was sent has not left for the socket yet.
   bool has_unsent() const;
   // Bytes that it keeps: read and not handled yet, or waiting for the socket.
-  size_t held() const { return codec_->memory_bytes() + (stream_ ? stream_->pending() : 0); }
+  size_t held() const;
   // Nothing waits to be read: neither bytes nor the peer's end. Asks the socket.
   bool is_quiet() const { return stream_ && stream_->is_quiet(); }
   // The socket is gone; only destruction is left.
@@ -73,7 +85,11 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   // net::TurnEnd
   void on_turn_end() override;
 
+  void feed(const Chunk& read);
+  void feed_cipher(std::string_view bytes);
   void flush();
+  void write_out();
+  void end_output();
   void wake() { owner_.wake(*this); }
   void update_reading();
   void arm_deadline();
@@ -85,6 +101,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
 
   net::Loop& loop_;
   std::unique_ptr<net::Stream> stream_;
+  std::unique_ptr<TlsLayer> tls_;
   std::unique_ptr<http::Codec> codec_;
   ConnectionOwner& owner_;
   std::unique_ptr<net::Timer> timer_;  // made when first needed
@@ -92,6 +109,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   net::Address peer_;
   size_t lingered_ = 0;  // bytes read and thrown away
   bool input_ended_ = false;
+  bool output_ended_ = false;
   bool flushing_ = false;
   bool finishing_ = false;
   bool lingering_ = false;

@@ -1,6 +1,6 @@
 // From a name and a port to a connected stream: resolve, check every address, connect by happy
-// eyeballs (RFC 8305). The address that was checked is the address that is dialled. Durations of
-// the phases come back with the stream, for the span.
+// eyeballs (RFC 8305). The address that was checked is the address that is dialled. TLS is a second
+// step, on a stream that is there. Durations of the phases come back with the stream, for the span.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,7 @@
 #include "sidespan/net/address.h"
 #include "sidespan/net/resolver.h"
 #include "sidespan/net/stream.h"
+#include "sidespan/tls/engine.h"
 
 namespace sidespan::wire {
 
@@ -24,10 +25,12 @@ using AddressCheck =
 struct DialPhases {
   std::optional<Nanoseconds> dns;      // absent: a literal or a cached name
   std::optional<Nanoseconds> connect;  // of the attempt that won
+  std::optional<Nanoseconds> tls;
 };
 
 struct Dialled {
   std::unique_ptr<net::Stream> stream;
+  std::unique_ptr<tls::Engine> engine;  // established; null: plain
   DialPhases phases;
 };
 
@@ -37,6 +40,7 @@ class Dialer {
     Milliseconds connect_time_max{5000};  // resolve and connect together
     Milliseconds attempt_delay{
         250};  // before the next address is tried beside (RFC 8305 section 5)
+    Milliseconds handshake_time_max{10'000};
     net::Resolver::Options resolver;
   };
   using OnDial = std::move_only_function<void(Result<Dialled>)>;
@@ -46,11 +50,14 @@ class Dialer {
     virtual ~Attempt() = default;
   };
 
-  Dialer(net::Loop& loop, Options options, AddressCheck check);
+  // `tls` may be null: then there is no second step.
+  Dialer(net::Loop& loop, Options options, AddressCheck check, tls::ClientContext* tls = nullptr);
   ~Dialer();
 
   // `done` comes later, never within the call.
   std::unique_ptr<Attempt> dial(const std::string& host, uint16_t port, OnDial done);
+  // TLS on what was dialled and carried no byte yet. The same of `done`.
+  std::unique_ptr<Attempt> secure(Dialled dialled, const tls::ClientTarget& target, OnDial done);
 
  private:
   struct Impl;

@@ -20,9 +20,15 @@ namespace sidespan::wire {
 struct PoolKey {
   std::string host;  // lower case; no brackets
   uint16_t port = 0;
-  uint64_t pinned_to =
-      0;  // an agent connection's number where authentication is bound to it, else 0
+  // An agent connection's number where authentication is bound to it, else 0.
+  uint64_t pinned_to = 0;
+  bool secure = false;  // by TLS
+  // Then: whom the certificate must name, where that is not `host`, and which of ours is shown.
+  std::string server_name = {};
+  size_t certificate = 0;
 
+  const std::string& verified_name() const { return server_name.empty() ? host : server_name; }
+  tls::ClientTarget tls_target() const;
   bool operator==(const PoolKey&) const = default;
 };
 
@@ -52,13 +58,17 @@ class OriginStream {
   virtual const net::Address& peer() const = 0;
   virtual const DialPhases& phases() const = 0;   // empty when reused
   virtual std::string_view protocol() const = 0;  // "1.1"
+  virtual const tls::Engine* tls() const = 0;     // null: plain
 
  protected:
   ~OriginStream() = default;
 
  private:
+  friend class Pool;
   friend struct ReleaseStream;
   virtual void release() = 0;
+  // The connection itself, for another use; then release() it.
+  virtual Dialled detach() = 0;
 };
 
 // The connection owns its streams; who lets go of one gives it back.
@@ -88,6 +98,16 @@ class Pool {
   OriginStreamPtr acquire_idle(const PoolKey& key, OriginStreamOwner& owner);
   // One on a connection that no request has used; `done` comes later. Error side: kOrigin or kSelf.
   std::unique_ptr<Waiting> dial(const PoolKey& key, OriginStreamOwner& owner, OnDialled done);
+
+  // What an origin showed of itself.
+  struct Secured {
+    tls::PeerCertificate certificate;
+    bool certificate_wanted = false;  // of ours, and there was none to show
+  };
+  using OnSecured = std::move_only_function<void(Result<Secured>)>;
+  // TLS on the connection of `tunnel`, which was opened as one and carried no byte; then it is an
+  // idle connection for `key`, unless the origin wants a certificate. `done` comes later.
+  std::unique_ptr<Waiting> secure(OriginStreamPtr tunnel, const PoolKey& key, OnSecured done);
 
   size_t idle() const;
   size_t busy() const;

@@ -307,27 +307,27 @@ TEST_CASE("a key without a value is not set") {
 TEST_CASE("every fault is told, in the order of the file, then the variables") {
   const Configuration configuration = configured(
       "log: {level: loud, levl: info}\n"
-      "tls: {intercept: {mode: all}}\n"
+      "store: {max_bytes: 1}\n"
       "egress:\n"
       "  deny: [ok, 'not ok', 10.0.0.0/99]\n"
       "  allow_from: 5\n"
       "drain: 5s\n"
       "log.format: text\n"
       "workers: ${NONE}\n"
-      "export: {otlp: {endpoint: 'https://c'}}\n",
+      "export: {otlp: {endpoint: 'ftp://c'}}\n",
       {{"SIDESPAN_WORKERS", "many"}, {"SIDESPAN_SPANS_PEERS", "x"}});
   const std::string faults = faults_of(configuration);
   const char* expected[] = {
       "c.yaml:1: log.level: 'loud' is not one of debug, info, warn, error\n",
       "c.yaml:1: log.levl: is not a setting; is 'log.level' meant?\n",
-      "c.yaml:2: tls: is not in this version\n",
+      "c.yaml:2: store: is not in this version\n",
       "c.yaml:4: egress.deny[1]: ",
       "c.yaml:4: egress.deny[2]: ",
       "c.yaml:5: egress.allow_from[0]: '5' is no network like 10.0.0.0/8\n",
       "c.yaml:6: drain: is a section and takes a map\n",
       "c.yaml:7: log.format: is not a setting; sections are nested, not joined by dots\n",
       "c.yaml:8: workers: the variable NONE is not set; ${NONE:-} would allow that\n",
-      "c.yaml:9: export.otlp.endpoint: TLS to the collector is not in this version\n",
+      "c.yaml:9: export.otlp.endpoint: is no URL: the URL's scheme is not http or https\n",
       "SIDESPAN_WORKERS: workers: 'many' is no whole number\n",
       "SIDESPAN_SPANS_PEERS: spans.peers: takes a map, like name=value,name=value\n",
   };

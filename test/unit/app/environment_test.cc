@@ -84,7 +84,7 @@ TEST_CASE("the environment of a run") {
   trace::Context context = context_of("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
   CHECK(context.span.tracestate.set("a", "b"));
   CHECK(context.baggage.set("k", "v w"));
-  const auto entries = run_environment(own, "http://127.0.0.1:5", context);
+  const auto entries = run_environment(own, "http://127.0.0.1:5", {}, context);
   CHECK(entries.front() == "PATH=/bin");
   CHECK(std::ranges::find(entries, "odd") != entries.end());
   for (const char* name : {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY",
@@ -102,7 +102,7 @@ TEST_CASE("the environment of a run") {
 TEST_CASE("what was inherited of a context that has less goes") {
   const auto entries =
       run_environment({"TRACEPARENT=old", "TRACESTATE=old", "BAGGAGE=old"}, "http://127.0.0.1:5",
-                      context_of("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"));
+                      {}, context_of("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"));
   CHECK(get(entries, "TRACEPARENT") == "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00|");
   CHECK(get(entries, "TRACESTATE").empty());
   CHECK(get(entries, "BAGGAGE").empty());

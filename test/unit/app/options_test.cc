@@ -37,7 +37,7 @@ log: {access: on}
   lineage.run =
       lineage::Execution{.id = "run", .fixed_by = lineage::Source::kListener, .context = {}};
   lineage.environment = trace::SpanContext{};
-  const auto options = proxy_options(settings, lineage);
+  const auto options = proxy_options(settings, nullptr, lineage);
   CHECK(options->routes.size() == 1);
   CHECK(options->deny.size() == 1);
   CHECK(options->allow_from.size() == 1);
@@ -68,16 +68,17 @@ log: {access: on}
 
 TEST_CASE("none is no propagator") {
   const auto options =
-      proxy_options(settings_of("propagation: {extract: [none], inject: [none]}"), {});
+      proxy_options(settings_of("propagation: {extract: [none], inject: [none]}"), nullptr, {});
   CHECK(options->extract == nullptr);
   CHECK(options->inject == nullptr);
-  CHECK_FALSE(proxy_options(settings_of("", {{"OTEL_SDK_DISABLED", "true"}}), {})->tracing);
+  CHECK_FALSE(
+      proxy_options(settings_of("", {{"OTEL_SDK_DISABLED", "true"}}), nullptr, {})->tracing);
 }
 
 TEST_CASE("the sampler is the one that was asked for") {
   const auto decides = [](const char* yaml) {
     const trace::SamplingDecision decision =
-        proxy_options(settings_of(yaml), {})->sampler->decide(trace::TraceId{}, nullptr);
+        proxy_options(settings_of(yaml), nullptr, {})->sampler->decide(trace::TraceId{}, nullptr);
     return decision.sampled;
   };
   CHECK(decides("sampling: {head: {sampler: always_on}}"));

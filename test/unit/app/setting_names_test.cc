@@ -22,10 +22,10 @@ TEST_CASE("what is said about keys that are no settings") {
        "is not a setting; is 'export.otlp.endpoint' meant?"},
       {"nothing like it", "zebra", "is not a setting"},
       {"a short word is like many", "a", "is not a setting"},
-      {"a section of a later version", "tls", "is not in this version"},
-      {"a key in one", "tls.intercept.mode", "is not in this version"},
+      {"a section of a later version", "store", "is not in this version"},
+      {"a key in one", "store.max_bytes", "is not in this version"},
       {"a later key of a known section", "egress.via", "is not in this version"},
-      {"only whole names are later ones", "tlsx", "is not a setting"},
+      {"only whole names are later ones", "storex", "is not a setting"},
       {"very long", std::string(100'000, 'x'), "is not a setting"},
   };
   for (const Row& row : rows) {

@@ -48,7 +48,7 @@ Settings on_any_port() {
 TEST_CASE("health looks at every worker's heart, readiness at what it is told") {
   const Settings settings = on_any_port();
   OperatorLog log = OperatorLog::to_nowhere();
-  Telemetry telemetry(settings, log, {});
+  Telemetry telemetry(settings, *tls::Trust::load({}), log, {});
   const Result<std::vector<net::Address>> bound = telemetry.listen_health();
   REQUIRE(bound);
   const net::Address at = bound->front();
@@ -72,7 +72,7 @@ TEST_CASE("health looks at every worker's heart, readiness at what it is told") 
 TEST_CASE("workers that count the same are one series") {
   const Settings settings = on_any_port();
   OperatorLog log = OperatorLog::to_nowhere();
-  Telemetry telemetry(settings, log, {});
+  Telemetry telemetry(settings, *tls::Trust::load({}), log, {});
   const net::Address at = telemetry.listen_health()->front();
   const FakeWorker first;
   const FakeWorker second;
@@ -88,7 +88,8 @@ TEST_CASE("a span of the command's own is seen by the tap and counted") {
   const Settings settings;
   OperatorLog log = OperatorLog::to_nowhere();
   std::vector<std::string> seen;
-  Telemetry telemetry(settings, log, [&](const trace::Span& span) { seen.push_back(span.name); });
+  Telemetry telemetry(settings, *tls::Trust::load({}), log,
+                      [&](const trace::Span& span) { seen.push_back(span.name); });
   trace::Span span;
   span.name = "root";
   telemetry.emit(std::move(span));
@@ -101,10 +102,10 @@ TEST_CASE("a span of the command's own is seen by the tap and counted") {
 TEST_CASE("what is off is not opened, and what is taken is an error") {
   Settings settings = on_any_port();
   OperatorLog log = OperatorLog::to_nowhere();
-  Telemetry first(settings, log, {});
+  Telemetry first(settings, *tls::Trust::load({}), log, {});
   CHECK(first.listen_admin()->empty());
   settings.listen.admin = {.written = "taken", .addresses = {first.listen_health()->front()}};
-  Telemetry second(settings, log, {});
+  Telemetry second(settings, *tls::Trust::load({}), log, {});
   const Result<std::vector<net::Address>> refused = second.listen_admin();
   REQUIRE_FALSE(refused);
   CHECK(refused.error().what.starts_with("taken: cannot listen on 127.0.0.1:"));

@@ -18,17 +18,17 @@ http::Authority authority(std::string host, std::optional<uint16_t> port = {}) {
 TEST_CASE("origin book: one entry for a name and a port, written one way") {
   const Options options;
   OriginBook book(options);
-  const OriginBook::Use plain = book.find(authority("example.com"), 80);
+  const OriginBook::Use plain = book.find(authority("example.com"), 80, false);
   CHECK(plain->authority() == "example.com");
   CHECK(plain->key() == wire::PoolKey{"example.com", 80, 0});
-  const OriginBook::Use with_port = book.find(authority("example.com", 80), 80);
+  const OriginBook::Use with_port = book.find(authority("example.com", 80), 80, false);
   CHECK(with_port->authority() == "example.com:80");
   // They differ in Host, and share connections.
   CHECK(with_port->key() == plain->key());
-  CHECK(book.find(authority("example.com"), 443)->key().port == 443);
-  CHECK(book.find(authority("::1", 8080), 8080)->authority() == "[::1]:8080");
+  CHECK(book.find(authority("example.com"), 443, false)->key().port == 443);
+  CHECK(book.find(authority("::1", 8080), 8080, false)->authority() == "[::1]:8080");
   CHECK(book.size() == 4);
-  CHECK(&*book.find(authority("example.com"), 80).operator->() == plain.operator->());
+  CHECK(&*book.find(authority("example.com"), 80, false).operator->() == plain.operator->());
   CHECK(book.size() == 4);
 }
 
@@ -36,9 +36,9 @@ TEST_CASE("origin book: what options say about a name, and about the address it 
   Options options;
   options.deny.push_back(*HostPattern::parse("*.evil.example"));
   OriginBook book(options);
-  CHECK(book.find(authority("a.evil.example"), 80)->denied());
-  CHECK(book.find(authority("169.254.169.254"), 80)->denied());
-  const OriginBook::Use origin = book.find(authority("api.example.com"), 80);
+  CHECK(book.find(authority("a.evil.example"), 80, false)->denied());
+  CHECK(book.find(authority("169.254.169.254"), 80, false)->denied());
+  const OriginBook::Use origin = book.find(authority("api.example.com"), 80, false);
   CHECK_FALSE(origin->denied());
   const net::Address far = *net::Address::parse("203.0.113.7", 80);
   const net::Address near = *net::Address::parse("10.1.2.3", 80);
@@ -54,7 +54,7 @@ TEST_CASE("origin book: durations go where their method and outcome say") {
   const Options options;
   OriginBook book(options);
   ProxyMetrics metrics(100);
-  const OriginBook::Use origin = book.find(authority("h"), 80);
+  const OriginBook::Use origin = book.find(authority("h"), 80, false);
   const std::vector<ProxyMetrics::Attempt> attempts = {{"GET", "h", "200"},
                                                        {"GET", "h", "200"},
                                                        {"POST", "h", "200"},
@@ -105,7 +105,8 @@ TEST_CASE("origin book: targets are read as parse_url reads them, met before or 
       CHECK(url.authority.port == read->authority.port);
       CHECK(url.path == read->path);
       CHECK(url.path_given == read->path_given);
-      CHECK((*found)->key() == wire::PoolKey{read->authority.host, read->port(), 0});
+      CHECK((*found)->key() ==
+            wire::PoolKey{read->authority.host, read->port(), 0, read->scheme == "https"});
       CHECK((*found)->authority() == read->authority.to_string());
     }
   }
@@ -114,16 +115,16 @@ TEST_CASE("origin book: targets are read as parse_url reads them, met before or 
 TEST_CASE("origin book: bounded, and what is used stays") {
   const Options options;
   OriginBook book(options);
-  const OriginBook::Use used = book.find(authority("used"), 80);
+  const OriginBook::Use used = book.find(authority("used"), 80, false);
   for (size_t i = 0; i < 3 * OriginBook::kOriginsMax; ++i) {
-    book.find(authority("h" + std::to_string(i)), 80);
+    book.find(authority("h" + std::to_string(i)), 80, false);
     CHECK(book.size() <= OriginBook::kOriginsMax);
     http::Url url;
     CHECK(book.find("http://H" + std::to_string(i) + "/x", url).has_value());
     CHECK(url.authority.host == "h" + std::to_string(i));
   }
   CHECK(used->authority() == "used");
-  CHECK(book.find(authority("used"), 80).operator->() == used.operator->());
+  CHECK(book.find(authority("used"), 80, false).operator->() == used.operator->());
 }
 
 }  // namespace

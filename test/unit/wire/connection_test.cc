@@ -30,7 +30,7 @@ struct Rig final : ConnectionOwner {
   explicit Rig(http::CodecLimits limits = {}) {
     listener = *net::Listener::listen(
         loop, *net::Address::parse("127.0.0.1", 0), {}, [this, limits](auto accepted) {
-          connection.emplace(std::move(accepted), http::make_h1_server(limits), *this);
+          connection.emplace(std::move(accepted), nullptr, http::make_h1_server(limits), *this);
         });
     auto connecting = net::Stream::connect(loop, listener->address(), [this](auto connected) {
       peer.stream = std::move(*connected);

@@ -1,0 +1,181 @@
+#include "app/authority_files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "app/file.h"
+
+namespace sidespan::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t kDirectoryMode = 0700;
+constexpr mode_t kKeyMode = 0600;
+constexpr mode_t kCertificateMode = 0644;
+constexpr size_t kFileBytesMax = size_t{1024} * 1024;
+// The last leaf of an authority ends with it, and leaves live for a week.
+constexpr std::chrono::hours kLastLeaves{24 * 8};
+
+// One authority's two files.
+struct Pair {
+  Pair(const fs::path& directory, const std::string& name)
+      : certificate(directory / (name + ".pem")), key(directory / (name + "-key.pem")) {}
+  Pair(const std::string& certificate_file, const std::string& key_file)
+      : certificate(certificate_file), key(key_file) {}
+
+  fs::path certificate;
+  fs::path key;
+};
+
+// One process at a time makes or changes what is in the directory.
+class Lock {
+ public:
+  explicit Lock(const fs::path& path)
+      : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kKeyMode)) {
+    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~Lock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+  bool held() const { return descriptor_ >= 0; }
+
+ private:
+  int descriptor_;
+};
+
+using LoadedAuthority = Result<std::shared_ptr<const tls::Authority>>;
+
+LoadedAuthority load(const Pair& files, WallTime now) {
+  const Result<std::string> certificate = read_file(files.certificate, kFileBytesMax);
+  if (!certificate) return std::unexpected(certificate.error());
+  if (Result<void> alone = check_private(files.key); !alone) return std::unexpected(alone.error());
+  const Result<std::string> key = read_file(files.key, kFileBytesMax);
+  if (!key) return std::unexpected(key.error());
+  Result<std::unique_ptr<tls::Authority>> loaded = tls::Authority::load(*certificate, *key, now);
+  if (loaded) return std::shared_ptr<const tls::Authority>(*std::move(loaded));
+  const Error& error = loaded.error();
+  return fail(error.code, error.side, files.certificate.string() + ": " + error.what);
+}
+
+LoadedAuthority make(const Pair& files, WallTime now) {
+  Result<std::unique_ptr<tls::Authority>> made = tls::Authority::make({}, now);
+  if (!made) return std::unexpected(made.error());
+  // The key first: a certificate that is there has one.
+  if (Result<void> key = write_file(files.key, (*made)->key_pem(), kKeyMode); !key) {
+    return std::unexpected(key.error());
+  }
+  Result<void> certificate =
+      write_file(files.certificate, (*made)->certificate_pem(), kCertificateMode);
+  if (!certificate) return std::unexpected(certificate.error());
+  return std::shared_ptr<const tls::Authority>(*std::move(made));
+}
+
+LoadedAuthority load_or_make(const Pair& files, WallTime now) {
+  return fs::exists(files.certificate) ? load(files, now) : make(files, now);
+}
+
+Result<void> move(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  if (!error) return {};
+  return fail(Code::kSystem, Side::kSelf, to.string() + ": " + error.message());
+}
+
+bool ends_within(const tls::Authority& authority, WallTime now, std::chrono::hours left) {
+  return authority.not_after() - now < left;
+}
+
+Result<fs::path> directory_in(const std::string& state_dir) {
+  fs::path directory = fs::path(state_dir) / "authority";
+  if (::mkdir(directory.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
+    return fail(Code::kSystem, Side::kSelf,
+                directory.string() + " cannot be made: " + std::generic_category().message(errno));
+  }
+  return directory;
+}
+
+// The directory while the lock is held.
+class Directory {
+ public:
+  Directory(const fs::path& path, WallTime now)
+      : now_(now), current_(path, "ca"), next_(path, "next"), previous_(path / "previous.pem") {}
+
+  Result<OpenAuthority> open(bool rotate) {
+    LoadedAuthority signing = load_or_make(current_, now_);
+    const bool over = !signing && signing.error().code == Code::kCertificateExpired;
+    if (over || (signing && (rotate || ends_within(**signing, now_, kLastLeaves)))) {
+      if (Result<void> moved = succeed(); !moved) return std::unexpected(moved.error());
+      signing = load(current_, now_);
+    }
+    if (!signing) return std::unexpected(signing.error());
+    return with_others(*std::move(signing));
+  }
+
+ private:
+  // What will sign takes the place of what did.
+  Result<void> succeed() {
+    if (const LoadedAuthority next = load_or_make(next_, now_); !next) {
+      return std::unexpected(next.error());
+    }
+    Result<void> moved = move(current_.certificate, previous_);
+    if (moved) moved = move(next_.key, current_.key);
+    if (moved) moved = move(next_.certificate, current_.certificate);
+    return moved;
+  }
+
+  Result<OpenAuthority> with_others(std::shared_ptr<const tls::Authority> signing) {
+    std::string trusted = signing->certificate_pem();
+    if (ends_within(*signing, now_, kAuthorityOverlap)) {
+      const LoadedAuthority next = load_or_make(next_, now_);
+      if (!next) return std::unexpected(next.error());
+      trusted += (*next)->certificate_pem();
+    }
+    if (fs::exists(previous_)) trusted += read_file(previous_, kFileBytesMax).value_or("");
+    return OpenAuthority{std::move(signing), std::move(trusted)};
+  }
+
+  WallTime now_;
+  Pair current_;
+  Pair next_;
+  fs::path previous_;
+};
+
+Result<OpenAuthority> open_locked(const std::string& state_dir, WallTime now, bool rotate) {
+  const Result<fs::path> directory = directory_in(state_dir);
+  if (!directory) return std::unexpected(directory.error());
+  const Lock lock(*directory / "lock");
+  if (!lock.held()) {
+    return fail(Code::kSystem, Side::kSelf, directory->string() + " cannot be written to");
+  }
+  return Directory(*directory, now).open(rotate);
+}
+
+}  // namespace
+
+Result<OpenAuthority> load_authority(const std::string& certificate_file,
+                                     const std::string& key_file, WallTime now) {
+  const LoadedAuthority loaded = load(Pair(certificate_file, key_file), now);
+  if (!loaded) return std::unexpected(loaded.error());
+  return OpenAuthority{*loaded, (*loaded)->certificate_pem()};
+}
+
+Result<OpenAuthority> open_authority(const std::string& state_dir, WallTime now) {
+  return open_locked(state_dir, now, false);
+}
+
+Result<OpenAuthority> rotate_authority(const std::string& state_dir, WallTime now) {
+  return open_locked(state_dir, now, true);
+}
+
+}  // namespace sidespan::app

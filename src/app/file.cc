@@ -1,0 +1,88 @@
+#include "app/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+namespace sidespan::app {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return number_; }
+
+ private:
+  int number_;
+};
+
+std::unexpected<Error> failed(const std::string& path, const char* why) {
+  return fail(Code::kInvalid, Side::kSelf, path + ": " + why);
+}
+
+bool write_all(int descriptor, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(descriptor, content.data(), content.size());
+    if (n < 0 && errno != EINTR) return false;
+    if (n > 0) content.remove_prefix(static_cast<size_t>(n));
+  }
+  return ::fsync(descriptor) == 0;
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::string& path, size_t bytes_max) {
+  // Not blocking: a FIFO without a writer must not hang the program.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) return failed(path, std::strerror(errno));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return failed(path, std::strerror(errno));
+  if (S_ISDIR(status.st_mode)) return failed(path, "is a directory");
+  std::string content(bytes_max + 1, '\0');
+  size_t size = 0;
+  while (size < content.size()) {
+    const ssize_t n = ::read(file.get(), content.data() + size, content.size() - size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failed(path, std::strerror(errno));
+    if (n == 0) break;
+    size += static_cast<size_t>(n);
+  }
+  content.resize(size);
+  return content;
+}
+
+Result<void> write_file(const std::string& path, std::string_view content, unsigned mode) {
+  // Beside it, so that the rename stays within one file system.
+  const std::string draft = path + "." + std::to_string(::getpid());
+  ::unlink(draft.c_str());
+  const Descriptor file(
+      ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode)));
+  if (file.get() < 0) return failed(path, std::strerror(errno));
+  // The umask has no say: agents of other users read certificates.
+  const bool written = ::fchmod(file.get(), static_cast<mode_t>(mode)) == 0 &&
+                       write_all(file.get(), content) &&
+                       std::rename(draft.c_str(), path.c_str()) == 0;
+  if (written) return {};
+  const int error = errno;
+  ::unlink(draft.c_str());
+  return failed(path, std::strerror(error));
+}
+
+Result<void> check_private(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return failed(path, std::strerror(errno));
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) == 0) return {};
+  return failed(path, "may be read by others than its owner; chmod 600 it");
+}
+
+}  // namespace sidespan::app

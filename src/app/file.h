@@ -1,0 +1,20 @@
+// Whole small files: configuration, certificates, keys.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "sidespan/base/error.h"
+
+namespace sidespan::app {
+
+// At most `bytes_max` of it, and one more that tells that there is more. Error side kSelf:
+// "path: why".
+Result<std::string> read_file(const std::string& path, size_t bytes_max);
+// Whole or not at all: a file that is there is replaced. The same of errors.
+Result<void> write_file(const std::string& path, std::string_view content, unsigned mode);
+// An error when others than the owner may read it.
+Result<void> check_private(const std::string& path);
+
+}  // namespace sidespan::app

@@ -1,0 +1,40 @@
+// What `tls` in the configuration comes to at start: whom we trust, who signs for the agents that
+// are to trust us, and the files that tell them so. Who uses it: `run` and `proxy`, before threads.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/environment.h"
+#include "app/settings.h"
+#include "sidespan/tls/authority.h"
+#include "sidespan/tls/context.h"
+
+namespace sidespan::app {
+
+struct TlsSetup {
+  std::shared_ptr<const tls::Trust> trust;          // towards origins
+  std::shared_ptr<const tls::Authority> authority;  // null: nothing is intercepted
+  std::string certificates_pem;                     // what agents are to trust of ours
+  std::vector<std::string> warnings;                // one sentence each
+};
+
+// Error side kSelf: certificates or a key that were named and cannot be used, a key that others may
+// read. A state directory that cannot be written to is a warning, and no interception.
+Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, WallTime now);
+
+// For one thread's connections to origins. Ends the program where OpenSSL has no memory for one.
+std::unique_ptr<tls::ClientContext> client_context(const Settings& settings,
+                                                   std::shared_ptr<const tls::Trust> trust);
+
+// Where agents find what they are to trust: tls.authority.export_dir, else a directory of the state
+// directory. Error side: kSelf.
+Result<std::string> trust_directory(const Settings& settings, const Environment& own);
+// Writes it there: ca.pem, and bundle.pem with the system's roots.
+Result<void> export_trust(const std::string& certificates_pem, const std::string& directory);
+// The variables that make programs trust what was exported to `directory`. Where one named another
+// file in `own`, it names that file's content with ours added, written to `directory` too.
+Result<Pairs> trust_variables(const std::string& directory, const Environment& own);
+
+}  // namespace sidespan::app

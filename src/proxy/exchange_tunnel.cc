@@ -1,0 +1,182 @@
+// CONNECT: a tunnel is opened, its first bytes are looked at, and what becomes of it: requests in
+// plain HTTP, TLS that is opened, or bytes that pass as they are.
+#include <array>
+#include <string>
+#include <utility>
+
+#include "exchange.h"
+#include "sidespan/http/answer.h"
+#include "sidespan/tls/client_hello.h"
+
+namespace sidespan::proxy {
+namespace {
+
+// What a record of a handshake begins with (RFC 8446 section 5.1).
+constexpr char kTlsHandshake = 22;
+constexpr uint16_t kHttpsPort = 443;
+
+enum class Likeness : uint8_t { kHttp, kOther, kUnsure };
+
+Likeness likeness_to_http(std::string_view bytes) {
+  constexpr std::array<std::string_view, 8> kStarts = {
+      "GET /", "HEAD /", "POST /", "PUT /", "PATCH /", "DELETE /", "OPTIONS /", "TRACE /"};
+  for (const std::string_view start : kStarts) {
+    if (bytes.starts_with(start)) return Likeness::kHttp;
+    if (start.starts_with(bytes)) return Likeness::kUnsure;
+  }
+  return Likeness::kOther;
+}
+
+}  // namespace
+
+void Exchange::open_tunnel() {
+  http::LocalAnswer answer = http::make_answer(200, "");
+  answer.head.set_reason("Connection Established");
+  answer.head.body = http::BodyLength::none();
+  answer.head.headers.clear();
+  response_.status = 200;
+  first_byte_ = worker_.loop.now().mono;
+  tunnel_ = peeking_ = true;
+  opening_ = std::make_unique<Opening>();
+  request_ended_ = false;
+  to_agent(std::move(answer.head));
+  origin_->tunnel();
+  agent_.tunnel(stream_);
+}
+
+// Some clients tunnel plain http too (Node's fetch does). Those requests are worth a span each, and
+// so are those inside TLS; so the first bytes decide. An origin that speaks first has a tunnel at
+// once.
+void Exchange::peek(Chain data) {
+  held_.append(std::move(data));
+  if (waiting_) return;  // the origin's handshake is under way
+  const std::string first = held_.to_string();
+  if (first.starts_with(kTlsHandshake)) return peek_tls(first);
+  const Likeness likeness = likeness_to_http(first);
+  if (likeness == Likeness::kHttp) return leave_tunnel();
+  likeness == Likeness::kUnsure ? arm_timer() : stop_peeking();
+}
+
+void Exchange::peek_tls(std::string_view first) {
+  tls::ClientHello hello;
+  switch (tls::peek_client_hello(first, hello)) {
+    case tls::Peek::kMore:
+      opening_->greeting = true;
+      return arm_timer();
+    case tls::Peek::kNotTls:
+      return stop_peeking();
+    case tls::Peek::kMalformed:
+      opening_->reason = Opaque::kMalformedHello;
+      return stop_peeking();
+    case tls::Peek::kHello:
+      return on_hello(std::move(hello));
+  }
+}
+
+void Exchange::on_hello(tls::ClientHello hello) {
+  opening_->server_name = hello.server_name;
+  opening_->alpn = hello.alpn;
+  Interceptor::Decision decision =
+      worker_.interceptor.decide(url_.authority.host, peer_, hello, worker_.loop.now().mono);
+  if (decision.refuse) {
+    const Error error{Code::kDenied, Side::kAgent, false,
+                      "the TLS hello names " + hello.server_name + " in a tunnel to " +
+                          url_.authority.host + ", which tls.intercept.mismatch refuses"};
+    to_agent(http::Reset{error});
+    return finish(semconv::Ending::kRefused, error);
+  }
+  if (decision.opaque) {
+    opening_->reason = *decision.opaque;
+    return stop_peeking();
+  }
+  secure_origin(std::move(decision.name));
+}
+
+// The origin first: the agent is shown a certificate only for whom we know.
+void Exchange::secure_origin(std::string name) {
+  auto inside = std::make_unique<Inside>();
+  inside->authority = {name, url_.authority.port};
+  if (inside->authority.port == kHttpsPort) inside->authority.port.reset();
+  inside->key = known_->key();
+  inside->key.secure = true;
+  inside->key.pinned_to = agent_.pinned();
+  if (name != inside->key.host) inside->key.server_name = std::move(name);
+  opening_->inside = std::move(inside);
+  waiting_ = worker_.pool.secure(
+      std::move(origin_), opening_->inside->key,
+      [this](Result<wire::Pool::Secured> result) { on_secured(std::move(result)); });
+}
+
+void Exchange::on_secured(Result<wire::Pool::Secured> result) {
+  touch();
+  waiting_.reset();
+  if (result && result->certificate_wanted) return pass_after_all(Opaque::kClientCertificate);
+  Inside& inside = *opening_->inside;
+  if (result) {
+    inside.certificate = std::move(result->certificate);
+  } else {
+    // The agent learns it by HTTP, and the call has a span.
+    inside.failure = std::move(result).error();
+  }
+  Result<std::unique_ptr<tls::Engine>> engine =
+      worker_.interceptor.terminate(inside.key.verified_name(), worker_.loop.now().wall);
+  if (!engine) {
+    worker_.log.write(LogLevel::kWarn, "no certificate could be made",
+                      {{"host", inside.key.verified_name()}, {"what", engine.error().what}});
+    return pass_after_all(Opaque::kNoAuthority);
+  }
+  peeking_ = false;
+  handed_over_ = true;
+  --worker_.exchanges;
+  agent_.intercept(stream_, std::move(opening_->inside), *std::move(engine),
+                   std::exchange(held_, {}));
+}
+
+// The connection to the origin is used up: bytes of ours went over it.
+void Exchange::pass_after_all(Opaque reason) {
+  opening_->reason = reason;
+  waiting_ = worker_.pool.dial(known_->key(), *this, [this](Result<wire::OriginStreamPtr> dialled) {
+    on_dialled(std::move(dialled));
+  });
+}
+
+void Exchange::rejoin_tunnel() {
+  origin_->tunnel();
+  stop_peeking();
+}
+
+// From now on it is a tunnel like any other.
+void Exchange::stop_peeking() {
+  if (std::exchange(peeking_, false)) on_request_body(std::exchange(held_, {}));
+}
+
+void Exchange::leave_tunnel() {
+  origin_->resume_http();
+  origin_.reset();
+  trace_.reset();  // the requests inside have the spans
+  auto inside = std::make_unique<Inside>();
+  inside->authority = url_.authority;
+  inside->key = known_->key();
+  Chain first = std::exchange(held_, {});
+  finish(semconv::Ending::kComplete, std::nullopt);
+  agent_.resume_http(stream_, std::move(inside), std::move(first));
+}
+
+void Exchange::take_back() {
+  handed_over_ = false;
+  ++worker_.exchanges;
+}
+
+void Exchange::on_inside_request() {
+  take_back();
+  trace_.reset();
+  finish(semconv::Ending::kComplete, std::nullopt);
+}
+
+void Exchange::on_inside_lost(semconv::Ending ending, std::optional<Error> error) {
+  take_back();
+  mode_ = semconv::Mode::kIntercept;
+  finish(ending, error);
+}
+
+}  // namespace sidespan::proxy

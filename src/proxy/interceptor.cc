@@ -1,0 +1,112 @@
+#include "interceptor.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sidespan::proxy {
+namespace {
+
+constexpr std::string_view kHttp1 = "http/1.1";
+constexpr uint16_t kTls12 = 0x0303;
+
+}  // namespace
+
+std::string_view name_of(Opaque reason) {
+  switch (reason) {
+    case Opaque::kNotTls:
+      return "not_tls";
+    case Opaque::kOff:
+      return "off";
+    case Opaque::kBypass:
+      return "bypass";
+    case Opaque::kNotListed:
+      return "not_listed";
+    case Opaque::kNoAuthority:
+      return "no_authority";
+    case Opaque::kSniMismatch:
+      return "sni_mismatch";
+    case Opaque::kEncryptedHello:
+      return "encrypted_hello";
+    case Opaque::kAlpn:
+      return "alpn";
+    case Opaque::kTlsVersion:
+      return "tls_version";
+    case Opaque::kMalformedHello:
+      return "malformed_hello";
+    case Opaque::kPinned:
+      return "pinned";
+    case Opaque::kClientCertificate:
+      return "client_certificate";
+  }
+  return "not_tls";
+}
+
+std::optional<Opaque> Interceptor::reason_to_pass(std::string_view host, const net::Address& peer,
+                                                  const tls::ClientHello& hello) const {
+  const auto any = [&](const std::vector<HostPattern>& patterns) {
+    return matches(patterns, host, &peer) ||
+           (!hello.server_name.empty() && matches(patterns, hello.server_name, nullptr));
+  };
+  if (options_.mode == Interception::Mode::kOff) return Opaque::kOff;
+  if (any(options_.bypass)) return Opaque::kBypass;
+  if (options_.mode == Interception::Mode::kListed && !any(options_.hosts)) {
+    return Opaque::kNotListed;
+  }
+  if (options_.authority == nullptr) return Opaque::kNoAuthority;
+  if (hello.version_max() < kTls12) return Opaque::kTlsVersion;
+  if (!hello.alpn.empty() && !hello.offers(kHttp1)) return Opaque::kAlpn;
+  return std::nullopt;
+}
+
+Interceptor::Decision Interceptor::decide(std::string_view host, const net::Address& peer,
+                                          const tls::ClientHello& hello, MonoTime now) {
+  Decision decision;
+  decision.opaque = reason_to_pass(host, peer, hello);
+  if (decision.opaque) return decision;
+  // Who connects to an address and names a host wants that host there. Its certificate decides.
+  const Host target(host);
+  const bool named = !hello.server_name.empty();
+  decision.name = named && target.address ? hello.server_name : std::string(target.name);
+  if (named && hello.server_name != decision.name) {
+    decision.opaque = hello.encrypted ? Opaque::kEncryptedHello : Opaque::kSniMismatch;
+    decision.refuse = !hello.encrypted && options_.mismatch == Interception::Mismatch::kRefuse;
+  } else if (!options_.authority->permits(decision.name)) {
+    decision.opaque = Opaque::kNoAuthority;
+  } else if (pinned(decision.name, now)) {
+    decision.opaque = Opaque::kPinned;
+  }
+  return decision;
+}
+
+Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view name, WallTime now) {
+  if (!context_) {
+    Result<std::unique_ptr<tls::ServerContext>> made = tls::ServerContext::make();
+    if (!made) return std::unexpected(std::move(made).error());
+    context_ = *std::move(made);
+    leaves_ = std::make_unique<tls::LeafCache>(*options_.authority, options_.leaves_max);
+  }
+  const Result<tls::Leaf> leaf = leaves_->leaf(name, now);
+  if (!leaf) return std::unexpected(leaf.error());
+  return tls::Engine::server(*context_, *leaf, kHttp1);
+}
+
+void Interceptor::rejected(const std::string& name, MonoTime now) {
+  if (pinned_.size() >= options_.pinned_max) {
+    std::erase_if(pinned_, [&](const auto& entry) { return entry.second <= now; });
+  }
+  if (pinned_.size() >= options_.pinned_max) {
+    pinned_.erase(
+        std::ranges::min_element(pinned_, {}, [](const auto& entry) { return entry.second; }));
+  }
+  pinned_.insert_or_assign(name, now + options_.pinned_time);
+}
+
+bool Interceptor::pinned(const std::string& name, MonoTime now) {
+  const auto found = pinned_.find(name);
+  if (found == pinned_.end()) return false;
+  if (found->second > now) return true;
+  pinned_.erase(found);
+  return false;
+}
+
+}  // namespace sidespan::proxy

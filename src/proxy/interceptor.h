@@ -1,0 +1,68 @@
+// Decides of each TLS tunnel whether it is opened, and speaks TLS to its agent where it is. One a
+// worker. Agents that refuse our certificate for a host are remembered, and pass from then on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/net/address.h"
+#include "sidespan/proxy/interception.h"
+#include "sidespan/tls/client_hello.h"
+#include "sidespan/tls/context.h"
+#include "sidespan/tls/engine.h"
+
+namespace sidespan::proxy {
+
+// `sidespan.tunnel.reason`: why nobody looks inside.
+enum class Opaque : uint8_t {
+  kNotTls,
+  kOff,
+  kBypass,
+  kNotListed,
+  kNoAuthority,     // there is none, or it may not name that host
+  kSniMismatch,     // the hello names another host than CONNECT did
+  kEncryptedHello,  // and so it does where ECH hides the true name
+  kAlpn,            // no protocol we read
+  kTlsVersion,      // older than we speak
+  kMalformedHello,
+  kPinned,             // an agent refused our certificate before
+  kClientCertificate,  // the origin wants one of the agent's
+};
+inline constexpr size_t kOpaqueCount = 12;
+std::string_view name_of(Opaque reason);
+
+class Interceptor {
+ public:
+  // References outlive it.
+  explicit Interceptor(const Interception& options) : options_(options) {}
+
+  struct Decision {
+    std::optional<Opaque> opaque;  // set: pass it through
+    bool refuse = false;           // or not even that
+    std::string name;              // else: whom the certificates of both sides must name
+  };
+  // `host` as CONNECT named it, `peer` the address that was dialled for it.
+  Decision decide(std::string_view host, const net::Address& peer, const tls::ClientHello& hello,
+                  MonoTime now);
+  // Our side of the agent's connection, with a certificate for `name`. Error side: kSelf.
+  Result<std::unique_ptr<tls::Engine>> terminate(std::string_view name, WallTime now);
+  // An agent took our certificate for no good.
+  void rejected(const std::string& name, MonoTime now);
+
+ private:
+  std::optional<Opaque> reason_to_pass(std::string_view host, const net::Address& peer,
+                                       const tls::ClientHello& hello) const;
+  bool pinned(const std::string& name, MonoTime now);
+
+  const Interception& options_;
+  std::unique_ptr<tls::ServerContext> context_;  // made when first needed, as is the next
+  std::unique_ptr<tls::LeafCache> leaves_;
+  std::unordered_map<std::string, MonoTime> pinned_;  // until when
+};
+
+}  // namespace sidespan::proxy

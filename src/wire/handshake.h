@@ -1,0 +1,38 @@
+// A client's TLS handshake on a stream that is connected already.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "sidespan/net/stream.h"
+#include "sidespan/net/timer.h"
+#include "sidespan/tls/engine.h"
+#include "sidespan/wire/dialer.h"
+
+namespace sidespan::wire {
+
+class Handshake final : public Dialer::Attempt, private net::StreamReader {
+ public:
+  // `done` comes later, never within this call.
+  Handshake(net::Loop& loop, Dialled dialled, std::unique_ptr<tls::Engine> engine, std::string host,
+            Milliseconds time_max, Dialer::OnDial done);
+
+ private:
+  void on_bytes(const Chunk& read) override;
+  void on_end() override;
+  void on_failure(Error error) override;
+  void on_written(size_t) override {}
+
+  void write_out();
+  void finish(Result<Dialled> result);
+
+  net::Loop& loop_;
+  Dialled dialled_;
+  std::unique_ptr<tls::Engine> engine_;
+  std::string host_;
+  Dialer::OnDial done_;
+  net::Timer limit_;
+  MonoTime started_;
+};
+
+}  // namespace sidespan::wire

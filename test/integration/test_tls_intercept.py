@@ -1,0 +1,219 @@
+"""TLS of agents, opened: the requests inside have their spans, and nobody is less safe than without us."""
+
+import re
+import ssl
+
+import pytest
+
+import certificates
+from origin import Origin, reply
+from wire import Client, Reader, Truncated, connect, head
+
+HOST = "localhost"
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return certificates.Authority()
+
+
+@pytest.fixture
+def tls_origin(authority):
+    origin = Origin(tls=authority.server(HOST, "127.0.0.1"))
+    yield origin
+    origin.stop()
+
+
+@pytest.fixture
+def intercepting(sidecar, authority):
+    """intercepting(**tls) starts a sidecar that opens all TLS and trusts the test's authority."""
+
+    def start(config=None, **intercept):
+        tls = {"intercept": {"mode": "all"} | intercept, "trust": {"certificates": [str(authority.pem)]}}
+        return sidecar({"tls": tls} | (config or {}))
+
+    return start
+
+
+def trusted(side):
+    """The certificates that the sidecar wants agents to trust."""
+    return side.config.parent / "state" / "trust" / "ca.pem"
+
+
+def context_of(side, alpn=("http/1.1",)):
+    context = ssl.create_default_context(cafile=trusted(side))
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    return context
+
+
+class Tunnel(Client):
+    """A connection through the sidecar, with TLS of the agent's in it."""
+
+    def __init__(self, side, origin, context, host=HOST, server_name=None):
+        authority = f"{host}:{origin.port}"
+        sock = connect(side.egress)
+        sock.sendall(head(f"CONNECT {authority} HTTP/1.1", [("Host", authority)]))
+        answer = Reader(sock).head()
+        assert answer.status == 200, answer.raw
+        self.sock = context.wrap_socket(sock, server_hostname=server_name or host)
+        self.reader = Reader(self.sock)
+
+    def get(self, path, host, headers=()):
+        self.send(head(f"GET {path} HTTP/1.1", [("Host", host), *headers]))
+        return self.response()
+
+
+def mirror(sock, _, request):
+    reply(sock, request, 200, request.body)
+
+
+def test_a_request_inside_has_its_span(intercepting, tls_origin, sink):
+    side = intercepting()
+    host = f"{HOST}:{tls_origin.port}"
+    with Tunnel(side, tls_origin, context_of(side)) as agent:
+        assert agent.sock.selected_alpn_protocol() == "http/1.1"
+        for _ in range(3):
+            assert agent.get("/echo?q=1", host).status == 200
+    spans = sink.wait(3)
+    assert len(sink.quiet()) == 3
+    assert tls_origin.connections == 1
+    for span, request in zip(spans, tls_origin.requests):
+        assert span["name"] == "GET"
+        assert span["attributes"]["sidespan.mode"] == "intercept"
+        assert span["attributes"]["url.full"] == f"https://{host}/echo?q=1"
+        assert span["attributes"]["tls.protocol.version"] == "1.3"
+        assert request.get("traceparent").split("-")[2] == span["span_id"]
+        assert request.get("host") == host
+    assert spans[0]["attributes"]["sidespan.phase.tls"] > 0
+    assert "sidespan.phase.tls" not in spans[1]["attributes"]
+    assert side.metrics().total("sidespan_tunnels_opaque_total") == 0
+
+
+@pytest.mark.parametrize("mode", ["off", "bypass", "not_listed", "sni_mismatch", "alpn"])
+def test_what_is_not_opened_meets_the_origin_itself(mode, intercepting, tls_origin, authority, sink):
+    settings = {"off": {"mode": "off"}, "bypass": {"bypass": [HOST]}, "sni_mismatch": {}, "alpn": {},
+                "not_listed": {"mode": "listed", "hosts": ["*.example.com"]}}[mode]
+    side = intercepting(**settings)
+    context = ssl.create_default_context(cafile=authority.pem)
+    context.set_alpn_protocols(["h2"] if mode == "alpn" else ["http/1.1"])
+    context.check_hostname = mode != "sni_mismatch"
+    name = "other.example" if mode == "sni_mismatch" else HOST
+    with Tunnel(side, tls_origin, context, server_name=name) as agent:
+        assert "test authority" in str(agent.sock.getpeercert()["issuer"])
+        assert agent.get("/echo", HOST).status == 200
+    (span,) = sink.wait(1)
+    assert span["name"] == "CONNECT"
+    assert span["attributes"]["sidespan.mode"] == "tunnel"
+    assert span["attributes"]["sidespan.tunnel.reason"] == mode
+    assert span["attributes"]["sidespan.tls.server_name"] == name
+    assert span["attributes"]["sidespan.tls.alpn"] == (["h2"] if mode == "alpn" else ["http/1.1"])
+    assert span["attributes"]["sidespan.bytes.received"] > 0
+    assert "traceparent" not in dict(tls_origin.requests[0].headers)
+
+
+def test_a_mismatch_is_refused_where_that_is_wanted(intercepting, tls_origin, sink):
+    side = intercepting(mismatch="refuse")
+    context = context_of(side)
+    context.check_hostname = False
+    with pytest.raises(OSError):
+        Tunnel(side, tls_origin, context, server_name="other.example")
+    (span,) = sink.wait(1)
+    assert span["attributes"]["error.type"] == "denied"
+    assert tls_origin.requests == []
+
+
+def test_an_agent_that_refuses_our_certificate_passes_from_then_on(intercepting, tls_origin, authority, sink):
+    side = intercepting()
+    pinned = ssl.create_default_context(cafile=authority.pem)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        Tunnel(side, tls_origin, pinned)
+    with Tunnel(side, tls_origin, pinned) as agent:
+        assert agent.get("/echo", HOST).status == 200
+    refused, passed = sink.wait(2)
+    assert refused["name"] == "CONNECT" and refused["attributes"]["error.type"] == "tls_failure"
+    assert refused["attributes"]["sidespan.mode"] == "intercept"
+    assert re.search("agent refused the TLS handshake", refused["message"])
+    assert passed["attributes"]["sidespan.tunnel.reason"] == "pinned"
+    metrics = side.metrics()
+    assert metrics.total("sidespan_certificates_rejected_total") == 1
+    assert metrics.total("sidespan_tunnels_opaque_total", reason="pinned") == 1
+
+
+def test_requests_go_to_the_verified_origin_or_nowhere(intercepting, authority, sink):
+    origin = Origin(tls=authority.server(HOST, "also.example", "127.0.0.1"))
+    side = intercepting()
+    port = origin.port
+    with Tunnel(side, origin, context_of(side)) as agent:
+        assert agent.get("/echo", f"also.example:{port}").status == 200
+        assert agent.get("/echo", f"evil.example:{port}").status == 421
+    with Tunnel(side, origin, context_of(side)) as agent:
+        assert agent.get("/echo", f"{HOST}:{port + 1}").status == 421
+    with Tunnel(side, origin, context_of(side)) as agent:
+        assert agent.get(f"https://evil.example:{port}/", f"evil.example:{port}").status == 421
+    with Tunnel(side, origin, context_of(side)) as agent:
+        assert agent.get(f"http://{HOST}:{port}/", f"{HOST}:{port}").status == 421
+    assert [request.get("host") for request in origin.requests] == [f"also.example:{port}"]
+    assert sink.wait(1)[0]["attributes"]["server.address"] == "also.example"
+    origin.stop()
+
+
+def test_an_address_has_a_certificate_of_its_own(intercepting, tls_origin, sink):
+    side = intercepting()
+    with Tunnel(side, tls_origin, context_of(side), host="127.0.0.1") as agent:
+        assert agent.get("/echo", f"127.0.0.1:{tls_origin.port}").status == 200
+    assert sink.wait(1)[0]["attributes"]["server.address"] == "127.0.0.1"
+
+
+def test_an_address_that_is_called_by_name_shows_a_certificate_for_it(intercepting, tls_origin, sink):
+    side = intercepting()
+    with Tunnel(side, tls_origin, context_of(side), host="127.0.0.1", server_name=HOST) as agent:
+        assert agent.get("/echo", f"{HOST}:{tls_origin.port}").status == 200
+    (span,) = sink.wait(1)
+    assert span["attributes"]["server.address"] == HOST
+    assert span["attributes"]["network.peer.address"] == "127.0.0.1"
+
+
+def test_the_origin_may_break_off_and_the_agent_learns_it(intercepting, tls_origin, sink):
+    tls_origin.answer("/cut", [b"HTTP/1.1 200 OK\r\n\r\nno end", "close"])
+    side = intercepting()
+    with Tunnel(side, tls_origin, context_of(side)) as agent:
+        agent.send(head("GET /cut HTTP/1.1", [("Host", HOST + f":{tls_origin.port}")]))
+        # Without close_notify a body that only the connection's end delimits is no whole body.
+        with pytest.raises((Truncated, OSError)):
+            agent.response()
+    (span,) = sink.wait(1)
+    assert span["attributes"]["sidespan.end"] == "origin_closed"
+    assert span["attributes"]["error.type"]
+
+
+def test_alternatives_we_would_not_see_are_not_passed_on(intercepting, tls_origin):
+    tls_origin.answer("/alt", [b'HTTP/1.1 200 OK\r\nAlt-Svc: h3=":443"\r\nContent-Length: 2\r\n\r\nok'])
+    side = intercepting()
+    with Tunnel(side, tls_origin, context_of(side)) as agent:
+        assert agent.get("/alt", f"{HOST}:{tls_origin.port}").get("alt-svc") is None
+
+
+def test_large_bodies_both_ways(intercepting, tls_origin, sink):
+    side = intercepting()
+    body = bytes(range(256)) * 4096 * 3
+    tls_origin.answer("/mirror", [mirror])
+    with Tunnel(side, tls_origin, context_of(side)) as agent:
+        response = agent.ask("POST", "/mirror", body=body, host=f"{HOST}:{tls_origin.port}")
+        assert response.status == 200 and response.body == body
+    (span,) = sink.wait(1)
+    assert span["attributes"]["http.request.body.size"] == len(body)
+    assert span["attributes"]["http.response.body.size"] == len(body)
+
+
+def test_a_websocket_inside_is_one_span(intercepting, tls_origin, sink):
+    side = intercepting()
+    with Tunnel(side, tls_origin, context_of(side)) as agent:
+        agent.send(head("GET /upgrade HTTP/1.1", [("Host", f"{HOST}:{tls_origin.port}"), ("Connection", "Upgrade"),
+                                                   ("Upgrade", "websocket")]))
+        assert agent.response().status == 101
+        for i in range(1000):
+            agent.send(b"%04d" % i)
+            assert agent.reader.exactly(4) == b"%04d" % i
+    (span,) = sink.wait(1)
+    assert span["attributes"]["sidespan.bytes.sent"] == 4000
