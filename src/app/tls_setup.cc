@@ -63,8 +63,9 @@ Result<OpenAuthority> authority_of(const Settings& settings, const Environment& 
   }
   const Result<std::string> state = open_state_dir(own);
   if (state) return open_authority(*state, now);
-  warnings.push_back("no TLS is intercepted: there is nowhere to keep an authority, " +
-                     state.error().what);
+  warnings.push_back(
+      "HTTPS is not opened: the state directory, where the authority would be kept, cannot be "
+      "written to");
   return OpenAuthority{};
 }
 

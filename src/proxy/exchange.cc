@@ -146,7 +146,10 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
     facts.tls_server_name = opening_->server_name;
     facts.tls_alpn = opening_->alpn;
   }
-  if (origin_ && origin_->tls() != nullptr) facts.tls_version = origin_->tls()->version();
+  if (const tls::Engine* tls = origin_ ? origin_->tls() : nullptr) {
+    facts.tls_version = tls->version();
+    facts.tls_resumed = tls->resumed();
+  }
   facts.start = start_;
   facts.end = end;
   facts.dns = phases_.dns;

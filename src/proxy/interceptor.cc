@@ -87,10 +87,13 @@ Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view nam
   }
   const Result<tls::Leaf> leaf = leaves_->leaf(name, now);
   if (!leaf) return std::unexpected(leaf.error());
+  minted_.add(leaves_->minted() - minted_.value());
+  kept_.set(static_cast<int64_t>(leaves_->size()));
   return tls::Engine::server(*context_, *leaf, kHttp1);
 }
 
 void Interceptor::rejected(const std::string& name, MonoTime now) {
+  rejected_.add();
   if (pinned_.size() >= options_.pinned_max) {
     std::erase_if(pinned_, [&](const auto& entry) { return entry.second <= now; });
   }
@@ -99,6 +102,20 @@ void Interceptor::rejected(const std::string& name, MonoTime now) {
         std::ranges::min_element(pinned_, {}, [](const auto& entry) { return entry.second; }));
   }
   pinned_.insert_or_assign(name, now + options_.pinned_time);
+}
+
+void Interceptor::collect(metrics::Snapshot& snapshot) const {
+  const auto add = [&](std::string_view name, std::string_view help, metrics::Kind kind,
+                       double value) {
+    metrics::merge(snapshot, name, help, kind, {.labels = {}, .value = value, .histogram = {}});
+  };
+  add("sidespan_certificates_minted", "Certificates made for agents.", metrics::Kind::kCounter,
+      static_cast<double>(minted_.value()));
+  add("sidespan_certificates", "Certificates for agents that are kept.", metrics::Kind::kGauge,
+      static_cast<double>(kept_.value()));
+  add("sidespan_certificates_rejected",
+      "Handshakes that agents ended because they do not trust our authority.",
+      metrics::Kind::kCounter, static_cast<double>(rejected_.value()));
 }
 
 bool Interceptor::pinned(const std::string& name, MonoTime now) {

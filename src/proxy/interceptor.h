@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "sidespan/base/clock.h"
+#include "sidespan/base/metrics.h"
 #include "sidespan/net/address.h"
 #include "sidespan/proxy/interception.h"
 #include "sidespan/tls/client_hello.h"
@@ -51,8 +52,10 @@ class Interceptor {
                   MonoTime now);
   // Our side of the agent's connection, with a certificate for `name`. Error side: kSelf.
   Result<std::unique_ptr<tls::Engine>> terminate(std::string_view name, WallTime now);
-  // An agent took our certificate for no good.
+  // An agent did not take our certificate.
   void rejected(const std::string& name, MonoTime now);
+  // Any thread.
+  void collect(metrics::Snapshot& snapshot) const;
 
  private:
   std::optional<Opaque> reason_to_pass(std::string_view host, const net::Address& peer,
@@ -63,6 +66,9 @@ class Interceptor {
   std::unique_ptr<tls::ServerContext> context_;  // made when first needed, as is the next
   std::unique_ptr<tls::LeafCache> leaves_;
   std::unordered_map<std::string, MonoTime> pinned_;  // until when
+  metrics::Counter minted_;
+  metrics::Gauge kept_;
+  metrics::Counter rejected_;
 };
 
 }  // namespace sidespan::proxy

@@ -64,9 +64,6 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
                    number({{"reason", std::string(name_of(static_cast<Opaque>(i)))}},
                           static_cast<double>(tunnels[i].value())));
   }
-  metrics::merge(snapshot, "sidespan_certificates_rejected",
-                 "Handshakes that agents ended because they do not trust our authority.",
-                 Kind::kCounter, number({}, static_cast<double>(certificates_rejected.value())));
   metrics::merge(snapshot, "sidespan_connections_refused",
                  "Agent connections answered 503 because there were too many.", Kind::kCounter,
                  number({}, static_cast<double>(refused_connections.value())));

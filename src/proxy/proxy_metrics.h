@@ -40,7 +40,6 @@ class ProxyMetrics {
   uint64_t requests() const { return requests_ended_.value(); }
 
   std::array<metrics::Counter, kOpaqueCount> tunnels;  // that nobody looked into, by the reason
-  metrics::Counter certificates_rejected;              // ours, by agents
   metrics::Counter refused_connections;                // over connections_max
   metrics::Gauge connections;
   // What the marks of the memory ledger brought about.

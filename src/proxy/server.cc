@@ -151,6 +151,7 @@ Server::MemoryReactions Server::memory_reactions() const {
 
 void Server::collect(metrics::Snapshot& snapshot) const {
   impl_->worker.metrics.collect(snapshot);
+  impl_->worker.interceptor.collect(snapshot);
 }
 
 std::optional<Error> check_address(const Options& options, const SelfGuard& self,

@@ -121,7 +121,6 @@ void Session::look_at_opening() {
   const tls::Engine& engine = *connection_.tls();
   if (engine.failure()) {
     if (engine.rejected_by_peer()) {
-      worker_.metrics.certificates_rejected.add();
       worker_.interceptor.rejected(inside_->key.verified_name(), worker_.loop.now().mono);
     }
     lose_opener(semconv::Ending::kRefused, engine.failure());

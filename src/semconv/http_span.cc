@@ -152,6 +152,7 @@ void set_connection(Attributes& attributes, const HttpFacts& facts) {
 void set_tls(Attributes& attributes, const HttpFacts& facts) {
   if (!facts.tls_version.empty()) {
     attributes.add(attribute::kTlsProtocolVersion, facts.tls_version);
+    if (facts.tls) attributes.add(attribute::kTlsResumed, facts.tls_resumed);
   }
   if (facts.tunnel_reason.empty()) return;
   attributes.add(attribute::kTunnelReason, facts.tunnel_reason);

@@ -11,6 +11,7 @@ Files live in a directory of their own, since the ssl module takes nothing else.
 import datetime
 import ipaddress
 import ssl
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+import peers
 
 DAY = datetime.timedelta(days=1)
 
@@ -75,6 +78,18 @@ class Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         return builder.sign(self.key, digest or hashes.SHA256()), key
 
+    def sha1_server(self, host):
+        """Signed with SHA-1, which only the openssl command still does."""
+        key, request, extensions, leaf = (self.directory / name for name in ("k.pem", "r.pem", "e.cnf", "l.pem"))
+        ca_key = self.directory / "ca-key.pem"
+        ca_key.write_bytes(private_pem(self.key))
+        extensions.write_text(f"subjectAltName=DNS:{host}\nextendedKeyUsage=serverAuth\n")
+        openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={host}")
+        openssl("x509", "-req", "-sha1", "-in", request, "-CA", self.pem, "-CAkey", ca_key, "-set_serial", "7", "-days",
+                "7", "-extfile", extensions, "-out", leaf)
+        return server_context([x509.load_pem_x509_certificate(leaf.read_bytes())],
+                              serialization.load_pem_private_key(key.read_bytes(), None))
+
     def server(self, *hosts, alpn=("http/1.1",), chain=None, **how):
         """A server's context with such a leaf, and with the intermediates that belong to it unless `chain` says."""
         certificate, key = self.leaf(*hosts, **how)
@@ -86,17 +101,26 @@ class Authority:
         return write(self.directory, common_name, [certificate], key)
 
 
+def private_pem(key):
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                             serialization.NoEncryption())
+
+
+def openssl(*arguments):
+    subprocess.run([peers.installed("openssl"), *map(str, arguments)], check=True, capture_output=True)
+
+
 def write(directory, stem, certificates, key):
     certificate_file, key_file = directory / f"{stem}.pem", directory / f"{stem}-key.pem"
     certificate_file.write_bytes(b"".join(map(pem, certificates)))
-    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                           serialization.NoEncryption()))
+    key_file.write_bytes(private_pem(key))
     key_file.chmod(0o600)
     return certificate_file, key_file
 
 
 def server_context(certificates, key, alpn=("http/1.1",)):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # what a server shows is not for the server to judge
     with tempfile.TemporaryDirectory() as directory:
         context.load_cert_chain(*write(Path(directory), "server", certificates, key))
     if alpn:

@@ -1,12 +1,14 @@
 """Unmodified HTTP clients under `sidespan run`: each call is one right span, and the origin sees that span as parent.
 
-The client is given nothing but the environment that `run` sets. One call a run, so that "exactly one" can be said.
+The client is given nothing but the environment that `run` sets; over https that is what makes it trust the sidecar,
+since of the origin's own authority it knows nothing. One call a run, so that "exactly one" can be said.
 """
 
 from pathlib import Path
 
 import pytest
 
+import certificates
 import peers
 from origin import Origin
 from sidecar import exporting, run
@@ -56,25 +58,32 @@ COMMANDS = {
 MODES = {"node-fetch": ("forward", "tunnel", "intercept")}
 
 
+@pytest.fixture(scope="module")
+def authority():
+    return certificates.Authority()
+
+
 @pytest.fixture
-def reachable(request, origin):
+def reachable(request, authority):
     """The origin for a client. Go sends nothing for localhost and loopback addresses through a proxy, whatever the
     environment says, so its origin listens on an address of this machine that is not loopback."""
-    if request.node.callspec.params["client"] != "go":
-        yield origin
-        return
-    address = outward_address() or peers.missing("Go never proxies loopback, and this machine has no other address")
-    outward = Origin(address)
-    yield outward
-    outward.stop()
+    address = "127.0.0.1"
+    if request.node.callspec.params["client"] == "go":
+        address = outward_address() or peers.missing("Go never proxies loopback, and there is no other address here")
+    secure = request.node.callspec.params["scheme"] == "https"
+    origin = Origin(address, tls=authority.server(address) if secure else None)
+    yield origin
+    origin.stop()
 
 
 @pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("client", COMMANDS)
-def test_one_call_is_one_span(client, call, reachable, sink, tmp_path):
+def test_one_call_is_one_span(client, scheme, call, reachable, authority, sink, tmp_path):
     method, target, body, status = CALLS[call]
     url = reachable.url(target)
-    done = run(tmp_path, COMMANDS[client](method, url, body), exporting(sink.endpoint))
+    config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}}
+    done = run(tmp_path, COMMANDS[client](method, url, body), config)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] == str(status), (done.stdout, done.stderr)
 
@@ -84,7 +93,7 @@ def test_one_call_is_one_span(client, call, reachable, sink, tmp_path):
     span, = [span for span in spans if span["kind"] == "CLIENT"]
     check_root(root)
     check_parent(span, root)
-    check_request(span, method, url, status, reachable, MODES.get(client, ("forward",)))
+    check_request(span, method, url, status, reachable, ("intercept",) if scheme == "https" else MODES.get(client, ("forward",)))
     check_origin(span, reachable, method, target, body)
     assert not sink.faults
 

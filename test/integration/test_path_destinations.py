@@ -43,9 +43,9 @@ def test_a_path_without_a_route_says_what_to_do(sidecar, sink):
     assert not sink.quiet()
 
 
-def test_https_urls_need_connect(sidecar):
-    answer = ask(sidecar().egress, "GET", "https://127.0.0.1/")
-    assert answer.status == 501 and b"CONNECT" in answer.body
+def test_urls_of_other_schemes_are_refused(sidecar):
+    answer = ask(sidecar().egress, "GET", "wss://127.0.0.1/")
+    assert answer.status == 501 and b"not wss://" in answer.body
 
 
 # the guard

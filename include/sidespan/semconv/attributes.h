@@ -38,6 +38,7 @@ inline constexpr Name kNetworkProtocolVersion("network.protocol.version");
 
 // TLS towards the origin (registry: tls).
 inline constexpr Name kTlsProtocolVersion("tls.protocol.version");  // development
+inline constexpr Name kTlsResumed("tls.resumed");                   // development
 
 // The service behind it. peer.service is the older name, which most backends still draw maps from.
 inline constexpr Name kServicePeerName("service.peer.name");  // development

@@ -76,6 +76,7 @@ struct HttpFacts {
   std::string_view tls_server_name;
   std::span<const std::string> tls_alpn;
   std::string_view tls_version;  // towards the origin: "1.3"; empty: no TLS of ours
+  bool tls_resumed = false;
 
   // Time.
   Moment start;    // the first byte of the request

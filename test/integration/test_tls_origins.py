@@ -1,0 +1,176 @@
+"""Origins that are not who they should be: nobody sees them as valid, and the span says what is wrong."""
+
+import datetime
+import ssl
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+import certificates
+from certificates import DAY
+from origin import Origin
+from test_tls_intercept import HOST, Tunnel, authority, context_of, intercepting  # noqa: F401
+from wire import ask
+
+PAST = datetime.timedelta(days=-20)
+UNTRUSTED, INVALID, NAME = "certificate_untrusted", "certificate_invalid", "certificate_name_mismatch"
+
+
+def other_san(text):
+    return [x509.DNSName(text)]
+
+
+def older(version):
+    def make(authority):
+        context = authority.server(HOST)
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = version
+        context.maximum_version = version
+        return context
+    return make
+
+
+def weak_key(authority):
+    return authority.server(HOST, key=rsa.generate_private_key(65537, 1024))
+
+
+def below_another(**how):
+    """Signed by an intermediate; what is shown of the chain is the test's choice."""
+    def make(authority):
+        middle = certificates.Authority("in between", parent=authority, permitted=how.get("permitted"))
+        return middle.server(HOST, chain=how.get("chain"))
+    return make
+
+
+BAD = {
+    "expired": (lambda ca: ca.server(HOST, before=PAST, after=-DAY), "certificate_expired"),
+    "not_yet_valid": (lambda ca: ca.server(HOST, before=DAY, after=2 * DAY), "certificate_not_yet_valid"),
+    "another_host": (lambda ca: ca.server("other.example"), NAME),
+    "another_address": (lambda ca: ca.server("127.0.0.2"), NAME),
+    "self_signed": (lambda ca: certificates.self_signed(HOST), UNTRUSTED),
+    "unknown_root": (lambda ca: certificates.Authority("nobody").server(HOST), UNTRUSTED),
+    "for_clients": (lambda ca: ca.server(HOST, usage=ExtendedKeyUsageOID.CLIENT_AUTH), INVALID),
+    "common_name_only": (lambda ca: ca.server(common_name=HOST), NAME),
+    "wildcard_too_wide": (lambda ca: ca.server(names=other_san("*")), NAME),
+    "partial_wildcard": (lambda ca: ca.server(names=other_san("local*")), NAME),
+    "name_as_address": (lambda ca: ca.server(names=[x509.RFC822Name(HOST)]), NAME),
+    "nul_in_name": (lambda ca: ca.server(names=other_san("localhost\0.evil.example")), NAME),
+    "sha1": (lambda ca: ca.sha1_server(HOST), INVALID),
+    "weak_key": (weak_key, INVALID),
+    "name_constraints": (below_another(permitted=["example.com"]), INVALID),
+    "chain_cut": (below_another(chain=[]), UNTRUSTED),
+    "tls_1_0": (older(ssl.TLSVersion.TLSv1), "tls_failure"),
+    "tls_1_1": (older(ssl.TLSVersion.TLSv1_1), "tls_failure"),
+}
+
+
+@pytest.fixture
+def bad_origin(request, authority):  # noqa: F811
+    make, error = BAD[request.param]
+    try:
+        origin = Origin(tls=make(authority))
+    except (ValueError, ssl.SSLError) as refusal:
+        pytest.fail(f"this origin cannot be made here: {refusal}")
+    origin.error = error
+    yield origin
+    origin.stop()
+
+
+@pytest.mark.parametrize("bad_origin", BAD, indirect=True)
+def test_a_bad_origin_is_refused_inside(bad_origin, intercepting, sink):  # noqa: F811
+    side = intercepting()
+    with Tunnel(side, bad_origin, context_of(side)) as agent:
+        answer = agent.get("/echo", f"{HOST}:{bad_origin.port}", [("Authorization", "Bearer secret")])
+    assert answer.status == 502
+    assert answer.get("proxy-status").startswith("sidespan; error=tls_")
+    (span,) = sink.wait(1)
+    assert span["attributes"]["error.type"] == bad_origin.error, span["message"]
+    assert span["attributes"]["sidespan.mode"] == "intercept"
+    assert span["status"] == "ERROR"
+    assert bad_origin.requests == []
+
+
+@pytest.mark.parametrize("bad_origin", BAD, indirect=True)
+def test_and_as_target_of_an_absolute_url(bad_origin, intercepting, sink):  # noqa: F811
+    side = intercepting()
+    answer = ask(side.egress, "GET", f"https://{HOST}:{bad_origin.port}/echo", [("Authorization", "Bearer secret")])
+    assert answer.status == 502
+    assert sink.wait(1)[0]["attributes"]["error.type"] == bad_origin.error
+    assert bad_origin.requests == []
+
+
+@pytest.mark.parametrize("bad_origin", BAD, indirect=True)
+def test_on_the_bypass_list_the_client_meets_it_itself(bad_origin, intercepting):  # noqa: F811
+    side = intercepting(bypass=[HOST])
+    context = context_of(side)
+    with pytest.raises(ssl.SSLError):
+        Tunnel(side, bad_origin, context)
+    assert bad_origin.requests == []
+
+
+def test_one_that_closes_in_the_handshake(intercepting, sink):  # noqa: F811
+    origin = Origin()
+    origin.tls = Closing()
+    side = intercepting()
+    assert ask(side.egress, "GET", f"https://{HOST}:{origin.port}/").status == 502
+    assert sink.wait(1)[0]["attributes"]["error.type"] == "tls_failure"
+    origin.stop()
+
+
+class Closing:
+    """Stands where an SSLContext would."""
+
+    def wrap_socket(self, sock, **_):
+        sock.recv(1)
+        raise OSError("closed")
+
+
+class Plain(Closing):
+    def wrap_socket(self, sock, **how):
+        sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        super().wrap_socket(sock, **how)
+
+
+def test_one_that_speaks_no_tls(intercepting, origin, sink):  # noqa: F811
+    origin.tls = Plain()
+    side = intercepting()
+    assert ask(side.egress, "GET", f"https://{HOST}:{origin.port}/").status == 502
+    assert sink.wait(1)[0]["attributes"]["error.type"] == "tls_failure"
+
+
+def test_one_that_says_nothing_takes_as_long_as_it_may(intercepting, sink):  # noqa: F811
+    origin = Silent()
+    side = intercepting({"limits": {"tls_handshake_time": "300ms"}})
+    answer = ask(side.egress, "GET", f"https://{HOST}:{origin.port}/")
+    assert answer.status == 504
+    assert sink.wait(1)[0]["attributes"]["error.type"] == "connect_timeout"
+    origin.stop()
+
+
+class Silent(Origin):
+    """Takes connections, and never says a word."""
+
+    def _serve(self, sock, number):
+        self.held = sock
+
+
+@pytest.mark.parametrize("how", ["absolute", "route"])
+def test_a_good_origin_is_reached_by_tls_of_ours(how, intercepting, authority, sink):  # noqa: F811
+    origin = Origin(tls=authority.server(HOST))
+    base = f"https://{HOST}:{origin.port}"
+    side = intercepting({"routes": [{"path": "/api/", "to": f"{base}/v1/"}]})
+    for _ in range(2):
+        target = f"{base}/echo" if how == "absolute" else "/api/echo"
+        assert ask(side.egress, "GET", target, host="x").status == 200
+    first, second = sink.wait(2)
+    path = "/echo" if how == "absolute" else "/v1/echo"
+    for span, request in zip((first, second), origin.requests):
+        assert span["attributes"]["url.full"] == base + path
+        assert span["attributes"]["tls.protocol.version"] == "1.3"
+        assert request.get("host") == f"{HOST}:{origin.port}"
+        assert request.get("traceparent").split("-")[2] == span["span_id"]
+    assert origin.connections == 1
+    assert first["attributes"]["sidespan.phase.tls"] > 0
+    origin.stop()
