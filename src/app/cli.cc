@@ -19,6 +19,9 @@ const std::map<std::string, EnvironmentFormat> kFormats = {{"sh", EnvironmentFor
                                                            {"json", EnvironmentFormat::kJson},
                                                            {"dotenv", EnvironmentFormat::kDotenv}};
 
+const std::map<std::string, CaAction> kCaActions = {
+    {"show", CaAction::kShow}, {"export", CaAction::kExport}, {"rotate", CaAction::kRotate}};
+
 // CLI11 knows nothing of what stands after `--`.
 class UsageFormatter final : public CLI::Formatter {
  public:
@@ -60,6 +63,7 @@ class Grammar {
         add("proxy", Command::kProxy, "Run the sidecar in the foreground; SIGTERM drains it."));
     add_check();
     add_env();
+    add_ca();
     with_config(add("health", Command::kHealth,
                     "Ask a running sidecar whether it is ready: exit status 0 or 1."));
     add("version", Command::kVersion,
@@ -81,6 +85,7 @@ class Grammar {
     }
     if (!intercept_.empty()) line_.intercept = intercept_;
     if (!print_.empty()) line_.run.print = kPrints.at(print_);
+    if (!ca_.empty()) line_.ca = kCaActions.at(ca_);
     if (!format_.empty()) line_.format = kFormats.at(format_);
     return line_;
   }
@@ -130,6 +135,16 @@ class Grammar {
         ->type_name("FORMAT");
   }
 
+  void add_ca() {
+    CLI::App& ca = with_config(
+        add("ca", Command::kCa, "The authority that agents trust where their HTTPS is opened."));
+    add_word(ca, "action", ca_, kCaActions,
+             "show: who it is, and until when. export: its certificate, never its key. rotate: a "
+             "new one signs from the next start on.")
+        ->required()
+        ->type_name("ACTION");
+  }
+
   std::string sentence_of(const CLI::Error& error, const std::vector<std::string>& words) const {
     const std::string first = words.empty() ? "" : words.front();
     const bool is_command =
@@ -151,6 +166,7 @@ class Grammar {
   std::string print_;
   std::string intercept_;
   std::string format_;
+  std::string ca_;
   std::vector<std::pair<std::string, Command>> commands_;
 };
 

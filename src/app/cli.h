@@ -17,7 +17,8 @@ inline constexpr int kExitFine = 0;
 inline constexpr int kExitFailed = 1;  // at run time
 inline constexpr int kExitUsage = 2;   // wrong usage or configuration
 
-enum class Command : uint8_t { kRun, kProxy, kCheck, kEnv, kHealth, kVersion };
+enum class Command : uint8_t { kRun, kProxy, kCheck, kEnv, kCa, kHealth, kVersion };
+enum class CaAction : uint8_t { kShow, kExport, kRotate };
 
 struct CommandLine {
   Command command = Command::kVersion;
@@ -28,6 +29,7 @@ struct CommandLine {
   bool print_effective = false;  // check --print
   bool print_reference = false;  // check --reference
   EnvironmentFormat format = EnvironmentFormat::kSh;
+  CaAction ca = CaAction::kShow;
 };
 
 // What a command has to say, and the exit status that goes with it.

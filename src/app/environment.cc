@@ -179,7 +179,7 @@ std::string format_variables(const Pairs& variables, EnvironmentFormat format) {
 }
 
 Result<std::string> environment_text(const Settings& settings, const Environment& own,
-                                     EnvironmentFormat format) {
+                                     const Pairs& trust, EnvironmentFormat format) {
   if (!settings.listen.egress) {
     return fail(Code::kInvalid, Side::kSelf,
                 "listen.egress is off, so there is nothing to go through");
@@ -189,7 +189,9 @@ Result<std::string> environment_text(const Settings& settings, const Environment
     return fail(Code::kInvalid, Side::kSelf,
                 "listen.egress has port 0, so its address is known only once it listens");
   }
-  return format_variables(proxy_variables(proxy_url(listening), own), format);
+  Pairs variables = proxy_variables(proxy_url(listening), own);
+  variables.insert(variables.end(), trust.begin(), trust.end());
+  return format_variables(variables, format);
 }
 
 }  // namespace sidespan::app

@@ -57,9 +57,9 @@ enum class EnvironmentFormat : uint8_t {
 };
 std::string format_variables(const Pairs& variables, EnvironmentFormat format);
 
-// `sidespan env`: the text, or a fault when the egress listener is off or has no fixed port. Error
-// side: kSelf.
+// `sidespan env`: the text, or a fault when the egress listener is off or has no fixed port.
+// `trust` as above. Error side: kSelf.
 Result<std::string> environment_text(const Settings& settings, const Environment& own,
-                                     EnvironmentFormat format);
+                                     const Pairs& trust, EnvironmentFormat format);
 
 }  // namespace sidespan::app

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/ca_command.h"
 #include "app/check.h"
 #include "app/cli.h"
 #include "app/config_file.h"
@@ -14,6 +15,7 @@
 #include "app/health_command.h"
 #include "app/proxy_command.h"
 #include "app/run_command.h"
+#include "app/tls_setup.h"
 #include "app/version.h"
 #include "sidespan/trace/carrier.h"
 
@@ -27,8 +29,22 @@ int say(const Outcome& outcome) {
   return outcome.status == kExitFine && !written ? kExitFailed : outcome.status;
 }
 
+// What a running sidecar left for agents to trust.
+Result<Pairs> trust_of_sidecar(const Settings& settings, const Environment& own) {
+  if (settings.tls.interception.mode == proxy::Interception::Mode::kOff) return Pairs();
+  const Result<std::string> directory = trust_directory(settings, own);
+  if (!directory) return std::unexpected(directory.error());
+  return trust_variables(*directory, own);
+}
+
 int print_environment(const Settings& settings, const Environment& own, EnvironmentFormat format) {
-  Result<std::string> text = environment_text(settings, own, format);
+  const Result<Pairs> trust = trust_of_sidecar(settings, own);
+  if (!trust) {
+    return say(
+        {kExitFailed, "",
+         "sidespan: the sidecar has left no certificates here: " + trust.error().what + "\n"});
+  }
+  Result<std::string> text = environment_text(settings, own, *trust, format);
   if (!text) return say({kExitFailed, "", "sidespan: " + text.error().what + "\n"});
   return say({kExitFine, *std::move(text), ""});
 }
@@ -41,6 +57,8 @@ int with_settings(const CommandLine& line, const ConfigSources& sources) {
       return run_command(*settings, sources.environment, line.run);
     case Command::kHealth:
       return health_command(*settings);
+    case Command::kCa:
+      return say(ca_command(*settings, sources.environment, line.ca, SystemClock().now().wall));
     case Command::kEnv:
       return print_environment(*settings, sources.environment, line.format);
     default:

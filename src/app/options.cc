@@ -120,6 +120,9 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
   options->allow_from = settings.egress.allow_from;
   options->interception = settings.tls.interception;
   options->interception.authority = std::move(authority);
+  for (const ClientCertificateFiles& files : settings.tls.client_certificates) {
+    options->client_certificates.push_back(files.match);
+  }
   options->destinations = settings.propagation.destinations;
   options->ignore_paths = settings.spans.ignore;
   options->extract = propagator(settings.propagation.extract);

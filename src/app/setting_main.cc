@@ -145,6 +145,14 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<list_of<read_name>, &S::tls, &T::trust>,
      .sentence = "Files of roots that origins and the collector may be signed by, beside the "
                  "system's."},
+    {.key = "tls.client_certificates",
+     .value = "[]",
+     .shape = Shape::kRules,
+     .read = assign<list_of<read_client_certificate>, &S::tls, &T::client_certificates>,
+     .sentence =
+         "What is shown to origins that ask for a certificate: {match: [api.example.com], "
+         "certificate: FILE, key: FILE}, the first match. A tunnel to one for which there is none "
+         "passes unopened."},
 
     {.key = "propagation.extract",
      .value = "[tracecontext, baggage]",

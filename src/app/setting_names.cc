@@ -42,7 +42,6 @@ constexpr auto kLater = std::to_array<std::string_view>({
     "sampling.head.per_second",
     "sampling.tail",
     "store",
-    "tls.client_certificates",
 });
 
 bool is_within(std::string_view key, std::string_view section) {

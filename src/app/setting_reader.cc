@@ -127,19 +127,23 @@ std::optional<Pairs> read_pairs(const Node& node, Complaints& complaints) {
   return pairs;
 }
 
-bool has_keys(const Node& node, std::string_view first, std::string_view second,
+bool has_keys(const Node& node, std::initializer_list<std::string_view> keys,
               Complaints& complaints) {
-  const std::string both = std::string(first) + " and " + std::string(second);
+  std::string all_of_them;
+  for (const std::string_view key : keys) {
+    const bool last = &key == keys.end() - 1;
+    all_of_them.append(all_of_them.empty() ? "" : last ? " and " : ", ").append(key);
+  }
   if (node.kind != Node::Kind::kMap) {
-    complain(node, "takes a map with " + both, complaints);
+    complain(node, "takes a map with " + all_of_them, complaints);
     return false;
   }
   for (const Node::Member& member : node.members) {
-    if (member.key == first || member.key == second) continue;
-    complaints.push_back({member.line, "." + member.key, "is not known here, only " + both});
+    if (std::ranges::find(keys, member.key) != keys.end()) continue;
+    complaints.push_back({member.line, "." + member.key, "is not known here, only " + all_of_them});
   }
   bool all = true;
-  for (const std::string_view key : {first, second}) {
+  for (const std::string_view key : keys) {
     if (node.find(key) != nullptr) continue;
     complain(node, std::string(key) + " is missing", complaints);
     all = false;

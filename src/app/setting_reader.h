@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -110,9 +111,9 @@ auto list_of(const Node& node, Complaints& complaints) {
 // A map of texts, in the order written.
 std::optional<Pairs> read_pairs(const Node& node, Complaints& complaints);
 
-// For a map that stands for one thing, like a route: complains about keys other than these two and
-// about those missing. True when both are there.
-bool has_keys(const Node& node, std::string_view first, std::string_view second,
+// For a map that stands for one thing, like a route: complains about keys other than these and
+// about those missing. True when all are there.
+bool has_keys(const Node& node, std::initializer_list<std::string_view> keys,
               Complaints& complaints);
 
 }  // namespace sidespan::app

@@ -98,7 +98,7 @@ std::optional<proxy::HostPattern> read_host_pattern(const Node& node, Complaints
 }
 
 std::optional<proxy::Route> read_route(const Node& node, Complaints& complaints) {
-  if (!has_keys(node, "path", "to", complaints)) return std::nullopt;
+  if (!has_keys(node, {"path", "to"}, complaints)) return std::nullopt;
   const Node& path_node = *node.find("path");
   std::optional<std::string> path = read_part(path_node, ".path", complaints, read_name);
   if (path && !is_template(*path)) {
@@ -113,8 +113,18 @@ std::optional<proxy::Route> read_route(const Node& node, Complaints& complaints)
   return proxy::Route{*std::move(path), *std::move(to)};
 }
 
+std::optional<ClientCertificateFiles> read_client_certificate(const Node& node,
+                                                              Complaints& complaints) {
+  if (!has_keys(node, {"match", "certificate", "key"}, complaints)) return std::nullopt;
+  auto match = read_part(*node.find("match"), ".match", complaints, list_of<read_host_pattern>);
+  auto certificate = read_part(*node.find("certificate"), ".certificate", complaints, read_name);
+  auto key = read_part(*node.find("key"), ".key", complaints, read_name);
+  if (!match || !certificate || !key) return std::nullopt;
+  return ClientCertificateFiles{*std::move(match), *std::move(certificate), *std::move(key)};
+}
+
 std::optional<proxy::DestinationRule> read_destination(const Node& node, Complaints& complaints) {
-  if (!has_keys(node, "match", "send", complaints)) return std::nullopt;
+  if (!has_keys(node, {"match", "send"}, complaints)) return std::nullopt;
   constexpr std::array<Word<bool proxy::DestinationRule::*>, 3> kFields = {
       {{"traceparent", &proxy::DestinationRule::traceparent},
        {"tracestate", &proxy::DestinationRule::tracestate},
@@ -255,7 +265,7 @@ std::optional<std::string> read_capture_header(const Node& node, Complaints& com
 
 std::optional<std::optional<http::Url>> read_endpoint(const Node& node, Complaints& complaints) {
   if (node.kind == Node::Kind::kMap) {
-    if (!has_keys(node, "url", "path", complaints)) return std::nullopt;
+    if (!has_keys(node, {"url", "path"}, complaints)) return std::nullopt;
     auto url = read_http_url(*node.find("url"), complaints);
     const auto path = read_name(*node.find("path"), complaints);
     if (!url || !path) return std::nullopt;

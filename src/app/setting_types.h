@@ -22,6 +22,9 @@ std::optional<net::Network> read_network(const Node& node, Complaints& complaint
 std::optional<proxy::HostPattern> read_host_pattern(const Node& node, Complaints& complaints);
 // {path: /openai/, to: "http://..."}; a missing slash at the end of either is added.
 std::optional<proxy::Route> read_route(const Node& node, Complaints& complaints);
+// {match: ["api.example.com"], certificate: FILE, key: FILE}
+std::optional<ClientCertificateFiles> read_client_certificate(const Node& node,
+                                                              Complaints& complaints);
 // {match: ["@local"], send: [traceparent]}
 std::optional<proxy::DestinationRule> read_destination(const Node& node, Complaints& complaints);
 

@@ -55,12 +55,20 @@ struct EgressSettings {
   std::vector<net::Network> allow_from;  // empty: any (loopback binds only)
 };
 
+// A certificate of the agent's, for the origins that want one.
+struct ClientCertificateFiles {
+  std::vector<proxy::HostPattern> match;
+  std::string certificate;
+  std::string key;
+};
+
 struct TlsSettings {
   proxy::Interception interception;   // without its authority
   std::string authority_certificate;  // files, both or none; empty: our own in the state directory
   std::string authority_key;
   std::string export_dir;          // for agents; empty: in the state directory
   std::vector<std::string> trust;  // files of roots beside the system's
+  std::vector<ClientCertificateFiles> client_certificates;
 };
 
 struct PropagationSettings {

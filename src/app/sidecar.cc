@@ -30,7 +30,7 @@ Sidecar::Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log
     : settings_(settings),
       tls_(tls),
       log_(log),
-      telemetry_(settings, tls.trust, log, std::move(tap)),
+      telemetry_(settings, tls, log, std::move(tap)),
       memory_(memory_bytes(settings)) {
   telemetry_.watch(memory_watch_);
 }
@@ -62,7 +62,7 @@ Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net
   const auto options = proxy_options(settings_, tls_.authority, lineage);
   ListenAddress egress = settings_.listen.egress;
   for (size_t i = 0; i < settings_.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(settings_, options, tls_.trust, telemetry_, log_,
+    workers_.push_back(std::make_unique<Worker>(settings_, options, tls_, telemetry_, log_,
                                                 connections_, memory_));
     Worker& worker = *workers_.back();
     telemetry_.watch(worker);

@@ -15,17 +15,17 @@
 namespace sidespan::app {
 
 struct Telemetry::Inside {
-  Inside(net::Loop& loop, const Settings& settings, std::shared_ptr<const tls::Trust> trust,
-         Log& log, report::SpanTap tap)
-      : tls(client_context(settings, std::move(trust))),
+  Inside(net::Loop& loop, const Settings& settings, const TlsSetup& tls, Log& log,
+         report::SpanTap tap)
+      : client_tls(client_context(settings, tls)),
         dialer(
             loop, settings.limits.dialer,
-            [](std::string_view, const net::Address&) { return std::nullopt; }, tls.get()),
+            [](std::string_view, const net::Address&) { return std::nullopt; }, client_tls.get()),
         pool(loop, dialer, settings.limits.pool),
         pipeline(loop, pool, Random::from_system(), log, pipeline_options(settings),
                  std::move(tap)) {}
 
-  std::unique_ptr<tls::ClientContext> tls;
+  std::unique_ptr<tls::ClientContext> client_tls;
   wire::Dialer dialer;
   wire::Pool pool;
   report::Pipeline pipeline;
@@ -51,12 +51,10 @@ std::vector<std::string> loopback_names(const std::vector<net::Address>& address
 
 }  // namespace
 
-Telemetry::Telemetry(const Settings& settings, std::shared_ptr<const tls::Trust> trust, Log& log,
-                     report::SpanTap tap)
+Telemetry::Telemetry(const Settings& settings, const TlsSetup& tls, Log& log, report::SpanTap tap)
     : settings_(settings), log_(log), thread_("telemetry") {
   thread_.call([&] {
-    inside_ =
-        std::make_unique<Inside>(thread_.loop(), settings, std::move(trust), log, std::move(tap));
+    inside_ = std::make_unique<Inside>(thread_.loop(), settings, tls, log, std::move(tap));
   });
 }
 

@@ -11,11 +11,11 @@
 
 #include "app/loop_thread.h"
 #include "app/settings.h"
+#include "app/tls_setup.h"
 #include "sidespan/base/log.h"
 #include "sidespan/base/metrics.h"
 #include "sidespan/report/pipeline.h"
 #include "sidespan/serve/endpoint.h"
-#include "sidespan/tls/context.h"
 
 namespace sidespan::app {
 
@@ -34,9 +34,8 @@ class Watched {
 
 class Telemetry {
  public:
-  // `trust`: whom a collector may be signed by. `tap` may be empty. References outlive this.
-  Telemetry(const Settings& settings, std::shared_ptr<const tls::Trust> trust, Log& log,
-            report::SpanTap tap);
+  // `tls`: whom a collector may be signed by. `tap` may be empty. References outlive this.
+  Telemetry(const Settings& settings, const TlsSetup& tls, Log& log, report::SpanTap tap);
   ~Telemetry();  // stop()
   Telemetry(const Telemetry&) = delete;
   Telemetry& operator=(const Telemetry&) = delete;

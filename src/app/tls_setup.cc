@@ -83,6 +83,25 @@ std::vector<std::string> inherited_roots(const Environment& own) {
   return files;
 }
 
+Result<void> read_client_certificates(const Settings& settings, TlsSetup& setup) {
+  const auto trying = tls::ClientContext::make({.trust = setup.trust});
+  if (!trying) return std::unexpected(trying.error());
+  for (const ClientCertificateFiles& files : settings.tls.client_certificates) {
+    Result<void> alone = check_private(files.key);
+    if (!alone) return alone;
+    const Result<std::string> certificate = read_file(files.certificate, kBundleBytesMax);
+    if (!certificate) return std::unexpected(certificate.error());
+    const Result<std::string> key = read_file(files.key, kBundleBytesMax);
+    if (!key) return std::unexpected(key.error());
+    setup.client_certificates.push_back({*certificate, *key});
+    const Result<size_t> fit = (*trying)->add(setup.client_certificates.back());
+    if (!fit) {
+      return fail(Code::kInvalid, Side::kSelf, files.certificate + ": " + fit.error().what);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, WallTime now) {
@@ -96,6 +115,8 @@ Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, Wa
   Result<std::shared_ptr<const tls::Trust>> trust = tls::Trust::load({.files = std::move(files)});
   if (!trust) return std::unexpected(trust.error());
   setup.trust = *std::move(trust);
+  Result<void> read = read_client_certificates(settings, setup);
+  if (!read) return std::unexpected(read.error());
   if (settings.tls.interception.mode == proxy::Interception::Mode::kOff) return setup;
   Result<OpenAuthority> authority = authority_of(settings, own, now, setup.warnings);
   if (!authority) return std::unexpected(authority.error());
@@ -105,10 +126,14 @@ Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, Wa
 }
 
 std::unique_ptr<tls::ClientContext> client_context(const Settings& settings,
-                                                   std::shared_ptr<const tls::Trust> trust) {
+                                                   const TlsSetup& setup) {
   Result<std::unique_ptr<tls::ClientContext>> made = tls::ClientContext::make(
-      {.trust = std::move(trust), .sessions_max = settings.limits.tls_sessions});
+      {.trust = setup.trust, .sessions_max = settings.limits.tls_sessions});
   if (!made) std::abort();
+  for (const tls::ClientCertificate& certificate : setup.client_certificates) {
+    // It was tried when it was read.
+    if (!(*made)->add(certificate)) std::abort();
+  }
   return *std::move(made);
 }
 

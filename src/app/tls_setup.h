@@ -14,10 +14,11 @@
 namespace sidespan::app {
 
 struct TlsSetup {
-  std::shared_ptr<const tls::Trust> trust;          // towards origins
-  std::shared_ptr<const tls::Authority> authority;  // null: nothing is intercepted
-  std::string certificates_pem;                     // what agents are to trust of ours
-  std::vector<std::string> warnings;                // one sentence each
+  std::shared_ptr<const tls::Trust> trust;                  // towards origins
+  std::shared_ptr<const tls::Authority> authority;          // null: nothing is intercepted
+  std::string certificates_pem;                             // what agents are to trust of ours
+  std::vector<tls::ClientCertificate> client_certificates;  // in the order of the settings
+  std::vector<std::string> warnings;                        // one sentence each
 };
 
 // Error side kSelf: certificates or a key that were named and cannot be used, a key that others may
@@ -25,8 +26,7 @@ struct TlsSetup {
 Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, WallTime now);
 
 // For one thread's connections to origins. Ends the program where OpenSSL has no memory for one.
-std::unique_ptr<tls::ClientContext> client_context(const Settings& settings,
-                                                   std::shared_ptr<const tls::Trust> trust);
+std::unique_ptr<tls::ClientContext> client_context(const Settings& settings, const TlsSetup& setup);
 
 // Where agents find what they are to trust: tls.authority.export_dir, else a directory of the state
 // directory. Error side: kSelf.

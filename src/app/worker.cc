@@ -29,18 +29,18 @@ MonoTime::rep mono_now() {
 }  // namespace
 
 struct Worker::Inside {
-  Inside(Worker& worker, net::Loop& loop, const Settings& settings,
-         std::shared_ptr<const tls::Trust> trust, Telemetry& telemetry, Log& log,
-         std::atomic<size_t>& agent_connections, MemoryLedger& ledger)
+  Inside(Worker& worker, net::Loop& loop, const Settings& settings, const TlsSetup& tls,
+         Telemetry& telemetry, Log& log, std::atomic<size_t>& agent_connections,
+         MemoryLedger& ledger)
       : memory(ledger,
                [&worker] { worker.thread_.mailbox().post([&worker] { worker.let_go(); }); }),
-        tls(client_context(settings, std::move(trust))),
+        client_tls(client_context(settings, tls)),
         dialer(
             loop, settings.limits.dialer,
             [this, options = worker.options_](std::string_view host, const net::Address& to) {
               return proxy::check_address(*options, self, host, to);
             },
-            tls.get()),
+            client_tls.get()),
         pool(loop, dialer, settings.limits.pool),
         spans(loop, telemetry.mailbox(), telemetry.pipeline(), settings.exporting.queue_spans),
         server(loop, pool, Random::from_system(), spans, log, worker.options_, agent_connections,
@@ -53,7 +53,7 @@ struct Worker::Inside {
 
   MemoryAccount memory;  // first: it counts what the others hold
   proxy::SelfGuard self;
-  std::unique_ptr<tls::ClientContext> tls;
+  std::unique_ptr<tls::ClientContext> client_tls;
   wire::Dialer dialer;
   wire::Pool pool;
   report::WorkerSpans spans;
@@ -96,7 +96,7 @@ Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& a
 }
 
 Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
-               std::shared_ptr<const tls::Trust> trust, Telemetry& telemetry, Log& log,
+               const TlsSetup& tls, Telemetry& telemetry, Log& log,
                std::atomic<size_t>& connections, MemoryLedger& memory)
     : settings_(settings),
       log_(log),
@@ -104,8 +104,8 @@ Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> o
       thread_("worker"),
       heartbeat_(mono_now()) {
   thread_.call([&] {
-    inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, std::move(trust), telemetry,
-                                       log, connections, memory);
+    inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, tls, telemetry, log,
+                                       connections, memory);
     pulse();
   });
 }

@@ -12,6 +12,7 @@
 #include "app/loop_thread.h"
 #include "app/telemetry.h"
 #include "app/time_watch.h"
+#include "app/tls_setup.h"
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/proxy/options.h"
 
@@ -28,8 +29,8 @@ class Worker final : public Watched {
  public:
   // `connections` and `memory` are what proxy::Server asks for. References outlive this.
   Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
-         std::shared_ptr<const tls::Trust> trust, Telemetry& telemetry, Log& log,
-         std::atomic<size_t>& connections, MemoryLedger& memory);
+         const TlsSetup& tls, Telemetry& telemetry, Log& log, std::atomic<size_t>& connections,
+         MemoryLedger& memory);
   ~Worker();  // stop()
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -99,6 +99,7 @@ void Exchange::secure_origin(std::string name) {
   if (inside->authority.port == kHttpsPort) inside->authority.port.reset();
   inside->key = known_->key();
   inside->key.secure = true;
+  inside->key.certificate = client_certificate_for(options_, name);
   inside->key.pinned_to = agent_.pinned();
   if (name != inside->key.host) inside->key.server_name = std::move(name);
   opening_->inside = std::move(inside);

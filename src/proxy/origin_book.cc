@@ -6,10 +6,20 @@
 
 namespace sidespan::proxy {
 
+size_t client_certificate_for(const Options& options, std::string_view host) {
+  for (size_t i = 0; i < options.client_certificates.size(); ++i) {
+    if (matches(options.client_certificates[i], host, nullptr)) return i + 1;
+  }
+  return 0;
+}
+
 KnownOrigin::KnownOrigin(const Options& options, const http::Authority& authority, uint16_t port,
                          bool secure)
     : options_(options),
-      key_{std::string(authority.host), port, 0, secure},
+      key_{.host = std::string(authority.host),
+           .port = port,
+           .secure = secure,
+           .certificate = secure ? client_certificate_for(options, authority.host) : 0},
       authority_(authority.to_string()),
       denied_(matches(options.deny, authority.host, nullptr)) {}
 

@@ -41,7 +41,7 @@ def pem(certificate):
 
 
 class Authority:
-    def __init__(self, common_name="test authority", parent=None, permitted=None):
+    def __init__(self, common_name="test authority", parent=None, permitted=None, days=30):
         self.directory = Path(tempfile.mkdtemp(prefix="sidespan-ca-"))
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.parent = parent
@@ -49,8 +49,8 @@ class Authority:
         now = datetime.datetime.now(datetime.timezone.utc)
         builder = (x509.CertificateBuilder().subject_name(self.name)
                    .issuer_name(parent.name if parent else self.name).public_key(self.key.public_key())
-                   .serial_number(x509.random_serial_number()).not_valid_before(now - DAY)
-                   .not_valid_after(now + 30 * DAY)
+                   .serial_number(x509.random_serial_number()).not_valid_before(now - 2 * DAY)
+                   .not_valid_after(now + days * DAY)
                    .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
                    .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False))
         if permitted:
@@ -97,7 +97,7 @@ class Authority:
 
     def client_files(self, common_name="agent"):
         """(certificate file, key file) of a client."""
-        certificate, key = self.leaf(common_name, usage=ExtendedKeyUsageOID.CLIENT_AUTH)
+        certificate, key = self.leaf(common_name=common_name, usage=ExtendedKeyUsageOID.CLIENT_AUTH)
         return write(self.directory, common_name, [certificate], key)
 
 

@@ -35,7 +35,8 @@ class Finished(Exception):
 
 class Origin:
     def __init__(self, host="127.0.0.1", port=0, tls=None):
-        """`tls`: an ssl.SSLContext; `handshakes` then has what each connection came to: its SSLObject or the error."""
+        """`tls`: an ssl.SSLContext; `handshakes` then has what each connection came to: what the peer
+        showed of itself (None: nothing), or the error."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.create_server((host, port), family=family, backlog=512)
         self.address = self.listener.getsockname()[:2]
@@ -107,7 +108,7 @@ class Origin:
         except OSError as error:
             self.handshakes.append(error)
             raise
-        self.handshakes.append(secured)
+        self.handshakes.append(secured.getpeercert())
         with self._lock:
             self._open.add(secured)
         return secured

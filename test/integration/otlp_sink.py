@@ -67,7 +67,8 @@ class Export:
 
 
 class OtlpSink:
-    def __init__(self, host="127.0.0.1", port=0):
+    def __init__(self, host="127.0.0.1", port=0, tls=None):
+        """`tls`: an ssl.SSLContext."""
         self.requests = []
         self.faults = []  # what was wrong with a request, for the test that ends with `assert not sink.faults`
         self._spans = []
@@ -75,12 +76,15 @@ class OtlpSink:
         self._lock = threading.Lock()
         self._server = _Server((host, port), _Handler)
         self._server.sink = self
+        self._scheme = "https" if tls else "http"
+        if tls:  # the handshake in the connection's own thread
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     @property
     def endpoint(self):
         host, port = self._server.server_address[:2]
-        return f"http://{host}:{port}"
+        return f"{self._scheme}://{host}:{port}"
 
     @property
     def spans(self):

@@ -12,7 +12,8 @@ import certificates
 from certificates import DAY
 from origin import Origin
 from test_tls_intercept import HOST, Tunnel, authority, context_of, intercepting  # noqa: F401
-from wire import ask
+from otlp_sink import OtlpSink
+from wire import ask, wait_for
 
 PAST = datetime.timedelta(days=-20)
 UNTRUSTED, INVALID, NAME = "certificate_untrusted", "certificate_invalid", "certificate_name_mismatch"
@@ -174,3 +175,71 @@ def test_a_good_origin_is_reached_by_tls_of_ours(how, intercepting, authority, s
     assert origin.connections == 1
     assert first["attributes"]["sidespan.phase.tls"] > 0
     origin.stop()
+
+
+@pytest.fixture
+def mutual(authority):  # noqa: F811
+    """An origin that wants a certificate of its clients."""
+    context = authority.server(HOST)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.pem)
+    origin = Origin(tls=context)
+    yield origin
+    origin.stop()
+
+
+def shown(certificate, key):
+    return {"match": [HOST], "certificate": str(certificate), "key": str(key)}
+
+
+@pytest.mark.parametrize("how", ["absolute", "intercept"])
+def test_the_certificate_that_is_for_an_origin_is_shown_to_it(how, mutual, authority, sidecar, sink):  # noqa: F811
+    files = authority.client_files()
+    side = sidecar({"tls": {"intercept": {"mode": "all"}, "trust": {"certificates": [str(authority.pem)]},
+                            "client_certificates": [shown(*files)]}})
+    host = f"{HOST}:{mutual.port}"
+    if how == "absolute":
+        assert ask(side.egress, "GET", f"https://{host}/echo").status == 200
+    else:
+        with Tunnel(side, mutual, context_of(side)) as agent:
+            assert agent.get("/echo", host).status == 200
+    (span,) = sink.wait(1)
+    assert span["attributes"]["url.full"] == f"https://{host}/echo"
+    assert ("commonName", "agent") in mutual.handshakes[-1]["subject"][0]
+
+
+def test_without_one_the_tunnel_passes_and_the_agent_s_own_is_shown(mutual, authority, intercepting, sink):  # noqa: F811
+    side = intercepting()
+    context = ssl.create_default_context(cafile=authority.pem)
+    context.load_cert_chain(*authority.client_files("of the agent"))
+    with Tunnel(side, mutual, context) as agent:
+        assert agent.get("/echo", f"{HOST}:{mutual.port}").status == 200
+    (span,) = sink.wait(1)
+    assert span["attributes"]["sidespan.tunnel.reason"] == "client_certificate"
+    assert ("commonName", "of the agent") in mutual.handshakes[-1]["subject"][0]
+
+
+def test_without_one_an_absolute_url_is_told_what_is_missing(mutual, intercepting, sink):  # noqa: F811
+    answer = ask(intercepting().egress, "GET", f"https://{HOST}:{mutual.port}/echo")
+    assert answer.status == 502 and b"tls.client_certificates" in answer.body
+    assert sink.wait(1)[0]["attributes"]["error.type"] == "certificate_required"
+
+
+def test_a_collector_by_tls(authority, origin, sidecar, tmp_path):  # noqa: F811
+    collector = OtlpSink(tls=authority.server("127.0.0.1"))
+    assert collector.endpoint.startswith("https://")
+    config = {"tls": {"trust": {"certificates": [str(authority.pem)]}}, "export": {"otlp": {"endpoint": collector.endpoint}}}
+    side = sidecar(config)
+    assert ask(side.egress, "GET", origin.url("/echo")).status == 200
+    assert collector.wait(1)[0]["attributes"]["url.full"] == origin.url("/echo")
+    collector.stop()
+
+
+def test_a_collector_that_nobody_knows_gets_nothing(origin, sidecar):
+    collector = OtlpSink(tls=certificates.Authority("nobody").server("127.0.0.1"))
+    side = sidecar({"export": {"otlp": {"endpoint": collector.endpoint}}, "drain": {"deadline": "2s"}})
+    assert ask(side.egress, "GET", origin.url("/echo")).status == 200
+    wait_for("a log line", lambda: "not valid" in side.log())
+    side.stop()
+    assert collector.spans == []
+    collector.stop()

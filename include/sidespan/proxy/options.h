@@ -36,6 +36,8 @@ struct Options {
   std::vector<net::Network> allow_from;  // agents' addresses; empty: any
   std::vector<DestinationRule> destinations = default_destinations();
   Interception interception;
+  // Whom each of our certificates is for, in the order in which the pool's TLS context has them.
+  std::vector<std::vector<HostPattern>> client_certificates;
   std::vector<std::string> ignore_paths;  // spans.ignore, path wildcards: no span, no context
 
   std::shared_ptr<const trace::Propagator> extract;  // null: headers are not read

@@ -45,10 +45,16 @@ Settings on_any_port() {
   return settings;
 }
 
+TlsSetup trusting() {
+  TlsSetup setup;
+  setup.trust = *tls::Trust::load({.system_roots = false});
+  return setup;
+}
+
 TEST_CASE("health looks at every worker's heart, readiness at what it is told") {
   const Settings settings = on_any_port();
   OperatorLog log = OperatorLog::to_nowhere();
-  Telemetry telemetry(settings, *tls::Trust::load({}), log, {});
+  Telemetry telemetry(settings, trusting(), log, {});
   const Result<std::vector<net::Address>> bound = telemetry.listen_health();
   REQUIRE(bound);
   const net::Address at = bound->front();
@@ -72,7 +78,7 @@ TEST_CASE("health looks at every worker's heart, readiness at what it is told") 
 TEST_CASE("workers that count the same are one series") {
   const Settings settings = on_any_port();
   OperatorLog log = OperatorLog::to_nowhere();
-  Telemetry telemetry(settings, *tls::Trust::load({}), log, {});
+  Telemetry telemetry(settings, trusting(), log, {});
   const net::Address at = telemetry.listen_health()->front();
   const FakeWorker first;
   const FakeWorker second;
@@ -88,7 +94,7 @@ TEST_CASE("a span of the command's own is seen by the tap and counted") {
   const Settings settings;
   OperatorLog log = OperatorLog::to_nowhere();
   std::vector<std::string> seen;
-  Telemetry telemetry(settings, *tls::Trust::load({}), log,
+  Telemetry telemetry(settings, trusting(), log,
                       [&](const trace::Span& span) { seen.push_back(span.name); });
   trace::Span span;
   span.name = "root";
@@ -102,10 +108,10 @@ TEST_CASE("a span of the command's own is seen by the tap and counted") {
 TEST_CASE("what is off is not opened, and what is taken is an error") {
   Settings settings = on_any_port();
   OperatorLog log = OperatorLog::to_nowhere();
-  Telemetry first(settings, *tls::Trust::load({}), log, {});
+  Telemetry first(settings, trusting(), log, {});
   CHECK(first.listen_admin()->empty());
   settings.listen.admin = {.written = "taken", .addresses = {first.listen_health()->front()}};
-  Telemetry second(settings, *tls::Trust::load({}), log, {});
+  Telemetry second(settings, trusting(), log, {});
   const Result<std::vector<net::Address>> refused = second.listen_admin();
   REQUIRE_FALSE(refused);
   CHECK(refused.error().what.starts_with("taken: cannot listen on 127.0.0.1:"));

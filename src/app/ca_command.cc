@@ -1,0 +1,57 @@
+#include "app/ca_command.h"
+
+#include <string>
+
+#include "app/authority_files.h"
+#include "app/state_dir.h"
+#include "app/timestamp.h"
+#include "app/tls_setup.h"
+
+namespace sidespan::app {
+namespace {
+
+Outcome failed(const Error& error) {
+  return {kExitFailed, "", "sidespan: " + error.what + "\n"};
+}
+
+Result<OpenAuthority> opened(const Settings& settings, const Environment& own, CaAction action,
+                             WallTime now) {
+  const TlsSettings& tls = settings.tls;
+  const bool rotate = action == CaAction::kRotate;
+  if (!tls.authority_certificate.empty()) {
+    if (!rotate) return load_authority(tls.authority_certificate, tls.authority_key, now);
+    return fail(Code::kInvalid, Side::kSelf,
+                tls.authority_certificate + " is an authority of your own: replace its files");
+  }
+  const Result<std::string> state = open_state_dir(own);
+  if (!state) return std::unexpected(state.error());
+  return rotate ? rotate_authority(*state, now) : open_authority(*state, now);
+}
+
+std::string shown(const OpenAuthority& authority) {
+  const tls::Authority& current = *authority.current;
+  return "subject      " + current.subject() + "\nfingerprint  SHA-256 " + current.fingerprint() +
+         "\nvalid        from " + timestamp(current.not_before(), 0) + "\n             until " +
+         timestamp(current.not_after(), 0) + "\n";
+}
+
+}  // namespace
+
+Outcome ca_command(const Settings& settings, const Environment& own, CaAction action,
+                   WallTime now) {
+  const Result<OpenAuthority> authority = opened(settings, own, action, now);
+  if (!authority) return failed(authority.error());
+  if (action == CaAction::kExport) return {kExitFine, authority->certificates_pem, ""};
+  if (action == CaAction::kShow) return {kExitFine, shown(*authority), ""};
+  // Agents are to trust it before anybody signs with it.
+  const Result<std::string> directory = trust_directory(settings, own);
+  if (!directory) return failed(directory.error());
+  const Result<void> exported = export_trust(authority->certificates_pem, *directory);
+  if (!exported) return failed(exported.error());
+  return {kExitFine, shown(*authority),
+          "exported to " + *directory +
+              "; running sidecars sign with it from their next start, and agents need both "
+              "certificates until then\n"};
+}
+
+}  // namespace sidespan::app

@@ -1,0 +1,163 @@
+"""The authority that agents trust: made once, renewed in time, shown and exported without its key."""
+
+import json
+import os
+import re
+import ssl
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import certificates
+import peers
+from sidecar import binary, environment, run, write_config
+from test_tls_intercept import HOST, Tunnel, authority, context_of, intercepting, tls_origin  # noqa: F401
+
+
+def sidespan(directory, *arguments, config=None, env=None):
+    options = ["--config", str(write_config(directory, config or {}))]
+    return subprocess.run([binary(), *arguments, *options], env=environment(directory, env), capture_output=True,
+                          text=True, timeout=20)
+
+
+def files_below(directory):
+    return {path.relative_to(directory).as_posix(): path for path in Path(directory).rglob("*") if path.is_file()}
+
+
+def test_it_is_made_once_and_its_key_is_private(tmp_path):
+    first, second = (sidespan(tmp_path, "ca", "show") for _ in range(2))
+    assert first.returncode == 0 and first.stdout == second.stdout
+    assert re.search(r"^fingerprint  SHA-256 (\w\w:){31}\w\w$", first.stdout, re.MULTILINE)
+    state = tmp_path / "state"
+    key = state / "authority/ca-key.pem"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert stat.S_IMODE((state / "authority").stat().st_mode) == 0o700
+    exported = sidespan(tmp_path, "ca", "export").stdout
+    assert exported.count("BEGIN CERTIFICATE") == 1 and "PRIVATE" not in exported
+    assert exported == (state / "authority/ca.pem").read_text()
+
+
+def test_two_installations_have_nothing_in_common(tmp_path):
+    assert sidespan(tmp_path / "a", "ca", "show").stdout != sidespan(tmp_path / "b", "ca", "show").stdout
+
+
+def test_a_key_that_others_may_read_stops_the_program(tmp_path):
+    sidespan(tmp_path, "ca", "show")
+    (tmp_path / "state/authority/ca-key.pem").chmod(0o644)
+    for command in (("ca", "show"), ("proxy",)):
+        done = sidespan(tmp_path, *command, config={"tls": {"intercept": {"mode": "all"}}})
+        assert done.returncode == 1
+        assert "may be read by others" in done.stderr
+
+
+def test_many_at_once_make_one(tmp_path):
+    config = str(write_config(tmp_path, {}))
+    command = [binary(), "ca", "show", "--config", config]
+    asked = [subprocess.Popen(command, env=environment(tmp_path), stdout=subprocess.PIPE, text=True) for _ in range(8)]
+    assert len({process.communicate(timeout=20)[0] for process in asked}) == 1
+
+
+def test_a_new_one_signs_and_both_are_trusted(tmp_path):
+    before = sidespan(tmp_path, "ca", "export").stdout
+    rotated = sidespan(tmp_path, "ca", "rotate")
+    assert rotated.returncode == 0
+    after = sidespan(tmp_path, "ca", "export").stdout
+    assert after.endswith(before) and after.count("BEGIN CERTIFICATE") == 2
+    assert (tmp_path / "state/trust/ca.pem").read_text() == after
+
+
+@pytest.mark.parametrize("left,trusted,signs", [(40, 1, "the same"), (20, 2, "the same"), (5, 2, "the next"),
+                                               (-1, 2, "the next")])
+def test_its_successor_comes_in_time(left, trusted, signs, tmp_path):
+    """An authority that has so many days left: from thirty on its successor is trusted, from eight on that signs."""
+    sidespan(tmp_path, "ca", "show")
+    place = tmp_path / "state/authority"
+    old = certificates.Authority("sidespan interception authority", days=left)
+    (place / "ca.pem").write_bytes(old.pem.read_bytes())
+    (place / "ca-key.pem").write_bytes(certificates.private_pem(old.key))
+    shown = sidespan(tmp_path, "ca", "export").stdout
+    assert shown.count("BEGIN CERTIFICATE") == trusted
+    first = shown.split("-----END CERTIFICATE-----")[0]
+    assert (first in old.pem.read_text()) == (signs == "the same")
+    assert sidespan(tmp_path, "ca", "export").stdout == shown, "asked again, nothing more is made"
+
+
+def test_an_authority_of_the_operator_s(tls_origin, authority, sidecar, tmp_path):  # noqa: F811
+    own = certificates.Authority("our house")
+    key = tmp_path / "own-key.pem"
+    key.write_bytes(certificates.private_pem(own.key))
+    key.chmod(0o600)
+    tls = {"intercept": {"mode": "all"}, "trust": {"certificates": [str(authority.pem)]},
+           "authority": {"certificate": str(own.pem), "key": str(key), "export_dir": str(tmp_path / "shared")}}
+    side = sidecar({"tls": tls})
+    context = ssl.create_default_context(cafile=own.pem)
+    with Tunnel(side, tls_origin, context) as agent:
+        assert agent.get("/echo", f"{HOST}:{tls_origin.port}").status == 200
+    assert set(files_below(tmp_path / "shared")) == {"ca.pem", "bundle.pem"}
+    assert (tmp_path / "shared/ca.pem").read_text().strip() == own.pem.read_text().strip()
+    assert sidespan(tmp_path, "ca", "rotate", config={"tls": tls}).returncode == 1
+
+
+def test_no_key_is_anywhere_but_in_its_file(intercepting, tls_origin, tmp_path):  # noqa: F811
+    side = intercepting({"log": {"level": "debug"}})
+    with Tunnel(side, tls_origin, context_of(side)) as agent:
+        assert agent.get("/echo", f"{HOST}:{tls_origin.port}").status == 200
+    holding = [name for name, path in files_below(side.config.parent).items() if b"PRIVATE KEY" in path.read_bytes()]
+    assert holding == ["state/authority/ca-key.pem"]
+    assert "PRIVATE" not in side.log()
+
+
+def test_no_state_directory_no_interception(tls_origin, authority, sidecar, sink):  # noqa: F811
+    tls = {"intercept": {"mode": "all"}, "trust": {"certificates": [str(authority.pem)]}}
+    side = sidecar({"tls": tls}, env={"SIDESPAN_STATE_DIR": "/proc/nowhere"})
+    assert "HTTPS is not opened" in side.log()
+    with Tunnel(side, tls_origin, ssl.create_default_context(cafile=authority.pem)) as agent:
+        assert agent.get("/echo", HOST).status == 200
+    assert sink.wait(1)[0]["attributes"]["sidespan.tunnel.reason"] == "no_authority"
+
+
+REPLACING = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO",
+             "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "CARGO_HTTP_CAINFO"]
+ADDING = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"]
+SHOW = "import json,os; print(json.dumps({n: open(os.environ[n]).read() for n in %r if n in os.environ}))"
+
+
+def trust_under_run(tmp_path, env=None, options=()):
+    done = run(tmp_path, [peers.python(), "-c", SHOW % (REPLACING + ADDING)], env=env, options=options)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_environment_of_a_run_names_what_to_trust(tmp_path):
+    trusted = trust_under_run(tmp_path)
+    ours = (tmp_path / "state/authority/ca.pem").read_text()
+    assert set(trusted) == {*REPLACING, *ADDING}
+    for name in REPLACING:
+        assert trusted[name].endswith(ours) and trusted[name].count("BEGIN CERTIFICATE") > 10
+    for name in ADDING:
+        assert trusted[name] == ours
+    assert trust_under_run(tmp_path, options=["--intercept", "off"]) == {}
+
+
+def test_what_a_variable_named_before_stays_trusted(tmp_path):
+    other = certificates.Authority("of the house")
+    trusted = trust_under_run(tmp_path, {"REQUESTS_CA_BUNDLE": str(other.pem), "NODE_EXTRA_CA_CERTS": str(other.pem)})
+    ours = (tmp_path / "state/authority/ca.pem").read_text()
+    for name in ("REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+        assert trusted[name] == other.pem.read_text() + ours
+    assert other.pem.read_text() not in trusted["CURL_CA_BUNDLE"]
+
+
+def test_env_names_what_the_running_sidecar_exported(intercepting, tmp_path):  # noqa: F811
+    config = {"tls": {"intercept": {"mode": "all"}, "authority": {"export_dir": str(tmp_path / "shared")}}}
+    early = sidespan(tmp_path, "env", config=config)
+    assert early.returncode == 1 and "has left no certificates here" in early.stderr
+    side = intercepting({"tls": config["tls"]})
+    done = sidespan(tmp_path, "env", "--format", "json", config=config)
+    named = json.loads(done.stdout)
+    assert named["SSL_CERT_FILE"] == str(tmp_path / "shared/bundle.pem")
+    assert named["NODE_EXTRA_CA_CERTS"] == str(tmp_path / "shared/ca.pem")
+    assert all(os.path.exists(named[name]) for name in REPLACING + ADDING)
+    side.stop()
