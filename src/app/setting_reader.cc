@@ -130,7 +130,7 @@ std::optional<Pairs> read_pairs(const Node& node, Complaints& complaints) {
 bool has_keys(const Node& node, std::initializer_list<std::string_view> keys,
               Complaints& complaints) {
   std::string all_of_them;
-  for (const std::string_view key : keys) {
+  for (const std::string_view& key : keys) {
     const bool last = &key == keys.end() - 1;
     all_of_them.append(all_of_them.empty() ? "" : last ? " and " : ", ").append(key);
   }

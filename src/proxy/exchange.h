@@ -97,14 +97,17 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void on_origin_queue(size_t bytes);
 
   // exchange_tunnel.cc: CONNECT
+  bool has_secured_origin();
+  wire::PoolKey secured_key(const std::string& name) const;
   void open_tunnel();
   void rejoin_tunnel();
   void peek(Chain data);
   void peek_tls(std::string_view first);
   void on_hello(tls::ClientHello hello);
-  void secure_origin(std::string name);
+  void secure_origin(const std::string& name);
   void on_secured(Result<wire::Pool::Secured> result);
   void pass_after_all(Opaque reason);
+  void dial_tunnel();
   void stop_peeking();
   void leave_tunnel();
   void take_back();
@@ -180,10 +183,11 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   bool interim_seen_ = false;
   bool request_ended_ = false;
   bool response_ended_ = false;
-  bool tunnel_ = false;       // after 2xx to CONNECT, after 101
-  bool peeking_ = false;      // the tunnel's first bytes have not been seen, or not enough of them
-  bool handed_over_ = false;  // to the session, which has nothing under way by it
-  bool tap_off_ = false;      // the observer was silenced
+  bool opens_at_end_ = false;  // a tunnel, once its CONNECT is read: nothing else is waited for
+  bool tunnel_ = false;        // after 2xx to CONNECT, after 101
+  bool peeking_ = false;       // the tunnel's first bytes have not been seen, or not enough of them
+  bool handed_over_ = false;   // to the session, which has nothing under way by it
+  bool tap_off_ = false;       // the observer was silenced
   bool done_ = false;
 };
 

@@ -197,6 +197,10 @@ void Exchange::refuse_without_span(int status, std::string body) {
 }
 
 void Exchange::connect(bool fresh) {
+  if (mode_ == semconv::Mode::kTunnel && has_secured_origin()) {
+    opens_at_end_ = true;
+    return;
+  }
   if (binds_connection(request_.headers)) agent_.pin();
   const Inside* inside = agent_.inside();
   const wire::PoolKey* key = inside != nullptr ? &inside->key : &known_->key();
@@ -286,6 +290,7 @@ void Exchange::on_origin_queue(size_t bytes) {
 }
 
 void Exchange::on_request_end() {
+  if (std::exchange(opens_at_end_, false)) return open_tunnel();
   stop_peeking();
   request_ended_ = true;
   arm_timer();

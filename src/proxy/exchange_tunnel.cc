@@ -29,6 +29,25 @@ Likeness likeness_to_http(std::string_view bytes) {
 
 }  // namespace
 
+// A connection that was verified when it was made, and is idle, is as good as a new one.
+bool Exchange::has_secured_origin() {
+  const std::string& host = url_.authority.host;
+  if (!worker_.interceptor.may_open(host, worker_.loop.now().mono)) return false;
+  const std::optional<wire::Pool::Secured> idle = worker_.pool.idle_secured(secured_key(host));
+  if (idle) peer_ = idle->peer;
+  return idle.has_value();
+}
+
+// Of the connection by TLS behind this tunnel, where `name` is whom the agent wants there.
+wire::PoolKey Exchange::secured_key(const std::string& name) const {
+  wire::PoolKey key = known_->key();
+  key.secure = true;
+  key.certificate = client_certificate_for(options_, name);
+  key.pinned_to = agent_.pinned();
+  if (name != key.host) key.server_name = name;
+  return key;
+}
+
 void Exchange::open_tunnel() {
   http::LocalAnswer answer = http::make_answer(200, "");
   answer.head.set_reason("Connection Established");
@@ -40,7 +59,7 @@ void Exchange::open_tunnel() {
   opening_ = std::make_unique<Opening>();
   request_ended_ = false;
   to_agent(std::move(answer.head));
-  origin_->tunnel();
+  if (origin_) origin_->tunnel();
   agent_.tunnel(stream_);
 }
 
@@ -89,23 +108,27 @@ void Exchange::on_hello(tls::ClientHello hello) {
     opening_->reason = *decision.opaque;
     return stop_peeking();
   }
-  secure_origin(std::move(decision.name));
+  secure_origin(decision.name);
 }
 
 // The origin first: the agent is shown a certificate only for whom we know.
-void Exchange::secure_origin(std::string name) {
+void Exchange::secure_origin(const std::string& name) {
   auto inside = std::make_unique<Inside>();
   inside->authority = {name, url_.authority.port};
   if (inside->authority.port == kHttpsPort) inside->authority.port.reset();
-  inside->key = known_->key();
-  inside->key.secure = true;
-  inside->key.certificate = client_certificate_for(options_, name);
-  inside->key.pinned_to = agent_.pinned();
-  if (name != inside->key.host) inside->key.server_name = std::move(name);
+  inside->key = secured_key(name);
   opening_->inside = std::move(inside);
-  waiting_ = worker_.pool.secure(
-      std::move(origin_), opening_->inside->key,
-      [this](Result<wire::Pool::Secured> result) { on_secured(std::move(result)); });
+  const wire::PoolKey& key = opening_->inside->key;
+  if (origin_) {
+    waiting_ = worker_.pool.secure(
+        std::move(origin_), key,
+        [this](Result<wire::Pool::Secured> result) { on_secured(std::move(result)); });
+    return;
+  }
+  if (std::optional<wire::Pool::Secured> idle = worker_.pool.idle_secured(key)) {
+    return on_secured(*std::move(idle));
+  }
+  dial_tunnel();  // it went meanwhile, or is another's; then once more
 }
 
 void Exchange::on_secured(Result<wire::Pool::Secured> result) {
@@ -136,6 +159,11 @@ void Exchange::on_secured(Result<wire::Pool::Secured> result) {
 // The connection to the origin is used up: bytes of ours went over it.
 void Exchange::pass_after_all(Opaque reason) {
   opening_->reason = reason;
+  opening_->inside.reset();
+  dial_tunnel();
+}
+
+void Exchange::dial_tunnel() {
   waiting_ = worker_.pool.dial(known_->key(), *this, [this](Result<wire::OriginStreamPtr> dialled) {
     on_dialled(std::move(dialled));
   });
@@ -143,16 +171,25 @@ void Exchange::pass_after_all(Opaque reason) {
 
 void Exchange::rejoin_tunnel() {
   origin_->tunnel();
+  if (const std::unique_ptr<Inside> wanted = std::move(opening_->inside)) {
+    return secure_origin(wanted->key.verified_name());
+  }
   stop_peeking();
 }
 
 // From now on it is a tunnel like any other.
 void Exchange::stop_peeking() {
-  if (std::exchange(peeking_, false)) on_request_body(std::exchange(held_, {}));
+  if (!peeking_) return;
+  if (!origin_) {
+    if (!waiting_) dial_tunnel();
+    return;
+  }
+  peeking_ = false;
+  on_request_body(std::exchange(held_, {}));
 }
 
 void Exchange::leave_tunnel() {
-  origin_->resume_http();
+  if (origin_) origin_->resume_http();
   origin_.reset();
   trace_.reset();  // the requests inside have the spans
   auto inside = std::make_unique<Inside>();

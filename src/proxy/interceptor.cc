@@ -78,6 +78,14 @@ Interceptor::Decision Interceptor::decide(std::string_view host, const net::Addr
   return decision;
 }
 
+bool Interceptor::may_open(std::string_view host, MonoTime now) {
+  if (options_.authority == nullptr || matches(options_.bypass, host, nullptr)) return false;
+  const bool wanted =
+      options_.mode == Interception::Mode::kAll ||
+      (options_.mode == Interception::Mode::kListed && matches(options_.hosts, host, nullptr));
+  return wanted && !pinned(std::string(host), now);
+}
+
 Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view name, WallTime now) {
   if (!context_) {
     Result<std::unique_ptr<tls::ServerContext>> made = tls::ServerContext::make();

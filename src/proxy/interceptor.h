@@ -50,6 +50,8 @@ class Interceptor {
   // `host` as CONNECT named it, `peer` the address that was dialled for it.
   Decision decide(std::string_view host, const net::Address& peer, const tls::ClientHello& hello,
                   MonoTime now);
+  // Whether a tunnel to that host is opened unless its hello says otherwise.
+  bool may_open(std::string_view host, MonoTime now);
   // Our side of the agent's connection, with a certificate for `name`. Error side: kSelf.
   Result<std::unique_ptr<tls::Engine>> terminate(std::string_view name, WallTime now);
   // An agent did not take our certificate.

@@ -46,7 +46,8 @@ struct Pool::Impl final : net::TurnEnd {
 
   SlotId add(const PoolKey& key, Dialled dialled);
   OriginStreamPtr open(Entry& entry, OriginStreamOwner& owner);
-  Entry* take_idle(const PoolKey& key);
+  // The newest that may still be used; null where there is none.
+  Entry* find_idle(const PoolKey& key);
   void release(Entry& entry);
   void put_idle(Entry& entry);
   void evict_longest_idle();
@@ -182,7 +183,8 @@ class Pool::Impl::Securing final : public Waiting {
   void on_secured(Result<Dialled> result) {
     OnSecured done = std::move(done_);
     if (!result) return done(std::unexpected(std::move(result).error()));
-    const Secured secured{result->engine->peer(), result->engine->certificate_wanted()};
+    const Secured secured{result->stream->peer(), result->engine->peer(),
+                          result->engine->certificate_wanted()};
     if (!secured.certificate_wanted) {
       pool_.put_idle(*pool_.entries.find(pool_.add(key_, *std::move(result))));
     }
@@ -216,17 +218,14 @@ OriginStreamPtr Pool::Impl::open(Entry& entry, OriginStreamOwner& owner) {
   return OriginStreamPtr(&entry);
 }
 
-Pool::Impl::Entry* Pool::Impl::take_idle(const PoolKey& key) {
+Pool::Impl::Entry* Pool::Impl::find_idle(const PoolKey& key) {
   const auto origin = origins.find(key);
   if (origin == origins.end()) return nullptr;
   const MonoTime now = loop.now().mono;
   while (!origin->second.idle.empty()) {
     Entry& newest = *entries.find(origin->second.idle.back());
     const bool looked_at = now - newest.idle_since_ < kLookedAt;
-    if (newest.idle_until_ > now && (looked_at || newest.connection_.is_quiet())) {
-      drop_idle(newest);
-      return &newest;
-    }
+    if (newest.idle_until_ > now && (looked_at || newest.connection_.is_quiet())) return &newest;
     doom(newest);
   }
   return nullptr;
@@ -308,8 +307,10 @@ Pool::Pool(net::Loop& loop, Dialer& dialer, Options options)
 Pool::~Pool() = default;
 
 OriginStreamPtr Pool::acquire_idle(const PoolKey& key, OriginStreamOwner& owner) {
-  Impl::Entry* entry = impl_->take_idle(key);
-  return entry == nullptr ? nullptr : impl_->open(*entry, owner);
+  Impl::Entry* entry = impl_->find_idle(key);
+  if (entry == nullptr) return nullptr;
+  impl_->drop_idle(*entry);
+  return impl_->open(*entry, owner);
 }
 
 std::unique_ptr<Pool::Waiting> Pool::dial(const PoolKey& key, OriginStreamOwner& owner,
@@ -320,6 +321,12 @@ std::unique_ptr<Pool::Waiting> Pool::dial(const PoolKey& key, OriginStreamOwner&
 std::unique_ptr<Pool::Waiting> Pool::secure(OriginStreamPtr tunnel, const PoolKey& key,
                                             OnSecured done) {
   return std::make_unique<Impl::Securing>(*impl_, key, tunnel->detach(), std::move(done));
+}
+
+std::optional<Pool::Secured> Pool::idle_secured(const PoolKey& key) {
+  const Impl::Entry* entry = impl_->find_idle(key);
+  if (entry == nullptr) return std::nullopt;
+  return Secured{entry->connection_.peer(), entry->connection_.tls()->peer(), false};
 }
 
 tls::ClientTarget PoolKey::tls_target() const {

@@ -1,5 +1,6 @@
 """TLS of agents, opened: the requests inside have their spans, and nobody is less safe than without us."""
 
+import contextlib
 import re
 import ssl
 
@@ -217,3 +218,38 @@ def test_a_websocket_inside_is_one_span(intercepting, tls_origin, sink):
             assert agent.reader.exactly(4) == b"%04d" % i
     (span,) = sink.wait(1)
     assert span["attributes"]["sidespan.bytes.sent"] == 4000
+
+
+def test_an_origin_that_was_verified_is_not_asked_again(intercepting, tls_origin, sink):
+    """Tunnels one after the other use one connection to the origin, and resume their own sessions."""
+    side = intercepting()
+    host = f"{HOST}:{tls_origin.port}"
+    context, session, resumed = context_of(side), None, []
+    for _ in range(4):
+        sock = connect(side.egress)
+        sock.sendall(head(f"CONNECT {host} HTTP/1.1", [("Host", host)]))
+        assert Reader(sock).head().status == 200
+        with context.wrap_socket(sock, server_hostname=HOST, session=session) as secured:
+            secured.sendall(head("GET /echo HTTP/1.1", [("Host", host)]))
+            assert Reader(secured).response().status == 200
+            resumed.append(secured.session_reused)
+            session = secured.session
+    assert tls_origin.connections == 1
+    assert resumed == [False, True, True, True]
+    assert len(sink.wait(4)) == 4
+
+
+def test_a_tunnel_may_turn_out_to_be_none_of_tls(intercepting, tls_origin, sink):
+    """Also where a verified connection was there: what is said in it needs one of its own."""
+    side = intercepting()
+    host = f"{HOST}:{tls_origin.port}"
+    with Tunnel(side, tls_origin, context_of(side)) as agent:
+        assert agent.get("/echo", host).status == 200
+    with Client(side.egress) as agent:
+        agent.send(head(f"CONNECT {host} HTTP/1.1", [("Host", host)]))
+        assert agent.reader.head().status == 200
+        agent.send(b"SSH-2.0-none\r\n")
+        with contextlib.suppress(ConnectionResetError):  # the origin's answer to what is no hello
+            agent.reader.rest()
+    assert sink.wait(2)[1]["attributes"]["sidespan.tunnel.reason"] == "not_tls"
+    assert tls_origin.connections == 2

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -101,9 +102,12 @@ class Pool {
 
   // What an origin showed of itself.
   struct Secured {
+    net::Address peer;
     tls::PeerCertificate certificate;
     bool certificate_wanted = false;  // of ours, and there was none to show
   };
+  // That of an idle connection by TLS, alive as far as can be told; nothing where there is none.
+  std::optional<Secured> idle_secured(const PoolKey& key);
   using OnSecured = std::move_only_function<void(Result<Secured>)>;
   // TLS on the connection of `tunnel`, which was opened as one and carried no byte; then it is an
   // idle connection for `key`, unless the origin wants a certificate. `done` comes later.
