@@ -67,20 +67,20 @@ def shown(span):
                  span["status"], span["message"], sorted(attributes.items()), span["links"], span["scope"]))
 
 
-def sleeps(side):
-    """How often each worker has waited for something so far."""
+def work(side):
+    """Nanoseconds that each worker has had a processor so far."""
     tasks = [task for task in Path(f"/proc/{side.process.pid}/task").iterdir()
              if (task / "comm").read_text().strip() == "worker"]
-    return [int((task / "status").read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0]) for task in tasks]
+    return [int((task / "schedstat").read_text().split()[0]) for task in tasks]
 
 
 def run(directory, origin, sink, workers):
     sink.clear()
     with Sidecar(directory, merged(exporting(sink.endpoint), CONFIG | {"workers": workers})) as side:
-        before = sleeps(side)
+        before = work(side)
         with ThreadPoolExecutor(AGENTS) as threads:
             seen = list(threads.map(lambda number: agent(side, origin, number), range(AGENTS)))
-        busy = [after - at_first for at_first, after in zip(before, sleeps(side))]
+        busy = [after - at_first for at_first, after in zip(before, work(side))]
         wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
         sink.wait(AGENTS * SPANS)
         wait_for("empty queue", lambda: side.metrics().total("sidespan_spans_queued") == 0)
@@ -97,4 +97,4 @@ def test_one_worker_and_two_say_the_same(tmp_path, origin, sink):
     assert len(one[1]) == AGENTS * SPANS
     for part in range(3):  # answers, spans, counts
         assert one[part] == two[part]
-    assert len(two[3]) == 2 and min(two[3]) > 50, "one of them has all connections"
+    assert len(two[3]) == 2 and min(two[3]) > max(two[3]) / 10, "one of them has all connections"
