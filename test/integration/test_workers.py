@@ -1,7 +1,6 @@
 """How many workers there are is nobody's business but ours: the same calls have the same answers, spans and counts."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from sidecar import Sidecar, exporting, merged
 from wire import Client, head, wait_for
@@ -67,20 +66,13 @@ def shown(span):
                  span["status"], span["message"], sorted(attributes.items()), span["links"], span["scope"]))
 
 
-def work(side):
-    """Nanoseconds that each worker has had a processor so far."""
-    tasks = [task for task in Path(f"/proc/{side.process.pid}/task").iterdir()
-             if (task / "comm").read_text().strip() == "worker"]
-    return [int((task / "schedstat").read_text().split()[0]) for task in tasks]
-
-
 def run(directory, origin, sink, workers):
     sink.clear()
     with Sidecar(directory, merged(exporting(sink.endpoint), CONFIG | {"workers": workers})) as side:
-        before = work(side)
+        before = side.workers()
         with ThreadPoolExecutor(AGENTS) as threads:
             seen = list(threads.map(lambda number: agent(side, origin, number), range(AGENTS)))
-        busy = [after - at_first for at_first, after in zip(before, work(side))]
+        busy = [after - at_first for (at_first, _), (after, _) in zip(before, side.workers())]
         wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
         sink.wait(AGENTS * SPANS)
         wait_for("empty queue", lambda: side.metrics().total("sidespan_spans_queued") == 0)
