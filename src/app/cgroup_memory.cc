@@ -68,7 +68,8 @@ std::optional<size_t> limit_in(const std::string& path) {
   std::string line;
   if (!std::getline(file, line)) return std::nullopt;
   const std::optional<uint64_t> bytes = text::parse_unsigned(line);
-  return bytes && *bytes < kUnlimited ? std::optional<size_t>(*bytes) : std::nullopt;
+  if (!bytes || *bytes >= kUnlimited) return std::nullopt;
+  return bytes;
 }
 
 void lower(std::optional<size_t>& least, std::optional<size_t> other) {
@@ -84,8 +85,9 @@ std::optional<size_t> least_in(const Hierarchy& hierarchy, std::string group,
   std::optional<size_t> least;
   while (true) {
     while (group.ends_with('/')) group.pop_back();
-    lower(least,
-          limit_in(root + hierarchy.mount_point + group + "/" + std::string(hierarchy.file)));
+    std::string file = root;
+    file.append(hierarchy.mount_point).append(group).append("/").append(hierarchy.file);
+    lower(least, limit_in(file));
     if (group.empty()) return least;
     group.erase(group.rfind('/') == std::string::npos ? 0 : group.rfind('/'));
   }

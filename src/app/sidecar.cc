@@ -104,10 +104,6 @@ Activity Sidecar::activity() const {
   return sum;
 }
 
-void Sidecar::abort() {
-  for (const auto& worker : workers_) worker->abort();
-}
-
 void Sidecar::stop_workers() {
   for (const auto& worker : workers_) worker->stop();
 }

@@ -45,9 +45,8 @@ class Sidecar {
   // `agents_gone`: whoever could wait for an answer has ended.
   void drain(bool agents_gone);
   Activity activity() const;
-  // Ends what is under way. Its spans are emitted.
-  void abort();
-  // Their spans have reached telemetry() by then; what they counted stays in its metrics.
+  // Ends what is under way. Its spans have reached telemetry() by then; what was counted stays in
+  // its metrics.
   void stop_workers();
 
   Telemetry& telemetry() { return telemetry_; }

@@ -140,10 +140,6 @@ void Worker::drain(bool agents_gone) {
   });
 }
 
-void Worker::abort() {
-  thread_.mailbox().post([this] { inside_->server.abort(); });
-}
-
 void Worker::stop() {
   if (!inside_) return;
   thread_.call([this] {

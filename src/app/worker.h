@@ -42,9 +42,7 @@ class Worker final : public Watched {
 
   // Serves on, but keeps no idle connection, and measures its activity often.
   void drain(bool agents_gone);
-  // Ends every exchange now.
-  void abort();
-  // Ends the thread. Its last spans are in the telemetry thread's mailbox by then.
+  // Ends every exchange now, and the thread. The last spans are in telemetry's mailbox by then.
   void stop();
 
   // Any thread.

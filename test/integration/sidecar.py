@@ -16,6 +16,7 @@ import signal
 import subprocess
 import threading
 from collections import namedtuple
+from pathlib import Path
 
 import peers
 from wire import ask, wait_for
@@ -123,6 +124,15 @@ class Sidecar:
         response = ask(self.health, "GET", "/metrics", host="localhost")
         assert response.status == 200, response.raw
         return Metrics(response.body.decode())
+
+    def workers(self):
+        """(ran, waited) of each worker thread: seconds on a processor so far, and ready to run without one."""
+        times = []
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            if (task / "comm").read_text().strip() == "worker":
+                ran, waited = (task / "schedstat").read_text().split()[:2]
+                times.append((int(ran) / 1e9, int(waited) / 1e9))
+        return times
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)

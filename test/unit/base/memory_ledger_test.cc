@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -133,6 +134,32 @@ TEST_CASE("ledger: threads add up, and another thread's account may be the one t
   }).join();
   CHECK(asked_here == 1);
   CHECK(ledger.held() == 7 * kMiB);  // what a thread had is gone with it
+}
+
+TEST_CASE("ledger: threads that charge and let go all at once leave nothing behind") {
+  MemoryLedger ledger(kMiB);
+  std::atomic<int> times_asked = 0;
+  const auto work = [&] {
+    for (int round = 0; round < 50; ++round) {
+      std::atomic<bool> asked = false;
+      MemoryAccount account(ledger, [&] {
+        asked = true;
+        ++times_asked;
+      });
+      MemoryCharge charge;
+      for (size_t bytes = 0; bytes < kMiB; bytes += 32 * kKiB) {
+        charge.set(bytes);
+        if (!asked.exchange(false) || account.excess() == 0) continue;
+        charge.set(0);
+        account.look_again();
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back(work);
+  for (std::thread& thread : threads) thread.join();
+  CHECK(times_asked > 0);
+  CHECK(ledger.held() == 0);
 }
 
 TEST_CASE("ledger: a thread without an account counts for nobody") {
