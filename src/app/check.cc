@@ -33,6 +33,11 @@ ConfigSources sources_of(const CommandLine& line, Environment environment,
   if (line.intercept)
     sources.flags.push_back({"tls.intercept.mode", *line.intercept, "--intercept"});
   sources.defaults.push_back({"tls.intercept.mode", "all", "run"});
+  if (const std::optional<InheritedProxy> proxy = inherited_proxy(sources.environment)) {
+    sources.defaults.push_back({"egress.via", proxy->url, proxy->variable});
+    const std::string except = inherited_no_proxy(sources.environment);
+    if (!except.empty()) sources.defaults.push_back({"egress.via_except", except, "NO_PROXY"});
+  }
   sources.defaults.push_back({"service.name", base_name(line.run.argv.front()), "run"});
   return sources;
 }

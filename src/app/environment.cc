@@ -29,6 +29,10 @@ std::string_view value_of(const Environment& own, std::string_view name) {
   return variable == own.end() ? std::string_view() : std::string_view(variable->second);
 }
 
+bool is_http_proxy(std::string_view value) {
+  return value.find("://") == std::string_view::npos || value.starts_with("http://");
+}
+
 std::string no_proxy(const Environment& own) {
   std::vector<std::string_view> hosts;
   const auto add = [&](std::string_view host) {
@@ -145,16 +149,37 @@ std::optional<trace::SpanContext> inherited_context(const std::vector<std::strin
   return context.span;
 }
 
+std::optional<InheritedProxy> inherited_proxy(const Environment& own) {
+  // In the order in which programs look for one that takes any URL.
+  constexpr std::array<std::string_view, 6> kNames = {"https_proxy", "HTTPS_PROXY", "http_proxy",
+                                                      "HTTP_PROXY",  "all_proxy",   "ALL_PROXY"};
+  for (const std::string_view name : kNames) {
+    const std::string_view value = text::trim(value_of(own, name));
+    if (!value.empty() && is_http_proxy(value)) return {{std::string(name), std::string(value)}};
+  }
+  return std::nullopt;
+}
+
+std::string inherited_no_proxy(const Environment& own) {
+  for (const std::string_view name : {"no_proxy", "NO_PROXY"}) {
+    const std::string_view value = text::trim(value_of(own, name));
+    if (!value.empty()) return std::string(value);
+  }
+  return "";
+}
+
 std::vector<RunWarning> run_warnings(const Environment& own) {
   std::vector<RunWarning> warnings;
   std::string proxies;
   for (const std::string_view name : kProxyNames) {
-    if (!value_of(own, name).empty()) proxies.append(proxies.empty() ? "" : ", ").append(name);
+    const std::string_view value = value_of(own, name);
+    if (value.empty() || is_http_proxy(value)) continue;
+    proxies.append(proxies.empty() ? "" : ", ").append(name);
   }
-  if (!proxies.empty()) {
+  if (!proxies.empty() && !inherited_proxy(own)) {
     warnings.push_back({proxies +
-                            ": a second proxy is not in this version; calls of this run go to "
-                            "their origins directly",
+                            ": a second proxy must be one for HTTP, http://...; calls of this run "
+                            "go to their origins directly",
                         true});
   }
   for (const std::string_view name : kNoProxyNames) {

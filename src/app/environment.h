@@ -41,9 +41,18 @@ std::vector<std::string> run_environment(const std::vector<std::string>& own,
 // the parent of a run. Nothing when there is none, or when it is not valid.
 std::optional<trace::SpanContext> inherited_context(const std::vector<std::string>& own);
 
-// A sentence for each inherited variable that `run` sets aside: a second proxy is not used in this
-// version, and NO_PROXY=* leaves nothing to trace. Values are not repeated: they may hold a
-// password.
+// The proxy that a command under `run` would have used, for `egress.via`: nothing where none is
+// named, or only ones that are no HTTP proxies.
+struct InheritedProxy {
+  std::string variable;
+  std::string url;  // may hold a password
+};
+std::optional<InheritedProxy> inherited_proxy(const Environment& own);
+// What it would have reached without; empty: nothing.
+std::string inherited_no_proxy(const Environment& own);
+
+// A sentence for each inherited variable that `run` sets aside: a second proxy must be one for
+// HTTP, and NO_PROXY=* leaves nothing to trace. Values are not repeated: they may hold a password.
 struct RunWarning {
   std::string text;
   bool changes_calls;  // the run's calls go elsewhere than the command's would alone

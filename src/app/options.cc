@@ -20,6 +20,9 @@
 namespace sidespan::app {
 namespace {
 
+// What curl takes where a proxy's URL names none.
+constexpr uint16_t kProxyPort = 1080;
+
 // A composite only borrows its propagators; here both live and die together.
 struct OwnedPropagator {
   explicit OwnedPropagator(const std::vector<std::string>& names) : composite(registry, names) {}
@@ -111,6 +114,18 @@ trace::Attributes resource(const Settings& settings) {
 
 }  // namespace
 
+wire::SecondProxy second_proxy(const EgressSettings& egress) {
+  wire::SecondProxy proxy;
+  if (!egress.via) return proxy;
+  proxy.host = egress.via->authority.host;
+  proxy.port = egress.via->authority.port.value_or(kProxyPort);
+  proxy.except = egress.via_except;
+  if (!egress.via->userinfo.empty()) {
+    proxy.authorization = "Basic " + text::base64(text::percent_decode(egress.via->userinfo));
+  }
+  return proxy;
+}
+
 std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
                                                     std::shared_ptr<const tls::Authority> authority,
                                                     Lineage lineage) {
@@ -118,6 +133,7 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
   options->routes = settings.routes;
   options->deny = settings.egress.deny;
   options->allow_from = settings.egress.allow_from;
+  options->second_proxy = second_proxy(settings.egress);
   options->interception = settings.tls.interception;
   options->interception.authority = std::move(authority);
   for (const ClientCertificateFiles& files : settings.tls.client_certificates) {

@@ -26,6 +26,9 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
                                                     std::shared_ptr<const tls::Authority> authority,
                                                     Lineage lineage);
 
+// `host` is empty where none is set.
+wire::SecondProxy second_proxy(const EgressSettings& egress);
+
 // Resource, batch and exporter; no exporter where none is configured.
 report::PipelineOptions pipeline_options(const Settings& settings);
 

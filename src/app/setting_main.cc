@@ -102,6 +102,21 @@ constexpr auto kRows = std::to_array<Setting>({
      .sentence = "Networks that agents may connect from; needed where listen.egress is more than "
                  "loopback, empty is any."},
 
+    {.key = "egress.via",
+     .value = "off",
+     .read = assign<read_via, &S::egress, &EgressSettings::via>,
+     .sentence =
+         "A second proxy, through which origins are reached: http://user:password@proxy:3128. "
+         "`run` takes an inherited HTTPS_PROXY or HTTP_PROXY.",
+     .secret = true},
+    {.key = "egress.via_except",
+     .value = "[]",
+     .shape = Shape::kList,
+     .read = assign<list_of<read_name>, &S::egress, &EgressSettings::via_except>,
+     .sentence = "Origins that are reached without it, as in NO_PROXY: names with all below them, "
+                 "addresses, networks, *. This machine itself is never reached through it. `run` "
+                 "takes an inherited NO_PROXY."},
+
     {.key = "tls.intercept.mode",
      .value = "off",
      .read = assign<word_of<kModes>, &S::tls, &T::interception, &I::mode>,

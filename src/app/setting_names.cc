@@ -25,7 +25,6 @@ constexpr auto kLater = std::to_array<std::string_view>({
     "context.turn_idle",
     "context.turns",
     "egress.credentials",
-    "egress.via",
     "export.file",
     "export.spool",
     "export.zipkin",

@@ -113,6 +113,19 @@ std::optional<proxy::Route> read_route(const Node& node, Complaints& complaints)
   return proxy::Route{*std::move(path), *std::move(to)};
 }
 
+std::optional<std::optional<http::Url>> read_via(const Node& node, Complaints& complaints) {
+  const std::optional<std::string> text = read_text(node, complaints);
+  if (!text) return std::nullopt;
+  if (text->empty() || *text == "off") return std::optional<http::Url>{};
+  // Many write no scheme into HTTP_PROXY.
+  const bool bare = text->find("://") == std::string::npos;
+  const Result<http::Url> url = http::parse_url(bare ? "http://" + *text : *text);
+  if (!url || url->scheme != "http") {
+    return complain(node, "is no URL of an HTTP proxy, like http://proxy:3128", complaints);
+  }
+  return *url;
+}
+
 std::optional<ClientCertificateFiles> read_client_certificate(const Node& node,
                                                               Complaints& complaints) {
   if (!has_keys(node, {"match", "certificate", "key"}, complaints)) return std::nullopt;

@@ -19,6 +19,8 @@ std::optional<ListenAddress> read_listen(const Node& node, Complaints& complaint
 
 // "10.0.0.0/8", "::1".
 std::optional<net::Network> read_network(const Node& node, Complaints& complaints);
+// http://user:password@host:port, `off`; nothing of it is ever repeated.
+std::optional<std::optional<http::Url>> read_via(const Node& node, Complaints& complaints);
 std::optional<proxy::HostPattern> read_host_pattern(const Node& node, Complaints& complaints);
 // {path: /openai/, to: "http://..."}; a missing slash at the end of either is added.
 std::optional<proxy::Route> read_route(const Node& node, Complaints& complaints);

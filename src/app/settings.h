@@ -53,6 +53,8 @@ struct ListenSettings {
 struct EgressSettings {
   std::vector<proxy::HostPattern> deny;
   std::vector<net::Network> allow_from;  // empty: any (loopback binds only)
+  std::optional<http::Url> via;          // a second proxy, http; may hold a secret
+  std::vector<std::string> via_except;   // as NO_PROXY
 };
 
 // A certificate of the agent's, for the origins that want one.

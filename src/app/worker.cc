@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/bind.h"
+#include "app/options.h"
 #include "app/rare_line.h"
 #include "app/tls_setup.h"
 #include "sidespan/net/listener.h"
@@ -26,6 +27,12 @@ MonoTime::rep mono_now() {
   return SystemClock().now().mono.time_since_epoch().count();
 }
 
+wire::Dialer::Options dialer_options(const Settings& settings) {
+  wire::Dialer::Options options = settings.limits.dialer;
+  options.second_proxy = second_proxy(settings.egress);
+  return options;
+}
+
 }  // namespace
 
 struct Worker::Inside {
@@ -36,7 +43,7 @@ struct Worker::Inside {
                [&worker] { worker.thread_.mailbox().post([&worker] { worker.let_go(); }); }),
         client_tls(client_context(settings, tls)),
         dialer(
-            loop, settings.limits.dialer,
+            loop, dialer_options(settings),
             [this, options = worker.options_](std::string_view host, const net::Address& to) {
               return proxy::check_address(*options, self, host, to);
             },

@@ -30,6 +30,10 @@ bool names_no_origin(std::string_view target) {
   return target.starts_with('/') || target == "*";
 }
 
+void add_proxy_authorization(http::Headers& headers, const wire::SecondProxy& proxy) {
+  if (!proxy.authorization.empty()) headers.set("Proxy-Authorization", proxy.authorization);
+}
+
 // TRACE echoes the request; credentials stay out of the echo (RFC 9110 section 9.3.8).
 std::string trace_echo(const http::Head& head) {
   std::string echo(head.method());
@@ -203,7 +207,9 @@ void Exchange::connect(bool fresh) {
   }
   if (binds_connection(request_.headers)) agent_.pin();
   const Inside* inside = agent_.inside();
-  const wire::PoolKey* key = inside != nullptr ? &inside->key : &known_->key();
+  const wire::PoolKey* key = inside != nullptr                 ? &inside->key
+                             : mode_ == semconv::Mode::kTunnel ? &known_->tunnel_key()
+                                                               : &known_->key();
   wire::PoolKey pinned;
   if (const uint64_t to = agent_.pinned()) {
     pinned = *key;
@@ -253,7 +259,13 @@ void Exchange::send_request_head() {
     head.headers.set("Host", known_->authority());
   }
   const bool asks_server = head.asks("OPTIONS") && !url_.path_given && url_.path == "/";
-  head.set_target(asks_server ? "*" : std::string_view(url_.path));
+  const bool by_proxy = agent_.inside() == nullptr && known_->absolute();
+  if (by_proxy) {
+    head.set_target("http://" + known_->authority() + url_.path);
+    add_proxy_authorization(head.headers, options_.second_proxy);
+  } else {
+    head.set_target(asks_server ? "*" : std::string_view(url_.path));
+  }
   if (options_.via && !via_added_) via_added_ = head.headers.add("Via", "1.1 sidespan");
   trace_->inject(head.headers, known_->rule(peer_));
   send_started_ = worker_.loop.now().mono;

@@ -40,7 +40,7 @@ bool Exchange::has_secured_origin() {
 
 // Of the connection by TLS behind this tunnel, where `name` is whom the agent wants there.
 wire::PoolKey Exchange::secured_key(const std::string& name) const {
-  wire::PoolKey key = known_->key();
+  wire::PoolKey key = known_->tunnel_key();
   key.secure = true;
   key.certificate = client_certificate_for(options_, name);
   key.pinned_to = agent_.pinned();
@@ -164,9 +164,9 @@ void Exchange::pass_after_all(Opaque reason) {
 }
 
 void Exchange::dial_tunnel() {
-  waiting_ = worker_.pool.dial(known_->key(), *this, [this](Result<wire::OriginStreamPtr> dialled) {
-    on_dialled(std::move(dialled));
-  });
+  waiting_ = worker_.pool.dial(
+      known_->tunnel_key(), *this,
+      [this](Result<wire::OriginStreamPtr> dialled) { on_dialled(std::move(dialled)); });
 }
 
 void Exchange::rejoin_tunnel() {
@@ -194,7 +194,7 @@ void Exchange::leave_tunnel() {
   trace_.reset();  // the requests inside have the spans
   auto inside = std::make_unique<Inside>();
   inside->authority = url_.authority;
-  inside->key = known_->key();
+  inside->key = known_->tunnel_key();
   Chain first = std::exchange(held_, {});
   finish(semconv::Ending::kComplete, std::nullopt);
   agent_.resume_http(stream_, std::move(inside), std::move(first));

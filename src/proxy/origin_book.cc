@@ -13,20 +13,35 @@ size_t client_certificate_for(const Options& options, std::string_view host) {
   return 0;
 }
 
+namespace {
+
+wire::PoolKey key_for(const Options& options, const wire::PoolKey& tunnel, bool secure) {
+  wire::PoolKey key = tunnel;
+  if (secure) {
+    key.secure = true;
+    key.certificate = client_certificate_for(options, key.host);
+  } else if (key.through) {
+    key = {.host = options.second_proxy.host, .port = options.second_proxy.port};
+  }
+  return key;
+}
+
+}  // namespace
+
 KnownOrigin::KnownOrigin(const Options& options, const http::Authority& authority, uint16_t port,
                          bool secure)
     : options_(options),
-      key_{.host = std::string(authority.host),
-           .port = port,
-           .secure = secure,
-           .certificate = secure ? client_certificate_for(options, authority.host) : 0},
+      through_(options.second_proxy.leads_to(authority.host)),
+      tunnel_key_{.host = std::string(authority.host), .port = port, .through = through_},
+      key_(key_for(options, tunnel_key_, secure)),
       authority_(authority.to_string()),
       denied_(matches(options.deny, authority.host, nullptr)) {}
 
 void KnownOrigin::look_at(const net::Address& peer) {
   peer_ = peer;
   peer_ip_ = peer ? peer.ip() : std::string();
-  rule_ = &rule_for(options_.destinations, key_.host, &peer);
+  // Behind another proxy nobody knows the origin's address.
+  rule_ = &rule_for(options_.destinations, tunnel_key_.host, through_ ? nullptr : &peer);
 }
 
 const DestinationRule& KnownOrigin::rule(const net::Address& peer) {
@@ -68,8 +83,8 @@ OriginBook::Use OriginBook::find(const http::Authority& authority, uint16_t port
 }
 
 Result<OriginBook::Use> OriginBook::find(std::string_view target, http::Url& url) {
-  // Behind "http://"; what else there may be in front is in no beginning.
-  const size_t path = std::min(target.find('/', 7), target.size());
+  // Behind "http://" or "https://", which a letter at least follows.
+  const size_t path = std::min(target.find('/', 8), target.size());
   const Beginnings::value_type* const known = beginning(target.substr(0, path));
   if (known != nullptr && path < target.size()) {
     url.scheme = known->second.scheme;

@@ -30,8 +30,13 @@ class KnownOrigin {
 
   // `egress.deny`, by name alone; the address is tested when it is dialled.
   bool denied() const { return denied_; }
-  // Connections to it that belong to no agent's in particular.
+  // Connections to it that belong to no agent's in particular. Plain HTTP that goes by the second
+  // proxy shares those to that.
   const wire::PoolKey& key() const { return key_; }
+  // The second proxy wants the whole URL.
+  bool absolute() const { return through_ && !key_.secure; }
+  // The same origin for a tunnel: never by absolute-form.
+  const wire::PoolKey& tunnel_key() const { return tunnel_key_; }
   // The value of Host: no port where it is the scheme's own.
   const std::string& authority() const { return authority_; }
 
@@ -46,6 +51,8 @@ class KnownOrigin {
   void look_at(const net::Address& peer);
 
   const Options& options_;
+  bool through_;  // the second proxy
+  wire::PoolKey tunnel_key_;
   wire::PoolKey key_;
   std::string authority_;
   bool denied_;

@@ -127,6 +127,11 @@ void Connection::secure(std::unique_ptr<tls::Engine> engine, std::unique_ptr<htt
   flush_later();
 }
 
+void Connection::read_early(const Chain& bytes) {
+  bytes.visit([&](std::string_view piece) { codec_->feed(piece, loop_.now().mono); });
+  flush_later();
+}
+
 const tls::Engine* Connection::tls() const {
   return tls_ ? &tls_->engine() : nullptr;
 }

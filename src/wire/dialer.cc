@@ -6,6 +6,7 @@
 
 #include "handshake.h"
 #include "sidespan/net/timer.h"
+#include "through.h"
 
 namespace sidespan::wire {
 
@@ -78,7 +79,7 @@ class Dialer::Impl::Race final : public Dialer::Attempt {
   void on_connected(size_t index, Result<std::unique_ptr<net::Stream>> result) {
     if (result) {
       phases_.connect = dialer_.loop.precise_now().mono - connects_[index].started;
-      return finish(Dialled{std::move(*result), nullptr, phases_});
+      return finish(Dialled{.stream = std::move(*result), .phases = phases_});
     }
     failure_ = std::move(result).error();
     connects_[index].pending.reset();
@@ -140,6 +141,16 @@ Dialer::~Dialer() = default;
 
 std::unique_ptr<Dialer::Attempt> Dialer::dial(const std::string& host, uint16_t port, OnDial done) {
   return std::make_unique<Impl::Race>(*impl_, host, port, std::move(done));
+}
+
+std::unique_ptr<Dialer::Attempt> Dialer::dial_through(const std::string& host, uint16_t port,
+                                                      OnDial done) {
+  const bool bracketed = host.find(':') != std::string::npos;
+  std::string authority = bracketed ? "[" + host + "]" : host;
+  authority += ":" + std::to_string(port);
+  const Options& options = impl_->options;
+  return std::make_unique<Through>(*this, impl_->loop, options.second_proxy, std::move(authority),
+                                   options.connect_time_max, std::move(done));
 }
 
 std::unique_ptr<Dialer::Attempt> Dialer::secure(Dialled dialled, const tls::ClientTarget& target,

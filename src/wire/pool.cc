@@ -77,7 +77,9 @@ class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
         origin_(origin),
         phases_(dialled.phases),
         connection_(std::move(dialled.stream), std::move(dialled.engine),
-                    http::make_h1_client(pool.options.codec), *this) {}
+                    http::make_h1_client(pool.options.codec), *this) {
+    if (!dialled.early.empty()) connection_.read_early(dialled.early);
+  }
 
   void wake(Connection&) override {
     while (std::optional<http::Event> event = connection_.next()) {
@@ -122,7 +124,7 @@ class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
   std::string_view protocol() const override { return "1.1"; }
   const tls::Engine* tls() const override { return connection_.tls(); }
   void release() override { pool_.release(*this); }
-  Dialled detach() override { return {connection_.detach(), nullptr, phases_}; }
+  Dialled detach() override { return {.stream = connection_.detach(), .phases = phases_}; }
 
   Impl& pool_;
   const SlotId id_;
@@ -144,8 +146,9 @@ class Pool::Impl::Dial final : public Waiting {
  public:
   Dial(Impl& pool, const PoolKey& key, OriginStreamOwner& owner, OnDialled done)
       : pool_(pool), key_(key), owner_(owner), done_(std::move(done)) {
-    attempt_ = pool.dialer.dial(key.host, key.port,
-                                [this](Result<Dialled> result) { on_dialled(std::move(result)); });
+    auto then = [this](Result<Dialled> result) { on_dialled(std::move(result)); };
+    attempt_ = key.through ? pool.dialer.dial_through(key.host, key.port, std::move(then))
+                           : pool.dialer.dial(key.host, key.port, std::move(then));
   }
 
  private:

@@ -59,6 +59,8 @@ bool is_valid_utf8(std::string_view text);
 
 // RFC 3986 section 2.1; a '%' that starts no pair stays as it is.
 std::string percent_decode(std::string_view text);
+// RFC 4648 section 4, with padding.
+std::string base64(std::string_view bytes);
 
 // Shell-style: `*` matches any run of characters, all else itself, ASCII case ignored. No
 // recursion; at most pattern times text steps.

@@ -15,6 +15,7 @@
 #include "sidespan/semconv/http_span.h"
 #include "sidespan/trace/propagator.h"
 #include "sidespan/trace/sampler.h"
+#include "sidespan/wire/second_proxy.h"
 
 namespace sidespan::proxy {
 
@@ -36,6 +37,7 @@ struct Options {
   std::vector<net::Network> allow_from;  // agents' addresses; empty: any
   std::vector<DestinationRule> destinations = default_destinations();
   Interception interception;
+  wire::SecondProxy second_proxy;
   // Whom each of our certificates is for, in the order in which the pool's TLS context has them.
   std::vector<std::vector<HostPattern>> client_certificates;
   std::vector<std::string> ignore_paths;  // spans.ignore, path wildcards: no span, no context

@@ -56,6 +56,8 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
               const Chain& first);
   // Null without TLS.
   const tls::Engine* tls() const;
+  // What the peer said before there was this connection.
+  void read_early(const Chain& bytes);
   // Its stream, for another use; what is left is closed().
   std::unique_ptr<net::Stream> detach();
 

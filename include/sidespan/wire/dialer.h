@@ -15,6 +15,7 @@
 #include "sidespan/net/resolver.h"
 #include "sidespan/net/stream.h"
 #include "sidespan/tls/engine.h"
+#include "sidespan/wire/second_proxy.h"
 
 namespace sidespan::wire {
 
@@ -30,8 +31,9 @@ struct DialPhases {
 
 struct Dialled {
   std::unique_ptr<net::Stream> stream;
-  std::unique_ptr<tls::Engine> engine;  // established; null: plain
-  DialPhases phases;
+  std::unique_ptr<tls::Engine> engine = {};  // established; null: plain
+  DialPhases phases = {};
+  Chain early = {};  // what the origin said before anybody asked, through a second proxy
 };
 
 class Dialer {
@@ -42,6 +44,7 @@ class Dialer {
         250};  // before the next address is tried beside (RFC 8305 section 5)
     Milliseconds handshake_time_max{10'000};
     net::Resolver::Options resolver;
+    SecondProxy second_proxy;
   };
   using OnDial = std::move_only_function<void(Result<Dialled>)>;
   // Cancels (silently) when destroyed.
@@ -56,6 +59,8 @@ class Dialer {
 
   // `done` comes later, never within the call.
   std::unique_ptr<Attempt> dial(const std::string& host, uint16_t port, OnDial done);
+  // The same through the second proxy, which there must be.
+  std::unique_ptr<Attempt> dial_through(const std::string& host, uint16_t port, OnDial done);
   // TLS on what was dialled and carried no byte yet. The same of `done`.
   std::unique_ptr<Attempt> secure(Dialled dialled, const tls::ClientTarget& target, OnDial done);
 

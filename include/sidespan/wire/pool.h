@@ -23,7 +23,8 @@ struct PoolKey {
   uint16_t port = 0;
   // An agent connection's number where authentication is bound to it, else 0.
   uint64_t pinned_to = 0;
-  bool secure = false;  // by TLS
+  bool secure = false;   // by TLS
+  bool through = false;  // the second proxy's CONNECT
   // Then: whom the certificate must name, where that is not `host`, and which of ours is shown.
   std::string server_name = {};
   size_t certificate = 0;

@@ -123,14 +123,26 @@ TEST_CASE("the context a process was started in") {
 
 TEST_CASE("what a run sets aside is said, without its value") {
   CHECK(run_warnings({{"PATH", "/bin"}, {"NO_PROXY", "a"}, {"HTTP_PROXY", ""}}).empty());
-  const auto warnings = run_warnings(
-      {{"HTTP_PROXY", "http://u:geheim@corp"}, {"https_proxy", "http://corp"}, {"no_proxy", "*"}});
+  CHECK(run_warnings({{"HTTP_PROXY", "http://corp"}, {"ALL_PROXY", "socks5://corp"}}).empty());
+  const auto warnings = run_warnings({{"HTTP_PROXY", "socks5://u:geheim@corp"},
+                                      {"https_proxy", "https://corp"},
+                                      {"no_proxy", "*"}});
   REQUIRE(warnings.size() == 2);
   CHECK(warnings[0].text.starts_with("HTTP_PROXY, https_proxy: "));
   CHECK(warnings[1].text.starts_with("no_proxy is *: "));
   CHECK(warnings[0].changes_calls);
   CHECK_FALSE(warnings[1].changes_calls);
   CHECK(warnings[0].text.find("geheim") == std::string::npos);
+}
+
+TEST_CASE("the proxy that a command would have used") {
+  CHECK_FALSE(inherited_proxy({{"NO_PROXY", "a"}, {"HTTP_PROXY", ""}}).has_value());
+  CHECK_FALSE(inherited_proxy({{"ALL_PROXY", "socks5://s"}}).has_value());
+  CHECK(inherited_proxy({{"HTTP_PROXY", "http://a"}})->url == "http://a");
+  CHECK(inherited_proxy({{"HTTP_PROXY", "http://a"}, {"https_proxy", "b:1"}})->url == "b:1");
+  CHECK(inherited_proxy({{"https_proxy", "socks5://s"}, {"http_proxy", "c"}})->variable ==
+        "http_proxy");
+  CHECK(inherited_no_proxy({{"NO_PROXY", "a,b"}, {"no_proxy", " "}}) == "a,b");
 }
 
 TEST_CASE("formats and their quotes") {

@@ -1,0 +1,25 @@
+// A proxy behind this one, through which origins are reached (`egress.via`): by CONNECT what is TLS
+// or a tunnel, by absolute-form what is plain HTTP. RFC 9110 section 9.3.6.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidespan/net/address.h"
+
+namespace sidespan::wire {
+
+struct SecondProxy {
+  std::string host;  // lower case; empty: there is none
+  uint16_t port = 0;
+  std::string authorization;  // the value of Proxy-Authorization; empty: none. A secret
+  std::vector<std::string>
+      except;  // as NO_PROXY: names with all below them, addresses, networks, *
+
+  // Does the way to that origin lead through it? Never to this machine itself.
+  bool leads_to(std::string_view origin) const;
+};
+
+}  // namespace sidespan::wire

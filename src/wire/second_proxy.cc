@@ -1,0 +1,46 @@
+#include "sidespan/wire/second_proxy.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "sidespan/base/text.h"
+
+namespace sidespan::wire {
+namespace {
+
+bool is_below(std::string_view host, std::string_view name) {
+  if (!host.ends_with(name)) return false;
+  const size_t before = host.size() - name.size();
+  return before == 0 || host[before - 1] == '.';
+}
+
+// What curl, Go and Python agree on: a leading dot or "*." says nothing more, a port is not looked
+// at.
+bool matches(std::string_view entry, std::string_view host,
+             const std::optional<net::Address>& address) {
+  if (entry == "*") return true;
+  if (address) {
+    const std::optional<net::Network> network = net::Network::parse(entry);
+    return network && network->contains(*address);
+  }
+  const size_t port = entry.find(':');
+  std::string name = text::lower(entry.substr(0, port));
+  if (name.starts_with("*.")) name.erase(0, 2);
+  if (name.starts_with('.')) name.erase(0, 1);
+  return !name.empty() && is_below(host, name);
+}
+
+}  // namespace
+
+bool SecondProxy::leads_to(std::string_view origin) const {
+  if (host.empty()) return false;
+  std::string name = text::lower(origin);
+  if (name.ends_with('.')) name.pop_back();
+  const std::optional<net::Address> address = net::Address::parse(name, 0);
+  if (address && address->is_loopback()) return false;
+  if (is_below(name, "localhost")) return false;
+  return std::ranges::none_of(
+      except, [&](const std::string& entry) { return matches(entry, name, address); });
+}
+
+}  // namespace sidespan::wire
