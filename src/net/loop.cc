@@ -37,11 +37,21 @@ struct Loop::Impl {
   uv_check_t after_poll;
   std::vector<TurnEnd*> queue;  // cancelled work leaves a null
   std::optional<Moment> moment;
+  MonoTime looking;  // when the poll that is under way, or comes next, began at the earliest
+  MonoTime looked;   // the same of the one that is over
   bool stopped = false;
   // Made before the thread has a memory account: one of these is nobody's traffic.
   Chunk read_chunk{kReadBytes};
 
   void init();
+  void before_look() {
+    looking = MonoTime(Milliseconds(uv_now(&uv)));
+    end_turn();
+  }
+  void after_look() {
+    looked = looking;
+    end_turn();
+  }
   void end_turn();
 };
 
@@ -53,9 +63,9 @@ void Loop::Impl::init() {
   after_poll.data = this;
   // Timers run before the poll and I/O in it, so a turn has two ends.
   uv_prepare_start(&before_poll,
-                   [](uv_prepare_t* handle) { static_cast<Impl*>(handle->data)->end_turn(); });
+                   [](uv_prepare_t* handle) { static_cast<Impl*>(handle->data)->before_look(); });
   uv_check_start(&after_poll,
-                 [](uv_check_t* handle) { static_cast<Impl*>(handle->data)->end_turn(); });
+                 [](uv_check_t* handle) { static_cast<Impl*>(handle->data)->after_look(); });
   uv_unref(reinterpret_cast<uv_handle_t*>(&before_poll));
   uv_unref(reinterpret_cast<uv_handle_t*>(&after_poll));
 }
@@ -112,6 +122,10 @@ Moment Loop::now() const {
 
 Moment Loop::precise_now() const {
   return SystemClock().now();
+}
+
+MonoTime Loop::looked() const {
+  return impl_->looked;
 }
 
 void Loop::at_turn_end(TurnEnd& work) {

@@ -218,7 +218,8 @@ void Exchange::arm_timer() {
 void Exchange::on_timer() {
   if (done_) return;
   const Wait over = wait();
-  if (worker_.loop.precise_now().mono - over.since < over.time_max) return arm_timer();
+  // Nobody was silent for as long as we did not listen.
+  if (worker_.loop.looked() - over.since < over.time_max) return arm_timer();
   switch (over.what) {
     case Wait::For::kPeek:
       stop_peeking();

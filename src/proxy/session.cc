@@ -183,7 +183,8 @@ void Session::call_at(MonoTime due) {
   due_ = due;
   const auto delay = due - worker_.loop.now().mono;
   if (delay > 2 * kSweepInterval) return;
-  start_timer(std::max(Milliseconds(0), std::chrono::ceil<Milliseconds>(delay)));
+  // At least until the sockets have been looked at again.
+  start_timer(std::max(Milliseconds(1), std::chrono::ceil<Milliseconds>(delay)));
 }
 
 void Session::start_timer(Milliseconds delay) {
@@ -205,7 +206,7 @@ void Session::on_timer() {
     return;
   }
   const MonoTime due = idle_since_ + patience();
-  if (worker_.loop.precise_now().mono < due) return call_at(due);
+  if (worker_.loop.looked() < due) return call_at(due);
   lose_opener(semconv::Ending::kTimeout, std::nullopt);
   connection_.finish();
 }

@@ -1,5 +1,6 @@
 #include "sidespan/wire/connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "tls_layer.h"
@@ -254,12 +255,14 @@ void Connection::arm_deadline() {
   if (!deadline || ends_by_timer_ || (armed_for_ && *armed_for_ <= *deadline)) return;
   if (!timer_) timer_ = std::make_unique<net::Timer>(loop_, [this] { on_deadline(); });
   armed_for_ = deadline;
-  timer_->start(std::chrono::ceil<Milliseconds>(*deadline - loop_.now().mono));
+  // At least until the socket has been looked at again.
+  timer_->start(
+      std::max(Milliseconds(1), std::chrono::ceil<Milliseconds>(*deadline - loop_.now().mono)));
 }
 
 void Connection::on_deadline() {
   armed_for_.reset();
-  codec_->on_time(loop_.precise_now().mono);
+  codec_->on_time(loop_.looked());
   arm_deadline();
   flush_later();
   wake();

@@ -47,6 +47,9 @@ class Loop {
   Moment now() const;
   // The time now, for what must not be rounded to the turn.
   Moment precise_now() const;
+  // Whatever had come by then has been handed up, to the millisecond. How long a peer has been
+  // silent is counted to here: since then this thread may have been without a processor.
+  MonoTime looked() const;
 
   // Calls `work.on_turn_end()` once at the end of this turn, however often it is asked. Work asked
   // for during the end of the turn is done in the same end. cancel_turn_end before destroying it.
