@@ -60,9 +60,10 @@ LoadedAuthority load(const Pair& files, WallTime now) {
   const Result<std::string> certificate = read_file(files.certificate, kFileBytesMax);
   if (!certificate) return std::unexpected(certificate.error());
   if (Result<void> alone = check_private(files.key); !alone) return std::unexpected(alone.error());
-  const Result<std::string> key = read_file(files.key, kFileBytesMax);
+  Result<std::string> key = read_file(files.key, kFileBytesMax);
   if (!key) return std::unexpected(key.error());
   Result<std::unique_ptr<tls::Authority>> loaded = tls::Authority::load(*certificate, *key, now);
+  tls::wipe(*key);
   if (loaded) return std::shared_ptr<const tls::Authority>(*std::move(loaded));
   const Error& error = loaded.error();
   return fail(error.code, error.side, files.certificate.string() + ": " + error.what);
@@ -72,9 +73,10 @@ LoadedAuthority make(const Pair& files, WallTime now) {
   Result<std::unique_ptr<tls::Authority>> made = tls::Authority::make({}, now);
   if (!made) return std::unexpected(made.error());
   // The key first: a certificate that is there has one.
-  if (Result<void> key = write_file(files.key, (*made)->key_pem(), kKeyMode); !key) {
-    return std::unexpected(key.error());
-  }
+  std::string key = (*made)->key_pem();
+  const Result<void> written = write_file(files.key, key, kKeyMode);
+  tls::wipe(key);
+  if (!written) return std::unexpected(written.error());
   Result<void> certificate =
       write_file(files.certificate, (*made)->certificate_pem(), kCertificateMode);
   if (!certificate) return std::unexpected(certificate.error());

@@ -118,6 +118,7 @@ void ProxyCommand::say_what_is_seen() {
 // Before anybody is told that we are ready: the agent may wait for them.
 Result<void> ProxyCommand::export_certificates() {
   if (!tls_.authority) return {};
+  forbid_core_dumps();
   const Result<std::string> directory = trust_directory(settings_, own_);
   if (!directory) return std::unexpected(directory.error());
   Result<void> exported = export_trust(tls_.certificates_pem, *directory);

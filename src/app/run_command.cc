@@ -170,6 +170,7 @@ int RunCommand::start() {
   Result<std::unique_ptr<net::Process>> child = net::Process::spawn(
       loop_, options_.argv, environment, [this](net::ProcessExit exit) { on_exit(exit); });
   if (child) {
+    if (tls_.authority) forbid_core_dumps();  // the command has its own limit
     child_ = std::move(*child);
     return 0;
   }

@@ -1,5 +1,6 @@
 #include "app/tls_setup.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,6 +136,14 @@ std::unique_ptr<tls::ClientContext> client_context(const Settings& settings,
     if (!(*made)->add(certificate)) std::abort();
   }
   return *std::move(made);
+}
+
+void forbid_core_dumps() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_CORE, &limit) != 0) return;
+  // One byte is less than any dump has, and the kernel's word for none through a pipe (core(5)).
+  limit.rlim_cur = std::min<rlim_t>(1, limit.rlim_max);
+  ::setrlimit(RLIMIT_CORE, &limit);
 }
 
 Result<std::string> trust_directory(const Settings& settings, const Environment& own) {

@@ -28,6 +28,10 @@ Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, Wa
 // For one thread's connections to origins. Ends the program where OpenSSL has no memory for one.
 std::unique_ptr<tls::ClientContext> client_context(const Settings& settings, const TlsSetup& setup);
 
+// No core dump of this process from now on, and of those it starts later: it holds the authority's
+// key.
+void forbid_core_dumps();
+
 // Where agents find what they are to trust: tls.authority.export_dir, else a directory of the state
 // directory. Error side: kSelf.
 Result<std::string> trust_directory(const Settings& settings, const Environment& own);

@@ -1,8 +1,16 @@
 #include "openssl.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#include "sidespan/tls/authority.h"
+
 namespace sidespan::tls {
+
+void wipe(std::string& secret) {
+  OPENSSL_cleanse(secret.data(), secret.size());
+  secret.clear();
+}
 
 std::string take_error() {
   const unsigned long code = ERR_get_error();

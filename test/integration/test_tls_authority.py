@@ -109,6 +109,16 @@ def test_no_key_is_anywhere_but_in_its_file(intercepting, tls_origin, tmp_path):
     assert "PRIVATE" not in side.log()
 
 
+def core_limit(pid):
+    return re.search(r"^Max core file size +(\S+)", Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)[1]
+
+
+def test_no_core_dump_has_the_key(intercepting, tmp_path):  # noqa: F811
+    assert core_limit(intercepting().process.pid) in ("0", "1")
+    done = run(tmp_path, ["cat", "/proc/self/limits"])
+    assert re.search(rf"^Max core file size +{core_limit('self')} ", done.stdout, re.MULTILINE), "a command keeps its own"
+
+
 def test_no_state_directory_no_interception(tls_origin, authority, sidecar, sink):  # noqa: F811
     tls = {"intercept": {"mode": "all"}, "trust": {"certificates": [str(authority.pem)]}}
     side = sidecar({"tls": tls}, env={"SIDESPAN_STATE_DIR": "/proc/nowhere"})

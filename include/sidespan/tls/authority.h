@@ -21,6 +21,9 @@ struct stack_st_X509;
 
 namespace sidespan::tls {
 
+// Overwrites what was a key's text.
+void wipe(std::string& secret);
+
 // A certificate with its key, as a server shows them. Shares all of it with its copies.
 class Leaf {
  public:
