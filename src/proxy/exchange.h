@@ -37,7 +37,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   // A tunnel whose TLS was handed over to AgentSide::intercept(): its first request came, or none
   // will, for that reason.
   void on_inside_request();
-  void on_inside_lost(semconv::Ending ending, std::optional<Error> error);
+  void on_inside_lost(semconv::Ending ending, const std::optional<Error>& error);
   // Somebody's time may be up.
   void on_timer();
   // Ends it now, whatever is under way.
@@ -103,7 +103,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void rejoin_tunnel();
   void peek(Chain data);
   void peek_tls(std::string_view first);
-  void on_hello(tls::ClientHello hello);
+  void on_hello(const tls::ClientHello& hello);
   void secure_origin(const std::string& name);
   void on_secured(Result<wire::Pool::Secured> result);
   void pass_after_all(Opaque reason);

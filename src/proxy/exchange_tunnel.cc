@@ -88,11 +88,11 @@ void Exchange::peek_tls(std::string_view first) {
       opening_->reason = Opaque::kMalformedHello;
       return stop_peeking();
     case tls::Peek::kHello:
-      return on_hello(std::move(hello));
+      return on_hello(hello);
   }
 }
 
-void Exchange::on_hello(tls::ClientHello hello) {
+void Exchange::on_hello(const tls::ClientHello& hello) {
   opening_->server_name = hello.server_name;
   opening_->alpn = hello.alpn;
   Interceptor::Decision decision =
@@ -211,7 +211,7 @@ void Exchange::on_inside_request() {
   finish(semconv::Ending::kComplete, std::nullopt);
 }
 
-void Exchange::on_inside_lost(semconv::Ending ending, std::optional<Error> error) {
+void Exchange::on_inside_lost(semconv::Ending ending, const std::optional<Error>& error) {
   take_back();
   mode_ = semconv::Mode::kIntercept;
   finish(ending, error);

@@ -129,8 +129,8 @@ void Session::look_at_opening() {
   }
 }
 
-void Session::lose_opener(semconv::Ending ending, std::optional<Error> error) {
-  if (opener_) std::exchange(opener_, nullptr)->on_inside_lost(ending, std::move(error));
+void Session::lose_opener(semconv::Ending ending, const std::optional<Error>& error) {
+  if (opener_) std::exchange(opener_, nullptr)->on_inside_lost(ending, error);
 }
 
 Milliseconds Session::patience() const {

@@ -48,7 +48,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void begin(http::Head&& head, http::StreamId stream);
   void refuse(http::StreamId stream, const Error& error);
   void look_at_opening();
-  void lose_opener(semconv::Ending ending, std::optional<Error> error);
+  void lose_opener(semconv::Ending ending, const std::optional<Error>& error);
   Milliseconds patience() const;
   void start_timer(Milliseconds delay);
   void on_timer();

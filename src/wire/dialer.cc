@@ -133,7 +133,7 @@ class Dialer::Impl::Race final : public Dialer::Attempt {
   std::optional<Error> failure_;
 };
 
-Dialer::Dialer(net::Loop& loop, Options options, AddressCheck check, tls::ClientContext* tls)
+Dialer::Dialer(net::Loop& loop, const Options& options, AddressCheck check, tls::ClientContext* tls)
     : impl_(new Impl{loop, options, std::move(check), net::Resolver(loop, options.resolver), tls}) {
 }
 

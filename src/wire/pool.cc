@@ -1,6 +1,7 @@
 #include "sidespan/wire/pool.h"
 
 #include <algorithm>
+#include <ranges>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -238,7 +239,7 @@ void Pool::Impl::drop_idle(Entry& entry) {
   if (!std::exchange(entry.idle_, false)) return;
   std::vector<SlotId>& same = entry.origin_.second.idle;
   // The newest is what is taken most.
-  same.erase(std::find(same.rbegin(), same.rend(), entry.id_).base() - 1);
+  same.erase(std::ranges::find(std::views::reverse(same), entry.id_).base() - 1);
   if (--idle_count == 0) sweeper.stop();
 }
 

@@ -48,6 +48,8 @@ class Recycled {
   static void operator delete(void* memory) { spares().give(memory); }
 
  private:
+  friend T;
+  Recycled() = default;
   static auto& spares() {
     static_assert(__is_final(T));
     thread_local Spares<sizeof(T), kKept> spares;

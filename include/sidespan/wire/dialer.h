@@ -54,7 +54,8 @@ class Dialer {
   };
 
   // `tls` may be null: then there is no second step.
-  Dialer(net::Loop& loop, Options options, AddressCheck check, tls::ClientContext* tls = nullptr);
+  Dialer(net::Loop& loop, const Options& options, AddressCheck check,
+         tls::ClientContext* tls = nullptr);
   ~Dialer();
 
   // `done` comes later, never within the call.
