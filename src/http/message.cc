@@ -16,8 +16,8 @@ bool is_safe_value(std::string_view value) {
   return plain == value.size() || std::none_of(value.begin() + plain, value.end(), is_bad);
 }
 
-bool is_good(std::string_view name, FieldName known, std::string_view value) {
-  return (known != FieldName::kOther || text::is_token(name)) && is_safe_value(value);
+bool is_good(const Wanted& name, std::string_view value) {
+  return (name.known != FieldName::kOther || text::is_token(name.text)) && is_safe_value(value);
 }
 
 // Whether a list's `value` has that member.
@@ -57,7 +57,7 @@ Headers& Headers::operator=(Headers&& other) noexcept {
   for (size_t i = 0; i < other.size(); ++i) {
     const FieldLine& line = other.line(i);
     const Field from = other.field(line);
-    store(from.name, from.value, line.known);
+    store({from.name, line.known}, from.value);
   }
   return *this;
 }
@@ -71,28 +71,19 @@ size_t Headers::wire_bytes() const {
   return bytes;
 }
 
-std::optional<std::string_view> Headers::find(std::string_view name) const {
-  const size_t found = index_of(Wanted(name), 0);
+std::optional<std::string_view> Headers::value_of(const Wanted& name) const {
+  const size_t found = index_of(name, 0);
   if (found == size()) return std::nullopt;
   return block_->view(block_->line(found).value);
 }
 
-std::optional<std::string_view> Headers::find(FieldName name) const {
-  if (!may_have(name)) return std::nullopt;
-  for (size_t i = 0; i < block_->lines(); ++i) {
-    const FieldLine& line = block_->line(i);
-    if (line.known == name) return block_->view(line.value);
-  }
-  return std::nullopt;
-}
-
-size_t Headers::count(std::string_view name) const {
+size_t Headers::count(const Wanted& name) const {
   size_t lines = 0;
   for_each(name, [&](std::string_view) { ++lines; });
   return lines;
 }
 
-bool Headers::lists(std::string_view name, std::string_view member) const {
+bool Headers::lists(const Wanted& name, std::string_view member) const {
   bool found = false;
   for_each(name, [&](std::string_view value) { found = found || holds(value, member); });
   return found;
@@ -104,24 +95,24 @@ bool Headers::lists(FieldName name, std::string_view member) const {
   return found;
 }
 
-bool Headers::add(std::string_view name, std::string_view value) {
-  const FieldName known = field_name(name);
-  if (!is_good(name, known, value)) return false;
-  store(name, value, known);
+bool Headers::add(const Wanted& name, std::string_view value) {
+  if (!is_good(name, value)) return false;
+  store(name, value);
   return true;
 }
 
-bool Headers::set(std::string_view name, std::string_view value) {
-  const Wanted wanted(name);
-  if (!is_good(name, wanted.known, value)) return false;
-  const size_t first = index_of(wanted, 0);
+bool Headers::set(const Wanted& name, std::string_view value) {
+  const size_t first = index_of(name, 0);
+  const bool alone = first < size() && index_of(name, first + 1) == size();
+  if (alone && at(first).value == value) return true;
+  if (!is_good(name, value)) return false;
   if (first == size()) {
-    store(name, value, wanted.known);
+    store(name, value);
     return true;
   }
   // The others go before the bytes change: `name` may be a view of them.
-  if (size_t at = 0; index_of(wanted, first + 1) < size()) {
-    remove_lines([&](const FieldLine& line) { return at++ > first && wanted.is(*block_, line); });
+  if (size_t at = 0; !alone) {
+    remove_lines([&](const FieldLine& line) { return at++ > first && is(*block_, line, name); });
   }
   if (value.size() <= block_->line(first).value.size) {
     block_->shorten(block_->line(first), value);
@@ -134,11 +125,9 @@ bool Headers::set(std::string_view name, std::string_view value) {
   return true;
 }
 
-size_t Headers::remove(std::string_view name) {
+size_t Headers::remove_all(const Wanted& name) {
   // Lines go, the bytes stay: `name` may be a view of them.
-  const Wanted wanted(name);
-  if (!may_have(wanted.known)) return 0;
-  return remove_lines([&](const FieldLine& line) { return wanted.is(*block_, line); });
+  return remove_lines([&](const FieldLine& line) { return is(*block_, line, name); });
 }
 
 size_t Headers::remove(FieldNames names) {
@@ -180,14 +169,14 @@ HeadBlockPtr Headers::make_room(size_t bytes, size_t lines) {
   return std::exchange(block_, block_->grown(bytes, lines));
 }
 
-void Headers::store(std::string_view name, std::string_view value, FieldName known) {
-  const HeadBlockPtr before = make_room(name.size() + value.size() + 4, 1);
-  block_->add_line(block_->store(name, value, known));
+void Headers::store(const Wanted& name, std::string_view value) {
+  const HeadBlockPtr before = make_room(name.text.size() + value.size() + 4, 1);
+  block_->add_line(block_->store(name.text, value, name.known));
 }
 
 size_t Headers::index_of(const Wanted& wanted, size_t from) const {
   if (!may_have(wanted.known)) return size();
-  while (from < block_->lines() && !wanted.is(*block_, block_->line(from))) ++from;
+  while (from < block_->lines() && !is(*block_, block_->line(from), wanted)) ++from;
   return from;
 }
 

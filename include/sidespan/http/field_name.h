@@ -3,8 +3,14 @@
 // of RFC 9110 and W3C Trace Context; any other is compared as text.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "sidespan/base/text.h"
 
 namespace sidespan::http {
 
@@ -30,6 +36,29 @@ enum class FieldName : uint8_t {
   kUpgrade,
 };
 
+// What they are called, by number; nothing is called kOther.
+inline constexpr std::array<std::string_view, 19> kFieldNameTexts = {
+    "",
+    "authorization",
+    "baggage",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "max-forwards",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "traceparent",
+    "tracestate",
+    "transfer-encoding",
+    "upgrade",
+};
+
 // A set of them.
 using FieldNames = uint32_t;
 constexpr FieldNames bit_of(FieldName name) {
@@ -40,5 +69,25 @@ constexpr FieldNames bit_of(FieldName name) {
 FieldName field_name(std::string_view text);
 // Whether both are one name, as text; of equal size.
 bool same_name(std::string_view a, std::string_view b);
+
+// A name to look for. A literal is classified when it is compiled.
+struct Wanted {
+  template <size_t kSizeAndNul>
+  consteval Wanted(const char (&literal)[kSizeAndNul]) : text(literal, kSizeAndNul - 1) {
+    const auto found = std::ranges::find_if(kFieldNameTexts, [&](std::string_view name) {
+      return std::ranges::equal(name, text, {}, {}, text::to_lower);
+    });
+    if (found != kFieldNameTexts.end()) {
+      known = static_cast<FieldName>(found - kFieldNameTexts.begin());
+    }
+  }
+  template <std::convertible_to<std::string_view> Text>
+  Wanted(const Text& name) : text(name), known(field_name(text)) {}
+
+  Wanted(std::string_view name, FieldName classified) : text(name), known(classified) {}
+
+  std::string_view text;
+  FieldName known = FieldName::kOther;
+};
 
 }  // namespace sidespan::http

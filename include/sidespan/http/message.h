@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string_view>
 
@@ -39,28 +40,30 @@ class Headers {
   size_t memory_bytes() const { return block_ ? block_->capacity() : 0; }
 
   // The first line of that name.
-  std::optional<std::string_view> find(std::string_view name) const;
-  std::optional<std::string_view> find(FieldName name) const;
-  bool contains(std::string_view name) const { return find(name).has_value(); }
+  std::optional<std::string_view> find(const Wanted& name) const {
+    return may_have(name.known) ? value_of(name) : std::nullopt;
+  }
+  std::optional<std::string_view> find(FieldName name) const { return find(Wanted({}, name)); }
+  bool contains(const Wanted& name) const { return find(name).has_value(); }
   bool contains(FieldName name) const { return may_have(name) && find(name).has_value(); }
-  size_t count(std::string_view name) const;
+  size_t count(const Wanted& name) const;
   // Whether a comma-separated list field holds `member` (case ignored, parameters cut).
-  bool lists(std::string_view name, std::string_view member) const;
+  bool lists(const Wanted& name, std::string_view member) const;
   bool lists(FieldName name, std::string_view member) const;
 
   // `visit(value)` for every line of that name, in order.
   template <class Visit>
-  void for_each(std::string_view name, Visit&& visit) const;
+  void for_each(const Wanted& name, Visit&& visit) const;
   template <class Visit>
   void for_each(FieldName name, Visit&& visit) const;
 
   // A name that is no token, or a value with CR, LF or NUL, is refused (false): a header cannot be
   // injected by way of a value.
-  bool add(std::string_view name, std::string_view value);
+  bool add(const Wanted& name, std::string_view value);
   // Replaces the first line of that name where it stands, removes the others; adds when absent.
-  bool set(std::string_view name, std::string_view value);
+  bool set(const Wanted& name, std::string_view value);
   // Returns how many lines went.
-  size_t remove(std::string_view name);
+  size_t remove(const Wanted& name) { return may_have(name.known) ? remove_all(name) : 0; }
   size_t remove(FieldName name) { return remove(bit_of(name)); }
   size_t remove(FieldNames names);
   // `doomed(Field)` says which lines go; returns how many.
@@ -88,17 +91,11 @@ class Headers {
 
  private:
   friend class Head;
-  // What is found by a name: as text when nobody knows it as a number.
-  struct Wanted {
-    explicit Wanted(std::string_view name) : text(name), known(field_name(name)) {}
-    bool is(const HeadBlock& block, const FieldLine& line) const {
-      return line.known == known &&
-             (known != FieldName::kOther ||
-              (line.name.size == text.size() && same_name(block.view(line.name), text)));
-    }
-    std::string_view text;
-    FieldName known;
-  };
+  static bool is(const HeadBlock& block, const FieldLine& line, const Wanted& wanted) {
+    return line.known == wanted.known &&
+           (wanted.known != FieldName::kOther || (line.name.size == wanted.text.size() &&
+                                                  same_name(block.view(line.name), wanted.text)));
+  }
 
   Field field(const FieldLine& line) const {
     return {block_->view(line.name), block_->view(line.value)};
@@ -106,7 +103,9 @@ class Headers {
   // Makes sure of the room. What arguments may be views of lives as long as what this returns.
   [[nodiscard]] HeadBlockPtr make_room(size_t bytes, size_t lines);
   void make_room_for_lines();
-  void store(std::string_view name, std::string_view value, FieldName known);
+  void store(const Wanted& name, std::string_view value);
+  size_t remove_all(const Wanted& name);
+  std::optional<std::string_view> value_of(const Wanted& name) const;
   // The first line of that name from `from` on; size() when there is none.
   size_t index_of(const Wanted& wanted, size_t from) const;
   template <class Gone>
@@ -150,8 +149,11 @@ class Head {
   void name_request(Range method, Range target);
   void name_reason(Range reason);
 
-  // Whether that is the method; sizes are compared first.
-  bool asks(std::string_view wanted) const { return method() == wanted; }
+  // Whether that is the method; against a literal in words.
+  [[gnu::always_inline]] bool asks(std::string_view wanted) const {
+    const std::string_view own = method();
+    return own.size() == wanted.size() && std::memcmp(own.data(), wanted.data(), own.size()) == 0;
+  }
 
   Headers headers;
   BodyLength body;
@@ -172,12 +174,11 @@ class Head {
 bool is_idempotent(std::string_view method);  // RFC 9110 section 9.2.2
 
 template <class Visit>
-void Headers::for_each(std::string_view name, Visit&& visit) const {
-  const Wanted wanted(name);
-  if (!may_have(wanted.known)) return;
+void Headers::for_each(const Wanted& name, Visit&& visit) const {
+  if (!may_have(name.known)) return;
   for (size_t i = 0; i < block_->lines(); ++i) {
     const FieldLine& line = block_->line(i);
-    if (wanted.is(*block_, line)) visit(block_->view(line.value));
+    if (is(*block_, line, name)) visit(block_->view(line.value));
   }
 }
 

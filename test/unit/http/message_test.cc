@@ -15,6 +15,8 @@ using sidespan::http::FieldName;
 using sidespan::http::Head;
 using sidespan::http::Headers;
 using sidespan::http::is_idempotent;
+using sidespan::http::kFieldNameTexts;
+using sidespan::http::Wanted;
 
 namespace {
 
@@ -103,6 +105,14 @@ TEST_CASE("set replaces the first line where it stands and removes the others") 
   SUBCASE("longer") {
     CHECK(h.set("b", std::string(5000, 'x')));
     CHECK(dump(h) == "A: 1|B: " + std::string(5000, 'x') + "|C: 3");
+  }
+  SUBCASE("the same, but it is not alone") {
+    CHECK(h.set("b", "two"));
+    CHECK(dump(h) == "A: 1|B: two|C: 3");
+  }
+  SUBCASE("the same") {
+    CHECK(h.set("a", "1"));
+    CHECK(dump(h) == "A: 1|B: two|b: 2|C: 3|B: 22");
   }
   SUBCASE("absent") {
     CHECK(h.set("D", "4"));
@@ -269,6 +279,18 @@ TEST_CASE("names that are asked for are known in any case, and only they") {
     CHECK(copy.contains(row.name));
   }
   CHECK(field_name("") == FieldName::kOther);
+}
+
+TEST_CASE("a literal is classified as its text is") {
+  for (size_t i = 0; i < kFieldNameTexts.size(); ++i) {
+    CAPTURE(kFieldNameTexts[i]);
+    CHECK(field_name(kFieldNameTexts[i]) == static_cast<FieldName>(i));
+  }
+  CHECK(Wanted("Content-Length").known == FieldName::kContentLength);
+  CHECK(Wanted("upgrade").known == FieldName::kUpgrade);
+  CHECK(Wanted("X-Upgrade").known == FieldName::kOther);
+  CHECK(Wanted("X-Upgrade").text == "X-Upgrade");
+  CHECK(Wanted("").known == FieldName::kOther);
 }
 
 TEST_CASE("a head's start line is in the block of its fields, and outlives what happens to them") {
