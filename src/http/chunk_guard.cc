@@ -36,12 +36,11 @@ Guarded ChunkGuard::feed(std::string_view bytes) {
       at += n;
       continue;
     }
-    if (const Fault what = take(bytes[at]); what != nullptr) {
-      return {at, false, Error{Code::kMalformed, side_, false, what}};
-    }
+    fault_ = take(bytes[at]);
+    if (fault_ != nullptr) return {at, false, true};
     ++at;
   }
-  return {at, state_ == State::kDone, std::nullopt};
+  return {at, state_ == State::kDone, false};
 }
 
 ChunkGuard::Fault ChunkGuard::move_on(bool good, State next, Fault otherwise) {

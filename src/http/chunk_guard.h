@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "guarded.h"
+#include "sidespan/base/error.h"
 
 namespace sidespan::http {
 
@@ -19,6 +20,8 @@ class ChunkGuard {
 
   // Reads up to the end of the last chunk's line (`complete`) at most; trailers follow.
   Guarded feed(std::string_view bytes);
+  // Once what was fed is faulty.
+  Error error() const { return {Code::kMalformed, side_, false, fault_}; }
   // Bytes of content read so far.
   uint64_t content_bytes() const { return content_bytes_; }
 
@@ -50,6 +53,7 @@ class ChunkGuard {
   uint64_t size_ = 0;  // of this chunk; what is left of it while data is read
   uint64_t content_bytes_ = 0;
   size_t extension_bytes_ = 0;
+  Fault fault_ = nullptr;
   State state_ = State::kSize;
   Side side_;
   uint8_t digits_ = 0;

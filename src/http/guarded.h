@@ -3,16 +3,13 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
-
-#include "sidespan/base/error.h"
 
 namespace sidespan::http {
 
 struct Guarded {
-  size_t used = 0;             // bytes that may be read on; all of them while nothing ends
-  bool complete = false;       // `used` ends behind the section's last byte
-  std::optional<Error> error;  // why the byte at `used` must not be read; the guard is finished
+  size_t used = 0;        // bytes that may be read on; all of them while nothing ends
+  bool complete = false;  // `used` ends behind the section's last byte
+  bool faulty = false;    // the byte at `used` must not be read; the guard's error() says why
 };
 
 }  // namespace sidespan::http

@@ -154,9 +154,9 @@ void H1Client::feed(std::string_view bytes, MonoTime) {
 void H1Client::parse(std::string_view bytes) {
   while (!bytes.empty() && reading()) {
     H1Parser& parser = message(answer_kind_);
-    const Result<size_t> used = parser.feed(bytes);
-    if (!used) return fail_stream(used.error());
-    bytes.remove_prefix(*used);
+    const size_t used = parser.feed(bytes);
+    if (parser.failed()) return fail_stream(parser.error());
+    bytes.remove_prefix(used);
     if (parser.complete()) end_message();
   }
   if (bytes.empty() || input_refused_) return;

@@ -65,52 +65,54 @@ H1Parser::H1Parser(Kind kind, Side side, const CodecLimits& limits, MessageSink&
   parser_.data = this;
 }
 
-Result<size_t> H1Parser::feed(std::string_view bytes) {
+size_t H1Parser::feed(std::string_view bytes) {
   size_t used = 0;
-  while (used < bytes.size() && phase_ != Phase::kComplete) {
-    const std::string_view rest = bytes.substr(used);
+  while (used < bytes.size() && phase_ != Phase::kComplete && !failed()) {
+    const std::string_view rest(bytes.data() + used, bytes.size() - used);
     const bool section = phase_ == Phase::kHead || phase_ == Phase::kTrailers;
-    const Result<size_t> taken = section                    ? feed_section(rest)
-                                 : phase_ == Phase::kChunks ? feed_chunks(rest)
-                                                            : feed_body(rest);
-    if (!taken) return taken;
-    used += *taken;
+    used += section                    ? feed_section(rest)
+            : phase_ == Phase::kChunks ? feed_chunks(rest)
+                                       : feed_body(rest);
   }
   return used;
 }
 
 // The guard reads a head or a trailer section as it comes, llhttp all of it at its end.
-Result<size_t> H1Parser::feed_section(std::string_view bytes) {
-  Guarded guarded = guard_.feed(bytes);
-  if (guarded.error) return std::unexpected(std::move(*guarded.error));
-  fields_->append_block(bytes.substr(0, guarded.used));
+size_t H1Parser::feed_section(std::string_view bytes) {
+  const Guarded guarded = guard_.feed(bytes);
+  if (guarded.faulty) {
+    error_ = guard_.error();
+    return 0;
+  }
+  fields_->append_block({bytes.data(), guarded.used});
   if (!guarded.complete) return guarded.used;
   if (phase_ == Phase::kHead) name_start();
   if (guard_.in_pieces()) fields_->classify();
   const std::string_view block = fields_->block();
   second_.begin(*fields_, kind_ == Kind::kRequest ? head_.target() : head_.reason());
-  const Result<size_t> parsed = run(block);
-  if (!parsed) return parsed;
-  if (*parsed != block.size() || !second_.holds()) return std::unexpected(disagreement());
-  std::optional<Error> error = phase_ == Phase::kHead ? finish_head() : finish_trailers();
-  if (error) return std::unexpected(std::move(*error));
+  const size_t parsed = run(block);
+  fail_unless(parsed == block.size() && second_.holds());
+  if (failed()) return 0;
+  phase_ == Phase::kHead ? finish_head() : finish_trailers();
   return guarded.used;
 }
 
-Result<size_t> H1Parser::feed_body(std::string_view bytes) {
-  const Result<size_t> parsed = run(bytes);
-  if (parsed && message_ended_) phase_ = Phase::kComplete;
+size_t H1Parser::feed_body(std::string_view bytes) {
+  const size_t parsed = run(bytes);
+  if (message_ended_) phase_ = Phase::kComplete;
   return parsed;
 }
 
-Result<size_t> H1Parser::feed_chunks(std::string_view bytes) {
-  Guarded guarded = chunks_.feed(bytes);
-  const Result<size_t> parsed = run(bytes.substr(0, guarded.used));
-  if (!parsed) return parsed;
-  if (guarded.error) return std::unexpected(std::move(*guarded.error));
-  const bool agreed = *parsed == guarded.used && last_chunk_ == guarded.complete &&
-                      content_bytes_ == chunks_.content_bytes();
-  if (!agreed) return std::unexpected(disagreement());
+size_t H1Parser::feed_chunks(std::string_view bytes) {
+  const Guarded guarded = chunks_.feed(bytes);
+  const size_t parsed = run(bytes.substr(0, guarded.used));
+  if (failed()) return 0;
+  if (guarded.faulty) {
+    error_ = chunks_.error();
+    return 0;
+  }
+  fail_unless(parsed == guarded.used && last_chunk_ == guarded.complete &&
+              content_bytes_ == chunks_.content_bytes());
   if (guarded.complete) {
     guard_ = HeadGuard(HeadGuard::Section::kTrailers, side_, limits_, trailers_);
     fields_ = &trailers_;
@@ -119,11 +121,16 @@ Result<size_t> H1Parser::feed_chunks(std::string_view bytes) {
   return guarded.used;
 }
 
-Result<size_t> H1Parser::run(std::string_view bytes) {
+size_t H1Parser::run(std::string_view bytes) {
   const llhttp_errno_t code = llhttp_execute(&parser_, bytes.data(), bytes.size());
   if (code == HPE_OK) return bytes.size();
-  if (code != HPE_PAUSED) return std::unexpected(error_of(code));
+  if (code != HPE_PAUSED) error_ = error_of(code);
   return static_cast<size_t>(llhttp_get_error_pos(&parser_) - bytes.data());
+}
+
+void H1Parser::fail_unless(bool agreed) {
+  if (agreed || failed()) return;
+  error_ = Error{Code::kMalformed, side_, false, "the message can be read in more than one way"};
 }
 
 Result<void> H1Parser::eof(InputEnd how) {
@@ -179,32 +186,32 @@ bool H1Parser::bodyless() const {
   return false;
 }
 
-std::optional<Error> H1Parser::finish_head() {
+void H1Parser::finish_head() {
   const bool request = kind_ == Kind::kRequest;
-  if (request && !is_http_method(parser_.method)) return error_of(HPE_INVALID_METHOD);
+  if (request && !is_http_method(parser_.method)) {
+    error_ = error_of(HPE_INVALID_METHOD);
+    return;
+  }
   Result<BodyLength> body = request ? judge_request(head_) : judge_answer(head_);
-  if (!body) return std::move(body).error();
+  if (!body) {
+    error_ = std::move(body).error();
+    return;
+  }
   head_.body = bodyless() ? BodyLength::none() : *body;
   const bool empty = head_.body.kind != BodyLength::Kind::kUnknown && head_.body.bytes == 0;
   const bool chunked = !empty && head_.headers.contains(FieldName::kTransferEncoding);
-  const bool agreed =
-      empty == message_ended_ && (empty || chunked == ((parser_.flags & F_CHUNKED) != 0));
-  if (!agreed) return disagreement();
+  fail_unless(empty == message_ended_ && (empty || chunked == ((parser_.flags & F_CHUNKED) != 0)));
+  if (failed()) return;
   phase_ = empty ? Phase::kComplete : chunked ? Phase::kChunks : Phase::kBody;
   sink_.on_head(std::move(head_));
-  return std::nullopt;
 }
 
-std::optional<Error> H1Parser::finish_trailers() {
-  if (!message_ended_) return disagreement();
-  if (std::optional<Error> fault = judge_trailers(trailers_, side_)) return fault;
+void H1Parser::finish_trailers() {
+  fail_unless(message_ended_);
+  if (!failed()) error_ = judge_trailers(trailers_, side_);
+  if (failed()) return;
   phase_ = Phase::kComplete;
   if (!trailers_.empty()) sink_.on_trailers(std::move(trailers_));
-  return std::nullopt;
-}
-
-Error H1Parser::disagreement() const {
-  return {Code::kMalformed, side_, false, "the message can be read in more than one way"};
 }
 
 Error H1Parser::error_of(llhttp_errno_t code) const {

@@ -7,6 +7,7 @@
 #include <llhttp.h>
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "agreement.h"
@@ -43,9 +44,11 @@ class H1Parser final : public Recycled<H1Parser, 16> {
   H1Parser(const H1Parser&) = delete;
   H1Parser& operator=(const H1Parser&) = delete;
 
-  // Reads up to the end of the message at most; returns how much was read. After an error the
+  // Reads up to the end of the message at most; returns how much was read. Once it has failed the
   // parser is of no use.
-  Result<size_t> feed(std::string_view bytes);
+  size_t feed(std::string_view bytes);
+  bool failed() const { return error_.has_value(); }
+  const Error& error() const { return *error_; }
   // The peer will send nothing more; an error where that leaves the message incomplete.
   Result<void> eof(InputEnd how);
 
@@ -60,20 +63,22 @@ class H1Parser final : public Recycled<H1Parser, 16> {
   static const llhttp_settings_t& settings();
   static H1Parser& self(llhttp_t* parser) { return *static_cast<H1Parser*>(parser->data); }
 
-  // Each reads on in its phase, up to the phase's end at most; returns how much it took.
-  Result<size_t> feed_section(std::string_view bytes);
-  Result<size_t> feed_body(std::string_view bytes);
-  Result<size_t> feed_chunks(std::string_view bytes);
+  // Each reads on in its phase, up to the phase's end at most; returns how much it took, which
+  // counts unless it failed.
+  size_t feed_section(std::string_view bytes);
+  size_t feed_body(std::string_view bytes);
+  size_t feed_chunks(std::string_view bytes);
   // Runs llhttp over `bytes`; how far it came.
-  Result<size_t> run(std::string_view bytes);
-  std::optional<Error> finish_head();
-  std::optional<Error> finish_trailers();
+  size_t run(std::string_view bytes);
+  void finish_head();
+  void finish_trailers();
   bool bodyless() const;
-  Error disagreement() const;
+  void fail_unless(bool agreed);
   Error error_of(llhttp_errno_t code) const;
   int on_headers_complete();
   // Takes the start line from the guard.
   void name_start();
+
   llhttp_t parser_;
   HeadGuard guard_;
   ChunkGuard chunks_;
@@ -81,6 +86,7 @@ class H1Parser final : public Recycled<H1Parser, 16> {
   MessageSink& sink_;
   Head head_;         // while the head is read
   Headers trailers_;  // while trailers are read
+  std::optional<Error> error_;
   Headers* fields_ = &head_.headers;
   Agreement second_;            // llhttp's reading of them
   uint64_t content_bytes_ = 0;  // as llhttp counts them

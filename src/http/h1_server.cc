@@ -90,12 +90,10 @@ size_t H1Server::parse(std::string_view bytes, MonoTime now) {
   if (!parser_) begin_stream();
   H1Parser& parser = message(H1Parser::Kind::kRequest);
   if (!parser.started()) begun_ = now;
-  const Result<size_t> used = parser.feed(bytes);
-  if (!used) {
-    refuse(used.error());
-    return bytes.size();
-  }
-  return *used;
+  const size_t used = parser.feed(bytes);
+  if (!parser.failed()) return used;
+  refuse(parser.error());
+  return bytes.size();
 }
 
 // What was pipelined, when its turn has come.

@@ -1,6 +1,7 @@
 #include "head_guard.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "known_names.h"
@@ -23,8 +24,15 @@ bool is_blank(char c) {
   return static_cast<unsigned char>(c) <= ' ';
 }
 
+// Whether that text stands there, compared in words.
+template <size_t kSizeAndNul>
+bool stands_at(std::string_view bytes, size_t at, const char (&text)[kSizeAndNul]) {
+  constexpr size_t kSize = kSizeAndNul - 1;
+  return bytes.size() - at >= kSize && std::memcmp(bytes.data() + at, text, kSize) == 0;
+}
+
 bool is_crlf(std::string_view bytes, size_t at) {
-  return bytes.size() - at >= 2 && bytes[at] == '\r' && bytes[at + 1] == '\n';
+  return stands_at(bytes, at, "\r\n");
 }
 
 bool is_minor_version(char c) {
@@ -43,7 +51,8 @@ HeadGuard::HeadGuard(Section section, Side side, const CodecLimits& limits, Head
       side_(side) {}
 
 Guarded HeadGuard::feed(std::string_view bytes) {
-  const std::string_view within = bytes.substr(0, limits_->head_bytes_max - bytes_);
+  const std::string_view within(bytes.data(),
+                                std::min(bytes.size(), limits_->head_bytes_max - bytes_));
   size_t at = 0;
   Fault fault = nullptr;
   while (at < within.size() && state_ != State::kDone && fault == nullptr) fault = step(within, at);
@@ -51,8 +60,8 @@ Guarded HeadGuard::feed(std::string_view bytes) {
   if (fault == nullptr && state_ != State::kDone && at < bytes.size()) {
     fault = pass_limit(Code::kHeadTooLarge, limits_->head_bytes_max, "the head has more bytes");
   }
-  if (fault != nullptr) return {at, false, error_of(fault)};
-  return {at, state_ == State::kDone, std::nullopt};
+  fault_ = fault;
+  return {at, fault == nullptr && state_ == State::kDone, fault != nullptr};
 }
 
 HeadGuard::Fault HeadGuard::pass_limit(Code code, size_t limit, Fault what) {
@@ -61,8 +70,8 @@ HeadGuard::Fault HeadGuard::pass_limit(Code code, size_t limit, Fault what) {
   return what;
 }
 
-Error HeadGuard::error_of(Fault fault) const {
-  std::string what = fault;
+Error HeadGuard::error() const {
+  std::string what = fault_;
   if (passed_limit_ > 0) what += " than the limit of " + std::to_string(passed_limit_);
   return {fault_code_, side_, false, std::move(what)};
 }
@@ -104,15 +113,13 @@ HeadGuard::Fault HeadGuard::step(std::string_view bytes, size_t& at) {
 }
 
 bool HeadGuard::skip_request_line(std::string_view bytes, size_t& at) {
-  constexpr std::string_view kBeforeVersion = " HTTP/1.";
   const size_t method_end = scan::end_of<scan::Token>(bytes, at);
   if (method_end == at || method_end == bytes.size() || bytes[method_end] != ' ') return false;
   const size_t target = method_end + 1;
   const size_t target_end = scan::end_of<scan::Target>(bytes, target);
-  const size_t version = target_end + kBeforeVersion.size();
+  const size_t version = target_end + 1 + kVersion.size();
   if (target_end == target || target_end - target > limits_->target_bytes_max) return false;
-  if (version >= bytes.size() || !bytes.substr(target_end).starts_with(kBeforeVersion))
-    return false;
+  if (version >= bytes.size() || !stands_at(bytes, target_end, " HTTP/1.")) return false;
   if (!is_minor_version(bytes[version]) || !is_crlf(bytes, version + 1)) return false;
   start_.method = range(at, method_end);
   start_.target = range(target, target_end);
@@ -126,7 +133,7 @@ bool HeadGuard::skip_status_line(std::string_view bytes, size_t& at) {
   const size_t version = at + kVersion.size();
   const size_t status = version + 2;
   const size_t status_end = status + kStatusDigits;
-  if (status_end >= bytes.size() || !bytes.substr(at).starts_with(kVersion)) return false;
+  if (status_end >= bytes.size() || !stands_at(bytes, at, "HTTP/1.")) return false;
   if (!is_minor_version(bytes[version]) || bytes[version + 1] != ' ') return false;
   int code = 0;
   for (size_t i = status; i < status_end; ++i) {

@@ -34,6 +34,8 @@ class HeadGuard {
 
   // Reads up to the end of the section at most.
   Guarded feed(std::string_view bytes);
+  // Once what was fed is faulty.
+  Error error() const;
   // Whether any byte of the section proper (not an empty line before it) has been read.
   bool started() const {
     return section_ == Section::kRequest ? state_ > State::kEmptyLf : bytes_ > 0;
@@ -79,7 +81,6 @@ class HeadGuard {
   // The same, and `part` ends before the byte.
   Fault end_part(Range& part, uint32_t offset, bool good, State next, Fault otherwise);
   Fault pass_limit(Code code, size_t limit, Fault what);
-  Error error_of(Fault fault) const;
   // A part of what is fed now, as a part of the section.
   Range range(size_t begin, size_t end) const {
     return {static_cast<uint32_t>(bytes_ + begin), static_cast<uint32_t>(end - begin)};
@@ -93,6 +94,7 @@ class HeadGuard {
   size_t bytes_ = 0;
   size_t target_bytes_ = 0;
   size_t fields_ = 0;
+  Fault fault_ = nullptr;
   size_t passed_limit_ = 0;  // of the fault, 0: none
   Code fault_code_ = Code::kMalformed;
   Section section_;

@@ -15,10 +15,11 @@ bool compare(Guard& by_byte, Guard& at_once, std::string_view bytes) {
   size_t used = 0;
   for (const char& byte : bytes) {
     used += (cut = by_byte.feed({&byte, 1})).used;
-    if (cut.complete || cut.error) break;
+    if (cut.complete || cut.faulty) break;
   }
   if (used != whole.used || cut.complete != whole.complete) std::abort();
-  if ((cut.error ? cut.error->what : "") != (whole.error ? whole.error->what : "")) std::abort();
+  if (cut.faulty != whole.faulty) std::abort();
+  if (cut.faulty && by_byte.error().what != at_once.error().what) std::abort();
   return whole.complete;
 }
 

@@ -31,7 +31,7 @@ std::string verdict(Guard guard, const std::string& bytes, Cuts cuts) {
     const Guarded guarded = guard.feed(piece);
     used += guarded.used;
     if (guarded.complete) end = "complete ";
-    if (guarded.error) end = std::string(name_of(guarded.error->code)) + " ";
+    if (guarded.faulty) end = std::string(name_of(guard.error().code)) + " ";
     if (end.empty()) CHECK(guarded.used == piece.size());
   });
   return (end.empty() ? "more " : end) + std::to_string(used);
@@ -188,7 +188,7 @@ TEST_CASE("head guard: where everything is, at any cuts") {
       Headers lines;
       HeadGuard guard(row.section, Side::kAgent, kLimits, lines);
       cuts.cut(row.bytes, [&](std::string_view piece) {
-        REQUIRE_FALSE(guard.feed(piece).error);
+        REQUIRE_FALSE(guard.feed(piece).faulty);
         lines.append_block(piece);
       });
       lines.classify();
