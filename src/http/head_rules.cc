@@ -47,8 +47,7 @@ Result<BodyLength> judge_framing(const Head& head, Side side, BodyLength otherwi
   return BodyLength::unknown();
 }
 
-Result<void> judge_host(const Head& head) {
-  const Lines hosts(head.headers, FieldName::kHost);
+Result<void> judge_host(const Head& head, const Lines& hosts) {
   if (hosts.count > 1) return malformed(Side::kAgent, "there is more than one Host");
   if (hosts.count == 0) {
     if (head.minor_version == 0) return {};
@@ -59,20 +58,22 @@ Result<void> judge_host(const Head& head) {
   return host;
 }
 
-Result<void> judge_target(const Head& head) {
+// `host` is a good one, or none.
+Result<void> judge_target(const Head& head, std::string_view host) {
   if (head.asks("CONNECT")) return check_authority(head.target(), true);
   if (head.target().starts_with('/')) return {};
   if (head.target() == "*" && head.asks("OPTIONS")) return {};
-  return check_url(head.target());
+  return check_url(head.target(), host);
 }
 
 }  // namespace
 
 Result<BodyLength> judge_request(const Head& head) {
-  if (Result<void> host = judge_host(head); !host) {
+  const Lines hosts(head.headers, FieldName::kHost);
+  if (Result<void> host = judge_host(head, hosts); !host) {
     return std::unexpected(std::move(host).error());
   }
-  if (Result<void> target = judge_target(head); !target) {
+  if (Result<void> target = judge_target(head, hosts.value); !target) {
     return std::unexpected(std::move(target).error());
   }
   Result<BodyLength> body = judge_framing(head, Side::kAgent, BodyLength::none());

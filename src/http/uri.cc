@@ -23,8 +23,16 @@ bool is_target(std::string_view text) {
   return scan::end_of<scan::Target>(text, 0) == text.size();
 }
 
-std::unexpected<Error> refuse(std::string what) {
-  return fail(Code::kMalformed, Side::kAgent, std::move(what));
+// Why a text is refused. Checking costs a request no Error that nobody will read.
+struct Fault {
+  const char* what = nullptr;  // nothing wrong
+  Code code = Code::kMalformed;
+
+  explicit operator bool() const { return what != nullptr; }
+};
+
+std::unexpected<Error> refuse(Fault fault) {
+  return fail(fault.code, Side::kAgent, fault.what);
 }
 
 bool is_ipv6(std::string_view text) {
@@ -36,24 +44,24 @@ bool is_ipv6(std::string_view text) {
          inet_pton(AF_INET6, copy.data(), &address) == 1;
 }
 
-// Nothing wrong: an empty sentence.
-std::string_view fault_of_name(std::string_view host) {
-  if (host.empty()) return "the host is empty";
-  if (host.size() > kHostBytesMax) return "the host is longer than 255 characters";
+Fault fault_of_name(std::string_view host) {
+  if (host.empty()) return {"the host is empty"};
+  if (host.size() > kHostBytesMax) return {"the host is longer than 255 characters"};
   if (scan::end_of<scan::HostName>(host, 0) == host.size()) return {};
   if (std::ranges::any_of(host, [](char c) { return static_cast<unsigned char>(c) > 0x7f; })) {
-    return "the host holds characters beyond ASCII; an international name must come as its A-label";
+    return {
+        "the host holds characters beyond ASCII; an international name must come as its A-label"};
   }
-  if (host.find('%') != std::string_view::npos) return "the host is percent-encoded";
-  if (host.find('@') != std::string_view::npos) return "a user name stands where only a host may";
-  return "the host holds a character that no host name has";
+  if (host.find('%') != std::string_view::npos) return {"the host is percent-encoded"};
+  if (host.find('@') != std::string_view::npos) return {"a user name stands where only a host may"};
+  return {"the host holds a character that no host name has"};
 }
 
 // `text` is what follows the host: nothing, or ':' and digits. An empty port is legal and means
 // none (RFC 3986 section 3.2.3).
-Result<std::optional<uint16_t>> parse_port(std::string_view text) {
-  if (text.empty() || text == ":") return std::nullopt;
-  if (text.front() != ':') return refuse("something other than a port follows the address");
+Fault read_port(std::string_view text, std::optional<uint16_t>& read) {
+  if (text.empty() || text == ":") return {};
+  if (text.front() != ':') return {"something other than a port follows the address"};
   text.remove_prefix(1);
   uint32_t port = 0;
   size_t digits = 0;
@@ -61,9 +69,10 @@ Result<std::optional<uint16_t>> parse_port(std::string_view text) {
     port = port * 10 + static_cast<uint32_t>(text[digits++] - '0');
   }
   if (digits < text.size() || port == 0 || port > UINT16_MAX) {
-    return refuse("the port is not a number from 1 to 65535");
+    return {"the port is not a number from 1 to 65535"};
   }
-  return static_cast<uint16_t>(port);
+  read = static_cast<uint16_t>(port);
+  return {};
 }
 
 // A host and its port, not copied yet.
@@ -72,35 +81,29 @@ struct AuthorityParts {
   std::optional<uint16_t> port;
 };
 
-// What stands in brackets at the front of `text`, without them.
-Result<std::string_view> take_literal(std::string_view& text) {
+// Takes what stands in brackets at the front of `text`; `host` is without them.
+Fault take_literal(std::string_view& text, std::string_view& host) {
   const size_t close = text.find(']');
-  const std::string_view host = text.substr(1, close == std::string_view::npos ? close : close - 1);
+  host = text.substr(1, close == std::string_view::npos ? close : close - 1);
   if (close == std::string_view::npos || !is_ipv6(host)) {
-    return refuse("what stands in brackets is not an IPv6 address");
+    return {"what stands in brackets is not an IPv6 address"};
   }
   text.remove_prefix(close + 1);
-  return host;
+  return {};
 }
 
-Result<AuthorityParts> split_authority(std::string_view text) {
-  Result<AuthorityParts> parts;
+Fault split_authority(std::string_view text, AuthorityParts& parts) {
   if (text.starts_with('[')) {
-    Result<std::string_view> host = take_literal(text);
-    if (!host) return std::unexpected(std::move(host).error());
-    parts->host = *host;
+    if (const Fault fault = take_literal(text, parts.host)) return fault;
   } else {
     size_t end = scan::end_of<scan::HostName, ':'>(text, 0);
     const bool plain = end > 0 && end <= kHostBytesMax && (end == text.size() || text[end] == ':');
     if (!plain) end = std::min(text.find(':'), text.size());
-    parts->host = text.substr(0, end);
-    if (!plain) return refuse(std::string(fault_of_name(parts->host)));
+    parts.host = text.substr(0, end);
+    if (!plain) return fault_of_name(parts.host);
     text.remove_prefix(end);
   }
-  Result<std::optional<uint16_t>> port = parse_port(text);
-  if (!port) return std::unexpected(std::move(port).error());
-  parts->port = *port;
-  return parts;
+  return read_port(text, parts.port);
 }
 
 void own(const AuthorityParts& parts, Authority& authority) {
@@ -110,58 +113,51 @@ void own(const AuthorityParts& parts, Authority& authority) {
 }
 
 // Takes "user:password@" off the front of `text`, the part of a URL between "//" and the path.
-Result<std::string_view> take_userinfo(std::string_view& text) {
+Fault take_userinfo(std::string_view& text, std::string_view& userinfo) {
   const size_t at = text.find('@');
-  if (at == std::string_view::npos) return std::string_view();
-  const std::string_view userinfo = text.substr(0, at);
+  if (at == std::string_view::npos) return {};
+  userinfo = text.substr(0, at);
   text.remove_prefix(at + 1);
   if (!std::ranges::all_of(userinfo, [](char c) { return scan::is_in(kUserinfoTable, c); })) {
-    return refuse("the user name holds a character that must be percent-encoded");
+    return {"the user name holds a character that must be percent-encoded"};
   }
-  return userinfo;
+  return {};
 }
 
 struct UrlParts {
   std::string_view scheme;  // lower case, in static storage
   std::string_view userinfo;
-  AuthorityParts authority;
-  std::string_view path;  // with the query; may be empty or start with '?'
+  std::string_view authority;  // not judged yet
+  std::string_view path;       // with the query; may be empty or start with '?'
 };
 
-// The scheme before "://"; empty when it is none of ours.
-std::string_view known_scheme(std::string_view text) {
-  constexpr std::array<std::string_view, 4> kSchemes = {"http", "https", "ws", "wss"};
+// Takes scheme and "://" off the front of `text`; empty when it is none of ours.
+std::string_view take_scheme(std::string_view& text) {
+  constexpr std::array<std::string_view, 4> kSchemes = {"http://", "https://", "ws://", "wss://"};
   for (const std::string_view known : kSchemes) {
-    if (text::equal_ignoring_case(known, text)) return known;
+    if (!text::equal_ignoring_case(known, text.substr(0, known.size()))) continue;
+    text.remove_prefix(known.size());
+    return known.substr(0, known.find(':'));
   }
   return {};
 }
 
-Result<UrlParts> split_url(std::string_view text) {
+Fault split_url(std::string_view text, UrlParts& parts) {
   if (!is_target(text)) {
-    return refuse("the URL holds a fragment or a character that is not visible ASCII");
+    return {"the URL holds a fragment or a character that is not visible ASCII"};
   }
-  const size_t scheme_end = text.find("://");
-  if (scheme_end == std::string_view::npos) return refuse("the URL has no scheme");
-  Result<UrlParts> parts;
-  parts->scheme = known_scheme(text.substr(0, scheme_end));
-  if (parts->scheme.empty()) {
-    return fail(Code::kUnsupported, Side::kAgent, "the URL's scheme is not http or https");
+  parts.scheme = take_scheme(text);
+  if (parts.scheme.empty()) {
+    if (!text.contains("://")) return {"the URL has no scheme"};
+    return {"the URL's scheme is not http or https", Code::kUnsupported};
   }
-  text.remove_prefix(scheme_end + 3);
   size_t authority_end = scan::end_of<scan::HostName, ':'>(text, 0);  // where it mostly is
   while (authority_end < text.size() && text[authority_end] != '/' && text[authority_end] != '?') {
     ++authority_end;
   }
-  std::string_view authority_text = text.substr(0, authority_end);
-  parts->path = text.substr(authority_end);
-  Result<std::string_view> userinfo = take_userinfo(authority_text);
-  if (!userinfo) return std::unexpected(std::move(userinfo).error());
-  parts->userinfo = *userinfo;
-  Result<AuthorityParts> authority = split_authority(authority_text);
-  if (!authority) return std::unexpected(std::move(authority).error());
-  parts->authority = *authority;
-  return parts;
+  parts.authority = text.substr(0, authority_end);
+  parts.path = text.substr(authority_end);
+  return take_userinfo(parts.authority, parts.userinfo);
 }
 
 }  // namespace
@@ -189,41 +185,44 @@ uint16_t Url::port() const {
 }
 
 Result<Authority> parse_authority(std::string_view text) {
-  Result<AuthorityParts> parts = split_authority(text);
-  if (!parts) return std::unexpected(std::move(parts).error());
+  AuthorityParts parts;
+  if (const Fault fault = split_authority(text, parts)) return refuse(fault);
   Result<Authority> authority;
-  own(*parts, *authority);
+  own(parts, *authority);
   return authority;
 }
 
 Result<void> check_authority(std::string_view text, bool of_connect) {
-  Result<AuthorityParts> parts = split_authority(text);
-  if (!parts) return std::unexpected(std::move(parts).error());
-  if (of_connect && !parts->port) return refuse("the target of CONNECT has no port");
+  AuthorityParts parts;
+  if (const Fault fault = split_authority(text, parts)) return refuse(fault);
+  if (of_connect && !parts.port) return refuse({"the target of CONNECT has no port"});
   return {};
 }
 
 Result<Url> parse_url(std::string_view text) {
-  Result<UrlParts> parts = split_url(text);
-  if (!parts) return std::unexpected(std::move(parts).error());
+  UrlParts parts;
+  AuthorityParts authority;
+  if (const Fault fault = split_url(text, parts)) return refuse(fault);
+  if (const Fault fault = split_authority(parts.authority, authority)) return refuse(fault);
   Result<Url> url;
-  url->scheme = parts->scheme;
-  url->userinfo = parts->userinfo;
-  own(parts->authority, url->authority);
-  url->path_given = parts->path.starts_with('/');
+  url->scheme = parts.scheme;
+  url->userinfo = parts.userinfo;
+  own(authority, url->authority);
+  url->path_given = parts.path.starts_with('/');
   if (url->path_given) {
-    url->path = parts->path;
+    url->path = parts.path;
   } else {
-    url->path.reserve(parts->path.size() + 1);
-    url->path.append("/").append(parts->path);
+    url->path.reserve(parts.path.size() + 1);
+    url->path.append("/").append(parts.path);
   }
   return url;
 }
 
-Result<void> check_url(std::string_view text) {
-  Result<UrlParts> parts = split_url(text);
-  if (!parts) return std::unexpected(std::move(parts).error());
-  return {};
+Result<void> check_url(std::string_view text, std::string_view good_authority) {
+  UrlParts parts;
+  if (const Fault fault = split_url(text, parts)) return refuse(fault);
+  if (!good_authority.empty() && parts.authority == good_authority) return {};
+  return check_authority(parts.authority);
 }
 
 bool is_origin_form(std::string_view target) {

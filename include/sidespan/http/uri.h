@@ -37,7 +37,8 @@ Result<Authority> parse_authority(std::string_view text);
 Result<Url> parse_url(std::string_view text);
 // Whether the two would read it, at a fraction of the cost. The target of CONNECT needs a port.
 Result<void> check_authority(std::string_view text, bool of_connect = false);
-Result<void> check_url(std::string_view text);
+// A text that check_authority() found good is not read once more where it is the URL's, too.
+Result<void> check_url(std::string_view text, std::string_view good_authority = {});
 // Visible ASCII, starts with '/', no '#'.
 bool is_origin_form(std::string_view target);
 

@@ -9,6 +9,7 @@ using sidespan::Code;
 using sidespan::Result;
 using sidespan::Side;
 using sidespan::http::Authority;
+using sidespan::http::check_url;
 using sidespan::http::is_origin_form;
 using sidespan::http::parse_authority;
 using sidespan::http::parse_url;
@@ -152,6 +153,26 @@ TEST_CASE("authorities come back as they are written") {
   }
   CHECK(parse_authority("m\xc3\xbcnchen.de").error().what ==
         "the host holds characters beyond ASCII; an international name must come as its A-label");
+}
+
+TEST_CASE("a URL whose authority was found good is judged by what else it has") {
+  struct Row {
+    const char* url;
+    bool good;
+  };
+  const std::vector<Row> rows = {
+      {"http://a.example:1/x", true},     {"http://user:s@a.example:1/x", true},
+      {"http://b.example/", true},        {"http://b.example:0/", false},
+      {"ftp://a.example:1/x", false},     {"http://a.example:1/#", false},
+      {"http://\x01@a.example:1", false}, {"a.example:1", false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.url);
+    CHECK(check_url(row.url, "a.example:1").has_value() == row.good);
+    CHECK(check_url(row.url).has_value() == row.good);
+    CHECK(parse_url(row.url).has_value() == row.good);
+  }
+  CHECK_FALSE(check_url("http:///x", "").has_value());
 }
 
 TEST_CASE("errors never repeat what the agent sent") {
