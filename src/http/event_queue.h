@@ -35,8 +35,9 @@ class EventQueue {
     ++last_;
   }
   std::optional<Event> pop() {
-    if (empty()) return std::nullopt;
-    std::optional<Event> event(std::move(*first_));
+    std::optional<Event> event;  // the only one that is returned, or it would be moved once more
+    if (empty()) return event;
+    event.emplace(std::move(*first_));
     std::destroy_at(first_++);
     if (empty()) first_ = last_ = slots_;
     return event;
@@ -61,8 +62,13 @@ class EventQueue {
     thread_local Slots slots;
     return slots;
   }
-  // At the end: those told make room, or all move on to twice as many slots.
-  void make_room();
+  void make_room() {
+    if (capacity_ > 0) return grow();
+    slots_ = first_ = last_ = static_cast<Event*>(spares().take());
+    capacity_ = kFirst;
+  }
+  // All move on to twice as many slots.
+  void grow();
 
   Event* slots_ = nullptr;
   Event* first_ = nullptr;

@@ -13,11 +13,9 @@ constexpr size_t kSharedBytesMin = size_t{16} * 1024;
 
 }  // namespace
 
-void EventQueue::make_room() {
-  const size_t capacity = capacity_ == 0 ? kFirst : capacity_ * 2;
-  void* const memory =
-      capacity == kFirst ? spares().take() : ::operator new(capacity * sizeof(Event));
-  Event* const slots = static_cast<Event*>(memory);
+void EventQueue::grow() {
+  const size_t capacity = capacity_ * 2;
+  Event* const slots = static_cast<Event*>(::operator new(capacity * sizeof(Event)));
   const size_t waiting = size();
   std::uninitialized_move(first_, last_, slots);
   clear();
@@ -149,7 +147,8 @@ bool H1Base::write_body(Event& event) {
       assert(body->data.size() <= body_left_);
       const auto n = static_cast<size_t>(std::min<uint64_t>(body->data.size(), body_left_));
       body_left_ -= n;
-      write_known(out_, n < body->data.size() ? body->data.take(n) : std::move(body->data));
+      if (n < body->data.size()) body->data = body->data.take(n);
+      write_known(out_, std::move(body->data));
     }
     return false;
   }

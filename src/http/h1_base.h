@@ -43,8 +43,8 @@ class H1Base : public Codec, protected MessageSink {
   void on_trailers(Headers fields) override;
 
   template <class What>
-  void push(StreamId stream, What what) {
-    events_.push(stream, std::move(what));
+  void push(StreamId stream, What&& what) {
+    events_.push(stream, std::forward<What>(what));
   }
   // The message that is being read; if there is none, one of this kind begins.
   H1Parser& message(H1Parser::Kind kind) {
@@ -73,7 +73,7 @@ class H1Base : public Codec, protected MessageSink {
   // Whether End came before the length that the head had announced.
   bool is_short() const { return framing_ == Framing::kLength && body_left_ > 0; }
   // Bytes that have to wait.
-  std::string_view rest() const { return std::string_view(rest_).substr(rest_begin_); }
+  std::string_view rest() const { return {rest_.data() + rest_begin_, rest_.size() - rest_begin_}; }
   void keep_rest(std::string_view bytes);
   // The first n of them have been read.
   void drop_rest(size_t n);

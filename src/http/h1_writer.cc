@@ -19,7 +19,7 @@ constexpr std::string_view kCrlf = "\r\n";
 constexpr size_t kSmallChunkBytes = 1024;
 // Up to here a body whose length is known is copied behind its head.
 constexpr size_t kSmallBodyBytes = 512;
-// Room for what a head has beside its fields and texts.
+// Room for what a head has beside its block.
 constexpr size_t kExtraBytes = 128;
 
 struct Digits {
@@ -57,6 +57,12 @@ class Lines {
   Chunk chunk_;
   char* to_;
 };
+
+// What the fields, method, target and reason may take: a line on the wire is at least as long as
+// its parts, the colon and CRLF, and is written with a blank more.
+size_t room_for(const Headers& headers) {
+  return headers.block().size() + headers.size();
+}
 
 // The text up to the first byte that its place in a start line does not allow. A text of that Kind
 // has none.
@@ -107,7 +113,7 @@ class FieldWriter {
 // A length stays where its sender put it.
 void put_fields(Lines& out, const Head& head, Framing framing, Keep keep) {
   const Headers& headers = head.headers;
-  const Digits length(head.body.bytes);
+  const Digits length(framing == Framing::kLength ? head.body.bytes : 0);
   const FieldNames ours = bit_of(FieldName::kContentLength) | bit_of(FieldName::kTransferEncoding) |
                           (keep.connection ? FieldNames{0} : bit_of(FieldName::kConnection));
   FieldWriter writer(out, headers);
@@ -137,8 +143,7 @@ size_t room_for_body(const Head& head, Framing framing) {
 }  // namespace
 
 void write_request_head(Chain& out, const Head& head, Framing framing) {
-  Lines lines(head.method().size() + head.target().size() + head.headers.wire_bytes() +
-              kExtraBytes);
+  Lines lines(room_for(head.headers) + kExtraBytes);
   lines.put(allowed<scan::Token>(head.method(), '!'));
   lines.put(" ");
   lines.put(allowed<scan::Target>(head.target(), '!'));
@@ -152,7 +157,7 @@ void write_response_head(Chain& out, const Head& head, Framing framing,
                          std::string_view connection) {
   const std::string_view reason =
       head.reason().empty() ? reason_phrase(head.status) : head.reason();
-  Lines lines(reason.size() + head.headers.wire_bytes() + connection.size() + kExtraBytes +
+  Lines lines(reason.size() + room_for(head.headers) + connection.size() + kExtraBytes +
               room_for_body(head, framing));
   lines.put("HTTP/1.1 ");
   lines.put(Digits(static_cast<uint64_t>(head.status)).view());
@@ -168,7 +173,7 @@ void write_response_head(Chain& out, const Head& head, Framing framing,
   out.append(lines.take());
 }
 
-void write_known(Chain& out, Chain data) {
+void write_known(Chain& out, Chain&& data) {
   if (data.size() > kSmallBodyBytes) return out.append(std::move(data));
   data.visit([&](std::string_view part) { out.append(part); });
 }

@@ -25,7 +25,7 @@ void write_request_head(Chain& out, const Head& head, Framing framing);
 void write_response_head(Chain& out, const Head& head, Framing framing,
                          std::string_view connection);
 // A part of a body whose length the head has said.
-void write_known(Chain& out, Chain data);
+void write_known(Chain& out, Chain&& data);
 void write_chunk(Chain& out, Chain data);
 void write_last_chunk(Chain& out, const Headers& trailers);
 

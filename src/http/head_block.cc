@@ -80,10 +80,15 @@ void HeadBlock::replace(Range& range, std::string_view text) {
 }
 
 FieldLine HeadBlock::store(std::string_view name, std::string_view value, FieldName known) {
-  FieldLine line{append(name), {}, known, true};
-  append(kColon);
-  line.value = append(value);
-  append(kCrlf);
+  const size_t size = name.size() + kColon.size() + value.size() + kCrlf.size();
+  assert(has_room(size, 0));
+  FieldLine line{{used_, static_cast<uint32_t>(name.size())}, {}, known, true};
+  line.value = {line.name.end() + static_cast<uint32_t>(kColon.size()),
+                static_cast<uint32_t>(value.size())};
+  char* at = data() + used_;
+  for (const std::string_view part : {name, kColon, value, kCrlf}) at += part.copy(at, part.size());
+  used_ += static_cast<uint32_t>(size);
+  free_ -= static_cast<uint32_t>(size);
   return line;
 }
 

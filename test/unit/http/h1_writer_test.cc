@@ -95,6 +95,11 @@ TEST_CASE("h1 writer: fields that were changed stand where they stood") {
 }
 
 TEST_CASE("h1 writer: lines as they came and as they are written") {
+  const auto many = [](std::string_view line) {
+    std::string lines;
+    for (int i = 0; i < 120; ++i) lines += line;
+    return lines;
+  };
   // What came, and what a writer makes of it.
   const std::vector<std::pair<std::string, std::string>> rows = {
       {"A: b\r\nC: d\r\n", "A: b\r\nC: d\r\n"},
@@ -104,6 +109,7 @@ TEST_CASE("h1 writer: lines as they came and as they are written") {
       {"A: b\r\nConnection: close\r\nC: d\r\n", "A: b\r\nC: d\r\n"},
       {"A: b\r\nContent-Length:  2\r\nC: d\r\n", "A: b\r\nContent-Length: 2\r\nC: d\r\n"},
       {"A: b\r\nContent-Length: 02\r\nC: d\r\n", "A: b\r\nContent-Length: 2\r\nC: d\r\n"},
+      {many("A:bcdefgh\r\n"), many("A: bcdefgh\r\n")},
   };
   for (const auto& [came, expected] : rows) {
     CAPTURE(came);
