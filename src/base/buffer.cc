@@ -78,6 +78,10 @@ Chunk Chunk::share(std::string_view part) const {
   return other;
 }
 
+void Chain::FreeMore::operator()(More* more) const noexcept {
+  delete more;
+}
+
 void Chain::append(std::string_view bytes) {
   if (bytes.empty()) return;
   const size_t placed = empty() ? 0 : last().append(bytes);
@@ -98,7 +102,7 @@ void Chain::append(Chunk chunk) {
     last().append(chunk.view());
     return;
   }
-  if (!more_) more_ = std::make_unique<More>();
+  if (!more_) more_.reset(new More);
   more_->chunks.push_back(std::move(chunk));
 }
 

@@ -159,7 +159,13 @@ std::string percent_decode(std::string_view text) {
 }
 
 bool matches_wildcard(std::string_view pattern, std::string_view text) {
-  if (!pattern.contains('*')) return equal_ignoring_case(pattern, text);
+  // What stands behind the last star first: there most texts part.
+  while (!pattern.empty() && pattern.back() != '*') {
+    if (text.empty() || to_lower(pattern.back()) != to_lower(text.back())) return false;
+    pattern.remove_suffix(1);
+    text.remove_suffix(1);
+  }
+  if (pattern.empty()) return text.empty();
   size_t p = 0;
   size_t t = 0;
   size_t star = std::string_view::npos;  // the last `*` seen, and where its run ended

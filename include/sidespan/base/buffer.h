@@ -136,12 +136,16 @@ class Chain {
     std::vector<Chunk> chunks;  // of which those before `head` are used up
     size_t head = 0;
   };
+  // Out of line: chains end in many places, and few have more than one chunk.
+  struct FreeMore {
+    void operator()(More* more) const noexcept;
+  };
   Chunk& last() { return more_ ? more_->chunks.back() : first_; }
   // The chunk after first_ takes its place.
   void advance();
 
-  Chunk first_;                 // empty only when the chain is
-  std::unique_ptr<More> more_;  // never without a chunk that is not used up
+  Chunk first_;                           // empty only when the chain is
+  std::unique_ptr<More, FreeMore> more_;  // never without a chunk that is not used up
   size_t size_ = 0;
 };
 
