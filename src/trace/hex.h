@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace sidespan::trace {
@@ -33,11 +34,19 @@ inline bool decode_hex(std::string_view text, size_t begin, size_t digits, uint6
   return (seen & 0xf0U) == 0;
 }
 
-// The low `digits` hex digits of `value`, most significant first.
+// Two digits a byte.
+inline constexpr std::array<std::array<char, 2>, 256> kHexPairs = [] {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (size_t i = 0; i < pairs.size(); ++i) pairs[i] = {kDigits[i >> 4U], kDigits[i & 0xfU]};
+  return pairs;
+}();
+
+// The low `digits` hex digits of `value`, an even number of them, most significant first.
 inline void encode_hex(uint64_t value, size_t digits, char* out) {
-  for (size_t i = digits; i > 0; --i) {
-    out[i - 1] = "0123456789abcdef"[value & 0xfU];
-    value >>= 4U;
+  for (size_t i = digits; i > 0; i -= 2) {
+    std::memcpy(out + i - 2, kHexPairs[value & 0xffU].data(), 2);
+    value >>= 8U;
   }
 }
 
