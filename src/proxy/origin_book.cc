@@ -60,8 +60,8 @@ OriginBook::Use OriginBook::find(const http::Authority& authority, uint16_t port
 Result<OriginBook::Use> OriginBook::find(std::string_view target, http::Url& url) {
   // Behind "http://"; what else there may be in front is in no beginning.
   const size_t path = std::min(target.find('/', 7), target.size());
-  const auto known = beginnings_.find(target.substr(0, path));
-  if (known != beginnings_.end() && path < target.size()) {
+  const Beginnings::value_type* const known = beginning(target.substr(0, path));
+  if (known != nullptr && path < target.size()) {
     url.scheme = known->second.scheme;
     url.authority = known->second.authority;
     url.path = target.substr(path);
@@ -75,17 +75,30 @@ Result<OriginBook::Use> OriginBook::find(std::string_view target, http::Url& url
   return origin;
 }
 
+// An agent mostly stays with one origin, and a comparison is cheaper than a hash.
+const OriginBook::Beginnings::value_type* OriginBook::beginning(std::string_view text) {
+  if (recent_ != nullptr && recent_->first == text) return recent_;
+  const auto known = beginnings_.find(text);
+  if (known == beginnings_.end()) return nullptr;
+  return recent_ = &*known;
+}
+
 void OriginBook::remember(std::string_view target, const http::Url& url, const Use& origin) {
   // A secret is no beginning, and a path that was not written cannot be cut off.
   if (!url.userinfo.empty() || !url.path_given) return;
-  if (beginnings_.size() >= kOriginsMax) beginnings_.clear();
+  if (beginnings_.size() >= kOriginsMax) forget_beginnings();
   beginnings_.try_emplace(std::string(target.substr(0, target.size() - url.path.size())),
                           Beginning{url.scheme, url.authority, *origin});
 }
 
+void OriginBook::forget_beginnings() {
+  beginnings_.clear();
+  recent_ = nullptr;
+}
+
 // What is used is as many as exchanges are under way.
 void OriginBook::forget_unused() {
-  beginnings_.clear();
+  forget_beginnings();
   std::erase_if(origins_, [](const auto& entry) { return entry.second.users_ == 0; });
 }
 

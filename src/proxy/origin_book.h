@@ -128,12 +128,17 @@ class OriginBook {
     using is_transparent = void;
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
+  using Beginnings = std::unordered_map<std::string, Beginning, TextHash, std::equal_to<>>;
+
+  const Beginnings::value_type* beginning(std::string_view text);
+  void forget_beginnings();
   void forget_unused();
   void remember(std::string_view target, const http::Url& url, const Use& origin);
 
   const Options& options_;
   std::unordered_map<Name, KnownOrigin, Hash, Equal> origins_;
-  std::unordered_map<std::string, Beginning, TextHash, std::equal_to<>> beginnings_;
+  Beginnings beginnings_;
+  const Beginnings::value_type* recent_ = nullptr;  // of them, used last
 };
 
 }  // namespace sidespan::proxy
