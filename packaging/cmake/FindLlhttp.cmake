@@ -1,7 +1,8 @@
 # Finds llhttp >= 8.1.0 as target `llhttp`, wherever the distribution put it:
 #   1. LLHTTP_ROOT: a prefix, or a folder with api.c, http.c, llhttp.c and llhttp.h, named by the user
 #   2. a CMake package   3. pkg-config   4. a library and a header
-#   5. C sources (Debian 12 ships those), compiled in strict mode: see src/http/head_guard.h for why
+#   5. C sources (Debian 12 ships those), compiled in strict mode: see src/http/head_guard.h for why;
+#      on x86-64 twice, see llhttp_execute.c
 
 set(LLHTTP_ROOT "" CACHE PATH "Prefix or source folder of llhttp")
 set(_llhttp_hints ${LLHTTP_ROOT})
@@ -53,6 +54,17 @@ if(Llhttp_FOUND AND NOT TARGET llhttp)
     add_library(llhttp STATIC ${LLHTTP_SOURCE_DIR}/llhttp.c ${LLHTTP_SOURCE_DIR}/api.c ${LLHTTP_SOURCE_DIR}/http.c)
     target_compile_definitions(llhttp PRIVATE LLHTTP_STRICT_MODE=1)
     set_target_properties(llhttp PROPERTIES C_VISIBILITY_PRESET hidden)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+      # With SSE4.2 it reads field values sixteen bytes at a time, but not every x86-64 has that: the
+      # state machine is compiled twice, and llhttp_execute.c chooses.
+      file(READ ${LLHTTP_SOURCE_DIR}/llhttp.c _llhttp_source)
+      string(REGEX REPLACE "llhttp__internal_(_|init|execute)" "llhttp__sse42_\\1" _llhttp_source "${_llhttp_source}")
+      file(CONFIGURE OUTPUT llhttp_sse42.c CONTENT "${_llhttp_source}" @ONLY)
+      target_sources(llhttp PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/llhttp_sse42.c ${CMAKE_CURRENT_LIST_DIR}/llhttp_execute.c)
+      set_source_files_properties(${CMAKE_CURRENT_BINARY_DIR}/llhttp_sse42.c PROPERTIES COMPILE_OPTIONS -msse4.2)
+      set_source_files_properties(${LLHTTP_SOURCE_DIR}/llhttp.c PROPERTIES
+                                  COMPILE_DEFINITIONS llhttp__internal_execute=llhttp__any_execute)
+    endif()
   else()
     message(FATAL_ERROR "llhttp's header is in ${LLHTTP_HEADER_DIR}, but neither library nor sources were found; set LLHTTP_ROOT")
   endif()
