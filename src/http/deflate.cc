@@ -64,7 +64,7 @@ class Inflater {
       out.resize(std::min(std::max(used * 2, kFirstPlainBytes), bytes_max + 1));
       set_output(stream_, out, used);
       const int status = inflate(&stream_, Z_NO_FLUSH);
-      out.resize(out.size() - stream_.avail_out);
+      out.erase(out.size() - stream_.avail_out);
       if (out.size() > bytes_max) return false;
       if (status == Z_STREAM_END) {
         if (stream_.avail_in == 0) return true;
@@ -108,7 +108,7 @@ std::string gzip(std::span<const std::string_view> parts) {
     } while (stream.avail_in > 0 ||
              (stream.end_of_stream != 0 && stream.internal_state.state != ZSTATE_END));
   }
-  out.resize(out.size() - stream.avail_out);
+  out.erase(out.size() - stream.avail_out);
   return out;
 }
 

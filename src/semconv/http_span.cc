@@ -202,7 +202,7 @@ void set_outcome(trace::Span& span, const HttpFacts& facts) {
     span.attributes.add(attribute::kHttpResponseStatusCode, static_cast<int64_t>(status));
   }
   if (status >= kFirstErrorStatus) {
-    std::array<char, 12> digits{};
+    std::array<char, 16> digits{};
     const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr;
     span.attributes.add(attribute::kErrorType, std::string_view(digits.data(), end));
     span.status = trace::SpanStatus::kError;
