@@ -40,7 +40,9 @@ class Lock {
  public:
   explicit Lock(const fs::path& path)
       : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kKeyMode)) {
-    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+    while (descriptor_ >= 0 && !held_) {
+      held_ = ::flock(descriptor_, LOCK_EX) == 0;
+      if (!held_ && errno != EINTR) break;
     }
   }
   ~Lock() {
@@ -48,10 +50,11 @@ class Lock {
   }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
-  bool held() const { return descriptor_ >= 0; }
+  bool held() const { return held_; }
 
  private:
   int descriptor_;
+  bool held_ = false;
 };
 
 using LoadedAuthority = Result<std::shared_ptr<const tls::Authority>>;
@@ -84,7 +87,8 @@ LoadedAuthority make(const Pair& files, WallTime now) {
 }
 
 LoadedAuthority load_or_make(const Pair& files, WallTime now) {
-  return fs::exists(files.certificate) ? load(files, now) : make(files, now);
+  const bool whole = fs::exists(files.certificate) && fs::exists(files.key);
+  return whole ? load(files, now) : make(files, now);
 }
 
 Result<void> move(const fs::path& from, const fs::path& to) {

@@ -74,9 +74,11 @@ Node with_dollars_doubled(Node node) {
   return node;
 }
 
-Node redacted(Node map) {
-  for (Node::Member& member : map.members) member.value = Node::of_text("REDACTED");
-  return map;
+Node redacted(Node node) {
+  const bool says_something = !node.text.empty() && node.text != "off";
+  if (node.kind == Node::Kind::kText && says_something) return Node::of_text("REDACTED");
+  for (Node::Member& member : node.members) member.value = Node::of_text("REDACTED");
+  return node;
 }
 
 std::string provenance(const EffectiveValue& value) {

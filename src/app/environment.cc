@@ -30,7 +30,9 @@ std::string_view value_of(const Environment& own, std::string_view name) {
 }
 
 bool is_http_proxy(std::string_view value) {
-  return value.find("://") == std::string_view::npos || value.starts_with("http://");
+  const bool bare = value.find("://") == std::string_view::npos;
+  const Result<http::Url> url = http::parse_url((bare ? "http://" : "") + std::string(value));
+  return url && url->scheme == "http";
 }
 
 std::string no_proxy(const Environment& own) {

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -63,10 +64,8 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max) {
 
 Result<void> write_file(const std::string& path, std::string_view content, unsigned mode) {
   // Beside it, so that the rename stays within one file system.
-  const std::string draft = path + "." + std::to_string(::getpid());
-  ::unlink(draft.c_str());
-  const Descriptor file(
-      ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode)));
+  std::string draft = path + ".XXXXXX";
+  const Descriptor file(::mkostemp(draft.data(), O_CLOEXEC));
   if (file.get() < 0) return failed(path, std::strerror(errno));
   // The umask has no say: agents of other users read certificates.
   const bool written = ::fchmod(file.get(), static_cast<mode_t>(mode)) == 0 &&

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <climits>
@@ -71,6 +72,13 @@ report::OtlpOptions otlp_options(const ExportSettings& exporting, const http::Ur
   return options;
 }
 
+size_t client_certificate_for(const Settings& settings, const std::string& host) {
+  const auto& files = settings.tls.client_certificates;
+  const auto fits = [&](const auto& each) { return proxy::matches(each.match, host, nullptr); };
+  const auto found = std::ranges::find_if(files, fits);
+  return found == files.end() ? 0 : static_cast<size_t>(found - files.begin()) + 1;
+}
+
 // RFC 9562 section 5.4.
 std::string random_uuid(Random random) {
   constexpr uint64_t kVersion = 4;
@@ -121,7 +129,9 @@ wire::SecondProxy second_proxy(const EgressSettings& egress) {
   proxy.port = egress.via->authority.port.value_or(kProxyPort);
   proxy.except = egress.via_except;
   if (!egress.via->userinfo.empty()) {
-    proxy.authorization = "Basic " + text::base64(text::percent_decode(egress.via->userinfo));
+    std::string user = text::percent_decode(egress.via->userinfo);
+    if (egress.via->userinfo.find(':') == std::string::npos) user.push_back(':');
+    proxy.authorization = "Basic " + text::base64(user);
   }
   return proxy;
 }
@@ -168,7 +178,11 @@ report::PipelineOptions pipeline_options(const Settings& settings) {
   options.batch.delay = exporting.batch_delay;
   options.batch.queue_max = exporting.queue_spans;
   options.batch.queue_bytes_max = exporting.queue_bytes;
-  if (exporting.endpoint) options.otlp = otlp_options(exporting, *exporting.endpoint);
+  if (!exporting.endpoint) return options;
+  options.otlp = otlp_options(exporting, *exporting.endpoint);
+  if (options.otlp->secure) {
+    options.otlp->certificate = client_certificate_for(settings, options.otlp->host);
+  }
   return options;
 }
 

@@ -77,6 +77,10 @@ void check_tls(const Settings& settings, std::vector<Conflict>& conflicts) {
         {lacks_key ? "tls.authority.certificate" : "tls.authority.key", "",
          lacks_key ? "needs tls.authority.key" : "needs tls.authority.certificate"});
   }
+  if (!tls.authority_certificate.empty() && tls.export_dir.empty()) {
+    conflicts.push_back({"tls.authority.certificate", "tls.authority.export_dir",
+                         "needs tls.authority.export_dir, where agents find what to trust"});
+  }
   if (tls.interception.mode == proxy::Interception::Mode::kListed &&
       tls.interception.hosts.empty()) {
     conflicts.push_back({"tls.intercept.mode", "tls.intercept.hosts",

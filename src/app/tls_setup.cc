@@ -63,7 +63,10 @@ Result<OpenAuthority> authority_of(const Settings& settings, const Environment& 
     return load_authority(tls.authority_certificate, tls.authority_key, now);
   }
   const Result<std::string> state = open_state_dir(own);
-  if (state) return open_authority(*state, now);
+  if (state) {
+    Result<OpenAuthority> opened = open_authority(*state, now);
+    if (opened || opened.error().code != Code::kSystem) return opened;
+  }
   warnings.push_back(
       "HTTPS is not opened: the state directory, where the authority would be kept, cannot be "
       "written to");
@@ -121,6 +124,11 @@ Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, Wa
   if (settings.tls.interception.mode == proxy::Interception::Mode::kOff) return setup;
   Result<OpenAuthority> authority = authority_of(settings, own, now, setup.warnings);
   if (!authority) return std::unexpected(authority.error());
+  if (system_roots_file().empty()) {
+    setup.warnings.push_back(
+        "this system has no file of root certificates: tls.trust.certificates must name some, and "
+        "programs are told to trust ours only where that adds to what they trust");
+  }
   setup.authority = std::move(authority->current);
   setup.certificates_pem = std::move(authority->certificates_pem);
   return setup;
@@ -181,7 +189,10 @@ Result<Pairs> trust_variables(const std::string& directory, const Environment& o
     variables.emplace_back(name, std::move(file));
     return {};
   };
+  const bool has_roots = !system_roots_file().empty();
   for (const std::string_view name : kReplacing) {
+    // A bundle of ours alone would take from a program what it has built in.
+    if (!has_roots && value_of(own, name).empty()) continue;
     Result<void> named = name_file(name, directory + "/" + kBundleName);
     if (!named) return std::unexpected(named.error());
   }

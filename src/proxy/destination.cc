@@ -59,7 +59,13 @@ bool any_matches(const std::vector<HostPattern>& patterns, const Host& host,
 
 }  // namespace
 
-Host::Host(std::string_view text) : name(without_root_dot(text)), address(literal(text)) {}
+Host::Host(std::string_view text)
+    : name(without_root_dot(text)), address(literal(without_root_dot(text))) {}
+
+bool is_hidden_address(std::string_view host) {
+  const Host read(host);
+  return !read.address && ends_in_number(read.name);
+}
 
 Result<HostPattern> HostPattern::parse(std::string_view text) {
   HostPattern pattern;

@@ -71,7 +71,10 @@ void Exchange::answer_error(const Error& error, semconv::Ending ending) {
 void Exchange::send_answer(http::LocalAnswer answer) {
   // Nobody will read the rest of the request.
   const bool unread = !request_ended_ && request_.body.kind != http::BodyLength::Kind::kNone;
-  if (unread) answer.head.headers.set("Connection", "close");
+  // In another tunnel the origin may be well again.
+  const Inside* inside = agent_.inside();
+  const bool hopeless = inside != nullptr && inside->failure;
+  if (unread || hopeless) answer.head.headers.set("Connection", "close");
   response_.status = answer.head.status;
   to_agent(std::move(answer.head));
   to_agent(http::Body{Chain(answer.body)});
@@ -90,7 +93,7 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
   if (trace_ || !tunnel_) {
     emit_span(ending, error);
     worker_.metrics.count_request(mode_, response_.status);
-    if (mode_ == semconv::Mode::kTunnel && opening_) {
+    if (mode_ == semconv::Mode::kTunnel && opening_ && opening_->passed) {
       worker_.metrics.tunnels[static_cast<size_t>(opening_->reason)].add();
     }
     if (options_.access_log) write_access_log(ending, error);
@@ -141,7 +144,8 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   facts.peer_port = peer_ ? peer_.port() : uint16_t{0};
   facts.request_body_bytes = facts.bytes_sent = request_bytes_;
   facts.response_body_bytes = facts.bytes_received = response_bytes_;
-  if (opening_ && mode_ == semconv::Mode::kTunnel) facts.tunnel_reason = name_of(opening_->reason);
+  const bool decided = opening_ && (opening_->passed || opening_->reason != Opaque::kNotTls);
+  if (decided && mode_ == semconv::Mode::kTunnel) facts.tunnel_reason = name_of(opening_->reason);
   if (opening_) {
     facts.tls_server_name = opening_->server_name;
     facts.tls_alpn = opening_->alpn;
@@ -240,6 +244,12 @@ void Exchange::on_timer() {
 void Exchange::give_up_half_closed(Error error) {
   to_agent(http::Reset{std::move(error)});
   finish(semconv::Ending::kAgentCancelled, std::nullopt);
+}
+
+net::Address Exchange::origin_address() const {
+  const Inside* inside = agent_.inside();
+  const bool through = inside != nullptr ? inside->key.through : known_->tunnel_key().through;
+  return through ? net::Address() : peer_;
 }
 
 Side Exchange::silent_side() const {

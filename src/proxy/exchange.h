@@ -73,6 +73,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
     std::unique_ptr<Inside> inside;  // what it will be, if the origin lets it
     Opaque reason = Opaque::kNotTls;
     bool greeting = false;  // a TLS hello has begun
+    bool passed = false;    // it is a tunnel, for that reason
     std::string server_name;
     std::vector<std::string> alpn;
   };
@@ -80,7 +81,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   // exchange_request.cc: the agent's half
   std::optional<Error> choose_target();
   std::optional<Error> choose_inside(const Inside& inside);
-  void choose_named(const Inside& inside, const http::Authority& named);
+  void refuse_foreign(const Inside& inside);
   std::optional<Error> choose_absolute();
   bool answer_max_forwards();
   void refuse_without_span(int status, std::string body);
@@ -141,6 +142,8 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   size_t queued_to_origin() const { return origin_ ? origin_->queued() : 0; }
   bool answer_begun() const { return response_.status != 0; }
   Side silent_side() const;
+  // Where the origin is; none behind a second proxy, whose own address says nothing of it.
+  net::Address origin_address() const;
 
   Worker& worker_;
   const Options& options_;

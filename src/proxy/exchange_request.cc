@@ -34,6 +34,13 @@ void add_proxy_authorization(http::Headers& headers, const wire::SecondProxy& pr
   if (!proxy.authorization.empty()) headers.set("Proxy-Authorization", proxy.authorization);
 }
 
+// Whoever is named must be the tunnel's origin, or by its certificate be the same.
+bool leads_to(const Inside& inside, std::string_view named, uint16_t port) {
+  const std::string_view host = Host(named).name;
+  return port == inside.key.port &&
+         (host == Host(inside.authority.host).name || inside.certificate.covers(host));
+}
+
 // TRACE echoes the request; credentials stay out of the echo (RFC 9110 section 9.3.8).
 std::string trace_echo(const http::Head& head) {
   std::string echo(head.method());
@@ -138,31 +145,25 @@ std::optional<Error> Exchange::choose_inside(const Inside& inside) {
     if (!inside.key.secure || inside.failure) return std::nullopt;
     const Result<http::Authority> named =
         http::parse_authority(request_.headers.find("host").value_or(""));
-    if (named) choose_named(inside, *named);
+    if (!named) return std::nullopt;
+    // Without a port it is the tunnel's.
+    url_.authority = {named->host, named->port ? named->port : inside.authority.port};
+    if (!leads_to(inside, named->host, named->port.value_or(inside.key.port)))
+      refuse_foreign(inside);
     return std::nullopt;
   }
   Result<http::Url> url = http::parse_url(request_.target());
   if (!url) return std::move(url).error();
-  if (url->scheme != inside.scheme()) {
-    refuse_without_span(421, "this tunnel leads to " + std::string(inside.scheme()) + "://" +
-                                 inside.authority.to_string() + " alone");
-    return std::nullopt;
-  }
-  const http::Authority named = url->authority;
   url_ = *std::move(url);
-  choose_named(inside, named);
+  const bool leads =
+      url_.scheme == inside.scheme() && leads_to(inside, url_.authority.host, url_.port());
+  if (!leads) refuse_foreign(inside);
   return std::nullopt;
 }
 
-// Whoever is named must be the tunnel's origin, or by its certificate be the same.
-void Exchange::choose_named(const Inside& inside, const http::Authority& named) {
-  const uint16_t own_port = inside.key.secure ? 443 : 80;
-  const bool same_port = named.port.value_or(own_port) == inside.key.port;
-  if (same_port && (named.host == inside.authority.host || inside.certificate.covers(named.host))) {
-    url_.authority = named;
-    return;
-  }
-  refuse_without_span(421, "this tunnel leads to " + inside.authority.to_string() + " alone");
+void Exchange::refuse_foreign(const Inside& inside) {
+  refuse_without_span(421, "this tunnel leads to " + std::string(inside.scheme()) + "://" +
+                               inside.authority.to_string() + " alone");
 }
 
 std::optional<Error> Exchange::choose_absolute() {
@@ -267,7 +268,7 @@ void Exchange::send_request_head() {
     head.set_target(asks_server ? "*" : std::string_view(url_.path));
   }
   if (options_.via && !via_added_) via_added_ = head.headers.add("Via", "1.1 sidespan");
-  trace_->inject(head.headers, known_->rule(peer_));
+  trace_->inject(head.headers, known_->rule(origin_address()));
   send_started_ = worker_.loop.now().mono;
   origin_->send_head(head);
 }
@@ -303,6 +304,9 @@ void Exchange::on_origin_queue(size_t bytes) {
 
 void Exchange::on_request_end() {
   if (std::exchange(opens_at_end_, false)) return open_tunnel();
+  // A tunnel that leads nowhere yet, and nobody would be there to see where.
+  const bool abandoned = tunnel_ && !origin_ && (held_.empty() || opening_->inside);
+  if (abandoned) return finish(semconv::Ending::kAgentCancelled, std::nullopt);
   stop_peeking();
   request_ended_ = true;
   arm_timer();

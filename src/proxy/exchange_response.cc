@@ -40,7 +40,7 @@ void Exchange::on_response_head(http::Head&& head) {
   observer_ = semconv::make_response_observer(response_);
   http::remove_hop_by_hop(response_.headers, switching);
   // What it offers is an origin that we would not see.
-  if (mode_ == semconv::Mode::kIntercept) response_.headers.remove("alt-svc");
+  if (origin_->tls() != nullptr) response_.headers.remove("alt-svc");
   if (options_.via) response_.headers.add("Via", "1.1 sidespan");
   agent_.send_head(stream_, response_);
   arm_timer();

@@ -88,6 +88,7 @@ void Exchange::peek_tls(std::string_view first) {
       opening_->reason = Opaque::kMalformedHello;
       return stop_peeking();
     case tls::Peek::kHello:
+      opening_->greeting = false;
       return on_hello(hello);
   }
 }
@@ -95,8 +96,9 @@ void Exchange::peek_tls(std::string_view first) {
 void Exchange::on_hello(const tls::ClientHello& hello) {
   opening_->server_name = hello.server_name;
   opening_->alpn = hello.alpn;
-  Interceptor::Decision decision =
-      worker_.interceptor.decide(url_.authority.host, peer_, hello, worker_.loop.now().mono);
+  Interceptor::Decision decision = worker_.interceptor.decide(url_.authority.host, origin_address(),
+                                                              hello, worker_.loop.now().mono);
+  if (decision.opaque) opening_->reason = *decision.opaque;
   if (decision.refuse) {
     const Error error{Code::kDenied, Side::kAgent, false,
                       "the TLS hello names " + hello.server_name + " in a tunnel to " +
@@ -104,10 +106,7 @@ void Exchange::on_hello(const tls::ClientHello& hello) {
     to_agent(http::Reset{error});
     return finish(semconv::Ending::kRefused, error);
   }
-  if (decision.opaque) {
-    opening_->reason = *decision.opaque;
-    return stop_peeking();
-  }
+  if (decision.opaque) return stop_peeking();
   secure_origin(decision.name);
 }
 
@@ -134,7 +133,9 @@ void Exchange::secure_origin(const std::string& name) {
 void Exchange::on_secured(Result<wire::Pool::Secured> result) {
   touch();
   waiting_.reset();
-  if (result && result->certificate_wanted) return pass_after_all(Opaque::kClientCertificate);
+  const bool certificate_wanted =
+      result ? result->certificate_wanted : result.error().code == Code::kCertificateRequired;
+  if (certificate_wanted) return pass_after_all(Opaque::kClientCertificate);
   Inside& inside = *opening_->inside;
   if (result) {
     inside.certificate = std::move(result->certificate);
@@ -175,6 +176,7 @@ void Exchange::rejoin_tunnel() {
     return secure_origin(wanted->key.verified_name());
   }
   stop_peeking();
+  if (request_ended_) on_request_end();
 }
 
 // From now on it is a tunnel like any other.
@@ -184,6 +186,9 @@ void Exchange::stop_peeking() {
     if (!waiting_) dial_tunnel();
     return;
   }
+  const bool half_a_hello = opening_->greeting && opening_->reason == Opaque::kNotTls;
+  if (half_a_hello) opening_->reason = Opaque::kMalformedHello;
+  opening_->passed = true;
   peeking_ = false;
   on_request_body(std::exchange(held_, {}));
 }

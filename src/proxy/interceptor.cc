@@ -44,7 +44,7 @@ std::string_view name_of(Opaque reason) {
 std::optional<Opaque> Interceptor::reason_to_pass(std::string_view host, const net::Address& peer,
                                                   const tls::ClientHello& hello) const {
   const auto any = [&](const std::vector<HostPattern>& patterns) {
-    return matches(patterns, host, &peer) ||
+    return matches(patterns, host, peer ? &peer : nullptr) ||
            (!hello.server_name.empty() && matches(patterns, hello.server_name, nullptr));
   };
   if (options_.mode == Interception::Mode::kOff) return Opaque::kOff;

@@ -47,7 +47,7 @@ class Interceptor {
     bool refuse = false;           // or not even that
     std::string name;              // else: whom the certificates of both sides must name
   };
-  // `host` as CONNECT named it, `peer` the address that was dialled for it.
+  // `host` as CONNECT named it, `peer` the address that was dialled for it; none: nobody knows it.
   Decision decide(std::string_view host, const net::Address& peer, const tls::ClientHello& hello,
                   MonoTime now);
   // Whether a tunnel to that host is opened unless its hello says otherwise.

@@ -35,13 +35,13 @@ KnownOrigin::KnownOrigin(const Options& options, const http::Authority& authorit
       tunnel_key_{.host = std::string(authority.host), .port = port, .through = through_},
       key_(key_for(options, tunnel_key_, secure)),
       authority_(authority.to_string()),
-      denied_(matches(options.deny, authority.host, nullptr)) {}
+      denied_(matches(options.deny, authority.host, nullptr) ||
+              (through_ && is_hidden_address(authority.host))) {}
 
 void KnownOrigin::look_at(const net::Address& peer) {
   peer_ = peer;
   peer_ip_ = peer ? peer.ip() : std::string();
-  // Behind another proxy nobody knows the origin's address.
-  rule_ = &rule_for(options_.destinations, tunnel_key_.host, through_ ? nullptr : &peer);
+  rule_ = &rule_for(options_.destinations, tunnel_key_.host, peer ? &peer : nullptr);
 }
 
 const DestinationRule& KnownOrigin::rule(const net::Address& peer) {

@@ -40,7 +40,7 @@ class KnownOrigin {
   // The value of Host: no port where it is the scheme's own.
   const std::string& authority() const { return authority_; }
 
-  // What may be sent to it at that address.
+  // What may be sent to it at that address; none: nobody knows it.
   const DestinationRule& rule(const net::Address& peer);
   // That address as text, for spans.
   std::string_view peer_ip(const net::Address& peer);

@@ -161,6 +161,8 @@ std::optional<Error> check_address(const Options& options, const SelfGuard& self
         Code::kLoop, Side::kAgent, false,
         std::string(host) + " port " + std::to_string(address.port()) + " is this sidecar itself"};
   }
+  const wire::SecondProxy& second = options.second_proxy;
+  if (host == second.host && address.port() == second.port) return std::nullopt;
   if (matches(options.deny, host, &address)) {
     return Error{Code::kDenied, Side::kAgent, false,
                  std::string(host) + " (" + address.ip() + ") is on the list of egress.deny"};

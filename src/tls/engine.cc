@@ -53,6 +53,13 @@ bool is_rejection(int alert) {
   return std::ranges::find(kAlerts, alert) != kAlerts.end();
 }
 
+// By which servers say that they wanted one, TLS 1.2 among others.
+bool is_about_certificates(int alert) {
+  constexpr std::array<int, 3> kAlerts = {SSL_AD_HANDSHAKE_FAILURE, SSL_AD_ACCESS_DENIED,
+                                          SSL_AD_CERTIFICATE_REQUIRED};
+  return is_rejection(alert) || std::ranges::find(kAlerts, alert) != kAlerts.end();
+}
+
 // ALPN's list as it is on the wire: each name with its length before it.
 std::string encode_alpn(const std::vector<std::string>& protocols) {
   std::string list;
@@ -255,7 +262,7 @@ Error Engine::Impl::error_of(int reason) const {
                 " is not valid: " + X509_verify_cert_error_string(verification)};
   }
   const std::string whose = is_server ? "the agent" : host;
-  if (certificate_wanted && reason > kAlertReasons) {
+  if (certificate_wanted && is_about_certificates(reason - kAlertReasons)) {
     return {Code::kCertificateRequired, Side::kOrigin, false,
             host + " wants a client certificate, and tls.client_certificates has none for it"};
   }
@@ -346,6 +353,8 @@ void Engine::prepare(ssl_ctx_st* context, bool server) {
   // Asked only where no certificate was set.
   SSL_CTX_set_client_cert_cb(context, [](SSL* ssl, X509**, EVP_PKEY**) {
     Impl::of(ssl).certificate_wanted = true;
+    // Resumed, the origin would not ask again, and we would not know that it wanted one.
+    SSL_set_ex_data(ssl, session_key_index(), nullptr);
     return 0;
   });
 }

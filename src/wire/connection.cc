@@ -120,6 +120,9 @@ void Connection::feed_cipher(std::string_view bytes) {
 
 void Connection::secure(std::unique_ptr<tls::Engine> engine, std::unique_ptr<http::Codec> codec,
                         const Chain& first) {
+  flushing_ = true;
+  write_out();  // what the old codec has to say is not by TLS
+  flushing_ = false;
   tls_ = std::make_unique<TlsLayer>(std::move(engine));
   codec_ = std::move(codec);
   armed_for_.reset();

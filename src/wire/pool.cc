@@ -78,9 +78,8 @@ class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
         origin_(origin),
         phases_(dialled.phases),
         connection_(std::move(dialled.stream), std::move(dialled.engine),
-                    http::make_h1_client(pool.options.codec), *this) {
-    if (!dialled.early.empty()) connection_.read_early(dialled.early);
-  }
+                    http::make_h1_client(pool.options.codec), *this),
+        early_(std::move(dialled.early)) {}
 
   void wake(Connection&) override {
     while (std::optional<http::Event> event = connection_.next()) {
@@ -110,17 +109,20 @@ class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
   size_t send_head(const http::Head& head) override { return connection_.send_head(stream_, head); }
   size_t queued() const override { return connection_.queued(stream_); }
   void consumed(size_t n) override { connection_.consumed(stream_, n); }
-  void tunnel() override { connection_.tunnel(stream_); }
+  void tunnel() override {
+    connection_.tunnel(stream_);
+    if (!early_.empty()) connection_.read_early(std::exchange(early_, {}));
+  }
   void resume_http() override {
     connection_.resume_http(stream_, {});
     --streams_;  // none that counts
   }
   void half_close() override { connection_.half_close(stream_); }
-  bool reused() const override { return streams_ > 1; }
+  bool reused() const override { return streams_ > 1 || parked_; }
   const net::Address& peer() const override { return connection_.peer(); }
   const DialPhases& phases() const override {
     static constexpr DialPhases kNone;
-    return reused() ? kNone : phases_;
+    return streams_ > 1 ? kNone : phases_;
   }
   std::string_view protocol() const override { return "1.1"; }
   const tls::Engine* tls() const override { return connection_.tls(); }
@@ -132,6 +134,7 @@ class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
   Origins::value_type& origin_;
   DialPhases phases_;
   Connection connection_;
+  Chain early_;  // said before there was a stream; only a tunnel has a use for it
   OriginStreamOwner* owner_ = nullptr;
   MonoTime idle_until_{};
   MonoTime idle_since_{};
@@ -140,6 +143,7 @@ class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
   bool idle_ = false;
   bool told_closed_ = false;
   bool doomed_ = false;
+  bool parked_ = false;  // idle before its first request
 };
 
 // A caller that waits for its own connection to be dialled.
@@ -154,6 +158,9 @@ class Pool::Impl::Dial final : public Waiting {
 
  private:
   void on_dialled(Result<Dialled> result) {
+    if (result && key_.secure && !result->early.empty()) {
+      result = fail(Code::kTlsFailure, Side::kOrigin, key_.host + " speaks before TLS does");
+    }
     if (result && key_.secure && !result->engine) {
       attempt_ =
           pool_.dialer.secure(*std::move(result), key_.tls_target(),
@@ -163,7 +170,10 @@ class Pool::Impl::Dial final : public Waiting {
     OnDialled done = std::move(done_);
     if (!result) return done(std::unexpected(std::move(result).error()));
     const SlotId id = pool_.add(key_, std::move(*result));
-    done(pool_.open(*pool_.entries.find(id), owner_));
+    OriginStreamPtr stream = pool_.open(*pool_.entries.find(id), owner_);
+    if (stream) return done(std::move(stream));
+    done(fail(Code::kConnectionClosed, Side::kOrigin,
+              key_.host + " ended the connection as soon as it was made"));
   }
 
   Impl& pool_;
@@ -190,7 +200,9 @@ class Pool::Impl::Securing final : public Waiting {
     const Secured secured{result->stream->peer(), result->engine->peer(),
                           result->engine->certificate_wanted()};
     if (!secured.certificate_wanted) {
-      pool_.put_idle(*pool_.entries.find(pool_.add(key_, *std::move(result))));
+      Entry& entry = *pool_.entries.find(pool_.add(key_, *std::move(result)));
+      entry.parked_ = true;
+      pool_.put_idle(entry);
     }
     done(secured);
   }
@@ -215,10 +227,15 @@ SlotId Pool::Impl::add(const PoolKey& key, Dialled dialled) {
       [&](SlotId id) { return std::make_unique<Entry>(*this, id, origin, std::move(dialled)); });
 }
 
+// Null where the connection takes no stream after all.
 OriginStreamPtr Pool::Impl::open(Entry& entry, OriginStreamOwner& owner) {
+  entry.stream_ = entry.connection_.open();
+  if (entry.stream_ == 0) {
+    doom(entry);
+    return nullptr;
+  }
   entry.owner_ = &owner;
   ++entry.streams_;
-  entry.stream_ = entry.connection_.open();
   return OriginStreamPtr(&entry);
 }
 
@@ -331,6 +348,11 @@ std::optional<Pool::Secured> Pool::idle_secured(const PoolKey& key) {
   const Impl::Entry* entry = impl_->find_idle(key);
   if (entry == nullptr) return std::nullopt;
   return Secured{entry->connection_.peer(), entry->connection_.tls()->peer(), false};
+}
+
+std::string PoolKey::verified_name() const {
+  const std::string& name = server_name.empty() ? host : server_name;
+  return name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
 }
 
 tls::ClientTarget PoolKey::tls_target() const {

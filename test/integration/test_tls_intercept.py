@@ -121,6 +121,8 @@ def test_a_mismatch_is_refused_where_that_is_wanted(intercepting, tls_origin, si
         Tunnel(side, tls_origin, context, server_name="other.example")
     (span,) = sink.wait(1)
     assert span["attributes"]["error.type"] == "denied"
+    assert span["attributes"]["sidespan.tunnel.reason"] == "sni_mismatch"
+    assert side.metrics().total("sidespan_tunnels_opaque_total") == 0
     assert tls_origin.requests == []
 
 

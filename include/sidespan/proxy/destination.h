@@ -45,6 +45,10 @@ class HostPattern {
 bool matches(const std::vector<HostPattern>& patterns, std::string_view host,
              const net::Address* address);
 
+// An IPv4 address that is not written as one, like "2130706433" or "0x7f.1": who looks it up sees
+// an address that no pattern was asked about.
+bool is_hidden_address(std::string_view host);
+
 // One rule of `propagation.destinations`.
 struct DestinationRule {
   std::vector<HostPattern> match;

@@ -62,7 +62,8 @@ struct RetryOptions {
 struct OtlpOptions {
   std::string host;
   uint16_t port = 4318;
-  bool secure = false;  // by TLS
+  bool secure = false;     // by TLS
+  size_t certificate = 0;  // of ours that is shown then, as in wire::PoolKey
   std::string path = "/v1/traces";
   std::vector<std::pair<std::string, std::string>> headers;
   bool gzip = true;

@@ -51,7 +51,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   const http::Codec& codec() const { return *codec_; }
 
   // From now on the peer speaks TLS, of which `first` came already, and `codec` reads what is
-  // inside it. What the old codec had to say must have been taken for the socket.
+  // inside it.
   void secure(std::unique_ptr<tls::Engine> engine, std::unique_ptr<http::Codec> codec,
               const Chain& first);
   // Null without TLS.

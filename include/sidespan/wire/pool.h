@@ -29,7 +29,7 @@ struct PoolKey {
   std::string server_name = {};
   size_t certificate = 0;
 
-  const std::string& verified_name() const { return server_name.empty() ? host : server_name; }
+  std::string verified_name() const;  // without the root's dot
   tls::ClientTarget tls_target() const;
   bool operator==(const PoolKey&) const = default;
 };
@@ -56,9 +56,9 @@ class OriginStream {
   virtual void resume_http() = 0;
   virtual void half_close() = 0;
 
-  virtual bool reused() const = 0;  // the connection carried a request before
+  virtual bool reused() const = 0;  // the connection was idle before
   virtual const net::Address& peer() const = 0;
-  virtual const DialPhases& phases() const = 0;   // empty when reused
+  virtual const DialPhases& phases() const = 0;   // empty after the first stream
   virtual std::string_view protocol() const = 0;  // "1.1"
   virtual const tls::Engine* tls() const = 0;     // null: plain
 
