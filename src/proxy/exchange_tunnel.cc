@@ -32,7 +32,7 @@ Likeness likeness_to_http(std::string_view bytes) {
 // A connection that was verified when it was made, and is idle, is as good as a new one.
 bool Exchange::has_secured_origin() {
   const std::string& host = url_.authority.host;
-  if (!worker_.interceptor.may_open(host, worker_.loop.now().mono)) return false;
+  if (!worker_.interceptor.may_open(host, url_.port(), worker_.loop.now().mono)) return false;
   const std::optional<wire::Pool::Secured> idle = worker_.pool.idle_secured(secured_key(host));
   if (idle) peer_ = idle->peer;
   return idle.has_value();
@@ -96,8 +96,8 @@ void Exchange::peek_tls(std::string_view first) {
 void Exchange::on_hello(const tls::ClientHello& hello) {
   opening_->server_name = hello.server_name;
   opening_->alpn = hello.alpn;
-  Interceptor::Decision decision = worker_.interceptor.decide(url_.authority.host, origin_address(),
-                                                              hello, worker_.loop.now().mono);
+  Interceptor::Decision decision = worker_.interceptor.decide(
+      url_.authority.host, url_.port(), origin_address(), hello, worker_.loop.now().mono);
   if (decision.opaque) opening_->reason = *decision.opaque;
   if (decision.refuse) {
     const Error error{Code::kDenied, Side::kAgent, false,

@@ -9,6 +9,14 @@ namespace {
 constexpr std::string_view kHttp1 = "http/1.1";
 constexpr uint16_t kTls12 = 0x0303;
 
+std::string place_of(std::string_view name, uint16_t port) {
+  return std::string(name) + ":" + std::to_string(port);
+}
+
+std::string place_of(const wire::PoolKey& key) {
+  return place_of(key.verified_name(), key.port);
+}
+
 }  // namespace
 
 std::string_view name_of(Opaque reason) {
@@ -58,8 +66,9 @@ std::optional<Opaque> Interceptor::reason_to_pass(std::string_view host, const n
   return std::nullopt;
 }
 
-Interceptor::Decision Interceptor::decide(std::string_view host, const net::Address& peer,
-                                          const tls::ClientHello& hello, MonoTime now) {
+Interceptor::Decision Interceptor::decide(std::string_view host, uint16_t port,
+                                          const net::Address& peer, const tls::ClientHello& hello,
+                                          MonoTime now) {
   Decision decision;
   decision.opaque = reason_to_pass(host, peer, hello);
   if (decision.opaque) return decision;
@@ -72,18 +81,18 @@ Interceptor::Decision Interceptor::decide(std::string_view host, const net::Addr
     decision.refuse = !hello.encrypted && options_.mismatch == Interception::Mismatch::kRefuse;
   } else if (!options_.authority->permits(decision.name)) {
     decision.opaque = Opaque::kNoAuthority;
-  } else if (pinned(decision.name, now)) {
+  } else if (pinned(place_of(decision.name, port), now)) {
     decision.opaque = Opaque::kPinned;
   }
   return decision;
 }
 
-bool Interceptor::may_open(std::string_view host, MonoTime now) {
+bool Interceptor::may_open(std::string_view host, uint16_t port, MonoTime now) {
   if (options_.authority == nullptr || matches(options_.bypass, host, nullptr)) return false;
   const bool wanted =
       options_.mode == Interception::Mode::kAll ||
       (options_.mode == Interception::Mode::kListed && matches(options_.hosts, host, nullptr));
-  return wanted && !pinned(std::string(host), now);
+  return wanted && !pinned(place_of(host, port), now);
 }
 
 Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view name, WallTime now) {
@@ -100,7 +109,7 @@ Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view nam
   return tls::Engine::server(*context_, *leaf, kHttp1);
 }
 
-void Interceptor::rejected(const std::string& name, MonoTime now) {
+void Interceptor::rejected(const wire::PoolKey& key, MonoTime now) {
   rejected_.add();
   if (pinned_.size() >= options_.pinned_max) {
     std::erase_if(pinned_, [&](const auto& entry) { return entry.second <= now; });
@@ -109,7 +118,17 @@ void Interceptor::rejected(const std::string& name, MonoTime now) {
     pinned_.erase(
         std::ranges::min_element(pinned_, {}, [](const auto& entry) { return entry.second; }));
   }
-  pinned_.insert_or_assign(name, now + options_.pinned_time);
+  pinned_.insert_or_assign(place_of(key), now + options_.pinned_time);
+}
+
+void Interceptor::fruitless(const wire::PoolKey& key, MonoTime now) {
+  if (fruitless_.erase(place_of(key)) > 0) return rejected(key, now);
+  if (fruitless_.size() >= options_.pinned_max) fruitless_.clear();
+  fruitless_.insert(place_of(key));
+}
+
+void Interceptor::served(const wire::PoolKey& key) {
+  if (!fruitless_.empty()) fruitless_.erase(place_of(key));
 }
 
 void Interceptor::collect(metrics::Snapshot& snapshot) const {
@@ -126,8 +145,8 @@ void Interceptor::collect(metrics::Snapshot& snapshot) const {
       metrics::Kind::kCounter, static_cast<double>(rejected_.value()));
 }
 
-bool Interceptor::pinned(const std::string& name, MonoTime now) {
-  const auto found = pinned_.find(name);
+bool Interceptor::pinned(const std::string& place, MonoTime now) {
+  const auto found = pinned_.find(place);
   if (found == pinned_.end()) return false;
   if (found->second > now) return true;
   pinned_.erase(found);

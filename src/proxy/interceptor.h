@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "sidespan/base/clock.h"
 #include "sidespan/base/metrics.h"
@@ -16,6 +17,7 @@
 #include "sidespan/tls/client_hello.h"
 #include "sidespan/tls/context.h"
 #include "sidespan/tls/engine.h"
+#include "sidespan/wire/pool.h"
 
 namespace sidespan::proxy {
 
@@ -48,26 +50,34 @@ class Interceptor {
     std::string name;              // else: whom the certificates of both sides must name
   };
   // `host` as CONNECT named it, `peer` the address that was dialled for it; none: nobody knows it.
-  Decision decide(std::string_view host, const net::Address& peer, const tls::ClientHello& hello,
-                  MonoTime now);
+  Decision decide(std::string_view host, uint16_t port, const net::Address& peer,
+                  const tls::ClientHello& hello, MonoTime now);
   // Whether a tunnel to that host is opened unless its hello says otherwise.
-  bool may_open(std::string_view host, MonoTime now);
+  bool may_open(std::string_view host, uint16_t port, MonoTime now);
   // Our side of the agent's connection, with a certificate for `name`. Error side: kSelf.
   Result<std::unique_ptr<tls::Engine>> terminate(std::string_view name, WallTime now);
-  // An agent did not take our certificate.
-  void rejected(const std::string& name, MonoTime now);
+  // An agent did not take our certificate for the origin of `key`: it said so, or went within the
+  // handshake.
+  void rejected(const wire::PoolKey& key, MonoTime now);
+  // One ended the handshake well, and went without a request. Some look at a certificate only then;
+  // others had connected for nothing. Twice without a request in between is a refusal.
+  void fruitless(const wire::PoolKey& key, MonoTime now);
+  // A request came.
+  void served(const wire::PoolKey& key);
   // Any thread.
   void collect(metrics::Snapshot& snapshot) const;
 
  private:
   std::optional<Opaque> reason_to_pass(std::string_view host, const net::Address& peer,
                                        const tls::ClientHello& hello) const;
-  bool pinned(const std::string& name, MonoTime now);
+  bool pinned(const std::string& place, MonoTime now);
 
   const Interception& options_;
   std::unique_ptr<tls::ServerContext> context_;  // made when first needed, as is the next
   std::unique_ptr<tls::LeafCache> leaves_;
+  // By host and port.
   std::unordered_map<std::string, MonoTime> pinned_;  // until when
+  std::unordered_set<std::string> fruitless_;
   metrics::Counter minted_;
   metrics::Gauge kept_;
   metrics::Counter rejected_;

@@ -64,7 +64,10 @@ void Session::dispatch(http::Event&& event) {
 
 void Session::begin(http::Head&& head, http::StreamId stream) {
   idle_since_ = worker_.loop.now().mono;
-  if (opener_) std::exchange(opener_, nullptr)->on_inside_request();
+  if (opener_) {
+    worker_.interceptor.served(inside_->key);
+    std::exchange(opener_, nullptr)->on_inside_request();
+  }
   if (worker_.draining) connection_.drain();
   if (refusal_) return refuse(stream, *refusal_);
   if (worker_.memory.over(MemoryMark::kRefuse)) {
@@ -119,14 +122,20 @@ void Session::intercept(http::StreamId stream, std::unique_ptr<Inside> inside,
 void Session::look_at_opening() {
   if (!opener_) return;
   const tls::Engine& engine = *connection_.tls();
-  if (engine.failure()) {
-    if (engine.rejected_by_peer()) {
-      worker_.interceptor.rejected(inside_->key.verified_name(), worker_.loop.now().mono);
-    }
-    lose_opener(semconv::Ending::kRefused, engine.failure());
-  } else if (connection_.closed() || connection_.codec().done()) {
-    lose_opener(semconv::Ending::kAgentCancelled, std::nullopt);
+  const bool over = connection_.closed() || connection_.codec().done();
+  if (!engine.failure() && !over) return;
+  const MonoTime now = worker_.loop.now().mono;
+  if (engine.failure() && !engine.rejected_by_peer()) {
+    return lose_opener(semconv::Ending::kRefused, engine.failure());
   }
+  if (engine.established()) {
+    worker_.interceptor.fruitless(inside_->key, now);
+    return lose_opener(semconv::Ending::kAgentCancelled, std::nullopt);
+  }
+  worker_.interceptor.rejected(inside_->key, now);
+  const Error gone{Code::kTlsFailure, Side::kAgent, false,
+                   "the agent went within the TLS handshake; does it trust the authority?"};
+  lose_opener(semconv::Ending::kRefused, engine.failure().value_or(gone));
 }
 
 void Session::lose_opener(semconv::Ending ending, const std::optional<Error>& error) {

@@ -143,6 +143,56 @@ def test_an_agent_that_refuses_our_certificate_passes_from_then_on(intercepting,
     assert metrics.total("sidespan_tunnels_opaque_total", reason="pinned") == 1
 
 
+class Leaving:
+    """Agents that do not trust us and say nothing: within the handshake, or when it is over."""
+
+    @staticmethod
+    def within(sock):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        hello = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname=HOST)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            hello.do_handshake()
+        sock.sendall(outgoing.read())
+        assert sock.recv(65536)
+        sock.close()
+
+    @staticmethod
+    def after(sock):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.wrap_socket(sock, server_hostname=HOST).close()
+
+
+@pytest.mark.parametrize("how,needed", [("within", 1), ("after", 2)])
+def test_agents_that_just_go_pass_as_well(how, needed, intercepting, tls_origin, authority, sink):  # noqa: F811
+    side = intercepting()
+    host = f"{HOST}:{tls_origin.port}"
+    for number in range(needed):
+        sock = connect(side.egress)
+        sock.sendall(head(f"CONNECT {host} HTTP/1.1", [("Host", host)]))
+        assert Reader(sock).head().status == 200
+        getattr(Leaving, how)(sock)
+        sink.wait(number + 1)
+    with Tunnel(side, tls_origin, ssl.create_default_context(cafile=authority.pem)) as agent:
+        assert agent.get("/echo", host).status == 200
+    assert sink.wait(needed + 1)[-1]["attributes"]["sidespan.tunnel.reason"] == "pinned"
+
+
+def test_who_connects_for_nothing_does_not_refuse(intercepting, tls_origin, sink):  # noqa: F811
+    side = intercepting()
+    host = f"{HOST}:{tls_origin.port}"
+    for number in range(3):
+        sock = connect(side.egress)
+        sock.sendall(head(f"CONNECT {host} HTTP/1.1", [("Host", host)]))
+        assert Reader(sock).head().status == 200
+        Leaving.after(sock)
+        sink.wait(2 * number + 1)
+        with Tunnel(side, tls_origin, context_of(side)) as agent:
+            assert agent.get("/echo", host).status == 200
+        sink.wait(2 * number + 2)
+    assert side.metrics().total("sidespan_certificates_rejected_total") == 0
+
+
 def test_requests_go_to_the_verified_origin_or_nowhere(intercepting, authority, sink):
     origin = Origin(tls=authority.server(HOST, "also.example", "127.0.0.1"))
     side = intercepting()
