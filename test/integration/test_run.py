@@ -289,12 +289,12 @@ def test_the_second_signal_ends_the_export(sidespan, tmp_path):
     assert '"spans were dropped at the end' in run.log()
 
 
-INHERITED = "HTTP_PROXY: a second proxy is not in this version"
+INHERITED = "HTTP_PROXY: a second proxy must be one for HTTP"
 
 
 @pytest.mark.parametrize("print_", ["none", "tree"])
 def test_a_proxy_that_is_replaced_is_said_first(run, print_):
-    done = run("sh", "-c", "echo one >&2", options=["--print", print_], env={"HTTP_PROXY": "http://u:geheim@corp:3128"})
+    done = run("sh", "-c", "echo one >&2", options=["--print", print_], env={"HTTP_PROXY": "socks5://u:geheim@corp:3128"})
     assert done.returncode == 0
     assert done.stderr.startswith(f"sidespan: {INHERITED}")
     assert done.stderr.splitlines()[1] == "one"
@@ -305,7 +305,7 @@ def test_a_proxy_that_is_replaced_is_said_first(run, print_):
 @pytest.mark.parametrize("options", [[], ["--print", "none"]])
 def test_on_a_terminal_it_is_said_afterwards(run, options):
     with Terminal(run.arguments("echo", "one", options=options),
-                  run.environment({"HTTP_PROXY": "http://corp:3128"})) as terminal:
+                  run.environment({"HTTP_PROXY": "socks5://corp:3128"})) as terminal:
         terminal.wait()
         shown = terminal.output()
     assert shown.startswith("one\r\n")
