@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "app/file.h"
+#include "app/state_dir.h"
 
 namespace sidespan::app {
 namespace {
@@ -157,8 +158,10 @@ class Directory {
   fs::path previous_;
 };
 
-Result<OpenAuthority> open_locked(const std::string& state_dir, WallTime now, bool rotate) {
-  const Result<fs::path> directory = directory_in(state_dir);
+Result<OpenAuthority> open_locked(const Environment& own, WallTime now, bool rotate) {
+  const Result<std::string> state = open_state_dir(own);
+  if (!state) return std::unexpected(state.error());
+  const Result<fs::path> directory = directory_in(*state);
   if (!directory) return std::unexpected(directory.error());
   const Lock lock(*directory / "lock");
   if (!lock.held()) {
@@ -169,19 +172,21 @@ Result<OpenAuthority> open_locked(const std::string& state_dir, WallTime now, bo
 
 }  // namespace
 
-Result<OpenAuthority> load_authority(const std::string& certificate_file,
-                                     const std::string& key_file, WallTime now) {
-  const LoadedAuthority loaded = load(Pair(certificate_file, key_file), now);
+Result<OpenAuthority> open_authority(const Settings& settings, const Environment& own,
+                                     WallTime now) {
+  const TlsSettings& tls = settings.tls;
+  if (tls.authority_certificate.empty()) return open_locked(own, now, false);
+  const LoadedAuthority loaded = load(Pair(tls.authority_certificate, tls.authority_key), now);
   if (!loaded) return std::unexpected(loaded.error());
   return OpenAuthority{*loaded, (*loaded)->certificate_pem()};
 }
 
-Result<OpenAuthority> open_authority(const std::string& state_dir, WallTime now) {
-  return open_locked(state_dir, now, false);
-}
-
-Result<OpenAuthority> rotate_authority(const std::string& state_dir, WallTime now) {
-  return open_locked(state_dir, now, true);
+Result<OpenAuthority> rotate_authority(const Settings& settings, const Environment& own,
+                                       WallTime now) {
+  const std::string& certificate = settings.tls.authority_certificate;
+  if (certificate.empty()) return open_locked(own, now, true);
+  return fail(Code::kInvalid, Side::kSelf,
+              certificate + " is an authority of your own: replace its files");
 }
 
 }  // namespace sidespan::app

@@ -1,11 +1,12 @@
 // Where the interception authority lives: its certificate and key in the state directory, made on
-// first use under a lock, renewed before it ends; or files of the operator's own. And where agents
-// find what they must trust: certificates alone, in a directory that holds no key.
+// first use under a lock, renewed before it ends; or files of the operator's own.
 #pragma once
 
 #include <memory>
 #include <string>
 
+#include "app/environment.h"
+#include "app/settings.h"
 #include "sidespan/base/clock.h"
 #include "sidespan/base/error.h"
 #include "sidespan/tls/authority.h"
@@ -22,14 +23,12 @@ struct OpenAuthority {
 };
 
 // Error side kSelf throughout. A key that others may read is an error.
-Result<OpenAuthority> open_authority(const std::string& state_dir, WallTime now);
-Result<OpenAuthority> load_authority(const std::string& certificate_file,
-                                     const std::string& key_file, WallTime now);
+// kSystem: the state directory cannot be written to.
+Result<OpenAuthority> open_authority(const Settings& settings, const Environment& own,
+                                     WallTime now);
 // A successor signs from now on; agents are to trust both.
-Result<OpenAuthority> rotate_authority(const std::string& state_dir, WallTime now);
-
-// The names under which they are exported.
-inline constexpr const char* kCertificateName = "ca.pem";
-inline constexpr const char* kBundleName = "bundle.pem";  // with the system's own roots
+// One of the operator's own is not ours to replace: kInvalid.
+Result<OpenAuthority> rotate_authority(const Settings& settings, const Environment& own,
+                                       WallTime now);
 
 }  // namespace sidespan::app

@@ -3,7 +3,6 @@
 #include <string>
 
 #include "app/authority_files.h"
-#include "app/state_dir.h"
 #include "app/timestamp.h"
 #include "app/tls_setup.h"
 
@@ -12,20 +11,6 @@ namespace {
 
 Outcome failed(const Error& error) {
   return {kExitFailed, "", "sidespan: " + error.what + "\n"};
-}
-
-Result<OpenAuthority> opened(const Settings& settings, const Environment& own, CaAction action,
-                             WallTime now) {
-  const TlsSettings& tls = settings.tls;
-  const bool rotate = action == CaAction::kRotate;
-  if (!tls.authority_certificate.empty()) {
-    if (!rotate) return load_authority(tls.authority_certificate, tls.authority_key, now);
-    return fail(Code::kInvalid, Side::kSelf,
-                tls.authority_certificate + " is an authority of your own: replace its files");
-  }
-  const Result<std::string> state = open_state_dir(own);
-  if (!state) return std::unexpected(state.error());
-  return rotate ? rotate_authority(*state, now) : open_authority(*state, now);
 }
 
 std::string shown(const OpenAuthority& authority) {
@@ -39,7 +24,9 @@ std::string shown(const OpenAuthority& authority) {
 
 Outcome ca_command(const Settings& settings, const Environment& own, CaAction action,
                    WallTime now) {
-  const Result<OpenAuthority> authority = opened(settings, own, action, now);
+  const bool rotate = action == CaAction::kRotate;
+  const Result<OpenAuthority> authority =
+      rotate ? rotate_authority(settings, own, now) : open_authority(settings, own, now);
   if (!authority) return failed(authority.error());
   if (action == CaAction::kExport) return {kExitFine, authority->certificates_pem, ""};
   if (action == CaAction::kShow) return {kExitFine, shown(*authority), ""};

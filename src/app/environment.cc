@@ -24,11 +24,6 @@ constexpr std::array<std::string_view, 6> kMetadataHosts = {
     "169.254.169.254", "169.254.170.2", "169.254.170.23",
     "fd00:ec2::254",   "fd00:ec2::23",  "metadata.google.internal"};
 
-std::string_view value_of(const Environment& own, std::string_view name) {
-  const auto variable = own.find(name);
-  return variable == own.end() ? std::string_view() : std::string_view(variable->second);
-}
-
 bool is_http_proxy(std::string_view value) {
   const bool bare = value.find("://") == std::string_view::npos;
   const Result<http::Url> url = http::parse_url((bare ? "http://" : "") + std::string(value));
@@ -95,6 +90,11 @@ std::string json_object(const Pairs& variables) {
 }
 
 }  // namespace
+
+std::string_view value_of(const Environment& own, std::string_view name) {
+  const auto variable = own.find(name);
+  return variable == own.end() ? std::string_view() : std::string_view(variable->second);
+}
 
 Environment to_environment(const std::vector<std::string>& entries) {
   Environment environment;

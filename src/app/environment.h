@@ -22,6 +22,9 @@ using Environment = std::map<std::string, std::string, std::less<>>;
 // "NAME=value" entries as a map. Of a name that comes twice the first counts, as with getenv().
 Environment to_environment(const std::vector<std::string>& entries);
 
+// Empty where it is not set.
+std::string_view value_of(const Environment& own, std::string_view name);
+
 // "http://127.0.0.1:17001": how a process of this machine reaches a listener. A listener on all
 // addresses is reached by loopback.
 std::string proxy_url(const net::Address& listening);

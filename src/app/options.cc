@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cassert>
 #include <climits>
@@ -72,11 +71,12 @@ report::OtlpOptions otlp_options(const ExportSettings& exporting, const http::Ur
   return options;
 }
 
-size_t client_certificate_for(const Settings& settings, const std::string& host) {
-  const auto& files = settings.tls.client_certificates;
-  const auto fits = [&](const auto& each) { return proxy::matches(each.match, host, nullptr); };
-  const auto found = std::ranges::find_if(files, fits);
-  return found == files.end() ? 0 : static_cast<size_t>(found - files.begin()) + 1;
+proxy::ClientCertificateHosts client_certificate_hosts(const Settings& settings) {
+  proxy::ClientCertificateHosts hosts;
+  for (const ClientCertificateFiles& files : settings.tls.client_certificates) {
+    hosts.push_back(files.match);
+  }
+  return hosts;
 }
 
 // RFC 9562 section 5.4.
@@ -146,9 +146,7 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
   options->second_proxy = second_proxy(settings.egress);
   options->interception = settings.tls.interception;
   options->interception.authority = std::move(authority);
-  for (const ClientCertificateFiles& files : settings.tls.client_certificates) {
-    options->client_certificates.push_back(files.match);
-  }
+  options->client_certificates = client_certificate_hosts(settings);
   options->destinations = settings.propagation.destinations;
   options->ignore_paths = settings.spans.ignore;
   options->extract = propagator(settings.propagation.extract);
@@ -181,7 +179,8 @@ report::PipelineOptions pipeline_options(const Settings& settings) {
   if (!exporting.endpoint) return options;
   options.otlp = otlp_options(exporting, *exporting.endpoint);
   if (options.otlp->secure) {
-    options.otlp->certificate = client_certificate_for(settings, options.otlp->host);
+    options.otlp->certificate =
+        proxy::client_certificate_for(client_certificate_hosts(settings), options.otlp->host);
   }
   return options;
 }

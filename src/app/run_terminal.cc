@@ -15,14 +15,9 @@ namespace {
 constexpr size_t kWidthUnknown = 100;
 constexpr size_t kWidthMax = 400;
 
-std::string_view variable(const Environment& own, std::string_view name) {
-  const auto found = own.find(name);
-  return found == own.end() ? std::string_view() : std::string_view(found->second);
-}
-
 bool is_unicode(const Environment& own) {
   for (const std::string_view name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const std::string locale = text::lower(variable(own, name));
+    const std::string locale = text::lower(value_of(own, name));
     if (locale.empty()) continue;
     return locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
   }
@@ -30,7 +25,7 @@ bool is_unicode(const Environment& own) {
 }
 
 size_t width(const Environment& own, const Terminal& terminal) {
-  const size_t asked = text::parse_unsigned(variable(own, "COLUMNS"), kWidthMax).value_or(0);
+  const size_t asked = text::parse_unsigned(value_of(own, "COLUMNS"), kWidthMax).value_or(0);
   const size_t known = asked > 0 ? asked : terminal.columns;
   return known > 0 ? std::clamp(known, kTreeWidthMin, kWidthMax) : kWidthUnknown;
 }
@@ -46,7 +41,7 @@ Terminal terminal_of_stderr() {
 
 TreeStyle tree_style(const Environment& own, const Terminal& terminal) {
   const bool colors =
-      terminal.present && variable(own, "NO_COLOR").empty() && variable(own, "TERM") != "dumb";
+      terminal.present && value_of(own, "NO_COLOR").empty() && value_of(own, "TERM") != "dumb";
   return {.width = width(own, terminal), .color = colors, .unicode = is_unicode(own)};
 }
 

@@ -20,11 +20,6 @@ constexpr mode_t kDirectoryMode = 0700;
 constexpr std::string_view kSystemStateDir = "/var/lib/sidespan";
 constexpr std::string_view kLogEnding = ".log";
 
-std::string_view variable(const Environment& own, std::string_view name) {
-  const auto found = own.find(name);
-  return found == own.end() ? std::string_view() : std::string_view(found->second);
-}
-
 std::string why(int error) {
   return std::error_code(error, std::generic_category()).message();
 }
@@ -63,12 +58,12 @@ void remove_oldest_logs(const fs::path& directory) {
 }  // namespace
 
 std::vector<std::string> state_dir_candidates(const Environment& own) {
-  if (const std::string_view chosen = variable(own, "SIDESPAN_STATE_DIR"); !chosen.empty()) {
+  if (const std::string_view chosen = value_of(own, "SIDESPAN_STATE_DIR"); !chosen.empty()) {
     return {std::string(chosen)};
   }
   std::vector<std::string> candidates;
-  const std::string_view state_home = variable(own, "XDG_STATE_HOME");
-  const std::string_view home = variable(own, "HOME");
+  const std::string_view state_home = value_of(own, "XDG_STATE_HOME");
+  const std::string_view home = value_of(own, "HOME");
   if (state_home.starts_with('/')) {
     candidates.push_back(std::string(state_home) + "/sidespan");
   } else if (home.starts_with('/')) {

@@ -22,6 +22,8 @@ namespace {
 
 constexpr size_t kBundleBytesMax = size_t{8} * 1024 * 1024;
 constexpr unsigned kReadable = 0644;
+constexpr const char* kCertificateName = "ca.pem";
+constexpr const char* kBundleName = "bundle.pem";  // with the system's own roots
 constexpr unsigned kDirectoryMode = 0755;
 
 // These replace what a program trusts, so they name a bundle.
@@ -30,11 +32,6 @@ constexpr std::array<std::string_view, 8> kReplacing = {
     "PIP_CERT",      "GIT_SSL_CAINFO",     "CARGO_HTTP_CAINFO", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"};
 // These add to it.
 constexpr std::array<std::string_view, 2> kAdding = {"NODE_EXTRA_CA_CERTS", "DENO_CERT"};
-
-std::string_view value_of(const Environment& own, std::string_view name) {
-  const auto variable = own.find(name);
-  return variable == own.end() ? std::string_view() : std::string_view(variable->second);
-}
 
 // Empty: there are none in one file.
 std::string system_roots_file() {
@@ -48,25 +45,26 @@ std::string system_roots_file() {
   return "";
 }
 
+// Most often it is there from the last start.
+Result<void> write_certificates(const std::string& path, const std::string& pem) {
+  const Result<std::string> before = read_file(path, kBundleBytesMax);
+  if (before && *before == pem) return {};
+  return write_file(path, pem, kReadable);
+}
+
 Result<void> write_bundle(const std::string& path, const std::string& roots_file,
                           const std::string& certificates_pem) {
   std::string bundle =
       roots_file.empty() ? "" : read_file(roots_file, kBundleBytesMax).value_or("");
   if (!bundle.empty() && !bundle.ends_with('\n')) bundle.push_back('\n');
-  return write_file(path, bundle.append(certificates_pem), kReadable);
+  return write_certificates(path, bundle.append(certificates_pem));
 }
 
+// None, with a warning, where there is nowhere to keep one.
 Result<OpenAuthority> authority_of(const Settings& settings, const Environment& own, WallTime now,
                                    std::vector<std::string>& warnings) {
-  const TlsSettings& tls = settings.tls;
-  if (!tls.authority_certificate.empty()) {
-    return load_authority(tls.authority_certificate, tls.authority_key, now);
-  }
-  const Result<std::string> state = open_state_dir(own);
-  if (state) {
-    Result<OpenAuthority> opened = open_authority(*state, now);
-    if (opened || opened.error().code != Code::kSystem) return opened;
-  }
+  Result<OpenAuthority> opened = open_authority(settings, own, now);
+  if (opened || opened.error().code != Code::kSystem) return opened;
   warnings.push_back(
       "HTTPS is not opened: the state directory, where the authority would be kept, cannot be "
       "written to");
@@ -88,6 +86,7 @@ std::vector<std::string> inherited_roots(const Environment& own) {
 }
 
 Result<void> read_client_certificates(const Settings& settings, TlsSetup& setup) {
+  if (settings.tls.client_certificates.empty()) return {};
   const auto trying = tls::ClientContext::make({.trust = setup.trust});
   if (!trying) return std::unexpected(trying.error());
   for (const ClientCertificateFiles& files : settings.tls.client_certificates) {
@@ -166,8 +165,7 @@ Result<void> export_trust(const std::string& certificates_pem, const std::string
     return fail(Code::kSystem, Side::kSelf,
                 directory + ": " + std::generic_category().message(errno));
   }
-  Result<void> written =
-      write_file(directory + "/" + kCertificateName, certificates_pem, kReadable);
+  Result<void> written = write_certificates(directory + "/" + kCertificateName, certificates_pem);
   if (!written) return written;
   return write_bundle(directory + "/" + kBundleName, system_roots_file(), certificates_pem);
 }

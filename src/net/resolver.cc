@@ -37,7 +37,7 @@ class Waiting final : public Resolver::Query {
 };
 
 bool can_be_a_name(std::string_view host) {
-  if (host.ends_with('.')) host.remove_suffix(1);
+  host = text::without_root_dot(host);
   return !host.empty() && host.size() <= kHostBytesMax && std::ranges::all_of(host, [](char c) {
     return static_cast<unsigned char>(c) > ' ' && c != '\x7f' && c != '/' && c != ':';
   });

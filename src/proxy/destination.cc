@@ -22,10 +22,6 @@ std::optional<net::Address> literal(std::string_view host) {
   return maybe ? net::Address::parse(host, 0) : std::nullopt;
 }
 
-std::string_view without_root_dot(std::string_view host) {
-  return host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
-}
-
 // Resolvers read "2130706433", "0x7f.1" and "0177.0.0.1" as IPv4 addresses: no name to trust.
 bool ends_in_number(std::string_view host) {
   const std::string_view last = host.substr(host.rfind('.') + 1);
@@ -59,8 +55,13 @@ bool any_matches(const std::vector<HostPattern>& patterns, const Host& host,
 
 }  // namespace
 
-Host::Host(std::string_view text)
-    : name(without_root_dot(text)), address(literal(without_root_dot(text))) {}
+Host::Host(std::string_view text) : name(text::without_root_dot(text)), address(literal(name)) {}
+
+size_t client_certificate_for(const ClientCertificateHosts& hosts, std::string_view host) {
+  const auto found = std::ranges::find_if(
+      hosts, [&](const auto& patterns) { return matches(patterns, host, nullptr); });
+  return found == hosts.end() ? 0 : static_cast<size_t>(found - hosts.begin()) + 1;
+}
 
 bool is_hidden_address(std::string_view host) {
   const Host read(host);
@@ -82,7 +83,7 @@ Result<HostPattern> HostPattern::parse(std::string_view text) {
     return fail(Code::kInvalid, Side::kSelf,
                 "'" + std::string(text) + "' is no host name, wildcard, network or known word");
   } else {
-    pattern.wildcard_ = text::lower(without_root_dot(text));
+    pattern.wildcard_ = text::lower(text::without_root_dot(text));
   }
   return pattern;
 }

@@ -42,7 +42,7 @@ bool Exchange::has_secured_origin() {
 wire::PoolKey Exchange::secured_key(const std::string& name) const {
   wire::PoolKey key = known_->tunnel_key();
   key.secure = true;
-  key.certificate = client_certificate_for(options_, name);
+  key.certificate = client_certificate_for(options_.client_certificates, name);
   key.pinned_to = agent_.pinned();
   if (name != key.host) key.server_name = name;
   return key;

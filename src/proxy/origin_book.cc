@@ -6,20 +6,13 @@
 
 namespace sidespan::proxy {
 
-size_t client_certificate_for(const Options& options, std::string_view host) {
-  for (size_t i = 0; i < options.client_certificates.size(); ++i) {
-    if (matches(options.client_certificates[i], host, nullptr)) return i + 1;
-  }
-  return 0;
-}
-
 namespace {
 
 wire::PoolKey key_for(const Options& options, const wire::PoolKey& tunnel, bool secure) {
   wire::PoolKey key = tunnel;
   if (secure) {
     key.secure = true;
-    key.certificate = client_certificate_for(options, key.host);
+    key.certificate = client_certificate_for(options.client_certificates, key.host);
   } else if (key.through) {
     key = {.host = options.second_proxy.host, .port = options.second_proxy.port};
   }

@@ -21,9 +21,6 @@
 
 namespace sidespan::proxy {
 
-// The certificate of ours that is shown to `host`, counted from 1; 0: none.
-size_t client_certificate_for(const Options& options, std::string_view host);
-
 class KnownOrigin {
  public:
   KnownOrigin(const Options& options, const http::Authority& authority, uint16_t port, bool secure);

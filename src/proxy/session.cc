@@ -193,18 +193,12 @@ void Session::call_at(MonoTime due) {
   const auto delay = due - worker_.loop.now().mono;
   if (delay > 2 * kSweepInterval) return;
   // At least until the sockets have been looked at again.
-  start_timer(std::max(Milliseconds(1), std::chrono::ceil<Milliseconds>(delay)));
-}
-
-void Session::start_timer(Milliseconds delay) {
   if (!timer_) timer_ = std::make_unique<net::Timer>(worker_.loop, [this] { on_timer(); });
-  timer_->start(delay, true);
+  timer_->start(std::max(Milliseconds(1), std::chrono::ceil<Milliseconds>(delay)), true);
 }
 
-// By a timer, so that the sockets are looked at first: this process may have been stopped while
-// what was waited for came.
 void Session::sweep(MonoTime now) {
-  if (due_ <= now && !timer_) start_timer(Milliseconds(1));
+  if (due_ <= now) on_timer();
 }
 
 void Session::on_timer() {

@@ -50,7 +50,6 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void look_at_opening();
   void lose_opener(semconv::Ending ending, const std::optional<Error>& error);
   Milliseconds patience() const;
-  void start_timer(Milliseconds delay);
   void on_timer();
   Exchange* find(http::StreamId stream);
   void changed();
@@ -89,8 +88,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   std::unique_ptr<Exchange> opener_;  // the CONNECT behind it, until a request came by TLS
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   MonoTime due_;  // when something of the session or its exchanges may have to end
-  // For what is due sooner than a sweep is sure to come, or by the last one: most connections never
-  // need one.
+  // For what is due sooner than a sweep is sure to come: most connections never need one.
   std::unique_ptr<net::Timer> timer_;
   MonoTime idle_since_;
   bool pinned_ = false;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "handshake.h"
+#include "sidespan/http/uri.h"
 #include "sidespan/net/timer.h"
 #include "through.h"
 
@@ -145,9 +146,7 @@ std::unique_ptr<Dialer::Attempt> Dialer::dial(const std::string& host, uint16_t 
 
 std::unique_ptr<Dialer::Attempt> Dialer::dial_through(const std::string& host, uint16_t port,
                                                       OnDial done) {
-  const bool bracketed = host.find(':') != std::string::npos;
-  std::string authority = bracketed ? "[" + host + "]" : host;
-  authority += ":" + std::to_string(port);
+  std::string authority = http::Authority{host, port}.to_string();
   const Options& options = impl_->options;
   return std::make_unique<Through>(*this, impl_->loop, options.second_proxy, std::move(authority),
                                    options.connect_time_max, std::move(done));

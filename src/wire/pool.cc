@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sidespan/base/slot_map.h"
+#include "sidespan/base/text.h"
 #include "sidespan/http/h1_codec.h"
 #include "sidespan/net/timer.h"
 #include "sidespan/wire/connection.h"
@@ -351,8 +352,7 @@ std::optional<Pool::Secured> Pool::idle_secured(const PoolKey& key) {
 }
 
 std::string PoolKey::verified_name() const {
-  const std::string& name = server_name.empty() ? host : server_name;
-  return name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
+  return std::string(text::without_root_dot(server_name.empty() ? host : server_name));
 }
 
 tls::ClientTarget PoolKey::tls_target() const {

@@ -34,8 +34,7 @@ bool matches(std::string_view entry, std::string_view host,
 
 bool SecondProxy::leads_to(std::string_view origin) const {
   if (host.empty()) return false;
-  std::string name = text::lower(origin);
-  if (name.ends_with('.')) name.pop_back();
+  const std::string name = text::lower(text::without_root_dot(origin));
   const std::optional<net::Address> address = net::Address::parse(name, 0);
   if (address && address->is_loopback()) return false;
   if (is_below(name, "localhost")) return false;

@@ -2,7 +2,8 @@
 
 import pytest
 
-from fixtures import collector, origin, sidecar, sidespan, sink  # noqa: F401
+from fixtures import (  # noqa: F401
+    authority, collector, intercepting, origin, sidecar, sidespan, sink, tls_origin)
 
 
 def pytest_addoption(parser):

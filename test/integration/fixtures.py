@@ -8,10 +8,12 @@ import itertools
 
 import pytest
 
+from certificates import Authority
 from collector import Collector
 from origin import Origin
 from otlp_sink import OtlpSink
 from sidecar import Sidecar, binary, exporting, merged
+from tunnel import HOST
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +65,27 @@ def sidecar(sink, tmp_path, request):
     finally:
         for one in started:
             one.kill()
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """Who signs the origins of the tests."""
+    return Authority()
+
+
+@pytest.fixture
+def tls_origin(authority):
+    origin = Origin(tls=authority.server(HOST, "127.0.0.1"))
+    yield origin
+    origin.stop()
+
+
+@pytest.fixture
+def intercepting(sidecar, authority):
+    """intercepting(config=None, **intercept) starts a sidecar that opens all TLS and trusts the tests' authority."""
+
+    def start(config=None, **intercept):
+        tls = {"intercept": {"mode": "all"} | intercept, "trust": {"certificates": [str(authority.pem)]}}
+        return sidecar({"tls": tls} | (config or {}))
+
+    return start

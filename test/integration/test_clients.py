@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import certificates
 import peers
 from origin import Origin
 from sidecar import exporting, run
@@ -56,11 +55,6 @@ COMMANDS = {
 
 # Node's fetch asks for a tunnel and speaks plain HTTP in it; everybody else sends absolute-form.
 MODES = {"node-fetch": ("forward", "tunnel", "intercept")}
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return certificates.Authority()
 
 
 @pytest.fixture

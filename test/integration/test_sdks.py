@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import certificates
 import peers
 from origin import Origin
 from sidecar import exporting, run
@@ -116,11 +115,6 @@ CALLS = {
 # Node's fetch opens its connection anew, for nothing, when a call is aborted, which is how this SDK takes leave of a
 # stream after `[DONE]`; it does so without a proxy too. A tunnel that no request came through is a span of its own.
 MAY_LEAVE_A_TUNNEL = {"node-openai-stream"}
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return certificates.Authority()
 
 
 @pytest.fixture

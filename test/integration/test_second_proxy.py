@@ -9,41 +9,25 @@ import pytest
 
 from origin import Origin
 from sidecar import exporting, run
-from test_tls_intercept import HOST, Tunnel, authority, context_of, intercepting, tls_origin  # noqa: F401
+from tunnel import HOST, Tunnel, context_of
 from wire import Client, Reader, ask, head
 
 # Names that only the second proxy knows, and leads to this machine.
 ELSEWHERE = "origin.corp.example"
 
 
-class SecondProxy:
+class SecondProxy(Origin):
     """Takes CONNECT and absolute-form for any name, and connects to 127.0.0.1 and the port that was asked for."""
 
     def __init__(self, refuse=None):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
         self.asked = []  # the heads
         self.refuse = refuse
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def url(self, userinfo=""):
+    def proxy_url(self, userinfo=""):
         return f"http://{userinfo}127.0.0.1:{self.port}"
 
-    def stop(self):
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)  # closing alone does not wake accept()
-        finally:
-            self.listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, agent):
+    def _serve(self, agent, number):
         reader = Reader(agent)
         request = reader.head()
         self.asked.append(request)
@@ -79,14 +63,14 @@ def second():
 
 
 @pytest.fixture
-def secret_origin(authority):  # noqa: F811
+def secret_origin(authority):
     origin = Origin(tls=authority.server(ELSEWHERE))
     yield origin
     origin.stop()
 
 
 def test_plain_http_goes_by_absolute_form(second, origin, sidecar, sink):
-    side = sidecar({"egress": {"via": second.url("user:ge%20heim@")}})
+    side = sidecar({"egress": {"via": second.proxy_url("user:ge%20heim@")}})
     url = f"http://{ELSEWHERE}:{origin.port}/echo"
     for _ in range(2):
         assert ask(side.egress, "GET", url, [("Proxy-Authorization", "Basic ours")]).status == 200
@@ -100,8 +84,8 @@ def test_plain_http_goes_by_absolute_form(second, origin, sidecar, sink):
 
 
 @pytest.mark.parametrize("how", ["absolute", "intercept", "tunnel"])
-def test_tls_goes_by_connect(how, second, secret_origin, authority, intercepting, sink):  # noqa: F811
-    side = intercepting({"egress": {"via": second.url("u:p@")}}, **({"mode": "off"} if how == "tunnel" else {}))
+def test_tls_goes_by_connect(how, second, secret_origin, authority, intercepting, sink):
+    side = intercepting({"egress": {"via": second.proxy_url("u:p@")}}, **({"mode": "off"} if how == "tunnel" else {}))
     host = f"{ELSEWHERE}:{secret_origin.port}"
     if how == "absolute":
         assert ask(side.egress, "GET", f"https://{host}/echo").status == 200
@@ -118,8 +102,8 @@ def test_tls_goes_by_connect(how, second, secret_origin, authority, intercepting
     assert span["server.address"] == ELSEWHERE
 
 
-def test_what_is_excepted_is_reached_without(second, tls_origin, intercepting):  # noqa: F811
-    side = intercepting({"egress": {"via": second.url(), "via_except": [".corp.example"]}})
+def test_what_is_excepted_is_reached_without(second, tls_origin, intercepting):
+    side = intercepting({"egress": {"via": second.proxy_url(), "via_except": [".corp.example"]}})
     assert ask(side.egress, "GET", f"http://{ELSEWHERE}:1/").status == 502  # a name that nobody here knows
     assert ask(side.egress, "GET", f"https://{HOST}:{tls_origin.port}/echo").status == 200
     assert second.asked == []
@@ -127,8 +111,9 @@ def test_what_is_excepted_is_reached_without(second, tls_origin, intercepting): 
 
 def test_baggage_does_not_follow_the_proxy_s_address(second, origin, sidecar):
     """That is a private one; the origin behind it is who knows where."""
-    side = sidecar({"egress": {"via": second.url()}})
-    lines = [("traceparent", "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"), ("baggage", "tenant=a"), ("tracestate", "x=y")]
+    side = sidecar({"egress": {"via": second.proxy_url()}})
+    lines = [("traceparent", "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"), ("baggage", "tenant=a"),
+             ("tracestate", "x=y")]
     assert ask(side.egress, "GET", f"http://{ELSEWHERE}:{origin.port}/echo", lines).status == 200
     (request,) = origin.requests
     assert request.get("traceparent") and not request.get("baggage") and not request.get("tracestate")
@@ -139,7 +124,7 @@ def test_baggage_does_not_follow_the_proxy_s_address(second, origin, sidecar):
     (b"SSH-2.0-none\r\n\r\n", b"what is no answer"), (b"\x00", b"")])
 def test_one_that_does_not_connect(answer, said, sidecar, sink):
     second = SecondProxy(refuse=answer)
-    side = sidecar({"egress": {"via": second.url()}})
+    side = sidecar({"egress": {"via": second.proxy_url()}})
     refused = ask(side.egress, "GET", f"https://{ELSEWHERE}:443/")
     assert refused.status in (500, 502) and b"the second proxy" in refused.body and said in refused.body
     (span,) = sink.wait(1)
@@ -153,7 +138,7 @@ def test_one_that_does_not_connect(answer, said, sidecar, sink):
 def test_one_that_is_not_there(sidecar, sink):
     second = SecondProxy()
     second.stop()
-    answer = ask(sidecar({"egress": {"via": second.url()}}).egress, "GET", f"http://{ELSEWHERE}/")
+    answer = ask(sidecar({"egress": {"via": second.proxy_url()}}).egress, "GET", f"http://{ELSEWHERE}/")
     assert answer.status == 502
 
 
@@ -161,7 +146,7 @@ def test_one_that_is_not_there(sidecar, sink):
 def test_a_run_takes_the_one_it_inherits(variable, second, origin, sink, tmp_path):
     url = f"http://{ELSEWHERE}:{origin.port}/echo"
     done = run(tmp_path, ["curl", "-sS", "-o", "/dev/null", url], exporting(sink.endpoint),
-               env={variable: second.url("u:geheim@")})
+               env={variable: second.proxy_url("u:geheim@")})
     assert done.returncode == 0, done.stderr
     assert [request.target for request in second.asked] == [url]
     assert "geheim" not in done.stderr + str(sink.spans)

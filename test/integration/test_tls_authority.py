@@ -13,7 +13,7 @@ import pytest
 import certificates
 import peers
 from sidecar import binary, environment, run, write_config
-from test_tls_intercept import HOST, Tunnel, authority, context_of, intercepting, tls_origin  # noqa: F401
+from tunnel import HOST, Tunnel, context_of
 
 
 def sidespan(directory, *arguments, config=None, env=None):
@@ -84,7 +84,7 @@ def test_its_successor_comes_in_time(left, trusted, signs, tmp_path):
     assert sidespan(tmp_path, "ca", "export").stdout == shown, "asked again, nothing more is made"
 
 
-def test_an_authority_of_the_operator_s(tls_origin, authority, sidecar, tmp_path):  # noqa: F811
+def test_an_authority_of_the_operator_s(tls_origin, authority, sidecar, tmp_path):
     own = certificates.Authority("our house")
     key = tmp_path / "own-key.pem"
     key.write_bytes(certificates.private_pem(own.key))
@@ -100,7 +100,7 @@ def test_an_authority_of_the_operator_s(tls_origin, authority, sidecar, tmp_path
     assert sidespan(tmp_path, "ca", "rotate", config={"tls": tls}).returncode == 1
 
 
-def test_no_key_is_anywhere_but_in_its_file(intercepting, tls_origin, tmp_path):  # noqa: F811
+def test_no_key_is_anywhere_but_in_its_file(intercepting, tls_origin, tmp_path):
     side = intercepting({"log": {"level": "debug"}})
     with Tunnel(side, tls_origin, context_of(side)) as agent:
         assert agent.get("/echo", f"{HOST}:{tls_origin.port}").status == 200
@@ -113,13 +113,13 @@ def core_limit(pid):
     return re.search(r"^Max core file size +(\S+)", Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)[1]
 
 
-def test_no_core_dump_has_the_key(intercepting, tmp_path):  # noqa: F811
+def test_no_core_dump_has_the_key(intercepting, tmp_path):
     assert core_limit(intercepting().process.pid) in ("0", "1")
     done = run(tmp_path, ["cat", "/proc/self/limits"])
     assert re.search(rf"^Max core file size +{core_limit('self')} ", done.stdout, re.MULTILINE), "a command keeps its own"
 
 
-def test_no_state_directory_no_interception(tls_origin, authority, sidecar, sink):  # noqa: F811
+def test_no_state_directory_no_interception(tls_origin, authority, sidecar, sink):
     tls = {"intercept": {"mode": "all"}, "trust": {"certificates": [str(authority.pem)]}}
     side = sidecar({"tls": tls}, env={"SIDESPAN_STATE_DIR": "/proc/nowhere"})
     assert "HTTPS is not opened" in side.log()
@@ -160,7 +160,7 @@ def test_what_a_variable_named_before_stays_trusted(tmp_path):
     assert other.pem.read_text() not in trusted["CURL_CA_BUNDLE"]
 
 
-def test_env_names_what_the_running_sidecar_exported(intercepting, tmp_path):  # noqa: F811
+def test_env_names_what_the_running_sidecar_exported(intercepting, tmp_path):
     config = {"tls": {"intercept": {"mode": "all"}, "authority": {"export_dir": str(tmp_path / "shared")}}}
     early = sidespan(tmp_path, "env", config=config)
     assert early.returncode == 1 and "has left no certificates here" in early.stderr

@@ -12,7 +12,7 @@ import certificates
 from origin import Origin
 from sidecar import binary, environment, write_config
 from test_second_proxy import ELSEWHERE, SecondProxy, _copy
-from test_tls_intercept import HOST, Tunnel, authority, context_of, intercepting, tls_origin  # noqa: F401
+from tunnel import HOST, Silent, Tunnel, context_of
 from wire import Client, Reader, ask, connect, head, wait_for
 
 
@@ -34,7 +34,7 @@ def used_once(side, origin):
         assert agent.get("/echo", f"{HOST}:{origin.port}").status == 200
 
 
-def test_a_hello_that_comes_with_its_connect(intercepting, tls_origin):  # noqa: F811
+def test_a_hello_that_comes_with_its_connect(intercepting, tls_origin):
     side = intercepting()
     used_once(side, tls_origin)  # so that nothing has to be waited for
     with Client(side.egress) as agent:
@@ -45,7 +45,7 @@ def test_a_hello_that_comes_with_its_connect(intercepting, tls_origin):  # noqa:
         assert agent.reader.pending.startswith(b"\x16\x03\x03")
 
 
-def test_an_agent_that_leaves_an_empty_tunnel(intercepting, tls_origin, sink):  # noqa: F811
+def test_an_agent_that_leaves_an_empty_tunnel(intercepting, tls_origin, sink):
     side = intercepting()
     used_once(side, tls_origin)
     with Client(side.egress) as agent:
@@ -58,7 +58,7 @@ def test_an_agent_that_leaves_an_empty_tunnel(intercepting, tls_origin, sink):  
     assert tls_origin.connections == 1
 
 
-def test_an_agent_that_leaves_while_the_origin_shakes_hands(intercepting, sink):  # noqa: F811
+def test_an_agent_that_leaves_while_the_origin_shakes_hands(intercepting, sink):
     origin = Silent()
     side = intercepting()
     sock = connect(side.egress)
@@ -72,12 +72,7 @@ def test_an_agent_that_leaves_while_the_origin_shakes_hands(intercepting, sink):
     origin.stop()
 
 
-class Silent(Origin):
-    def _serve(self, sock, number):
-        self.held = sock
-
-
-def test_what_failed_once_may_be_well_in_the_next_tunnel(intercepting, authority):  # noqa: F811
+def test_what_failed_once_may_be_well_in_the_next_tunnel(intercepting, authority):
     origin = Origin(tls=certificates.Authority("nobody").server(HOST))
     side = intercepting()
     host = f"{HOST}:{origin.port}"
@@ -90,7 +85,7 @@ def test_what_failed_once_may_be_well_in_the_next_tunnel(intercepting, authority
     origin.stop()
 
 
-def test_the_first_request_is_tried_again_on_a_connection_that_went(intercepting, authority, sink):  # noqa: F811
+def test_the_first_request_is_tried_again_on_a_connection_that_went(intercepting, authority, sink):
     """It was idle since CONNECT; the origin may have given it up meanwhile."""
     origin = Origin(tls=authority.server(HOST))
     origin.answer("/flaky", ["close"], [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"])
@@ -101,7 +96,7 @@ def test_the_first_request_is_tried_again_on_a_connection_that_went(intercepting
 
 
 @pytest.mark.parametrize("host", ["{name}", "{name}:{port}", "{name}.:{port}", "LOCALHOST:{port}"])
-def test_one_host_has_many_spellings(host, intercepting, tls_origin):  # noqa: F811
+def test_one_host_has_many_spellings(host, intercepting, tls_origin):
     side = intercepting()
     with Tunnel(side, tls_origin, context_of(side)) as agent:
         assert agent.get("/echo", host.format(name=HOST, port=tls_origin.port)).status == 200
@@ -110,7 +105,7 @@ def test_one_host_has_many_spellings(host, intercepting, tls_origin):  # noqa: F
 
 @pytest.mark.parametrize("need", [ssl.CERT_REQUIRED, ssl.CERT_OPTIONAL])
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_the_agent_s_own_certificate_reaches_who_asks_for_it(version, need, authority, intercepting, sink):  # noqa: F811
+def test_the_agent_s_own_certificate_reaches_who_asks_for_it(version, need, authority, intercepting, sink):
     server = authority.server(HOST)
     server.verify_mode = need
     server.load_verify_locations(authority.pem)
@@ -133,7 +128,7 @@ def test_the_agent_s_own_certificate_reaches_who_asks_for_it(version, need, auth
 class Greeting(SecondProxy):
     """The origin behind it has spoken before anybody asked, and its words come with the proxy's answer."""
 
-    def _serve(self, agent):
+    def _serve(self, agent, number):
         reader = Reader(agent)
         reader.head()
         agent.sendall(b"HTTP/1.1 200 OK\r\n\r\nSSH-2.0-here\r\n")
@@ -142,7 +137,7 @@ class Greeting(SecondProxy):
 
 def test_early_words_of_an_origin(sidecar):
     second = Greeting()
-    side = sidecar({"egress": {"via": second.url()}})
+    side = sidecar({"egress": {"via": second.proxy_url()}})
     with Client(side.egress) as agent:
         agent.send(connect_head(f"{ELSEWHERE}:22"))
         assert agent.reader.head().status == 200
@@ -158,10 +153,10 @@ class Anywhere(SecondProxy):
     """Leads to one port, whatever is asked for."""
 
     def __init__(self, port):
-        super().__init__()
         self.to = port
+        super().__init__()
 
-    def _serve(self, agent):
+    def _serve(self, agent, number):
         reader = Reader(agent)
         self.asked.append(reader.head())
         upstream = socket.create_connection(("127.0.0.1", self.to))
@@ -170,10 +165,10 @@ class Anywhere(SecondProxy):
             threading.Thread(target=_copy, args=(one, other), daemon=True).start()
 
 
-def test_an_excepted_name_inside_says_nothing_of_where_the_proxy_leads(intercepting, authority):  # noqa: F811
+def test_an_excepted_name_inside_says_nothing_of_where_the_proxy_leads(intercepting, authority):
     origin = Origin(tls=authority.server("api.many.example"))
     second = Anywhere(origin.port)
-    side = intercepting({"egress": {"via": second.url(), "via_except": ["many.example"]}})
+    side = intercepting({"egress": {"via": second.proxy_url(), "via_except": ["many.example"]}})
     lines = [("traceparent", "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"), ("baggage", "tenant=a")]
     with Tunnel(side, origin, context_of(side), host="203.0.113.5", server_name="api.many.example") as agent:
         assert agent.get("/echo", f"api.many.example:{origin.port}", lines).status == 200
@@ -182,10 +177,10 @@ def test_an_excepted_name_inside_says_nothing_of_where_the_proxy_leads(intercept
     origin.stop()
 
 
-def test_networks_are_not_those_of_the_proxy(intercepting, authority):  # noqa: F811
+def test_networks_are_not_those_of_the_proxy(intercepting, authority):
     origin = Origin(tls=authority.server(ELSEWHERE))
     second = SecondProxy()
-    side = intercepting({"egress": {"via": second.url()}}, bypass=["127.0.0.0/8"])
+    side = intercepting({"egress": {"via": second.proxy_url()}}, bypass=["127.0.0.0/8"])
     with Tunnel(side, origin, context_of(side), host=ELSEWHERE) as agent:
         assert agent.get("/echo", f"{ELSEWHERE}:{origin.port}").status == 200
     origin.stop()
@@ -195,7 +190,7 @@ def test_networks_are_not_those_of_the_proxy(intercepting, authority):  # noqa: 
                                   "0251.0376.0251.0376"])
 def test_metadata_addresses_are_not_handed_to_the_proxy(host, sidecar):
     second = SecondProxy()
-    side = sidecar({"egress": {"via": second.url()}})
+    side = sidecar({"egress": {"via": second.proxy_url()}})
     with Client(side.egress) as agent:
         agent.send(connect_head(f"{host}:80"))
         assert agent.response().status == 403
@@ -205,7 +200,7 @@ def test_metadata_addresses_are_not_handed_to_the_proxy(host, sidecar):
 
 def test_the_operator_s_proxy_may_be_where_agents_may_not_go(origin, sidecar):
     second = SecondProxy()
-    side = sidecar({"egress": {"via": second.url(), "deny": ["127.0.0.0/8"]}})
+    side = sidecar({"egress": {"via": second.proxy_url(), "deny": ["127.0.0.0/8"]}})
     assert ask(side.egress, "GET", f"http://{ELSEWHERE}:{origin.port}/echo").status == 200
     assert ask(side.egress, "GET", origin.url("/echo")).status == 403
 

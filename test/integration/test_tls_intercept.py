@@ -6,63 +6,9 @@ import ssl
 
 import pytest
 
-import certificates
 from origin import Origin, reply
+from tunnel import HOST, Tunnel, context_of
 from wire import Client, Reader, Truncated, connect, head
-
-HOST = "localhost"
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return certificates.Authority()
-
-
-@pytest.fixture
-def tls_origin(authority):
-    origin = Origin(tls=authority.server(HOST, "127.0.0.1"))
-    yield origin
-    origin.stop()
-
-
-@pytest.fixture
-def intercepting(sidecar, authority):
-    """intercepting(**tls) starts a sidecar that opens all TLS and trusts the test's authority."""
-
-    def start(config=None, **intercept):
-        tls = {"intercept": {"mode": "all"} | intercept, "trust": {"certificates": [str(authority.pem)]}}
-        return sidecar({"tls": tls} | (config or {}))
-
-    return start
-
-
-def trusted(side):
-    """The certificates that the sidecar wants agents to trust."""
-    return side.config.parent / "state" / "trust" / "ca.pem"
-
-
-def context_of(side, alpn=("http/1.1",)):
-    context = ssl.create_default_context(cafile=trusted(side))
-    if alpn:
-        context.set_alpn_protocols(list(alpn))
-    return context
-
-
-class Tunnel(Client):
-    """A connection through the sidecar, with TLS of the agent's in it."""
-
-    def __init__(self, side, origin, context, host=HOST, server_name=None):
-        authority = f"{host}:{origin.port}"
-        sock = connect(side.egress)
-        sock.sendall(head(f"CONNECT {authority} HTTP/1.1", [("Host", authority)]))
-        answer = Reader(sock).head()
-        assert answer.status == 200, answer.raw
-        self.sock = context.wrap_socket(sock, server_hostname=server_name or host)
-        self.reader = Reader(self.sock)
-
-    def get(self, path, host, headers=()):
-        self.send(head(f"GET {path} HTTP/1.1", [("Host", host), *headers]))
-        return self.response()
 
 
 def mirror(sock, _, request):
@@ -164,7 +110,7 @@ class Leaving:
 
 
 @pytest.mark.parametrize("how,needed", [("within", 1), ("after", 2)])
-def test_agents_that_just_go_pass_as_well(how, needed, intercepting, tls_origin, authority, sink):  # noqa: F811
+def test_agents_that_just_go_pass_as_well(how, needed, intercepting, tls_origin, authority, sink):
     side = intercepting()
     host = f"{HOST}:{tls_origin.port}"
     for number in range(needed):
@@ -178,7 +124,7 @@ def test_agents_that_just_go_pass_as_well(how, needed, intercepting, tls_origin,
     assert sink.wait(needed + 1)[-1]["attributes"]["sidespan.tunnel.reason"] == "pinned"
 
 
-def test_who_connects_for_nothing_does_not_refuse(intercepting, tls_origin, sink):  # noqa: F811
+def test_who_connects_for_nothing_does_not_refuse(intercepting, tls_origin, sink):
     side = intercepting()
     host = f"{HOST}:{tls_origin.port}"
     for number in range(3):

@@ -6,14 +6,14 @@ import time
 import pytest
 
 from origin import Origin
-from test_tls_intercept import HOST, Tunnel, authority, context_of, intercepting, tls_origin  # noqa: F401
+from tunnel import HOST, Tunnel, context_of
 from wire import Reader, ask, connect, head, wait_for
 
 WILD = "many.example"
 
 
 @pytest.fixture
-def many(authority):  # noqa: F811
+def many(authority):
     """An origin with any name below many.example, which its agents call by address."""
     origin = Origin(tls=authority.server(f"*.{WILD}"))
     yield origin
@@ -25,7 +25,7 @@ def call(side, origin, name, context):
         assert agent.get("/echo", f"{name}:{origin.port}").status == 200
 
 
-def test_certificates_that_are_kept(intercepting, many):  # noqa: F811
+def test_certificates_that_are_kept(intercepting, many):
     side = intercepting({"limits": {"tls_certificates": 10}})
     context = context_of(side)
     for number in range(40):
@@ -43,7 +43,7 @@ def refuse(side, origin, name, strange):
         Tunnel(side, origin, strange, host="127.0.0.1", server_name=name)
 
 
-def test_hosts_that_pass_for_a_refusal(intercepting, authority, many):  # noqa: F811
+def test_hosts_that_pass_for_a_refusal(intercepting, authority, many):
     side = intercepting({"limits": {"tls_pinned_hosts": 1}})
     strange = ssl.create_default_context(cafile=authority.pem)
     refuse(side, many, f"a.{WILD}", strange)
@@ -53,7 +53,7 @@ def test_hosts_that_pass_for_a_refusal(intercepting, authority, many):  # noqa: 
     refuse(side, many, f"a.{WILD}", strange)  # forgotten for the other
 
 
-def test_and_how_long_they_pass(intercepting, authority, many):  # noqa: F811
+def test_and_how_long_they_pass(intercepting, authority, many):
     side = intercepting({"limits": {"tls_pinned_time": "1s"}})
     strange = ssl.create_default_context(cafile=authority.pem)
     refuse(side, many, f"a.{WILD}", strange)
@@ -63,7 +63,7 @@ def test_and_how_long_they_pass(intercepting, authority, many):  # noqa: F811
 
 
 @pytest.mark.parametrize("kept", [256, 0])
-def test_sessions_for_resumption(kept, intercepting, tls_origin, sink):  # noqa: F811
+def test_sessions_for_resumption(kept, intercepting, tls_origin, sink):
     tls_origin.answer("/close", [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "close"])
     side = intercepting({"limits": {"tls_sessions": kept}})
     for _ in range(3):
@@ -72,7 +72,7 @@ def test_sessions_for_resumption(kept, intercepting, tls_origin, sink):  # noqa:
     assert resumed == ([False, True, True] if kept else [False, False, False])
 
 
-def test_an_agent_that_does_not_go_on_with_its_handshake(intercepting, tls_origin, sink):  # noqa: F811
+def test_an_agent_that_does_not_go_on_with_its_handshake(intercepting, tls_origin, sink):
     side = intercepting({"limits": {"tls_handshake_time": "300ms"}})
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     hello = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname=HOST)

@@ -11,8 +11,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 import certificates
 from certificates import DAY
 from origin import Origin
-from test_tls_intercept import HOST, Tunnel, authority, context_of, intercepting  # noqa: F401
 from otlp_sink import OtlpSink
+from tunnel import HOST, Silent, Tunnel, context_of
 from wire import ask, wait_for
 
 PAST = datetime.timedelta(days=-20)
@@ -68,7 +68,7 @@ BAD = {
 
 
 @pytest.fixture
-def bad_origin(request, authority):  # noqa: F811
+def bad_origin(request, authority):
     make, error = BAD[request.param]
     try:
         origin = Origin(tls=make(authority))
@@ -80,7 +80,7 @@ def bad_origin(request, authority):  # noqa: F811
 
 
 @pytest.mark.parametrize("bad_origin", BAD, indirect=True)
-def test_a_bad_origin_is_refused_inside(bad_origin, intercepting, sink):  # noqa: F811
+def test_a_bad_origin_is_refused_inside(bad_origin, intercepting, sink):
     side = intercepting()
     with Tunnel(side, bad_origin, context_of(side)) as agent:
         answer = agent.get("/echo", f"{HOST}:{bad_origin.port}", [("Authorization", "Bearer secret")])
@@ -94,7 +94,7 @@ def test_a_bad_origin_is_refused_inside(bad_origin, intercepting, sink):  # noqa
 
 
 @pytest.mark.parametrize("bad_origin", BAD, indirect=True)
-def test_and_as_target_of_an_absolute_url(bad_origin, intercepting, sink):  # noqa: F811
+def test_and_as_target_of_an_absolute_url(bad_origin, intercepting, sink):
     side = intercepting()
     answer = ask(side.egress, "GET", f"https://{HOST}:{bad_origin.port}/echo", [("Authorization", "Bearer secret")])
     assert answer.status == 502
@@ -103,7 +103,7 @@ def test_and_as_target_of_an_absolute_url(bad_origin, intercepting, sink):  # no
 
 
 @pytest.mark.parametrize("bad_origin", BAD, indirect=True)
-def test_on_the_bypass_list_the_client_meets_it_itself(bad_origin, intercepting):  # noqa: F811
+def test_on_the_bypass_list_the_client_meets_it_itself(bad_origin, intercepting):
     side = intercepting(bypass=[HOST])
     context = context_of(side)
     with pytest.raises(ssl.SSLError):
@@ -111,7 +111,7 @@ def test_on_the_bypass_list_the_client_meets_it_itself(bad_origin, intercepting)
     assert bad_origin.requests == []
 
 
-def test_one_that_closes_in_the_handshake(intercepting, sink):  # noqa: F811
+def test_one_that_closes_in_the_handshake(intercepting, sink):
     origin = Origin()
     origin.tls = Closing()
     side = intercepting()
@@ -134,14 +134,14 @@ class Plain(Closing):
         super().wrap_socket(sock, **how)
 
 
-def test_one_that_speaks_no_tls(intercepting, origin, sink):  # noqa: F811
+def test_one_that_speaks_no_tls(intercepting, origin, sink):
     origin.tls = Plain()
     side = intercepting()
     assert ask(side.egress, "GET", f"https://{HOST}:{origin.port}/").status == 502
     assert sink.wait(1)[0]["attributes"]["error.type"] == "tls_failure"
 
 
-def test_one_that_says_nothing_takes_as_long_as_it_may(intercepting, sink):  # noqa: F811
+def test_one_that_says_nothing_takes_as_long_as_it_may(intercepting, sink):
     origin = Silent()
     side = intercepting({"limits": {"tls_handshake_time": "300ms"}})
     answer = ask(side.egress, "GET", f"https://{HOST}:{origin.port}/")
@@ -150,15 +150,8 @@ def test_one_that_says_nothing_takes_as_long_as_it_may(intercepting, sink):  # n
     origin.stop()
 
 
-class Silent(Origin):
-    """Takes connections, and never says a word."""
-
-    def _serve(self, sock, number):
-        self.held = sock
-
-
 @pytest.mark.parametrize("how", ["absolute", "route"])
-def test_a_good_origin_is_reached_by_tls_of_ours(how, intercepting, authority, sink):  # noqa: F811
+def test_a_good_origin_is_reached_by_tls_of_ours(how, intercepting, authority, sink):
     origin = Origin(tls=authority.server(HOST))
     base = f"https://{HOST}:{origin.port}"
     side = intercepting({"routes": [{"path": "/api/", "to": f"{base}/v1/"}]})
@@ -178,7 +171,7 @@ def test_a_good_origin_is_reached_by_tls_of_ours(how, intercepting, authority, s
 
 
 @pytest.fixture
-def mutual(authority):  # noqa: F811
+def mutual(authority):
     """An origin that wants a certificate of its clients."""
     context = authority.server(HOST)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -193,7 +186,7 @@ def shown(certificate, key):
 
 
 @pytest.mark.parametrize("how", ["absolute", "intercept"])
-def test_the_certificate_that_is_for_an_origin_is_shown_to_it(how, mutual, authority, sidecar, sink):  # noqa: F811
+def test_the_certificate_that_is_for_an_origin_is_shown_to_it(how, mutual, authority, sidecar, sink):
     files = authority.client_files()
     side = sidecar({"tls": {"intercept": {"mode": "all"}, "trust": {"certificates": [str(authority.pem)]},
                             "client_certificates": [shown(*files)]}})
@@ -208,7 +201,7 @@ def test_the_certificate_that_is_for_an_origin_is_shown_to_it(how, mutual, autho
     assert ("commonName", "agent") in mutual.handshakes[-1]["subject"][0]
 
 
-def test_without_one_the_tunnel_passes_and_the_agent_s_own_is_shown(mutual, authority, intercepting, sink):  # noqa: F811
+def test_without_one_the_tunnel_passes_and_the_agent_s_own_is_shown(mutual, authority, intercepting, sink):
     side = intercepting()
     context = ssl.create_default_context(cafile=authority.pem)
     context.load_cert_chain(*authority.client_files("of the agent"))
@@ -219,16 +212,17 @@ def test_without_one_the_tunnel_passes_and_the_agent_s_own_is_shown(mutual, auth
     assert ("commonName", "of the agent") in mutual.handshakes[-1]["subject"][0]
 
 
-def test_without_one_an_absolute_url_is_told_what_is_missing(mutual, intercepting, sink):  # noqa: F811
+def test_without_one_an_absolute_url_is_told_what_is_missing(mutual, intercepting, sink):
     answer = ask(intercepting().egress, "GET", f"https://{HOST}:{mutual.port}/echo")
     assert answer.status == 502 and b"tls.client_certificates" in answer.body
     assert sink.wait(1)[0]["attributes"]["error.type"] == "certificate_required"
 
 
-def test_a_collector_by_tls(authority, origin, sidecar, tmp_path):  # noqa: F811
+def test_a_collector_by_tls(authority, origin, sidecar, tmp_path):
     collector = OtlpSink(tls=authority.server("127.0.0.1"))
     assert collector.endpoint.startswith("https://")
-    config = {"tls": {"trust": {"certificates": [str(authority.pem)]}}, "export": {"otlp": {"endpoint": collector.endpoint}}}
+    config = {"tls": {"trust": {"certificates": [str(authority.pem)]}},
+              "export": {"otlp": {"endpoint": collector.endpoint}}}
     side = sidecar(config)
     assert ask(side.egress, "GET", origin.url("/echo")).status == 200
     assert collector.wait(1)[0]["attributes"]["url.full"] == origin.url("/echo")

@@ -36,6 +36,10 @@ inline bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() && same_text(a, b);
 }
 std::string lower(std::string_view text);
+// A host's name without the final dot that stands for the root of DNS.
+inline std::string_view without_root_dot(std::string_view host) {
+  return host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
+}
 
 // RFC 9110 section 5.6.3: spaces and tabs at both ends.
 std::string_view trim(std::string_view text);

@@ -45,6 +45,11 @@ class HostPattern {
 bool matches(const std::vector<HostPattern>& patterns, std::string_view host,
              const net::Address* address);
 
+// Whom each of our client certificates is for, in the order in which a TLS context has them.
+using ClientCertificateHosts = std::vector<std::vector<HostPattern>>;
+// The one that is shown to `host`, counted from 1; 0: none.
+size_t client_certificate_for(const ClientCertificateHosts& hosts, std::string_view host);
+
 // An IPv4 address that is not written as one, like "2130706433" or "0x7f.1": who looks it up sees
 // an address that no pattern was asked about.
 bool is_hidden_address(std::string_view host);

@@ -38,8 +38,7 @@ struct Options {
   std::vector<DestinationRule> destinations = default_destinations();
   Interception interception;
   wire::SecondProxy second_proxy;
-  // Whom each of our certificates is for, in the order in which the pool's TLS context has them.
-  std::vector<std::vector<HostPattern>> client_certificates;
+  ClientCertificateHosts client_certificates;
   std::vector<std::string> ignore_paths;  // spans.ignore, path wildcards: no span, no context
 
   std::shared_ptr<const trace::Propagator> extract;  // null: headers are not read
