@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "sidespan/base/spares.h"
@@ -34,6 +35,9 @@ class EventQueue {
     std::construct_at(last_, stream, std::forward<What>(what));
     ++last_;
   }
+  // As an event of its own, or behind the body that was told last. `read` is what the bytes were
+  // read into, where that may be shared.
+  void push_body(StreamId stream, std::string_view bytes, const Chunk* read);
   std::optional<Event> pop() {
     std::optional<Event> event;  // the only one that is returned, or it would be moved once more
     if (empty()) return event;

@@ -2,29 +2,9 @@
 
 #include <algorithm>
 #include <cassert>
-#include <functional>
 #include <utility>
 
 namespace sidespan::http {
-namespace {
-
-// Of a body in one piece: a quarter of what is read at once.
-constexpr size_t kSharedBytesMin = size_t{16} * 1024;
-
-}  // namespace
-
-void EventQueue::grow() {
-  const size_t capacity = capacity_ * 2;
-  Event* const slots = static_cast<Event*>(::operator new(capacity * sizeof(Event)));
-  const size_t waiting = size();
-  std::uninitialized_move(first_, last_, slots);
-  clear();
-  release();
-  slots_ = first_ = slots;
-  last_ = slots + waiting;
-  capacity_ = capacity;
-}
-
 std::optional<Event> H1Base::next() {
   std::optional<Event> event = events_.pop();
   release_events();
@@ -37,28 +17,9 @@ void H1Base::feed(const Chunk& read, MonoTime now) {
   read_ = nullptr;
 }
 
-// A share keeps the whole block, so it has to be a good part of it.
-Chunk H1Base::chunk_of(std::string_view bytes) const {
-  const std::string_view all = read_ == nullptr ? std::string_view() : read_->view();
-  const std::less_equal<const char*> before;
-  const bool in_it = before(all.data(), bytes.data()) &&
-                     before(bytes.data() + bytes.size(), all.data() + all.size());
-  if (bytes.size() >= kSharedBytesMin && in_it) return read_->share(bytes);
-  return Chunk::copy_of(bytes);
-}
-
 void H1Base::on_body(std::string_view bytes) {
   unconsumed_ += bytes.size();
-  if (has_events() && events_.back().stream == stream_) {
-    if (Body* body = std::get_if<Body>(&events_.back().what)) {
-      if (bytes.size() < kSharedBytesMin) return body->data.append(bytes);
-      return body->data.append(chunk_of(bytes));
-    }
-  }
-  // Most have no more than this to be told at once.
-  Chain data;
-  data.append(chunk_of(bytes));
-  push(stream_, Body{std::move(data)});
+  events_.push_body(stream_, bytes, read_);
 }
 
 void H1Base::on_trailers(Headers fields) {

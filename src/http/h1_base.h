@@ -36,6 +36,7 @@ class H1Base : public Codec, protected MessageSink {
   size_t streams() const override { return stream_ != 0 ? 1 : 0; }
   bool output_ended() const override { return output_ended_; }
   bool ends_abruptly() const override { return abrupt_; }
+  bool multiplexed() const override { return false; }
 
  protected:
   // MessageSink
@@ -56,8 +57,6 @@ class H1Base : public Codec, protected MessageSink {
   void release_events() {
     if (stream_ == 0 && events_.empty()) events_.release();
   }
-  // A share of what is fed where that is worth it, else a copy.
-  Chunk chunk_of(std::string_view bytes) const;
   // A new stream, all counts anew.
   void begin_stream();
   // The stream is over. What it queued still has to leave, but nobody is told when.

@@ -111,6 +111,7 @@ Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view nam
 
 void Interceptor::rejected(const wire::PoolKey& key, MonoTime now) {
   rejected_.add();
+  served_.erase(place_of(key));
   if (pinned_.size() >= options_.pinned_max) {
     std::erase_if(pinned_, [&](const auto& entry) { return entry.second <= now; });
   }
@@ -121,14 +122,20 @@ void Interceptor::rejected(const wire::PoolKey& key, MonoTime now) {
   pinned_.insert_or_assign(place_of(key), now + options_.pinned_time);
 }
 
-void Interceptor::fruitless(const wire::PoolKey& key, MonoTime now) {
-  if (fruitless_.erase(place_of(key)) > 0) return rejected(key, now);
-  if (fruitless_.size() >= options_.pinned_max) fruitless_.clear();
-  fruitless_.insert(place_of(key));
+void Interceptor::left(const wire::PoolKey& key, MonoTime now) {
+  const std::string place = place_of(key);
+  if (served_.contains(place)) return;
+  if (left_.erase(place) > 0) return rejected(key, now);
+  if (left_.size() >= options_.pinned_max) left_.clear();
+  left_.insert(place);
 }
 
 void Interceptor::served(const wire::PoolKey& key) {
-  if (!fruitless_.empty()) fruitless_.erase(place_of(key));
+  const std::string place = place_of(key);
+  if (!left_.empty()) left_.erase(place);
+  if (served_.contains(place)) return;
+  if (served_.size() >= options_.pinned_max) served_.clear();
+  served_.insert(place);
 }
 
 void Interceptor::collect(metrics::Snapshot& snapshot) const {

@@ -56,12 +56,12 @@ class Interceptor {
   bool may_open(std::string_view host, uint16_t port, MonoTime now);
   // Our side of the agent's connection, with a certificate for `name`. Error side: kSelf.
   Result<std::unique_ptr<tls::Engine>> terminate(std::string_view name, WallTime now);
-  // An agent did not take our certificate for the origin of `key`: it said so, or went within the
-  // handshake.
+  // An agent said that it does not take our certificate for the origin of `key`.
   void rejected(const wire::PoolKey& key, MonoTime now);
-  // One ended the handshake well, and went without a request. Some look at a certificate only then;
-  // others had connected for nothing. Twice without a request in between is a refusal.
-  void fruitless(const wire::PoolKey& key, MonoTime now);
+  // One went without a word, within the handshake or after it, and without a request. Some refuse
+  // a certificate like that; others were stopped, or had connected for nothing. It is a refusal
+  // where it happens twice in a row and nobody was ever served there.
+  void left(const wire::PoolKey& key, MonoTime now);
   // A request came.
   void served(const wire::PoolKey& key);
   // Any thread.
@@ -77,7 +77,8 @@ class Interceptor {
   std::unique_ptr<tls::LeafCache> leaves_;
   // By host and port.
   std::unordered_map<std::string, MonoTime> pinned_;  // until when
-  std::unordered_set<std::string> fruitless_;
+  std::unordered_set<std::string> left_;
+  std::unordered_set<std::string> served_;
   metrics::Counter minted_;
   metrics::Gauge kept_;
   metrics::Counter rejected_;

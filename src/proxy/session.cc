@@ -125,17 +125,13 @@ void Session::look_at_opening() {
   const bool over = connection_.closed() || connection_.codec().done();
   if (!engine.failure() && !over) return;
   const MonoTime now = worker_.loop.now().mono;
-  if (engine.failure() && !engine.rejected_by_peer()) {
-    return lose_opener(semconv::Ending::kRefused, engine.failure());
-  }
-  if (engine.established()) {
-    worker_.interceptor.fruitless(inside_->key, now);
-    return lose_opener(semconv::Ending::kAgentCancelled, std::nullopt);
-  }
-  worker_.interceptor.rejected(inside_->key, now);
-  const Error gone{Code::kTlsFailure, Side::kAgent, false,
-                   "the agent went within the TLS handshake; does it trust the authority?"};
-  lose_opener(semconv::Ending::kRefused, engine.failure().value_or(gone));
+  if (engine.rejected_by_peer()) worker_.interceptor.rejected(inside_->key, now);
+  if (engine.failure()) return lose_opener(semconv::Ending::kRefused, engine.failure());
+  worker_.interceptor.left(inside_->key, now);
+  if (engine.established()) return lose_opener(semconv::Ending::kAgentCancelled, std::nullopt);
+  lose_opener(semconv::Ending::kRefused,
+              Error{Code::kTlsFailure, Side::kAgent, false,
+                    "the agent went within the TLS handshake; does it trust the authority?"});
 }
 
 void Session::lose_opener(semconv::Ending ending, const std::optional<Error>& error) {

@@ -109,19 +109,40 @@ class Leaving:
         context.wrap_socket(sock, server_hostname=HOST).close()
 
 
-@pytest.mark.parametrize("how,needed", [("within", 1), ("after", 2)])
-def test_agents_that_just_go_pass_as_well(how, needed, intercepting, tls_origin, authority, sink):
+def leave(side, host, how):
+    sock = connect(side.egress)
+    sock.sendall(head(f"CONNECT {host} HTTP/1.1", [("Host", host)]))
+    assert Reader(sock).head().status == 200
+    getattr(Leaving, how)(sock)
+
+
+@pytest.mark.parametrize("how", ["within", "after"])
+def test_agents_that_just_go_pass_as_well(how, intercepting, tls_origin, authority, sink):
     side = intercepting()
     host = f"{HOST}:{tls_origin.port}"
+    needed = 2
     for number in range(needed):
-        sock = connect(side.egress)
-        sock.sendall(head(f"CONNECT {host} HTTP/1.1", [("Host", host)]))
-        assert Reader(sock).head().status == 200
-        getattr(Leaving, how)(sock)
+        leave(side, host, how)
         sink.wait(number + 1)
     with Tunnel(side, tls_origin, ssl.create_default_context(cafile=authority.pem)) as agent:
         assert agent.get("/echo", host).status == 200
     assert sink.wait(needed + 1)[-1]["attributes"]["sidespan.tunnel.reason"] == "pinned"
+
+
+@pytest.mark.parametrize("how", ["within", "after"])
+def test_agents_that_are_stopped_do_not_refuse(how, intercepting, tls_origin, sink):
+    """Who was served trusts us; that others were stopped on their way says nothing."""
+    side = intercepting()
+    host = f"{HOST}:{tls_origin.port}"
+    with Tunnel(side, tls_origin, context_of(side)) as agent:
+        assert agent.get("/echo", host).status == 200
+    for number in range(3):
+        leave(side, host, how)
+        sink.wait(2 + number)
+    with Tunnel(side, tls_origin, context_of(side)) as agent:
+        assert agent.get("/echo", host).status == 200
+    assert sink.wait(5)[-1]["attributes"]["sidespan.mode"] == "intercept"
+    assert side.metrics().total("sidespan_certificates_rejected_total") == 0
 
 
 def test_who_connects_for_nothing_does_not_refuse(intercepting, tls_origin, sink):

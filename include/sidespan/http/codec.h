@@ -29,6 +29,11 @@ struct CodecLimits {
   // Body bytes handed out and not yet consumed() before input stops.
   size_t window_bytes = size_t{64} * 1024;
   Milliseconds head_time_max{10'000};  // server: from the first byte of a head to its end
+  // HTTP/2: streams at a time, and what a peer may send of one, and of all together, before any of
+  // it is consumed().
+  size_t streams_max = 100;
+  size_t stream_window_bytes = size_t{256} * 1024;
+  size_t connection_window_bytes = size_t{1024} * 1024;
 };
 
 class Codec {
@@ -94,6 +99,8 @@ class Codec {
   // The output breaks off, and only a connection reset tells the peer: it would take FIN for the
   // message's end (h1 server) or for a half-close, and go on working (h1 client).
   virtual bool ends_abruptly() const = 0;
+  // Many streams at a time, which end one by one: nothing that ends one needs to end the connection.
+  virtual bool multiplexed() const = 0;
   // Client: another stream may be opened later, the connection is clean. Server: another request
   // may come.
   virtual bool reusable() const = 0;

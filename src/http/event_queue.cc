@@ -1,0 +1,48 @@
+#include "event_queue.h"
+
+#include <functional>
+
+namespace sidespan::http {
+namespace {
+
+// Of a body in one piece: a quarter of what is read at once.
+constexpr size_t kSharedBytesMin = size_t{16} * 1024;
+
+// A share keeps the whole block, so it has to be a good part of it; else a copy.
+Chunk chunk_of(std::string_view bytes, const Chunk* read) {
+  const std::string_view all = read == nullptr ? std::string_view() : read->view();
+  const std::less_equal<const char*> before;
+  const bool in_it = before(all.data(), bytes.data()) &&
+                     before(bytes.data() + bytes.size(), all.data() + all.size());
+  if (bytes.size() >= kSharedBytesMin && in_it) return read->share(bytes);
+  return Chunk::copy_of(bytes);
+}
+
+}  // namespace
+
+void EventQueue::push_body(StreamId stream, std::string_view bytes, const Chunk* read) {
+  if (!empty() && back().stream == stream) {
+    if (Body* body = std::get_if<Body>(&back().what)) {
+      if (bytes.size() < kSharedBytesMin) return body->data.append(bytes);
+      return body->data.append(chunk_of(bytes, read));
+    }
+  }
+  // Most have no more than this to be told at once.
+  Chain data;
+  data.append(chunk_of(bytes, read));
+  push(stream, Body{std::move(data)});
+}
+
+void EventQueue::grow() {
+  const size_t capacity = capacity_ * 2;
+  Event* const slots = static_cast<Event*>(::operator new(capacity * sizeof(Event)));
+  const size_t waiting = size();
+  std::uninitialized_move(first_, last_, slots);
+  clear();
+  release();
+  slots_ = first_ = slots;
+  last_ = slots + waiting;
+  capacity_ = capacity;
+}
+
+}  // namespace sidespan::http

@@ -1,0 +1,135 @@
+// The codec of one HTTP/2 connection. h2_input.cc is what nghttp2 says of the peer's bytes,
+// h2_output.cc what goes to the peer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include <nghttp2/nghttp2.h>
+
+#include "event_queue.h"
+#include "h2_stream.h"
+#include "sidespan/base/memory_ledger.h"
+#include "sidespan/http/codec.h"
+
+namespace sidespan::http {
+
+class H2Connection final : public Codec {
+ public:
+  // An empty scheme makes a server.
+  H2Connection(const CodecLimits& limits, std::string_view scheme);
+  ~H2Connection() override;
+  H2Connection(const H2Connection&) = delete;
+  H2Connection& operator=(const H2Connection&) = delete;
+
+  // h2_input.cc
+  void feed(std::string_view bytes, MonoTime now) override;
+  void feed(const Chunk& read, MonoTime now) override;
+  void eof(InputEnd how) override;
+  std::optional<Event> next() override;
+  bool has_events() const override { return !events_.empty(); }
+  void consumed(StreamId stream, size_t n) override;
+  bool wants_input() const override;
+  std::optional<MonoTime> deadline() const override;
+  void on_time(MonoTime now) override;
+
+  // h2_output.cc
+  StreamId open() override;
+  size_t send(Event&& event) override;
+  size_t send_head(StreamId stream, const Head& head) override;
+  size_t queued(StreamId stream) const override;
+  Chain take_output() override;
+  bool has_output() const override;
+  void written(size_t n) override;
+  void tunnel(StreamId) override {}  // CONNECT's body is opaque from the start
+  void resume_http(StreamId, Chain) override {}
+  void half_close(StreamId) override {}
+  void drain() override;
+
+  size_t memory_bytes() const override { return charge_.bytes(); }
+  size_t streams() const override { return streams_.size(); }
+  bool output_ended() const override;
+  bool done() const override { return output_ended(); }
+  bool ends_abruptly() const override { return false; }
+  bool reusable() const override;
+  bool multiplexed() const override { return true; }
+  std::optional<Milliseconds> keep_alive() const override { return std::nullopt; }
+
+ private:
+  // Bytes of the output that have not left, by whose they are; neighbours of one stream are one.
+  struct Piece {
+    StreamId stream;  // 0: nobody's
+    size_t bytes;
+    size_t body;  // of them
+  };
+  friend struct H2Callbacks;
+
+  bool server() const { return scheme_.empty(); }
+  Side peer() const { return server() ? Side::kAgent : Side::kOrigin; }
+  H2Stream* find(StreamId id) const;
+  H2Stream* on_wire(int32_t wire_id) const;
+  H2Stream& add_stream(StreamId id);
+  template <class What>
+  void push(const H2Stream& stream, What&& what) {
+    events_.push(stream.id, std::forward<What>(what));
+  }
+
+  // From nghttp2; false: the connection cannot go on.
+  bool on_frame_begin(const nghttp2_frame_hd& header);
+  void on_section_begin(const nghttp2_frame& frame);
+  bool on_field(const nghttp2_frame& frame, std::string_view name, std::string_view value);
+  void on_section_end(H2Stream& stream, bool ended);
+  void on_body(int32_t wire_id, std::string_view bytes);
+  void on_frame(const nghttp2_frame& frame);
+  void on_frame_sent(const nghttp2_frame& frame);
+  void on_stream_over(int32_t wire_id, uint32_t code);
+  ssize_t on_body_wanted(H2Stream& stream, size_t room, uint32_t& flags);
+  void on_body_frame(H2Stream& stream, std::string_view header, size_t size);
+
+  void end_input(H2Stream& stream);
+  Error error_of(const H2Stream& stream, uint32_t code) const;
+  void lose_streams(const Error& error);
+  void count_idle_frame();
+  void count_reset();
+  void give_up(uint32_t code);
+  void send_interim(H2Stream& stream, const Head& head);
+  void send_reset(H2Stream& stream, const Error& error);
+  void submit_reset(const H2Stream& stream, uint32_t code);
+  void resume(H2Stream& stream);
+  void produce();
+  void add_piece(StreamId stream, size_t bytes, size_t body);
+  void drained(StreamId id, size_t bytes);
+  void settle();
+
+  const CodecLimits limits_;
+  const std::string scheme_;
+  nghttp2_session* session_ = nullptr;
+  std::unordered_map<StreamId, std::unique_ptr<H2Stream>> streams_;
+  EventQueue events_;
+  const Chunk* read_ = nullptr;  // what is fed, for the time of the call
+  MonoTime now_{};
+  Chain out_;
+  std::deque<Piece> unwritten_;
+  size_t unwritten_bytes_ = 0;
+  MemoryCharge charge_;
+  std::optional<MonoTime> section_begun_;  // a section that is not whole yet, or the preface
+  StreamId last_stream_ = 0;               // a client's
+  size_t continuations_ = 0;
+  size_t idle_frames_ = 0;
+  size_t resets_left_;
+  bool produces_ = true;  // nghttp2 may have something to say
+  bool greeted_ = false;   // the peer's SETTINGS came
+  bool given_up_ = false;
+  bool input_ended_ = false;
+  bool draining_ = false;
+  bool peer_closing_ = false;  // GOAWAY came
+  bool closed_ = false;        // GOAWAY of ours that ends everything is out
+};
+
+}  // namespace sidespan::http

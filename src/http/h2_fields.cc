@@ -1,0 +1,218 @@
+#include "h2_fields.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sidespan/base/text.h"
+#include "sidespan/http/uri.h"
+
+namespace sidespan::http {
+namespace {
+
+// RFC 9113 section 6.5.2: what a field costs beside its bytes.
+constexpr size_t kFieldOverhead = 32;
+constexpr size_t kMethodBytesMax = 32;
+
+// Never part of a message of HTTP/2 (section 8.2.2); Host becomes :authority.
+constexpr FieldNames kNotSent = bit_of(FieldName::kConnection) | bit_of(FieldName::kKeepAlive) |
+                                bit_of(FieldName::kProxyConnection) |
+                                bit_of(FieldName::kTransferEncoding) |
+                                bit_of(FieldName::kUpgrade) | bit_of(FieldName::kHost) |
+                                bit_of(FieldName::kHttp2Settings);
+
+// Not to be found again in anybody's table (RFC 7541 section 7.1.3).
+constexpr std::array<std::string_view, 6> kSecrets = {
+    "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key"};
+
+bool is_secret(std::string_view name) {
+  return std::ranges::find(kSecrets, name) != kSecrets.end();
+}
+
+// Methods as every reader of HTTP/1 takes them.
+bool is_plain_method(std::string_view method) {
+  return !method.empty() && method.size() <= kMethodBytesMax &&
+         std::ranges::all_of(method, [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
+}
+
+bool has_capitals(std::string_view name) {
+  return std::ranges::any_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+}  // namespace
+
+std::unexpected<Error> H2Section::malformed(std::string_view what) const {
+  return fail(Code::kMalformed, peer_, std::string(what));
+}
+
+void H2Section::add(std::string_view name, std::string_view value) {
+  ++fields_;
+  bytes_ += name.size() + value.size() + kFieldOverhead;
+  if (fields_ > limits_.fields_max || bytes_ > limits_.head_bytes_max) return;
+  if (name.starts_with(':')) return add_pseudo(name, value);
+  const FieldName known = field_name(name);
+  if (known == FieldName::kHost && kind_ == Kind::kRequest) {
+    if (authority_.empty()) {
+      authority_ = value;
+    } else {
+      named_twice_ = named_twice_ || !text::equal_ignoring_case(authority_, value);
+      return;
+    }
+  }
+  if (kind_ == Kind::kRequest && name == "cookie") return add_cookie(value);
+  head_.headers.add(Wanted(name, known), value);
+}
+
+void H2Section::add_pseudo(std::string_view name, std::string_view value) {
+  if (name == ":method") {
+    head_.set_method(value);
+  } else if (name == ":path") {
+    path_ = value;
+  } else if (name == ":scheme") {
+    scheme_ = value;
+  } else if (name == ":authority" && !value.empty()) {
+    authority_ = value;
+    head_.headers.add("Host", value);
+  } else if (name == ":status") {
+    head_.status = static_cast<int>(text::parse_unsigned(value, 999).value_or(0));
+  }
+}
+
+void H2Section::add_cookie(std::string_view crumb) {
+  if (!cookie_.empty()) cookie_.append("; ");
+  cookie_.append(crumb);
+}
+
+Result<Head> H2Section::take_head(bool ended) {
+  if (fields_ > limits_.fields_max) {
+    return fail(Code::kHeadTooLarge, peer_,
+                "there are more than " + std::to_string(limits_.fields_max) + " fields");
+  }
+  if (bytes_ > limits_.head_bytes_max) {
+    return fail(Code::kHeadTooLarge, peer_,
+                "the head is over " + std::to_string(limits_.head_bytes_max) + " bytes");
+  }
+  if (!cookie_.empty()) head_.headers.add("cookie", cookie_);
+  Result<void> good = kind_ == Kind::kRequest ? finish_request(ended) : finish_answer(ended);
+  if (!good) return std::unexpected(std::move(good).error());
+  return std::move(head_);
+}
+
+Result<Headers> H2Section::take_trailers() {
+  if (fields_ > limits_.fields_max || bytes_ > limits_.head_bytes_max) {
+    return fail(Code::kHeadTooLarge, peer_, "the trailers are over the limits of a head");
+  }
+  constexpr FieldNames kForbidden = bit_of(FieldName::kContentLength) | bit_of(FieldName::kHost);
+  if (head_.headers.may_have(kForbidden)) {
+    return malformed("a trailer says how the message is framed or routed");
+  }
+  return std::move(head_.headers);
+}
+
+Result<void> H2Section::finish_request(bool ended) {
+  if (named_twice_) return malformed("Host and :authority are not the same");
+  if (!is_plain_method(head_.method())) {
+    return fail(Code::kUnsupported, peer_, "the method is none that HTTP/1 knows");
+  }
+  const bool connect = head_.asks("CONNECT");
+  head_.upgrade = connect;
+  if (Result<void> good = check_authority(authority_, connect); !good) {
+    good.error().what.insert(0, "in :authority ");
+    return good;
+  }
+  std::string target = authority_;
+  if (!connect) {
+    if (scheme_ != "http" && scheme_ != "https") {
+      return fail(Code::kUnsupported, peer_, "the scheme is neither http nor https");
+    }
+    const bool asks_server = path_ == "*" && head_.asks("OPTIONS");
+    if (!asks_server && !is_origin_form(path_)) return malformed(":path is no path");
+    target = scheme_ + "://" + authority_ + (asks_server ? "" : path_);
+  }
+  if (target.size() > limits_.target_bytes_max) {
+    return fail(Code::kTargetTooLong, peer_,
+                "the target is over " + std::to_string(limits_.target_bytes_max) + " bytes");
+  }
+  head_.set_target(target);
+  const Result<BodyLength> body = body_length(ended ? BodyLength::none() : BodyLength::unknown());
+  if (!body) return std::unexpected(body.error());
+  head_.body = connect ? BodyLength::none() : *body;
+  return {};
+}
+
+Result<void> H2Section::finish_answer(bool ended) {
+  if (head_.status < 100) return malformed("there is no status");
+  // An answer that has ended has no body, whatever length it tells of (HEAD, 304).
+  const Result<BodyLength> body = body_length(BodyLength::unknown());
+  if (!body) return std::unexpected(body.error());
+  head_.body = ended ? BodyLength::known(0) : *body;
+  return {};
+}
+
+Result<BodyLength> H2Section::body_length(BodyLength otherwise) const {
+  const std::optional<std::string_view> value = head_.headers.find(FieldName::kContentLength);
+  if (!value) return otherwise;
+  const std::optional<uint64_t> bytes = text::parse_unsigned(*value, INT64_MAX);
+  if (!bytes) return malformed("content-length is not a number that can be");
+  return BodyLength::known(*bytes);
+}
+
+void H2Fields::add(std::string_view name, std::string_view value) {
+  if (has_capitals(name)) {
+    const size_t begin = names_.size();
+    std::ranges::transform(name, std::back_inserter(names_), text::to_lower);
+    name = std::string_view(names_).substr(begin);
+  }
+  // nghttp2 copies; its type only lacks the const.
+  const auto bytes = [](std::string_view text) {
+    return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(text.data()));
+  };
+  const uint8_t flags = is_secret(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+  fields_.push_back({bytes(name), bytes(value), name.size(), value.size(), flags});
+}
+
+// `with_length`: it is told of, for a body that is not sent.
+void H2Fields::add_all(const Headers& headers, bool with_length) {
+  names_.reserve(headers.wire_bytes());
+  for (size_t i = 0; i < headers.size(); ++i) {
+    const FieldName known = headers.line(i).known;
+    const Field field = headers.at(i);
+    if ((bit_of(known) & kNotSent) != 0 && known != FieldName::kOther) continue;
+    if (known == FieldName::kContentLength && !with_length) continue;
+    if (known == FieldName::kTe && field.value != "trailers") continue;
+    add(field.name, field.value);
+  }
+}
+
+void H2Fields::add_length(const BodyLength& body) {
+  if (body.kind != BodyLength::Kind::kKnown) return;
+  length_ = std::to_string(body.bytes);
+  add("content-length", length_);
+}
+
+void H2Fields::request(const Head& head, std::string_view scheme) {
+  const bool connect = head.asks("CONNECT");
+  fields_.reserve(head.headers.size() + 5);
+  add(":method", head.method());
+  if (!connect) add(":scheme", scheme);
+  add(":authority", connect ? head.target() : head.headers.find(FieldName::kHost).value_or(""));
+  if (!connect) add(":path", head.target());
+  add_all(head.headers, false);
+  add_length(head.body);
+}
+
+void H2Fields::answer(const Head& head, bool bodyless) {
+  fields_.reserve(head.headers.size() + 2);
+  status_ = std::to_string(head.status);
+  add(":status", status_);
+  // Where no body follows the length is that of another answer.
+  add_all(head.headers, bodyless && head.status >= 200 && head.status != 204);
+  if (!bodyless) add_length(head.body);
+}
+
+void H2Fields::trailers(const Headers& trailers) {
+  fields_.reserve(trailers.size());
+  add_all(trailers, false);
+}
+
+}  // namespace sidespan::http

@@ -1,0 +1,89 @@
+// Between a header section of HTTP/2, a list of fields with pseudo-header fields in front, and a
+// Head (RFC 9113 section 8). nghttp2 has seen to it that names are tokens in lower case, that
+// pseudo-header fields are those of the message's kind, each once and in front, and that nothing
+// belongs to a connection.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nghttp2/nghttp2.h>
+
+#include "sidespan/base/error.h"
+#include "sidespan/http/codec.h"
+#include "sidespan/http/message.h"
+
+namespace sidespan::http {
+
+// A section as it comes. What is over a limit is counted, not kept.
+class H2Section {
+ public:
+  enum class Kind : uint8_t { kRequest, kAnswer, kTrailers };
+  // `limits` outlives it. Errors carry `peer`.
+  H2Section(Kind kind, Side peer, const CodecLimits& limits)
+      : limits_(limits), kind_(kind), peer_(peer) {}
+
+  void add(std::string_view name, std::string_view value);
+  // So far over the limits that no honest peer sends it: a few bytes that name entries of the HPACK
+  // table make megabytes here.
+  bool excessive() const { return bytes_ > kExcess * limits_.head_bytes_max; }
+  Kind kind() const { return kind_; }
+
+  // When it is whole, once. `ended`: it is all of the message.
+  Result<Head> take_head(bool ended);
+  Result<Headers> take_trailers();
+
+ private:
+  static constexpr size_t kExcess = 4;
+
+  void add_pseudo(std::string_view name, std::string_view value);
+  void add_cookie(std::string_view crumb);
+  Result<void> finish_request(bool ended);
+  Result<void> finish_answer(bool ended);
+  Result<BodyLength> body_length(BodyLength otherwise) const;
+  std::unexpected<Error> malformed(std::string_view what) const;
+
+  const CodecLimits& limits_;
+  Head head_;
+  std::string scheme_;
+  std::string path_;
+  std::string authority_;
+  std::string cookie_;  // its crumbs as the one field that HTTP/1 has (section 8.2.3)
+  size_t fields_ = 0;
+  size_t bytes_ = 0;
+  Kind kind_;
+  Side peer_;
+  bool named_twice_ = false;  // Host says something else than :authority
+};
+
+// A section to be sent, as nghttp2 takes it. Made once; looks at the head until it goes.
+class H2Fields {
+ public:
+  H2Fields() = default;
+  H2Fields(const H2Fields&) = delete;
+  H2Fields& operator=(const H2Fields&) = delete;
+
+  void request(const Head& head, std::string_view scheme);
+  // `bodyless`: no body follows, whatever length the head tells of (HEAD, 304).
+  void answer(const Head& head, bool bodyless);
+  void trailers(const Headers& trailers);
+
+  const nghttp2_nv* data() const { return fields_.data(); }
+  size_t size() const { return fields_.size(); }
+
+ private:
+  void add(std::string_view name, std::string_view value);
+  void add_all(const Headers& headers, bool with_length);
+  void add_length(const BodyLength& body);
+
+  std::vector<nghttp2_nv> fields_;
+  std::string names_;  // those that had capitals, in lower case; has all its room from the start
+  std::string status_;
+  std::string length_;
+};
+
+}  // namespace sidespan::http

@@ -1,0 +1,238 @@
+// What comes from the peer of an HTTP/2 connection.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "h2_connection.h"
+
+namespace sidespan::http {
+namespace {
+
+// Frames that bring nothing forward (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA) between
+// two that do.
+constexpr size_t kIdleFramesMax = 1000;
+
+}  // namespace
+
+void H2Connection::feed(const Chunk& read, MonoTime now) {
+  read_ = &read;
+  feed(read.view(), now);
+  read_ = nullptr;
+}
+
+void H2Connection::feed(std::string_view bytes, MonoTime now) {
+  if (input_ended_ || closed_ || bytes.empty()) return;
+  now_ = now;
+  if (!greeted_ && !section_begun_) section_begun_ = now;
+  const ssize_t used = nghttp2_session_mem_recv(
+      session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  if (used < 0) give_up(used == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM
+                                                    : NGHTTP2_PROTOCOL_ERROR);
+  settle();
+}
+
+void H2Connection::eof(InputEnd) {
+  if (std::exchange(input_ended_, true)) return;
+  const Code code = server() ? Code::kConnectionReset : Code::kConnectionClosed;
+  lose_streams({code, peer(), false,
+                "the " + std::string(name_of(peer())) + " closed the connection"});
+  out_.clear();
+}
+
+std::optional<Event> H2Connection::next() {
+  std::optional<Event> event = events_.pop();
+  if (events_.empty() && streams_.empty()) events_.release();
+  return event;
+}
+
+void H2Connection::consumed(StreamId id, size_t n) {
+  H2Stream* stream = find(id);
+  if (stream == nullptr) return;
+  n = std::min(n, stream->unconsumed);
+  if (n == 0) return;
+  stream->unconsumed -= n;
+  nghttp2_session_consume(session_, stream->wire_id, n);
+  produces_ = true;
+}
+
+bool H2Connection::wants_input() const {
+  // Answers to frames that ask for one are not piled up for a peer that reads none.
+  return !input_ended_ && !closed_ && unwritten_bytes_ < 4 * limits_.window_bytes;
+}
+
+std::optional<MonoTime> H2Connection::deadline() const {
+  if (!section_begun_) return std::nullopt;
+  return *section_begun_ + limits_.head_time_max;
+}
+
+void H2Connection::on_time(MonoTime now) {
+  const std::optional<MonoTime> due = deadline();
+  if (!due || now < *due) return;
+  section_begun_.reset();
+  give_up(NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void H2Connection::on_section_begin(const nghttp2_frame& frame) {
+  section_begun_ = now_;
+  H2Stream* stream = on_wire(frame.hd.stream_id);
+  if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
+    stream = &add_stream(static_cast<StreamId>(frame.hd.stream_id));
+    stream->wire_id = frame.hd.stream_id;
+    nghttp2_session_set_stream_user_data(session_, stream->wire_id, stream);
+  }
+  if (stream == nullptr) return;
+  const auto kind = stream->head_told ? H2Section::Kind::kTrailers
+                    : server()        ? H2Section::Kind::kRequest
+                                      : H2Section::Kind::kAnswer;
+  stream->section = std::make_unique<H2Section>(kind, peer(), limits_);
+}
+
+bool H2Connection::on_field(const nghttp2_frame& frame, std::string_view name,
+                            std::string_view value) {
+  H2Stream* stream = on_wire(frame.hd.stream_id);
+  if (stream == nullptr || !stream->section) return true;
+  stream->section->add(name, value);
+  return !stream->section->excessive();
+}
+
+void H2Connection::on_section_end(H2Stream& stream, bool ended) {
+  const std::unique_ptr<H2Section> section = std::move(stream.section);
+  if (!section) return;
+  idle_frames_ = 0;
+  if (section->kind() == H2Section::Kind::kTrailers) {
+    Result<Headers> trailers = section->take_trailers();
+    if (trailers) return push(stream, Trailers{*std::move(trailers)});
+    push(stream, Reset{std::move(trailers).error()});
+    stream.unread = true;
+    return submit_reset(stream, NGHTTP2_PROTOCOL_ERROR);
+  }
+  Result<Head> head = section->take_head(ended);
+  if (!head) {
+    stream.unread = true;
+    stream.input_ended = stream.input_ended || ended;
+    push(stream, Reset{std::move(head).error()});
+    if (!server()) submit_reset(stream, NGHTTP2_PROTOCOL_ERROR);
+    return;
+  }
+  if (head->status >= 100 && head->status < 200) {
+    if (++stream.interims <= limits_.interims_max) return push(stream, Interim{*std::move(head)});
+    push(stream, Reset{{Code::kTooLarge, peer(), false, "there is no end of interim answers"}});
+    stream.unread = true;
+    return submit_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+  stream.head_told = true;
+  stream.to_head = server() && head->asks("HEAD");
+  stream.connect = server() && head->asks("CONNECT");
+  head->begun = section_begun_.value_or(now_);
+  push(stream, *std::move(head));
+}
+
+void H2Connection::on_body(int32_t wire_id, std::string_view bytes) {
+  H2Stream* stream = on_wire(wire_id);
+  if (stream == nullptr || stream->unread) {
+    nghttp2_session_consume(session_, wire_id, bytes.size());
+    return;
+  }
+  idle_frames_ = 0;
+  stream->unconsumed += bytes.size();
+  events_.push_body(stream->id, bytes, read_);
+}
+
+void H2Connection::on_frame(const nghttp2_frame& frame) {
+  H2Stream* stream = on_wire(frame.hd.stream_id);
+  const bool ended = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  switch (frame.hd.type) {
+    case NGHTTP2_HEADERS:
+      if (stream != nullptr) {
+        on_section_end(*stream, ended);
+        if (ended) end_input(*stream);
+      }
+      return section_begun_.reset();
+    case NGHTTP2_DATA:
+      if (stream != nullptr && ended) return end_input(*stream);
+      if (frame.hd.length == frame.data.padlen) count_idle_frame();
+      return;
+    case NGHTTP2_RST_STREAM:
+      if (stream != nullptr) stream->reset_by_peer = true;
+      return;
+    case NGHTTP2_GOAWAY:
+      peer_closing_ = true;
+      return;
+    default:
+      if (!std::exchange(greeted_, true)) section_begun_.reset();  // nothing but SETTINGS can be first
+      return count_idle_frame();
+  }
+}
+
+void H2Connection::end_input(H2Stream& stream) {
+  if (std::exchange(stream.input_ended, true) || stream.unread) return;
+  push(stream, End{});
+}
+
+void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
+  H2Stream* stream = on_wire(wire_id);
+  if (stream == nullptr) return;
+  section_begun_.reset();
+  nghttp2_session_consume_connection(session_, stream->unconsumed);
+  // Who was only begun costs more than he pays: a head is read, an origin called and given up.
+  const bool whole = stream->input_ended && stream->output_ended;
+  if (!whole && !stream->head_sent && server()) count_reset();
+  if (whole) ++resets_left_;
+  const bool told = server() ? stream->output_ended : whole;
+  if (!told && !stream->unread && !stream->reset_by_us) {
+    push(*stream, Reset{error_of(*stream, code)});
+  }
+  streams_.erase(stream->id);
+}
+
+Error H2Connection::error_of(const H2Stream& stream, uint32_t code) const {
+  const std::string who(name_of(peer()));
+  const std::string name = nghttp2_http2_strerror(code);
+  if (!server() && (code == NGHTTP2_REFUSED_STREAM || !stream.head_left)) {
+    return {Code::kConnectionClosed, peer(), true, "the origin did not take the request: " + name};
+  }
+  if (stream.reset_by_peer) {
+    return {Code::kConnectionReset, peer(), false, "the " + who + " reset the stream: " + name};
+  }
+  return {Code::kMalformed, peer(), false,
+          "what the " + who + " sent is not HTTP/2 as it must be: " + name};
+}
+
+// The connection is of no use any more.
+void H2Connection::lose_streams(const Error& error) {
+  for (const auto& [id, stream] : streams_) {
+    nghttp2_session_set_stream_user_data(session_, stream->wire_id, nullptr);
+    const bool whole = stream->input_ended && stream->output_ended;
+    const bool told = server() ? stream->end_sent : whole;
+    if (!told && !stream->unread && !stream->reset_by_us) push(*stream, Reset{error});
+  }
+  streams_.clear();
+  settle();
+}
+
+void H2Connection::count_idle_frame() {
+  if (++idle_frames_ > kIdleFramesMax) give_up(NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void H2Connection::count_reset() {
+  if (resets_left_ > 0) --resets_left_;
+  if (resets_left_ == 0) give_up(NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+// GOAWAY goes out, and then the streams are lost.
+void H2Connection::give_up(uint32_t code) {
+  if (std::exchange(given_up_, true)) return;
+  nghttp2_session_terminate_session(session_, code);
+  produces_ = true;
+}
+
+H2Stream* H2Connection::find(StreamId id) const {
+  const auto found = streams_.find(id);
+  return found == streams_.end() ? nullptr : found->second.get();
+}
+
+H2Stream* H2Connection::on_wire(int32_t wire_id) const {
+  return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session_, wire_id));
+}
+
+}  // namespace sidespan::http

@@ -1,0 +1,41 @@
+// One request and its answer on an HTTP/2 connection, as the codec keeps it until both are over.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "h2_fields.h"
+#include "sidespan/base/buffer.h"
+#include "sidespan/http/event.h"
+
+namespace sidespan::http {
+
+struct H2Stream {
+  StreamId id = 0;      // as events name it
+  int32_t wire_id = 0;  // as frames do; 0: a client's that has sent nothing yet
+
+  std::unique_ptr<H2Section> section;  // that comes in now
+  size_t unconsumed = 0;               // body bytes told and not consumed
+  size_t interims = 0;
+
+  Chain out;                        // body that waits for the peer's window
+  size_t in_flight = 0;             // of it, in frames that have not left for the socket
+  std::optional<Headers> trailers;  // to be sent behind it
+
+  bool to_head = false;  // what is asked for has no body in its answer
+  bool connect = false;
+  bool head_told = false;  // the peer's; an answer's final one
+  bool input_ended = false;
+  bool head_sent = false;  // ours; an answer's final one
+  bool head_left = false;  // it is in a frame
+  bool has_body = false;   // DATA frames follow our head
+  bool output_ended = false;
+  bool end_sent = false;
+  bool unread = false;        // nobody wants the rest of what the peer sends
+  bool reset_by_peer = false;
+  bool reset_by_us = false;
+};
+
+}  // namespace sidespan::http

@@ -1,0 +1,56 @@
+// HTTP/2 in both roles reads the same at any cuts, and answers and ends whatever comes. What is told
+// of a frame before its fault is seen depends on the cuts.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "../support/h2_frames.h"
+#include "../support/http_script.h"
+
+using namespace sidespan::http;
+using script::Cuts;
+
+namespace {
+
+std::string play(std::string_view bytes, bool server, Cuts cuts) {
+  script::Line line(server ? make_h2_server({}) : make_h2_client({}, "https"), cuts);
+  if (!server) {
+    const StreamId stream = line->open();
+    line.send(stream, script::request("GET", "/", BodyLength::none(), {{"Host", "o"}}));
+    line.send(stream, End{});
+    line.output();
+  }
+  line.react = [&](const Event& event) {
+    if (!server || !std::holds_alternative<End>(event.what)) return;
+    line.send(event.stream, script::answer(200, BodyLength::known(2)));
+    line.send(event.stream, Body{sidespan::Chain("ok")});
+    line.send(event.stream, End{});
+  };
+  line.feed(server ? h2::client_start() : h2::server_start());
+  line.feed(bytes);
+  line.output();
+  line.eof();
+  if (!line->done() || line->streams() != 0) std::abort();
+  return line.events();
+}
+
+// Whether both are the same, up to where something was wrong.
+bool agree(const std::string& a, const std::string& b) {
+  const size_t end = std::min(a.find(" reset "), b.find(" reset "));
+  if (end == std::string::npos) return a == b;
+  const size_t told = std::min({a.rfind('\n', end), b.rfind('\n', end), a.size(), b.size()});
+  return a.compare(0, told, b, 0, told) == 0;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  for (const bool server : {true, false}) {
+    const std::string whole = play(bytes, server, Cuts::whole());
+    if (!agree(whole, play(bytes, server, Cuts::every_byte()))) std::abort();
+    if (!agree(whole, play(bytes, server, Cuts::random(unsigned(size))))) std::abort();
+  }
+  return 0;
+}

@@ -1,0 +1,208 @@
+// The origin's side of HTTP/2, against the server's codec as the peer, and frame by frame where no
+// server would say it.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "sidespan/http/h2_codec.h"
+#include "support/h2_frames.h"
+#include "support/http_script.h"
+
+using namespace sidespan;
+using namespace sidespan::http;
+using script::Cuts;
+using script::Line;
+using script::request;
+
+namespace {
+
+// A client and a server, each with what the other says.
+struct Pair {
+  explicit Pair(Cuts cuts = Cuts::whole(), const CodecLimits& limits = {})
+      : client(make_h2_client(limits, "https"), cuts), server(make_h2_server(limits), cuts) {}
+
+  void run() {
+    for (;;) {
+      const std::string there = client.output();
+      if (!there.empty()) server.feed(there);
+      const std::string back = server.output();
+      if (!back.empty()) client.feed(back);
+      if (there.empty() && back.empty()) return;
+    }
+  }
+
+  Line client;
+  Line server;
+};
+
+Line origin(const CodecLimits& limits = {}) {
+  return Line(make_h2_client(limits, "https"), Cuts::whole());
+}
+
+StreamId ask(Line& line, std::string_view method = "GET") {
+  const StreamId stream = line->open();
+  line.send(stream, request(method, "/a", BodyLength::none(), {{"Host", "o"}}));
+  line.send(stream, End{});
+  return stream;
+}
+
+}  // namespace
+
+TEST_CASE("h2 client: a request and its answer") {
+  script::at_all_cuts([](Cuts cuts) {
+    Pair pair(cuts);
+    const StreamId stream = pair.client->open();
+    pair.client.send(stream, request("POST", "/a?b", BodyLength::unknown(),
+                                     {{"Host", "o:1"}, {"X-Case", "Yes"}, {"Connection", "x"},
+                                      {"TE", "trailers"}, {"Transfer-Encoding", "chunked"}}));
+    pair.client.send(stream, Body{Chain("hello")});
+    pair.client.send(stream, Trailers{script::fields_of({{"T", "1"}})});
+    pair.client.send(stream, End{});
+    pair.run();
+    CHECK(pair.server.events() ==
+          "\n1 POST https://o:1/a?b 1.1 [Host: o:1, x-case: Yes, te: trailers] unknown"
+          "\n1 body hello\n1 trailers [t: 1]\n1 end");
+    pair.server.send(1, Interim{script::answer(103, BodyLength::none(), {{"Link", "l"}})});
+    pair.server.send(1, script::answer(200, BodyLength::known(2), {{"A", "b"}}));
+    pair.server.send(1, Body{Chain("ok")});
+    pair.server.send(1, End{});
+    pair.run();
+    CHECK(pair.client.events() ==
+          "\n1 interim 103  1.1 [link: l] unknown"
+          "\n1 200  1.1 [a: b, content-length: 2] 2\n1 body ok\n1 end");
+    CHECK(pair.client->streams() == 0);
+    CHECK(pair.server->streams() == 0);
+    CHECK(pair.client->reusable());
+  });
+}
+
+TEST_CASE("h2 client: many at a time, as many as both allow") {
+  Pair pair(Cuts::whole(), {.streams_max = 3});
+  pair.run();
+  for (StreamId id = 1; id <= 3; ++id) CHECK(ask(pair.client) == id);
+  CHECK(pair.client->open() == 0);
+  CHECK(pair.client->reusable());
+  pair.run();
+  for (const StreamId id : {5U, 1U, 3U}) {
+    pair.server.send(id, script::answer(200, BodyLength::known(0)));
+    pair.server.send(id, End{});
+  }
+  pair.run();
+  CHECK(pair.client.events() ==
+        "\n3 200  1.1 [content-length: 0] 0\n3 end\n1 200  1.1 [content-length: 0] 0\n1 end"
+        "\n2 200  1.1 [content-length: 0] 0\n2 end");
+  CHECK(pair.client->open() == 4);
+}
+
+TEST_CASE("h2 client: a body waits for the peer's window") {
+  Pair pair(Cuts::whole(), {.stream_window_bytes = 65'535, .connection_window_bytes = 1'000'000});
+  pair.run();
+  pair.server.consume = false;
+  const StreamId stream = pair.client->open();
+  pair.client.send(stream, request("POST", "/", BodyLength::known(200'000), {{"Host", "o"}}));
+  CHECK(pair.client.send(stream, Body{Chain(std::string(200'000, 'x'))}) == 200'000);
+  pair.run();
+  CHECK(pair.client->queued(stream) == 200'000 - 65'535);
+  pair.server->consumed(1, 65'535);
+  pair.run();
+  CHECK(pair.client->queued(stream) == 200'000 - 2 * 65'535);
+  // Another stream is not held up by it.
+  const StreamId other = pair.client->open();
+  pair.client.send(other, request("POST", "/", BodyLength::known(5), {{"Host", "o"}}));
+  pair.client.send(other, Body{Chain("hello")});
+  pair.client.send(other, End{});
+  pair.server.events();
+  pair.run();
+  CHECK(pair.server.events().ends_with("\n3 body hello\n3 end"));
+}
+
+TEST_CASE("h2 client: answers to HEAD keep the length of what they are about") {
+  Line line = origin();
+  ask(line, "HEAD");
+  line.output();
+  line.feed(h2::server_start() + h2::headers(1, {{":status", "200"}, {"content-length", "9"}}));
+  CHECK(line.events() == "\n1 200  1.1 [content-length: 9] 0\n1 end");
+}
+
+TEST_CASE("h2 client: how streams fail") {
+  struct Row {
+    std::string test;
+    std::string frames;
+    std::string told;
+    bool again;  // without harm
+  };
+  const std::string half = h2::headers(1, {{":status", "200"}}, false);
+  const auto reset = [](uint32_t code) {
+    return h2::frame(h2::kRstStream, 0, 1, h2::number(code, 4));
+  };
+  const auto goaway = [](uint32_t last) {
+    return h2::frame(h2::kGoaway, 0, 0, h2::number(last, 4) + h2::number(0, 4));
+  };
+  const std::string head = "\n1 200  1.1 [] unknown";
+  const std::vector<Row> rows = {
+      {"refused", reset(7), "\n1 reset connection_closed", true},
+      {"above the last of GOAWAY", goaway(0), "\n1 reset connection_closed", true},
+      {"an error of the origin's", reset(2), "\n1 reset connection_reset", false},
+      {"the same within the answer", half + reset(2), head + "\n1 reset connection_reset", false},
+      {"GOAWAY of later ones", goaway(1) + h2::headers(1, {{":status", "204"}}),
+       "\n1 204  1.1 [] 0\n1 end", false},
+      {"no status", h2::headers(1, {{"a", "b"}}), "\n1 reset malformed", false},
+      {"101", h2::headers(1, {{":status", "101"}}, false), "\n1 reset malformed", false},
+      {"less than it said",
+       h2::headers(1, {{":status", "200"}, {"content-length", "3"}}, false) +
+           h2::frame(h2::kData, h2::kEndStream, 1, "a"),
+       "\n1 200  1.1 [content-length: 3] 3\n1 body a\n1 reset malformed", false},
+      {"a push", h2::frame(h2::kPushPromise, h2::kEndHeaders, 1, h2::number(2, 4)),
+       "\n1 reset malformed", false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    Line line = origin();
+    ask(line);
+    line.output();
+    line.feed(h2::server_start());
+    bool retryable = false;
+    line.react = [&](const Event& event) {
+      if (const auto* told = std::get_if<Reset>(&event.what)) retryable = told->error.retryable;
+    };
+    line.feed(row.frames);
+    line.output();
+    CHECK(line.events() == row.told);
+    CHECK(retryable == row.again);
+    CHECK(line->streams() == 0);
+  }
+}
+
+TEST_CASE("h2 client: the connection goes") {
+  Line line = origin();
+  ask(line);
+  ask(line);
+  line.output();
+  line.eof(InputEnd::kTruncated);
+  const std::string told = line.events();
+  CHECK(told.find("\n1 reset connection_closed") != std::string::npos);
+  CHECK(told.find("\n2 reset connection_closed") != std::string::npos);
+  CHECK_FALSE(line->reusable());
+  CHECK(line->done());
+}
+
+TEST_CASE("h2 client: who gives up says so") {
+  Line line = origin();
+  const StreamId stream = ask(line);
+  line.output();
+  line.send(stream, Reset{{Code::kConnectionClosed, Side::kSelf, false, ""}});
+  CHECK(h2::show(line.output()) == "rst 1 code 8");
+  CHECK(line.events().empty());
+  CHECK(line->streams() == 0);
+  CHECK(line->reusable());
+}
+
+TEST_CASE("h2 client: interim answers without end") {
+  Line line = origin({.interims_max = 4});
+  ask(line);
+  line.output();
+  line.feed(h2::server_start());
+  for (int i = 0; i < 6; ++i) line.feed(h2::headers(1, {{":status", "103"}}, false));
+  CHECK(line.events().ends_with("\n1 reset too_large"));
+  CHECK(h2::show(line.output()) == "rst 1 code 11");
+}

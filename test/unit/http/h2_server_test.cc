@@ -1,0 +1,351 @@
+// The agent's side of HTTP/2, frame by frame: what requests become, what answers look like, and
+// where a peer's patience with us, or ours with it, ends.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "sidespan/http/h2_codec.h"
+#include "support/h2_frames.h"
+#include "support/http_script.h"
+
+using namespace sidespan;
+using namespace sidespan::http;
+using script::at_all_cuts;
+using script::Cuts;
+using script::Line;
+
+namespace {
+
+Line agent(Cuts cuts = Cuts::whole(), const CodecLimits& limits = {}) {
+  return Line(make_h2_server(limits), cuts);
+}
+
+constexpr std::string_view kMethod = ":method";
+constexpr std::string_view kScheme = ":scheme";
+constexpr std::string_view kAuthority = ":authority";
+constexpr std::string_view kPath = ":path";
+
+}  // namespace
+
+TEST_CASE("h2 server: what requests become") {
+  struct Row {
+    std::string test;
+    std::string frames;
+    std::string told;
+  };
+  const std::vector<Row> rows = {
+      {"GET", h2::get(1, "/a?b"), "\n1 GET http://o/a?b 1.1 [Host: o] none\n1 end"},
+      {"https and a port",
+       h2::headers(1, {{kMethod, "GET"}, {kScheme, "https"}, {kAuthority, "o:8443"}, {kPath, "/"}}),
+       "\n1 GET https://o:8443/ 1.1 [Host: o:8443] none\n1 end"},
+      {"Host in the place of :authority",
+       h2::headers(1, {{kMethod, "GET"}, {kScheme, "http"}, {kPath, "/"}, {"host", "o"}}),
+       "\n1 GET http://o/ 1.1 [host: o] none\n1 end"},
+      {"both, the same",
+       h2::headers(1, {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"},
+                       {"host", "O"}}),
+       "\n1 GET http://o/ 1.1 [Host: o] none\n1 end"},
+      {"OPTIONS *",
+       h2::headers(1, {{kMethod, "OPTIONS"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "*"}}),
+       "\n1 OPTIONS http://o 1.1 [Host: o] none\n1 end"},
+      {"crumbs of a cookie are one",
+       h2::headers(1, {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"},
+                       {"cookie", "a=1"}, {"x", "y"}, {"cookie", "b=2"}}),
+       "\n1 GET http://o/ 1.1 [Host: o, x: y, cookie: a=1; b=2] none\n1 end"},
+      {"a body of a known length, and trailers",
+       h2::headers(1, {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"},
+                       {"content-length", "4"}}, false) +
+           h2::frame(h2::kData, 0, 1, "bo") + h2::frame(h2::kData, 0, 1, "dy") +
+           h2::headers(1, {{"grpc-status", "0"}}),
+       "\n1 POST http://o/ 1.1 [Host: o, content-length: 4] 4\n1 body body"
+       "\n1 trailers [grpc-status: 0]\n1 end"},
+      {"a body of an unknown one",
+       h2::headers(1, {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}},
+                   false) +
+           h2::frame(h2::kData, h2::kEndStream, 1, "body"),
+       "\n1 POST http://o/ 1.1 [Host: o] unknown\n1 body body\n1 end"},
+      {"CONNECT", h2::headers(1, {{kMethod, "CONNECT"}, {kAuthority, "o:443"}}, false),
+       "\n1 CONNECT o:443 1.1 [Host: o:443] none upgrade"},
+      {"two at a time", h2::get(1) + h2::get(3, "/3"),
+       "\n1 GET http://o/ 1.1 [Host: o] none\n1 end\n3 GET http://o/3 1.1 [Host: o] none\n3 end"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    at_all_cuts([&](Cuts cuts) {
+      Line line = agent(cuts);
+      line.feed(h2::client_start() + row.frames);
+      CHECK(line.events() == row.told);
+      CHECK(line->reusable());
+    });
+  }
+}
+
+TEST_CASE("h2 server: requests that are none") {
+  struct Row {
+    std::string test;
+    h2::Fields fields;
+    std::string told;  // before anything is written; empty: it is reset then
+  };
+  const std::vector<Row> rows = {
+      {"Host says something else",
+       {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}, {"host", "p"}},
+       "\n1 reset malformed"},
+      {"no authority", {{kMethod, "GET"}, {kScheme, "http"}, {kPath, "/"}}, ""},
+      {"userinfo",
+       {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "u@o"}, {kPath, "/"}},
+       "\n1 reset malformed"},
+      {"a fragment",
+       {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/a#b"}},
+       "\n1 reset malformed"},
+      {"no path", {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "a"}}, ""},
+      {"another scheme",
+       {{kMethod, "GET"}, {kScheme, "ftp"}, {kAuthority, "o"}, {kPath, "/"}},
+       "\n1 reset unsupported"},
+      {"a method of nobody's",
+       {{kMethod, "get"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}},
+       "\n1 reset unsupported"},
+      {"CONNECT without a port", {{kMethod, "CONNECT"}, {kAuthority, "o"}}, "\n1 reset malformed"},
+      {"a field of the connection's",
+       {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}, {"connection", "x"}},
+       ""},
+      {"chunks",
+       {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"},
+        {"transfer-encoding", "chunked"}},
+       ""},
+      {"TE that is not trailers",
+       {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}, {"te", "gzip"}},
+       ""},
+      {"capitals",
+       {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}, {"X-A", "b"}},
+       ""},
+      {"a line end in a value",
+       {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}, {"x", "a\r\nb: c"}},
+       ""},
+      {"a pseudo-header field that comes late",
+       {{kMethod, "GET"}, {kScheme, "http"}, {"x", "y"}, {kAuthority, "o"}, {kPath, "/"}},
+       ""},
+      {"two methods",
+       {{kMethod, "GET"}, {kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}},
+       ""},
+      {"a status", {{":status", "200"}}, ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    Line line = agent();
+    line.feed(h2::client_start() + h2::headers(1, row.fields, false));
+    CHECK(line.events() == row.told);
+    const std::string out = h2::show(line.output());
+    // nghttp2 judged it, or it is ours to answer.
+    CHECK(out == (row.told.empty() ? "rst 1 code 1" : ""));
+    CHECK(line.events() == (row.told.empty() ? "\n1 reset malformed" : ""));
+    line.feed(h2::get(3));
+    CHECK(line.events() == "\n3 GET http://o/ 1.1 [Host: o] none\n3 end");
+  }
+}
+
+TEST_CASE("h2 server: a refused request is answered, and its rest is not wanted") {
+  Line line = agent(Cuts::whole(), {.fields_max = 5});
+  line.feed(h2::client_start() +
+            h2::headers(1, {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"},
+                            {"a", "b"}, {"c", "d"}}, false));
+  CHECK(line.events() == "\n1 reset head_too_large");
+  line.send(1, script::answer(431, BodyLength::known(2), {{"Connection", "close"}}));
+  line.send(1, Body{Chain("no")});
+  line.send(1, End{});
+  CHECK(h2::show(line.output()) == "headers 1, data 1 +end, rst 1 code 0");
+  CHECK(line->streams() == 0);
+}
+
+TEST_CASE("h2 server: answers") {
+  struct Row {
+    std::string test;
+    std::string method;
+    Head head;
+    std::string frames;
+  };
+  const std::vector<Row> rows = {
+      {"with a body", "GET", script::answer(200, BodyLength::known(4)),
+       "headers 1, data 1, data 1 +end"},
+      {"without", "GET", script::answer(200, BodyLength::known(0)), "headers 1 +end"},
+      {"to HEAD", "HEAD", script::answer(200, BodyLength::known(4)), "headers 1 +end"},
+      {"304", "GET", script::answer(304, BodyLength::known(4)), "headers 1 +end"},
+      {"204", "GET", script::answer(204, BodyLength::none()), "headers 1 +end"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    Line line = agent();
+    line.feed(h2::client_start() + h2::headers(1, {{kMethod, row.method}, {kScheme, "http"},
+                                                   {kAuthority, "o"}, {kPath, "/"}}));
+    line.send(1, row.head);
+    line.send(1, Body{Chain("bo")});
+    std::string out = line.output();
+    line.send(1, Body{Chain("dy")});
+    line.send(1, End{});
+    out += line.output();
+    CHECK(h2::show(out) == row.frames);
+    CHECK(line->streams() == 0);
+    CHECK(line->queued(1) == 0);
+  }
+}
+
+TEST_CASE("h2 server: what is consumed opens the window, and nothing else") {
+  Line line = agent(Cuts::whole(), {.stream_window_bytes = 20'000});
+  line.consume = false;
+  line.feed(h2::client_start() +
+            h2::headers(1, {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}},
+                        false));
+  line.output();
+  line.feed(h2::frame(h2::kSettings, h2::kAck, 0));
+  line.feed(h2::frame(h2::kData, 0, 1, std::string(15'000, 'x')));
+  CHECK(h2::show(line.output()).empty());
+  line->consumed(1, 15'000);
+  CHECK(h2::show(line.output()) == "window 1");
+  line.events();
+  line.feed(h2::frame(h2::kData, 0, 1, std::string(15'000, 'x')));
+  line.feed(h2::frame(h2::kData, 0, 1, std::string(15'000, 'x')));  // more than there is room for
+  CHECK(h2::show(line.output()) == "rst 1 code 3");
+  CHECK(line.events().ends_with("\n1 reset malformed"));
+}
+
+TEST_CASE("h2 server: how streams end") {
+  const std::string start = h2::client_start() + h2::get(1);
+  Line line = agent();
+  line.feed(start);
+  line.send(1, script::answer(200, BodyLength::unknown()));
+  line.send(1, Body{Chain("a")});
+  line.output();
+  line.events();
+  SUBCASE("the agent resets it") {
+    line.feed(h2::frame(h2::kRstStream, 0, 1, h2::number(8, 4)));
+    CHECK(line.events() == "\n1 reset connection_reset");
+    CHECK(h2::show(line.output()).empty());
+  }
+  SUBCASE("the origin broke off") {
+    line.send(1, Reset{{Code::kConnectionReset, Side::kOrigin, false, ""}});
+    CHECK(h2::show(line.output()) == "rst 1 code 2");
+    CHECK(line.events().empty());
+  }
+  SUBCASE("the connection goes") {
+    line.eof();
+    CHECK(line.events() == "\n1 reset connection_reset");
+    CHECK(line->done());
+  }
+  SUBCASE("draining, it is the last") {
+    line->drain();
+    CHECK(h2::show(line.output()) == "goaway 0 code 0");
+    CHECK_FALSE(line->done());
+    line.feed(h2::get(3));
+    CHECK(line.events().empty());
+    line.send(1, End{});
+    CHECK(h2::show(line.output()) == "data 1 +end");
+    CHECK(line->done());
+  }
+  CHECK(line->streams() == 0);
+}
+
+TEST_CASE("h2 server: trailers follow the body") {
+  Line line = agent();
+  line.feed(h2::client_start() + h2::get(1));
+  line.send(1, script::answer(200, BodyLength::unknown()));
+  line.send(1, Body{Chain("a")});
+  line.send(1, Trailers{script::fields_of({{"Grpc-Status", "0"}})});
+  line.send(1, End{});
+  CHECK(h2::show(line.output()) == "headers 1, data 1, headers 1 +end");
+}
+
+TEST_CASE("h2 server: patience ends") {
+  struct Row {
+    std::string test;
+    std::string frames;  // again and again
+    size_t times_max;
+  };
+  const std::vector<Row> rows = {
+      {"PING", h2::frame(h2::kPing, 0, 0, "12345678"), 1100},
+      {"SETTINGS", h2::frame(h2::kSettings, 0, 0), 1100},
+      {"WINDOW_UPDATE", h2::frame(h2::kWindowUpdate, 0, 0, h2::number(1, 4)), 1100},
+      {"PRIORITY", h2::frame(h2::kPriority, 0, 5, h2::number(0, 5)), 1100},
+      {"empty DATA", h2::frame(h2::kData, 0, 1), 1100},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    Line line = agent();
+    line.feed(h2::client_start() +
+              h2::headers(1, {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"},
+                              {kPath, "/"}}, false));
+    line.events();
+    std::string out;
+    size_t times = 0;
+    for (; times < row.times_max && !line->done(); ++times) {
+      line.feed(row.frames);
+      out = line.output();
+    }
+    CHECK(times < row.times_max);
+    CHECK(h2::show(out).ends_with("goaway 0 code 11"));
+    CHECK(line.events() == "\n1 reset malformed");
+    CHECK(line->streams() == 0);
+    line.feed(h2::get(9));
+    CHECK(line.events().empty());
+  }
+}
+
+TEST_CASE("h2 server: requests that are given up at once") {
+  Line line = agent();
+  line.feed(h2::client_start());
+  std::string out;
+  uint32_t stream = 1;
+  for (; stream < 2000 && !line->done(); stream += 2) {
+    line.feed(h2::get(stream) + h2::frame(h2::kRstStream, 0, stream, h2::number(8, 4)));
+    out = line.output();
+  }
+  CHECK(stream / 2 <= 201);
+  CHECK(h2::show(out).find("goaway 0 code 11") != std::string::npos);
+}
+
+TEST_CASE("h2 server: a small block that would be a big head") {
+  // One entry of 3,000 bytes in the table, and then a byte for each time it is named.
+  std::string block = "\x40" + h2::text("x") + h2::text(std::string(3000, 'a'));
+  block.append(12'000, '\xbe');
+  Line line = agent();
+  line.feed(h2::client_start() + h2::frame(h2::kHeaders, h2::kEndHeaders, 1, block));
+  CHECK(h2::show(line.output()).find("goaway 0 code 11") != std::string::npos);
+  CHECK(line->done());
+}
+
+TEST_CASE("h2 server: a head without end") {
+  Line line = agent();
+  line.feed(h2::client_start() + h2::frame(h2::kHeaders, 0, 1, h2::block({{kMethod, "GET"}})));
+  size_t times = 0;
+  std::string out;
+  for (; times < 20 && !line->done(); ++times) {
+    line.feed(h2::frame(h2::kContinuation, 0, 1, h2::block({{"a", "b"}})));
+    out += line.output();
+  }
+  CHECK(times == 9);
+  CHECK(h2::show(out).find("goaway 0") != std::string::npos);
+}
+
+TEST_CASE("h2 server: a head that takes too long, and a preface") {
+  for (const bool greeted : {true, false}) {
+    CAPTURE(greeted);
+    Line line = agent();
+    line.feed(greeted ? h2::client_start() +
+                            h2::frame(h2::kHeaders, 0, 1, h2::block({{kMethod, "GET"}}))
+                      : std::string(kH2Preface));
+    REQUIRE(line->deadline());
+    line->on_time(*line->deadline());
+    CHECK(h2::show(line.output()).ends_with("goaway 0 code 11"));
+    CHECK(line->done());
+  }
+  Line line = agent();
+  line.feed(h2::client_start() + h2::get(1));
+  CHECK_FALSE(line->deadline());
+}
+
+TEST_CASE("h2 server: what is no HTTP/2") {
+  Line line = agent();
+  line.feed("GET / HTTP/1.1\r\nHost: o\r\n\r\n");
+  line.output();
+  CHECK(line.events().empty());
+  CHECK(line->done());
+}
