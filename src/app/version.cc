@@ -1,6 +1,7 @@
 #include "app/version.h"
 
 #include "sidespan/http/h1_codec.h"
+#include "sidespan/http/h2_codec.h"
 
 // Declared here instead of included: uv.h belongs to net and zlib.h to http, which do the linking.
 extern "C" const char* uv_version_string(void);
@@ -19,6 +20,7 @@ std::string version_text() {
   };
   add("libuv", uv_version_string());
   add("llhttp", http::llhttp_version());
+  add("nghttp2", http::nghttp2_version());
   add("zlib", zlibVersion());
   add("yaml-cpp", SIDESPAN_YAML_CPP_VERSION);
   return out;

@@ -1,11 +1,13 @@
 // The agent's side of HTTP/1: reads one request at a time, writes its answer, then goes on with
 // what was pipelined behind it.
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
 #include "h1_base.h"
 #include "head_rules.h"
 #include "sidespan/http/h1_codec.h"
+#include "sidespan/http/h2_codec.h"
 
 namespace sidespan::http {
 namespace {
@@ -29,12 +31,14 @@ class H1Server final : public H1Base {
   size_t streams() const override { return in_request() ? 1 : 0; }
   bool done() const override;
   bool reusable() const override;
+  std::unique_ptr<Codec> successor(MonoTime now) override;
   std::optional<Milliseconds> keep_alive() const override { return std::nullopt; }
   std::optional<MonoTime> deadline() const override { return head_deadline_; }
   void on_time(MonoTime now) override;
 
  private:
   void on_head(Head&& head) override;
+  bool may_be_h2(std::string_view bytes, MonoTime now);
   size_t parse(std::string_view bytes, MonoTime now);
   void read_rest();
   void refuse(Error error);
@@ -57,6 +61,7 @@ class H1Server final : public H1Base {
 
   std::optional<MonoTime> head_deadline_;
   MonoTime begun_{};  // when the first byte of the head that is read came; 0 when it had to wait
+  bool fresh_ = true;  // nothing has been read yet, but maybe the beginning of HTTP/2's preface
   bool request_done_ = false;
   bool answer_done_ = false;
   bool keep_alive_ = true;
@@ -73,6 +78,7 @@ void H1Server::feed(std::string_view bytes, MonoTime now) {
   if (input_ended_ || input_refused_ || bytes.empty()) return;
   if (tunnel_) return on_body(bytes);
   if (output_ended_) return;
+  if (fresh_ && may_be_h2(bytes, now)) return;
   if (request_done_ || waits() || !rest().empty()) {
     // After Connection: close nothing may follow, and what does is not read.
     if (keeps_rest()) keep_rest(bytes);
@@ -83,6 +89,31 @@ void H1Server::feed(std::string_view bytes, MonoTime now) {
   if (is_whole()) end_request();
   // A head that was pipelined gets its time from the next bytes on: before, nobody waited for it.
   if (in_head() && !head_deadline_) head_deadline_ = now + limits_.head_time_max;
+}
+
+// Who knows that we speak HTTP/2 begins with its preface (RFC 9113 section 3.3), as no request of
+// HTTP/1 does. Keeps what may be one.
+bool H1Server::may_be_h2(std::string_view bytes, MonoTime now) {
+  const std::string_view left = kH2Preface.substr(rest().size());
+  const size_t size = std::min(left.size(), bytes.size());
+  if (bytes.substr(0, size) == left.substr(0, size)) {
+    keep_rest(bytes);
+    head_deadline_ = now + limits_.head_time_max;
+    return true;
+  }
+  fresh_ = false;
+  if (rest().empty()) return false;
+  keep_rest(bytes);
+  read_rest();
+  return true;
+}
+
+std::unique_ptr<Codec> H1Server::successor(MonoTime now) {
+  if (!fresh_ || rest().size() < kH2Preface.size()) return nullptr;
+  std::unique_ptr<Codec> next = make_h2_server(limits_);
+  next->feed(rest(), now);
+  if (draining_) next->drain();
+  return next;
 }
 
 // Up to the end of one request, which the caller has to see; how much that was.
@@ -144,7 +175,8 @@ void H1Server::end_input() {
     if (rest().empty()) push(stream_, HalfClosed{});
     return;
   }
-  if (!rest().empty()) return;  // its turn has yet to come
+  if (fresh_) drop_rest(rest().size());  // half a preface
+  if (!rest().empty()) return;           // its turn has yet to come
   if (parser_ && parser_->head_done()) return refuse(parser_->eof(input_end_).error());
   // Idle, or within a head that nobody has seen yet.
   head_deadline_.reset();

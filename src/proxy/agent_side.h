@@ -22,6 +22,7 @@ struct Inside {
   tls::PeerCertificate certificate;
   // Why the origin cannot be reached, or not safely: what every request is told.
   std::optional<Error> failure;
+  bool agent_h2 = false;  // what the agent speaks in it
 
   std::string_view scheme() const { return key.secure ? "https" : "http"; }
 };
@@ -42,10 +43,16 @@ class AgentSide {
                          std::unique_ptr<tls::Engine> engine, const Chain& first) = 0;
   // nullptr when there is no such tunnel.
   virtual const Inside* inside() const = 0;
-  // Closes without another word, so that the agent's own handling of stale connections works.
+  // Its requests share the connection, and end one by one.
+  virtual bool multiplexed() const = 0;
+  // Whether that is where this connection leads to itself.
+  virtual bool is_here(const http::Authority& authority) const = 0;
+  // Closes without another word, so that the agent's own handling of stale connections works. Not
+  // where streams share the connection.
   virtual void abort() = 0;
-  // Ends the connection after what was said; what the agent still sends is not read as a message.
-  virtual void close() = 0;
+  // Ends the stream after what was said, which may take the connection along; what the agent still
+  // sends is not read as a message.
+  virtual void close(http::StreamId stream) = 0;
   // on_timer() of the exchange comes then, or before: it looks by itself whether it is time.
   virtual void call_at(MonoTime due) = 0;
   // The exchange is over and may be forgotten once this turn has ended.

@@ -115,7 +115,7 @@ void Exchange::cut_off() {
         {0, http::Reset{{Code::kConnectionClosed, Side::kSelf, false, "the exchange was ended"}}});
   }
   // The answer is whole, and nobody reads the rest of the request.
-  if (response_ended_) agent_.close();
+  if (response_ended_) agent_.close(stream_);
 }
 
 void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& error) {

@@ -74,6 +74,8 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
     Opaque reason = Opaque::kNotTls;
     bool greeting = false;  // a TLS hello has begun
     bool passed = false;    // it is a tunnel, for that reason
+    bool agent_h2 = false;  // the agent can speak it
+    bool agent_h1 = true;   // or this
     std::string server_name;
     std::vector<std::string> alpn;
   };
@@ -99,7 +101,8 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
 
   // exchange_tunnel.cc: CONNECT
   bool has_secured_origin();
-  wire::PoolKey secured_key(const std::string& name) const;
+  wire::PoolKey secured_key(const std::string& name, bool h2) const;
+  std::optional<wire::PoolKey> special_key(const wire::PoolKey& usual);
   void open_tunnel();
   void rejoin_tunnel();
   void peek(Chain data);
@@ -120,7 +123,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void on_agent_queue(size_t bytes);
   void on_response_end();
   void on_origin_reset(Error error);
-  void retry();
+  void retry(const Error& error);
 
   // exchange.cc: what concerns both
   void answer_error(const Error& error, semconv::Ending ending);

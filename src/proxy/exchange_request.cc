@@ -25,6 +25,12 @@ bool wants_other_protocol(const http::Head& head) {
   return head.upgrade && !head.asks("CONNECT") && !head.headers.lists("upgrade", "h2c");
 }
 
+// It is nothing but HTTP/2, and an origin without TLS is known by it.
+bool is_grpc(const http::Head& head) {
+  const std::string_view type = head.headers.find(http::FieldName::kContentType).value_or("");
+  return type.starts_with("application/grpc") && !type.starts_with("application/grpc-web");
+}
+
 // Origin-form and asterisk-form: where the request goes is said elsewhere.
 bool names_no_origin(std::string_view target) {
   return target.starts_with('/') || target == "*";
@@ -169,6 +175,14 @@ void Exchange::refuse_foreign(const Inside& inside) {
 std::optional<Error> Exchange::choose_absolute() {
   Result<OriginBook::Use> known = worker_.origins.find(request_.target(), url_);
   if (!known) return std::move(known).error();
+  // HTTP/2 has no origin-form: a path of ours is named with ourselves.
+  if (agent_.multiplexed() && agent_.is_here(url_.authority)) {
+    if (std::optional<http::Url> url = route_for(options_.routes, url_.path)) {
+      mode_ = semconv::Mode::kRoute;
+      url_ = *std::move(url);
+      return std::nullopt;
+    }
+  }
   known_ = *std::move(known);
   if (url_.scheme == "http" || url_.scheme == "https") return std::nullopt;
   return Error{Code::kUnsupported, Side::kAgent, false,
@@ -201,23 +215,31 @@ void Exchange::refuse_without_span(int status, std::string body) {
   finish(semconv::Ending::kRefused, std::nullopt);
 }
 
+// What this request or its agent needs of a connection that others do not.
+std::optional<wire::PoolKey> Exchange::special_key(const wire::PoolKey& usual) {
+  const bool bound = binds_connection(request_.headers);
+  if (bound) agent_.pin();
+  const bool h1_alone = usual.h2 && (bound || wants_other_protocol(request_));
+  const bool h2_alone = !usual.secure && is_grpc(request_);
+  if (agent_.pinned() == 0 && !h1_alone && !h2_alone) return std::nullopt;
+  wire::PoolKey key = usual;
+  key.pinned_to = agent_.pinned();
+  key.h2 = (key.h2 || h2_alone) && !h1_alone;
+  return key;
+}
+
 void Exchange::connect(bool fresh) {
   if (mode_ == semconv::Mode::kTunnel && has_secured_origin()) {
     opens_at_end_ = true;
     return;
   }
-  if (binds_connection(request_.headers)) agent_.pin();
   const Inside* inside = agent_.inside();
   const wire::PoolKey* key = inside != nullptr                 ? &inside->key
                              : mode_ == semconv::Mode::kTunnel ? &known_->tunnel_key()
                                                                : &known_->key();
-  wire::PoolKey pinned;
-  if (const uint64_t to = agent_.pinned()) {
-    pinned = *key;
-    pinned.pinned_to = to;
-    key = &pinned;
-  }
-  wire::OriginStreamPtr idle = fresh ? nullptr : worker_.pool.acquire_idle(*key, *this);
+  const std::optional<wire::PoolKey> special = special_key(*key);
+  if (special) key = &*special;
+  wire::OriginStreamPtr idle = fresh ? nullptr : worker_.pool.acquire(*key, *this);
   if (idle) return on_connected(std::move(idle));
   waiting_ = worker_.pool.dial(
       *key, *this, [this](Result<wire::OriginStreamPtr> result) { on_dialled(std::move(result)); });
@@ -238,8 +260,10 @@ void Exchange::on_dialled(Result<wire::OriginStreamPtr> result) {
 
 void Exchange::on_connected(wire::OriginStreamPtr stream) {
   origin_ = std::move(stream);
-  // RFC 9110 section 9.2.2; and only where a connection may have been closed before it was used.
-  replayable_ = origin_->reused() && http::is_idempotent(request_.method());
+  // RFC 9110 section 9.2.2, where a connection may have been closed before it was used; and where
+  // the origin can say that it did nothing (RFC 9113 section 8.7).
+  const bool h2 = origin_->protocol() == "2";
+  replayable_ = h2 || (origin_->reused() && http::is_idempotent(request_.method()));
   peer_ = origin_->peer();
   phases_ = origin_->phases();
   if (mode_ == semconv::Mode::kTunnel) return tunnel_ ? rejoin_tunnel() : open_tunnel();
@@ -253,7 +277,9 @@ void Exchange::send_request_head() {
   // All of it changes nothing more when it is done for another attempt.
   http::Head& head = request_;
   head.upgrade = wants_other_protocol(head);
+  const bool trailers = head.headers.lists(http::FieldName::kTe, "trailers");
   http::remove_hop_by_hop(head.headers, head.upgrade);
+  if (trailers && origin_->protocol() == "2") head.headers.set("te", "trailers");
   if (!head.upgrade) head.headers.remove("http2-settings");
   // Inside a tunnel the agent wrote Host for this origin itself.
   if (agent_.inside() == nullptr || !names_no_origin(head.target())) {

@@ -90,8 +90,10 @@ void Exchange::on_origin_reset(Error error) {
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
   const bool stale = origin_->reused() && error.code == Code::kConnectionClosed;
-  if (stale && replayable_) return retry();
-  if (stale && !http::is_idempotent(request_.method())) {
+  const bool idempotent = http::is_idempotent(request_.method());
+  const bool again = (stale && idempotent) || (error.retryable && trace_->resend_count() == 0);
+  if (again && replayable_) return retry(error);
+  if (stale && !idempotent && !agent_.multiplexed()) {
     agent_.abort();
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
@@ -101,9 +103,8 @@ void Exchange::on_origin_reset(Error error) {
   answer_error(error, semconv::Ending::kOriginClosed);
 }
 
-void Exchange::retry() {
-  emit_span(semconv::Ending::kOriginClosed, Error{Code::kConnectionClosed, Side::kOrigin, true,
-                                                  "the origin closed an idle connection"});
+void Exchange::retry(const Error& error) {
+  emit_span(semconv::Ending::kOriginClosed, error);
   trace_->next_attempt(worker_.random);
   origin_.reset();
   // What the origin never read goes out again; bytes that still wait follow it.

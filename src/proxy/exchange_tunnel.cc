@@ -32,18 +32,21 @@ Likeness likeness_to_http(std::string_view bytes) {
 // A connection that was verified when it was made, and is idle, is as good as a new one.
 bool Exchange::has_secured_origin() {
   const std::string& host = url_.authority.host;
+  if (agent_.multiplexed()) return false;
   if (!worker_.interceptor.may_open(host, url_.port(), worker_.loop.now().mono)) return false;
-  const std::optional<wire::Pool::Secured> idle = worker_.pool.idle_secured(secured_key(host));
-  if (idle) peer_ = idle->peer;
-  return idle.has_value();
+  std::optional<wire::Pool::Secured> there = worker_.pool.secured(secured_key(host, true));
+  if (!there) there = worker_.pool.secured(secured_key(host, false));
+  if (there) peer_ = there->peer;
+  return there.has_value();
 }
 
 // Of the connection by TLS behind this tunnel, where `name` is whom the agent wants there.
-wire::PoolKey Exchange::secured_key(const std::string& name) const {
+wire::PoolKey Exchange::secured_key(const std::string& name, bool h2) const {
   wire::PoolKey key = known_->tunnel_key();
   key.secure = true;
   key.certificate = client_certificate_for(options_.client_certificates, name);
   key.pinned_to = agent_.pinned();
+  key.h2 = h2;
   if (name != key.host) key.server_name = name;
   return key;
 }
@@ -55,8 +58,12 @@ void Exchange::open_tunnel() {
   answer.head.headers.clear();
   response_.status = 200;
   first_byte_ = worker_.loop.now().mono;
-  tunnel_ = peeking_ = true;
+  tunnel_ = true;
   opening_ = std::make_unique<Opening>();
+  // A stream has no room for another connection's worth of TLS and requests.
+  peeking_ = !agent_.multiplexed();
+  if (!peeking_) opening_->reason = Opaque::kHttp2;
+  opening_->passed = !peeking_;
   request_ended_ = false;
   to_agent(std::move(answer.head));
   if (origin_) origin_->tunnel();
@@ -96,6 +103,8 @@ void Exchange::peek_tls(std::string_view first) {
 void Exchange::on_hello(const tls::ClientHello& hello) {
   opening_->server_name = hello.server_name;
   opening_->alpn = hello.alpn;
+  opening_->agent_h2 = hello.offers("h2");
+  opening_->agent_h1 = hello.alpn.empty() || hello.offers("http/1.1");
   Interceptor::Decision decision = worker_.interceptor.decide(
       url_.authority.host, url_.port(), origin_address(), hello, worker_.loop.now().mono);
   if (decision.opaque) opening_->reason = *decision.opaque;
@@ -115,7 +124,7 @@ void Exchange::secure_origin(const std::string& name) {
   auto inside = std::make_unique<Inside>();
   inside->authority = {name, url_.authority.port};
   if (inside->authority.port == kHttpsPort) inside->authority.port.reset();
-  inside->key = secured_key(name);
+  inside->key = secured_key(name, opening_->agent_h2);
   opening_->inside = std::move(inside);
   const wire::PoolKey& key = opening_->inside->key;
   if (origin_) {
@@ -124,8 +133,8 @@ void Exchange::secure_origin(const std::string& name) {
         [this](Result<wire::Pool::Secured> result) { on_secured(std::move(result)); });
     return;
   }
-  if (std::optional<wire::Pool::Secured> idle = worker_.pool.idle_secured(key)) {
-    return on_secured(*std::move(idle));
+  if (std::optional<wire::Pool::Secured> there = worker_.pool.secured(key)) {
+    return on_secured(*std::move(there));
   }
   dial_tunnel();  // it went meanwhile, or is another's; then once more
 }
@@ -143,8 +152,10 @@ void Exchange::on_secured(Result<wire::Pool::Secured> result) {
     // The agent learns it by HTTP, and the call has a span.
     inside.failure = std::move(result).error();
   }
-  Result<std::unique_ptr<tls::Engine>> engine =
-      worker_.interceptor.terminate(inside.key.verified_name(), worker_.loop.now().wall);
+  // What the origin took, where the agent can speak it.
+  inside.agent_h2 = opening_->agent_h2 && (!opening_->agent_h1 || (result && result->h2));
+  Result<std::unique_ptr<tls::Engine>> engine = worker_.interceptor.terminate(
+      inside.key.verified_name(), inside.agent_h2 ? "h2" : "http/1.1", worker_.loop.now().wall);
   if (!engine) {
     worker_.log.write(LogLevel::kWarn, "no certificate could be made",
                       {{"host", inside.key.verified_name()}, {"what", engine.error().what}});

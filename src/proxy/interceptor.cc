@@ -6,7 +6,6 @@
 namespace sidespan::proxy {
 namespace {
 
-constexpr std::string_view kHttp1 = "http/1.1";
 constexpr uint16_t kTls12 = 0x0303;
 
 std::string place_of(std::string_view name, uint16_t port) {
@@ -45,6 +44,8 @@ std::string_view name_of(Opaque reason) {
       return "pinned";
     case Opaque::kClientCertificate:
       return "client_certificate";
+    case Opaque::kHttp2:
+      return "http2";
   }
   return "not_tls";
 }
@@ -62,7 +63,9 @@ std::optional<Opaque> Interceptor::reason_to_pass(std::string_view host, const n
   }
   if (options_.authority == nullptr) return Opaque::kNoAuthority;
   if (hello.version_max() < kTls12) return Opaque::kTlsVersion;
-  if (!hello.alpn.empty() && !hello.offers(kHttp1)) return Opaque::kAlpn;
+  if (!hello.alpn.empty() && !hello.offers("http/1.1") && !hello.offers("h2")) {
+    return Opaque::kAlpn;
+  }
   return std::nullopt;
 }
 
@@ -95,7 +98,8 @@ bool Interceptor::may_open(std::string_view host, uint16_t port, MonoTime now) {
   return wanted && !pinned(place_of(host, port), now);
 }
 
-Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view name, WallTime now) {
+Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view name,
+                                                            std::string_view alpn, WallTime now) {
   if (!context_) {
     Result<std::unique_ptr<tls::ServerContext>> made = tls::ServerContext::make();
     if (!made) return std::unexpected(std::move(made).error());
@@ -106,7 +110,7 @@ Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view nam
   if (!leaf) return std::unexpected(leaf.error());
   minted_.add(leaves_->minted() - minted_.value());
   kept_.set(static_cast<int64_t>(leaves_->size()));
-  return tls::Engine::server(*context_, *leaf, kHttp1);
+  return tls::Engine::server(*context_, *leaf, alpn);
 }
 
 void Interceptor::rejected(const wire::PoolKey& key, MonoTime now) {

@@ -35,8 +35,9 @@ enum class Opaque : uint8_t {
   kMalformedHello,
   kPinned,             // an agent refused our certificate before
   kClientCertificate,  // the origin wants one of the agent's
+  kHttp2,              // CONNECT is a stream among others
 };
-inline constexpr size_t kOpaqueCount = 12;
+inline constexpr size_t kOpaqueCount = 13;
 std::string_view name_of(Opaque reason);
 
 class Interceptor {
@@ -54,8 +55,10 @@ class Interceptor {
                   const tls::ClientHello& hello, MonoTime now);
   // Whether a tunnel to that host is opened unless its hello says otherwise.
   bool may_open(std::string_view host, uint16_t port, MonoTime now);
-  // Our side of the agent's connection, with a certificate for `name`. Error side: kSelf.
-  Result<std::unique_ptr<tls::Engine>> terminate(std::string_view name, WallTime now);
+  // Our side of the agent's connection, with a certificate for `name`, in which `alpn` is spoken.
+  // Error side: kSelf.
+  Result<std::unique_ptr<tls::Engine>> terminate(std::string_view name, std::string_view alpn,
+                                                 WallTime now);
   // An agent said that it does not take our certificate for the origin of `key`.
   void rejected(const wire::PoolKey& key, MonoTime now);
   // One went without a word, within the handshake or after it, and without a request. Some refuse

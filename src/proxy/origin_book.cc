@@ -11,7 +11,7 @@ namespace {
 wire::PoolKey key_for(const Options& options, const wire::PoolKey& tunnel, bool secure) {
   wire::PoolKey key = tunnel;
   if (secure) {
-    key.secure = true;
+    key.secure = key.h2 = true;
     key.certificate = client_certificate_for(options.client_certificates, key.host);
   } else if (key.through) {
     key = {.host = options.second_proxy.host, .port = options.second_proxy.port};

@@ -5,6 +5,7 @@
 
 #include "sidespan/http/answer.h"
 #include "sidespan/http/h1_codec.h"
+#include "sidespan/http/h2_codec.h"
 
 namespace sidespan::proxy {
 namespace {
@@ -113,7 +114,10 @@ void Session::intercept(http::StreamId stream, std::unique_ptr<Inside> inside,
   const auto opener = std::ranges::find(exchanges_, stream, &Exchange::stream);
   opener_ = std::move(*opener);
   exchanges_.erase(opener);
-  connection_.secure(std::move(engine), http::make_h1_server(worker_.options->limits.codec), first);
+  const http::CodecLimits& limits = worker_.options->limits.codec;
+  connection_.secure(
+      std::move(engine),
+      inside_->agent_h2 ? http::make_h2_server(limits) : http::make_h1_server(limits), first);
   idle_since_ = worker_.loop.now().mono;
   call_at(idle_since_ + patience());
 }
@@ -147,6 +151,19 @@ Milliseconds Session::patience() const {
 void Session::abort() {
   connection_.abort();
   changed();
+}
+
+void Session::close(http::StreamId stream) {
+  if (!multiplexed()) return connection_.finish();
+  connection_.send({stream, http::Reset{{Code::kConnectionClosed, Side::kSelf, false,
+                                         "nobody reads the rest of the request"}}});
+}
+
+bool Session::is_here(const http::Authority& authority) const {
+  const net::Address here = connection_.local();
+  const std::optional<net::Address> named = Host(authority.host).address;
+  const bool same = named ? named->ip() == here.ip() : authority.host == "localhost";
+  return same && authority.port == here.port();
 }
 
 void Session::drain() {
@@ -207,6 +224,7 @@ void Session::on_timer() {
   const MonoTime due = idle_since_ + patience();
   if (worker_.loop.looked() < due) return call_at(due);
   lose_opener(semconv::Ending::kTimeout, std::nullopt);
+  connection_.drain();
   connection_.finish();
 }
 

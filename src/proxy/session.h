@@ -67,7 +67,9 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
                  std::unique_ptr<tls::Engine> engine, const Chain& first) override;
   const Inside* inside() const override { return inside_.get(); }
   void abort() override;
-  void close() override { connection_.finish(); }
+  bool multiplexed() const override { return connection_.codec().multiplexed(); }
+  bool is_here(const http::Authority& authority) const override;
+  void close(http::StreamId stream) override;
   void call_at(MonoTime due) override;
   void exchange_over() override { changed(); }
   bool ending() const override { return connection_.codec().output_ended(); }

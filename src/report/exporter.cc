@@ -91,7 +91,7 @@ void Exporter::attempt(bool fresh) {
   fresh_ = fresh;
   answer_ = {};
   timer_.start(options_.timeout);
-  wire::OriginStreamPtr idle = fresh ? nullptr : pool_.acquire_idle(key_, *this);
+  wire::OriginStreamPtr idle = fresh ? nullptr : pool_.acquire(key_, *this);
   if (idle) return on_stream(std::move(idle));
   connecting_ = pool_.dial(key_, *this, [this](auto stream) { on_stream(std::move(stream)); });
 }

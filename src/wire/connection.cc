@@ -52,6 +52,7 @@ size_t Connection::send_head(http::StreamId stream, const http::Head& head) {
 void Connection::consumed(http::StreamId stream, size_t n) {
   codec_->consumed(stream, n);
   update_reading();
+  if (codec_->has_output()) flush_later();
 }
 
 void Connection::tunnel(http::StreamId stream) {
@@ -104,7 +105,9 @@ void Connection::on_bytes(const Chunk& read) {
 }
 
 void Connection::feed(const Chunk& read) {
-  tls_ ? feed_cipher(read.view()) : codec_->feed(read, loop_.now().mono);
+  if (tls_) return feed_cipher(read.view());
+  codec_->feed(read, loop_.now().mono);
+  if (auto successor = codec_->successor(loop_.now().mono)) codec_ = std::move(successor);
 }
 
 void Connection::feed_cipher(std::string_view bytes) {

@@ -9,6 +9,7 @@
 #include "sidespan/base/slot_map.h"
 #include "sidespan/base/text.h"
 #include "sidespan/http/h1_codec.h"
+#include "sidespan/http/h2_codec.h"
 #include "sidespan/net/timer.h"
 #include "sidespan/wire/connection.h"
 
@@ -22,6 +23,14 @@ constexpr Milliseconds kLeaveEarly{500};
 // this process was held up, a FIN or bytes that nobody asked for may wait behind the agent's
 // request in one and the same turn: the socket itself is asked.
 constexpr Milliseconds kLookedAt{1};
+
+std::unique_ptr<http::Codec> codec_for(const PoolKey& key, const Dialled& dialled,
+                                       const http::CodecLimits& limits) {
+  const bool agreed = dialled.engine && dialled.engine->alpn() == "h2";
+  const bool known = key.h2 && !key.secure && !key.through;
+  if (agreed || known) return http::make_h2_client(limits, key.secure ? "https" : "http");
+  return http::make_h1_client(limits);
+}
 
 struct KeyHash {
   size_t operator()(const PoolKey& key) const {
@@ -38,7 +47,8 @@ struct Pool::Impl final : net::TurnEnd {
   class Securing;
   // What one origin has; kept while it has any connection.
   struct Origin {
-    std::vector<SlotId> idle;  // newest last
+    std::vector<SlotId> idle;    // newest last
+    std::vector<SlotId> shared;  // HTTP/2, with streams, and takes more
     size_t connections = 0;
   };
   using Origins = std::unordered_map<PoolKey, Origin, KeyHash>;
@@ -49,8 +59,10 @@ struct Pool::Impl final : net::TurnEnd {
   SlotId add(const PoolKey& key, Dialled dialled);
   OriginStreamPtr open(Entry& entry, OriginStreamOwner& owner);
   // The newest that may still be used; null where there is none.
-  Entry* find_idle(const PoolKey& key);
+  Entry* find_idle(Origin& origin);
   void release(Entry& entry);
+  void share(Entry& entry);
+  void unshare(Entry& entry);
   void put_idle(Entry& entry);
   void evict_longest_idle();
   // Forgets it now, destroys it at the end of the turn: it may be the caller.
@@ -70,65 +82,26 @@ struct Pool::Impl final : net::TurnEnd {
   bool draining = false;
 };
 
-// One origin connection, with the stream that uses it, if any: HTTP/1 has one at a time.
-class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
+// One origin connection, with the streams that use it. HTTP/1 has one at a time, which is part of
+// this; those of HTTP/2 are made and go.
+class Pool::Impl::Entry final : public ConnectionOwner {
  public:
-  Entry(Impl& pool, SlotId id, Origins::value_type& origin, Dialled dialled)
-      : pool_(pool),
-        id_(id),
-        origin_(origin),
-        phases_(dialled.phases),
-        connection_(std::move(dialled.stream), std::move(dialled.engine),
-                    http::make_h1_client(pool.options.codec), *this),
-        early_(std::move(dialled.early)) {}
+  class Stream;
 
-  void wake(Connection&) override {
-    while (std::optional<http::Event> event = connection_.next()) {
-      explain(*event);
-      if (owner_ != nullptr) owner_->on_origin_event(std::move(*event));
-    }
-    // A connection that broke after the answer was whole has no event of its own for that.
-    if (owner_ != nullptr && connection_.closed() && !std::exchange(told_closed_, true)) {
-      owner_->on_origin_event({0, http::Reset{{Code::kConnectionClosed, Side::kOrigin, false,
-                                               "the origin closed the connection"}}});
-    }
-    const bool unfit = idle_ && !connection_.codec().reusable();
-    if (owner_ == nullptr && (connection_.closed() || unfit)) pool_.doom(*this);
+  Entry(Impl& pool, SlotId id, Origins::value_type& origin, std::unique_ptr<http::Codec> codec,
+        Dialled dialled);
+  ~Entry();
+
+  // Null where the connection takes no stream (now, or any more).
+  OriginStreamPtr open(OriginStreamOwner& owner);
+  void release(Stream& stream);
+  bool busy() const { return streams_ > 0; }
+  bool h2() const { return connection_.codec().multiplexed(); }
+  Secured secured() const {
+    return {connection_.peer(), connection_.tls()->peer(), false, h2()};
   }
 
-  // The codec knows only that the bytes ended.
-  void explain(http::Event& event) const {
-    auto* reset = std::get_if<http::Reset>(&event.what);
-    if (reset != nullptr && tls() != nullptr && tls()->failure()) reset->error = *tls()->failure();
-  }
-
-  // OriginStream
-  size_t send(http::Event&& event) override {
-    event.stream = stream_;
-    return connection_.send(std::move(event));
-  }
-  size_t send_head(const http::Head& head) override { return connection_.send_head(stream_, head); }
-  size_t queued() const override { return connection_.queued(stream_); }
-  void consumed(size_t n) override { connection_.consumed(stream_, n); }
-  void tunnel() override {
-    connection_.tunnel(stream_);
-    if (!early_.empty()) connection_.read_early(std::exchange(early_, {}));
-  }
-  void resume_http() override {
-    connection_.resume_http(stream_, {});
-    --streams_;  // none that counts
-  }
-  void half_close() override { connection_.half_close(stream_); }
-  bool reused() const override { return streams_ > 1 || parked_; }
-  const net::Address& peer() const override { return connection_.peer(); }
-  const DialPhases& phases() const override {
-    static constexpr DialPhases kNone;
-    return streams_ > 1 ? kNone : phases_;
-  }
-  std::string_view protocol() const override { return "1.1"; }
-  const tls::Engine* tls() const override { return connection_.tls(); }
-  void release() override { pool_.release(*this); }
-  Dialled detach() override { return {.stream = connection_.detach(), .phases = phases_}; }
+  void wake(Connection&) override;
 
   Impl& pool_;
   const SlotId id_;
@@ -136,15 +109,63 @@ class Pool::Impl::Entry final : public ConnectionOwner, public OriginStream {
   DialPhases phases_;
   Connection connection_;
   Chain early_;  // said before there was a stream; only a tunnel has a use for it
-  OriginStreamOwner* owner_ = nullptr;
   MonoTime idle_until_{};
   MonoTime idle_since_{};
-  http::StreamId stream_ = 0;
-  uint32_t streams_ = 0;  // opened so far
+  uint32_t streams_ = 0;  // under way
+  uint32_t opened_ = 0;   // so far
   bool idle_ = false;
+  bool shared_ = false;  // busy, and takes more
   bool told_closed_ = false;
   bool doomed_ = false;
   bool parked_ = false;  // idle before its first request
+
+ private:
+  Stream* find(http::StreamId id);
+  void explain(http::Event& event) const;
+
+  std::unique_ptr<Stream> only_;  // of HTTP/1; made once
+  std::unordered_map<http::StreamId, std::unique_ptr<Stream>> more_;
+};
+
+class Pool::Impl::Entry::Stream final : public OriginStream {
+ public:
+  explicit Stream(Entry& entry) : entry_(entry) {}
+
+  size_t send(http::Event&& event) override {
+    event.stream = id_;
+    return entry_.connection_.send(std::move(event));
+  }
+  size_t send_head(const http::Head& head) override {
+    return entry_.connection_.send_head(id_, head);
+  }
+  size_t queued() const override { return entry_.connection_.queued(id_); }
+  void consumed(size_t n) override { entry_.connection_.consumed(id_, n); }
+  void tunnel() override {
+    entry_.connection_.tunnel(id_);
+    if (!entry_.early_.empty()) entry_.connection_.read_early(std::exchange(entry_.early_, {}));
+  }
+  void resume_http() override {
+    entry_.connection_.resume_http(id_, {});
+    --entry_.opened_;  // none that counts
+  }
+  void half_close() override { entry_.connection_.half_close(id_); }
+  bool reused() const override { return number_ > 1 || entry_.parked_; }
+  const net::Address& peer() const override { return entry_.connection_.peer(); }
+  const DialPhases& phases() const override {
+    static constexpr DialPhases kNone;
+    return number_ > 1 ? kNone : entry_.phases_;
+  }
+  std::string_view protocol() const override { return entry_.h2() ? "2" : "1.1"; }
+  const tls::Engine* tls() const override { return entry_.connection_.tls(); }
+  void release() override { entry_.release(*this); }
+  Dialled detach() override {
+    return {.stream = entry_.connection_.detach(), .phases = entry_.phases_};
+  }
+
+  Entry& entry_;
+  OriginStreamOwner* owner_ = nullptr;
+  http::StreamId id_ = 0;
+  uint32_t number_ = 0;  // among those of the connection, from 1
 };
 
 // A caller that waits for its own connection to be dialled.
@@ -199,7 +220,7 @@ class Pool::Impl::Securing final : public Waiting {
     OnSecured done = std::move(done_);
     if (!result) return done(std::unexpected(std::move(result).error()));
     const Secured secured{result->stream->peer(), result->engine->peer(),
-                          result->engine->certificate_wanted()};
+                          result->engine->certificate_wanted(), result->engine->alpn() == "h2"};
     if (!secured.certificate_wanted) {
       Entry& entry = *pool_.entries.find(pool_.add(key_, *std::move(result)));
       entry.parked_ = true;
@@ -224,28 +245,99 @@ Pool::Impl::~Impl() {
 SlotId Pool::Impl::add(const PoolKey& key, Dialled dialled) {
   Origins::value_type& origin = *origins.try_emplace(key).first;
   ++origin.second.connections;
-  return entries.emplace(
-      [&](SlotId id) { return std::make_unique<Entry>(*this, id, origin, std::move(dialled)); });
+  std::unique_ptr<http::Codec> codec = codec_for(key, dialled, options.codec);
+  return entries.emplace([&](SlotId id) {
+    return std::make_unique<Entry>(*this, id, origin, std::move(codec), std::move(dialled));
+  });
+}
+
+Pool::Impl::Entry::Entry(Impl& pool, SlotId id, Origins::value_type& origin,
+                         std::unique_ptr<http::Codec> codec, Dialled dialled)
+    : pool_(pool),
+      id_(id),
+      origin_(origin),
+      phases_(dialled.phases),
+      connection_(std::move(dialled.stream), std::move(dialled.engine), std::move(codec), *this),
+      early_(std::move(dialled.early)) {}
+
+Pool::Impl::Entry::~Entry() = default;
+
+OriginStreamPtr Pool::Impl::Entry::open(OriginStreamOwner& owner) {
+  const http::StreamId id = connection_.open();
+  if (id == 0) return nullptr;
+  std::unique_ptr<Stream>& stream = h2() ? more_[id] : only_;
+  if (!stream) stream = std::make_unique<Stream>(*this);
+  stream->owner_ = &owner;
+  stream->id_ = id;
+  stream->number_ = ++opened_;
+  ++streams_;
+  return OriginStreamPtr(stream.get());
+}
+
+void Pool::Impl::Entry::release(Stream& stream) {
+  --streams_;
+  stream.owner_ = nullptr;
+  const http::StreamId id = stream.id_;
+  if (h2()) more_.erase(id);
+  pool_.release(*this);
+}
+
+Pool::Impl::Entry::Stream* Pool::Impl::Entry::find(http::StreamId id) {
+  if (!h2()) return only_.get();
+  const auto found = more_.find(id);
+  return found == more_.end() ? nullptr : found->second.get();
+}
+
+void Pool::Impl::Entry::wake(Connection&) {
+  while (std::optional<http::Event> event = connection_.next()) {
+    explain(*event);
+    Stream* const stream = find(event->stream);
+    if (stream != nullptr && stream->owner_ != nullptr) {
+      stream->owner_->on_origin_event(std::move(*event));
+    }
+  }
+  // A connection that broke after the answer was whole has no event of its own for that.
+  OriginStreamOwner* const owner = only_ ? only_->owner_ : nullptr;
+  if (owner != nullptr && connection_.closed() && !std::exchange(told_closed_, true)) {
+    owner->on_origin_event({0, http::Reset{{Code::kConnectionClosed, Side::kOrigin, false,
+                                            "the origin closed the connection"}}});
+  }
+  const bool unfit = idle_ && !connection_.codec().reusable();
+  if (!busy() && (connection_.closed() || unfit)) pool_.doom(*this);
+}
+
+// The codec knows only that the bytes ended.
+void Pool::Impl::Entry::explain(http::Event& event) const {
+  const tls::Engine* const tls = connection_.tls();
+  auto* reset = std::get_if<http::Reset>(&event.what);
+  if (reset != nullptr && tls != nullptr && tls->failure()) reset->error = *tls->failure();
 }
 
 // Null where the connection takes no stream after all.
 OriginStreamPtr Pool::Impl::open(Entry& entry, OriginStreamOwner& owner) {
-  entry.stream_ = entry.connection_.open();
-  if (entry.stream_ == 0) {
+  drop_idle(entry);
+  OriginStreamPtr stream = entry.open(owner);
+  if (!stream) {
     doom(entry);
-    return nullptr;
+  } else if (entry.h2()) {
+    share(entry);
   }
-  entry.owner_ = &owner;
-  ++entry.streams_;
-  return OriginStreamPtr(&entry);
+  return stream;
 }
 
-Pool::Impl::Entry* Pool::Impl::find_idle(const PoolKey& key) {
-  const auto origin = origins.find(key);
-  if (origin == origins.end()) return nullptr;
+void Pool::Impl::share(Entry& entry) {
+  if (std::exchange(entry.shared_, true)) return;
+  entry.origin_.second.shared.push_back(entry.id_);
+}
+
+void Pool::Impl::unshare(Entry& entry) {
+  if (std::exchange(entry.shared_, false)) std::erase(entry.origin_.second.shared, entry.id_);
+}
+
+Pool::Impl::Entry* Pool::Impl::find_idle(Origin& origin) {
   const MonoTime now = loop.now().mono;
-  while (!origin->second.idle.empty()) {
-    Entry& newest = *entries.find(origin->second.idle.back());
+  while (!origin.idle.empty()) {
+    Entry& newest = *entries.find(origin.idle.back());
     const bool looked_at = now - newest.idle_since_ < kLookedAt;
     if (newest.idle_until_ > now && (looked_at || newest.connection_.is_quiet())) return &newest;
     doom(newest);
@@ -262,8 +354,8 @@ void Pool::Impl::drop_idle(Entry& entry) {
 }
 
 void Pool::Impl::release(Entry& entry) {
-  entry.owner_ = nullptr;
-  if (entry.doomed_) return;
+  if (entry.doomed_ || entry.busy()) return;
+  unshare(entry);
   const http::Codec& codec = entry.connection_.codec();
   if (!entry.connection_.closed() && codec.reusable() && !draining) return put_idle(entry);
   // A tunnel's last bytes may still be on their way to the origin.
@@ -299,6 +391,7 @@ void Pool::Impl::evict_longest_idle() {
 void Pool::Impl::doom(Entry& entry) {
   if (std::exchange(entry.doomed_, true)) return;
   drop_idle(entry);
+  unshare(entry);
   doomed.push_back(entry.id_);
   loop.at_turn_end(*this);
 }
@@ -328,11 +421,14 @@ Pool::Pool(net::Loop& loop, Dialer& dialer, Options options)
 
 Pool::~Pool() = default;
 
-OriginStreamPtr Pool::acquire_idle(const PoolKey& key, OriginStreamOwner& owner) {
-  Impl::Entry* entry = impl_->find_idle(key);
-  if (entry == nullptr) return nullptr;
-  impl_->drop_idle(*entry);
-  return impl_->open(*entry, owner);
+OriginStreamPtr Pool::acquire(const PoolKey& key, OriginStreamOwner& owner) {
+  const auto origin = impl_->origins.find(key);
+  if (origin == impl_->origins.end()) return nullptr;
+  for (const SlotId id : origin->second.shared) {
+    if (OriginStreamPtr stream = impl_->entries.find(id)->open(owner)) return stream;
+  }
+  Impl::Entry* entry = impl_->find_idle(origin->second);
+  return entry == nullptr ? nullptr : impl_->open(*entry, owner);
 }
 
 std::unique_ptr<Pool::Waiting> Pool::dial(const PoolKey& key, OriginStreamOwner& owner,
@@ -345,10 +441,16 @@ std::unique_ptr<Pool::Waiting> Pool::secure(OriginStreamPtr tunnel, const PoolKe
   return std::make_unique<Impl::Securing>(*impl_, key, tunnel->detach(), std::move(done));
 }
 
-std::optional<Pool::Secured> Pool::idle_secured(const PoolKey& key) {
-  const Impl::Entry* entry = impl_->find_idle(key);
+std::optional<Pool::Secured> Pool::secured(const PoolKey& key) {
+  const auto origin = impl_->origins.find(key);
+  if (origin == impl_->origins.end()) return std::nullopt;
+  for (const SlotId id : origin->second.shared) {
+    const Impl::Entry& entry = *impl_->entries.find(id);
+    if (entry.connection_.codec().reusable()) return entry.secured();
+  }
+  const Impl::Entry* entry = impl_->find_idle(origin->second);
   if (entry == nullptr) return std::nullopt;
-  return Secured{entry->connection_.peer(), entry->connection_.tls()->peer(), false};
+  return entry->secured();
 }
 
 std::string PoolKey::verified_name() const {
@@ -356,7 +458,10 @@ std::string PoolKey::verified_name() const {
 }
 
 tls::ClientTarget PoolKey::tls_target() const {
-  return {.host = verified_name(), .port = port, .alpn = {"http/1.1"}, .certificate = certificate};
+  tls::ClientTarget target{.host = verified_name(), .port = port, .certificate = certificate};
+  if (h2) target.alpn.emplace_back("h2");
+  target.alpn.emplace_back("http/1.1");
+  return target;
 }
 
 size_t Pool::idle() const {
@@ -370,7 +475,7 @@ size_t Pool::busy() const {
 std::vector<Pool::Leftover> Pool::leftovers() const {
   std::vector<Leftover> found;
   impl_->entries.for_each([&](SlotId id, const Impl::Entry& entry) {
-    const bool over = entry.owner_ == nullptr && !entry.idle_ && !entry.doomed_;
+    const bool over = !entry.busy() && !entry.idle_ && !entry.doomed_;
     if (over) found.push_back({id, entry.connection_.held()});
   });
   return found;

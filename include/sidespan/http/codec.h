@@ -99,6 +99,9 @@ class Codec {
   // The output breaks off, and only a connection reset tells the peer: it would take FIN for the
   // message's end (h1 server) or for a half-close, and go on working (h1 client).
   virtual bool ends_abruptly() const = 0;
+  // Server, before its first request: what came is the beginning of another protocol, which this
+  // codec goes on with. Null: it is not.
+  virtual std::unique_ptr<Codec> successor(MonoTime) { return nullptr; }
   // Many streams at a time, which end one by one: nothing that ends one needs to end the connection.
   virtual bool multiplexed() const = 0;
   // Client: another stream may be opened later, the connection is clean. Server: another request

@@ -1,7 +1,8 @@
 // HTTP/1.0 and 1.1 (RFC 9112) over llhttp, both roles. Heads, trailers and chunk lines are read by
 // a guard of our own before llhttp sees them, and heads judged as a whole after: any doubt is a
 // Reset with kMalformed, never a guess. Heads are written from parsed fields only. A server reads
-// one request ahead of its answer, never more: the rest waits inside.
+// one request ahead of its answer, never more: the rest waits inside. A connection that begins as
+// HTTP/2 does goes on with a codec for that, its successor().
 #pragma once
 
 #include <memory>

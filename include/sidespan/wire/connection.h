@@ -77,6 +77,8 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   bool closed() const { return stream_ == nullptr; }
 
   const net::Address& peer() const { return peer_; }
+  // Of this end; none once it is closed.
+  net::Address local() const { return stream_ ? stream_->local() : net::Address(); }
 
  private:
   // net::StreamReader

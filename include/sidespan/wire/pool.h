@@ -1,6 +1,7 @@
 // Connections to origins, shared by everything one thread does: exchanges of a worker, exports of
-// the telemetry thread. A stream is on an idle connection or on a fresh one; letting go of it gives
-// the connection back when it is clean and closes it when it is not.
+// the telemetry thread. A stream is on a connection that takes one more (an idle one, or HTTP/2) or
+// on a fresh one; letting go of the last gives the connection back when it is clean and closes it
+// when it is not.
 #pragma once
 
 #include <functional>
@@ -25,6 +26,7 @@ struct PoolKey {
   uint64_t pinned_to = 0;
   bool secure = false;   // by TLS
   bool through = false;  // the second proxy's CONNECT
+  bool h2 = false;       // may be HTTP/2: by TLS where the origin takes it, plainly for sure
   // Then: whom the certificate must name, where that is not `host`, and which of ours is shown.
   std::string server_name = {};
   size_t certificate = 0;
@@ -59,7 +61,7 @@ class OriginStream {
   virtual bool reused() const = 0;  // the connection was idle before
   virtual const net::Address& peer() const = 0;
   virtual const DialPhases& phases() const = 0;   // empty after the first stream
-  virtual std::string_view protocol() const = 0;  // "1.1"
+  virtual std::string_view protocol() const = 0;  // "1.1", "2"
   virtual const tls::Engine* tls() const = 0;     // null: plain
 
  protected:
@@ -96,8 +98,8 @@ class Pool {
   Pool(net::Loop& loop, Dialer& dialer, Options options);
   ~Pool();
 
-  // A stream on an idle connection; null where there is none.
-  OriginStreamPtr acquire_idle(const PoolKey& key, OriginStreamOwner& owner);
+  // A stream on a connection that is there; null where none takes one.
+  OriginStreamPtr acquire(const PoolKey& key, OriginStreamOwner& owner);
   // One on a connection that no request has used; `done` comes later. Error side: kOrigin or kSelf.
   std::unique_ptr<Waiting> dial(const PoolKey& key, OriginStreamOwner& owner, OnDialled done);
 
@@ -106,9 +108,11 @@ class Pool {
     net::Address peer;
     tls::PeerCertificate certificate;
     bool certificate_wanted = false;  // of ours, and there was none to show
+    bool h2 = false;                  // what it took
   };
-  // That of an idle connection by TLS, alive as far as can be told; nothing where there is none.
-  std::optional<Secured> idle_secured(const PoolKey& key);
+  // That of a connection by TLS that takes another stream, alive as far as can be told; nothing
+  // where there is none.
+  std::optional<Secured> secured(const PoolKey& key);
   using OnSecured = std::move_only_function<void(Result<Secured>)>;
   // TLS on the connection of `tunnel`, which was opened as one and carried no byte; then it is an
   // idle connection for `key`, unless the origin wants a certificate. `done` comes later.

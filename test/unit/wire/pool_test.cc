@@ -39,7 +39,7 @@ struct Rig {
   PoolKey key(uint64_t pin = 0) const { return {"127.0.0.1", origin.port(), pin}; }
 
   void acquire(Call& call, bool fresh = false, uint64_t pin = 0) {
-    if (!fresh) call.stream = pool.acquire_idle(key(pin), call);
+    if (!fresh) call.stream = pool.acquire(key(pin), call);
     if (call.stream) return;
     call.waiting = pool.dial(key(pin), call, [&](auto result) {
       call.waiting.reset();
@@ -205,7 +205,7 @@ TEST_CASE("an idle connection where something waits is not used") {
     support::run_for(rig.loop, Milliseconds(5));
     row.happens(origin);
     Call second;
-    second.stream = rig.pool.acquire_idle(key, second);
+    second.stream = rig.pool.acquire(key, second);
     CHECK((second.stream != nullptr) == row.reused);
   }
 }
