@@ -102,6 +102,7 @@ class H2Connection final : public Codec {
   void send_reset(H2Stream& stream, const Error& error);
   void submit_reset(const H2Stream& stream, uint32_t code);
   void resume(H2Stream& stream);
+  void say_goodbye();
   void produce();
   void add_piece(StreamId stream, size_t bytes, size_t body);
   void drained(StreamId id, size_t bytes);
@@ -128,6 +129,7 @@ class H2Connection final : public Codec {
   bool given_up_ = false;
   bool input_ended_ = false;
   bool draining_ = false;
+  bool goodbye_said_ = false;
   bool peer_closing_ = false;  // GOAWAY came
   bool closed_ = false;        // GOAWAY of ours that ends everything is out
 };

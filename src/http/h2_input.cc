@@ -183,6 +183,7 @@ void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
     push(*stream, Reset{error_of(*stream, code)});
   }
   streams_.erase(stream->id);
+  if (draining_ && server() && streams_.empty()) say_goodbye();
 }
 
 Error H2Connection::error_of(const H2Stream& stream, uint32_t code) const {

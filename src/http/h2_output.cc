@@ -112,8 +112,11 @@ void H2Connection::send_reset(H2Stream& stream, const Error& error) {
     if (stream.end_sent && !stream.input_ended) submit_reset(stream, NGHTTP2_NO_ERROR);
     return;
   }
-  const bool ours = error.side == Side::kAgent || !server();
-  submit_reset(stream, ours ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
+  if (!server()) return submit_reset(stream, NGHTTP2_CANCEL);
+  // What came of the answer goes out first.
+  stream.cut = stream.has_body;
+  if (stream.cut) return resume(stream);
+  submit_reset(stream, error.side == Side::kAgent ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
 }
 
 void H2Connection::submit_reset(const H2Stream& stream, uint32_t code) {
@@ -127,6 +130,7 @@ void H2Connection::resume(H2Stream& stream) {
 }
 
 ssize_t H2Connection::on_body_wanted(H2Stream& stream, size_t room, uint32_t& flags) {
+  if (stream.out.empty() && stream.cut) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // RST_STREAM
   if (stream.out.empty() && !stream.output_ended) return NGHTTP2_ERR_DEFERRED;
   const size_t size = std::min(room, stream.out.size());
   flags |= NGHTTP2_DATA_FLAG_NO_COPY;
@@ -226,8 +230,14 @@ size_t H2Connection::queued(StreamId id) const {
   return stream == nullptr ? 0 : stream->out.size() + stream->in_flight;
 }
 
+// GOAWAY comes when nothing is under way: some clients take it for the end of what they wait for.
 void H2Connection::drain() {
-  if (std::exchange(draining_, true) || !server()) return;
+  draining_ = true;
+  if (server() && streams_.empty()) say_goodbye();
+}
+
+void H2Connection::say_goodbye() {
+  if (std::exchange(goodbye_said_, true)) return;
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
                         nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
                         nullptr, 0);

@@ -43,7 +43,7 @@ def test_what_is_not_opened_meets_the_origin_itself(mode, intercepting, tls_orig
                 "not_listed": {"mode": "listed", "hosts": ["*.example.com"]}}[mode]
     side = intercepting(**settings)
     context = ssl.create_default_context(cafile=authority.pem)
-    context.set_alpn_protocols(["h2"] if mode == "alpn" else ["http/1.1"])
+    context.set_alpn_protocols(["mqtt"] if mode == "alpn" else ["http/1.1"])
     context.check_hostname = mode != "sni_mismatch"
     name = "other.example" if mode == "sni_mismatch" else HOST
     with Tunnel(side, tls_origin, context, server_name=name) as agent:
@@ -54,7 +54,7 @@ def test_what_is_not_opened_meets_the_origin_itself(mode, intercepting, tls_orig
     assert span["attributes"]["sidespan.mode"] == "tunnel"
     assert span["attributes"]["sidespan.tunnel.reason"] == mode
     assert span["attributes"]["sidespan.tls.server_name"] == name
-    assert span["attributes"]["sidespan.tls.alpn"] == (["h2"] if mode == "alpn" else ["http/1.1"])
+    assert span["attributes"]["sidespan.tls.alpn"] == (["mqtt"] if mode == "alpn" else ["http/1.1"])
     assert span["attributes"]["sidespan.bytes.received"] > 0
     assert "traceparent" not in dict(tls_origin.requests[0].headers)
 

@@ -231,15 +231,20 @@ TEST_CASE("h2 server: how streams end") {
     CHECK(line.events() == "\n1 reset connection_reset");
     CHECK(line->done());
   }
+  SUBCASE("the origin broke off, and the agent has not got all of it") {
+    line.send(1, Body{Chain("b")});
+    line.send(1, Reset{{Code::kConnectionReset, Side::kOrigin, false, ""}});
+    CHECK(h2::show(line.output()) == "data 1, rst 1 code 2");
+    CHECK(line.events().empty());
+  }
   SUBCASE("draining, it is the last") {
     line->drain();
-    CHECK(h2::show(line.output()) == "goaway 0 code 0");
-    CHECK_FALSE(line->done());
+    CHECK(h2::show(line.output()).empty());
+    line.send(1, End{});
+    CHECK(h2::show(line.output()) == "data 1 +end, goaway 0 code 0");
+    CHECK(line->done());
     line.feed(h2::get(3));
     CHECK(line.events().empty());
-    line.send(1, End{});
-    CHECK(h2::show(line.output()) == "data 1 +end");
-    CHECK(line->done());
   }
   CHECK(line->streams() == 0);
 }

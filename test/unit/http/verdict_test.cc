@@ -137,7 +137,7 @@ TEST_CASE("verdicts: request lines") {
       {"http/1.1", line("GET / http/1.1"), kBad},
       {"RTSP/1.0", line("GET / RTSP/1.0"), kBad},
       {"ICE/1.0", line("SOURCE / ICE/1.0"), kBad},
-      {"h2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", kBad},
+      {"h2 preface, but not quite", "PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n", kBad},
       {"LF ends the line", "GET / HTTP/1.1\nHost: o\r\n\r\n", kBad},
       {"CR ends the line", "GET / HTTP/1.1\rHost: o\r\n\r\n", kBad},
       {"CR in the target", line("GET /\ra" + h), kBad},

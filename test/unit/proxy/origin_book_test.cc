@@ -105,8 +105,11 @@ TEST_CASE("origin book: targets are read as parse_url reads them, met before or 
       CHECK(url.authority.port == read->authority.port);
       CHECK(url.path == read->path);
       CHECK(url.path_given == read->path_given);
-      CHECK((*found)->key() ==
-            wire::PoolKey{read->authority.host, read->port(), 0, read->scheme == "https"});
+      const bool secure = read->scheme == "https";
+      CHECK((*found)->key() == wire::PoolKey{.host = read->authority.host,
+                                             .port = read->port(),
+                                             .secure = secure,
+                                             .h2 = secure});
       CHECK((*found)->authority() == read->authority.to_string());
     }
   }

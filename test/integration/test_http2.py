@@ -1,0 +1,259 @@
+"""HTTP/2 on both sides and translated between them: each call is one right span, whatever the two speak."""
+
+import re
+import subprocess
+
+import pytest
+
+import peers
+from h2_origin import H2Client, H2Origin
+from origin import Origin
+from sidecar import exporting, run, wait_for
+from tunnel import HOST, context_of
+from wire import Reader, connect, head
+
+
+@pytest.fixture
+def h2_origin(authority):
+    """By TLS, with both protocols at choice."""
+    origin = H2Origin(tls=authority.server(HOST, "127.0.0.1"), alpn=("h2", "http/1.1"))
+    yield origin
+    origin.stop()
+
+
+@pytest.fixture
+def plain_h2_origin():
+    origin = H2Origin()
+    yield origin
+    origin.stop()
+
+
+def inside(side, origin, alpn=("h2",)):
+    """An agent's connection through a tunnel, and what was agreed on."""
+    authority = f"{HOST}:{origin.port}"
+    sock = connect(side.egress)
+    sock.sendall(head(f"CONNECT {authority} HTTP/1.1", [("Host", authority)]))
+    assert Reader(sock).head().status == 200
+    sock = context_of(side, alpn).wrap_socket(sock, server_hostname=HOST)
+    return sock, sock.selected_alpn_protocol(), authority
+
+
+def plain(side):
+    """An agent that knows that we speak HTTP/2."""
+    return H2Client(connect(side.egress))
+
+
+# What agent and origin take, and what each side then speaks.
+MATRIX = {
+    ("h2,http/1.1", "h2,http/1.1"): ("h2", "2"),
+    ("h2,http/1.1", "h2"): ("h2", "2"),
+    ("h2,http/1.1", "http/1.1"): ("http/1.1", "1.1"),
+    ("h2", "h2,http/1.1"): ("h2", "2"),
+    ("h2", "h2"): ("h2", "2"),
+    ("h2", "http/1.1"): ("h2", "1.1"),
+    ("http/1.1", "h2,http/1.1"): ("http/1.1", "1.1"),
+    ("http/1.1", "http/1.1"): ("http/1.1", "1.1"),
+    ("", "http/1.1"): (None, "1.1"),
+}
+
+
+@pytest.mark.parametrize("agent,origin", MATRIX)
+def test_what_is_spoken_inside(agent, origin, intercepting, authority, sink):
+    tls = authority.server(HOST, "127.0.0.1")
+    takes = origin.split(",")
+    agreed, behind = MATRIX[agent, origin]
+    there = H2Origin(tls=tls, alpn=takes) if behind == "2" else Origin(tls=tls)
+    if behind == "1.1":
+        tls.set_alpn_protocols(["http/1.1"])
+    side = intercepting()
+    sock, got, name = inside(side, there, [word for word in agent.split(",") if word])
+    assert got == agreed
+    with sock:
+        if got == "h2":
+            with H2Client(sock) as client:
+                answers = [client.get(name, f"/echo?{i}", "POST", "https", body=b"words") for i in range(3)]
+                assert [answer.status for answer in answers] == [200] * 3
+        else:
+            reader = Reader(sock)
+            for i in range(3):
+                sock.sendall(head(f"POST /echo?{i} HTTP/1.1", [("Host", name), ("Content-Length", "5")]) + b"words")
+                assert reader.response("POST").status == 200
+    spans = sink.wait(3)
+    assert len(sink.quiet()) == 3
+    for span, request in zip(spans, there.requests):
+        found = span["attributes"]
+        assert span["name"] == "POST" and found["sidespan.mode"] == "intercept"
+        assert found["network.protocol.version"] == behind
+        assert found["url.full"].startswith(f"https://{name}/echo?")
+        assert found["http.request.body.size"] == 5
+        assert request.get("traceparent").split("-")[2] == span["span_id"]
+    there.stop()
+
+
+def test_streams_share_a_connection(intercepting, h2_origin, sink):
+    side = intercepting()
+    sock, _, name = inside(side, h2_origin)
+    with H2Client(sock) as client:
+        asked = [client.ask(name, f"/echo?{i}", scheme="https") for i in range(50)]
+        assert [answer.status for answer in client.wait(*asked)] == [200] * 50
+    spans = sink.wait(50)
+    assert len({span["attributes"]["url.full"] for span in spans}) == 50
+    assert h2_origin.connections == 1
+    assert {request.get("traceparent").split("-")[2] for request in h2_origin.requests} == {s["span_id"] for s in spans}
+
+
+def test_what_passes_between_two_that_speak_it(intercepting, h2_origin, sink):
+    side = intercepting()
+    sock, _, name = inside(side, h2_origin)
+    with H2Client(sock) as client:
+        trailers = client.get(name, "/trailers", "POST", "https", body=b"a", trailers=[("x-end", "1")],
+                              headers=[("te", "trailers"), ("cookie", "a=1"), ("cookie", "b=2")])
+        assert trailers.trailers == [("grpc-status", "0")]
+        request = h2_origin.requests[-1]
+        assert request.trailers == [("x-end", "1")]
+        assert request.get("te") == "trailers"
+        assert [value for name_, value in request.headers if name_ == "cookie"] == ["a=1; b=2"]
+        hints = client.get(name, "/hints", scheme="https")
+        assert dict(hints.interims[0])[":status"] == "103"
+        assert client.get(name, "/stream", scheme="https").body == b"piece" * 10
+        big = client.get(name, "/big/3000000", "POST", "https", body=b"y" * 60000)
+        assert big.body == b"x" * 3_000_000
+        empty = client.get(name, "/echo", "HEAD", "https")
+        assert empty.status == 200 and empty.body == b""
+    assert [span["attributes"]["http.response.status_code"] for span in sink.wait(5)] == [200] * 5
+
+
+def test_how_streams_fail(intercepting, h2_origin, sink):
+    side = intercepting()
+    sock, _, name = inside(side, h2_origin)
+    with H2Client(sock) as client:
+        assert client.get(name, "/refuse/1", "POST", "https", body=b"once more").status == 200
+        broken = client.get(name, "/broken", scheme="https")
+        assert broken.error == 2 and broken.body == b"half"
+        assert client.get(name, "/goaway", scheme="https").status == 200
+        assert client.get(name, "/echo", scheme="https").status == 200
+        cancelled = client.ask(name, "/never", scheme="https")
+        wait_for("the request", lambda: any(request.get(":path") == "/never" for request in h2_origin.requests))
+        client.connection.reset_stream(cancelled, 8)
+        client.flush()
+        sink.wait(6)
+    refused, again, cut, last, fresh, gone = sink.spans[:6]
+    assert refused["attributes"]["sidespan.end"] == "origin_closed" and refused["status"] == "ERROR"
+    assert again["attributes"]["http.response.status_code"] == 200
+    assert again["links"][0]["span_id"] == refused["span_id"]
+    assert cut["attributes"]["error.type"] == "connection_reset"
+    assert last["status"] == fresh["status"] == "UNSET"
+    assert gone["attributes"]["sidespan.end"] == "agent_cancelled" and gone["status"] == "UNSET"
+    assert h2_origin.connections >= 2
+    wait_for("RST_STREAM at the origin", lambda: h2_origin.resets == 1)
+
+
+def rss_kib(side):
+    with open(f"/proc/{side.process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def test_prior_knowledge(sidecar, origin, plain_h2_origin, sink):
+    side = sidecar({"routes": [{"path": "/tools/", "to": origin.url("/")}]})
+    with plain(side) as client:
+        name = f"127.0.0.1:{origin.port}"
+        assert client.get(name, "/echo?a", "POST", body=b"words").status == 200
+        assert client.get(f"127.0.0.1:{side.egress[1]}", "/tools/echo?b").status == 200
+        grpc = client.get(f"127.0.0.1:{plain_h2_origin.port}", "/trailers", "POST", body=b"",
+                          headers=[("content-type", "application/grpc"), ("te", "trailers")])
+        assert grpc.trailers == [("grpc-status", "0")]
+        denied = client.get("169.254.169.254", "/")
+        assert denied.status == 403 and b"egress.deny" in denied.body
+        ourselves = client.get(f"127.0.0.1:{side.egress[1]}", "/nowhere")
+        assert ourselves.status == 508
+    spans = sink.wait(5)
+    assert [span["attributes"]["sidespan.mode"] for span in spans] == ["forward", "route", "forward", "forward", "forward"]
+    assert [span["attributes"].get("network.protocol.version") for span in spans[:3]] == ["1.1", "1.1", "2"]
+    assert origin.requests[0].body == b"words"
+    assert origin.requests[0].get("transfer-encoding") == "chunked"
+
+
+def test_connect_in_a_stream(sidecar, origin, sink):
+    side = sidecar()
+    with plain(side) as client:
+        tunnel = client.ask(f"127.0.0.1:{origin.port}", method="CONNECT", end=False)
+        while not client.answers[tunnel].headers:
+            client.pull()
+        assert client.answers[tunnel].status == 200
+        client.connection.send_data(tunnel, b"GET /echo HTTP/1.1\r\nHost: o\r\nConnection: close\r\n\r\n")
+        client.flush()
+        client.connection.end_stream(tunnel)
+        client.flush()
+        (answer,) = client.wait(tunnel)
+        assert answer.body.startswith(b"HTTP/1.1 200")
+    (span,) = sink.wait(1)
+    assert span["name"] == "CONNECT"
+    assert span["attributes"]["sidespan.tunnel.reason"] == "http2"
+    assert span["attributes"]["sidespan.bytes.received"] == len(answer.body)
+
+
+def test_refused_heads_are_answered(sidecar, origin):
+    side = sidecar()
+    name = f"127.0.0.1:{origin.port}"
+    with plain(side) as client:
+        many = client.get(name, headers=[(f"x-{i}", "y") for i in range(140)])
+        assert many.status == 431
+        long = client.get(name, "/" + "a" * 20_000)
+        assert long.status == 414
+        assert client.get(name).status == 200
+    assert origin.connections == 1
+
+
+def test_a_slow_reader_slows_its_origin_alone(intercepting, authority, sink):
+    origin = H2Origin(tls=authority.server(HOST, "127.0.0.1"))
+    side = intercepting()
+    sock, _, name = inside(side, origin)
+    with H2Client(sock) as client:
+        # Nothing of it is acknowledged: the window of its stream is all that comes.
+        slow = client.ask(name, "/big/30000000", scheme="https")
+        client.answers.pop(slow)
+        before = rss_kib(side)
+        for i in range(20):
+            assert client.get(name, f"/echo?{i}", scheme="https").status == 200
+        assert rss_kib(side) - before < 4096
+    origin.stop()
+
+
+def test_draining_says_goaway(sidecar, origin, sink):
+    side = sidecar({"drain": {"quiet": "500ms"}})
+    origin.answer("/slow", [0.5, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"])
+    with plain(side) as client:
+        name = f"127.0.0.1:{origin.port}"
+        slow = client.ask(name, "/slow")
+        side.terminate()
+        (answer,) = client.wait(slow)
+        assert answer.body == b"ok"
+        while client.pull():
+            pass
+        assert client.closed == 0
+    assert sink.wait(1)[0]["attributes"]["sidespan.end"] == "complete"
+
+
+def test_curl_and_httpx_under_run(h2_origin, authority, sink, tmp_path):
+    """Clients that prefer HTTP/2 get it, through the sidecar."""
+    config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}}
+    url = f"https://{HOST}:{h2_origin.port}/echo"
+    curl = [peers.installed("curl"), "-sS", "--http2", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", url]
+    done = run(tmp_path, curl, config)
+    assert done.stdout == "2 200", done.stderr
+    code = f"import httpx; c = httpx.Client(http2=True); r = c.get({url!r}); print(r.http_version, r.status_code)"
+    done = run(tmp_path, [peers.python(), "-c", code], config)
+    assert done.stdout.strip() == "HTTP/2 200", done.stderr
+    calls = [span for span in sink.wait(4) if span["kind"] == "CLIENT"]
+    assert [span["attributes"]["network.protocol.version"] for span in calls] == ["2", "2"]
+    assert [request.get("traceparent").split("-")[2] for request in h2_origin.requests] == [c["span_id"] for c in calls]
+
+
+def test_h2load_and_nghttp(intercepting, sidecar, origin, sink):
+    """Other implementations: prior knowledge, many streams, many connections."""
+    side = sidecar()
+    done = subprocess.run([peers.installed("h2load"), "-n", "2000", "-c", "4", "-m", "50",
+                           f"--connect-to=127.0.0.1:{side.egress[1]}", f"http://127.0.0.1:{origin.port}/echo"],
+                          capture_output=True, text=True, timeout=60)
+    assert re.search("2000 succeeded, 0 failed, 0 errored", done.stdout), done.stdout
+    assert len(sink.wait(2000, timeout=30)) == 2000
