@@ -1,5 +1,6 @@
 #include "h2_connection.h"
 
+#include <algorithm>
 #include <new>
 
 #include "sidespan/http/h2_codec.h"
@@ -14,6 +15,8 @@ constexpr size_t kStreamBytes = size_t{1} * 1024;
 constexpr size_t kResetsMax = 200;
 // Of one head, whose limit is a few frames.
 constexpr size_t kContinuationsMax = 8;
+// Gaps in the numbers of a client's streams that are remembered; few leave any.
+constexpr size_t kSkippedMax = 16;
 
 std::string_view view(const uint8_t* bytes, size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
@@ -81,7 +84,6 @@ struct H2Callbacks {
     nghttp2_option* all = nullptr;
     nghttp2_option_new(&all);
     nghttp2_option_set_no_auto_window_update(all, 1);
-    nghttp2_option_set_no_closed_streams(all, 1);
 #if SIDESPAN_NGHTTP2_COUNTS_CONTINUATIONS
     // It counts pieces of their headers; on_frame_begin() counts frames.
     nghttp2_option_set_max_continuations(all, 9 * (kContinuationsMax + 1));
@@ -118,7 +120,19 @@ H2Connection::~H2Connection() {
 
 bool H2Connection::on_frame_begin(const nghttp2_frame_hd& header) {
   continuations_ = header.type == NGHTTP2_CONTINUATION ? continuations_ + 1 : 0;
-  return continuations_ <= kContinuationsMax;
+  if (continuations_ > kContinuationsMax) return false;
+  if (!server() || header.type != NGHTTP2_HEADERS) return true;
+  const auto id = static_cast<StreamId>(header.stream_id);
+  if (id > last_stream_) {
+    if (id > last_stream_ + 2 && skipped_.size() < kSkippedMax) {
+      skipped_.emplace_back(last_stream_, id);
+    }
+    last_stream_ = id;
+    return true;
+  }
+  // Who passes over a stream has closed it (RFC 9113 section 5.1.1); nghttp2 would just not hear.
+  return std::ranges::none_of(
+      skipped_, [&](const auto& gap) { return gap.first < id && id < gap.second; });
 }
 
 void H2Connection::settle() {

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include <nghttp2/nghttp2.h>
 
@@ -120,7 +122,8 @@ class H2Connection final : public Codec {
   size_t unwritten_bytes_ = 0;
   MemoryCharge charge_;
   std::optional<MonoTime> section_begun_;  // a section that is not whole yet, or the preface
-  StreamId last_stream_ = 0;               // a client's
+  StreamId last_stream_ = 0;               // that was opened, by whichever side does
+  std::vector<std::pair<StreamId, StreamId>> skipped_;  // between these two there was none
   size_t continuations_ = 0;
   size_t idle_frames_ = 0;
   size_t resets_left_;

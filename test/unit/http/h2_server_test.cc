@@ -330,6 +330,13 @@ TEST_CASE("h2 server: a head without end") {
   CHECK(h2::show(out).find("goaway 0") != std::string::npos);
 }
 
+TEST_CASE("h2 server: a stream that was passed over") {
+  Line line = agent();
+  line.feed(h2::client_start() + h2::get(5) + h2::get(3));
+  CHECK(h2::show(line.output()).ends_with("goaway 0 code 1"));
+  CHECK(line->done());
+}
+
 TEST_CASE("h2 server: a head that takes too long, and a preface") {
   for (const bool greeted : {true, false}) {
     CAPTURE(greeted);
