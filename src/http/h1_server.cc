@@ -312,6 +312,7 @@ bool H1Server::reusable() const {
 
 void H1Server::on_time(MonoTime now) {
   if (!head_deadline_ || now < *head_deadline_) return;
+  if (std::exchange(fresh_, false) && stream_ == 0) begin_stream();  // for half a preface
   refuse({Code::kTimeout, Side::kAgent, false,
           "the request's head did not arrive within " +
               std::to_string(limits_.head_time_max.count()) + " ms"});

@@ -1,0 +1,291 @@
+"""What no HTTP/2 client would send, frame by frame: rows 13 to 18 and 20 of the test plan. Each attack ends its own
+connection with GOAWAY, costs little, and leaves others alone."""
+
+import socket
+import struct
+import time
+
+import pytest
+from hpack import Decoder, Encoder
+from hyperframe.frame import (ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame, PingFrame, PriorityFrame,
+                              RstStreamFrame, SettingsFrame, WindowUpdateFrame)
+
+from h2_origin import H2Client
+from test_http2 import rss_kib
+from wire import connect, head
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+CALM, PROTOCOL, FLOW, REFUSED = 11, 1, 3, 7
+
+
+class Raw:
+    """Frames, as they are said."""
+
+    def __init__(self, side, origin, settings=None, start=True):
+        self.sock = connect(side.egress)
+        self.authority = f"127.0.0.1:{origin.port}"
+        self.encoder, self.decoder, self.buffer, self.frames = Encoder(), Decoder(), b"", []
+        if start:
+            self.sock.sendall(PREFACE + SettingsFrame(0, settings or {}).serialize())
+
+    def fields(self, path="/echo", method="GET", more=()):
+        return [(":method", method), (":scheme", "http"), (":authority", self.authority), (":path", path), *more]
+
+    def headers(self, stream, fields=None, ended=True, whole=True, block=None):
+        flags = (["END_STREAM"] if ended else []) + (["END_HEADERS"] if whole else [])
+        data = self.encoder.encode(self.fields() if fields is None else fields) if block is None else block
+        return HeadersFrame(stream, data, flags=flags).serialize()
+
+    def say(self, data):
+        """False: the peer has gone."""
+        try:
+            self.sock.sendall(data)
+        except OSError:
+            return False
+        return True
+
+    def read(self, until=lambda frame: False, timeout=20):
+        """Frames up to the one that is looked for (returned), or None at the end of the connection."""
+        self.sock.settimeout(timeout)
+        while True:
+            while len(self.buffer) >= 9:
+                frame, size = Frame.parse_frame_header(memoryview(self.buffer[:9]))
+                if len(self.buffer) < 9 + size:
+                    break
+                frame.parse_body(memoryview(self.buffer[9:9 + size]))
+                self.buffer = self.buffer[9 + size:]
+                self.frames.append(frame)
+                if isinstance(frame, HeadersFrame):
+                    frame.fields = dict(self.decoder.decode(frame.data))
+                if until(frame):
+                    return frame
+            try:
+                data = self.sock.recv(65536)
+            except ConnectionResetError:
+                return None
+            if not data:
+                return None
+            self.buffer += data
+
+    def goaway(self):
+        """The code of the GOAWAY that comes; the connection ends behind it."""
+        frame = self.read(lambda frame: isinstance(frame, GoAwayFrame))
+        assert frame is not None, "the connection ended without GOAWAY"
+        assert self.read() is None
+        return frame.error_code
+
+
+@pytest.fixture
+def side(sidecar, origin):
+    side = sidecar()
+    yield side
+    # Whatever it was, others are served.
+    with H2Client(connect(side.egress)) as client:
+        assert client.get(f"127.0.0.1:{origin.port}").status == 200
+
+
+def cpu_seconds(side):
+    with open(f"/proc/{side.process.pid}/stat", encoding="ascii") as stat:
+        return sum(int(n) for n in stat.read().rsplit(")", 1)[1].split()[11:13]) / 100
+
+
+def test_row_13_rapid_reset(side, origin):
+    origin.answer("/slow", [30])
+    raw = Raw(side, origin)
+    before = cpu_seconds(side)
+    sent = 0
+    for stream in range(1, 100_000, 2):
+        reset = RstStreamFrame(stream, 8).serialize()
+        if not raw.say(raw.headers(stream, raw.fields("/slow")) + reset):
+            break
+        sent += 1
+    assert raw.read(lambda frame: isinstance(frame, GoAwayFrame)) is None or raw.frames[-1].error_code == CALM
+    assert len(origin.seen("/slow")) < 500
+    assert cpu_seconds(side) - before < 1
+    assert side.metrics().total("sidespan_requests_total") < 1000
+
+
+TRICKS = {
+    # name: (frames for a stream that is open, and whose answer waits)
+    "window update of 0": lambda stream: WindowUpdateFrame(stream, 1).serialize()[:-4] + struct.pack(">I", 0),
+    "window that overflows": lambda stream: WindowUpdateFrame(stream, 2**31 - 1).serialize(),
+    "data after the end": lambda stream: DataFrame(stream, b"x").serialize(),
+    "headers after the end": lambda stream: HeadersFrame(stream, b"\x82", flags=["END_HEADERS", "END_STREAM"]).serialize(),
+    "a stream that depends on itself": lambda stream: PriorityFrame(stream, depends_on=stream).serialize(),
+}
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_row_14_resets_that_we_are_made_to_send(trick, side, origin):
+    """Each stream counts as one the agent gave up, so that a connection has only so many."""
+    origin.answer("/slow", [30])
+    raw = Raw(side, origin)
+    for stream in range(1, 20_001, 2):
+        if not raw.say(raw.headers(stream, raw.fields("/slow")) + TRICKS[trick](stream)):
+            break
+    side.metrics()
+    assert len(origin.seen("/slow")) <= 1000
+    raw.sock.close()
+
+
+def test_row_15_continuation_without_end(side, origin):
+    raw = Raw(side, origin)
+    raw.say(raw.headers(1, whole=False))
+    sent = 0
+    for _ in range(10_000):
+        if not raw.say(ContinuationFrame(1, raw.encoder.encode([("a", "b")])).serialize()):
+            break
+        sent += 1
+        if sent == 9:
+            assert raw.goaway() is not None
+            break
+    assert sent == 9
+    assert origin.requests == []
+
+
+def test_row_16_header_bomb(side, origin):
+    """An entry of 3.9 KB in the table, named again and again by a byte each."""
+    before = rss_kib(side)
+    for _ in range(10):
+        raw = Raw(side, origin, {SettingsFrame.INITIAL_WINDOW_SIZE: 0})
+        block = raw.encoder.encode(raw.fields()) + b"\x40\x01x\x7f" + b"\xbd\x1d" + b"a" * 3900
+        raw.say(raw.headers(1, block=block + b"\xbe" * 12_000))
+        assert raw.goaway() == CALM
+        crumbs = Raw(side, origin)
+        crumbs.say(crumbs.headers(1, crumbs.fields(more=[("cookie", f"{i}=1") for i in range(300)])))
+        answer = crumbs.read(lambda frame: isinstance(frame, HeadersFrame))
+        assert answer.fields[":status"] == "431"
+        crumbs.sock.close()
+    assert origin.requests == []
+    assert rss_kib(side) - before < 2048
+
+
+FLOODS = {
+    "SETTINGS": lambda: SettingsFrame(0).serialize(),
+    "PING": lambda: PingFrame(0, b"12345678").serialize(),
+    "WINDOW_UPDATE": lambda: WindowUpdateFrame(0, 1).serialize(),
+    "PRIORITY": lambda: PriorityFrame(99, depends_on=1).serialize(),
+    "empty DATA": lambda: DataFrame(1, b"").serialize(),
+}
+
+
+@pytest.mark.parametrize("what", FLOODS)
+def test_row_17_floods(what, side, origin):
+    raw = Raw(side, origin)
+    raw.say(raw.headers(1, raw.fields(method="POST"), ended=False))
+    before = rss_kib(side)
+    one = FLOODS[what]()
+    for _ in range(200):
+        if not raw.say(one * 500):
+            break
+    last = raw.read(lambda frame: isinstance(frame, GoAwayFrame))
+    assert last is None or last.error_code == CALM
+    assert rss_kib(side) - before < 2048
+    assert origin.requests == []
+
+
+def test_row_17_window_overflow_of_the_connection(side, origin):
+    raw = Raw(side, origin)
+    raw.say(WindowUpdateFrame(0, 2**31 - 1).serialize())
+    assert raw.goaway() == FLOW
+
+
+def test_row_17_answers_are_not_piled_up(side, origin):
+    """Pings and requests of a client that reads none of what they bring."""
+    raw = Raw(side, origin)
+    raw.sock.settimeout(2)
+    before = rss_kib(side)
+    try:
+        for stream in range(1, 20_000, 2):
+            raw.sock.sendall(raw.headers(stream) + PingFrame(0, b"12345678").serialize() * 20)
+    except OSError:
+        pass  # it stopped reading, or ended the connection
+    assert rss_kib(side) - before < 8192
+    raw.sock.close()
+
+
+BAD = {
+    "CR": ("x", "a\rb"), "LF": ("x", "a\nb"), "NUL": ("x", "a\0b"), "capitals": ("X-A", "b"),
+    "te": ("te", "gzip"), "connection": ("connection", "close"), "late": (":path", "/again"),
+    "name with blank": ("a b", "c"), "transfer-encoding": ("transfer-encoding", "chunked"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_row_18_fields_that_may_not_be(what, side, origin):
+    raw = Raw(side, origin)
+    raw.say(raw.headers(1, raw.fields(more=[BAD[what]])))
+    frame = raw.read(lambda frame: isinstance(frame, RstStreamFrame))
+    assert frame.stream_id == 1 and frame.error_code == PROTOCOL
+    assert origin.requests == []
+    raw.sock.close()
+
+
+def test_row_18_two_hosts(side, origin):
+    raw = Raw(side, origin)
+    raw.say(raw.headers(1, raw.fields(more=[("host", "elsewhere.example")])))
+    answer = raw.read(lambda frame: isinstance(frame, HeadersFrame))
+    assert answer.fields[":status"] == "400"
+    assert origin.requests == []
+    raw.sock.close()
+
+
+def test_row_18_a_length_that_is_none(side, origin):
+    """It would be read as two requests behind us."""
+    raw = Raw(side, origin)
+    raw.say(raw.headers(1, raw.fields(method="POST", more=[("content-length", "3")]), ended=False))
+    raw.say(DataFrame(1, b"abcGET /smuggled HTTP/1.1\r\nHost: o\r\n\r\n", flags=["END_STREAM"]).serialize())
+    frame = raw.read(lambda frame: isinstance(frame, RstStreamFrame))
+    assert frame.error_code == PROTOCOL
+    time.sleep(0.2)
+    assert origin.seen("/smuggled") == []
+    raw.sock.close()
+
+
+def test_row_20_half_a_preface(sidecar, origin):
+    side = sidecar({"limits": {"head_time": "500ms"}})
+    raw = Raw(side, origin, start=False)
+    raw.say(PREFACE[:10])
+    answer = raw.sock.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 408") or answer == b""
+    raw = Raw(side, origin, start=False)
+    raw.say(PREFACE)
+    assert raw.goaway() == CALM
+    sock = connect(side.egress)
+    sock.sendall(head("PRI * HTTP/1.1", [("Host", "o")]))
+    assert sock.recv(4096).split()[1] in (b"400", b"501")
+
+
+def test_limits_of_http2(sidecar, origin):
+    side = sidecar({"limits": {"h2_streams": 2, "h2_stream_window": "64KiB", "h2_connection_window": "128KiB"}})
+    origin.answer("/slow", [2, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"])
+    raw = Raw(side, origin)
+    first = raw.read(lambda frame: isinstance(frame, SettingsFrame))
+    assert first.settings[SettingsFrame.MAX_CONCURRENT_STREAMS] == 2
+    assert first.settings[SettingsFrame.INITIAL_WINDOW_SIZE] == 65536
+    for stream in (1, 3, 5):
+        raw.say(raw.headers(stream, raw.fields("/slow")))
+    refused = raw.read(lambda frame: isinstance(frame, RstStreamFrame))
+    assert refused.stream_id == 5 and refused.error_code == REFUSED
+    # Who has said that he knows the limit must keep to it.
+    raw.say(SettingsFrame(0, flags=["ACK"]).serialize() + raw.headers(7, raw.fields("/slow")))
+    assert raw.goaway() == PROTOCOL
+
+
+def test_windows_of_http2(sidecar, origin):
+    """Two streams to an origin that reads nothing: so much of them is on its way, and not a byte more."""
+    side = sidecar({"limits": {"h2_stream_window": "64KiB", "h2_connection_window": "96KiB", "queue_bytes": "1KiB"}})
+    stuck = socket.create_server(("127.0.0.1", 0))
+    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw = Raw(side, origin)
+    raw.authority = "127.0.0.1:%d" % stuck.getsockname()[1]
+    raw.read(lambda frame: isinstance(frame, WindowUpdateFrame) and frame.stream_id == 0)
+    assert raw.frames[-1].window_increment == 96 * 1024 - 65535
+    raw.say(SettingsFrame(0, flags=["ACK"]).serialize())
+    for stream in (1, 3):
+        raw.say(raw.headers(stream, raw.fields(method="POST"), ended=False))
+        for _ in range(8):
+            raw.say(DataFrame(stream, b"x" * 8192).serialize())
+    frame = raw.read(lambda frame: isinstance(frame, GoAwayFrame), timeout=5)
+    assert frame.error_code == FLOW
+    stuck.close()
