@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ranges>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,8 @@ constexpr Milliseconds kLeaveEarly{500};
 // this process was held up, a FIN or bytes that nobody asked for may wait behind the agent's
 // request in one and the same turn: the socket itself is asked.
 constexpr Milliseconds kLookedAt{1};
+// Keys that are known to lead to HTTP/2; who is forgotten is dialled by each who wants it.
+constexpr size_t kH2OriginsMax = 1024;
 
 std::unique_ptr<http::Codec> codec_for(const PoolKey& key, const Dialled& dialled,
                                        const http::CodecLimits& limits) {
@@ -53,7 +56,7 @@ struct Pool::Impl final : net::TurnEnd {
   };
   using Origins = std::unordered_map<PoolKey, Origin, KeyHash>;
 
-  Impl(net::Loop& l, Dialer& d, Options o);
+  Impl(Pool& p, net::Loop& l, Dialer& d, Options o);
   ~Impl();
 
   SlotId add(const PoolKey& key, Dialled dialled);
@@ -69,8 +72,14 @@ struct Pool::Impl final : net::TurnEnd {
   void doom(Entry& entry);
   void drop_idle(Entry& entry);
   void sweep();
+  bool is_dialling(const PoolKey& key) const;
+  void remember_h2(const PoolKey& key);
+  // Who waits for the same key may join, or goes on by himself, at the end of the turn.
+  void dial_ended(const PoolKey& key);
+  void serve_waiting(const PoolKey& key);
   void on_turn_end() override;
 
+  Pool& pool;
   net::Loop& loop;
   Dialer& dialer;
   Options options;
@@ -78,6 +87,9 @@ struct Pool::Impl final : net::TurnEnd {
   Origins origins;
   size_t idle_count = 0;
   std::vector<SlotId> doomed;
+  std::vector<Dial*> dials;        // under way, or waiting for one of the same key
+  std::vector<PoolKey> ended;      // keys of dials that ended in this turn
+  std::unordered_set<PoolKey, KeyHash> h2_origins;  // that took HTTP/2 when they were asked last
   net::Timer sweeper;
   bool draining = false;
 };
@@ -168,14 +180,36 @@ class Pool::Impl::Entry::Stream final : public OriginStream {
   uint32_t number_ = 0;  // among those of the connection, from 1
 };
 
-// A caller that waits for its own connection to be dialled.
+// A caller that waits for a connection to be dialled. Where HTTP/2 may come of it, whoever waits for
+// the same shares the first that does, and where it is known to, only one dials.
 class Pool::Impl::Dial final : public Waiting {
  public:
   Dial(Impl& pool, const PoolKey& key, OriginStreamOwner& owner, OnDialled done)
       : pool_(pool), key_(key), owner_(owner), done_(std::move(done)) {
+    const bool waits = key.h2 && pool.h2_origins.contains(key) && pool.is_dialling(key);
+    pool.dials.push_back(this);
+    if (!waits) start();
+  }
+  ~Dial() override {
+    if (done_) end();
+  }
+
+  const PoolKey& key() const { return key_; }
+  bool running() const { return attempt_ != nullptr; }
+  void start() {
     auto then = [this](Result<Dialled> result) { on_dialled(std::move(result)); };
-    attempt_ = key.through ? pool.dialer.dial_through(key.host, key.port, std::move(then))
-                           : pool.dialer.dial(key.host, key.port, std::move(then));
+    attempt_ = key_.through ? pool_.dialer.dial_through(key_.host, key_.port, std::move(then))
+                            : pool_.dialer.dial(key_.host, key_.port, std::move(then));
+  }
+  // Whether somebody else's connection takes it. It may be gone then.
+  bool join(Pool& pool) {
+    OriginStreamPtr stream = pool.acquire(key_, owner_);
+    if (!stream) return false;
+    attempt_.reset();
+    std::erase(pool_.dials, this);
+    OnDialled done = std::exchange(done_, nullptr);
+    done(std::move(stream));
+    return true;
   }
 
  private:
@@ -189,19 +223,31 @@ class Pool::Impl::Dial final : public Waiting {
                               [this](Result<Dialled> secured) { on_dialled(std::move(secured)); });
       return;
     }
-    OnDialled done = std::move(done_);
-    if (!result) return done(std::unexpected(std::move(result).error()));
-    const SlotId id = pool_.add(key_, std::move(*result));
-    OriginStreamPtr stream = pool_.open(*pool_.entries.find(id), owner_);
-    if (stream) return done(std::move(stream));
-    done(fail(Code::kConnectionClosed, Side::kOrigin,
-              key_.host + " ended the connection as soon as it was made"));
+    OnDialled done = std::exchange(done_, nullptr);
+    Result<OriginStreamPtr> stream = open(std::move(result));
+    end();
+    done(std::move(stream));
+  }
+
+  Result<OriginStreamPtr> open(Result<Dialled> result) {
+    if (!result) return std::unexpected(std::move(result).error());
+    Entry& entry = *pool_.entries.find(pool_.add(key_, std::move(*result)));
+    if (entry.h2()) pool_.remember_h2(key_);
+    OriginStreamPtr stream = pool_.open(entry, owner_);
+    if (stream) return stream;
+    return fail(Code::kConnectionClosed, Side::kOrigin,
+                key_.host + " ended the connection as soon as it was made");
+  }
+
+  void end() {
+    std::erase(pool_.dials, this);
+    if (key_.h2) pool_.dial_ended(key_);
   }
 
   Impl& pool_;
-  PoolKey key_;
+  const PoolKey key_;
   OriginStreamOwner& owner_;
-  OnDialled done_;
+  OnDialled done_;  // null: over
   std::unique_ptr<Dialer::Attempt> attempt_;
 };
 
@@ -235,8 +281,8 @@ class Pool::Impl::Securing final : public Waiting {
   std::unique_ptr<Dialer::Attempt> attempt_;
 };
 
-Pool::Impl::Impl(net::Loop& l, Dialer& d, Options o)
-    : loop(l), dialer(d), options(o), sweeper(l, [this] { sweep(); }) {}
+Pool::Impl::Impl(Pool& p, net::Loop& l, Dialer& d, Options o)
+    : pool(p), loop(l), dialer(d), options(o), sweeper(l, [this] { sweep(); }) {}
 
 Pool::Impl::~Impl() {
   loop.cancel_turn_end(*this);
@@ -408,7 +454,33 @@ void Pool::Impl::sweep() {
   if (idle_count > 0) sweeper.start(kSweepInterval, true);
 }
 
+bool Pool::Impl::is_dialling(const PoolKey& key) const {
+  return std::ranges::any_of(
+      dials, [&](const Dial* dial) { return dial->running() && dial->key() == key; });
+}
+
+void Pool::Impl::remember_h2(const PoolKey& key) {
+  if (h2_origins.size() >= kH2OriginsMax) h2_origins.clear();
+  h2_origins.insert(key);
+}
+
+void Pool::Impl::dial_ended(const PoolKey& key) {
+  if (dials.empty()) return;
+  ended.push_back(key);
+  loop.at_turn_end(*this);
+}
+
+void Pool::Impl::serve_waiting(const PoolKey& key) {
+  const std::vector<Dial*> waiting = dials;
+  for (Dial* const dial : waiting) {
+    // Whoever was served may have ended others.
+    if (std::ranges::find(dials, dial) == dials.end() || dial->key() != key) continue;
+    if (!dial->join(pool) && !dial->running() && !is_dialling(key)) dial->start();
+  }
+}
+
 void Pool::Impl::on_turn_end() {
+  for (const PoolKey& key : std::exchange(ended, {})) serve_waiting(key);
   for (const SlotId id : std::exchange(doomed, {})) {
     Origins::value_type& origin = entries.find(id)->origin_;
     entries.erase(id);
@@ -417,7 +489,7 @@ void Pool::Impl::on_turn_end() {
 }
 
 Pool::Pool(net::Loop& loop, Dialer& dialer, Options options)
-    : impl_(std::make_unique<Impl>(loop, dialer, options)) {}
+    : impl_(std::make_unique<Impl>(*this, loop, dialer, options)) {}
 
 Pool::~Pool() = default;
 

@@ -173,6 +173,29 @@ def test_prior_knowledge(sidecar, origin, plain_h2_origin, sink):
     assert origin.requests[0].get("transfer-encoding") == "chunked"
 
 
+def test_a_burst_shares_what_is_dialled(sidecar, h2_origin, authority, sink):
+    """Once an origin is known to take HTTP/2, one of many that want it dials."""
+    side = sidecar({"tls": {"trust": {"certificates": [str(authority.pem)]}}, "limits": {"origin_idle_time": "300ms"}})
+    name = f"{HOST}:{h2_origin.port}"
+    with plain(side) as client:
+        for burst in (1, 2):
+            before = h2_origin.connections
+            asked = [client.ask(name, f"/echo?{burst}-{i}", scheme="https") for i in range(30)]
+            assert [answer.status for answer in client.wait(*asked)] == [200] * 30
+            dialled = h2_origin.connections - before
+            assert dialled == 1 if burst == 2 else dialled <= 30
+            wait_for("idle connections to end", lambda: len(h2_origin.ends) == h2_origin.connections)
+    assert len(sink.wait(60)) == 60
+
+
+def test_a_burst_to_who_is_not_there(sidecar, sink):
+    side = sidecar()
+    with plain(side) as client:
+        asked = [client.ask("127.0.0.1:1", "/", scheme="https") for _ in range(10)]
+        assert [answer.status for answer in client.wait(*asked)] == [502] * 10
+    assert len(sink.wait(10)) == 10
+
+
 def test_connect_in_a_stream(sidecar, origin, sink):
     side = sidecar()
     with plain(side) as client:
