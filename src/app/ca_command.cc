@@ -4,7 +4,7 @@
 
 #include "app/authority_files.h"
 #include "app/timestamp.h"
-#include "app/tls_setup.h"
+#include "app/trust_files.h"
 
 namespace sidespan::app {
 namespace {

@@ -12,6 +12,7 @@
 #include "app/log.h"
 #include "app/sidecar.h"
 #include "app/tls_setup.h"
+#include "app/trust_files.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/mailbox.h"
 #include "sidespan/net/signal.h"

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ enum class RunPrint : uint8_t {
 struct RunOptions {
   std::vector<std::string> argv;  // the command, never empty
   RunPrint print = RunPrint::kAuto;
+  std::optional<bool> java;  // whether JAVA_TOOL_OPTIONS is set; else wants_java() decides
 };
 
 // Returns the command's exit status: 128+N where signal N ended it, 126 when it cannot be executed,

@@ -95,7 +95,7 @@ def test_an_authority_of_the_operator_s(tls_origin, authority, sidecar, tmp_path
     context = ssl.create_default_context(cafile=own.pem)
     with Tunnel(side, tls_origin, context) as agent:
         assert agent.get("/echo", f"{HOST}:{tls_origin.port}").status == 200
-    assert set(files_below(tmp_path / "shared")) == {"ca.pem", "bundle.pem"}
+    assert set(files_below(tmp_path / "shared")) == {"ca.pem", "bundle.pem", "truststore.jks"}
     assert (tmp_path / "shared/ca.pem").read_text().strip() == own.pem.read_text().strip()
     assert sidespan(tmp_path, "ca", "rotate", config={"tls": tls}).returncode == 1
 

@@ -42,6 +42,14 @@ TEST_CASE("every command is known by its name") {
   }
 }
 
+TEST_CASE("whether a JVM is wanted is said by two flags, or not at all") {
+  CHECK_FALSE(line_of({"run", "--", "a"}).run.java.has_value());
+  CHECK(line_of({"run", "--java", "--", "a"}).run.java == true);
+  CHECK(line_of({"run", "--no-java", "--", "a"}).run.java == false);
+  CHECK_FALSE(line_of({"env"}).run.java.has_value());
+  CHECK(line_of({"env", "--java"}).run.java == true);
+}
+
 TEST_CASE("the command of a run is not looked at") {
   const CommandLine line = line_of({"run", "--name", "agent", "--config=/c.yaml", "--print", "json",
                                     "--", "cmd", "--name", "x", "--help", "--", "-1", ""});
@@ -90,7 +98,9 @@ TEST_CASE("wrong usage is 2 and a sentence on stderr") {
       {"nothing after the separator", {"run", "--"}, "the command to run is missing"},
       {"no separator", {"run", "curl", "x"}, "the command to run stands after --"},
       {"a word too many", {"check", "c.yaml"}, "c.yaml"},
-      {"a separator that nobody needs", {"check", "--", "x"}, "only run takes a command after --"},
+      {"a separator that nobody needs",
+       {"check", "--", "x"},
+       "only run takes a command after --"},
       {"an unknown format", {"env", "--format", "xml"}, "'xml' is not one of dotenv, json, sh"},
       {"an unknown print",
        {"run", "--print", "x", "--", "a"},
