@@ -28,7 +28,8 @@ class UsageFormatter final : public CLI::Formatter {
   std::string make_usage(const CLI::App* app, std::string name) const override {
     std::string usage = CLI::Formatter::make_usage(app, std::move(name));
     const char* command = app->get_name() == "run"      ? " -- CMD [ARG...]\n"
-                          : nullptr;
+                          : app->get_name() == "doctor" ? " [-- CMD [ARG...]]\n"
+                                                        : nullptr;
     if (command == nullptr) return usage;
     return usage.erase(usage.find_last_not_of('\n') + 1) + command;
   }
@@ -66,6 +67,7 @@ class Grammar {
     add_check();
     add_env();
     add_ca();
+    add_doctor();
     with_config(add("health", Command::kHealth,
                     "Ask a running sidecar whether it is ready: exit status 0 or 1."));
     add("version", Command::kVersion,
@@ -131,6 +133,15 @@ class Grammar {
                      "name, or JAVA_HOME or JAVA_TOOL_OPTIONS is set.");
   }
 
+  void add_doctor() {
+    CLI::App& doctor = with_config(
+        add("doctor", Command::kDoctor,
+            "Say why a client does not use or trust the sidecar, and what to do: exit status 0 or "
+            "1. With a command it is run and watched."));
+    add_intercept(doctor);
+    add_java(doctor);
+  }
+
   void add_check() {
     CLI::App& check = with_config(add(
         "check", Command::kCheck, "Print every fault of the configuration: exit status 0 or 2."));
@@ -169,7 +180,8 @@ class Grammar {
       what = "a command is missing";
     } else if (!is_command && !first.starts_with('-')) {
       what = "there is no command '" + first + "'";
-    } else if (first == "run" && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    } else if ((first == "run" || first == "doctor") &&
+               dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
       what += "; the command to run stands after --";
     }
     std::ranges::replace(what, '\n', ' ');
@@ -197,9 +209,9 @@ std::expected<CommandLine, Outcome> parse_command_line(const std::vector<std::st
   std::expected<CommandLine, Outcome> line = Grammar().parse({arguments.begin(), separator});
   if (!line) return line;
   const bool separated = separator != arguments.end();
-  const bool may = line->command == Command::kRun;
+  const bool may = line->command == Command::kRun || line->command == Command::kDoctor;
   if (!may && separated) {
-    return std::unexpected(wrong(arguments.front(), "only run takes a command after --"));
+    return std::unexpected(wrong(arguments.front(), "only run and doctor take a command after --"));
   }
   if (separated) line->run.argv.assign(separator + 1, arguments.end());
   const bool wanted = line->command == Command::kRun || separated;

@@ -12,6 +12,7 @@
 #include "app/cli.h"
 #include "app/config_file.h"
 #include "app/config_print.h"
+#include "app/doctor_command.h"
 #include "app/environment.h"
 #include "app/health_command.h"
 #include "app/java.h"
@@ -59,6 +60,8 @@ int with_settings(const CommandLine& line, const ConfigSources& sources) {
   switch (line.command) {
     case Command::kRun:
       return run_command(*settings, sources.environment, line.run);
+    case Command::kDoctor:
+      return doctor_command(*settings, sources.environment, line.run);
     case Command::kHealth:
       return health_command(*settings);
     case Command::kCa:

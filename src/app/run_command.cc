@@ -77,6 +77,8 @@ class RunCommand {
   RunCommand(const RunCommand&) = delete;
   RunCommand& operator=(const RunCommand&) = delete;
   int run();
+  // The same without a word about the run. Nothing: the command did not run.
+  std::optional<RunSeen> watch();
 
  private:
   int start();
@@ -141,6 +143,15 @@ int RunCommand::run() {
   const int status = run_until_exported();
   if (end_) print_outcome();
   return status;
+}
+
+std::optional<RunSeen> RunCommand::watch() {
+  run_until_exported();
+  if (!end_) return std::nullopt;
+  return RunSeen{.record = std::move(record_),
+                 .requests = sidecar_.activity().requests,
+                 .totals = sidecar_.telemetry().totals(),
+                 .status = exit_status(end_->exit)};
 }
 
 int RunCommand::run_until_exported() {
@@ -299,6 +310,11 @@ int run_command(const Settings& settings, const Environment& own, const RunOptio
   if (tls) return RunCommand(settings, options, *tls).run();
   print_line("sidespan: " + tls.error().what);
   return kOwnFailure;
+}
+
+std::optional<RunSeen> watch_command(const Settings& settings, const TlsSetup& tls,
+                                     const RunOptions& options) {
+  return RunCommand(settings, options, tls).watch();
 }
 
 }  // namespace sidespan::app

@@ -1,6 +1,7 @@
-// What a JVM trusts, as the file it reads: a key store of Sun's type JKS, which every Java since 1.2
-// loads, with or without the password. Made here because a JVM reads no PEM. Bytes in, bytes out;
-// the same certificates give the same bytes. The format: sun.security.provider.JavaKeyStore.
+// What a JVM trusts, as the file it reads: a key store of Sun's type JKS, which every Java
+// since 1.2 loads, with or without the password. Made here because a JVM reads no PEM. Bytes in,
+// bytes out; the same certificates give the same bytes. The format:
+// sun.security.provider.JavaKeyStore.
 #pragma once
 
 #include <string>
