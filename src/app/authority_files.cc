@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "app/authority_scope.h"
 #include "app/file.h"
 #include "app/state_dir.h"
 
@@ -73,8 +74,8 @@ LoadedAuthority load(const Pair& files, WallTime now) {
   return fail(error.code, error.side, files.certificate.string() + ": " + error.what);
 }
 
-LoadedAuthority make(const Pair& files, WallTime now) {
-  Result<std::unique_ptr<tls::Authority>> made = tls::Authority::make({}, now);
+LoadedAuthority make(const Pair& files, const tls::Scope& scope, WallTime now) {
+  Result<std::unique_ptr<tls::Authority>> made = tls::Authority::make({.permitted = scope}, now);
   if (!made) return std::unexpected(made.error());
   // The key first: a certificate that is there has one.
   std::string key = (*made)->key_pem();
@@ -87,9 +88,8 @@ LoadedAuthority make(const Pair& files, WallTime now) {
   return std::shared_ptr<const tls::Authority>(*std::move(made));
 }
 
-LoadedAuthority load_or_make(const Pair& files, WallTime now) {
-  const bool whole = fs::exists(files.certificate) && fs::exists(files.key);
-  return whole ? load(files, now) : make(files, now);
+bool is_whole(const Pair& files) {
+  return fs::exists(files.certificate) && fs::exists(files.key);
 }
 
 Result<void> move(const fs::path& from, const fs::path& to) {
@@ -103,9 +103,12 @@ bool ends_within(const tls::Authority& authority, WallTime now, std::chrono::hou
   return authority.not_after() - now < left;
 }
 
-Result<fs::path> directory_in(const std::string& state_dir) {
-  fs::path directory = fs::path(state_dir) / "authority";
-  if (::mkdir(directory.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
+Result<fs::path> directory_in(const std::string& state_dir, const tls::Scope& scope) {
+  fs::path directory = state_dir;
+  for (const std::string& name : {std::string("authority"), directory_of(scope)}) {
+    if (name.empty()) continue;
+    directory /= name;
+    if (::mkdir(directory.c_str(), kDirectoryMode) == 0 || errno == EEXIST) continue;
     return fail(Code::kSystem, Side::kSelf,
                 directory.string() + " cannot be made: " + std::generic_category().message(errno));
   }
@@ -115,24 +118,35 @@ Result<fs::path> directory_in(const std::string& state_dir) {
 // The directory while the lock is held.
 class Directory {
  public:
-  Directory(const fs::path& path, WallTime now)
-      : now_(now), current_(path, "ca"), next_(path, "next"), previous_(path / "previous.pem") {}
+  Directory(const fs::path& path, tls::Scope scope, WallTime now)
+      : scope_(std::move(scope)),
+        now_(now),
+        current_(path, "ca"),
+        next_(path, "next"),
+        previous_(path / "previous.pem") {}
 
   Result<OpenAuthority> open(bool rotate) {
-    LoadedAuthority signing = load_or_make(current_, now_);
+    const bool made = !is_whole(current_);
+    LoadedAuthority signing = load_or_make(current_);
     const bool over = !signing && signing.error().code == Code::kCertificateExpired;
     if (over || (signing && (rotate || ends_within(**signing, now_, kLastLeaves)))) {
       if (Result<void> moved = succeed(); !moved) return std::unexpected(moved.error());
       signing = load(current_, now_);
     }
     if (!signing) return std::unexpected(signing.error());
-    return with_others(*std::move(signing));
+    Result<OpenAuthority> opened = with_others(*std::move(signing));
+    if (opened) opened->made = made;
+    return opened;
   }
 
  private:
+  LoadedAuthority load_or_make(const Pair& files) const {
+    return is_whole(files) ? load(files, now_) : make(files, scope_, now_);
+  }
+
   // What will sign takes the place of what did.
   Result<void> succeed() {
-    if (const LoadedAuthority next = load_or_make(next_, now_); !next) {
+    if (const LoadedAuthority next = load_or_make(next_); !next) {
       return std::unexpected(next.error());
     }
     Result<void> moved = move(current_.certificate, previous_);
@@ -144,30 +158,33 @@ class Directory {
   Result<OpenAuthority> with_others(std::shared_ptr<const tls::Authority> signing) {
     std::string trusted = signing->certificate_pem();
     if (ends_within(*signing, now_, kAuthorityOverlap)) {
-      const LoadedAuthority next = load_or_make(next_, now_);
+      const LoadedAuthority next = load_or_make(next_);
       if (!next) return std::unexpected(next.error());
       trusted += (*next)->certificate_pem();
     }
     if (fs::exists(previous_)) trusted += read_file(previous_, kFileBytesMax).value_or("");
-    return OpenAuthority{std::move(signing), std::move(trusted)};
+    return OpenAuthority{.current = std::move(signing), .certificates_pem = std::move(trusted)};
   }
 
+  tls::Scope scope_;
   WallTime now_;
   Pair current_;
   Pair next_;
   fs::path previous_;
 };
 
-Result<OpenAuthority> open_locked(const Environment& own, WallTime now, bool rotate) {
+Result<OpenAuthority> open_locked(const Settings& settings, const Environment& own, WallTime now,
+                                  bool rotate) {
   const Result<std::string> state = open_state_dir(own);
   if (!state) return std::unexpected(state.error());
-  const Result<fs::path> directory = directory_in(*state);
+  const tls::Scope scope = authority_scope(settings.tls);
+  const Result<fs::path> directory = directory_in(*state, scope);
   if (!directory) return std::unexpected(directory.error());
   const Lock lock(*directory / "lock");
   if (!lock.held()) {
     return fail(Code::kSystem, Side::kSelf, directory->string() + " cannot be written to");
   }
-  return Directory(*directory, now).open(rotate);
+  return Directory(*directory, scope, now).open(rotate);
 }
 
 }  // namespace
@@ -175,16 +192,16 @@ Result<OpenAuthority> open_locked(const Environment& own, WallTime now, bool rot
 Result<OpenAuthority> open_authority(const Settings& settings, const Environment& own,
                                      WallTime now) {
   const TlsSettings& tls = settings.tls;
-  if (tls.authority_certificate.empty()) return open_locked(own, now, false);
+  if (tls.authority_certificate.empty()) return open_locked(settings, own, now, false);
   const LoadedAuthority loaded = load(Pair(tls.authority_certificate, tls.authority_key), now);
   if (!loaded) return std::unexpected(loaded.error());
-  return OpenAuthority{*loaded, (*loaded)->certificate_pem()};
+  return OpenAuthority{.current = *loaded, .certificates_pem = (*loaded)->certificate_pem()};
 }
 
 Result<OpenAuthority> rotate_authority(const Settings& settings, const Environment& own,
                                        WallTime now) {
   const std::string& certificate = settings.tls.authority_certificate;
-  if (certificate.empty()) return open_locked(own, now, true);
+  if (certificate.empty()) return open_locked(settings, own, now, true);
   return fail(Code::kInvalid, Side::kSelf,
               certificate + " is an authority of your own: replace its files");
 }

@@ -1,5 +1,6 @@
 // Where the interception authority lives: its certificate and key in the state directory, made on
-// first use under a lock, renewed before it ends; or files of the operator's own.
+// first use under a lock, renewed before it ends; or files of the operator's own. One for each list
+// of hosts that it is limited to (authority_scope.h).
 #pragma once
 
 #include <memory>
@@ -20,6 +21,7 @@ struct OpenAuthority {
   std::shared_ptr<const tls::Authority> current;  // signs
   // What agents are to trust, PEM: that, what signed before, and what will sign next.
   std::string certificates_pem;
+  bool made = false;  // just now; agents that run already do not know it
 };
 
 // Error side kSelf throughout. A key that others may read is an error.

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "app/authority_scope.h"
 #include "app/environment.h"
 #include "app/log.h"
 #include "app/sidecar.h"
@@ -125,6 +126,12 @@ Result<void> ProxyCommand::export_certificates() {
   Result<void> exported = export_trust(tls_.certificates_pem, *directory);
   if (exported) {
     log_.write(LogLevel::kInfo, "agents are to trust ca.pem", {{"directory", *directory}});
+    if (tls_.authority_made) {
+      log_.write(LogLevel::kInfo,
+                 "a new authority signs: agents that run already do not know it and are to be "
+                 "started again",
+                 {{"signs_for", text_of(authority_scope(settings_.tls))}});
+    }
   }
   return exported;
 }

@@ -89,6 +89,7 @@ Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, Wa
         "programs are told to trust ours only where that adds to what they trust");
   }
   setup.authority = std::move(authority->current);
+  setup.authority_made = authority->made;
   setup.certificates_pem = std::move(authority->certificates_pem);
   return made;
 }

@@ -1,13 +1,13 @@
 #include "app/trust_files.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
+#include <filesystem>
 #include <functional>
 #include <system_error>
 
+#include "app/authority_scope.h"
 #include "app/file.h"
 #include "app/state_dir.h"
 #include "sidespan/base/text.h"
@@ -17,7 +17,6 @@ namespace sidespan::app {
 namespace {
 
 constexpr unsigned kReadable = 0644;
-constexpr unsigned kDirectoryMode = 0755;
 
 constexpr std::array<std::string_view, 8> kReplacing = {
     "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",    "AWS_CA_BUNDLE",
@@ -78,14 +77,14 @@ Result<std::string> trust_directory(const Settings& settings, const Environment&
   if (!settings.tls.export_dir.empty()) return settings.tls.export_dir;
   const Result<std::string> state = open_state_dir(own);
   if (!state) return std::unexpected(state.error());
-  return *state + "/trust";
+  const std::string limited = directory_of(authority_scope(settings.tls));
+  return *state + "/trust" + (limited.empty() ? "" : "/" + limited);
 }
 
 Result<void> export_trust(const std::string& certificates_pem, const std::string& directory) {
-  if (::mkdir(directory.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
-    return fail(Code::kSystem, Side::kSelf,
-                directory + ": " + std::generic_category().message(errno));
-  }
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return fail(Code::kSystem, Side::kSelf, directory + ": " + error.message());
   const Result<bool> written = write_changed(directory + "/" + kCertificateName, certificates_pem);
   if (!written) return std::unexpected(written.error());
   return write_bundles(directory, bundle_of(certificates_pem));

@@ -27,7 +27,7 @@ std::span<const std::string_view> adding_trust_names();
 std::string system_roots_file();
 
 // Where agents find what they are to trust: tls.authority.export_dir, else a directory of the state
-// directory. Error side: kSelf.
+// directory, another one for each list that limits the authority. Error side: kSelf.
 Result<std::string> trust_directory(const Settings& settings, const Environment& own);
 // Writes it there: ca.pem, and bundle.pem and truststore.jks with the system's roots. Files that
 // hold it already are left alone.

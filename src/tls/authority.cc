@@ -40,17 +40,23 @@ bool sign(X509* certificate, const X509* issuer, EVP_PKEY* key) {
          X509_sign(certificate, key, EVP_sha256()) > 0;
 }
 
-bool profile_authority(X509* certificate, const std::vector<std::string>& permitted) {
+struct Subtrees {
+  std::vector<std::string> names;   // in lower case
+  std::vector<std::string> ranges;  // of addresses
+};
+
+bool profile_authority(X509* certificate, const Subtrees& permitted) {
   return add_extension(certificate,
                        extension(NID_basic_constraints, "critical,CA:TRUE,pathlen:0")) &&
          add_extension(certificate, extension(NID_key_usage, "critical,keyCertSign,cRLSign")) &&
          add_extension(certificate,
                        extension(NID_subject_key_identifier, "hash", nullptr, certificate)) &&
-         (permitted.empty() || add_constraints(certificate, permitted));
+         ((permitted.names.empty() && permitted.ranges.empty()) ||
+          add_constraints(certificate, permitted.names, permitted.ranges));
 }
 
-// What is wrong with `options`; else the permitted names, in lower case.
-Result<std::vector<std::string>> check_options(const Authority::Options& options) {
+// What is wrong with `options`; else what they permit.
+Result<Subtrees> check_options(const Authority::Options& options) {
   const std::string& name = options.common_name;
   if (name.empty() || name.size() > kCommonNameBytesMax || !text::is_valid_utf8(name)) {
     return invalid("the authority's common name is not UTF-8 of 1 to 64 bytes");
@@ -58,13 +64,18 @@ Result<std::vector<std::string>> check_options(const Authority::Options& options
   if (options.lifetime <= hours(0) || options.lifetime > kAuthorityLifetimeMax) {
     return invalid("the authority's lifetime is not between an hour and a year");
   }
-  std::vector<std::string> permitted;
-  for (const std::string& text : options.permitted) {
+  Subtrees permitted;
+  for (const std::string& text : options.permitted.names) {
     const std::optional<HostName> host = parse_host_name(text);
     if (!host || !host->octets.empty()) {
       return invalid("what the authority is to permit is no DNS name: '" + text + "'");
     }
-    permitted.push_back(host->text);
+    permitted.names.push_back(host->text);
+  }
+  for (const std::string& text : options.permitted.networks) {
+    permitted.ranges.push_back(ip_range(text));
+    if (!permitted.ranges.back().empty()) continue;
+    return invalid("what the authority is to permit is no network: '" + text + "'");
   }
   return permitted;
 }
@@ -158,7 +169,7 @@ Authority::Authority(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Authority::~Authority() = default;
 
 Result<std::unique_ptr<Authority>> Authority::make(const Options& options, WallTime now) {
-  const Result<std::vector<std::string>> permitted = check_options(options);
+  const Result<Subtrees> permitted = check_options(options);
   if (!permitted) return std::unexpected(permitted.error());
   auto impl = std::make_unique<Impl>();
   impl->key = make_key();

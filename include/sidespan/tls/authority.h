@@ -45,19 +45,28 @@ class Leaf {
   WallTime not_after_;
 };
 
+// For whom leaves may be, as name constraints say it (RFC 5280 section 4.2.1.10). Names
+// (`example.com`, with all below it) alone permit no address; networks (`10.0.0.0/8`, `::1`) alone
+// permit any name.
+struct Scope {
+  std::vector<std::string> names = {};
+  std::vector<std::string> networks = {};
+
+  bool limited() const { return !names.empty() || !networks.empty(); }
+  bool operator==(const Scope&) const = default;
+};
+
 class Authority {
  public:
   struct Options {
     std::string common_name = "sidespan interception authority";
-    // Names (`example.com`, with all below it) that leaves may have; empty: any. Written into the
-    // certificate as name constraints.
-    std::vector<std::string> permitted = {};
+    Scope permitted = {};  // written into the certificate
     // From `now` on; a year at most.
     std::chrono::hours lifetime{24 * 365};
   };
 
-  // A new one: P-256, with a random serial, valid from a day before `now`. Under name constraints
-  // no IP address is permitted. Error kInvalid says which option cannot be.
+  // A new one: P-256, with a random serial, valid from a day before `now`. Error kInvalid says
+  // which option cannot be.
   static Result<std::unique_ptr<Authority>> make(const Options& options, WallTime now);
   // From PEM: the certificate (a chain may follow it) and its unencrypted key, RSA or EC. Error
   // kInvalid says what is wrong with which: no CA, another key, not valid yet at `now`, a key too
