@@ -23,8 +23,6 @@ constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kKeyMode = 0600;
 constexpr mode_t kCertificateMode = 0644;
 constexpr size_t kFileBytesMax = size_t{1024} * 1024;
-// The last leaf of an authority ends with it, and leaves live for a week.
-constexpr std::chrono::hours kLastLeaves{24 * 8};
 
 // One authority's two files.
 struct Pair {
@@ -59,7 +57,7 @@ class Lock {
   bool held_ = false;
 };
 
-using LoadedAuthority = Result<std::shared_ptr<const tls::Authority>>;
+using LoadedAuthority = Result<std::shared_ptr<tls::Authority>>;
 
 LoadedAuthority load(const Pair& files, WallTime now) {
   const Result<std::string> certificate = read_file(files.certificate, kFileBytesMax);
@@ -69,7 +67,7 @@ LoadedAuthority load(const Pair& files, WallTime now) {
   if (!key) return std::unexpected(key.error());
   Result<std::unique_ptr<tls::Authority>> loaded = tls::Authority::load(*certificate, *key, now);
   tls::wipe(*key);
-  if (loaded) return std::shared_ptr<const tls::Authority>(*std::move(loaded));
+  if (loaded) return std::shared_ptr<tls::Authority>(*std::move(loaded));
   const Error& error = loaded.error();
   return fail(error.code, error.side, files.certificate.string() + ": " + error.what);
 }
@@ -85,7 +83,7 @@ LoadedAuthority make(const Pair& files, const tls::Scope& scope, WallTime now) {
   Result<void> certificate =
       write_file(files.certificate, (*made)->certificate_pem(), kCertificateMode);
   if (!certificate) return std::unexpected(certificate.error());
-  return std::shared_ptr<const tls::Authority>(*std::move(made));
+  return std::shared_ptr<tls::Authority>(*std::move(made));
 }
 
 bool is_whole(const Pair& files) {
@@ -155,7 +153,7 @@ class Directory {
     return moved;
   }
 
-  Result<OpenAuthority> with_others(std::shared_ptr<const tls::Authority> signing) {
+  Result<OpenAuthority> with_others(std::shared_ptr<tls::Authority> signing) {
     std::string trusted = signing->certificate_pem();
     if (ends_within(*signing, now_, kAuthorityOverlap)) {
       const LoadedAuthority next = load_or_make(next_);

@@ -17,8 +17,11 @@ namespace sidespan::app {
 // An authority that ends sooner than this has a successor, which agents are told to trust already.
 inline constexpr std::chrono::hours kAuthorityOverlap{24 * 30};
 
+// The last leaf of an authority ends with it, and leaves live for a week: when its successor signs.
+inline constexpr std::chrono::hours kLastLeaves{24 * 8};
+
 struct OpenAuthority {
-  std::shared_ptr<const tls::Authority> current;  // signs
+  std::shared_ptr<tls::Authority> current;  // signs
   // What agents are to trust, PEM: that, what signed before, and what will sign next.
   std::string certificates_pem;
   bool made = false;  // just now; agents that run already do not know it

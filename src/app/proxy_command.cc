@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "app/authority_renewal.h"
 #include "app/authority_scope.h"
 #include "app/environment.h"
 #include "app/log.h"
@@ -24,6 +25,7 @@ namespace sidespan::app {
 namespace {
 
 constexpr Milliseconds kLookEvery{10};
+constexpr Milliseconds kRenewEvery{std::chrono::hours(1)};
 
 // What becomes of HTTPS, in one sentence, and the setting that changes it.
 std::string what_is_seen(const Settings& settings, const TlsSetup& tls) {
@@ -49,7 +51,9 @@ class ProxyCommand {
         tls_(tls),
         mailbox_(loop_),
         sidecar_(settings, tls, log, {}),
+        renewal_(settings, own, tls),
         timer_(loop_, [this] { look(); }),
+        renewal_timer_(loop_, [this] { renew(); }),
         terminate_(loop_, SIGTERM, [this] { on_stop_signal(); }),
         interrupt_(loop_, SIGINT, [this] { on_stop_signal(); }),
         hang_up_(loop_, SIGHUP, [this] { on_hang_up(); }),
@@ -64,6 +68,7 @@ class ProxyCommand {
   void on_stop_signal();
   void on_hang_up();
   void look();
+  void renew();
   void export_rest();
   void say_what_became_of_spans();
 
@@ -74,7 +79,9 @@ class ProxyCommand {
   net::Loop loop_;
   net::Mailbox mailbox_;  // keeps the loop running
   Sidecar sidecar_;
+  AuthorityRenewal renewal_;
   net::Timer timer_;
+  net::Timer renewal_timer_;
   net::Signal terminate_;
   net::Signal interrupt_;
   net::Signal hang_up_;
@@ -96,6 +103,7 @@ int ProxyCommand::run() {
     log_.write(LogLevel::kError, opened.error().what, {});
     return 1;
   }
+  renewal_timer_.start(kRenewEvery, true);
   loop_.run();
   say_what_became_of_spans();
   return 0;
@@ -155,6 +163,20 @@ void ProxyCommand::on_stop_signal() {
 void ProxyCommand::on_hang_up() {
   log_.write(LogLevel::kInfo, "the configuration is read at start only: SIGHUP changes nothing",
              {});
+}
+
+void ProxyCommand::renew() {
+  const Result<Renewal> done = renewal_.look(loop_.precise_now().wall);
+  if (!done) {
+    log_.write(LogLevel::kError, "the authority ends soon and could not be renewed",
+               {{"what", done.error().what}});
+  } else if (*done == Renewal::kExported) {
+    log_.write(LogLevel::kInfo, "the authority ends within a month: its successor is in ca.pem",
+               {});
+  } else if (*done == Renewal::kSwitched) {
+    log_.write(LogLevel::kInfo, "the authority's successor signs from now on", {});
+  }
+  renewal_timer_.start(kRenewEvery, true);
 }
 
 void ProxyCommand::look() {

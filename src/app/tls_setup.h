@@ -15,7 +15,7 @@ namespace sidespan::app {
 
 struct TlsSetup {
   std::shared_ptr<const tls::Trust> trust;                  // towards origins
-  std::shared_ptr<const tls::Authority> authority;          // null: nothing is intercepted
+  std::shared_ptr<tls::Authority> authority;                // null: nothing is intercepted
   std::string certificates_pem;                             // what agents are to trust of ours
   bool authority_made = false;                              // just now
   std::vector<tls::ClientCertificate> client_certificates;  // in the order of the settings

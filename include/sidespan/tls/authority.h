@@ -1,12 +1,13 @@
 // The interception authority: a certificate and key of this installation alone, and the leaves it
 // mints for hosts that agents connect to. Reads and writes PEM text; files are app's business.
-// Immutable once made, so that workers may share one; each has a LeafCache of its own.
+// Workers share one, any thread may ask at any time; each has a LeafCache of its own.
 // RFC 5280; the leaf's profile is that of the CA/Browser Forum's baseline, with seven days at most.
 #pragma once
 
 #include <cstddef>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -76,7 +77,7 @@ class Authority {
   ~Authority();
 
   // The certificate alone, never the key.
-  const std::string& certificate_pem() const;
+  std::string certificate_pem() const;
   // For the one file that holds it.
   std::string key_pem() const;
   WallTime not_before() const;
@@ -93,10 +94,16 @@ class Authority {
   // or the authority's time is over; kDenied: not permitted.
   Result<Leaf> mint(std::string_view host, WallTime now) const;
 
+  // From now on this one is what `next` was. Leaves that were minted stay as good as they are.
+  void succeed(const Authority& next);
+
  private:
   struct Impl;
-  explicit Authority(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Authority(std::shared_ptr<const Impl> impl);
+  std::shared_ptr<const Impl> current() const;
+
+  mutable std::mutex mutex_;  // held to look which one it is
+  std::shared_ptr<const Impl> impl_;
 };
 
 // The leaves minted last, bounded; who was asked for longest ago goes first.

@@ -195,6 +195,29 @@ TEST_CASE("authority: no leaf for what is no host") {
   }
 }
 
+TEST_CASE("authority: its successor signs, and what was signed before stays good") {
+  const auto authority = make();
+  const auto next = make({"example.com"});
+  const std::string before = authority->certificate_pem();
+  const auto old = authority->mint("example.com", kNow);
+  std::thread asking([&] {
+    for (int i = 0; i < 50; ++i) CHECK(authority->mint("example.com", kNow).has_value());
+  });
+  authority->succeed(*next);
+  asking.join();
+  CHECK(authority->certificate_pem() == next->certificate_pem());
+  CHECK(authority->fingerprint() == next->fingerprint());
+  CHECK_FALSE(authority->permits("other.test"));
+  const auto leaf = authority->mint("example.com", kNow);
+  REQUIRE(leaf);
+  const auto judge = [](const Leaf& each, const std::string& root) {
+    return verify(each.certificate(), nullptr, root, "example.com", kNow);
+  };
+  CHECK(judge(*old, before) == "ok");
+  CHECK(judge(*leaf, next->certificate_pem()) == "ok");
+  CHECK(judge(*leaf, before) != "ok");
+}
+
 TEST_CASE("authority: name constraints") {
   const auto authority = make({"example.com", "internal"});
   struct Row {
