@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "app/authority_scope.h"
 #include "app/file.h"
 #include "app/state_dir.h"
 
@@ -22,8 +23,6 @@ constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kKeyMode = 0600;
 constexpr mode_t kCertificateMode = 0644;
 constexpr size_t kFileBytesMax = size_t{1024} * 1024;
-// The last leaf of an authority ends with it, and leaves live for a week.
-constexpr std::chrono::hours kLastLeaves{24 * 8};
 
 // One authority's two files.
 struct Pair {
@@ -58,7 +57,7 @@ class Lock {
   bool held_ = false;
 };
 
-using LoadedAuthority = Result<std::shared_ptr<const tls::Authority>>;
+using LoadedAuthority = Result<std::shared_ptr<tls::Authority>>;
 
 LoadedAuthority load(const Pair& files, WallTime now) {
   const Result<std::string> certificate = read_file(files.certificate, kFileBytesMax);
@@ -68,13 +67,13 @@ LoadedAuthority load(const Pair& files, WallTime now) {
   if (!key) return std::unexpected(key.error());
   Result<std::unique_ptr<tls::Authority>> loaded = tls::Authority::load(*certificate, *key, now);
   tls::wipe(*key);
-  if (loaded) return std::shared_ptr<const tls::Authority>(*std::move(loaded));
+  if (loaded) return std::shared_ptr<tls::Authority>(*std::move(loaded));
   const Error& error = loaded.error();
   return fail(error.code, error.side, files.certificate.string() + ": " + error.what);
 }
 
-LoadedAuthority make(const Pair& files, WallTime now) {
-  Result<std::unique_ptr<tls::Authority>> made = tls::Authority::make({}, now);
+LoadedAuthority make(const Pair& files, const tls::Scope& scope, WallTime now) {
+  Result<std::unique_ptr<tls::Authority>> made = tls::Authority::make({.permitted = scope}, now);
   if (!made) return std::unexpected(made.error());
   // The key first: a certificate that is there has one.
   std::string key = (*made)->key_pem();
@@ -84,12 +83,11 @@ LoadedAuthority make(const Pair& files, WallTime now) {
   Result<void> certificate =
       write_file(files.certificate, (*made)->certificate_pem(), kCertificateMode);
   if (!certificate) return std::unexpected(certificate.error());
-  return std::shared_ptr<const tls::Authority>(*std::move(made));
+  return std::shared_ptr<tls::Authority>(*std::move(made));
 }
 
-LoadedAuthority load_or_make(const Pair& files, WallTime now) {
-  const bool whole = fs::exists(files.certificate) && fs::exists(files.key);
-  return whole ? load(files, now) : make(files, now);
+bool is_whole(const Pair& files) {
+  return fs::exists(files.certificate) && fs::exists(files.key);
 }
 
 Result<void> move(const fs::path& from, const fs::path& to) {
@@ -103,9 +101,12 @@ bool ends_within(const tls::Authority& authority, WallTime now, std::chrono::hou
   return authority.not_after() - now < left;
 }
 
-Result<fs::path> directory_in(const std::string& state_dir) {
-  fs::path directory = fs::path(state_dir) / "authority";
-  if (::mkdir(directory.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
+Result<fs::path> directory_in(const std::string& state_dir, const tls::Scope& scope) {
+  fs::path directory = state_dir;
+  for (const std::string& name : {std::string("authority"), directory_of(scope)}) {
+    if (name.empty()) continue;
+    directory /= name;
+    if (::mkdir(directory.c_str(), kDirectoryMode) == 0 || errno == EEXIST) continue;
     return fail(Code::kSystem, Side::kSelf,
                 directory.string() + " cannot be made: " + std::generic_category().message(errno));
   }
@@ -115,24 +116,35 @@ Result<fs::path> directory_in(const std::string& state_dir) {
 // The directory while the lock is held.
 class Directory {
  public:
-  Directory(const fs::path& path, WallTime now)
-      : now_(now), current_(path, "ca"), next_(path, "next"), previous_(path / "previous.pem") {}
+  Directory(const fs::path& path, tls::Scope scope, WallTime now)
+      : scope_(std::move(scope)),
+        now_(now),
+        current_(path, "ca"),
+        next_(path, "next"),
+        previous_(path / "previous.pem") {}
 
   Result<OpenAuthority> open(bool rotate) {
-    LoadedAuthority signing = load_or_make(current_, now_);
+    const bool made = !is_whole(current_);
+    LoadedAuthority signing = load_or_make(current_);
     const bool over = !signing && signing.error().code == Code::kCertificateExpired;
     if (over || (signing && (rotate || ends_within(**signing, now_, kLastLeaves)))) {
       if (Result<void> moved = succeed(); !moved) return std::unexpected(moved.error());
       signing = load(current_, now_);
     }
     if (!signing) return std::unexpected(signing.error());
-    return with_others(*std::move(signing));
+    Result<OpenAuthority> opened = with_others(*std::move(signing));
+    if (opened) opened->made = made;
+    return opened;
   }
 
  private:
+  LoadedAuthority load_or_make(const Pair& files) const {
+    return is_whole(files) ? load(files, now_) : make(files, scope_, now_);
+  }
+
   // What will sign takes the place of what did.
   Result<void> succeed() {
-    if (const LoadedAuthority next = load_or_make(next_, now_); !next) {
+    if (const LoadedAuthority next = load_or_make(next_); !next) {
       return std::unexpected(next.error());
     }
     Result<void> moved = move(current_.certificate, previous_);
@@ -141,33 +153,36 @@ class Directory {
     return moved;
   }
 
-  Result<OpenAuthority> with_others(std::shared_ptr<const tls::Authority> signing) {
+  Result<OpenAuthority> with_others(std::shared_ptr<tls::Authority> signing) {
     std::string trusted = signing->certificate_pem();
     if (ends_within(*signing, now_, kAuthorityOverlap)) {
-      const LoadedAuthority next = load_or_make(next_, now_);
+      const LoadedAuthority next = load_or_make(next_);
       if (!next) return std::unexpected(next.error());
       trusted += (*next)->certificate_pem();
     }
     if (fs::exists(previous_)) trusted += read_file(previous_, kFileBytesMax).value_or("");
-    return OpenAuthority{std::move(signing), std::move(trusted)};
+    return OpenAuthority{.current = std::move(signing), .certificates_pem = std::move(trusted)};
   }
 
+  tls::Scope scope_;
   WallTime now_;
   Pair current_;
   Pair next_;
   fs::path previous_;
 };
 
-Result<OpenAuthority> open_locked(const Environment& own, WallTime now, bool rotate) {
+Result<OpenAuthority> open_locked(const Settings& settings, const Environment& own, WallTime now,
+                                  bool rotate) {
   const Result<std::string> state = open_state_dir(own);
   if (!state) return std::unexpected(state.error());
-  const Result<fs::path> directory = directory_in(*state);
+  const tls::Scope scope = authority_scope(settings.tls);
+  const Result<fs::path> directory = directory_in(*state, scope);
   if (!directory) return std::unexpected(directory.error());
   const Lock lock(*directory / "lock");
   if (!lock.held()) {
     return fail(Code::kSystem, Side::kSelf, directory->string() + " cannot be written to");
   }
-  return Directory(*directory, now).open(rotate);
+  return Directory(*directory, scope, now).open(rotate);
 }
 
 }  // namespace
@@ -175,16 +190,16 @@ Result<OpenAuthority> open_locked(const Environment& own, WallTime now, bool rot
 Result<OpenAuthority> open_authority(const Settings& settings, const Environment& own,
                                      WallTime now) {
   const TlsSettings& tls = settings.tls;
-  if (tls.authority_certificate.empty()) return open_locked(own, now, false);
+  if (tls.authority_certificate.empty()) return open_locked(settings, own, now, false);
   const LoadedAuthority loaded = load(Pair(tls.authority_certificate, tls.authority_key), now);
   if (!loaded) return std::unexpected(loaded.error());
-  return OpenAuthority{*loaded, (*loaded)->certificate_pem()};
+  return OpenAuthority{.current = *loaded, .certificates_pem = (*loaded)->certificate_pem()};
 }
 
 Result<OpenAuthority> rotate_authority(const Settings& settings, const Environment& own,
                                        WallTime now) {
   const std::string& certificate = settings.tls.authority_certificate;
-  if (certificate.empty()) return open_locked(own, now, true);
+  if (certificate.empty()) return open_locked(settings, own, now, true);
   return fail(Code::kInvalid, Side::kSelf,
               certificate + " is an authority of your own: replace its files");
 }

@@ -25,7 +25,7 @@ ConfigSources sources_of(const CommandLine& line, Environment environment,
   ConfigSources sources;
   sources.environment = std::move(environment);
   sources.file = std::move(file);
-  if (line.command != Command::kRun) return sources;
+  if (!runs_command(line)) return sources;
   if (line.name) sources.flags.push_back({"service.name", *line.name, "--name"});
   sources.flags.push_back({"listen.egress", "127.0.0.1:0", "run"});
   sources.flags.push_back({"listen.admin", "127.0.0.1:0", "run"});

@@ -27,8 +27,11 @@ class UsageFormatter final : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App* app, std::string name) const override {
     std::string usage = CLI::Formatter::make_usage(app, std::move(name));
-    if (app->get_name() != "run") return usage;
-    return usage.erase(usage.find_last_not_of('\n') + 1) + " -- CMD [ARG...]\n";
+    const char* command = app->get_name() == "run"      ? " -- CMD [ARG...]\n"
+                          : app->get_name() == "doctor" ? " [-- CMD [ARG...]]\n"
+                                                        : nullptr;
+    if (command == nullptr) return usage;
+    return usage.erase(usage.find_last_not_of('\n') + 1) + command;
   }
 };
 
@@ -64,6 +67,7 @@ class Grammar {
     add_check();
     add_env();
     add_ca();
+    add_doctor();
     with_config(add("health", Command::kHealth,
                     "Ask a running sidecar whether it is ready: exit status 0 or 1."));
     add("version", Command::kVersion,
@@ -85,6 +89,7 @@ class Grammar {
     }
     if (!intercept_.empty()) line_.intercept = intercept_;
     if (!print_.empty()) line_.run.print = kPrints.at(print_);
+    if (java_ != 0) line_.run.java = java_ > 0;
     if (!ca_.empty()) line_.ca = kCaActions.at(ca_);
     if (!format_.empty()) line_.format = kFormats.at(format_);
     return line_;
@@ -111,10 +116,30 @@ class Grammar {
         run, "--print", print_, kPrints,
         "What to print on stderr at the end: tree, json or none. On a terminal tree, else none.")
         ->type_name("WHAT");
-    add_word(run, "--intercept", intercept_, kIntercepts,
+    add_intercept(run);
+    add_java(run);
+  }
+
+  void add_intercept(CLI::App& command) {
+    add_word(command, "--intercept", intercept_, kIntercepts,
              "Whether the command's HTTPS is opened: all or off; else as tls.intercept.mode says, "
              "which is all for run.")
         ->type_name("WHICH");
+  }
+
+  void add_java(CLI::App& command) {
+    command.add_flag("--java,!--no-java", java_,
+                     "Set JAVA_TOOL_OPTIONS, or not; else where the command starts a JVM by its "
+                     "name, or JAVA_HOME or JAVA_TOOL_OPTIONS is set.");
+  }
+
+  void add_doctor() {
+    CLI::App& doctor = with_config(
+        add("doctor", Command::kDoctor,
+            "Say why a client does not use or trust the sidecar, and what to do: exit status 0 or "
+            "1. With a command it is run and watched."));
+    add_intercept(doctor);
+    add_java(doctor);
   }
 
   void add_check() {
@@ -133,6 +158,7 @@ class Grammar {
         add("env", Command::kEnv, "Print the environment that sends a process through a sidecar."));
     add_word(env, "--format", format_, kFormats, "sh, json or dotenv; else sh.")
         ->type_name("FORMAT");
+    add_java(env);
   }
 
   void add_ca() {
@@ -154,7 +180,8 @@ class Grammar {
       what = "a command is missing";
     } else if (!is_command && !first.starts_with('-')) {
       what = "there is no command '" + first + "'";
-    } else if (first == "run" && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    } else if ((first == "run" || first == "doctor") &&
+               dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
       what += "; the command to run stands after --";
     }
     std::ranges::replace(what, '\n', ' ');
@@ -165,6 +192,7 @@ class Grammar {
   CommandLine line_;
   std::string print_;
   std::string intercept_;
+  int java_ = 0;  // of the two flags: 1 and -1
   std::string format_;
   std::string ca_;
   std::vector<std::pair<std::string, Command>> commands_;
@@ -181,14 +209,15 @@ std::expected<CommandLine, Outcome> parse_command_line(const std::vector<std::st
   std::expected<CommandLine, Outcome> line = Grammar().parse({arguments.begin(), separator});
   if (!line) return line;
   const bool separated = separator != arguments.end();
-  if (line->command != Command::kRun) {
-    if (separated)
-      return std::unexpected(wrong(arguments.front(), "only run takes a command after --"));
-    return line;
+  const bool may = line->command == Command::kRun || line->command == Command::kDoctor;
+  if (!may && separated) {
+    return std::unexpected(wrong(arguments.front(), "only run and doctor take a command after --"));
   }
   if (separated) line->run.argv.assign(separator + 1, arguments.end());
-  if (line->run.argv.empty()) {
-    return std::unexpected(wrong("run", "the command to run is missing; it stands after --"));
+  const bool wanted = line->command == Command::kRun || separated;
+  if (wanted && line->run.argv.empty()) {
+    return std::unexpected(
+        wrong(arguments.front(), "the command to run is missing; it stands after --"));
   }
   return line;
 }

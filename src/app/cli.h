@@ -1,5 +1,6 @@
 // The command line (contract section 1): words in, a decision out. CLI11 is known to cli.cc alone.
-// What stands after `--` is the command of `run` and is not looked at. Pure; main acts on it.
+// What stands after `--` is the command of `run` or `doctor` and is not looked at. Pure; main acts
+// on it.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ inline constexpr int kExitFine = 0;
 inline constexpr int kExitFailed = 1;  // at run time
 inline constexpr int kExitUsage = 2;   // wrong usage or configuration
 
-enum class Command : uint8_t { kRun, kProxy, kCheck, kEnv, kCa, kHealth, kVersion };
+enum class Command : uint8_t { kRun, kProxy, kCheck, kEnv, kCa, kDoctor, kHealth, kVersion };
 enum class CaAction : uint8_t { kShow, kExport, kRotate };
 
 struct CommandLine {
@@ -31,6 +32,12 @@ struct CommandLine {
   EnvironmentFormat format = EnvironmentFormat::kSh;
   CaAction ca = CaAction::kShow;
 };
+
+// Whether a sidecar of its own is started for one command.
+inline bool runs_command(const CommandLine& line) {
+  return line.command == Command::kRun ||
+         (line.command == Command::kDoctor && !line.run.argv.empty());
+}
 
 // What a command has to say, and the exit status that goes with it.
 struct Outcome {

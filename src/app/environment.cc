@@ -17,9 +17,7 @@ constexpr std::array<std::string_view, 7> kProxyNames = {"HTTP_PROXY",  "http_pr
                                                          "https_proxy", "ALL_PROXY",  "all_proxy",
                                                          "grpc_proxy"};
 constexpr std::array<std::string_view, 2> kNoProxyNames = {"NO_PROXY", "no_proxy"};
-constexpr std::string_view kNodeName = "NODE_USE_ENV_PROXY";
-
-// Where clouds hand out credentials, by address alone: EC2, ECS, EKS, Google and Azure.
+// By address alone: EC2, ECS, EKS, Google and Azure.
 constexpr std::array<std::string_view, 6> kMetadataHosts = {
     "169.254.169.254", "169.254.170.2", "169.254.170.23",
     "fd00:ec2::254",   "fd00:ec2::23",  "metadata.google.internal"};
@@ -28,20 +26,6 @@ bool is_http_proxy(std::string_view value) {
   const bool bare = value.find("://") == std::string_view::npos;
   const Result<http::Url> url = http::parse_url((bare ? "http://" : "") + std::string(value));
   return url && url->scheme == "http";
-}
-
-std::string no_proxy(const Environment& own) {
-  std::vector<std::string_view> hosts;
-  const auto add = [&](std::string_view host) {
-    if (std::ranges::find(hosts, host) == hosts.end()) hosts.push_back(host);
-  };
-  for (const std::string_view name : kNoProxyNames) {
-    for (const std::string_view host : text::list_members(value_of(own, name))) add(host);
-  }
-  for (const std::string_view host : kMetadataHosts) add(host);
-  std::string list;
-  for (const std::string_view host : hosts) list.append(list.empty() ? "" : ",").append(host);
-  return list;
 }
 
 std::string_view name_of_entry(std::string_view entry) {
@@ -106,10 +90,40 @@ Environment to_environment(const std::vector<std::string>& entries) {
   return environment;
 }
 
+std::span<const std::string_view> proxy_names() {
+  return kProxyNames;
+}
+
+std::span<const std::string_view> no_proxy_names() {
+  return kNoProxyNames;
+}
+
+std::span<const std::string_view> metadata_hosts() {
+  return kMetadataHosts;
+}
+
+net::Address reachable(const net::Address& listening) {
+  if (!listening.is_any()) return listening;
+  const char* loopback = listening.family() == AF_INET6 ? "::1" : "127.0.0.1";
+  return net::Address::parse(loopback, listening.port()).value_or(listening);
+}
+
 std::string proxy_url(const net::Address& listening) {
-  if (!listening.is_any()) return "http://" + listening.to_string();
-  const std::string host = listening.family() == AF_INET6 ? "[::1]" : "127.0.0.1";
-  return "http://" + host + ":" + std::to_string(listening.port());
+  return "http://" + reachable(listening).to_string();
+}
+
+std::string no_proxy(const Environment& own) {
+  std::vector<std::string_view> hosts;
+  const auto add = [&](std::string_view host) {
+    if (std::ranges::find(hosts, host) == hosts.end()) hosts.push_back(host);
+  };
+  for (const std::string_view name : kNoProxyNames) {
+    for (const std::string_view host : text::list_members(value_of(own, name))) add(host);
+  }
+  for (const std::string_view host : kMetadataHosts) add(host);
+  std::string list;
+  for (const std::string_view host : hosts) list.append(list.empty() ? "" : ",").append(host);
+  return list;
 }
 
 Pairs proxy_variables(std::string_view proxy_url, const Environment& own) {
@@ -117,15 +131,15 @@ Pairs proxy_variables(std::string_view proxy_url, const Environment& own) {
   for (const std::string_view name : kProxyNames) variables.emplace_back(name, proxy_url);
   const std::string hosts = no_proxy(own);
   for (const std::string_view name : kNoProxyNames) variables.emplace_back(name, hosts);
-  variables.emplace_back(kNodeName, "1");
+  variables.emplace_back(kNodeProxyName, "1");
   return variables;
 }
 
 std::vector<std::string> run_environment(const std::vector<std::string>& own,
-                                         std::string_view proxy_url, const Pairs& trust,
+                                         std::string_view proxy_url, const Pairs& further,
                                          const trace::Context& context) {
   Pairs variables = proxy_variables(proxy_url, to_environment(own));
-  variables.insert(variables.end(), trust.begin(), trust.end());
+  variables.insert(variables.end(), further.begin(), further.end());
   std::vector<std::string> entries = own;
   std::erase_if(entries, [&](const std::string& entry) {
     return std::ranges::any_of(
@@ -205,8 +219,7 @@ std::string format_variables(const Pairs& variables, EnvironmentFormat format) {
   return out;
 }
 
-Result<std::string> environment_text(const Settings& settings, const Environment& own,
-                                     const Pairs& trust, EnvironmentFormat format) {
+Result<net::Address> egress_of_sidecar(const Settings& settings) {
   if (!settings.listen.egress) {
     return fail(Code::kInvalid, Side::kSelf,
                 "listen.egress is off, so there is nothing to go through");
@@ -216,9 +229,7 @@ Result<std::string> environment_text(const Settings& settings, const Environment
     return fail(Code::kInvalid, Side::kSelf,
                 "listen.egress has port 0, so its address is known only once it listens");
   }
-  Pairs variables = proxy_variables(proxy_url(listening), own);
-  variables.insert(variables.end(), trust.begin(), trust.end());
-  return format_variables(variables, format);
+  return reachable(listening);
 }
 
 }  // namespace sidespan::app

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,19 +26,29 @@ Environment to_environment(const std::vector<std::string>& entries);
 // Empty where it is not set.
 std::string_view value_of(const Environment& own, std::string_view name);
 
-// "http://127.0.0.1:17001": how a process of this machine reaches a listener. A listener on all
-// addresses is reached by loopback.
+// How a process of this machine reaches a listener: one on all addresses is reached by loopback.
+net::Address reachable(const net::Address& listening);
+// The same as a proxy: "http://127.0.0.1:17001".
 std::string proxy_url(const net::Address& listening);
 
+// HTTP_PROXY and its kin, in both spellings; NO_PROXY in both.
+std::span<const std::string_view> proxy_names();
+std::span<const std::string_view> no_proxy_names();
+inline constexpr std::string_view kNodeProxyName = "NODE_USE_ENV_PROXY";
+// Where clouds hand out credentials: what we put into NO_PROXY.
+std::span<const std::string_view> metadata_hosts();
+
+// The value of NO_PROXY for an agent: the user's own plus the cloud's metadata addresses.
+std::string no_proxy(const Environment& own);
+
 // Proxy variables in both spellings, NO_PROXY, NODE_USE_ENV_PROXY; in the order they are printed.
-// NO_PROXY is the user's own value plus the cloud's metadata addresses.
 Pairs proxy_variables(std::string_view proxy_url, const Environment& own);
 
 // The whole environment of a command under `run`: `own` with proxy_variables() and, as TRACEPARENT,
-// TRACESTATE and BAGGAGE, `context` in it. What was inherited of these goes. `trust`:
-// trust_variables() of tls_setup.h.
+// TRACESTATE and BAGGAGE, `context` in it. What was inherited of these goes. `further`: the
+// variables of trust_files.h and java.h.
 std::vector<std::string> run_environment(const std::vector<std::string>& own,
-                                         std::string_view proxy_url, const Pairs& trust,
+                                         std::string_view proxy_url, const Pairs& further,
                                          const trace::Context& context);
 
 // The span that this process itself was started in (TRACEPARENT, TRACESTATE), for lineage and for
@@ -69,9 +80,8 @@ enum class EnvironmentFormat : uint8_t {
 };
 std::string format_variables(const Pairs& variables, EnvironmentFormat format);
 
-// `sidespan env`: the text, or a fault when the egress listener is off or has no fixed port.
-// `trust` as above. Error side: kSelf.
-Result<std::string> environment_text(const Settings& settings, const Environment& own,
-                                     const Pairs& trust, EnvironmentFormat format);
+// Where a running sidecar's egress is reached; a fault when it is off or has no fixed port. Error
+// side: kSelf.
+Result<net::Address> egress_of_sidecar(const Settings& settings);
 
 }  // namespace sidespan::app

@@ -11,7 +11,10 @@ namespace sidespan::app {
 // that it is ready, else 1 and a sentence on stderr. Takes two seconds at most.
 int health_command(const Settings& settings);
 
-// The same without a word. Error side: kSelf.
+// Which listener is asked; none where both are off.
+const ListenAddress& asked_for_health(const ListenSettings& listen);
+
+// The same as the command without a word. Error side: kSelf.
 Result<void> ask_ready(const ListenSettings& listen);
 
 }  // namespace sidespan::app

@@ -6,16 +6,19 @@
 #include <utility>
 #include <vector>
 
+#include "app/agent_variables.h"
 #include "app/ca_command.h"
 #include "app/check.h"
 #include "app/cli.h"
 #include "app/config_file.h"
 #include "app/config_print.h"
+#include "app/doctor_command.h"
 #include "app/environment.h"
 #include "app/health_command.h"
+#include "app/java.h"
 #include "app/proxy_command.h"
 #include "app/run_command.h"
-#include "app/tls_setup.h"
+#include "app/trust_files.h"
 #include "app/version.h"
 #include "sidespan/trace/carrier.h"
 
@@ -29,24 +32,26 @@ int say(const Outcome& outcome) {
   return outcome.status == kExitFine && !written ? kExitFailed : outcome.status;
 }
 
-// What a running sidecar left for agents to trust.
-Result<Pairs> trust_of_sidecar(const Settings& settings, const Environment& own) {
-  if (settings.tls.interception.mode == proxy::Interception::Mode::kOff) return Pairs();
-  const Result<std::string> directory = trust_directory(settings, own);
-  if (!directory) return std::unexpected(directory.error());
-  return trust_variables(*directory, own);
+// What a running sidecar left for agents to trust; empty: it opens nothing.
+Result<std::string> trust_of_sidecar(const Settings& settings, const Environment& own) {
+  if (settings.tls.interception.mode == proxy::Interception::Mode::kOff) return std::string();
+  return trust_directory(settings, own);
 }
 
-int print_environment(const Settings& settings, const Environment& own, EnvironmentFormat format) {
-  const Result<Pairs> trust = trust_of_sidecar(settings, own);
-  if (!trust) {
-    return say(
-        {kExitFailed, "",
-         "sidespan: the sidecar has left no certificates here: " + trust.error().what + "\n"});
-  }
-  Result<std::string> text = environment_text(settings, own, *trust, format);
-  if (!text) return say({kExitFailed, "", "sidespan: " + text.error().what + "\n"});
-  return say({kExitFine, *std::move(text), ""});
+int print_environment(const Settings& settings, const Environment& own, const CommandLine& line) {
+  const auto failed = [](const std::string& what) {
+    return say({kExitFailed, "", "sidespan: " + what + "\n"});
+  };
+  const Result<net::Address> egress = egress_of_sidecar(settings);
+  if (!egress) return failed(egress.error().what);
+  const Result<std::string> trust = trust_of_sidecar(settings, own);
+  const Result<Pairs> further =
+      trust ? agent_variables(*egress, *trust, own, wants_java(line.run.java, "", own))
+            : std::unexpected(trust.error());
+  if (!further) return failed("the sidecar has left no certificates here: " + further.error().what);
+  Pairs variables = proxy_variables(proxy_url(*egress), own);
+  variables.insert(variables.end(), further->begin(), further->end());
+  return say({kExitFine, format_variables(variables, line.format), ""});
 }
 
 int with_settings(const CommandLine& line, const ConfigSources& sources) {
@@ -55,12 +60,14 @@ int with_settings(const CommandLine& line, const ConfigSources& sources) {
   switch (line.command) {
     case Command::kRun:
       return run_command(*settings, sources.environment, line.run);
+    case Command::kDoctor:
+      return doctor_command(*settings, sources.environment, line.run);
     case Command::kHealth:
       return health_command(*settings);
     case Command::kCa:
       return say(ca_command(*settings, sources.environment, line.ca, SystemClock().now().wall));
     case Command::kEnv:
-      return print_environment(*settings, sources.environment, line.format);
+      return print_environment(*settings, sources.environment, line);
     default:
       return proxy_command(*settings, sources.environment);
   }

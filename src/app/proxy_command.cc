@@ -8,10 +8,13 @@
 #include <string>
 #include <utility>
 
+#include "app/authority_renewal.h"
+#include "app/authority_scope.h"
 #include "app/environment.h"
 #include "app/log.h"
 #include "app/sidecar.h"
 #include "app/tls_setup.h"
+#include "app/trust_files.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/mailbox.h"
 #include "sidespan/net/signal.h"
@@ -22,6 +25,7 @@ namespace sidespan::app {
 namespace {
 
 constexpr Milliseconds kLookEvery{10};
+constexpr Milliseconds kRenewEvery{std::chrono::hours(1)};
 
 // What becomes of HTTPS, in one sentence, and the setting that changes it.
 std::string what_is_seen(const Settings& settings, const TlsSetup& tls) {
@@ -47,7 +51,9 @@ class ProxyCommand {
         tls_(tls),
         mailbox_(loop_),
         sidecar_(settings, tls, log, {}),
+        renewal_(settings, own, tls),
         timer_(loop_, [this] { look(); }),
+        renewal_timer_(loop_, [this] { renew(); }),
         terminate_(loop_, SIGTERM, [this] { on_stop_signal(); }),
         interrupt_(loop_, SIGINT, [this] { on_stop_signal(); }),
         hang_up_(loop_, SIGHUP, [this] { on_hang_up(); }),
@@ -62,6 +68,7 @@ class ProxyCommand {
   void on_stop_signal();
   void on_hang_up();
   void look();
+  void renew();
   void export_rest();
   void say_what_became_of_spans();
 
@@ -72,7 +79,9 @@ class ProxyCommand {
   net::Loop loop_;
   net::Mailbox mailbox_;  // keeps the loop running
   Sidecar sidecar_;
+  AuthorityRenewal renewal_;
   net::Timer timer_;
+  net::Timer renewal_timer_;
   net::Signal terminate_;
   net::Signal interrupt_;
   net::Signal hang_up_;
@@ -94,6 +103,7 @@ int ProxyCommand::run() {
     log_.write(LogLevel::kError, opened.error().what, {});
     return 1;
   }
+  renewal_timer_.start(kRenewEvery, true);
   loop_.run();
   say_what_became_of_spans();
   return 0;
@@ -124,6 +134,12 @@ Result<void> ProxyCommand::export_certificates() {
   Result<void> exported = export_trust(tls_.certificates_pem, *directory);
   if (exported) {
     log_.write(LogLevel::kInfo, "agents are to trust ca.pem", {{"directory", *directory}});
+    if (tls_.authority_made) {
+      log_.write(LogLevel::kInfo,
+                 "a new authority signs: agents that run already do not know it and are to be "
+                 "started again",
+                 {{"signs_for", text_of(authority_scope(settings_.tls))}});
+    }
   }
   return exported;
 }
@@ -147,6 +163,20 @@ void ProxyCommand::on_stop_signal() {
 void ProxyCommand::on_hang_up() {
   log_.write(LogLevel::kInfo, "the configuration is read at start only: SIGHUP changes nothing",
              {});
+}
+
+void ProxyCommand::renew() {
+  const Result<Renewal> done = renewal_.look(loop_.precise_now().wall);
+  if (!done) {
+    log_.write(LogLevel::kError, "the authority ends soon and could not be renewed",
+               {{"what", done.error().what}});
+  } else if (*done == Renewal::kExported) {
+    log_.write(LogLevel::kInfo, "the authority ends within a month: its successor is in ca.pem",
+               {});
+  } else if (*done == Renewal::kSwitched) {
+    log_.write(LogLevel::kInfo, "the authority's successor signs from now on", {});
+  }
+  renewal_timer_.start(kRenewEvery, true);
 }
 
 void ProxyCommand::look() {

@@ -12,7 +12,9 @@
 #include <string_view>
 #include <utility>
 
+#include "app/agent_variables.h"
 #include "app/environment.h"
+#include "app/java.h"
 #include "app/log.h"
 #include "app/run_report.h"
 #include "app/run_root.h"
@@ -21,6 +23,7 @@
 #include "app/sidecar.h"
 #include "app/state_dir.h"
 #include "app/tls_setup.h"
+#include "app/trust_files.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/mailbox.h"
 #include "sidespan/net/process.h"
@@ -74,10 +77,14 @@ class RunCommand {
   RunCommand(const RunCommand&) = delete;
   RunCommand& operator=(const RunCommand&) = delete;
   int run();
+  // The same without a word about the run. Nothing: the command did not run.
+  std::optional<RunSeen> watch();
 
  private:
   int start();
-  Result<Pairs> trust_variables_of_run() const;
+  int run_until_exported();
+  Result<std::string> exported_trust() const;
+  Result<Pairs> further_variables() const;
   void on_signal(const ReceivedSignal& signal);
   void stop_with_child();
   void on_exit(net::ProcessExit exit);
@@ -133,12 +140,26 @@ RunCommand::RunCommand(const Settings& settings, const RunOptions& options, cons
 
 int RunCommand::run() {
   warn();
+  const int status = run_until_exported();
+  if (end_) print_outcome();
+  return status;
+}
+
+std::optional<RunSeen> RunCommand::watch() {
+  run_until_exported();
+  if (!end_) return std::nullopt;
+  return RunSeen{.record = std::move(record_),
+                 .requests = sidecar_.activity().requests,
+                 .totals = sidecar_.telemetry().totals(),
+                 .status = exit_status(end_->exit)};
+}
+
+int RunCommand::run_until_exported() {
   if (const int status = start(); status != 0) return status;
   signals_.start([this, sender = mailbox_.sender()](const ReceivedSignal& signal) {
     sender.post([this, signal] { on_signal(signal); });
   });
   loop_.run();
-  print_outcome();
   return end_ ? exit_status(end_->exit) : kOwnFailure;
 }
 
@@ -159,13 +180,13 @@ int RunCommand::start() {
     print_line("sidespan: " + opened.error().what);
     return kOwnFailure;
   }
-  const Result<Pairs> trust = trust_variables_of_run();
-  if (!trust) {
-    print_line("sidespan: " + trust.error().what);
+  const Result<Pairs> further = further_variables();
+  if (!further) {
+    print_line("sidespan: " + further.error().what);
     return kOwnFailure;
   }
   const std::vector<std::string> environment =
-      run_environment(own_, proxy_url(sidecar_.egress()), *trust, root_.context);
+      run_environment(own_, proxy_url(sidecar_.egress()), *further, root_.context);
   began_ = loop_.precise_now();
   Result<std::unique_ptr<net::Process>> child = net::Process::spawn(
       loop_, options_.argv, environment, [this](net::ProcessExit exit) { on_exit(exit); });
@@ -179,15 +200,22 @@ int RunCommand::start() {
   return child.error().code == Code::kInvalid ? kNotFound : kCannotExecute;
 }
 
-// What makes the command trust us.
-Result<Pairs> RunCommand::trust_variables_of_run() const {
-  if (!tls_.authority) return Pairs();
-  const Result<std::string> directory = trust_directory(settings_, own_map_);
-  if (!directory) return std::unexpected(directory.error());
+// Where the command finds what to trust; empty: nothing of it is opened.
+Result<std::string> RunCommand::exported_trust() const {
+  if (!tls_.authority) return std::string();
+  Result<std::string> directory = trust_directory(settings_, own_map_);
+  if (!directory) return directory;
   if (Result<void> exported = export_trust(tls_.certificates_pem, *directory); !exported) {
     return std::unexpected(exported.error());
   }
-  return trust_variables(*directory, own_map_);
+  return directory;
+}
+
+Result<Pairs> RunCommand::further_variables() const {
+  const Result<std::string> trust = exported_trust();
+  if (!trust) return std::unexpected(trust.error());
+  const bool java = wants_java(options_.java, options_.argv.front(), own_map_);
+  return agent_variables(reachable(sidecar_.egress()), *trust, own_map_, java);
 }
 
 void RunCommand::on_signal(const ReceivedSignal& signal) {
@@ -282,6 +310,11 @@ int run_command(const Settings& settings, const Environment& own, const RunOptio
   if (tls) return RunCommand(settings, options, *tls).run();
   print_line("sidespan: " + tls.error().what);
   return kOwnFailure;
+}
+
+std::optional<RunSeen> watch_command(const Settings& settings, const TlsSetup& tls,
+                                     const RunOptions& options) {
+  return RunCommand(settings, options, tls).watch();
 }
 
 }  // namespace sidespan::app

@@ -5,17 +5,16 @@
 namespace sidespan::app {
 namespace {
 
-// Without a query: it may hold a key.
-std::string shown(const http::Url& endpoint) {
-  return fmt::format("{}://{}{}", endpoint.scheme, endpoint.authority.to_string(),
-                     endpoint.path.substr(0, endpoint.path.find('?')));
-}
-
 std::string counted(uint64_t spans) {
   return fmt::format("{} span{}", spans, spans == 1 ? "" : "s");
 }
 
 }  // namespace
+
+std::string shown(const http::Url& endpoint) {
+  return fmt::format("{}://{}{}", endpoint.scheme, endpoint.authority.to_string(),
+                     endpoint.path.substr(0, endpoint.path.find('?')));
+}
 
 std::vector<std::string> run_report(const Settings& settings, const RunRoot& root,
                                     const RunRecord& record, const TreeStyle& style) {

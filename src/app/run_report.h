@@ -13,6 +13,9 @@
 
 namespace sidespan::app {
 
+// The collector's address without a query, which may hold a key.
+std::string shown(const http::Url& endpoint);
+
 // The tree, or a sentence that says why there is none.
 std::vector<std::string> run_report(const Settings& settings, const RunRoot& root,
                                     const RunRecord& record, const TreeStyle& style);

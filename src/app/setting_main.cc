@@ -37,6 +37,15 @@ auto word_of(const Node& node, Complaints& complaints) {
   return read_word(node, Words, complaints);
 }
 
+// As patterns, and as they are written: the authority's constraints are made of that.
+void read_listed_hosts(const Node& node, Settings& settings, Complaints& complaints) {
+  auto patterns = list_of<read_host_pattern>(node, complaints);
+  auto written = list_of<read_text>(node, complaints);
+  if (!patterns || !written) return;
+  settings.tls.interception.hosts = *std::move(patterns);
+  settings.tls.intercept_hosts = *std::move(written);
+}
+
 // Only one protocol exists, so there is nothing to keep.
 void check_protocol(const Node& node, Settings&, Complaints& complaints) {
   read_protocol(node, complaints);
@@ -126,8 +135,10 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "tls.intercept.hosts",
      .value = "[]",
      .shape = Shape::kList,
-     .read = assign<list_of<read_host_pattern>, &S::tls, &T::interception, &I::hosts>,
-     .sentence = "Hosts for mode `listed`: names, wildcards, networks."},
+     .read = read_listed_hosts,
+     .sentence =
+         "Hosts for mode `listed`: names, wildcards, networks. An authority of our own may "
+         "sign for no others, where each of them is a name, `*.` and a name, or a network."},
     {.key = "tls.intercept.bypass",
      .value = "[]",
      .shape = Shape::kList,

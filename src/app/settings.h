@@ -65,7 +65,8 @@ struct ClientCertificateFiles {
 };
 
 struct TlsSettings {
-  proxy::Interception interception;   // without its authority
+  proxy::Interception interception;          // without its authority
+  std::vector<std::string> intercept_hosts;  // interception.hosts as they are written
   std::string authority_certificate;  // files, both or none; empty: our own in the state directory
   std::string authority_key;
   std::string export_dir;          // for agents; empty: in the state directory

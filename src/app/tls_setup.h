@@ -1,5 +1,5 @@
-// What `tls` in the configuration comes to at start: whom we trust, who signs for the agents that
-// are to trust us, and the files that tell them so. Who uses it: `run` and `proxy`, before threads.
+// What `tls` in the configuration comes to at start: whom we trust, and who signs for the agents
+// that are to trust us. Who uses it: `run` and `proxy`, before threads.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,9 @@ namespace sidespan::app {
 
 struct TlsSetup {
   std::shared_ptr<const tls::Trust> trust;                  // towards origins
-  std::shared_ptr<const tls::Authority> authority;          // null: nothing is intercepted
+  std::shared_ptr<tls::Authority> authority;                // null: nothing is intercepted
   std::string certificates_pem;                             // what agents are to trust of ours
+  bool authority_made = false;                              // just now
   std::vector<tls::ClientCertificate> client_certificates;  // in the order of the settings
   std::vector<std::string> warnings;                        // one sentence each
 };
@@ -25,20 +26,14 @@ struct TlsSetup {
 // read. A state directory that cannot be written to is a warning, and no interception.
 Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, WallTime now);
 
+// The same without an authority: nothing is made or written.
+Result<TlsSetup> set_up_origin_tls(const Settings& settings, const Environment& own);
+
 // For one thread's connections to origins. Ends the program where OpenSSL has no memory for one.
 std::unique_ptr<tls::ClientContext> client_context(const Settings& settings, const TlsSetup& setup);
 
 // No core dump of this process from now on, and of those it starts later: it holds the authority's
 // key.
 void forbid_core_dumps();
-
-// Where agents find what they are to trust: tls.authority.export_dir, else a directory of the state
-// directory. Error side: kSelf.
-Result<std::string> trust_directory(const Settings& settings, const Environment& own);
-// Writes it there: ca.pem, and bundle.pem with the system's roots.
-Result<void> export_trust(const std::string& certificates_pem, const std::string& directory);
-// The variables that make programs trust what was exported to `directory`. Where one named another
-// file in `own`, it names that file's content with ours added, written to `directory` too.
-Result<Pairs> trust_variables(const std::string& directory, const Environment& own);
 
 }  // namespace sidespan::app

@@ -265,6 +265,16 @@ bool Stream::is_quiet() const {
   return errno == EAGAIN || errno == EWOULDBLOCK;
 }
 
+void Stream::read_now() {
+  if (impl_->closed || impl_->paused || impl_->ended || impl_->reader == nullptr) return;
+  Chunk& chunk = loop().read_chunk();
+  const auto room = chunk.spare();
+  const ssize_t n = ::recv(impl_->fd(), room.data(), room.size(), MSG_DONTWAIT);
+  if (n <= 0) return;  // an end or an error is the loop's to find
+  chunk.use(static_cast<size_t>(n));
+  impl_->reader->on_bytes(chunk);
+}
+
 void Stream::shutdown() {
   if (impl_->fin_wanted) return;
   impl_->fin_wanted = true;

@@ -40,17 +40,23 @@ bool sign(X509* certificate, const X509* issuer, EVP_PKEY* key) {
          X509_sign(certificate, key, EVP_sha256()) > 0;
 }
 
-bool profile_authority(X509* certificate, const std::vector<std::string>& permitted) {
+struct Subtrees {
+  std::vector<std::string> names;   // in lower case
+  std::vector<std::string> ranges;  // of addresses
+};
+
+bool profile_authority(X509* certificate, const Subtrees& permitted) {
   return add_extension(certificate,
                        extension(NID_basic_constraints, "critical,CA:TRUE,pathlen:0")) &&
          add_extension(certificate, extension(NID_key_usage, "critical,keyCertSign,cRLSign")) &&
          add_extension(certificate,
                        extension(NID_subject_key_identifier, "hash", nullptr, certificate)) &&
-         (permitted.empty() || add_constraints(certificate, permitted));
+         ((permitted.names.empty() && permitted.ranges.empty()) ||
+          add_constraints(certificate, permitted.names, permitted.ranges));
 }
 
-// What is wrong with `options`; else the permitted names, in lower case.
-Result<std::vector<std::string>> check_options(const Authority::Options& options) {
+// What is wrong with `options`; else what they permit.
+Result<Subtrees> check_options(const Authority::Options& options) {
   const std::string& name = options.common_name;
   if (name.empty() || name.size() > kCommonNameBytesMax || !text::is_valid_utf8(name)) {
     return invalid("the authority's common name is not UTF-8 of 1 to 64 bytes");
@@ -58,13 +64,18 @@ Result<std::vector<std::string>> check_options(const Authority::Options& options
   if (options.lifetime <= hours(0) || options.lifetime > kAuthorityLifetimeMax) {
     return invalid("the authority's lifetime is not between an hour and a year");
   }
-  std::vector<std::string> permitted;
-  for (const std::string& text : options.permitted) {
+  Subtrees permitted;
+  for (const std::string& text : options.permitted.names) {
     const std::optional<HostName> host = parse_host_name(text);
     if (!host || !host->octets.empty()) {
       return invalid("what the authority is to permit is no DNS name: '" + text + "'");
     }
-    permitted.push_back(host->text);
+    permitted.names.push_back(host->text);
+  }
+  for (const std::string& text : options.permitted.networks) {
+    permitted.ranges.push_back(ip_range(text));
+    if (!permitted.ranges.back().empty()) continue;
+    return invalid("what the authority is to permit is no network: '" + text + "'");
   }
   return permitted;
 }
@@ -153,12 +164,23 @@ std::string Leaf::certificate_pem() const {
   return pem_of(certificate_.get());
 }
 
-Authority::Authority(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Authority::Authority(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 Authority::~Authority() = default;
 
+std::shared_ptr<const Authority::Impl> Authority::current() const {
+  const std::scoped_lock lock(mutex_);
+  return impl_;
+}
+
+void Authority::succeed(const Authority& next) {
+  std::shared_ptr<const Impl> impl = next.current();
+  const std::scoped_lock lock(mutex_);
+  impl_.swap(impl);
+}
+
 Result<std::unique_ptr<Authority>> Authority::make(const Options& options, WallTime now) {
-  const Result<std::vector<std::string>> permitted = check_options(options);
+  const Result<Subtrees> permitted = check_options(options);
   if (!permitted) return std::unexpected(permitted.error());
   auto impl = std::make_unique<Impl>();
   impl->key = make_key();
@@ -188,14 +210,14 @@ Result<std::unique_ptr<Authority>> Authority::load(std::string_view certificate_
   return std::unique_ptr<Authority>(new Authority(std::move(impl)));
 }
 
-const std::string& Authority::certificate_pem() const {
-  return impl_->certificate_pem;
+std::string Authority::certificate_pem() const {
+  return current()->certificate_pem;
 }
 
 std::string Authority::key_pem() const {
   // Such memory is cleansed when it is given back.
   const BioPtr memory(BIO_new(BIO_s_secmem()));
-  if (!memory || PEM_write_bio_PrivateKey(memory.get(), impl_->key.get(), nullptr, nullptr, 0,
+  if (!memory || PEM_write_bio_PrivateKey(memory.get(), current()->key.get(), nullptr, nullptr, 0,
                                           nullptr, nullptr) != 1) {
     ERR_clear_error();
     return {};
@@ -204,42 +226,43 @@ std::string Authority::key_pem() const {
 }
 
 WallTime Authority::not_before() const {
-  return impl_->validity.not_before;
+  return current()->validity.not_before;
 }
 
 WallTime Authority::not_after() const {
-  return impl_->validity.not_after;
+  return current()->validity.not_after;
 }
 
 std::string Authority::fingerprint() const {
-  return fingerprint_of(impl_->certificate.get());
+  return fingerprint_of(current()->certificate.get());
 }
 
 std::string Authority::subject() const {
-  return subject_of(impl_->certificate.get());
+  return subject_of(current()->certificate.get());
 }
 
 bool Authority::permits(std::string_view host) const {
   const std::optional<HostName> name = parse_host_name(host);
-  return name && impl_->permits(*name);
+  return name && current()->permits(*name);
 }
 
 Result<Leaf> Authority::mint(std::string_view host, WallTime now) const {
   const std::optional<HostName> name = parse_host_name(host);
   if (!name) return invalid("the host is neither a DNS name nor an IP address");
-  if (!impl_->permits(*name)) {
+  const std::shared_ptr<const Impl> impl = current();
+  if (!impl->permits(*name)) {
     return fail(Code::kDenied, Side::kSelf, "the authority's name constraints forbid this host");
   }
-  const Validity& own = impl_->validity;
+  const Validity& own = impl->validity;
   if (now < own.not_before || now > own.not_after) {
     return invalid("the authority's certificate is not valid at this time");
   }
   const Validity validity{std::max(now - kBackdated, own.not_before),
                           std::min(now + kLeafLifetime, own.not_after)};
-  CertificatePtr leaf = impl_->leaf_for(*name, validity);
+  CertificatePtr leaf = impl->leaf_for(*name, validity);
   if (!leaf) return broken("no certificate can be minted");
   const WallTime not_after = validity_of(leaf.get()).not_after;
-  return Leaf(std::move(leaf), impl_->leaf_key, impl_->chain, not_after);
+  return Leaf(std::move(leaf), impl->leaf_key, impl->chain, not_after);
 }
 
 }  // namespace sidespan::tls

@@ -156,13 +156,18 @@ bool add_alternative_name(X509* certificate, const HostName& name, bool critical
                                      critical ? 1 : 0, X509V3_ADD_DEFAULT) == 1;
 }
 
-bool add_constraints(X509* certificate, std::span<const std::string> dns_names) {
+bool add_constraints(X509* certificate, std::span<const std::string> dns_names,
+                     std::span<const std::string> ranges) {
   const ConstraintsPtr constraints(NAME_CONSTRAINTS_new());
   if (!constraints) return false;
   for (const std::string& name : dns_names) {
     if (!add_subtree(constraints->permittedSubtrees, GEN_DNS, name)) return false;
   }
+  for (const std::string& range : ranges) {
+    if (!add_subtree(constraints->permittedSubtrees, GEN_IPADD, range)) return false;
+  }
   for (const size_t address_bytes : {sizeof(uint32_t), 4 * sizeof(uint32_t)}) {
+    if (!ranges.empty()) break;  // what is not permitted is refused
     const std::string every(2 * address_bytes, '\0');
     if (!add_subtree(constraints->excludedSubtrees, GEN_IPADD, every)) return false;
   }

@@ -37,8 +37,10 @@ bool add_to_subject(X509* certificate, const char* field, std::string_view text)
 ExtensionPtr extension(int nid, const char* text, X509* issuer = nullptr, X509* subject = nullptr);
 bool add_extension(X509* certificate, const ExtensionPtr& extension);
 bool add_alternative_name(X509* certificate, const HostName& name, bool critical);
-// Permits these names and what is below them; excludes every IP address. Critical.
-bool add_constraints(X509* certificate, std::span<const std::string> dns_names);
+// Permits these names and what is below them, and these ranges (an address and its mask). Names
+// alone exclude every IP address. Critical.
+bool add_constraints(X509* certificate, std::span<const std::string> dns_names,
+                     std::span<const std::string> ranges);
 
 bool permits(const NAME_CONSTRAINTS& constraints, const HostName& name);
 bool constrains(const NAME_CONSTRAINTS& constraints, int name_type);

@@ -42,6 +42,23 @@ std::string ip_octets(std::string_view text) {
   return {};
 }
 
+std::string ip_range(std::string_view text) {
+  const size_t slash = text.find('/');
+  std::string range = ip_octets(text.substr(0, slash));
+  const size_t size = range.size();
+  const std::optional<uint64_t> bits = slash == std::string_view::npos
+                                           ? 8 * size
+                                           : text::parse_unsigned(text.substr(slash + 1), 8 * size);
+  if (size == 0 || !bits) return {};
+  for (size_t i = 0; i < size; ++i) {
+    const uint64_t of_this = std::min<uint64_t>(8, *bits - std::min<uint64_t>(*bits, 8 * i));
+    const auto mask = static_cast<unsigned char>(0xFF00U >> of_this);
+    range[i] = static_cast<char>(range[i] & mask);
+    range.push_back(static_cast<char>(mask));
+  }
+  return range;
+}
+
 std::optional<HostName> parse_host_name(std::string_view text) {
   HostName name{text::lower(text), ip_octets(text)};
   if (!name.octets.empty()) return name;

@@ -15,6 +15,10 @@ bool is_dns_name(std::string_view text);
 // zone; IPv4 in four decimal parts only.
 std::string ip_octets(std::string_view text);
 
+// "10.0.0.0/8" or a literal: its octets and those of the mask, as name constraints have them; empty
+// where `text` is none.
+std::string ip_range(std::string_view text);
+
 struct HostName {
   std::string text;    // lower case
   std::string octets;  // of an IP address; empty: `text` is a DNS name

@@ -108,6 +108,12 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   OriginStreamPtr open(OriginStreamOwner& owner);
   void release(Stream& stream);
   bool busy() const { return streams_ > 0; }
+  // Idle, and nothing has come that ends it.
+  bool is_quiet() {
+    if (connection_.is_quiet()) return true;
+    connection_.catch_up();
+    return !doomed_ && connection_.codec().reusable() && connection_.is_quiet();
+  }
   bool h2() const { return connection_.codec().multiplexed(); }
   Secured secured() const {
     return {connection_.peer(), connection_.tls()->peer(), false, h2()};
@@ -385,7 +391,7 @@ Pool::Impl::Entry* Pool::Impl::find_idle(Origin& origin) {
   while (!origin.idle.empty()) {
     Entry& newest = *entries.find(origin.idle.back());
     const bool looked_at = now - newest.idle_since_ < kLookedAt;
-    if (newest.idle_until_ > now && (looked_at || newest.connection_.is_quiet())) return &newest;
+    if (newest.idle_until_ > now && (looked_at || newest.is_quiet())) return &newest;
     doom(newest);
   }
   return nullptr;

@@ -82,10 +82,10 @@ def tls_origin(authority):
 
 @pytest.fixture
 def intercepting(sidecar, authority):
-    """intercepting(config=None, **intercept) starts a sidecar that opens all TLS and trusts the tests' authority."""
+    """intercepting(config=None, env=None, **intercept): a sidecar that opens all TLS and trusts the tests' authority."""
 
-    def start(config=None, **intercept):
+    def start(config=None, env=None, **intercept):
         tls = {"intercept": {"mode": "all"} | intercept, "trust": {"certificates": [str(authority.pem)]}}
-        return sidecar({"tls": tls} | (config or {}))
+        return sidecar({"tls": tls} | (config or {}), env)
 
     return start

@@ -1,5 +1,6 @@
 """Rows 11, 66 and 68: clocks that are set, stop or run for half an hour, and a worker that does not come back."""
 
+import signal
 import threading
 import time
 
@@ -8,10 +9,12 @@ import pytest
 from clock_shim import Clocks
 from origin import NO_BODY
 from sidecar import sanitized
+from tunnel import trusted
 from wire import Client, ask, head, wait_for
 
 EVENT = b"9\r\ndata: 1\n\n\r\n"
 HOUR = 3600
+DAY = 24 * HOUR
 YEAR_2038 = 1 << 31
 
 
@@ -116,3 +119,21 @@ def test_row_68_a_worker_that_does_not_come_back_is_not_alive(sidecar, origin, c
     assert ask(side.egress, "GET", origin.url("/bytes/1")).status == 200
     wait_for("log line", lambda: "was held up" in side.log())
     assert side.metrics().total("sidespan_loop_lag_seconds_sum") > 5
+
+
+def test_a_running_sidecar_renews_its_authority(intercepting, clocks):
+    side = intercepting(env=clocks.environment)
+    first = trusted(side).read_text()
+
+    def later(days, hours, what):
+        clocks.set(wall=days * DAY, mono=hours * HOUR + 60)
+        side.process.send_signal(signal.SIGUSR1)  # it sleeps until a timer that this clock has overtaken
+        wait_for(what, lambda: what in side.log())
+
+    later(340, 1, "its successor is in ca.pem")
+    both = trusted(side).read_text()
+    assert both.startswith(first) and both.count("BEGIN CERTIFICATE") == 2
+    assert "the authority's successor signs" not in side.log()
+    later(359, 2, "the authority's successor signs from now on")
+    after = trusted(side).read_text()
+    assert after.endswith(first) and after.count("BEGIN CERTIFICATE") == 2

@@ -5,6 +5,7 @@ Java and Rust. Their origin is signed by an authority that only the sidecar know
 """
 
 import json
+import socket
 from collections import namedtuple
 from pathlib import Path
 
@@ -89,9 +90,8 @@ def by_node(script, *how):
 
 
 def java(url):
-    """A JVM reads none of the variables that `run` sets; java_client.sh hands it what they say as properties."""
     peers.installed("javac")  # a JRE alone cannot start a source file
-    return [CLIENTS / "java_client.sh", CLIENTS / "HttpClientCall.java", "POST", url + PLAIN.path, "a few words"], {}
+    return ["java", CLIENTS / "HttpClientCall.java", "POST", url + PLAIN.path, "a few words"], {}
 
 
 def rust(url):
@@ -115,11 +115,21 @@ CALLS = {
 # Node's fetch opens its connection anew, for nothing, when a call is aborted, which is how this SDK takes leave of a
 # stream after `[DONE]`; it does so without a proxy too. A tunnel that no request came through is a span of its own.
 MAY_LEAVE_A_TUNNEL = {"node-openai-stream"}
+# A JVM adds loopback addresses to the hosts that it calls directly, and goes by how they are written.
+BY_NAME = {"java-http"}
 
 
 @pytest.fixture
-def secured(authority):
-    origin = Origin(tls=authority.server("127.0.0.1"))
+def secured(call, authority):
+    name, address = "127.0.0.1", "127.0.0.1"
+    if call in BY_NAME:
+        name = socket.gethostname()
+        try:
+            address = socket.gethostbyname(name)
+        except OSError as fault:
+            peers.missing(f"this machine's own name, {name}, leads nowhere: {fault}")
+    origin = Origin(address, tls=authority.server(name))
+    origin.address = (name, origin.port)
     yield origin
     origin.stop()
 

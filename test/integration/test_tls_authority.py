@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 import certificates
 import peers
@@ -95,7 +97,7 @@ def test_an_authority_of_the_operator_s(tls_origin, authority, sidecar, tmp_path
     context = ssl.create_default_context(cafile=own.pem)
     with Tunnel(side, tls_origin, context) as agent:
         assert agent.get("/echo", f"{HOST}:{tls_origin.port}").status == 200
-    assert set(files_below(tmp_path / "shared")) == {"ca.pem", "bundle.pem"}
+    assert set(files_below(tmp_path / "shared")) == {"ca.pem", "bundle.pem", "truststore.jks"}
     assert (tmp_path / "shared/ca.pem").read_text().strip() == own.pem.read_text().strip()
     assert sidespan(tmp_path, "ca", "rotate", config={"tls": tls}).returncode == 1
 
@@ -171,3 +173,69 @@ def test_env_names_what_the_running_sidecar_exported(intercepting, tmp_path):
     assert named["NODE_EXTRA_CA_CERTS"] == str(tmp_path / "shared/ca.pem")
     assert all(os.path.exists(named[name]) for name in REPLACING + ADDING)
     side.stop()
+
+
+def signed_by(place, host):
+    """What a thief of the authority's key would show for a host: (certificate, authority) files."""
+    key = serialization.load_pem_private_key((place / "ca-key.pem").read_bytes(), None)
+    root = x509.load_pem_x509_certificate((place / "ca.pem").read_bytes())
+    thief = certificates.Authority()
+    thief.key, thief.name = key, root.subject
+    leaf, _ = thief.leaf(host, common_name=host)
+    path = thief.directory / "leaf.pem"
+    path.write_bytes(certificates.pem(leaf))
+    return path, place / "ca.pem"
+
+
+@pytest.mark.parametrize("hosts,inside,outside", [
+    (["api.example.com", "*.internal.test"], ["api.example.com", "x.internal.test"], ["example.com", "10.0.0.1"]),
+    (["10.0.0.0/8"], ["10.1.2.3"], ["192.0.2.1"])])
+def test_a_list_of_hosts_limits_the_authority(hosts, inside, outside, tmp_path):
+    config = {"tls": {"intercept": {"mode": "listed", "hosts": hosts}}}
+    shown = sidespan(tmp_path, "ca", "show", config=config)
+    assert shown.returncode == 0, shown.stderr
+    assert "signs for    any host" not in shown.stdout
+    place, = (tmp_path / "state/authority").glob("listed-*")
+    for host in inside + outside:
+        leaf, root = signed_by(place, host)
+        done = subprocess.run([peers.installed("openssl"), "verify", "-CAfile", str(root), str(leaf)],
+                              capture_output=True, text=True)
+        assert (done.returncode == 0) == (host in inside), (host, done.stdout, done.stderr)
+        assert host in inside or "permitted subtree" in done.stderr or "excluded subtree" in done.stderr
+
+
+def test_another_list_has_another_authority(tmp_path):
+    listed = [{"tls": {"intercept": {"mode": "listed", "hosts": hosts}}} for hosts in (["a.test"], ["a.test", "b.test"])]
+    everything = {"tls": {"intercept": {"mode": "all"}}}
+    configs = [*listed, everything]
+    first = [sidespan(tmp_path, "ca", "export", config=config).stdout for config in configs]
+    assert len(set(first)) == 3 and all(one.count("BEGIN CERTIFICATE") == 1 for one in first)
+    again = [sidespan(tmp_path, "ca", "export", config=config).stdout for config in configs]
+    assert again == first, "none makes room for another"
+    assert first[2] == (tmp_path / "state/authority/ca.pem").read_text()
+
+
+def test_a_listed_host_is_opened_by_its_own_authority(intercepting, tls_origin, sink):
+    side = intercepting(mode="listed", hosts=[HOST])
+    assert "a new authority signs" in side.log()
+    directory, = (side.config.parent / "state/trust").glob("listed-*")
+    told = json.loads(sidespan(side.config.parent, "env", "--format", "json", config=json.loads(
+        side.config.read_text()) | {"listen": {"egress": "127.0.0.1:1"}}).stdout)
+    assert told["NODE_EXTRA_CA_CERTS"] == str(directory / "ca.pem")
+    with Tunnel(side, tls_origin, ssl.create_default_context(cafile=directory / "ca.pem")) as agent:
+        assert agent.get("/echo", f"{HOST}:{tls_origin.port}").status == 200
+    assert sink.wait(1)[0]["attributes"]["sidespan.mode"] == "intercept"
+
+
+def test_a_host_outside_of_the_constraints_passes_unopened(tls_origin, authority, sidecar, sink, tmp_path):
+    own = certificates.Authority("our house", permitted=["example.com"])
+    key = tmp_path / "own-key.pem"
+    key.write_bytes(certificates.private_pem(own.key))
+    key.chmod(0o600)
+    side = sidecar({"tls": {
+        "intercept": {"mode": "all"}, "trust": {"certificates": [str(authority.pem)]},
+        "authority": {"certificate": str(own.pem), "key": str(key), "export_dir": str(tmp_path / "shared")}}})
+    with Tunnel(side, tls_origin, ssl.create_default_context(cafile=authority.pem)) as agent:
+        assert agent.get("/echo", HOST).status == 200
+    assert sink.wait(1)[0]["attributes"]["sidespan.tunnel.reason"] == "no_authority"
+    assert side.metrics().total("sidespan_certificates_minted_total") == 0

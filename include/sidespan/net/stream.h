@@ -58,6 +58,8 @@ class Stream {
   size_t pending() const;
   // Nothing waits to be read: no byte, no FIN, no error. One system call.
   bool is_quiet() const;
+  // Reads what waits, if any byte does, as the loop would in its next turn.
+  void read_now();
   // FIN after what is pending.
   void shutdown();
   // Drops everything and frees the handle; no callback comes after. `reset` makes it an RST, so

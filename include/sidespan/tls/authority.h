@@ -1,12 +1,13 @@
 // The interception authority: a certificate and key of this installation alone, and the leaves it
 // mints for hosts that agents connect to. Reads and writes PEM text; files are app's business.
-// Immutable once made, so that workers may share one; each has a LeafCache of its own.
+// Workers share one, any thread may ask at any time; each has a LeafCache of its own.
 // RFC 5280; the leaf's profile is that of the CA/Browser Forum's baseline, with seven days at most.
 #pragma once
 
 #include <cstddef>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -45,19 +46,28 @@ class Leaf {
   WallTime not_after_;
 };
 
+// For whom leaves may be, as name constraints say it (RFC 5280 section 4.2.1.10). Names
+// (`example.com`, with all below it) alone permit no address; networks (`10.0.0.0/8`, `::1`) alone
+// permit any name.
+struct Scope {
+  std::vector<std::string> names = {};
+  std::vector<std::string> networks = {};
+
+  bool limited() const { return !names.empty() || !networks.empty(); }
+  bool operator==(const Scope&) const = default;
+};
+
 class Authority {
  public:
   struct Options {
     std::string common_name = "sidespan interception authority";
-    // Names (`example.com`, with all below it) that leaves may have; empty: any. Written into the
-    // certificate as name constraints.
-    std::vector<std::string> permitted = {};
+    Scope permitted = {};  // written into the certificate
     // From `now` on; a year at most.
     std::chrono::hours lifetime{24 * 365};
   };
 
-  // A new one: P-256, with a random serial, valid from a day before `now`. Under name constraints
-  // no IP address is permitted. Error kInvalid says which option cannot be.
+  // A new one: P-256, with a random serial, valid from a day before `now`. Error kInvalid says
+  // which option cannot be.
   static Result<std::unique_ptr<Authority>> make(const Options& options, WallTime now);
   // From PEM: the certificate (a chain may follow it) and its unencrypted key, RSA or EC. Error
   // kInvalid says what is wrong with which: no CA, another key, not valid yet at `now`, a key too
@@ -67,7 +77,7 @@ class Authority {
   ~Authority();
 
   // The certificate alone, never the key.
-  const std::string& certificate_pem() const;
+  std::string certificate_pem() const;
   // For the one file that holds it.
   std::string key_pem() const;
   WallTime not_before() const;
@@ -84,10 +94,16 @@ class Authority {
   // or the authority's time is over; kDenied: not permitted.
   Result<Leaf> mint(std::string_view host, WallTime now) const;
 
+  // From now on this one is what `next` was. Leaves that were minted stay as good as they are.
+  void succeed(const Authority& next);
+
  private:
   struct Impl;
-  explicit Authority(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Authority(std::shared_ptr<const Impl> impl);
+  std::shared_ptr<const Impl> current() const;
+
+  mutable std::mutex mutex_;  // held to look which one it is
+  std::shared_ptr<const Impl> impl_;
 };
 
 // The leaves minted last, bounded; who was asked for longest ago goes first.

@@ -32,6 +32,8 @@ TEST_CASE("every command is known by its name") {
       {"proxy", {"proxy"}, Command::kProxy},
       {"check", {"check"}, Command::kCheck},
       {"env", {"env"}, Command::kEnv},
+      {"doctor", {"doctor"}, Command::kDoctor},
+      {"doctor of a command", {"doctor", "--", "a"}, Command::kDoctor},
       {"health", {"health"}, Command::kHealth},
       {"version", {"version"}, Command::kVersion},
       {"version as a flag", {"--version"}, Command::kVersion},
@@ -40,6 +42,21 @@ TEST_CASE("every command is known by its name") {
     CAPTURE(row.name);
     CHECK(line_of(row.words).command == row.command);
   }
+}
+
+TEST_CASE("whether a JVM is wanted is said by two flags, or not at all") {
+  CHECK_FALSE(line_of({"run", "--", "a"}).run.java.has_value());
+  CHECK(line_of({"run", "--java", "--", "a"}).run.java == true);
+  CHECK(line_of({"run", "--no-java", "--", "a"}).run.java == false);
+  CHECK_FALSE(line_of({"env"}).run.java.has_value());
+  CHECK(line_of({"env", "--java"}).run.java == true);
+}
+
+TEST_CASE("a sidecar of its own is for a command") {
+  CHECK(runs_command(line_of({"run", "--", "a"})));
+  CHECK(runs_command(line_of({"doctor", "--", "a"})));
+  CHECK_FALSE(runs_command(line_of({"doctor"})));
+  CHECK_FALSE(runs_command(line_of({"proxy"})));
 }
 
 TEST_CASE("the command of a run is not looked at") {
@@ -90,7 +107,10 @@ TEST_CASE("wrong usage is 2 and a sentence on stderr") {
       {"nothing after the separator", {"run", "--"}, "the command to run is missing"},
       {"no separator", {"run", "curl", "x"}, "the command to run stands after --"},
       {"a word too many", {"check", "c.yaml"}, "c.yaml"},
-      {"a separator that nobody needs", {"check", "--", "x"}, "only run takes a command after --"},
+      {"a separator that nobody needs",
+       {"check", "--", "x"},
+       "only run and doctor take a command after --"},
+      {"a doctor of nothing", {"doctor", "--"}, "the command to run is missing"},
       {"an unknown format", {"env", "--format", "xml"}, "'xml' is not one of dotenv, json, sh"},
       {"an unknown print",
        {"run", "--print", "x", "--", "a"},

@@ -162,19 +162,12 @@ TEST_CASE("formats and their quotes") {
 
 TEST_CASE("env needs a listener that can be named") {
   Settings settings;
-  CHECK(environment_text(settings, {}, {}, EnvironmentFormat::kSh)
-            .error()
-            .what.starts_with("listen.egress is off"));
+  CHECK(egress_of_sidecar(settings).error().what.starts_with("listen.egress is off"));
   settings.listen.egress.addresses = {*net::Address::parse("127.0.0.1", 0)};
-  CHECK(environment_text(settings, {}, {}, EnvironmentFormat::kSh)
-            .error()
-            .what.starts_with("listen.egress has port 0"));
-  settings.listen.egress.addresses = {*net::Address::parse("127.0.0.1", 17001),
-                                      *net::Address::parse("::1", 17001)};
-  const auto text = environment_text(settings, {}, {}, EnvironmentFormat::kSh);
-  REQUIRE(text.has_value());
-  CHECK(text->starts_with("export HTTP_PROXY='http://127.0.0.1:17001'\n"));
-  CHECK(text->find("TRACEPARENT") == std::string::npos);
+  CHECK(egress_of_sidecar(settings).error().what.starts_with("listen.egress has port 0"));
+  settings.listen.egress.addresses = {*net::Address::parse("0.0.0.0", 17001),
+                                      *net::Address::parse("::", 17001)};
+  CHECK(egress_of_sidecar(settings)->to_string() == "127.0.0.1:17001");
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ std::string load(const Made& made) {
 }  // namespace
 
 TEST_CASE("authority load: what was made is loaded again") {
-  const auto made = Authority::make({.permitted = {"example.com"}}, kNow);
+  const auto made = Authority::make({.permitted = {.names = {"example.com"}}}, kNow);
   REQUIRE(made);
   const auto loaded = Authority::load((*made)->certificate_pem(), (*made)->key_pem(), kNow);
   REQUIRE(loaded);

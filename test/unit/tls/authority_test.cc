@@ -14,9 +14,10 @@ namespace {
 
 using std::string_literals::operator""s;
 
-std::unique_ptr<Authority> make(std::vector<std::string> permitted = {}) {
+std::unique_ptr<Authority> make(std::vector<std::string> names = {},
+                                std::vector<std::string> networks = {}) {
   Result<std::unique_ptr<Authority>> made =
-      Authority::make({.permitted = std::move(permitted)}, kNow);
+      Authority::make({.permitted = {std::move(names), std::move(networks)}}, kNow);
   REQUIRE(made);
   return *std::move(made);
 }
@@ -78,10 +79,13 @@ TEST_CASE("authority: options that cannot be") {
       {"no name", {.common_name = ""}},
       {"a long name", {.common_name = std::string(65, 'a')}},
       {"not UTF-8", {.common_name = "\xff"}},
-      {"an address", {.permitted = {"10.0.0.1"}}},
-      {"a wildcard", {.permitted = {"*.example.com"}}},
-      {"an empty name", {.permitted = {""}}},
-      {"NUL", {.permitted = {"a\0b"s}}},
+      {"an address", {.permitted = {.names = {"10.0.0.1"}}}},
+      {"a wildcard", {.permitted = {.names = {"*.example.com"}}}},
+      {"an empty name", {.permitted = {.names = {""}}}},
+      {"NUL", {.permitted = {.names = {"a\0b"s}}}},
+      {"a name for a network", {.permitted = {.networks = {"a.test"}}}},
+      {"more bits than there are", {.permitted = {.networks = {"10.0.0.0/33"}}}},
+      {"no bits", {.permitted = {.networks = {"10.0.0.0/"}}}},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -191,6 +195,29 @@ TEST_CASE("authority: no leaf for what is no host") {
   }
 }
 
+TEST_CASE("authority: its successor signs, and what was signed before stays good") {
+  const auto authority = make();
+  const auto next = make({"example.com"});
+  const std::string before = authority->certificate_pem();
+  const auto old = authority->mint("example.com", kNow);
+  std::thread asking([&] {
+    for (int i = 0; i < 50; ++i) CHECK(authority->mint("example.com", kNow).has_value());
+  });
+  authority->succeed(*next);
+  asking.join();
+  CHECK(authority->certificate_pem() == next->certificate_pem());
+  CHECK(authority->fingerprint() == next->fingerprint());
+  CHECK_FALSE(authority->permits("other.test"));
+  const auto leaf = authority->mint("example.com", kNow);
+  REQUIRE(leaf);
+  const auto judge = [](const Leaf& each, const std::string& root) {
+    return verify(each.certificate(), nullptr, root, "example.com", kNow);
+  };
+  CHECK(judge(*old, before) == "ok");
+  CHECK(judge(*leaf, next->certificate_pem()) == "ok");
+  CHECK(judge(*leaf, before) != "ok");
+}
+
 TEST_CASE("authority: name constraints") {
   const auto authority = make({"example.com", "internal"});
   struct Row {
@@ -216,30 +243,65 @@ TEST_CASE("authority: name constraints") {
   CHECK(authority->mint("example.org", kNow).error().code == Code::kDenied);
 }
 
+TEST_CASE("authority: networks that it may sign for") {
+  const auto authority = make({}, {"10.1.0.0/16", "192.0.2.128/25", "2001:db8::/32"});
+  struct Row {
+    std::string host;
+    bool permitted;
+  };
+  const std::vector<Row> rows = {
+      {"10.1.2.3", true},     {"10.2.0.1", false},   {"192.0.2.128", true},
+      {"192.0.2.127", false}, {"2001:db8::1", true}, {"2001:db9::1", false},
+      {"::1", false},         {"127.0.0.1", false},  {"example.com", true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.host);
+    CHECK(authority->permits(row.host) == row.permitted);
+    const auto leaf = authority->mint(row.host, kNow);
+    REQUIRE(leaf.has_value() == row.permitted);
+    if (!leaf) continue;
+    CHECK(verify(leaf->certificate(), nullptr, authority->certificate_pem(), row.host, kNow) ==
+          "ok");
+  }
+}
+
+// A leaf for `host` of another authority, signed anew with this one's key: what a thief of it does.
+std::string forged(const Authority& authority, const std::string& host) {
+  const CertificatePtr root = certificate_of(authority.certificate_pem());
+  const auto leaf = make()->mint(host, kNow);
+  REQUIRE(leaf);
+  X509* certificate = leaf->certificate();
+  X509_EXTENSION_free(X509_delete_ext(
+      certificate, X509_get_ext_by_NID(certificate, NID_authority_key_identifier, -1)));
+  REQUIRE(add_extension(certificate,
+                        extension(NID_authority_key_identifier, "keyid:always", root.get())));
+  X509_set_issuer_name(certificate, X509_get_subject_name(root.get()));
+  REQUIRE(X509_sign(certificate, key_of(authority.key_pem()).get(), EVP_sha256()) > 0);
+  return leaf->certificate_pem();
+}
+
 TEST_CASE("authority: a verifier refuses what is outside of the name constraints") {
-  const auto authority = make({"example.com"});
-  const CertificatePtr root = certificate_of(authority->certificate_pem());
-  const KeyPtr key = key_of(authority->key_pem());
-  for (const std::string& host : {"example.com"s, "badexample.com"s, "192.0.2.1"s}) {
-    CAPTURE(host);
-    // A leaf of another authority, signed anew with this one's key.
-    const auto leaf = make()->mint(host, kNow);
-    REQUIRE(leaf);
-    X509* certificate = leaf->certificate();
-    X509_EXTENSION_free(X509_delete_ext(
-        certificate, X509_get_ext_by_NID(certificate, NID_authority_key_identifier, -1)));
-    REQUIRE(add_extension(certificate,
-                          extension(NID_authority_key_identifier, "keyid:always", root.get())));
-    X509_set_issuer_name(certificate, X509_get_subject_name(root.get()));
-    REQUIRE(X509_sign(certificate, key.get(), EVP_sha256()) > 0);
-    const std::string& pem = authority->certificate_pem();
-    const CertificatePtr read = certificate_of(leaf->certificate_pem());
-    const std::string judged = verify(read.get(), nullptr, pem, host, kNow);
-    CHECK((judged == "ok") == authority->permits(host));
-    if (judged != "ok") CHECK(judged.find("subtree violation") != std::string::npos);
-    if (!VerifyCommand::available()) continue;
-    CHECK(VerifyCommand().accepts(leaf->certificate_pem(), pem, host, kNow) ==
-          authority->permits(host));
+  struct Row {
+    std::string name;
+    std::unique_ptr<Authority> authority;
+    std::vector<std::string> hosts;
+  };
+  Row rows[] = {
+      {"names", make({"example.com"}), {"example.com", "badexample.com", "192.0.2.1", "::1"}},
+      {"networks", make({}, {"192.0.2.0/24"}), {"192.0.2.1", "192.0.3.1", "::1", "example.com"}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const std::string root = row.authority->certificate_pem();
+    for (const std::string& host : row.hosts) {
+      CAPTURE(host);
+      const std::string leaf = forged(*row.authority, host);
+      const std::string judged = verify(certificate_of(leaf).get(), nullptr, root, host, kNow);
+      CHECK((judged == "ok") == row.authority->permits(host));
+      if (judged != "ok") CHECK(judged.find("subtree violation") != std::string::npos);
+      if (!VerifyCommand::available()) continue;
+      CHECK(VerifyCommand().accepts(leaf, root, host, kNow) == row.authority->permits(host));
+    }
   }
 }
 

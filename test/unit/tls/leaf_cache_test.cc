@@ -9,7 +9,8 @@ namespace sidespan::tls {
 namespace {
 
 std::unique_ptr<Authority> make() {
-  Result<std::unique_ptr<Authority>> made = Authority::make({.permitted = {"example"}}, kNow);
+  Result<std::unique_ptr<Authority>> made =
+      Authority::make({.permitted = {.names = {"example"}}}, kNow);
   REQUIRE(made);
   return *std::move(made);
 }

@@ -1,0 +1,113 @@
+#include "app/collector_probe.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "app/options.h"
+#include "app/run_report.h"
+#include "sidespan/base/text.h"
+#include "sidespan/http/uri.h"
+#include "sidespan/net/loop.h"
+#include "sidespan/net/timer.h"
+#include "sidespan/wire/dialer.h"
+#include "sidespan/wire/pool.h"
+
+namespace sidespan::app {
+namespace {
+
+http::Head export_head(const report::OtlpOptions& options) {
+  http::Head head;
+  head.set_method("POST");
+  head.set_target(options.path);
+  head.headers.add("Host", http::Authority{options.host, options.port}.to_string());
+  head.headers.add("User-Agent", options.user_agent);
+  for (const auto& [name, value] : options.headers) head.headers.set(name, value);
+  head.headers.set("Content-Type", "application/x-protobuf");
+  // No bytes are an ExportTraceServiceRequest without a span.
+  head.body = http::BodyLength::known(0);
+  return head;
+}
+
+class Probe final : private wire::OriginStreamOwner {
+ public:
+  Probe(const Settings& settings, const TlsSetup& tls, report::OtlpOptions options)
+      : options_(std::move(options)),
+        client_tls_(client_context(settings, tls)),
+        dialer_(
+            loop_, settings.limits.dialer,
+            [](std::string_view, const net::Address&) { return std::nullopt; }, client_tls_.get()),
+        pool_(loop_, dialer_, settings.limits.pool),
+        timer_(loop_, [this] { end("no answer in time"); }) {}
+
+  // The status, or why there is none.
+  Result<int> run() {
+    timer_.start(options_.timeout);
+    const wire::PoolKey key{.host = text::lower(options_.host),
+                            .port = options_.port,
+                            .secure = options_.secure,
+                            .certificate = options_.certificate};
+    connecting_ = pool_.dial(key, *this, [this](auto stream) { send(std::move(stream)); });
+    loop_.run();
+    stream_.reset();
+    connecting_.reset();
+    pool_.drain();
+    if (status_ != 0) return status_;
+    return fail(Code::kSystem, Side::kSelf, fault_);
+  }
+
+ private:
+  void send(Result<wire::OriginStreamPtr> stream) {
+    if (!stream) return end(stream.error().what);
+    stream_ = std::move(*stream);
+    stream_->send({0, export_head(options_)});
+    stream_->send({0, http::End{}});
+  }
+
+  void on_origin_event(http::Event&& event) override {
+    if (const auto* head = std::get_if<http::Head>(&event.what)) {
+      status_ = head->status;
+      end("");
+    } else if (const auto* reset = std::get_if<http::Reset>(&event.what)) {
+      end(reset->error.what);
+    }
+  }
+
+  void end(std::string fault) {
+    fault_ = std::move(fault);
+    timer_.stop();
+    loop_.stop();
+  }
+
+  net::Loop loop_;
+  report::OtlpOptions options_;
+  std::unique_ptr<tls::ClientContext> client_tls_;
+  wire::Dialer dialer_;
+  wire::Pool pool_;
+  net::Timer timer_;
+  std::unique_ptr<wire::Pool::Waiting> connecting_;
+  wire::OriginStreamPtr stream_;
+  int status_ = 0;
+  std::string fault_;
+};
+
+}  // namespace
+
+CollectorFacts probe_collector(const Settings& settings, const TlsSetup& tls) {
+  CollectorFacts facts;
+  facts.tracing = settings.tracing;
+  facts.decided = settings.exporting.decided;
+  const report::PipelineOptions options = pipeline_options(settings);
+  if (!options.otlp || !settings.exporting.endpoint) return facts;
+  facts.endpoint = shown(*settings.exporting.endpoint);
+  const Result<int> status = Probe(settings, tls, *options.otlp).run();
+  if (status) {
+    facts.status = *status;
+  } else {
+    facts.fault = status.error().what;
+  }
+  return facts;
+}
+
+}  // namespace sidespan::app

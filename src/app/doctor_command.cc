@@ -1,0 +1,195 @@
+#include "app/doctor_command.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/ask.h"
+#include "app/collector_probe.h"
+#include "app/doctor_run.h"
+#include "app/doctor_sidecar.h"
+#include "app/doctor_variables.h"
+#include "app/file.h"
+#include "app/finding.h"
+#include "app/health_command.h"
+#include "app/tls_setup.h"
+#include "app/trust_files.h"
+#include "sidespan/base/text.h"
+#include "sidespan/tls/certificate_list.h"
+
+namespace sidespan::app {
+namespace {
+
+constexpr Milliseconds kTimeMax{2000};
+constexpr size_t kMetricsBytesMax = size_t{8} * 1024 * 1024;
+
+MonoTime soon() {
+  return SystemClock().now().mono + kTimeMax;
+}
+
+int say(const Findings& findings) {
+  const std::string text = text_of(findings);
+  const bool written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  return any_failed(findings) || !written ? 1 : 0;
+}
+
+std::vector<net::Address> reachable_all(const ListenAddress& listen) {
+  std::vector<net::Address> addresses;
+  for (const net::Address& address : listen.addresses) addresses.push_back(reachable(address));
+  return addresses;
+}
+
+std::vector<std::string> routed_hosts(const Settings& settings) {
+  std::vector<std::string> hosts;
+  for (const proxy::Route& route : settings.routes) {
+    hosts.push_back(text::lower(route.to.authority.host));
+  }
+  return hosts;
+}
+
+NamedRoots look_at(std::string_view variable, const std::string& path, bool adds,
+                   const std::string& ours) {
+  NamedRoots named{.variable = std::string(variable), .path = path, .adds = adds};
+  const Result<std::string> pem = read_file(path, kBundleBytesMax);
+  if (!pem) {
+    named.fault = pem.error().what;
+    return named;
+  }
+  const std::vector<tls::ListedCertificate> found = tls::certificates_in(*pem);
+  named.count = found.size();
+  named.has_ours = std::ranges::find(found, ours, &tls::ListedCertificate::der) != found.end();
+  return named;
+}
+
+TrustFacts trust_facts(const Settings& settings, const Environment& own) {
+  TrustFacts facts;
+  facts.now = SystemClock().now().wall;
+  const Result<std::string> directory = trust_directory(settings, own);
+  if (!directory) {
+    facts.fault = directory.error().what;
+    return facts;
+  }
+  facts.directory = *directory;
+  const std::string file = *directory + "/" + kCertificateName;
+  const Result<std::string> pem = read_file(file, kBundleBytesMax);
+  const auto ours = pem ? tls::certificates_in(*pem) : std::vector<tls::ListedCertificate>();
+  if (ours.empty()) {
+    facts.fault = pem ? file + ": holds no certificate" : pem.error().what;
+    return facts;
+  }
+  facts.not_after = ours.front().not_after;
+  facts.own_count = ours.size();
+  const Result<std::string> bundle = read_file(*directory + "/" + kBundleName, kBundleBytesMax);
+  facts.bundle_current = bundle && *bundle == bundle_of(*pem);
+  const auto look = [&](std::string_view name, bool adds) {
+    const std::string path(value_of(own, name));
+    if (path.empty()) return facts.unset.emplace_back(name), void();
+    facts.named.push_back(look_at(name, path, adds, ours.front().der));
+  };
+  for (const std::string_view name : replacing_trust_names()) look(name, false);
+  for (const std::string_view name : adding_trust_names()) look(name, true);
+  return facts;
+}
+
+std::string fault_of(const net::Address& asked, std::string_view path) {
+  const Result<Answered> answer = ask(asked, path, kMetricsBytesMax, soon());
+  if (!answer) return answer.error().what;
+  if (answer->status == 200) return "";
+  return asked.to_string() + " answers " + std::to_string(answer->status) + " to " +
+         std::string(path);
+}
+
+// The first of several that takes a connection.
+std::string connect_fault(const std::vector<net::Address>& addresses) {
+  std::string fault;
+  for (const net::Address& address : addresses) {
+    const Result<void> connected = try_to_connect(address, soon());
+    if (connected) return "";
+    if (fault.empty()) fault = connected.error().what;
+  }
+  return fault;
+}
+
+SidecarFacts sidecar_facts(const Settings& settings) {
+  const std::vector<net::Address> egress = reachable_all(settings.listen.egress);
+  SidecarFacts facts{.egress = proxy_url(egress.front()), .egress_fault = connect_fault(egress)};
+  const ListenAddress& listen = asked_for_health(settings.listen);
+  if (!facts.egress_fault.empty() || !listen) return facts;
+  const std::vector<net::Address> all = reachable_all(listen);
+  const auto there = std::ranges::find_if(
+      all, [](const net::Address& one) { return try_to_connect(one, soon()).has_value(); });
+  const net::Address& asked = there == all.end() ? all.front() : *there;
+  facts.asked = asked.to_string();
+  facts.alive_fault = fault_of(asked, "/healthz");
+  facts.ready_fault = fault_of(asked, "/readyz");
+  if (const auto page = ask(asked, "/metrics", kMetricsBytesMax, soon())) {
+    facts.metrics = MetricsPage(page->body);
+  }
+  return facts;
+}
+
+Findings look_at_interception(const Settings& settings, const Environment& own) {
+  if (settings.tls.interception.mode == proxy::Interception::Mode::kOff) {
+    return {{Verdict::kWarn, "HTTPS is not opened: its calls are tunnels without requests",
+             "tls.intercept.mode: all or listed opens it."}};
+  }
+  return judge_trust(trust_facts(settings, own));
+}
+
+int look_around(const Settings& settings, const Environment& own, const TlsSetup& tls) {
+  const Result<net::Address> named = egress_of_sidecar(settings);
+  if (!named) {
+    return say({{Verdict::kFail, named.error().what,
+                 "Give listen.egress an address and port that clients can be told."}});
+  }
+  Findings findings = judge_sidecar(sidecar_facts(settings));
+  append(findings, judge_proxy_variables(own, reachable_all(settings.listen.egress)));
+  append(findings, judge_no_proxy(own, routed_hosts(settings)));
+  append(findings, look_at_interception(settings, own));
+  append(findings, judge_collector(probe_collector(settings, tls)));
+  return say(findings);
+}
+
+// As execvp() would find it; what cannot be read says nothing.
+std::string first_bytes_of(const std::string& command, const Environment& own) {
+  if (command.find('/') != std::string::npos) {
+    return read_file(command, kFirstBytes).value_or("");
+  }
+  std::optional<std::string_view> rest = value_of(own, "PATH");
+  while (rest) {
+    const std::string path = std::string(text::split_first(rest, ':')).append("/").append(command);
+    if (::access(path.c_str(), X_OK) == 0) return read_file(path, kFirstBytes).value_or("");
+  }
+  return "";
+}
+
+int look_at_command(const Settings& settings, const Environment& own, const RunOptions& options) {
+  const Result<TlsSetup> tls = set_up_tls(settings, own, SystemClock().now().wall);
+  if (!tls) return say({{Verdict::kFail, tls.error().what}});
+  RunOptions silent = options;
+  silent.print = RunPrint::kNone;
+  std::optional<RunSeen> run = watch_command(settings, *tls, silent);
+  if (!run) return 1;
+  const std::string& command = options.argv.front();
+  run->kind = client_kind(command, first_bytes_of(command, own));
+  Findings findings = judge_run(*run);
+  append(findings, judge_no_proxy(own, routed_hosts(settings)));
+  for (const std::string& warning : tls->warnings) findings.push_back({Verdict::kWarn, warning});
+  append(findings, judge_collector(probe_collector(settings, *tls)));
+  return say(findings);
+}
+
+}  // namespace
+
+int doctor_command(const Settings& settings, const Environment& own, const RunOptions& options) {
+  if (!options.argv.empty()) return look_at_command(settings, own, options);
+  const Result<TlsSetup> tls = set_up_origin_tls(settings, own);
+  if (!tls) return say({{Verdict::kFail, tls.error().what}});
+  return look_around(settings, own, *tls);
+}
+
+}  // namespace sidespan::app

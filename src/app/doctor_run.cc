@@ -1,0 +1,165 @@
+#include "app/doctor_run.h"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "app/doctor_sidecar.h"
+#include "sidespan/lineage/resolver.h"
+#include "sidespan/semconv/attributes.h"
+
+namespace sidespan::app {
+namespace {
+
+namespace attribute = semconv::attribute;
+
+constexpr std::string_view kConnect = "CONNECT";
+constexpr std::string_view kOriginFault = "certificate_";
+
+std::string host_of(const RunSpan& span) {
+  std::string host(span.attributes.text(attribute::kServerAddress));
+  for (const trace::Attributes::View& each : span.attributes) {
+    const auto* port = std::get_if<int64_t>(&each.value);
+    if (port != nullptr && each.key == std::string_view(attribute::kServerPort)) {
+      host.append(":").append(std::to_string(*port));
+    }
+  }
+  return host;
+}
+
+// Hosts by what became of the calls to them.
+struct Sorted {
+  std::set<std::string> called;                         // requests were read
+  std::set<std::string> refused;                        // our certificate was not taken
+  std::set<std::string> left;                           // opened, and then no request came
+  std::map<std::string, std::set<std::string>> opaque;  // by reason
+  std::map<std::string, std::set<std::string>> faults;  // certificates of origins, by error
+  uint64_t calls = 0;
+  uint64_t roots = 0;
+};
+
+// A CONNECT has a span only where no request came out of it.
+void sort_tunnel(const RunSpan& span, Sorted& sorted) {
+  const std::string reason(span.attributes.text(attribute::kTunnelReason));
+  if (!reason.empty()) {
+    sorted.opaque[reason].insert(host_of(span));
+  } else if (span.attributes.text(attribute::kMode) == "intercept") {
+    const bool refused = span.attributes.text(attribute::kEnd) == "refused";
+    (refused ? sorted.refused : sorted.left).insert(host_of(span));
+  }
+}
+
+Sorted sort(const RunRecord& record) {
+  Sorted sorted;
+  for (const RunSpan& span : record.spans) {
+    if (span.span_id == record.root) continue;
+    ++sorted.calls;
+    if (span.attributes.text(attribute::kParentSource) ==
+        lineage::name_of(lineage::Source::kRoot)) {
+      ++sorted.roots;
+    }
+    const std::string error(span.attributes.text(attribute::kErrorType));
+    if (span.name == kConnect) {
+      sort_tunnel(span, sorted);
+    } else if (error.starts_with(kOriginFault)) {
+      sorted.faults[error].insert(host_of(span));
+    } else {
+      sorted.called.insert(host_of(span));
+    }
+  }
+  // Whoever went without a request, and made one before or after, had connected for nothing.
+  for (const std::string& host : sorted.left) {
+    if (!sorted.called.contains(host)) sorted.refused.insert(host);
+  }
+  return sorted;
+}
+
+std::string listed(const std::set<std::string>& hosts) {
+  std::string text;
+  for (const std::string& host : hosts) text.append(text.empty() ? "" : " ").append(host);
+  return text;
+}
+
+Findings judge_refused(const Sorted& sorted, ClientKind kind) {
+  std::set<std::string> hosts = sorted.refused;
+  if (const auto pinned = sorted.opaque.find("pinned"); pinned != sorted.opaque.end()) {
+    hosts.insert(pinned->second.begin(), pinned->second.end());
+  }
+  if (hosts.empty()) return {};
+  return {{Verdict::kFail, "the client refused our certificate for " + listed(hosts),
+           std::string(trust_advice(kind)) +
+               " Where it cannot be told, tls.intercept.bypass leaves these hosts alone."}};
+}
+
+Findings judge_opaque(const Sorted& sorted) {
+  Findings findings;
+  for (const auto& [reason, hosts] : sorted.opaque) {
+    if (reason == "pinned") continue;
+    findings.push_back({Verdict::kWarn, "passed unopened (" + reason + "): " + listed(hosts),
+                        std::string(advice_for(reason).advice)});
+  }
+  return findings;
+}
+
+Findings judge_origins(const Sorted& sorted) {
+  Findings findings;
+  for (const auto& [error, hosts] : sorted.faults) {
+    findings.push_back({Verdict::kFail,
+                        "origins that do not verify (" + error + "): " + listed(hosts),
+                        "Calls to them got 502. Where the certificate is right, "
+                        "tls.trust.certificates names its root."});
+  }
+  return findings;
+}
+
+Findings judge_parents(const Sorted& sorted) {
+  if (sorted.calls == 0) return {};
+  const auto calls = static_cast<double>(sorted.calls);
+  if (sorted.roots == 0) {
+    return {{Verdict::kOk, counted(calls, "call") + ", all with a parent"}};
+  }
+  return {{Verdict::kWarn,
+           counted(static_cast<double>(sorted.roots), "call") + " of " +
+               std::to_string(sorted.calls) + " without a parent",
+           "context.sources leaves out `listener`, by which the calls of a run have one."}};
+}
+
+Findings judge_export(const report::Totals& totals) {
+  const uint64_t rejected = totals.dropped[static_cast<size_t>(report::DropReason::kRejected)] +
+                            totals.dropped[static_cast<size_t>(report::DropReason::kTooLarge)];
+  if (rejected == 0) return {};
+  return {{Verdict::kFail, counted(static_cast<double>(rejected), "span") + " not taken",
+           "The collector said never; the run's log has its words."}};
+}
+
+}  // namespace
+
+Findings judge_run(const RunSeen& run) {
+  const Sorted sorted = sort(run.record);
+  Findings findings;
+  if (run.status != 0) {
+    findings.push_back({Verdict::kWarn, "the command ended with " + std::to_string(run.status),
+                        "What it says itself stands above."});
+  }
+  if (run.requests == 0 && sorted.calls == 0) {
+    findings.push_back({Verdict::kFail,
+                        "no request came: the command made none, or ignores the "
+                        "proxy variables",
+                        std::string(proxy_advice(run.kind))});
+    return findings;
+  }
+  if (!sorted.called.empty()) {
+    findings.push_back({Verdict::kOk, "seen: " + listed(sorted.called)});
+  }
+  append(findings, judge_refused(sorted, run.kind));
+  append(findings, judge_opaque(sorted));
+  append(findings, judge_origins(sorted));
+  append(findings, judge_parents(sorted));
+  append(findings, judge_export(run.totals));
+  return findings;
+}
+
+}  // namespace sidespan::app

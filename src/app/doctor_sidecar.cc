@@ -1,0 +1,182 @@
+#include "app/doctor_sidecar.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sidespan::app {
+namespace {
+
+constexpr double kPercent = 100;
+constexpr int kOkMin = 200;
+constexpr int kOkMax = 299;
+
+constexpr std::array<OpaqueAdvice, 12> kOpaque = {{
+    {"off", true, "tls.intercept.mode opens them: all or listed."},
+    {"bypass", true, "tls.intercept.bypass names them."},
+    {"not_listed", true, "tls.intercept.hosts does not name them."},
+    {"pinned", false,
+     "A client refused our certificate for these hosts. Let it trust ours (the table in the README "
+     "says by which variable); where its roots are built in or it pins, put them on "
+     "tls.intercept.bypass. They pass for an hour, or until the sidecar starts again."},
+    {"client_certificate", false,
+     "The origin wants a certificate of the client's: tls.client_certificates can hold it."},
+    {"alpn", true, "The client speaks no HTTP/1.1 there, which is all that is read."},
+    {"sni_mismatch", true, "The TLS hello names another host than CONNECT did."},
+    {"encrypted_hello", true, "ECH hides the true name."},
+    {"no_authority", false,
+     "There is no authority, or it may not name this host; the sidecar's log says which."},
+    {"tls_version", true, "The client speaks nothing newer than TLS 1.1."},
+    {"malformed_hello", false, "What came was not plainly one TLS hello."},
+    {"not_tls", true, "Something else than TLS or HTTP is spoken there."},
+}};
+
+struct DropAdvice {
+  std::string_view reason;
+  std::string_view advice;
+};
+constexpr std::array<DropAdvice, 6> kDropped = {{
+    {"queue_full", "The collector is slower than the agent, or was away: export.batch.queue."},
+    {"rejected", "The collector said never; the sidecar's log has its words."},
+    {"too_large", "One span alone is more than the collector takes."},
+    {"shutdown", "drain.deadline came before they were exported."},
+    {"no_exporter", "export.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT names a collector."},
+    {"retry_time", "The collector put them off for limits.export_retry_time."},
+}};
+
+Findings judge_opaque(const MetricsPage& metrics) {
+  Findings findings;
+  for (const auto& [reason, count] : metrics.by_label("sidespan_tunnels_opaque_total", "reason")) {
+    const OpaqueAdvice& advice = advice_for(reason);
+    findings.push_back({advice.meant ? Verdict::kOk : Verdict::kWarn,
+                        counted(count, "tunnel") + " passed unopened: " + reason,
+                        std::string(advice.advice)});
+  }
+  return findings;
+}
+
+Findings judge_parents(const MetricsPage& metrics) {
+  const double all = metrics.total("sidespan_span_parents_total");
+  if (all == 0) {
+    return {{Verdict::kWarn, "no call has come through the sidecar since it started",
+             "Let the client make one, or look at it alone: sidespan doctor -- CMD."}};
+  }
+  const auto by_source = metrics.by_label("sidespan_span_parents_total", "source");
+  const auto root = by_source.find("root");
+  if (root == by_source.end())
+    return {{Verdict::kOk, counted(all, "call") + ", all with a parent"}};
+  const double share = std::round(kPercent * root->second / all);
+  return {{Verdict::kWarn,
+           counted(root->second, "call") + " of " + std::to_string(std::lround(all)) + " (" +
+               std::to_string(std::lround(share)) + " %) without a parent",
+           "They had no trace headers, and the sidecar was started without TRACEPARENT: each is a "
+           "trace of its own. `sidespan run` gives the calls of one command one parent."}};
+}
+
+Findings judge_dropped(const MetricsPage& metrics) {
+  Findings findings;
+  for (const auto& [reason, count] : metrics.by_label("sidespan_spans_dropped_total", "reason")) {
+    const auto known = std::ranges::find(kDropped, reason, &DropAdvice::reason);
+    findings.push_back({Verdict::kFail, counted(count, "span") + " dropped: " + reason,
+                        known == kDropped.end() ? "" : std::string(known->advice)});
+  }
+  return findings;
+}
+
+Findings judge_refused(const MetricsPage& metrics) {
+  struct Row {
+    const char* name;
+    const char* what;
+    const char* advice;
+  };
+  constexpr std::array<Row, 2> kRows = {
+      {{"sidespan_connections_refused_total", "connection", "limits.connections is their number."},
+       {"sidespan_connections_shed_total", "connection",
+        "No descriptor was left: ulimit -n is too low."}}};
+  Findings findings;
+  for (const Row& row : kRows) {
+    const double count = metrics.total(row.name);
+    if (count == 0) continue;
+    findings.push_back(
+        {Verdict::kFail, counted(count, row.what) + " of clients refused", row.advice});
+  }
+  const auto reactions = metrics.by_label("sidespan_memory_reactions_total", "reaction");
+  if (const auto refused = reactions.find("refused"); refused != reactions.end()) {
+    findings.push_back({Verdict::kFail, counted(refused->second, "request") + " refused",
+                        "Memory was short: limits.memory."});
+  }
+  return findings;
+}
+
+}  // namespace
+
+const OpaqueAdvice& advice_for(std::string_view reason) {
+  const auto* known = std::ranges::find(kOpaque, reason, &OpaqueAdvice::reason);
+  return known == kOpaque.end() ? kOpaque.back() : *known;
+}
+
+std::string counted(double number, std::string_view what) {
+  const long whole = std::lround(number);
+  return std::to_string(whole) + " " + std::string(what) + (whole == 1 ? "" : "s");
+}
+
+Findings judge_sidecar(const SidecarFacts& facts) {
+  if (!facts.egress_fault.empty()) {
+    return {{Verdict::kFail, "no sidecar: " + facts.egress_fault,
+             "Start it (sidespan proxy, with this configuration), or name the one that runs by "
+             "--config or SIDESPAN_LISTEN_EGRESS."}};
+  }
+  Findings findings = {{Verdict::kOk, "the sidecar listens at " + facts.egress}};
+  if (facts.asked.empty()) {
+    findings.push_back({Verdict::kWarn, "listen.admin and listen.health are off",
+                        "With one of them the sidecar's counts could be looked at."});
+    return findings;
+  }
+  if (!facts.alive_fault.empty()) {
+    findings.push_back({Verdict::kFail, "not alive: " + facts.alive_fault,
+                        "Restart the sidecar; its log may say more."});
+  }
+  if (!facts.ready_fault.empty()) {
+    findings.push_back({Verdict::kFail, "not ready: " + facts.ready_fault,
+                        "It starts or ends just now, or what listens there is another program."});
+  }
+  if (facts.metrics.empty()) return findings;
+  append(findings, judge_parents(facts.metrics));
+  append(findings, judge_opaque(facts.metrics));
+  append(findings, judge_dropped(facts.metrics));
+  append(findings, judge_refused(facts.metrics));
+  return findings;
+}
+
+Findings judge_collector(const CollectorFacts& facts) {
+  if (!facts.tracing) {
+    return {{Verdict::kFail, "tracing is off", "Unset OTEL_SDK_DISABLED."}};
+  }
+  if (facts.endpoint.empty()) {
+    return {{facts.decided ? Verdict::kOk : Verdict::kWarn, "no collector: spans are not exported",
+             "export.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT names one."}};
+  }
+  if (!facts.fault.empty()) {
+    return {{Verdict::kFail, "the collector at " + facts.endpoint + ": " + facts.fault,
+             "Start it, or correct export.otlp.endpoint (OTEL_EXPORTER_OTLP_ENDPOINT); over https "
+             "tls.trust.certificates must hold its root."}};
+  }
+  const std::string answers =
+      "the collector at " + facts.endpoint + " answers " + std::to_string(facts.status);
+  if (facts.status >= kOkMin && facts.status <= kOkMax) return {{Verdict::kOk, answers}};
+  switch (facts.status) {
+    case 401:
+    case 403:
+      return {{Verdict::kFail, answers, "It wants credentials: export.otlp.headers."}};
+    case 404:
+    case 405:
+      return {{Verdict::kFail, answers,
+               "That is not where it takes spans: OTLP over HTTP is port 4318, path /v1/traces."}};
+    case 429:
+    case 503:
+      return {{Verdict::kWarn, answers, "It is busy; spans wait and are sent again."}};
+    default:
+      return {{Verdict::kFail, answers, "It took no empty export; its own log may say why."}};
+  }
+}
+
+}  // namespace sidespan::app

@@ -1,0 +1,48 @@
+// `sidespan doctor` on a sidecar that runs: is it there, what did it count, does its collector
+// take spans. Pure: facts in, findings out.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "app/finding.h"
+#include "app/metrics_page.h"
+
+namespace sidespan::app {
+
+struct SidecarFacts {
+  std::string egress = {};        // where it is reached, as a URL
+  std::string egress_fault = {};  // empty: somebody takes connections there
+  std::string asked = {};         // which listener was asked for its health; empty: both are off
+  // "" where it was answered with 200.
+  std::string alive_fault = {};
+  std::string ready_fault = {};
+  MetricsPage metrics{""};
+};
+Findings judge_sidecar(const SidecarFacts& facts);
+
+// What became of one empty export.
+struct CollectorFacts {
+  bool tracing = true;
+  std::string endpoint;  // empty: none is configured
+  bool decided = false;  // that there is none was said
+  std::string fault;     // nobody there, no TLS, no answer
+  int status = 0;        // of the answer
+};
+Findings judge_collector(const CollectorFacts& facts);
+
+// Why a tunnel was not opened: what to do, by `sidespan.tunnel.reason`. `meant`: the configuration
+// says so.
+struct OpaqueAdvice {
+  std::string_view reason;
+  bool meant;
+  std::string_view advice;
+};
+const OpaqueAdvice& advice_for(std::string_view reason);
+
+// "3 calls", "1 call".
+std::string counted(double number, std::string_view what);
+
+}  // namespace sidespan::app

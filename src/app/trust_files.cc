@@ -1,0 +1,124 @@
+#include "app/trust_files.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <functional>
+#include <system_error>
+
+#include "app/authority_scope.h"
+#include "app/file.h"
+#include "app/state_dir.h"
+#include "sidespan/base/text.h"
+#include "sidespan/tls/java_trust_store.h"
+
+namespace sidespan::app {
+namespace {
+
+constexpr unsigned kReadable = 0644;
+
+constexpr std::array<std::string_view, 8> kReplacing = {
+    "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",    "AWS_CA_BUNDLE",
+    "PIP_CERT",      "GIT_SSL_CAINFO",     "CARGO_HTTP_CAINFO", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"};
+constexpr std::array<std::string_view, 2> kAdding = {"NODE_EXTRA_CA_CERTS", "DENO_CERT"};
+
+std::string joined(const std::string& roots_file, const std::string& certificates_pem) {
+  std::string bundle =
+      roots_file.empty() ? "" : read_file(roots_file, kBundleBytesMax).value_or("");
+  if (!bundle.empty() && !bundle.ends_with('\n')) bundle.push_back('\n');
+  return bundle.append(certificates_pem);
+}
+
+// Most often it is there from the last start. Whether it was written now.
+Result<bool> write_changed(const std::string& path, const std::string& content) {
+  const Result<std::string> before = read_file(path, kBundleBytesMax);
+  if (before && *before == content) return false;
+  if (Result<void> written = write_file(path, content, kReadable); !written) {
+    return std::unexpected(written.error());
+  }
+  return true;
+}
+
+Result<void> write_bundles(const std::string& directory, const std::string& bundle) {
+  const Result<bool> changed = write_changed(directory + "/" + kBundleName, bundle);
+  if (!changed) return std::unexpected(changed.error());
+  const std::string store = directory + "/" + kJavaStoreName;
+  if (!*changed && ::access(store.c_str(), R_OK) == 0) return {};
+  return write_file(store, tls::java_trust_store(bundle), kReadable);
+}
+
+}  // namespace
+
+std::span<const std::string_view> replacing_trust_names() {
+  return kReplacing;
+}
+
+std::span<const std::string_view> adding_trust_names() {
+  return kAdding;
+}
+
+std::string system_roots_file() {
+  // Debian and its kin, Fedora's, SUSE's, Alpine's and OpenSSL's own.
+  constexpr std::array<const char*, 5> kPlaces = {
+      "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+      "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem", "/usr/lib/ssl/cert.pem"};
+  for (const char* place : kPlaces) {
+    if (::access(place, R_OK) == 0) return place;
+  }
+  return "";
+}
+
+std::string bundle_of(const std::string& certificates_pem) {
+  return joined(system_roots_file(), certificates_pem);
+}
+
+Result<std::string> trust_directory(const Settings& settings, const Environment& own) {
+  if (!settings.tls.export_dir.empty()) return settings.tls.export_dir;
+  const Result<std::string> state = open_state_dir(own);
+  if (!state) return std::unexpected(state.error());
+  const std::string limited = directory_of(authority_scope(settings.tls));
+  return *state + "/trust" + (limited.empty() ? "" : "/" + limited);
+}
+
+Result<void> export_trust(const std::string& certificates_pem, const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return fail(Code::kSystem, Side::kSelf, directory + ": " + error.message());
+  const Result<bool> written = write_changed(directory + "/" + kCertificateName, certificates_pem);
+  if (!written) return std::unexpected(written.error());
+  return write_bundles(directory, bundle_of(certificates_pem));
+}
+
+Result<Pairs> trust_variables(const std::string& directory, const Environment& own) {
+  const std::string ours = directory + "/" + kCertificateName;
+  const Result<std::string> certificates = read_file(ours, kBundleBytesMax);
+  if (!certificates) return std::unexpected(certificates.error());
+  Pairs variables;
+  const auto name_file = [&](std::string_view name, std::string file) -> Result<void> {
+    const std::string before(value_of(own, name));
+    // What already has ours comes from another `env` or `run`.
+    if (!before.empty() && !before.starts_with(directory + "/")) {
+      file = directory + "/bundle-";
+      text::append_hex(file, std::hash<std::string>()(before));
+      file += ".pem";
+      const Result<bool> done = write_changed(file, joined(before, *certificates));
+      if (!done) return std::unexpected(done.error());
+    }
+    variables.emplace_back(name, std::move(file));
+    return {};
+  };
+  const bool has_roots = !system_roots_file().empty();
+  for (const std::string_view name : kReplacing) {
+    // A bundle of ours alone would take from a program what it has built in.
+    if (!has_roots && value_of(own, name).empty()) continue;
+    Result<void> named = name_file(name, directory + "/" + kBundleName);
+    if (!named) return std::unexpected(named.error());
+  }
+  for (const std::string_view name : kAdding) {
+    if (Result<void> named = name_file(name, ours); !named) return std::unexpected(named.error());
+  }
+  return variables;
+}
+
+}  // namespace sidespan::app

@@ -1,0 +1,227 @@
+"""`sidespan doctor`: what is wrong when a client does not use the proxy or does not trust it, with real clients.
+
+Each test makes one thing wrong and wants it named, with exit status 1; where all is well the status is 0.
+"""
+
+import json
+import subprocess
+
+import pytest
+
+import certificates
+import peers
+from origin import Origin
+from otlp_sink import Reply
+from sidecar import binary, environment, exporting, merged, write_config
+from test_tls_authority import files_below
+from tunnel import HOST
+from wire import Client, wait_for
+
+URLLIB = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=20).status)"
+NO_PROXIES = "import sys, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(sys.argv[1], timeout=20)"
+
+
+def sidespan(directory, *arguments, config, env=None):
+    path = write_config(directory, config)
+    words = [binary(), arguments[0], "--config", str(path), *map(str, arguments[1:])]
+    return subprocess.run(words, env=environment(directory, env), stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=60)
+
+
+def failures(done):
+    """Of a doctor that found something wrong: each thing, with what it advises."""
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    lines = done.stdout.splitlines()
+    found = [(line[5:], lines[at + 1].strip()) for at, line in enumerate(lines) if line.startswith("FAIL ")]
+    assert found, done.stdout
+    return found
+
+
+def only_failure(done):
+    (what, advice), = failures(done)
+    assert advice
+    return what, advice
+
+
+class Place:
+    """A sidecar that runs, and doctor with its configuration and the environment that `env` gives."""
+
+    def __init__(self, side):
+        self.directory = side.config.parent
+        self.config = merged(json.loads(side.config.read_text()), {"listen": {
+            name: "{}:{}".format(*side.address(name)) for name in ("egress", "admin", "health")}})
+        self.told = json.loads(sidespan(self.directory, "env", "--format", "json", config=self.config).stdout)
+
+    def doctor(self, env=None, config=None, without=()):
+        told = {name: value for name, value in self.told.items() if name not in without}
+        return sidespan(self.directory, "doctor", config=merged(self.config, config or {}), env=told | (env or {}))
+
+
+@pytest.fixture
+def place(intercepting):
+    return Place(intercepting())
+
+
+def test_all_is_well(place, sink):
+    before = files_below(place.directory)
+    done = place.doctor()
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    assert all(line.startswith(("ok   ", "warn ", "     ")) for line in lines)
+    assert [line for line in lines if line.startswith("warn ")] == [
+        "warn no call has come through the sidecar since it started"]
+    assert f"ok   the collector at {sink.endpoint}/v1/traces answers 200" in lines
+    assert files_below(place.directory) == before, "it makes nothing"
+    assert not sink.spans
+
+
+def test_the_sidecar_does_not_run(sidecar):
+    side = sidecar()
+    place = Place(side)
+    side.stop()
+    what, _ = failures(place.doctor())[0]
+    assert what.startswith("no sidecar: nothing answers at 127.0.0.1:")
+
+
+def test_it_leads_elsewhere(place):
+    what, advice = only_failure(place.doctor({"https_proxy": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}))
+    assert what == "not the sidecar's address: HTTPS_PROXY https_proxy"
+    assert place.told["HTTP_PROXY"] in advice
+
+
+def test_no_variables(place):
+    assert [what for what, _ in failures(place.doctor(without=place.told))] == [
+        "no proxy variable is set: clients call directly", "no variable names our certificate to clients"]
+
+
+def test_no_proxy_is_everything(place):
+    assert only_failure(place.doctor({"NO_PROXY": "*"}))[0] == "NO_PROXY has *: all calls go past the sidecar"
+
+
+def test_a_file_of_roots_without_ours(place, authority):
+    what, advice = only_failure(place.doctor({"SSL_CERT_FILE": str(authority.pem)}))
+    assert what == f"SSL_CERT_FILE names {authority.pem}, which does not hold our certificate"
+    assert place.told["CURL_CA_BUNDLE"] in advice
+    what, _ = only_failure(place.doctor({"SSL_CERT_FILE": "/nowhere.pem"}))
+    assert what == "SSL_CERT_FILE: /nowhere.pem: No such file or directory"
+
+
+def test_a_bundle_of_before(place):
+    bundle = place.directory / "state/trust/bundle.pem"
+    bundle.write_text((place.directory / "state/trust/ca.pem").read_text() * 2)
+    assert f"{bundle} is not the system's roots and ours" in [what for what, _ in failures(place.doctor())]
+
+
+def test_the_collector_is_down(place):
+    gone = Origin()
+    gone.stop()
+    what, _ = only_failure(place.doctor(config=exporting(gone.url(""))))
+    assert what.startswith(f"the collector at {gone.url('/v1/traces')}: ")
+
+
+def test_the_collector_wants_another_path(place, origin):
+    origin.answer("/v1/traces", [b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"])
+    what, advice = only_failure(place.doctor(config=exporting(origin.url(""))))
+    assert what.endswith("answers 404") and "4318" in advice
+    request, = origin.requests
+    assert (request.method, request.body, request.get("content-type")) == ("POST", b"", "application/x-protobuf")
+
+
+def test_a_collector_by_tls(place, authority):
+    secured = Origin(tls=authority.server(HOST))
+    try:
+        secured.answer("/v1/traces", [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])
+        there = exporting(f"https://{HOST}:{secured.port}")
+        assert place.doctor(config=there).returncode == 0
+        what, advice = only_failure(place.doctor(config=merged(there, {"tls": {"trust": {"certificates": []}}})))
+        assert "certificate" in what and "tls.trust.certificates" in advice
+    finally:
+        secured.stop()
+
+
+def test_what_the_sidecar_counted(sidecar, origin):
+    side = sidecar()
+    with Client(side.egress) as agent:
+        assert agent.ask("GET", origin.url("/echo")).status == 200
+    done = Place(side).doctor()
+    assert done.returncode == 0
+    assert "warn 1 call of 1 (100 %) without a parent" in done.stdout
+    assert "warn HTTPS is not opened" in done.stdout
+
+
+def test_a_collector_that_says_never(sidecar, origin, sink):
+    sink.replies(Reply(400))
+    side = sidecar()
+    with Client(side.egress) as agent:
+        assert agent.ask("GET", origin.url("/echo")).status == 200
+    wait_for("span that the collector refused", lambda: sink.requests)
+    assert only_failure(Place(side).doctor())[0] == "1 span dropped: rejected"
+
+
+def watched(tmp_path, sink, words, authority=None, env=None, config=None):
+    trust = {"tls": {"trust": {"certificates": [str(authority.pem)]}}} if authority else {}
+    base = merged(exporting(sink.endpoint), {"drain": {"quiet": "100ms", "deadline": "10s"}})
+    return sidespan(tmp_path, "doctor", "--", *words, config=merged(merged(base, trust), config or {}), env=env)
+
+
+def test_a_command_that_is_well(tls_origin, authority, sink, tmp_path):
+    done = watched(tmp_path, sink, [peers.python(), "-c", URLLIB, tls_origin.url("/echo")], authority)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert done.stdout.startswith("200\n"), "what the command says comes first"
+    assert f"ok   seen: 127.0.0.1:{tls_origin.port}\n" in done.stdout
+    assert "ok   1 call, all with a parent\n" in done.stdout
+    assert {span["kind"] for span in sink.wait(2)} == {"INTERNAL", "CLIENT"}
+
+
+def test_a_client_that_trusts_another_authority(tls_origin, authority, sink, tmp_path):
+    other = certificates.Authority("of another house")
+    words = [peers.installed("curl"), "-sS", "--cacert", other.pem, tls_origin.url("/echo")]
+    done = watched(tmp_path, sink, words, authority)
+    what, advice = only_failure(done)
+    assert what == f"the client refused our certificate for 127.0.0.1:{tls_origin.port}"
+    assert "--cacert" in advice and "tls.intercept.bypass" in advice
+    assert "warn the command ended with 60\n" in done.stdout
+
+
+def test_a_client_that_reads_no_proxy_variables(origin, sink, tmp_path):
+    done = watched(tmp_path, sink, [peers.python(), "-c", NO_PROXIES, origin.url("/echo")])
+    what, advice = only_failure(done)
+    assert what == "no request came: the command made none, or ignores the proxy variables"
+    assert "trust_env" in advice
+    assert len(origin.requests) == 1, "it called, past the sidecar"
+
+
+@pytest.mark.parametrize("no_proxy,said", [
+    ("127.0.0.1", "warn NO_PROXY has 127.0.0.1: calls to tools on this machine go past the sidecar\n"),
+    ("*", "FAIL NO_PROXY has *: all calls go past the sidecar\n")])
+def test_a_command_that_is_led_past_it(no_proxy, said, origin, sink, tmp_path):
+    words = [peers.python(), "-c", URLLIB, origin.url("/echo")]
+    done = watched(tmp_path, sink, words, env={"NO_PROXY": no_proxy})
+    assert said in done.stdout
+    unseen = "no request came: the command made none, or ignores the proxy variables"
+    # Beside other entries, as under run, this client takes a star for a name.
+    assert (unseen in [what for what, _ in failures(done)]) == (no_proxy != "*")
+
+
+def test_an_origin_that_does_not_verify(authority, sink, tmp_path):
+    expired = Origin(tls=authority.server("127.0.0.1", before=-9 * certificates.DAY, after=-certificates.DAY))
+    try:
+        words = [peers.installed("curl"), "-s", expired.url("/echo")]
+        what, _ = only_failure(watched(tmp_path, sink, words, authority))
+        assert what == f"origins that do not verify (certificate_expired): 127.0.0.1:{expired.port}"
+    finally:
+        expired.stop()
+
+
+def test_what_is_bypassed_is_said(tls_origin, authority, sink, tmp_path):
+    words = [peers.installed("curl"), "-s", "--cacert", authority.pem, tls_origin.url("/echo")]
+    done = watched(tmp_path, sink, words, authority, config={"tls": {"intercept": {"bypass": ["127.0.0.1"]}}})
+    assert done.returncode == 0, done.stdout
+    assert f"warn passed unopened (bypass): 127.0.0.1:{tls_origin.port}" in done.stdout
+
+
+def test_wrong_usage_and_configuration(tmp_path):
+    assert sidespan(tmp_path, "doctor", "--", config={}).returncode == 2
+    assert sidespan(tmp_path, "doctor", config={"nonsense": 1}).returncode == 2
+    missing = sidespan(tmp_path, "doctor", "--", "/no/such/program", config={})
+    assert (missing.returncode, missing.stdout) == (1, "") and "/no/such/program" in missing.stderr

@@ -1,0 +1,113 @@
+#include "app/authority_renewal.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "app/file.h"
+#include "support/temporary_directory.h"
+
+namespace sidespan::app {
+namespace {
+
+constexpr WallTime kStart{std::chrono::sys_days(std::chrono::year(2030) / 6 / 15)};
+constexpr std::chrono::hours kDay{24};
+
+struct Running {
+  explicit Running(Environment environment) : own(std::move(environment)) {
+    settings.tls.interception.mode = proxy::Interception::Mode::kAll;
+  }
+  void start(WallTime now) {
+    Result<TlsSetup> made = set_up_tls(settings, own, now);
+    REQUIRE(made);
+    tls = *std::move(made);
+    renewal = std::make_unique<AuthorityRenewal>(settings, own, tls);
+  }
+
+  Settings settings;
+  Environment own;
+  TlsSetup tls;
+  std::unique_ptr<AuthorityRenewal> renewal;
+};
+
+size_t count(const std::string& pem) {
+  size_t found = 0;
+  for (size_t at = 0; (at = pem.find("BEGIN CERTIFICATE", at)) != std::string::npos; ++at) ++found;
+  return found;
+}
+
+TEST_CASE("a year of a sidecar that is not started again") {
+  const support::TemporaryDirectory directory;
+  Running side({{"SIDESPAN_STATE_DIR", directory.path()}});
+  side.start(kStart);
+  const std::string first = side.tls.authority->fingerprint();
+  const auto trusted = [&] {
+    return read_file(directory / "trust/ca.pem", size_t{1} << 20U).value_or("");
+  };
+  struct Row {
+    const char* name;
+    int day;
+    Renewal done;
+    bool switched;
+    size_t trusted;
+  };
+  const Row rows[] = {
+      {"the next day", 1, Renewal::kNothing, false, 0},
+      {"eleven months later", 334, Renewal::kNothing, false, 0},
+      {"in its last month", 336, Renewal::kExported, false, 2},
+      {"an hour later it is done", 336, Renewal::kNothing, false, 2},
+      {"before the last week", 356, Renewal::kNothing, false, 2},
+      {"in the last week", 358, Renewal::kSwitched, true, 2},
+      {"and then it is quiet", 359, Renewal::kNothing, true, 2},
+      {"the old one is over", 366, Renewal::kNothing, true, 2},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const WallTime now = kStart + row.day * kDay;
+    const Result<Renewal> done = side.renewal->look(now);
+    REQUIRE(done);
+    CHECK(*done == row.done);
+    CHECK((side.tls.authority->fingerprint() != first) == row.switched);
+    CHECK(count(trusted()) == row.trusted);
+    CHECK(side.tls.authority->mint("a.test", now).has_value());
+    CHECK((row.trusted == 0 ||
+           trusted().find(side.tls.authority->certificate_pem()) != std::string::npos));
+  }
+}
+
+TEST_CASE("what another process rotated waits for its time") {
+  const support::TemporaryDirectory directory;
+  Running side({{"SIDESPAN_STATE_DIR", directory.path()}});
+  side.start(kStart);
+  const std::string first = side.tls.authority->fingerprint();
+  REQUIRE(rotate_authority(side.settings, side.own, kStart + 340 * kDay));
+  CHECK(side.renewal->look(kStart + 340 * kDay) == Renewal::kExported);
+  CHECK(side.tls.authority->fingerprint() == first);
+  CHECK(side.renewal->look(kStart + 359 * kDay) == Renewal::kSwitched);
+  CHECK(side.tls.authority->fingerprint() != first);
+}
+
+TEST_CASE("what cannot be written is an error, and tried again") {
+  const support::TemporaryDirectory directory;
+  Running side({{"SIDESPAN_STATE_DIR", directory.path()}});
+  side.start(kStart);
+  side.own = {{"SIDESPAN_STATE_DIR", "/proc/nowhere"}};
+  CHECK_FALSE(side.renewal->look(kStart + 340 * kDay));
+  side.own = {{"SIDESPAN_STATE_DIR", directory.path()}};
+  CHECK(side.renewal->look(kStart + 340 * kDay) == Renewal::kExported);
+}
+
+TEST_CASE("an authority of the operator's, and none, are left alone") {
+  const support::TemporaryDirectory directory;
+  Running side({{"SIDESPAN_STATE_DIR", directory.path()}});
+  side.start(kStart);
+  const auto look = [&](const TlsSetup& tls) {
+    return AuthorityRenewal(side.settings, side.own, tls).look(kStart + 359 * kDay);
+  };
+  CHECK(look({}) == Renewal::kNothing);
+  side.settings.tls.authority_certificate = "own.pem";
+  CHECK(look(side.tls) == Renewal::kNothing);
+}
+
+}  // namespace
+}  // namespace sidespan::app
