@@ -129,7 +129,8 @@ size_t H1Server::parse(std::string_view bytes, MonoTime now) {
 
 // What was pipelined, when its turn has come.
 void H1Server::read_rest() {
-  while (!request_done_ && !input_refused_ && !output_ended_ && !rest().empty() && !waits()) {
+  while (!fresh_ && !request_done_ && !input_refused_ && !output_ended_ && !rest().empty() &&
+         !waits()) {
     const size_t used = parse(rest(), {});
     if (!input_refused_) drop_rest(used);
     if (is_whole()) end_request();
@@ -294,6 +295,7 @@ void H1Server::resume_http(StreamId stream, Chain first) {
   keep_alive_ = true;
   drop_rest(rest().size());
   keep_rest(first.to_string());
+  fresh_ = rest().starts_with(kH2Preface);  // then the successor reads it
   next_request();
 }
 

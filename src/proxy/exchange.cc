@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sidespan/http/answer.h"
+#include "sidespan/http/grpc.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/redact.h"
 
@@ -139,6 +140,10 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   facts.request = &request_;
   facts.url = &url_;
   facts.response = status != 0 ? &response_ : nullptr;
+  facts.grpc = http::is_grpc(request_.headers);
+  if (facts.grpc) {
+    facts.grpc_status = grpc_status_ ? grpc_status_ : http::grpc_status(response_.headers);
+  }
   facts.protocol_version = origin_ ? origin_->protocol() : std::string_view();
   facts.peer_ip = known_->peer_ip(peer_);
   facts.peer_port = peer_ ? peer_.port() : uint16_t{0};

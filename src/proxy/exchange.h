@@ -168,6 +168,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   Chain held_;                             // request body that waits for the origin
   Chain replay_;                           // request body so far, for a retry
   std::optional<http::Headers> trailers_;  // of the request
+  std::optional<uint32_t> grpc_status_;
 
   // What came in and is not consumed yet, because the other side is full.
   size_t request_unconsumed_ = 0;

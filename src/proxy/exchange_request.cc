@@ -6,6 +6,7 @@
 #include "exchange.h"
 #include "sidespan/base/text.h"
 #include "sidespan/http/answer.h"
+#include "sidespan/http/grpc.h"
 #include "sidespan/http/hop_by_hop.h"
 
 namespace sidespan::proxy {
@@ -23,12 +24,6 @@ bool binds_connection(const http::Headers& headers) {
 // h2c is ours to offer, hop by hop; an agent's wish for it is not passed on.
 bool wants_other_protocol(const http::Head& head) {
   return head.upgrade && !head.asks("CONNECT") && !head.headers.lists("upgrade", "h2c");
-}
-
-// It is nothing but HTTP/2, and an origin without TLS is known by it.
-bool is_grpc(const http::Head& head) {
-  const std::string_view type = head.headers.find(http::FieldName::kContentType).value_or("");
-  return type.starts_with("application/grpc") && !type.starts_with("application/grpc-web");
 }
 
 // Origin-form and asterisk-form: where the request goes is said elsewhere.
@@ -220,7 +215,9 @@ std::optional<wire::PoolKey> Exchange::special_key(const wire::PoolKey& usual) {
   const bool bound = binds_connection(request_.headers);
   if (bound) agent_.pin();
   const bool h1_alone = usual.h2 && (bound || wants_other_protocol(request_));
-  const bool h2_alone = !usual.secure && is_grpc(request_);
+  // Nobody serves gRPC by anything else; an origin without TLS is known by it.
+  const bool direct = agent_.inside() != nullptr || !known_->absolute();
+  const bool h2_alone = !usual.secure && direct && http::is_grpc(request_.headers);
   if (agent_.pinned() == 0 && !h1_alone && !h2_alone) return std::nullopt;
   wire::PoolKey key = usual;
   key.pinned_to = agent_.pinned();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "exchange.h"
+#include "sidespan/http/grpc.h"
 #include "sidespan/http/hop_by_hop.h"
 
 namespace sidespan::proxy {
@@ -22,6 +23,7 @@ void Exchange::on_origin_event(http::Event&& event) {
     return on_response_body(std::move(body->data));
   if (auto* trailers = std::get_if<http::Trailers>(&event.what)) {
     http::remove_hop_by_hop(trailers->fields, false);
+    grpc_status_ = http::grpc_status(trailers->fields);
     to_agent(std::move(*trailers));
     return;
   }

@@ -6,6 +6,7 @@
 
 #include "exchange.h"
 #include "sidespan/http/answer.h"
+#include "sidespan/http/h2_codec.h"
 #include "sidespan/tls/client_hello.h"
 
 namespace sidespan::proxy {
@@ -18,8 +19,9 @@ constexpr uint16_t kHttpsPort = 443;
 enum class Likeness : uint8_t { kHttp, kOther, kUnsure };
 
 Likeness likeness_to_http(std::string_view bytes) {
-  constexpr std::array<std::string_view, 8> kStarts = {
-      "GET /", "HEAD /", "POST /", "PUT /", "PATCH /", "DELETE /", "OPTIONS /", "TRACE /"};
+  constexpr std::array<std::string_view, 9> kStarts = {"GET /",    "HEAD /",    "POST /",
+                                                       "PUT /",    "PATCH /",   "DELETE /",
+                                                       "OPTIONS /", "TRACE /", http::kH2Preface};
   for (const std::string_view start : kStarts) {
     if (bytes.starts_with(start)) return Likeness::kHttp;
     if (start.starts_with(bytes)) return Likeness::kUnsure;
@@ -211,6 +213,8 @@ void Exchange::leave_tunnel() {
   auto inside = std::make_unique<Inside>();
   inside->authority = url_.authority;
   inside->key = known_->tunnel_key();
+  // Who begins so knows that the origin speaks it.
+  inside->key.h2 = held_.to_string().starts_with(http::kH2Preface);
   Chain first = std::exchange(held_, {});
   finish(semconv::Ending::kComplete, std::nullopt);
   agent_.resume_http(stream_, std::move(inside), std::move(first));

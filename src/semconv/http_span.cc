@@ -7,6 +7,7 @@
 
 #include "semconv/url_template.h"
 #include "sidespan/base/text.h"
+#include "sidespan/http/grpc.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/redact.h"
 
@@ -196,12 +197,37 @@ bool is_cancelled(const HttpFacts& facts) {
          code == Code::kTruncated;
 }
 
+// The call by its own name, beside what it is of HTTP.
+void set_rpc(trace::Span& span, const HttpFacts& facts, const HttpSpanOptions& options) {
+  span.attributes.add(attribute::kRpcSystemName, "grpc");
+  const std::string_view method = http::grpc_method(facts.url->path);
+  span.name = method.empty() ? "grpc" : method;
+  if (!method.empty()) span.attributes.add(attribute::kRpcMethod, method);
+  if (!facts.grpc_status) return;
+  const std::string number = std::to_string(*facts.grpc_status);
+  span.attributes.add(options.rpc_response_status ? attribute::kRpcResponseStatusCode
+                                                  : attribute::kRpcStatusCode,
+                      http::name_of_grpc_status(*facts.grpc_status).value_or(number));
+}
+
+// 200 says nothing here; any status but OK is an error to a client.
+bool set_rpc_error(trace::Span& span, const HttpFacts& facts) {
+  if (!facts.grpc || !facts.grpc_status || *facts.grpc_status == 0) return false;
+  const std::string number = std::to_string(*facts.grpc_status);
+  span.attributes.add(attribute::kErrorType,
+                      http::name_of_grpc_status(*facts.grpc_status).value_or(number));
+  span.status = trace::SpanStatus::kError;
+  return true;
+}
+
 void set_outcome(trace::Span& span, const HttpFacts& facts) {
   const int status = facts.response == nullptr ? 0 : facts.response->status;
   if (status != 0) {
     span.attributes.add(attribute::kHttpResponseStatusCode, static_cast<int64_t>(status));
   }
-  if (status >= kFirstErrorStatus) {
+  if (set_rpc_error(span, facts)) {
+    // said
+  } else if (status >= kFirstErrorStatus) {
     std::array<char, 16> digits{};
     const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr;
     span.attributes.add(attribute::kErrorType, std::string_view(digits.data(), end));
@@ -262,6 +288,7 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
 
   set_method(span, facts.request->method(), options);
   set_target(span, *facts.url, options);
+  if (facts.grpc) set_rpc(span, facts, options);
   set_lineage(span.attributes, facts);
   if (facts.resend_count > 0) {
     span.attributes.add(attribute::kHttpRequestResendCount,

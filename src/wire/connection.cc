@@ -62,6 +62,7 @@ void Connection::tunnel(http::StreamId stream) {
 
 void Connection::resume_http(http::StreamId stream, Chain first) {
   codec_->resume_http(stream, std::move(first));
+  look_for_successor();
   flush_later();
 }
 
@@ -107,6 +108,10 @@ void Connection::on_bytes(const Chunk& read) {
 void Connection::feed(const Chunk& read) {
   if (tls_) return feed_cipher(read.view());
   codec_->feed(read, loop_.now().mono);
+  look_for_successor();
+}
+
+void Connection::look_for_successor() {
   if (auto successor = codec_->successor(loop_.now().mono)) codec_ = std::move(successor);
 }
 

@@ -30,7 +30,7 @@ constexpr size_t kH2OriginsMax = 1024;
 std::unique_ptr<http::Codec> codec_for(const PoolKey& key, const Dialled& dialled,
                                        const http::CodecLimits& limits) {
   const bool agreed = dialled.engine && dialled.engine->alpn() == "h2";
-  const bool known = key.h2 && !key.secure && !key.through;
+  const bool known = key.h2 && !key.secure;
   if (agreed || known) return http::make_h2_client(limits, key.secure ? "https" : "http");
   return http::make_h1_client(limits);
 }

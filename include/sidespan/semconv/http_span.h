@@ -46,6 +46,7 @@ struct HttpSpanOptions {
   std::map<std::string, std::string> peers;  // spans.peers: host -> service.peer.name
   // OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS, by case; empty: those of RFC 9110, PATCH and QUERY.
   std::vector<std::string> known_methods;
+  bool rpc_response_status = false;  // the status of gRPC by its older name
 };
 
 struct HttpFacts {
@@ -63,6 +64,8 @@ struct HttpFacts {
   const http::Head* request = nullptr;   // as the origin got it
   const http::Url* url = nullptr;        // where it goes, in full; CONNECT: authority only
   const http::Head* response = nullptr;  // null: none came
+  bool grpc = false;                     // the call is one of gRPC
+  std::optional<uint32_t> grpc_status;   // absent: none came
   int resend_count = 0;                  // 0: the first attempt
   std::string_view protocol_version;     // towards the origin: "1.1"; empty: never connected
   std::string_view peer_ip;              // empty: never connected

@@ -95,6 +95,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
 
   void feed(const Chunk& read);
   void feed_cipher(std::string_view bytes);
+  void look_for_successor();
   void flush();
   void write_out();
   void end_output();
