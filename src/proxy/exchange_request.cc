@@ -277,8 +277,15 @@ void Exchange::on_request_body(Chain data) {
   if (peeking_) return peek(std::move(data));
   request_bytes_ += data.size();
   request_unconsumed_ += data.size();
+  if (observer_ && tunnel_) observe_switched(data);
   if (!origin_) return held_.append(std::move(data));
   forward_to_origin(std::move(data));
+}
+
+void Exchange::observe_switched(const Chain& data) {
+  silence_observer();
+  if (!observer_) return;
+  data.visit([&](std::string_view bytes) { observer_->on_switched_request_bytes(bytes); });
 }
 
 void Exchange::forward_to_origin(Chain data) {
