@@ -313,7 +313,10 @@ void Exchange::on_request_end() {
   if (std::exchange(opens_at_end_, false)) return open_tunnel();
   // A tunnel that leads nowhere yet, and nobody would be there to see where.
   const bool abandoned = tunnel_ && !origin_ && (held_.empty() || opening_->inside);
-  if (abandoned) return finish(semconv::Ending::kAgentCancelled, std::nullopt);
+  if (abandoned) {
+    return give_up_half_closed(
+        {Code::kConnectionClosed, Side::kAgent, false, "the agent has gone"});
+  }
   stop_peeking();
   request_ended_ = true;
   arm_timer();
