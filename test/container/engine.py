@@ -96,7 +96,7 @@ class Podman:
         end = time.monotonic() + timeout
         while True:
             state, code = self("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", container).split()
-            if state == "exited":
+            if state in ("stopped", "exited"):  # the first until the monitor is gone, too
                 return int(code)
             assert time.monotonic() < end, f"{container} is still {state} after {timeout} s"
             time.sleep(0.2)
