@@ -58,6 +58,7 @@ void Exchange::open_tunnel() {
   tunnel_ = peeking_ = true;
   opening_ = std::make_unique<Opening>();
   request_ended_ = false;
+  request_.headers.fit();
   to_agent(std::move(answer.head));
   if (origin_) origin_->tunnel();
   agent_.tunnel(stream_);

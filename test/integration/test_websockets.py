@@ -1,4 +1,4 @@
-"""WebSockets through the sidecar, with a real client and a real server: what passes is untouched, and counted exactly."""
+"""WebSockets through the sidecar, with a real client and a real server: what passes is untouched, and counted."""
 
 import hashlib
 import random
