@@ -19,6 +19,10 @@ constexpr std::string_view kCrlf = "\r\n";
 
 thread_local Spares<kUsualBytes, 16> spares;
 
+size_t aligned(size_t bytes) {
+  return (bytes + alignof(HeadBlock) - 1) / alignof(HeadBlock) * alignof(HeadBlock);
+}
+
 }  // namespace
 
 void FreeBlock::operator()(HeadBlock* block) const noexcept {
@@ -30,9 +34,11 @@ void FreeBlock::operator()(HeadBlock* block) const noexcept {
 
 HeadBlockPtr HeadBlock::make(size_t bytes, size_t lines) {
   const size_t wanted = bytes + lines * sizeof(FieldLine);
-  const size_t capacity = wanted <= kUsualCapacity ? kUsualCapacity
-                                                   : (wanted + alignof(HeadBlock) - 1) /
-                                                         alignof(HeadBlock) * alignof(HeadBlock);
+  const size_t capacity = wanted <= kUsualCapacity ? kUsualCapacity : aligned(wanted);
+  return make_of(capacity);
+}
+
+HeadBlockPtr HeadBlock::make_of(size_t capacity) {
   assert(capacity <= UINT32_MAX);
   void* const place =
       capacity == kUsualCapacity ? spares.take() : ::operator new(sizeof(HeadBlock) + capacity);
@@ -48,16 +54,26 @@ HeadBlockPtr HeadBlock::grown(size_t bytes, size_t lines) const {
   // Twice as big when it has to be bigger, so that many small additions cost no square.
   const size_t more = bytes + lines > 0 ? used_ + lines_ * sizeof(FieldLine) : 0;
   HeadBlockPtr to = make(used_ + bytes + more, lines_ + lines);
-  std::memcpy(to->data(), data(), used_);
-  std::memcpy(to->table() - lines_, table() - lines_, lines_ * sizeof(FieldLine));
-  to->used_ = used_;
-  to->lines_ = lines_;
-  to->free_ = to->capacity_ - used_ - lines_ * static_cast<uint32_t>(sizeof(FieldLine));
-  to->method = method;
-  to->target = target;
-  to->reason = reason;
-  to->names = names;
+  copy_to(*to);
   return to;
+}
+
+HeadBlockPtr HeadBlock::fitted() const {
+  HeadBlockPtr to = make_of(aligned(used_ + lines_ * sizeof(FieldLine)));
+  copy_to(*to);
+  return to;
+}
+
+void HeadBlock::copy_to(HeadBlock& to) const {
+  std::memcpy(to.data(), data(), used_);
+  std::memcpy(to.table() - lines_, table() - lines_, lines_ * sizeof(FieldLine));
+  to.used_ = used_;
+  to.lines_ = lines_;
+  to.free_ = to.capacity_ - used_ - lines_ * static_cast<uint32_t>(sizeof(FieldLine));
+  to.method = method;
+  to.target = target;
+  to.reason = reason;
+  to.names = names;
 }
 
 Range HeadBlock::append(std::string_view bytes) {

@@ -135,6 +135,10 @@ size_t Headers::remove(FieldNames names) {
   return remove_lines([&](const FieldLine& line) { return (bit_of(line.known) & names) != 0; });
 }
 
+void Headers::fit() {
+  if (block_) block_ = block_->fitted();
+}
+
 void Headers::clear() {
   if (!block_) return;
   block_->keep_lines(0);

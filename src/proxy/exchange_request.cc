@@ -300,8 +300,15 @@ void Exchange::on_request_body(Chain data) {
   if (peeking_) return peek(std::move(data));
   request_bytes_ += data.size();
   request_unconsumed_ += data.size();
+  if (observer_ && tunnel_) observe_switched(data);
   if (!origin_) return held_.append(std::move(data));
   forward_to_origin(std::move(data));
+}
+
+void Exchange::observe_switched(const Chain& data) {
+  silence_observer();
+  if (!observer_) return;
+  data.visit([&](std::string_view bytes) { observer_->on_switched_request_bytes(bytes); });
 }
 
 void Exchange::forward_to_origin(Chain data) {
@@ -329,7 +336,10 @@ void Exchange::on_request_end() {
   if (std::exchange(opens_at_end_, false)) return open_tunnel();
   // A tunnel that leads nowhere yet, and nobody would be there to see where.
   const bool abandoned = tunnel_ && !origin_ && (held_.empty() || opening_->inside);
-  if (abandoned) return finish(semconv::Ending::kAgentCancelled, std::nullopt);
+  if (abandoned) {
+    return give_up_half_closed(
+        {Code::kConnectionClosed, Side::kAgent, false, "the agent has gone"});
+  }
   stop_peeking();
   request_ended_ = true;
   arm_timer();

@@ -49,6 +49,8 @@ void Exchange::on_response_head(http::Head&& head) {
   if (!switching) return;
   tunnel_ = true;
   request_ended_ = false;
+  request_.headers.fit();
+  response_.headers.fit();
   agent_.tunnel(stream_);
   origin_->tunnel();
 }

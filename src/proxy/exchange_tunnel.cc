@@ -67,6 +67,7 @@ void Exchange::open_tunnel() {
   if (!peeking_) opening_->reason = Opaque::kHttp2;
   opening_->passed = !peeking_;
   request_ended_ = false;
+  request_.headers.fit();
   to_agent(std::move(answer.head));
   if (origin_) origin_->tunnel();
   agent_.tunnel(stream_);

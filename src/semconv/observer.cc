@@ -4,6 +4,7 @@
 
 #include "sidespan/base/text.h"
 #include "sidespan/http/sse.h"
+#include "sidespan/http/websocket.h"
 #include "sidespan/semconv/attributes.h"
 
 namespace sidespan::semconv {
@@ -21,6 +22,30 @@ class StreamEventCounter final : public Observer {
   http::SseCounter counter_;
 };
 
+// Two headers' worth of state, whatever the tunnel.
+class WebSocketObserver final : public Observer {
+ public:
+  void on_response_bytes(std::string_view bytes, MonoTime) override { feed(received_, bytes); }
+  void on_switched_request_bytes(std::string_view bytes) override { feed(sent_, bytes); }
+  void finish(trace::Span& span) override {
+    span.attributes.add(attribute::kWebSocketMessagesSent, static_cast<int64_t>(sent_.messages()));
+    span.attributes.add(attribute::kWebSocketMessagesReceived,
+                        static_cast<int64_t>(received_.messages()));
+    const std::optional<uint16_t> code = closer_ ? closer_->close_code() : std::nullopt;
+    if (code) span.attributes.add(attribute::kWebSocketCloseCode, static_cast<int64_t>(*code));
+  }
+
+ private:
+  void feed(http::WebSocketCounter& counter, std::string_view bytes) {
+    counter.feed(bytes);
+    if (closer_ == nullptr && counter.closed()) closer_ = &counter;
+  }
+
+  http::WebSocketCounter sent_;
+  http::WebSocketCounter received_;
+  const http::WebSocketCounter* closer_ = nullptr;  // the direction whose close frame came first
+};
+
 // Without its parameters.
 std::string_view media_type(const http::Headers& headers) {
   const std::string_view value = headers.find("content-type").value_or("");
@@ -35,6 +60,11 @@ bool is_encoded(const http::Headers& headers) {
 }  // namespace
 
 std::unique_ptr<Observer> make_response_observer(const http::Head& response) {
+  constexpr int kSwitchingProtocols = 101;
+  if (response.status == kSwitchingProtocols) {
+    return response.headers.lists("upgrade", "websocket") ? std::make_unique<WebSocketObserver>()
+                                                          : nullptr;
+  }
   if (!text::equal_ignoring_case(media_type(response.headers), "text/event-stream")) return nullptr;
   // Compressed bytes have no lines to count; no number is better than a wrong one.
   if (is_encoded(response.headers)) return nullptr;

@@ -91,6 +91,16 @@ class Podman:
         return subprocess.run(["podman", *map(str, words)], env=self.environment, timeout=60, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
+    def exit_code(self, container, timeout=60):
+        """Of a container that ends, or has. `podman wait` waits for the monitor, too, which nobody may reap."""
+        end = time.monotonic() + timeout
+        while True:
+            state, code = self("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", container).split()
+            if state in ("stopped", "exited"):  # the first until the monitor is gone, too
+                return int(code)
+            assert time.monotonic() < end, f"{container} is still {state} after {timeout} s"
+            time.sleep(0.2)
+
     def logs(self, container):
         """What the container wrote to stdout and to stderr."""
         done = subprocess.run(["podman", "logs", container], env=self.environment, text=True, timeout=60, check=True,

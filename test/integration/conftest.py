@@ -8,6 +8,8 @@ from fixtures import (  # noqa: F401
 
 def pytest_addoption(parser):
     parser.addoption("--aborts", type=int, default=600, help="calls that break off in test_aborts")
+    parser.addoption("--handshakes", type=int, default=1500, help="that break off in test_tls_endurance")
+    parser.addoption("--names", type=int, default=400, help="that are asked for in test_tls_endurance")
 
 
 @pytest.hookimpl(wrapper=True)

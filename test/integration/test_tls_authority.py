@@ -1,8 +1,10 @@
 """The authority that agents trust: made once, renewed in time, shown and exported without its key."""
 
+import fcntl
 import json
 import os
 import re
+import socket
 import ssl
 import stat
 import subprocess
@@ -14,8 +16,9 @@ from cryptography.hazmat.primitives import serialization
 
 import certificates
 import peers
-from sidecar import binary, environment, run, write_config
+from sidecar import BASE, binary, environment, merged, run, write_config
 from tunnel import HOST, Tunnel, context_of
+from wire import ask, wait_for
 
 
 def sidespan(directory, *arguments, config=None, env=None):
@@ -128,6 +131,58 @@ def test_no_state_directory_no_interception(tls_origin, authority, sidecar, sink
     with Tunnel(side, tls_origin, ssl.create_default_context(cafile=authority.pem)) as agent:
         assert agent.get("/echo", HOST).status == 200
     assert sink.wait(1)[0]["attributes"]["sidespan.tunnel.reason"] == "no_authority"
+
+
+class Starting:
+    """A sidecar that may have to wait at its start, and its health listener from outside."""
+
+    def __init__(self, directory, export_dir):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.health = free.getsockname()
+        config = merged(BASE, {"listen": {"health": "%s:%d" % self.health},
+                               "tls": {"intercept": {"mode": "all"}, "authority": {"export_dir": str(export_dir)}}})
+        self.process = subprocess.Popen([binary(), "proxy", "--config", str(write_config(directory, config))],
+                                        env=environment(directory), stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def readyz(self):
+        """The status, or None where nobody listens yet."""
+        try:
+            return ask(self.health, "GET", "/readyz", host="localhost").status
+        except ConnectionRefusedError:
+            return None
+
+
+def test_it_is_ready_when_agents_find_what_to_trust_and_not_before(tmp_path):
+    shared, place = tmp_path / "shared", tmp_path / "state/authority"
+    place.mkdir(parents=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with Starting(tmp_path, shared) as starting:
+            opened = Path(f"/proc/{starting.process.pid}/fd")
+            wait_for("a start that waits for the authority",
+                     lambda: any(os.path.realpath(fd) == lock.name for fd in opened.iterdir()))
+            assert starting.readyz() is None and not shared.exists()
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            wait_for("ready", lambda: starting.readyz() == 200)
+            assert set(files_below(shared)) == {"ca.pem", "bundle.pem"}
+
+
+def test_it_is_never_ready_where_they_cannot_find_it(tmp_path):
+    (tmp_path / "file").write_text("no directory")
+    with Starting(tmp_path, tmp_path / "file") as starting:
+        seen = set()
+        while starting.process.poll() is None:
+            seen.add(starting.readyz())
+        assert starting.process.returncode == 1 and seen <= {None}
+        assert "file" in starting.process.stderr.read()
 
 
 REPLACING = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO",

@@ -29,6 +29,10 @@ def connect_head(host):
     return head(f"CONNECT {host} HTTP/1.1", [("Host", host)])
 
 
+def nobody(side):
+    return side.metrics().total("sidespan_connections") == 0
+
+
 def used_once(side, origin):
     with Tunnel(side, origin, context_of(side)) as agent:
         assert agent.get("/echo", f"{HOST}:{origin.port}").status == 200
@@ -53,6 +57,7 @@ def test_an_agent_that_leaves_an_empty_tunnel(intercepting, tls_origin, sink):
         assert agent.reader.head().status == 200
         agent.sock.shutdown(socket.SHUT_WR)
         span = sink.wait(2)[1]
+        wait_for("nobody", lambda: nobody(side))
     assert (span["name"], span["attributes"]["sidespan.end"]) == ("CONNECT", "agent_cancelled")
     assert "sidespan.tunnel.reason" not in span["attributes"]
     assert tls_origin.connections == 1
@@ -69,6 +74,7 @@ def test_an_agent_that_leaves_while_the_origin_shakes_hands(intercepting, sink):
     sock.close()
     (span,) = sink.wait(1, timeout=5)
     assert span["attributes"]["sidespan.end"] == "agent_cancelled"
+    wait_for("nobody", lambda: nobody(side))
     origin.stop()
 
 

@@ -41,6 +41,8 @@ class HeadBlock {
   // Room for `bytes` and `lines` at least.
   static HeadBlockPtr make(size_t bytes, size_t lines);
   HeadBlockPtr copy() const;
+  // A copy without room for more.
+  HeadBlockPtr fitted() const;
   HeadBlock(const HeadBlock&) = delete;
   HeadBlock& operator=(const HeadBlock&) = delete;
 
@@ -90,6 +92,8 @@ class HeadBlock {
 
  private:
   friend FreeBlock;
+  static HeadBlockPtr make_of(size_t capacity);
+  void copy_to(HeadBlock& to) const;
   explicit HeadBlock(uint32_t capacity) : capacity_(capacity), free_(capacity) {}
 
   const char* data() const { return reinterpret_cast<const char*>(this + 1); }

@@ -70,6 +70,8 @@ class Headers {
   template <class Doomed>
   size_t remove_if(Doomed&& doomed);
   void clear();
+  // Gives back the room for more lines, where it is to be kept for long.
+  void fit();
 
   // For a codec that has a section as it stood on the wire: its bytes are copied here once, as they
   // come, and its lines say where they are, or will be, in block(). Names are counted in one by

@@ -87,6 +87,10 @@ inline constexpr Name kTlsServerName("sidespan.tls.server_name");
 inline constexpr Name kTlsAlpn("sidespan.tls.alpn");
 inline constexpr Name kBytesSent("sidespan.bytes.sent");
 inline constexpr Name kBytesReceived("sidespan.bytes.received");
+// Of a WebSocket: whole messages, and what its first close frame says, from whichever side.
+inline constexpr Name kWebSocketMessagesSent("sidespan.websocket.messages.sent");
+inline constexpr Name kWebSocketMessagesReceived("sidespan.websocket.messages.received");
+inline constexpr Name kWebSocketCloseCode("sidespan.websocket.close_code");
 
 }  // namespace attribute
 }  // namespace sidespan::semconv

@@ -1,8 +1,11 @@
-"""The origin the agent calls: answers, and says on stdout which trace headers came, a JSON line a request."""
+"""The origin the agent calls, plainly and by TLS: answers, and says on stdout which trace headers came, a JSON line a
+request."""
 
 import json
 import signal
+import ssl
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -28,4 +31,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/origin.pem", "/origin-key.pem")
+secure = ThreadingHTTPServer(("127.0.0.1", 8443), Handler)
+secure.socket = context.wrap_socket(secure.socket, server_side=True)
+threading.Thread(target=secure.serve_forever, daemon=True).start()
 ThreadingHTTPServer(("127.0.0.1", 8080), Handler).serve_forever()

@@ -356,3 +356,26 @@ TEST_CASE("idempotent methods are those of RFC 9110 section 9.2.2") {
     CHECK_FALSE(is_idempotent(method));
   }
 }
+
+TEST_CASE("a list that is fitted says the same in less memory, and can still change") {
+  Head head;
+  for (const auto& [name, value] : {std::pair("Host", "a"), std::pair("X-One", "1")}) {
+    REQUIRE(head.headers.add(name, value));
+  }
+  head.set_method("GET");
+  head.set_target("/path");
+  const std::string before = dump(head.headers);
+  head.headers.fit();
+  CHECK(head.headers.memory_bytes() < 200);
+  CHECK(dump(head.headers) == before);
+  CHECK(head.method() == "GET");
+  CHECK(head.target() == "/path");
+  CHECK(head.headers.find("host") == "a");
+  REQUIRE(head.headers.add("X-Two", std::string(3000, '2')));
+  head.headers.fit();
+  CHECK(head.headers.find("x-two")->size() == 3000);
+  CHECK(head.target() == "/path");
+  Headers none;
+  none.fit();
+  CHECK(none.size() == 0);
+}

@@ -24,12 +24,35 @@ Head answer_with(const std::vector<std::pair<std::string, std::string>>& fields)
   return head;
 }
 
-std::optional<int64_t> events_of(const Span& span) {
+std::optional<int64_t> number_of(const Span& span, std::string_view name) {
   for (size_t i = 0; i < span.attributes.size(); ++i) {
     const auto attribute = span.attributes.at(i);
-    if (attribute.key == "sidespan.stream.events") return std::get<int64_t>(attribute.value);
+    if (attribute.key == name) return std::get<int64_t>(attribute.value);
   }
   return std::nullopt;
+}
+
+std::optional<int64_t> events_of(const Span& span) {
+  return number_of(span, "sidespan.stream.events");
+}
+
+std::unique_ptr<Observer> switched_to(const std::string& protocol) {
+  Head head = answer_with({{"Upgrade", protocol}, {"Connection", "Upgrade"}});
+  head.status = 101;
+  return make_response_observer(head);
+}
+
+struct Told {
+  std::optional<int64_t> sent, received, code;
+  bool operator==(const Told&) const = default;
+};
+
+Told told_by(Observer& observer) {
+  Span span;
+  observer.finish(span);
+  return {number_of(span, "sidespan.websocket.messages.sent"),
+          number_of(span, "sidespan.websocket.messages.received"),
+          number_of(span, "sidespan.websocket.close_code")};
 }
 
 }  // namespace
@@ -83,4 +106,42 @@ TEST_CASE("a stream without events has a count of zero") {
   Span span;
   observer->finish(span);
   CHECK(events_of(span) == 0);
+}
+
+TEST_CASE("of what 101 switches to, WebSockets are observed") {
+  CHECK(switched_to("websocket") != nullptr);
+  CHECK(switched_to("WebSocket") != nullptr);
+  CHECK(switched_to("h2c") == nullptr);
+  CHECK(make_response_observer(answer_with({{"Upgrade", "websocket"}})) == nullptr);
+}
+
+TEST_CASE("a WebSocket's messages are told by direction, with the code of who closed it first") {
+  const std::string message =
+      "\x81\x01"
+      "a";
+  const std::string closing_1001("\x88\x02\x03\xe9", 4);
+  const std::string closing_4002("\x88\x02\x0f\xa2", 4);
+  struct Row {
+    const char* test;
+    std::string sent, received;
+    bool origin_first;
+    Told told;
+  };
+  const std::vector<Row> rows = {
+      {"silent", "", "", false, {0, 0, std::nullopt}},
+      {"not closed", message, message + message, false, {1, 2, std::nullopt}},
+      {"the agent closes", message + closing_1001, closing_4002, false, {1, 0, 1001}},
+      {"the origin closes", message + closing_1001, closing_4002, true, {1, 0, 4002}},
+      {"without a code", std::string("\x88\0", 2), closing_4002, false, {0, 0, std::nullopt}},
+      {"the agent is malformed", "\x83" + message, message, false, {0, 1, std::nullopt}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    const std::unique_ptr<Observer> observer = switched_to("websocket");
+    REQUIRE(observer != nullptr);
+    if (row.origin_first) observer->on_response_bytes(row.received, MonoTime{});
+    observer->on_switched_request_bytes(row.sent);
+    if (!row.origin_first) observer->on_response_bytes(row.received, MonoTime{});
+    CHECK(told_by(*observer) == row.told);
+  }
 }

@@ -1,0 +1,91 @@
+"""What connections cost while they are idle, by the resident size of the program."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sidecar import sanitized
+from tunnel import HOST, Tunnel, context_of
+from wire import Client, head, wait_for
+
+COUNT = 500
+KIB, MIB = 1024, 1024 * 1024
+
+
+def resident(side):
+    return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{side.process.pid}/status").read_text())[1]) * KIB
+
+
+def connections(side):
+    return side.metrics().total("sidespan_connections")
+
+
+def cost_of(side, open_one):
+    """Bytes a connection: what COUNT more of them add to as many that are there, which paid for what all share."""
+    opened = [open_one() for _ in range(COUNT)]
+    before = resident(side)
+    opened += [open_one() for _ in range(COUNT)]
+    assert connections(side) == 2 * COUNT
+    cost = (resident(side) - before) / COUNT
+    for one in opened:
+        one.close()
+    wait_for("no connection", lambda: connections(side) == 0)
+    return cost
+
+
+def kept(side, origin):
+    agent = Client(side.egress)
+    assert agent.ask("GET", origin.url("/bytes/10")).status == 200
+    return agent
+
+
+def opened(side, origin, context):
+    agent = Tunnel(side, origin, context)
+    assert agent.get("/bytes/10", f"{HOST}:{origin.port}").status == 200
+    return agent
+
+
+def tunnel(side, origin):
+    agent = Client(side.egress)
+    agent.send(head(f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1", [("Host", "h")]))
+    assert agent.reader.head().status == 200
+    agent.send(b"\x00")  # so that it is known for a tunnel
+    return agent
+
+
+@pytest.fixture
+def side(intercepting):
+    if sanitized():
+        pytest.skip("a sanitized program has other memory")
+    return intercepting({"limits": {"keep_alive_time": "1h"}})
+
+
+def test_an_idle_connection_by_tls(side, tls_origin):
+    context = context_of(side)
+    cost = cost_of(side, lambda: opened(side, tls_origin, context))
+    print(f"idle connection by TLS: {cost / KIB:.1f} KiB")
+    assert cost <= 24 * KIB
+
+
+def test_an_idle_connection(side, origin):
+    cost = cost_of(side, lambda: kept(side, origin))
+    print(f"idle connection: {cost / KIB:.1f} KiB")
+    assert cost <= 2 * KIB
+
+
+def test_an_idle_tunnel(side, origin):
+    cost = cost_of(side, lambda: tunnel(side, origin))
+    print(f"idle tunnel, both sides: {cost / KIB:.1f} KiB")
+    assert cost <= 4.5 * KIB
+
+
+def test_a_sidecar_that_has_opened_tls_and_is_idle(side, tls_origin):
+    context = context_of(side)
+    size = resident(side)
+    print(f"at start: {size / MIB:.1f} MiB")
+    for _ in range(20):
+        opened(side, tls_origin, context).close()
+    wait_for("no connection", lambda: connections(side) == 0)
+    print(f"after 20 connections: {resident(side) / MIB:.1f} MiB")
+    assert resident(side) <= 16 * MIB
