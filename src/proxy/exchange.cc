@@ -204,7 +204,7 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
 
 Exchange::Wait Exchange::wait() const {
   const Limits& limits = options_.limits;
-  if (peeking_ && !waiting_ && !held_.empty()) {
+  if (peeking_ && !waiting_ && !(held_.empty() && opening_->settings.empty())) {
     return {Wait::For::kPeek, last_activity_, opening_->greeting ? kHelloTimeMax : kPeekTimeMax};
   }
   if (half_closed_) {

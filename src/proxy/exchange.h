@@ -78,6 +78,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
     bool agent_h1 = true;   // or this
     std::string server_name;
     std::vector<std::string> alpn;
+    Chain settings;  // what an HTTP/2 origin said before its agent did
   };
 
   // exchange_request.cc: the agent's half
@@ -113,6 +114,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void on_secured(Result<wire::Pool::Secured> result);
   void pass_after_all(Opaque reason);
   void dial_tunnel();
+  bool is_settings(Chain& data);
   void stop_peeking();
   void leave_tunnel();
   void take_back();

@@ -56,6 +56,7 @@ void Exchange::on_response_head(http::Head&& head) {
 }
 
 void Exchange::on_response_body(Chain data) {
+  if (peeking_ && is_settings(data)) return arm_timer();
   stop_peeking();
   response_bytes_ += data.size();
   response_unconsumed_ += data.size();

@@ -193,6 +193,26 @@ void Exchange::rejoin_tunnel() {
   if (request_ended_) on_request_end();
 }
 
+// An HTTP/2 origin speaks at once, and so does its agent: what that says decides. Keeps `data`
+// then, else it is all that was said.
+bool Exchange::is_settings(Chain& data) {
+  constexpr size_t kFrameHeaderBytes = 9;
+  constexpr size_t kSettingsBytesMax = 4096;
+  constexpr char kSettings = 4;
+  Chain& said = opening_->settings;
+  said.append(std::move(data));
+  const std::string begin = said.to_string().substr(0, kFrameHeaderBytes);
+  // RFC 9113 section 4.1: 24 bits of length, a type, flags, and 32 bits that name no stream.
+  constexpr std::array<char, kFrameHeaderBytes> kExpected = {0, 0, 0, kSettings};
+  bool alike = said.size() <= kSettingsBytesMax;
+  for (size_t i = 0; i < begin.size(); ++i) {
+    const bool of_length = i == 1 || i == 2;
+    alike = alike && (of_length || begin[i] == kExpected[i]);
+  }
+  if (!alike) data = std::exchange(said, {});
+  return alike;
+}
+
 // From now on it is a tunnel like any other.
 void Exchange::stop_peeking() {
   if (!peeking_) return;
@@ -205,10 +225,13 @@ void Exchange::stop_peeking() {
   opening_->passed = true;
   peeking_ = false;
   on_request_body(std::exchange(held_, {}));
+  if (Chain said = std::exchange(opening_->settings, {}); !said.empty()) {
+    on_response_body(std::move(said));
+  }
 }
 
 void Exchange::leave_tunnel() {
-  if (origin_) origin_->resume_http();
+  if (origin_ && opening_->settings.empty()) origin_->resume_http();
   origin_.reset();
   trace_.reset();  // the requests inside have the spans
   auto inside = std::make_unique<Inside>();

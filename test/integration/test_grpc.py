@@ -1,0 +1,143 @@
+"""gRPC by grpcio, client and server unmodified: every kind of call is one span with its own name and status, by TLS
+that is opened and without TLS. grpcio sends all its calls through a proxy by CONNECT."""
+
+import time
+from concurrent import futures
+
+import grpc
+import pytest
+
+import peers
+from certificates import pem, private_pem
+from sidecar import exporting, run
+from tunnel import HOST
+
+# What the client does; each prints what came of it. Bytes are messages: no code is generated.
+CLIENT = """
+import sys, grpc
+target, ca = sys.argv[1], sys.argv[2]
+if ca == "-":
+    channel = grpc.insecure_channel(target)
+else:
+    channel = grpc.secure_channel(target, grpc.ssl_channel_credentials())
+unary = channel.unary_unary("/test.Echo/Unary")
+answer, call = unary.with_call(b"a few words", metadata=[("x-custom", "v"), ("x-bin", b"\\x00\\xff")], timeout=20)
+print("unary", answer == b"a few words", dict(call.trailing_metadata())["x-trailing"])
+print("large", len(unary(b"x" * 3_000_000, timeout=20)))
+print("empty", unary(b"", timeout=20) == b"")
+print("server", len(list(channel.unary_stream("/test.Echo/Down")(b"7", timeout=20))))
+print("client", channel.stream_unary("/test.Echo/Up")(iter([b"a", b"b", b"c"]), timeout=20) == b"abc")
+print("both", list(channel.stream_stream("/test.Echo/Both")(iter([b"1", b"2"]), timeout=20)) == [b"1", b"2"])
+for path in ("Fail", "Missing"):
+    try:
+        channel.unary_unary("/test.Echo/" + path)(b"", timeout=20)
+    except grpc.RpcError as error:
+        print(path, error.code().name, error.details())
+try:
+    channel.unary_unary("/test.Echo/Slow")(b"", timeout=0.5)
+except grpc.RpcError as error:
+    print("deadline", error.code().name)
+call = channel.unary_stream("/test.Echo/Endless")(b"", timeout=20)
+print("first", next(call))
+call.cancel()
+print("cancelled", call.code().name)
+print("gzip", channel.unary_unary("/test.Echo/Unary")(b"z" * 10000, compression=grpc.Compression.Gzip, timeout=20) == b"z" * 10000)
+"""
+
+SAID = """unary True t
+large 3000000
+empty True
+server 7
+client True
+both True
+Fail FAILED_PRECONDITION not now
+Missing UNIMPLEMENTED Method not found!
+deadline DEADLINE_EXCEEDED
+first b'0'
+cancelled CANCELLED
+gzip True
+"""
+
+# The method's last part, its status (None: the agent ended it), in the order of the calls.
+CALLS = [("Unary", "OK"), ("Unary", "OK"), ("Unary", "OK"), ("Down", "OK"), ("Up", "OK"), ("Both", "OK"),
+         ("Fail", "FAILED_PRECONDITION"), ("Missing", "UNIMPLEMENTED"), ("Slow", None), ("Endless", None),
+         ("Unary", "OK")]
+
+
+class Echo(grpc.GenericRpcHandler):
+    def __init__(self):
+        self.parents = {}
+
+    def service(self, details):
+        self.parents.setdefault(details.method, []).append(dict(details.invocation_metadata).get("traceparent"))
+
+        def unary(message, context):
+            context.set_trailing_metadata([("x-trailing", "t")])
+            return message
+
+        def fail(message, context):
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not now")
+
+        def slow(message, context):
+            time.sleep(1.5)
+            return message
+
+        def endless(message, context):
+            for i in range(1000):
+                if not context.is_active():
+                    return
+                yield b"%d" % i
+                time.sleep(0.01)
+
+        return {
+            "/test.Echo/Unary": grpc.unary_unary_rpc_method_handler(unary),
+            "/test.Echo/Fail": grpc.unary_unary_rpc_method_handler(fail),
+            "/test.Echo/Slow": grpc.unary_unary_rpc_method_handler(slow),
+            "/test.Echo/Down": grpc.unary_stream_rpc_method_handler(lambda m, c: (m for _ in range(int(m)))),
+            "/test.Echo/Endless": grpc.unary_stream_rpc_method_handler(endless),
+            "/test.Echo/Up": grpc.stream_unary_rpc_method_handler(lambda many, c: b"".join(many)),
+            "/test.Echo/Both": grpc.stream_stream_rpc_method_handler(lambda many, c: many),
+        }.get(details.method)
+
+
+@pytest.fixture(params=["tls", "plain"])
+def echo(request, authority):
+    handler = Echo()
+    server = grpc.server(futures.ThreadPoolExecutor(8))
+    server.add_generic_rpc_handlers((handler,))
+    if request.param == "tls":
+        certificate, key = authority.leaf(HOST)
+        credentials = grpc.ssl_server_credentials([(private_pem(key), pem(certificate))])
+        handler.port = server.add_secure_port(f"{HOST}:0", credentials)
+    else:
+        handler.port = server.add_insecure_port(f"{HOST}:0")
+    handler.secure = request.param == "tls"
+    server.start()
+    yield handler
+    server.stop(0)
+
+
+def test_every_kind_of_call(echo, authority, sink, tmp_path):
+    config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}}
+    command = [peers.python(), "-c", CLIENT, f"{HOST}:{echo.port}", "ca" if echo.secure else "-"]
+    done = run(tmp_path, command, config)
+    assert done.stdout == SAID, done.stderr
+    spans = [span for span in sink.wait(len(CALLS) + 1) if span["kind"] == "CLIENT"]
+    root, = [span for span in sink.spans if span["kind"] == "INTERNAL"]
+    assert [span["name"] for span in spans] == [f"test.Echo/{method}" for method, _ in CALLS]
+    for span, (method, status) in zip(spans, CALLS):
+        found = span["attributes"]
+        assert found["rpc.system.name"] == "grpc" and found["rpc.method"] == f"test.Echo/{method}"
+        if method == "Slow":  # whose clock is first, the agent's or the origin's
+            status = found.get("rpc.status_code")
+            assert status in (None, "DEADLINE_EXCEEDED")
+        assert found.get("rpc.status_code") == status, method
+        assert found["network.protocol.version"] == "2"
+        assert found["sidespan.mode"] == ("intercept" if echo.secure else "forward")
+        assert span["status"] == ("UNSET" if status in ("OK", None) else "ERROR")
+        assert found.get("error.type") == (None if status in ("OK", None) else status)
+        assert span["parent_id"] == root["span_id"]
+        if status is None:
+            assert found["sidespan.end"] == "agent_cancelled"
+        mine = [parent for parent in echo.parents[f"/test.Echo/{method}"] if parent.split("-")[2] == span["span_id"]]
+        assert len(mine) == 1
