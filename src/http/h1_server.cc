@@ -60,7 +60,7 @@ class H1Server final : public H1Base {
   bool switches(const Head& head) const;
 
   std::optional<MonoTime> head_deadline_;
-  MonoTime begun_{};  // when the first byte of the head that is read came; 0 when it had to wait
+  MonoTime begun_{};   // when the first byte of the head that is read came; 0 when it had to wait
   bool fresh_ = true;  // nothing has been read yet, but maybe the beginning of HTTP/2's preface
   bool request_done_ = false;
   bool answer_done_ = false;

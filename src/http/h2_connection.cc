@@ -36,8 +36,7 @@ struct H2Callbacks {
     return of(self).on_frame_begin(*header) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
   static int field(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name,
-                   size_t name_size, const uint8_t* value, size_t value_size, uint8_t,
-                   void* self) {
+                   size_t name_size, const uint8_t* value, size_t value_size, uint8_t, void* self) {
     if (of(self).on_field(*frame, view(name, name_size), view(value, value_size))) return 0;
     of(self).give_up(NGHTTP2_ENHANCE_YOUR_CALM);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -97,9 +96,8 @@ H2Connection::H2Connection(const CodecLimits& limits, std::string_view scheme)
   // The same for every connection, and never changed: made once, for the process.
   static const nghttp2_session_callbacks* const kCallbacks = H2Callbacks::make();
   static const nghttp2_option* const kOptions = H2Callbacks::options();
-  const int made = server()
-                       ? nghttp2_session_server_new2(&session_, kCallbacks, this, kOptions)
-                       : nghttp2_session_client_new2(&session_, kCallbacks, this, kOptions);
+  const int made = server() ? nghttp2_session_server_new2(&session_, kCallbacks, this, kOptions)
+                            : nghttp2_session_client_new2(&session_, kCallbacks, this, kOptions);
   if (made != 0) throw std::bad_alloc();
   const auto bytes = [](size_t n) { return static_cast<uint32_t>(n); };
   const nghttp2_settings_entry settings[] = {
@@ -131,8 +129,8 @@ bool H2Connection::on_frame_begin(const nghttp2_frame_hd& header) {
     return true;
   }
   // Who passes over a stream has closed it (RFC 9113 section 5.1.1); nghttp2 would just not hear.
-  return std::ranges::none_of(
-      skipped_, [&](const auto& gap) { return gap.first < id && id < gap.second; });
+  return std::ranges::none_of(skipped_,
+                              [&](const auto& gap) { return gap.first < id && id < gap.second; });
 }
 
 void H2Connection::settle() {

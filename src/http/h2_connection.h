@@ -128,7 +128,7 @@ class H2Connection final : public Codec {
   size_t idle_frames_ = 0;
   size_t resets_left_;
   bool produces_ = true;  // nghttp2 may have something to say
-  bool greeted_ = false;   // the peer's SETTINGS came
+  bool greeted_ = false;  // the peer's SETTINGS came
   bool given_up_ = false;
   bool input_ended_ = false;
   bool draining_ = false;

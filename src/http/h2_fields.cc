@@ -17,9 +17,8 @@ constexpr size_t kMethodBytesMax = 32;
 // Never part of a message of HTTP/2 (section 8.2.2); Host becomes :authority.
 constexpr FieldNames kNotSent = bit_of(FieldName::kConnection) | bit_of(FieldName::kKeepAlive) |
                                 bit_of(FieldName::kProxyConnection) |
-                                bit_of(FieldName::kTransferEncoding) |
-                                bit_of(FieldName::kUpgrade) | bit_of(FieldName::kHost) |
-                                bit_of(FieldName::kHttp2Settings);
+                                bit_of(FieldName::kTransferEncoding) | bit_of(FieldName::kUpgrade) |
+                                bit_of(FieldName::kHost) | bit_of(FieldName::kHttp2Settings);
 
 // Not to be found again in anybody's table (RFC 7541 section 7.1.3).
 constexpr std::array<std::string_view, 6> kSecrets = {

@@ -26,16 +26,16 @@ void H2Connection::feed(std::string_view bytes, MonoTime now) {
   if (!greeted_ && !section_begun_) section_begun_ = now;
   const ssize_t used = nghttp2_session_mem_recv(
       session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  if (used < 0) give_up(used == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM
-                                                    : NGHTTP2_PROTOCOL_ERROR);
+  if (used < 0)
+    give_up(used == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
   settle();
 }
 
 void H2Connection::eof(InputEnd) {
   if (std::exchange(input_ended_, true)) return;
   const Code code = server() ? Code::kConnectionReset : Code::kConnectionClosed;
-  lose_streams({code, peer(), false,
-                "the " + std::string(name_of(peer())) + " closed the connection"});
+  lose_streams(
+      {code, peer(), false, "the " + std::string(name_of(peer())) + " closed the connection"});
   out_.clear();
 }
 
@@ -159,7 +159,8 @@ void H2Connection::on_frame(const nghttp2_frame& frame) {
       peer_closing_ = true;
       return;
     default:
-      if (!std::exchange(greeted_, true)) section_begun_.reset();  // nothing but SETTINGS can be first
+      if (!std::exchange(greeted_, true))
+        section_begun_.reset();  // nothing but SETTINGS can be first
       return count_idle_frame();
   }
 }

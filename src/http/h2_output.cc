@@ -14,8 +14,8 @@ constexpr size_t kFrameHeaderBytes = 9;  // RFC 9113 section 4.1
 }  // namespace
 
 StreamId H2Connection::open() {
-  const size_t allowed = nghttp2_session_get_remote_settings(
-      session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  const size_t allowed =
+      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   if (!reusable() || streams_.size() >= std::min(limits_.streams_max, allowed)) return 0;
   return add_stream(++last_stream_).id;
 }
@@ -57,8 +57,8 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
   stream->head_sent = true;
   produces_ = true;
   nghttp2_data_provider body{};
-  body.read_callback = [](nghttp2_session*, int32_t wire_id, uint8_t*, size_t room,
-                          uint32_t* flags, nghttp2_data_source*, void* self) -> ssize_t {
+  body.read_callback = [](nghttp2_session*, int32_t wire_id, uint8_t*, size_t room, uint32_t* flags,
+                          nghttp2_data_source*, void* self) -> ssize_t {
     auto& codec = *static_cast<H2Connection*>(self);
     H2Stream* const found = codec.on_wire(wire_id);
     if (found == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -67,7 +67,8 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
   H2Fields fields;
   if (server()) {
     const bool bodyless = stream->to_head || head.status == 204 || head.status == 304;
-    const bool empty = head.body == BodyLength::known(0) || head.body.kind == BodyLength::Kind::kNone;
+    const bool empty =
+        head.body == BodyLength::known(0) || head.body.kind == BodyLength::Kind::kNone;
     stream->has_body = stream->connect ? head.status / 100 == 2 : !bodyless && !empty;
     fields.answer(head, bodyless || stream->connect);
     nghttp2_submit_response(session_, stream->wire_id, fields.data(), fields.size(),
@@ -157,8 +158,9 @@ void H2Connection::on_frame_sent(const nghttp2_frame& frame) {
   // Whoever found the fault, nghttp2 or we.
   const bool last = frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != NGHTTP2_NO_ERROR;
   if (last && !std::exchange(closed_, true)) {
-    return lose_streams({Code::kMalformed, peer(), false,
-                         "the " + std::string(name_of(peer())) + " does not speak HTTP/2 as it must"});
+    return lose_streams(
+        {Code::kMalformed, peer(), false,
+         "the " + std::string(name_of(peer())) + " does not speak HTTP/2 as it must"});
   }
   H2Stream* stream = on_wire(frame.hd.stream_id);
   if (stream == nullptr) return;

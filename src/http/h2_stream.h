@@ -33,8 +33,8 @@ struct H2Stream {
   bool has_body = false;   // DATA frames follow our head
   bool output_ended = false;
   bool end_sent = false;
-  bool cut = false;           // what is queued is the last, and not the end
-  bool unread = false;        // nobody wants the rest of what the peer sends
+  bool cut = false;     // what is queued is the last, and not the end
+  bool unread = false;  // nobody wants the rest of what the peer sends
   bool reset_by_peer = false;
   bool reset_by_us = false;
 };

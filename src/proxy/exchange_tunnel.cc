@@ -19,8 +19,8 @@ constexpr uint16_t kHttpsPort = 443;
 enum class Likeness : uint8_t { kHttp, kOther, kUnsure };
 
 Likeness likeness_to_http(std::string_view bytes) {
-  constexpr std::array<std::string_view, 9> kStarts = {"GET /",    "HEAD /",    "POST /",
-                                                       "PUT /",    "PATCH /",   "DELETE /",
+  constexpr std::array<std::string_view, 9> kStarts = {"GET /",     "HEAD /",  "POST /",
+                                                       "PUT /",     "PATCH /", "DELETE /",
                                                        "OPTIONS /", "TRACE /", http::kH2Preface};
   for (const std::string_view start : kStarts) {
     if (bytes.starts_with(start)) return Likeness::kHttp;

@@ -205,9 +205,9 @@ void set_rpc(trace::Span& span, const HttpFacts& facts, const HttpSpanOptions& o
   if (!method.empty()) span.attributes.add(attribute::kRpcMethod, method);
   if (!facts.grpc_status) return;
   const std::string number = std::to_string(*facts.grpc_status);
-  span.attributes.add(options.rpc_response_status ? attribute::kRpcResponseStatusCode
-                                                  : attribute::kRpcStatusCode,
-                      http::name_of_grpc_status(*facts.grpc_status).value_or(number));
+  span.attributes.add(
+      options.rpc_response_status ? attribute::kRpcResponseStatusCode : attribute::kRpcStatusCode,
+      http::name_of_grpc_status(*facts.grpc_status).value_or(number));
 }
 
 // 200 says nothing here; any status but OK is an error to a client.

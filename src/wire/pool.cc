@@ -87,8 +87,8 @@ struct Pool::Impl final : net::TurnEnd {
   Origins origins;
   size_t idle_count = 0;
   std::vector<SlotId> doomed;
-  std::vector<Dial*> dials;        // under way, or waiting for one of the same key
-  std::vector<PoolKey> ended;      // keys of dials that ended in this turn
+  std::vector<Dial*> dials;                         // under way, or waiting for one of the same key
+  std::vector<PoolKey> ended;                       // keys of dials that ended in this turn
   std::unordered_set<PoolKey, KeyHash> h2_origins;  // that took HTTP/2 when they were asked last
   net::Timer sweeper;
   bool draining = false;
@@ -115,9 +115,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
     return !doomed_ && connection_.codec().reusable() && connection_.is_quiet();
   }
   bool h2() const { return connection_.codec().multiplexed(); }
-  Secured secured() const {
-    return {connection_.peer(), connection_.tls()->peer(), false, h2()};
-  }
+  Secured secured() const { return {connection_.peer(), connection_.tls()->peer(), false, h2()}; }
 
   void wake(Connection&) override;
 
@@ -186,8 +184,8 @@ class Pool::Impl::Entry::Stream final : public OriginStream {
   uint32_t number_ = 0;  // among those of the connection, from 1
 };
 
-// A caller that waits for a connection to be dialled. Where HTTP/2 may come of it, whoever waits for
-// the same shares the first that does, and where it is known to, only one dials.
+// A caller that waits for a connection to be dialled. Where HTTP/2 may come of it, whoever waits
+// for the same shares the first that does, and where it is known to, only one dials.
 class Pool::Impl::Dial final : public Waiting {
  public:
   Dial(Impl& pool, const PoolKey& key, OriginStreamOwner& owner, OnDialled done)

@@ -1,5 +1,5 @@
-// HTTP/2 in both roles reads the same at any cuts, and answers and ends whatever comes. What is told
-// of a frame before its fault is seen depends on the cuts.
+// HTTP/2 in both roles reads the same at any cuts, and answers and ends whatever comes. What is
+// told of a frame before its fault is seen depends on the cuts.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

@@ -66,8 +66,8 @@ inline std::string headers(uint32_t stream, Fields fields, bool ended = true) {
 }
 
 inline std::string get(uint32_t stream, std::string_view path = "/") {
-  return headers(
-      stream, {{":method", "GET"}, {":scheme", "http"}, {":authority", "o"}, {":path", path}});
+  return headers(stream,
+                 {{":method", "GET"}, {":scheme", "http"}, {":authority", "o"}, {":path", path}});
 }
 
 // What each side begins with.
@@ -81,9 +81,8 @@ inline std::string server_start() {
 // "headers 1, data 1 +end, goaway 0": the frames that `bytes` are, without the acknowledgements and
 // the SETTINGS and WINDOW_UPDATE of the beginning.
 inline std::string show(std::string_view bytes) {
-  constexpr std::string_view kNames[] = {"data",         "headers", "priority", "rst",
-                                         "settings",     "push",    "ping",     "goaway",
-                                         "window",       "continuation"};
+  constexpr std::string_view kNames[] = {"data", "headers", "priority", "rst",    "settings",
+                                         "push", "ping",    "goaway",   "window", "continuation"};
   std::string out;
   if (bytes.starts_with(kH2Preface)) bytes.remove_prefix(kH2Preface.size());
   const auto at = [&](size_t i) { return static_cast<uint8_t>(bytes[i]); };

@@ -102,7 +102,8 @@ class Codec {
   // Server, before its first request: what came is the beginning of another protocol, which this
   // codec goes on with. Null: it is not.
   virtual std::unique_ptr<Codec> successor(MonoTime) { return nullptr; }
-  // Many streams at a time, which end one by one: nothing that ends one needs to end the connection.
+  // Many streams at a time, which end one by one: nothing that ends one needs to end the
+  // connection.
   virtual bool multiplexed() const = 0;
   // Client: another stream may be opened later, the connection is clean. Server: another request
   // may come.

@@ -53,8 +53,11 @@ TEST_CASE("h2 client: a request and its answer") {
     Pair pair(cuts);
     const StreamId stream = pair.client->open();
     pair.client.send(stream, request("POST", "/a?b", BodyLength::unknown(),
-                                     {{"Host", "o:1"}, {"X-Case", "Yes"}, {"Connection", "x"},
-                                      {"TE", "trailers"}, {"Transfer-Encoding", "chunked"}}));
+                                     {{"Host", "o:1"},
+                                      {"X-Case", "Yes"},
+                                      {"Connection", "x"},
+                                      {"TE", "trailers"},
+                                      {"Transfer-Encoding", "chunked"}}));
     pair.client.send(stream, Body{Chain("hello")});
     pair.client.send(stream, Trailers{script::fields_of({{"T", "1"}})});
     pair.client.send(stream, End{});

@@ -43,19 +43,30 @@ TEST_CASE("h2 server: what requests become") {
        h2::headers(1, {{kMethod, "GET"}, {kScheme, "http"}, {kPath, "/"}, {"host", "o"}}),
        "\n1 GET http://o/ 1.1 [host: o] none\n1 end"},
       {"both, the same",
-       h2::headers(1, {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"},
-                       {"host", "O"}}),
+       h2::headers(
+           1,
+           {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}, {"host", "O"}}),
        "\n1 GET http://o/ 1.1 [Host: o] none\n1 end"},
       {"OPTIONS *",
        h2::headers(1, {{kMethod, "OPTIONS"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "*"}}),
        "\n1 OPTIONS http://o 1.1 [Host: o] none\n1 end"},
       {"crumbs of a cookie are one",
-       h2::headers(1, {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"},
-                       {"cookie", "a=1"}, {"x", "y"}, {"cookie", "b=2"}}),
+       h2::headers(1, {{kMethod, "GET"},
+                       {kScheme, "http"},
+                       {kAuthority, "o"},
+                       {kPath, "/"},
+                       {"cookie", "a=1"},
+                       {"x", "y"},
+                       {"cookie", "b=2"}}),
        "\n1 GET http://o/ 1.1 [Host: o, x: y, cookie: a=1; b=2] none\n1 end"},
       {"a body of a known length, and trailers",
-       h2::headers(1, {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"},
-                       {"content-length", "4"}}, false) +
+       h2::headers(1,
+                   {{kMethod, "POST"},
+                    {kScheme, "http"},
+                    {kAuthority, "o"},
+                    {kPath, "/"},
+                    {"content-length", "4"}},
+                   false) +
            h2::frame(h2::kData, 0, 1, "bo") + h2::frame(h2::kData, 0, 1, "dy") +
            h2::headers(1, {{"grpc-status", "0"}}),
        "\n1 POST http://o/ 1.1 [Host: o, content-length: 4] 4\n1 body body"
@@ -110,7 +121,10 @@ TEST_CASE("h2 server: requests that are none") {
        {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}, {"connection", "x"}},
        ""},
       {"chunks",
-       {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"},
+       {{kMethod, "GET"},
+        {kScheme, "http"},
+        {kAuthority, "o"},
+        {kPath, "/"},
         {"transfer-encoding", "chunked"}},
        ""},
       {"TE that is not trailers",
@@ -146,9 +160,14 @@ TEST_CASE("h2 server: requests that are none") {
 
 TEST_CASE("h2 server: a refused request is answered, and its rest is not wanted") {
   Line line = agent(Cuts::whole(), {.fields_max = 5});
-  line.feed(h2::client_start() +
-            h2::headers(1, {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"},
-                            {"a", "b"}, {"c", "d"}}, false));
+  line.feed(h2::client_start() + h2::headers(1,
+                                             {{kMethod, "POST"},
+                                              {kScheme, "http"},
+                                              {kAuthority, "o"},
+                                              {kPath, "/"},
+                                              {"a", "b"},
+                                              {"c", "d"}},
+                                             false));
   CHECK(line.events() == "\n1 reset head_too_large");
   line.send(1, script::answer(431, BodyLength::known(2), {{"Connection", "close"}}));
   line.send(1, Body{Chain("no")});
@@ -175,8 +194,9 @@ TEST_CASE("h2 server: answers") {
   for (const Row& row : rows) {
     CAPTURE(row.test);
     Line line = agent();
-    line.feed(h2::client_start() + h2::headers(1, {{kMethod, row.method}, {kScheme, "http"},
-                                                   {kAuthority, "o"}, {kPath, "/"}}));
+    line.feed(h2::client_start() +
+              h2::headers(
+                  1, {{kMethod, row.method}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}}));
     line.send(1, row.head);
     line.send(1, Body{Chain("bo")});
     std::string out = line.output();
@@ -276,8 +296,9 @@ TEST_CASE("h2 server: patience ends") {
     CAPTURE(row.test);
     Line line = agent();
     line.feed(h2::client_start() +
-              h2::headers(1, {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"},
-                              {kPath, "/"}}, false));
+              h2::headers(1,
+                          {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}},
+                          false));
     line.events();
     std::string out;
     size_t times = 0;
