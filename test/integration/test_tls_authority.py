@@ -172,7 +172,7 @@ def test_it_is_ready_when_agents_find_what_to_trust_and_not_before(tmp_path):
             assert starting.readyz() is None and not shared.exists()
             fcntl.flock(lock, fcntl.LOCK_UN)
             wait_for("ready", lambda: starting.readyz() == 200)
-            assert set(files_below(shared)) == {"ca.pem", "bundle.pem"}
+            assert set(files_below(shared)) == {"ca.pem", "bundle.pem", "truststore.jks"}
 
 
 def test_it_is_never_ready_where_they_cannot_find_it(tmp_path):
