@@ -179,8 +179,7 @@ void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
   const bool whole = stream->input_ended && stream->output_ended;
   if (!whole && !stream->head_sent && server()) count_reset();
   if (whole) ++resets_left_;
-  const bool told = server() ? stream->output_ended : whole;
-  if (!told && !stream->unread && !stream->reset_by_us) {
+  if (!whole && !stream->unread && !stream->reset_by_us) {
     push(*stream, Reset{error_of(*stream, code)});
   }
   streams_.erase(stream->id);
@@ -205,8 +204,7 @@ void H2Connection::lose_streams(const Error& error) {
   for (const auto& [id, stream] : streams_) {
     nghttp2_session_set_stream_user_data(session_, stream->wire_id, nullptr);
     const bool whole = stream->input_ended && stream->output_ended;
-    const bool told = server() ? stream->end_sent : whole;
-    if (!told && !stream->unread && !stream->reset_by_us) push(*stream, Reset{error});
+    if (!whole && !stream->unread && !stream->reset_by_us) push(*stream, Reset{error});
   }
   streams_.clear();
   settle();

@@ -56,8 +56,11 @@ void Session::dispatch(http::Event&& event) {
   if (Exchange* exchange = find(stream)) return exchange->on_agent_event(std::move(event));
   // A head that was refused has no exchange, and answers here. So do bytes after an exchange is
   // over.
-  if (const auto* reset = std::get_if<http::Reset>(&event.what))
-    return refuse(stream, reset->error);
+  if (const auto* reset = std::get_if<http::Reset>(&event.what)) {
+    // Who ended a stream that was answered already asks for nothing.
+    if (reset->error.code != Code::kConnectionReset) refuse(stream, reset->error);
+    return;
+  }
   if (const auto* body = std::get_if<http::Body>(&event.what)) {
     connection_.consumed(stream, body->data.size());
   }

@@ -123,6 +123,31 @@ def test_what_passes_between_two_that_speak_it(intercepting, h2_origin, sink):
     assert [span["attributes"]["http.response.status_code"] for span in sink.wait(5)] == [200] * 5
 
 
+def test_an_agent_of_http1_and_an_origin_of_http2(sidecar, h2_origin, authority, sink):
+    """A base-URL route: what the agent says in chunks, and what it is answered."""
+    side = sidecar({"tls": {"trust": {"certificates": [str(authority.pem)]}},
+                    "routes": [{"path": "/api/", "to": h2_origin.url("/").replace("127.0.0.1", HOST)}]})
+    with connect(side.egress) as sock:
+        reader = Reader(sock)
+        sock.sendall(head("POST /api/trailers HTTP/1.1", [("Host", "x"), ("Transfer-Encoding", "chunked"),
+                                                          ("X-Case", "Kept"), ("Connection", "x-hop"), ("X-Hop", "1")])
+                     + b"5\r\nhello\r\n0\r\nX-End: 1\r\n\r\n")
+        assert reader.response("POST").status == 200
+        request = h2_origin.requests[0]
+        assert request.body == b"hello" and request.trailers == [("x-end", "1")]
+        assert request.get("x-case") == "Kept" and request.get("x-hop") is None
+        assert request.get(":authority") == f"{HOST}:{h2_origin.port}"
+        sock.sendall(head("GET /api/big/200000 HTTP/1.1", [("Host", "x")]))
+        assert len(reader.response("GET").body) == 200_000
+        sock.sendall(head("HEAD /api/echo HTTP/1.1", [("Host", "x")]))
+        assert reader.response("HEAD").status == 200
+        sock.sendall(head("GET /api/status/204 HTTP/1.1", [("Host", "x")]))
+        assert reader.response("GET").status == 204
+    spans = sink.wait(4)
+    assert [span["attributes"]["network.protocol.version"] for span in spans] == ["2"] * 4
+    assert h2_origin.connections == 1
+
+
 def test_how_streams_fail(intercepting, h2_origin, sink):
     side = intercepting()
     sock, _, name = inside(side, h2_origin)

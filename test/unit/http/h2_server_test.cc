@@ -269,6 +269,20 @@ TEST_CASE("h2 server: how streams end") {
   CHECK(line->streams() == 0);
 }
 
+TEST_CASE("h2 server: an agent that gives up its upload after the answer") {
+  Line line = agent();
+  line.feed(h2::client_start() +
+            h2::headers(1, {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}},
+                        false));
+  line.send(1, script::answer(200, BodyLength::known(0)));
+  line.send(1, End{});
+  CHECK(h2::show(line.output()) == "headers 1 +end");
+  line.events();
+  line.feed(h2::frame(h2::kRstStream, 0, 1, h2::number(8, 4)));
+  CHECK(line.events() == "\n1 reset connection_reset");
+  CHECK(line->streams() == 0);
+}
+
 TEST_CASE("h2 server: trailers follow the body") {
   Line line = agent();
   line.feed(h2::client_start() + h2::get(1));
