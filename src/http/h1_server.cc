@@ -92,9 +92,9 @@ void H1Server::feed(std::string_view bytes, MonoTime now) {
 }
 
 // Who knows that we speak HTTP/2 begins with its preface (RFC 9113 section 3.3), as no request of
-// HTTP/1 does. Keeps what may be one.
+// HTTP/1 does. Keeps what may be one, and when it is, all that follows, for the successor.
 bool H1Server::may_be_h2(std::string_view bytes, MonoTime now) {
-  const std::string_view left = kH2Preface.substr(rest().size());
+  const std::string_view left = kH2Preface.substr(std::min(rest().size(), kH2Preface.size()));
   const size_t size = std::min(left.size(), bytes.size());
   if (bytes.substr(0, size) == left.substr(0, size)) {
     keep_rest(bytes);

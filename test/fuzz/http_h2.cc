@@ -47,7 +47,8 @@ bool agree(const std::string& a, const std::string& b) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  // Behind the GOAWAY of a client without streams nghttp2 hears nothing more, from the next call on.
+  // Behind the GOAWAY of a client without streams nghttp2 hears nothing more, from the next call
+  // on.
   const bool closing = bytes.find(h2::number(0, 1) + std::string("\x07")) != std::string_view::npos;
   for (const bool server : {true, false}) {
     if (server && closing) continue;

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sidespan/http/h2_codec.h"
 
@@ -52,15 +52,15 @@ inline std::string text(std::string_view value) {
   return out.append(value);
 }
 
-using Fields = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+using Fields = std::vector<std::pair<std::string_view, std::string_view>>;
 
-inline std::string block(Fields fields) {
+inline std::string block(const Fields& fields) {
   std::string out;
   for (const auto& [name, value] : fields) out.append(1, '\0').append(text(name)) += text(value);
   return out;
 }
 
-inline std::string headers(uint32_t stream, Fields fields, bool ended = true) {
+inline std::string headers(uint32_t stream, const Fields& fields, bool ended = true) {
   const auto flags = static_cast<uint8_t>(kEndHeaders | (ended ? kEndStream : 0));
   return frame(kHeaders, flags, stream, block(fields));
 }
