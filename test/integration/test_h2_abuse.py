@@ -1,7 +1,6 @@
 """What no HTTP/2 client would send, frame by frame: rows 13 to 18 and 20 of the test plan. Each attack ends its own
 connection with GOAWAY, costs little, and leaves others alone."""
 
-import socket
 import struct
 import time
 
@@ -10,6 +9,7 @@ from hpack import Decoder, Encoder
 from hyperframe.frame import (ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame, PingFrame, PriorityFrame,
                               RstStreamFrame, SettingsFrame, WindowUpdateFrame)
 
+from aborts import full_listener, port_of
 from h2_origin import H2Client
 from test_http2 import rss_kib
 from wire import connect, head
@@ -273,19 +273,22 @@ def test_limits_of_http2(sidecar, origin):
 
 
 def test_windows_of_http2(sidecar, origin):
-    """Two streams to an origin that reads nothing: so much of them is on its way, and not a byte more."""
-    side = sidecar({"limits": {"h2_stream_window": "64KiB", "h2_connection_window": "96KiB", "queue_bytes": "1KiB"}})
-    stuck = socket.create_server(("127.0.0.1", 0))
-    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    """Two streams to an origin that is not there yet: so much of them is on its way, and not a byte more."""
+    side = sidecar({"limits": {"h2_stream_window": "64KiB", "h2_connection_window": "96KiB", "connect_time": "60s"}})
+    full, stuffing = full_listener()
     raw = Raw(side, origin)
-    raw.authority = "127.0.0.1:%d" % stuck.getsockname()[1]
+    raw.authority = f"127.0.0.1:{port_of(full)}"
     raw.read(lambda frame: isinstance(frame, WindowUpdateFrame) and frame.stream_id == 0)
     assert raw.frames[-1].window_increment == 96 * 1024 - 65535
     raw.say(SettingsFrame(0, flags=["ACK"]).serialize())
-    for stream in (1, 3):
+    piece = 8192
+    for stream, pieces in ((1, 8), (3, 4)):
         raw.say(raw.headers(stream, raw.fields(method="POST"), ended=False))
-        for _ in range(8):
-            raw.say(DataFrame(stream, b"x" * 8192).serialize())
-    frame = raw.read(lambda frame: isinstance(frame, GoAwayFrame), timeout=5)
-    assert frame.error_code == FLOW
-    stuck.close()
+        for _ in range(pieces):
+            raw.say(DataFrame(stream, b"x" * piece).serialize())
+    raw.say(PingFrame(0, b"still ok").serialize())
+    assert raw.read(lambda frame: isinstance(frame, (PingFrame, GoAwayFrame))).type == PingFrame.type
+    raw.say(DataFrame(3, b"x").serialize())
+    assert raw.goaway() == FLOW
+    for sock in (full, *stuffing):
+        sock.close()
