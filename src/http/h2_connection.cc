@@ -11,8 +11,6 @@ namespace {
 // As measured: a session with its two HPACK tables, and a stream with nghttp2's part of it.
 constexpr size_t kSessionBytes = size_t{12} * 1024;
 constexpr size_t kStreamBytes = size_t{1} * 1024;
-// How many streams more may be ended before their answer began than were served whole.
-constexpr size_t kResetsMax = 200;
 // Of one head, whose limit is a few frames.
 constexpr size_t kContinuationsMax = 8;
 // Gaps in the numbers of a client's streams that are remembered; few leave any.

@@ -71,6 +71,8 @@ class H2Connection final : public Codec {
     size_t body;  // of them
   };
   friend struct H2Callbacks;
+  // How many streams more may be ended before their answer began than were served whole.
+  static constexpr size_t kResetsMax = 200;
 
   bool server() const { return scheme_.empty(); }
   Side peer() const { return server() ? Side::kAgent : Side::kOrigin; }

@@ -144,7 +144,7 @@ Result<void> H2Section::finish_answer(bool ended) {
   // An answer that has ended has no body, whatever length it tells of (HEAD, 304).
   const Result<BodyLength> body = body_length(BodyLength::unknown());
   if (!body) return std::unexpected(body.error());
-  head_.body = ended ? BodyLength::known(0) : *body;
+  head_.body = ended ? BodyLength::none() : *body;
   return {};
 }
 

@@ -11,6 +11,8 @@ namespace {
 // Frames that bring nothing forward (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA) between
 // two that do.
 constexpr size_t kIdleFramesMax = 1000;
+// Frames that wait inside nghttp2: answers to what a peer sends and reads no answers of.
+constexpr size_t kFramesWaitingMax = 1000;
 
 }  // namespace
 
@@ -51,13 +53,13 @@ void H2Connection::consumed(StreamId id, size_t n) {
   n = std::min(n, stream->unconsumed);
   if (n == 0) return;
   stream->unconsumed -= n;
-  nghttp2_session_consume(session_, stream->wire_id, n);
+  nghttp2_session_consume_stream(session_, stream->wire_id, n);
   produces_ = true;
 }
 
 bool H2Connection::wants_input() const {
-  // Answers to frames that ask for one are not piled up for a peer that reads none.
-  return !input_ended_ && !closed_ && unwritten_bytes_ < 4 * limits_.window_bytes;
+  return !input_ended_ && !closed_ &&
+         nghttp2_session_get_outbound_queue_size(session_) < kFramesWaitingMax;
 }
 
 std::optional<MonoTime> H2Connection::deadline() const {
@@ -80,7 +82,7 @@ void H2Connection::on_section_begin(const nghttp2_frame& frame) {
     stream->wire_id = frame.hd.stream_id;
     nghttp2_session_set_stream_user_data(session_, stream->wire_id, stream);
   }
-  if (stream == nullptr) return;
+  if (stream == nullptr || stream->unread) return;
   const auto kind = stream->head_told ? H2Section::Kind::kTrailers
                     : server()        ? H2Section::Kind::kRequest
                                       : H2Section::Kind::kAnswer;
@@ -135,6 +137,8 @@ void H2Connection::on_body(int32_t wire_id, std::string_view bytes) {
   }
   idle_frames_ = 0;
   stream->unconsumed += bytes.size();
+  // A stream that nobody reads holds up itself; of the connection's window it holds none.
+  nghttp2_session_consume_connection(session_, bytes.size());
   events_.push_body(stream->id, bytes, read_);
 }
 
@@ -173,12 +177,11 @@ void H2Connection::end_input(H2Stream& stream) {
 void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
   H2Stream* stream = on_wire(wire_id);
   if (stream == nullptr) return;
-  section_begun_.reset();
-  nghttp2_session_consume_connection(session_, stream->unconsumed);
+  if (stream->section) section_begun_.reset();
   // Who was only begun costs more than he pays: a head is read, an origin called and given up.
-  const bool whole = stream->input_ended && stream->output_ended;
+  const bool whole = stream->is_whole();
   if (!whole && !stream->head_sent && server()) count_reset();
-  if (whole) ++resets_left_;
+  if (whole) resets_left_ = std::min(resets_left_ + 1, kResetsMax);
   if (!whole && !stream->unread && !stream->reset_by_us) {
     push(*stream, Reset{error_of(*stream, code)});
   }
@@ -203,8 +206,7 @@ Error H2Connection::error_of(const H2Stream& stream, uint32_t code) const {
 void H2Connection::lose_streams(const Error& error) {
   for (const auto& [id, stream] : streams_) {
     nghttp2_session_set_stream_user_data(session_, stream->wire_id, nullptr);
-    const bool whole = stream->input_ended && stream->output_ended;
-    if (!whole && !stream->unread && !stream->reset_by_us) push(*stream, Reset{error});
+    if (!stream->is_whole() && !stream->unread && !stream->reset_by_us) push(*stream, Reset{error});
   }
   streams_.clear();
   settle();

@@ -67,9 +67,9 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
   H2Fields fields;
   if (server()) {
     const bool bodyless = stream->to_head || head.status == 204 || head.status == 304;
-    const bool empty =
-        head.body == BodyLength::known(0) || head.body.kind == BodyLength::Kind::kNone;
-    stream->has_body = stream->connect ? head.status / 100 == 2 : !bodyless && !empty;
+    // An empty body may have trailers.
+    const bool none = bodyless || head.body.kind == BodyLength::Kind::kNone;
+    stream->has_body = stream->connect ? head.status / 100 == 2 : !none;
     fields.answer(head, bodyless || stream->connect);
     nghttp2_submit_response(session_, stream->wire_id, fields.data(), fields.size(),
                             stream->has_body ? &body : nullptr);
@@ -77,8 +77,7 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
   }
   stream->to_head = head.asks("HEAD");
   stream->connect = head.asks("CONNECT");
-  stream->has_body = stream->connect || (head.body != BodyLength::known(0) &&
-                                         head.body.kind != BodyLength::Kind::kNone);
+  stream->has_body = stream->connect || head.body.kind != BodyLength::Kind::kNone;
   fields.request(head, scheme_);
   stream->wire_id = nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),
                                            stream->has_body ? &body : nullptr, stream);
@@ -115,7 +114,11 @@ void H2Connection::send_reset(H2Stream& stream, const Error& error) {
   }
   if (!server()) return submit_reset(stream, NGHTTP2_CANCEL);
   // What came of the answer goes out first.
-  stream.cut = stream.has_body;
+  const int32_t room =
+      std::min(nghttp2_session_get_stream_remote_window_size(session_, stream.wire_id),
+               nghttp2_session_get_remote_window_size(session_));
+  stream.cut = stream.has_body && std::cmp_less_equal(stream.out.size(), std::max(room, 0)) &&
+               !stream.out.empty();
   if (stream.cut) return resume(stream);
   submit_reset(stream, error.side == Side::kAgent ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
 }

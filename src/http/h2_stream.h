@@ -37,6 +37,10 @@ struct H2Stream {
   bool unread = false;  // nobody wants the rest of what the peer sends
   bool reset_by_peer = false;
   bool reset_by_us = false;
+
+  // The end of what we send may be in a frame before anybody said so: the head of an answer that
+  // can have no body.
+  bool is_whole() const { return input_ended && (output_ended || end_sent); }
 };
 
 }  // namespace sidespan::http

@@ -55,6 +55,8 @@ class AgentSide {
   virtual void close(http::StreamId stream) = 0;
   // on_timer() of the exchange comes then, or before: it looks by itself whether it is time.
   virtual void call_at(MonoTime due) = 0;
+  // Tells the agent that its next request needs another connection.
+  virtual void take_no_more() = 0;
   // The exchange is over and may be forgotten once this turn has ended.
   virtual void exchange_over() = 0;
   // No further request will be read from this connection.

@@ -80,6 +80,9 @@ void Exchange::send_answer(http::LocalAnswer answer) {
   to_agent(std::move(answer.head));
   to_agent(http::Body{Chain(answer.body)});
   to_agent(http::End{});
+  if (!agent_.multiplexed()) return;
+  if (hopeless) agent_.take_no_more();
+  if (unread) agent_.close(stream_);
 }
 
 void Exchange::finish_if_over() {

@@ -96,7 +96,7 @@ void Exchange::on_origin_reset(Error error) {
   }
   const bool stale = origin_->reused() && error.code == Code::kConnectionClosed;
   const bool idempotent = http::is_idempotent(request_.method());
-  const bool again = (stale && idempotent) || (error.retryable && trace_->resend_count() == 0);
+  const bool again = ((stale && idempotent) || error.retryable) && trace_->resend_count() == 0;
   if (again && replayable_) return retry(error);
   if (stale && !idempotent && !agent_.multiplexed()) {
     agent_.abort();

@@ -66,11 +66,14 @@ void Exchange::open_tunnel() {
   peeking_ = !agent_.multiplexed();
   if (!peeking_) opening_->reason = Opaque::kHttp2;
   opening_->passed = !peeking_;
-  request_ended_ = false;
+  const bool ended = std::exchange(request_ended_, false);
   request_.headers.fit();
   to_agent(std::move(answer.head));
   if (origin_) origin_->tunnel();
   agent_.tunnel(stream_);
+  if (peeking_) return;
+  forward_to_origin(std::exchange(held_, {}));
+  if (ended) on_request_end();
 }
 
 // Some clients tunnel plain http too (Node's fetch does). Those requests are worth a span each, and

@@ -73,7 +73,10 @@ void Session::begin(http::Head&& head, http::StreamId stream) {
     std::exchange(opener_, nullptr)->on_inside_request();
   }
   if (worker_.draining) connection_.drain();
-  if (refusal_) return refuse(stream, *refusal_);
+  if (refusal_) {
+    connection_.drain();
+    return refuse(stream, *refusal_);
+  }
   if (worker_.memory.over(MemoryMark::kRefuse)) {
     worker_.metrics.memory_refused.add();
     return refuse(stream, {Code::kOverload, Side::kSelf, true,
@@ -97,6 +100,7 @@ void Session::refuse(http::StreamId stream, const Error& error) {
   connection_.send({stream, std::move(answer.head)});
   connection_.send({stream, http::Body{Chain(answer.body)}});
   connection_.send({stream, http::End{}});
+  if (multiplexed()) close(stream);
 }
 
 Exchange* Session::find(http::StreamId stream) {

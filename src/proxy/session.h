@@ -70,6 +70,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   bool multiplexed() const override { return connection_.codec().multiplexed(); }
   bool is_here(const http::Authority& authority) const override;
   void close(http::StreamId stream) override;
+  void take_no_more() override { connection_.drain(); }
   void call_at(MonoTime due) override;
   void exchange_over() override { changed(); }
   bool ending() const override { return connection_.codec().output_ended(); }

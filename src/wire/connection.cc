@@ -112,7 +112,10 @@ void Connection::feed(const Chunk& read) {
 }
 
 void Connection::look_for_successor() {
-  if (auto successor = codec_->successor(loop_.now().mono)) codec_ = std::move(successor);
+  auto successor = codec_->successor(loop_.now().mono);
+  if (!successor) return;
+  codec_ = std::move(successor);
+  if (input_ended_) codec_->eof(http::InputEnd::kClean);
 }
 
 void Connection::feed_cipher(std::string_view bytes) {
@@ -120,6 +123,7 @@ void Connection::feed_cipher(std::string_view bytes) {
   engine.feed(bytes);
   Chunk plain(bytes.size());
   while (engine.read(plain)) codec_->feed(plain, loop_.now().mono);
+  look_for_successor();
   if (input_ended_ || !(engine.peer_finished() || engine.failure())) return;
   input_ended_ = true;
   codec_->eof(engine.failure() ? http::InputEnd::kTruncated : http::InputEnd::kClean);
@@ -193,7 +197,9 @@ void Connection::flush() {
   if (codec_->ends_abruptly()) return close(true);
   if (codec_->output_ended()) end_output();
   if (finishing_ && !lingering_) {
-    if (stream_->pending() == 0) {
+    // What is queued on a stream may wait for the peer's window.
+    const bool waits = codec_->multiplexed() && codec_->streams() > 0 && !codec_->done();
+    if (stream_->pending() == 0 && !waits) {
       linger();
     } else if (!ends_by_timer_) {
       end_after(kStallTimeMax);

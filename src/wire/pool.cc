@@ -105,7 +105,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   ~Entry();
 
   // Null where the connection takes no stream (now, or any more).
-  OriginStreamPtr open(OriginStreamOwner& owner);
+  OriginStreamPtr open(OriginStreamOwner& owner, bool was_idle);
   void release(Stream& stream);
   bool busy() const { return streams_ > 0; }
   // Idle, and nothing has come that ends it.
@@ -165,7 +165,7 @@ class Pool::Impl::Entry::Stream final : public OriginStream {
     --entry_.opened_;  // none that counts
   }
   void half_close() override { entry_.connection_.half_close(id_); }
-  bool reused() const override { return number_ > 1 || entry_.parked_; }
+  bool reused() const override { return reused_; }
   const net::Address& peer() const override { return entry_.connection_.peer(); }
   const DialPhases& phases() const override {
     static constexpr DialPhases kNone;
@@ -182,6 +182,7 @@ class Pool::Impl::Entry::Stream final : public OriginStream {
   OriginStreamOwner* owner_ = nullptr;
   http::StreamId id_ = 0;
   uint32_t number_ = 0;  // among those of the connection, from 1
+  bool reused_ = false;
 };
 
 // A caller that waits for a connection to be dialled. Where HTTP/2 may come of it, whoever waits
@@ -234,9 +235,10 @@ class Pool::Impl::Dial final : public Waiting {
   }
 
   Result<OriginStreamPtr> open(Result<Dialled> result) {
+    if (!result) pool_.h2_origins.erase(key_);
     if (!result) return std::unexpected(std::move(result).error());
     Entry& entry = *pool_.entries.find(pool_.add(key_, std::move(*result)));
-    if (entry.h2()) pool_.remember_h2(key_);
+    entry.h2() ? pool_.remember_h2(key_) : void(pool_.h2_origins.erase(key_));
     OriginStreamPtr stream = pool_.open(entry, owner_);
     if (stream) return stream;
     return fail(Code::kConnectionClosed, Side::kOrigin,
@@ -312,7 +314,7 @@ Pool::Impl::Entry::Entry(Impl& pool, SlotId id, Origins::value_type& origin,
 
 Pool::Impl::Entry::~Entry() = default;
 
-OriginStreamPtr Pool::Impl::Entry::open(OriginStreamOwner& owner) {
+OriginStreamPtr Pool::Impl::Entry::open(OriginStreamOwner& owner, bool was_idle) {
   const http::StreamId id = connection_.open();
   if (id == 0) return nullptr;
   std::unique_ptr<Stream>& stream = h2() ? more_[id] : only_;
@@ -320,6 +322,7 @@ OriginStreamPtr Pool::Impl::Entry::open(OriginStreamOwner& owner) {
   stream->owner_ = &owner;
   stream->id_ = id;
   stream->number_ = ++opened_;
+  stream->reused_ = was_idle && (opened_ > 1 || parked_);
   ++streams_;
   return OriginStreamPtr(stream.get());
 }
@@ -328,7 +331,11 @@ void Pool::Impl::Entry::release(Stream& stream) {
   --streams_;
   stream.owner_ = nullptr;
   const http::StreamId id = stream.id_;
-  if (h2()) more_.erase(id);
+  if (h2()) {
+    // What is left of it, as of an upload that was answered early, keeps nothing.
+    connection_.send({id, http::Reset{{Code::kConnectionClosed, Side::kSelf, false, "over"}}});
+    more_.erase(id);
+  }
   pool_.release(*this);
 }
 
@@ -365,8 +372,9 @@ void Pool::Impl::Entry::explain(http::Event& event) const {
 
 // Null where the connection takes no stream after all.
 OriginStreamPtr Pool::Impl::open(Entry& entry, OriginStreamOwner& owner) {
+  const bool was_idle = entry.idle_;
   drop_idle(entry);
-  OriginStreamPtr stream = entry.open(owner);
+  OriginStreamPtr stream = entry.open(owner, was_idle);
   if (!stream) {
     doom(entry);
   } else if (entry.h2()) {
@@ -479,7 +487,8 @@ void Pool::Impl::serve_waiting(const PoolKey& key) {
   for (Dial* const dial : waiting) {
     // Whoever was served may have ended others.
     if (std::ranges::find(dials, dial) == dials.end() || dial->key() != key) continue;
-    if (!dial->join(pool) && !dial->running() && !is_dialling(key)) dial->start();
+    if (dial->join(pool) || dial->running()) continue;
+    if (!h2_origins.contains(key) || !is_dialling(key)) dial->start();
   }
 }
 
@@ -501,7 +510,7 @@ OriginStreamPtr Pool::acquire(const PoolKey& key, OriginStreamOwner& owner) {
   const auto origin = impl_->origins.find(key);
   if (origin == impl_->origins.end()) return nullptr;
   for (const SlotId id : origin->second.shared) {
-    if (OriginStreamPtr stream = impl_->entries.find(id)->open(owner)) return stream;
+    if (OriginStreamPtr stream = impl_->entries.find(id)->open(owner, false)) return stream;
   }
   Impl::Entry* entry = impl_->find_idle(origin->second);
   return entry == nullptr ? nullptr : impl_->open(*entry, owner);

@@ -48,6 +48,7 @@ class H2Origin(Origin):
     def __init__(self, host="127.0.0.1", tls=None, alpn=("h2",), settings=None):
         self.settings = settings or {}
         self.refused = set()
+        self.refuses = False  # True: not the first time alone
         self.resets = 0
         if tls:
             tls.set_alpn_protocols(list(alpn))
@@ -104,7 +105,7 @@ class H2Origin(Origin):
     def _answer(self, connection, queues, stream, request):
         kind, _, rest = request.get(":path").split("?")[0].strip("/").partition("/")
         start = lambda status, *more: connection.send_headers(stream, [(":status", str(status)), *more])  # noqa: E731
-        if kind == "refuse" and rest not in self.refused:
+        if kind == "refuse" and (self.refuses or rest not in self.refused):
             self.refused.add(rest)
             return connection.reset_stream(stream, h2.errors.ErrorCodes.REFUSED_STREAM)
         if kind == "never":

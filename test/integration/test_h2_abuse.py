@@ -221,6 +221,23 @@ def test_row_18_fields_that_may_not_be(what, side, origin):
     raw.sock.close()
 
 
+def test_row_17_refused_streams_are_not_piled_up(side, origin):
+    """Each stream over the limit is answered with a frame, for a client that reads none."""
+    origin.answer("/slow", [60])
+    raw = Raw(side, origin)
+    raw.sock.settimeout(1)
+    for stream in range(1, 203, 2):
+        raw.sock.sendall(raw.headers(stream, raw.fields("/slow")))
+    before = rss_kib(side)
+    try:
+        for first in range(203, 2_000_000, 2000):
+            raw.sock.sendall(b"".join(raw.headers(stream) for stream in range(first, first + 2000, 2)))
+    except OSError:
+        pass  # it stopped reading, or ended the connection
+    assert rss_kib(side) - before < 8192
+    raw.sock.close()
+
+
 def test_row_18_two_hosts(side, origin):
     raw = Raw(side, origin)
     raw.say(raw.headers(1, raw.fields(more=[("host", "elsewhere.example")])))
@@ -273,7 +290,7 @@ def test_limits_of_http2(sidecar, origin):
 
 
 def test_windows_of_http2(sidecar, origin):
-    """Two streams to an origin that is not there yet: so much of them is on its way, and not a byte more."""
+    """Streams to an origin that is not there yet: so much of each is on its way, and not a byte more."""
     side = sidecar({"limits": {"h2_stream_window": "64KiB", "h2_connection_window": "96KiB", "connect_time": "60s"}})
     full, stuffing = full_listener()
     raw = Raw(side, origin)
@@ -281,14 +298,15 @@ def test_windows_of_http2(sidecar, origin):
     raw.read(lambda frame: isinstance(frame, WindowUpdateFrame) and frame.stream_id == 0)
     assert raw.frames[-1].window_increment == 96 * 1024 - 65535
     raw.say(SettingsFrame(0, flags=["ACK"]).serialize())
-    piece = 8192
-    for stream, pieces in ((1, 8), (3, 4)):
+    # Who is not read holds up himself, and not the others.
+    for stream in (1, 3, 5):
         raw.say(raw.headers(stream, raw.fields(method="POST"), ended=False))
-        for _ in range(pieces):
-            raw.say(DataFrame(stream, b"x" * piece).serialize())
-    raw.say(PingFrame(0, b"still ok").serialize())
-    assert raw.read(lambda frame: isinstance(frame, (PingFrame, GoAwayFrame))).type == PingFrame.type
+        for _ in range(8):
+            raw.say(DataFrame(stream, b"x" * 8192).serialize())
+        raw.read(lambda frame: isinstance(frame, WindowUpdateFrame) and frame.stream_id == 0)
     raw.say(DataFrame(3, b"x").serialize())
-    assert raw.goaway() == FLOW
+    assert raw.read(lambda frame: isinstance(frame, RstStreamFrame)).error_code == FLOW
+    assert not any(isinstance(frame, WindowUpdateFrame) and frame.stream_id for frame in raw.frames)
+    raw.sock.close()
     for sock in (full, *stuffing):
         sock.close()

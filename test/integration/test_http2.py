@@ -240,6 +240,57 @@ def test_connect_in_a_stream(sidecar, origin, sink):
     assert span["attributes"]["sidespan.bytes.received"] == len(answer.body)
 
 
+def test_what_comes_early_in_a_tunnel_of_a_stream(sidecar, origin, sink):
+    """Before the 200: it is held, and so is the end."""
+    side = sidecar()
+    with plain(side) as client:
+        tunnel = client.ask(f"127.0.0.1:{origin.port}", method="CONNECT", end=False)
+        client.connection.send_data(tunnel, b"GET /echo HTTP/1.1\r\nHost: o\r\n\r\n", end_stream=True)
+        client.flush()
+        (answer,) = client.wait(tunnel)
+        assert answer.status == 200 and answer.body.startswith(b"HTTP/1.1 200")
+    (span,) = sink.wait(1)
+    assert span["status"] == "UNSET"
+
+
+def test_an_upload_to_who_is_denied_is_stopped(sidecar, sink):
+    side = sidecar()
+    with plain(side) as client:
+        denied = client.ask("169.254.169.254", "/", "POST", body=b"x" * 1000, end=False)
+        client.wait(denied)
+        assert client.answers[denied].status == 403
+        while client.answers[denied].error is None and client.pull():
+            pass
+        assert client.answers[denied].error == 0  # NO_ERROR: enough
+
+
+def test_an_origin_that_refuses_everything_is_asked_twice(intercepting, h2_origin, sink):
+    h2_origin.refuses = True
+    side = intercepting()
+    sock, _, name = inside(side, h2_origin)
+    with H2Client(sock) as client:
+        asked = [client.ask(name, f"/refuse/{i}", scheme="https") for i in range(20)]
+        assert [answer.status for answer in client.wait(*asked)] == [502] * 20
+    assert len(sink.wait(40)) == 40
+    assert len(h2_origin.requests) == 40
+
+
+def test_readers_that_stop_hold_up_no_other_agent(sidecar, h2_origin, authority):
+    side = sidecar({"tls": {"trust": {"certificates": [str(authority.pem)]}},
+                    "routes": [{"path": "/api/", "to": h2_origin.url("/").replace("127.0.0.1", HOST)}]})
+    stopped = []
+    for _ in range(12):
+        stopped.append(connect(side.egress))
+        stopped[-1].sendall(head("GET /api/big/30000000 HTTP/1.1", [("Host", "x")]))
+    wait_for("the requests", lambda: len(h2_origin.requests) == 12)
+    for _ in range(3):
+        with connect(side.egress) as sock:
+            sock.sendall(head("GET /api/echo HTTP/1.1", [("Host", "x")]))
+            assert Reader(sock).response("GET").status == 200
+    for sock in stopped:
+        sock.close()
+
+
 def test_refused_heads_are_answered(sidecar, origin):
     side = sidecar()
     name = f"127.0.0.1:{origin.port}"

@@ -92,8 +92,8 @@ TEST_CASE("h2 client: many at a time, as many as both allow") {
   }
   pair.run();
   CHECK(pair.client.events() ==
-        "\n3 200  1.1 [content-length: 0] 0\n3 end\n1 200  1.1 [content-length: 0] 0\n1 end"
-        "\n2 200  1.1 [content-length: 0] 0\n2 end");
+        "\n3 200  1.1 [content-length: 0] 0\n1 200  1.1 [content-length: 0] 0"
+        "\n2 200  1.1 [content-length: 0] 0\n3 end\n1 end\n2 end");
   CHECK(pair.client->open() == 4);
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("h2 client: answers to HEAD keep the length of what they are about") {
   ask(line, "HEAD");
   line.output();
   line.feed(h2::server_start() + h2::headers(1, {{":status", "200"}, {"content-length", "9"}}));
-  CHECK(line.events() == "\n1 200  1.1 [content-length: 9] 0\n1 end");
+  CHECK(line.events() == "\n1 200  1.1 [content-length: 9] none\n1 end");
 }
 
 TEST_CASE("h2 client: how streams fail") {
@@ -148,7 +148,7 @@ TEST_CASE("h2 client: how streams fail") {
       {"an error of the origin's", reset(2), "\n1 reset connection_reset", false},
       {"the same within the answer", half + reset(2), head + "\n1 reset connection_reset", false},
       {"GOAWAY of later ones", goaway(1) + h2::headers(1, {{":status", "204"}}),
-       "\n1 204  1.1 [] 0\n1 end", false},
+       "\n1 204  1.1 [] none\n1 end", false},
       {"no status", h2::headers(1, {{"a", "b"}}), "\n1 reset malformed", false},
       {"101", h2::headers(1, {{":status", "101"}}, false), "\n1 reset malformed", false},
       {"less than it said",

@@ -186,7 +186,7 @@ TEST_CASE("h2 server: answers") {
   const std::vector<Row> rows = {
       {"with a body", "GET", script::answer(200, BodyLength::known(4)),
        "headers 1, data 1, data 1 +end"},
-      {"without", "GET", script::answer(200, BodyLength::known(0)), "headers 1 +end"},
+      {"without", "GET", script::answer(200, BodyLength::none()), "headers 1 +end"},
       {"to HEAD", "HEAD", script::answer(200, BodyLength::known(4)), "headers 1 +end"},
       {"304", "GET", script::answer(304, BodyLength::known(4)), "headers 1 +end"},
       {"204", "GET", script::answer(204, BodyLength::none()), "headers 1 +end"},
@@ -276,7 +276,7 @@ TEST_CASE("h2 server: an agent that gives up its upload after the answer") {
                         false));
   line.send(1, script::answer(200, BodyLength::known(0)));
   line.send(1, End{});
-  CHECK(h2::show(line.output()) == "headers 1 +end");
+  CHECK(h2::show(line.output()) == "headers 1, data 1 +end");
   line.events();
   line.feed(h2::frame(h2::kRstStream, 0, 1, h2::number(8, 4)));
   CHECK(line.events() == "\n1 reset connection_reset");
@@ -291,6 +291,20 @@ TEST_CASE("h2 server: trailers follow the body") {
   line.send(1, Trailers{script::fields_of({{"Grpc-Status", "0"}})});
   line.send(1, End{});
   CHECK(h2::show(line.output()) == "headers 1, data 1, headers 1 +end");
+  line.feed(h2::get(3));
+  line.send(3, script::answer(200, BodyLength::known(0)));
+  line.send(3, Trailers{script::fields_of({{"grpc-status", "0"}})});
+  line.send(3, End{});
+  CHECK(h2::show(line.output()) == "headers 3, headers 3 +end");
+}
+
+TEST_CASE("h2 server: the end of an answer without a body is its head") {
+  Line line = agent();
+  line.feed(h2::client_start() + h2::get(1));
+  line.send(1, script::answer(204, BodyLength::none()));
+  CHECK(h2::show(line.output()) == "headers 1 +end");
+  CHECK(line.events().ends_with("\n1 end"));  // and no fault
+  CHECK(line.send(1, End{}) == 0);
 }
 
 TEST_CASE("h2 server: patience ends") {
