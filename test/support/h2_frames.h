@@ -28,7 +28,7 @@ constexpr uint8_t kEndStream = 1;
 constexpr uint8_t kAck = 1;
 constexpr uint8_t kEndHeaders = 4;
 
-inline std::string number(uint32_t value, int bytes) {
+inline std::string number(uint64_t value, int bytes) {
   std::string out;
   for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
     out.push_back(static_cast<char>(value >> static_cast<unsigned>(shift)));
