@@ -7,33 +7,25 @@
 
 #include "app/options.h"
 #include "app/run_report.h"
-#include "sidespan/base/text.h"
-#include "sidespan/http/uri.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/timer.h"
+#include "sidespan/report/otlp_request.h"
 #include "sidespan/wire/dialer.h"
 #include "sidespan/wire/pool.h"
 
 namespace sidespan::app {
 namespace {
 
-http::Head export_head(const report::OtlpOptions& options) {
-  http::Head head;
-  head.set_method("POST");
-  head.set_target(options.path);
-  head.headers.add("Host", http::Authority{options.host, options.port}.to_string());
-  head.headers.add("User-Agent", options.user_agent);
-  for (const auto& [name, value] : options.headers) head.headers.set(name, value);
-  head.headers.set("Content-Type", "application/x-protobuf");
-  // No bytes are an ExportTraceServiceRequest without a span.
-  head.body = http::BodyLength::known(0);
-  return head;
+// Nothing is not packed.
+report::OtlpOptions plain(report::OtlpOptions options) {
+  options.gzip = false;
+  return options;
 }
 
 class Probe final : private wire::OriginStreamOwner {
  public:
   Probe(const Settings& settings, const TlsSetup& tls, report::OtlpOptions options)
-      : options_(std::move(options)),
+      : options_(plain(std::move(options))),
         client_tls_(client_context(settings, tls)),
         dialer_(
             loop_, settings.limits.dialer,
@@ -44,11 +36,8 @@ class Probe final : private wire::OriginStreamOwner {
   // The status, or why there is none.
   Result<int> run() {
     timer_.start(options_.timeout);
-    const wire::PoolKey key{.host = text::lower(options_.host),
-                            .port = options_.port,
-                            .secure = options_.secure,
-                            .certificate = options_.certificate};
-    connecting_ = pool_.dial(key, *this, [this](auto stream) { send(std::move(stream)); });
+    connecting_ = pool_.dial(report::export_key(options_), *this,
+                             [this](auto stream) { send(std::move(stream)); });
     loop_.run();
     stream_.reset();
     connecting_.reset();
@@ -61,7 +50,10 @@ class Probe final : private wire::OriginStreamOwner {
   void send(Result<wire::OriginStreamPtr> stream) {
     if (!stream) return end(stream.error().what);
     stream_ = std::move(*stream);
-    stream_->send({0, export_head(options_)});
+    http::Head head = report::export_head(options_);
+    // No bytes are an ExportTraceServiceRequest without a span.
+    head.body = http::BodyLength::known(0);
+    stream_->send({0, std::move(head)});
     stream_->send({0, http::End{}});
   }
 

@@ -10,7 +10,7 @@ constexpr double kPercent = 100;
 constexpr int kOkMin = 200;
 constexpr int kOkMax = 299;
 
-constexpr std::array<OpaqueAdvice, 12> kOpaque = {{
+constexpr std::array<OpaqueAdvice, 13> kOpaque = {{
     {"off", true, "tls.intercept.mode opens them: all or listed."},
     {"bypass", true, "tls.intercept.bypass names them."},
     {"not_listed", true, "tls.intercept.hosts does not name them."},
@@ -20,7 +20,9 @@ constexpr std::array<OpaqueAdvice, 12> kOpaque = {{
      "tls.intercept.bypass. They pass for an hour, or until the sidecar starts again."},
     {"client_certificate", false,
      "The origin wants a certificate of the client's: tls.client_certificates can hold it."},
-    {"alpn", true, "The client speaks no HTTP/1.1 there, which is all that is read."},
+    {"alpn", true, "The client speaks neither HTTP/1.1 nor HTTP/2 there."},
+    {"http2", true,
+     "CONNECT was one stream of an HTTP/2 connection; over HTTP/1.1 such tunnels are opened."},
     {"sni_mismatch", true, "The TLS hello names another host than CONNECT did."},
     {"encrypted_hello", true, "ECH hides the true name."},
     {"no_authority", false,

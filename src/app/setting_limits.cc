@@ -82,7 +82,7 @@ constexpr auto kRows = std::to_array<Setting>({
      .value = "1MiB",
      .read = assign<size_between<64 * kKiB, 64 * kMiB>, &S::limits, &L::proxy, &P::codec,
                     &C::connection_window_bytes>,
-     .sentence = "The same of all streams of a connection together."},
+     .sentence = "The same of all streams of a connection together, until they are read."},
     {.key = "limits.head_time",
      .value = "10s",
      .read = assign<time_between<1, kHour>, &S::limits, &L::proxy, &P::codec, &C::head_time_max>,

@@ -60,7 +60,7 @@ struct H2Callbacks {
                         nghttp2_data_source*, void* self) {
     H2Stream* stream = of(self).on_wire(frame->hd.stream_id);
     if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    of(self).on_body_frame(*stream, view(header, 9), size);
+    of(self).on_body_frame(*stream, view(header, H2Connection::kFrameHeaderBytes), size);
     return 0;
   }
 
@@ -83,7 +83,8 @@ struct H2Callbacks {
     nghttp2_option_set_no_auto_window_update(all, 1);
 #if SIDESPAN_NGHTTP2_COUNTS_CONTINUATIONS
     // It counts pieces of their headers; on_frame_begin() counts frames.
-    nghttp2_option_set_max_continuations(all, 9 * (kContinuationsMax + 1));
+    nghttp2_option_set_max_continuations(all,
+                                         H2Connection::kFrameHeaderBytes * (kContinuationsMax + 1));
 #endif
     return all;
   }

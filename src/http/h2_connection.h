@@ -71,6 +71,7 @@ class H2Connection final : public Codec {
     size_t body;  // of them
   };
   friend struct H2Callbacks;
+  static constexpr size_t kFrameHeaderBytes = 9;  // RFC 9113 section 4.1
   // How many streams more may be ended before their answer began than were served whole.
   static constexpr size_t kResetsMax = 200;
 
@@ -98,6 +99,7 @@ class H2Connection final : public Codec {
 
   void end_input(H2Stream& stream);
   Error error_of(const H2Stream& stream, uint32_t code) const;
+  void tell_lost(const H2Stream& stream, const Error& error);
   void lose_streams(const Error& error);
   void count_idle_frame();
   void count_reset();

@@ -163,8 +163,8 @@ void H2Connection::on_frame(const nghttp2_frame& frame) {
       peer_closing_ = true;
       return;
     default:
-      if (!std::exchange(greeted_, true))
-        section_begun_.reset();  // nothing but SETTINGS can be first
+      // Nothing but SETTINGS can be first.
+      if (!std::exchange(greeted_, true)) section_begun_.reset();
       return count_idle_frame();
   }
 }
@@ -178,12 +178,12 @@ void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
   H2Stream* stream = on_wire(wire_id);
   if (stream == nullptr) return;
   if (stream->section) section_begun_.reset();
-  // Who was only begun costs more than he pays: a head is read, an origin called and given up.
-  const bool whole = stream->is_whole();
-  if (!whole && !stream->head_sent && server()) count_reset();
-  if (whole) resets_left_ = std::min(resets_left_ + 1, kResetsMax);
-  if (!whole && !stream->unread && !stream->reset_by_us) {
-    push(*stream, Reset{error_of(*stream, code)});
+  if (stream->is_whole()) {
+    resets_left_ = std::min(resets_left_ + 1, kResetsMax);
+  } else {
+    // Who was only begun costs more than he pays: a head is read, an origin called and given up.
+    if (server() && !stream->head_sent) count_reset();
+    tell_lost(*stream, error_of(*stream, code));
   }
   streams_.erase(stream->id);
   if (draining_ && server() && streams_.empty()) say_goodbye();
@@ -202,11 +202,16 @@ Error H2Connection::error_of(const H2Stream& stream, uint32_t code) const {
           "what the " + who + " sent is not HTTP/2 as it must be: " + name};
 }
 
+// Unless nobody asks any more.
+void H2Connection::tell_lost(const H2Stream& stream, const Error& error) {
+  if (!stream.unread && !stream.reset_by_us) push(stream, Reset{error});
+}
+
 // The connection is of no use any more.
 void H2Connection::lose_streams(const Error& error) {
   for (const auto& [id, stream] : streams_) {
     nghttp2_session_set_stream_user_data(session_, stream->wire_id, nullptr);
-    if (!stream->is_whole() && !stream->unread && !stream->reset_by_us) push(*stream, Reset{error});
+    if (!stream->is_whole()) tell_lost(*stream, error);
   }
   streams_.clear();
   settle();

@@ -1,17 +1,11 @@
 // What goes to the peer of an HTTP/2 connection.
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 
 #include "h2_connection.h"
 
 namespace sidespan::http {
-namespace {
-
-constexpr size_t kFrameHeaderBytes = 9;  // RFC 9113 section 4.1
-
-}  // namespace
 
 StreamId H2Connection::open() {
   const size_t allowed =
@@ -75,9 +69,7 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
                             stream->has_body ? &body : nullptr);
     return queued(id);
   }
-  stream->to_head = head.asks("HEAD");
-  stream->connect = head.asks("CONNECT");
-  stream->has_body = stream->connect || head.body.kind != BodyLength::Kind::kNone;
+  stream->has_body = head.asks("CONNECT") || head.body.kind != BodyLength::Kind::kNone;
   fields.request(head, scheme_);
   stream->wire_id = nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),
                                            stream->has_body ? &body : nullptr, stream);
@@ -117,8 +109,7 @@ void H2Connection::send_reset(H2Stream& stream, const Error& error) {
   const int32_t room =
       std::min(nghttp2_session_get_stream_remote_window_size(session_, stream.wire_id),
                nghttp2_session_get_remote_window_size(session_));
-  stream.cut = stream.has_body && std::cmp_less_equal(stream.out.size(), std::max(room, 0)) &&
-               !stream.out.empty();
+  stream.cut = !stream.out.empty() && std::cmp_less_equal(stream.out.size(), room);
   if (stream.cut) return resume(stream);
   submit_reset(stream, error.side == Side::kAgent ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
 }

@@ -24,8 +24,8 @@ struct H2Stream {
   size_t in_flight = 0;             // of it, in frames that have not left for the socket
   std::optional<Headers> trailers;  // to be sent behind it
 
-  bool to_head = false;  // what is asked for has no body in its answer
-  bool connect = false;
+  bool to_head = false;    // a server's: its answer has no body
+  bool connect = false;    // a server's
   bool head_told = false;  // the peer's; an answer's final one
   bool input_ended = false;
   bool head_sent = false;  // ours; an answer's final one

@@ -74,8 +74,6 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
     Opaque reason = Opaque::kNotTls;
     bool greeting = false;  // a TLS hello has begun
     bool passed = false;    // it is a tunnel, for that reason
-    bool agent_h2 = false;  // the agent can speak it
-    bool agent_h1 = true;   // or this
     std::string server_name;
     std::vector<std::string> alpn;
     Chain settings;  // what an HTTP/2 origin said before its agent did
@@ -104,7 +102,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   // exchange_tunnel.cc: CONNECT
   bool has_secured_origin();
   wire::PoolKey secured_key(const std::string& name, bool h2) const;
-  std::optional<wire::PoolKey> special_key(const wire::PoolKey& usual);
+  std::optional<wire::PoolKey> special_key(const wire::PoolKey& usual) const;
   void open_tunnel();
   void rejoin_tunnel();
   void peek(Chain data);

@@ -171,7 +171,7 @@ std::optional<Error> Exchange::choose_absolute() {
   Result<OriginBook::Use> known = worker_.origins.find(request_.target(), url_);
   if (!known) return std::move(known).error();
   // HTTP/2 has no origin-form: a path of ours is named with ourselves.
-  if (agent_.multiplexed() && agent_.is_here(url_.authority)) {
+  if (!options_.routes.empty() && agent_.multiplexed() && agent_.is_here(url_.authority)) {
     if (std::optional<http::Url> url = route_for(options_.routes, url_.path)) {
       mode_ = semconv::Mode::kRoute;
       url_ = *std::move(url);
@@ -211,14 +211,14 @@ void Exchange::refuse_without_span(int status, std::string body) {
 }
 
 // What this request or its agent needs of a connection that others do not.
-std::optional<wire::PoolKey> Exchange::special_key(const wire::PoolKey& usual) {
-  const bool bound = binds_connection(request_.headers);
-  if (bound) agent_.pin();
+std::optional<wire::PoolKey> Exchange::special_key(const wire::PoolKey& usual) const {
+  // What is bound to a connection has no streams, and later requests need the same one.
+  const bool bound = agent_.pinned() != 0;
   const bool h1_alone = usual.h2 && (bound || wants_other_protocol(request_));
   // Nobody serves gRPC by anything else; an origin without TLS is known by it.
   const bool direct = agent_.inside() != nullptr || !known_->absolute();
   const bool h2_alone = !usual.secure && direct && http::is_grpc(request_.headers);
-  if (agent_.pinned() == 0 && !h1_alone && !h2_alone) return std::nullopt;
+  if (!bound && !h1_alone && !h2_alone) return std::nullopt;
   wire::PoolKey key = usual;
   key.pinned_to = agent_.pinned();
   key.h2 = (key.h2 || h2_alone) && !h1_alone;
@@ -230,6 +230,7 @@ void Exchange::connect(bool fresh) {
     opens_at_end_ = true;
     return;
   }
+  if (binds_connection(request_.headers)) agent_.pin();
   const Inside* inside = agent_.inside();
   const wire::PoolKey* key = inside != nullptr                 ? &inside->key
                              : mode_ == semconv::Mode::kTunnel ? &known_->tunnel_key()

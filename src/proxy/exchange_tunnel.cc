@@ -1,11 +1,13 @@
 // CONNECT: a tunnel is opened, its first bytes are looked at, and what becomes of it: requests in
 // plain HTTP, TLS that is opened, or bytes that pass as they are.
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
 
 #include "exchange.h"
 #include "sidespan/http/answer.h"
+#include "sidespan/http/h1_codec.h"
 #include "sidespan/http/h2_codec.h"
 #include "sidespan/tls/client_hello.h"
 
@@ -29,6 +31,10 @@ Likeness likeness_to_http(std::string_view bytes) {
   return Likeness::kOther;
 }
 
+bool offers(const std::vector<std::string>& alpn, std::string_view protocol) {
+  return std::ranges::find(alpn, protocol) != alpn.end();
+}
+
 }  // namespace
 
 // A connection that was verified when it was made, and is idle, is as good as a new one.
@@ -36,8 +42,10 @@ bool Exchange::has_secured_origin() {
   const std::string& host = url_.authority.host;
   if (agent_.multiplexed()) return false;
   if (!worker_.interceptor.may_open(host, url_.port(), worker_.loop.now().mono)) return false;
-  std::optional<wire::Pool::Secured> there = worker_.pool.secured(secured_key(host, true));
-  if (!there) there = worker_.pool.secured(secured_key(host, false));
+  wire::PoolKey key = secured_key(host, true);
+  std::optional<wire::Pool::Secured> there = worker_.pool.secured(key);
+  key.h2 = false;
+  if (!there) there = worker_.pool.secured(key);
   if (there) peer_ = there->peer;
   return there.has_value();
 }
@@ -109,8 +117,6 @@ void Exchange::peek_tls(std::string_view first) {
 void Exchange::on_hello(const tls::ClientHello& hello) {
   opening_->server_name = hello.server_name;
   opening_->alpn = hello.alpn;
-  opening_->agent_h2 = hello.offers("h2");
-  opening_->agent_h1 = hello.alpn.empty() || hello.offers("http/1.1");
   Interceptor::Decision decision = worker_.interceptor.decide(
       url_.authority.host, url_.port(), origin_address(), hello, worker_.loop.now().mono);
   if (decision.opaque) opening_->reason = *decision.opaque;
@@ -130,7 +136,7 @@ void Exchange::secure_origin(const std::string& name) {
   auto inside = std::make_unique<Inside>();
   inside->authority = {name, url_.authority.port};
   if (inside->authority.port == kHttpsPort) inside->authority.port.reset();
-  inside->key = secured_key(name, opening_->agent_h2);
+  inside->key = secured_key(name, offers(opening_->alpn, http::kH2Alpn));
   opening_->inside = std::move(inside);
   const wire::PoolKey& key = opening_->inside->key;
   if (origin_) {
@@ -159,9 +165,12 @@ void Exchange::on_secured(Result<wire::Pool::Secured> result) {
     inside.failure = std::move(result).error();
   }
   // What the origin took, where the agent can speak it.
-  inside.agent_h2 = opening_->agent_h2 && (!opening_->agent_h1 || (result && result->h2));
+  const std::vector<std::string>& offered = opening_->alpn;
+  inside.agent_h2 =
+      offers(offered, http::kH2Alpn) && (!offers(offered, http::kH1Alpn) || (result && result->h2));
   Result<std::unique_ptr<tls::Engine>> engine = worker_.interceptor.terminate(
-      inside.key.verified_name(), inside.agent_h2 ? "h2" : "http/1.1", worker_.loop.now().wall);
+      inside.key.verified_name(), inside.agent_h2 ? http::kH2Alpn : http::kH1Alpn,
+      worker_.loop.now().wall);
   if (!engine) {
     worker_.log.write(LogLevel::kWarn, "no certificate could be made",
                       {{"host", inside.key.verified_name()}, {"what", engine.error().what}});

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "sidespan/http/h1_codec.h"
+#include "sidespan/http/h2_codec.h"
+
 namespace sidespan::proxy {
 namespace {
 
@@ -63,7 +66,7 @@ std::optional<Opaque> Interceptor::reason_to_pass(std::string_view host, const n
   }
   if (options_.authority == nullptr) return Opaque::kNoAuthority;
   if (hello.version_max() < kTls12) return Opaque::kTlsVersion;
-  if (!hello.alpn.empty() && !hello.offers("http/1.1") && !hello.offers("h2")) {
+  if (!hello.alpn.empty() && !hello.offers(http::kH1Alpn) && !hello.offers(http::kH2Alpn)) {
     return Opaque::kAlpn;
   }
   return std::nullopt;

@@ -8,43 +8,17 @@
 #include "sidespan/http/deflate.h"
 #include "sidespan/http/uri.h"
 #include "sidespan/otlp/decode.h"
+#include "sidespan/report/otlp_request.h"
 
 namespace sidespan::report {
 namespace {
 
-constexpr uint16_t kHttpPort = 80;
 constexpr std::string_view kProtobuf = "application/x-protobuf";
-
-std::string authority(const OtlpOptions& options, bool always_port) {
-  http::Authority authority{options.host, options.port};
-  if (!always_port && options.port == kHttpPort) authority.port.reset();
-  return authority.to_string();
-}
 
 std::string joined(std::span<const std::string_view> parts) {
   std::string out;
   for (const std::string_view part : parts) out.append(part);
   return out;
-}
-
-// What frames and names the body is ours to say; other fields are the user's wherever he wrote one.
-http::Head make_head(const OtlpOptions& options) {
-  http::Head head;
-  head.set_method("POST");
-  head.set_target(options.path);
-  head.headers.add("Host", authority(options, false));
-  head.headers.add("User-Agent", options.user_agent);
-  for (const auto& [name, value] : options.headers) head.headers.set(name, value);
-  for (const std::string_view ours : {"Content-Length", "Transfer-Encoding", "Connection"}) {
-    head.headers.remove(ours);
-  }
-  head.headers.set("Content-Type", kProtobuf);
-  if (options.gzip) {
-    head.headers.set("Content-Encoding", "gzip");
-  } else {
-    head.headers.remove("Content-Encoding");
-  }
-  return head;
 }
 
 }  // namespace
@@ -57,12 +31,9 @@ Exporter::Exporter(net::Loop& loop, wire::Pool& pool, Random random, Log& log, O
       log_(log),
       options_(std::move(options)),
       on_decision_(std::move(on_decision)),
-      key_{.host = text::lower(options_.host),
-           .port = options_.port,
-           .secure = options_.secure,
-           .certificate = options_.certificate},
-      head_(make_head(options_)),
-      endpoint_(authority(options_, true)),
+      key_(export_key(options_)),
+      head_(export_head(options_)),
+      endpoint_(http::Authority{options_.host, options_.port}.to_string()),
       backoff_(options_.retry),
       timer_(loop, [this] { on_time(); }) {}
 

@@ -197,27 +197,25 @@ bool is_cancelled(const HttpFacts& facts) {
          code == Code::kTruncated;
 }
 
+// Its name, or where it has none, its number.
+std::string grpc_status_text(uint32_t status) {
+  return std::string(http::name_of_grpc_status(status).value_or(std::to_string(status)));
+}
+
 // The call by its own name, beside what it is of HTTP.
-void set_rpc(trace::Span& span, const HttpFacts& facts, const HttpSpanOptions& options) {
+void set_rpc(trace::Span& span, const HttpFacts& facts) {
   span.attributes.add(attribute::kRpcSystemName, "grpc");
   const std::string_view method = http::grpc_method(facts.url->path);
   span.name = method.empty() ? "grpc" : method;
   if (!method.empty()) span.attributes.add(attribute::kRpcMethod, method);
   if (!facts.grpc_status) return;
-  const std::string number = std::to_string(*facts.grpc_status);
-  span.attributes.add(
-      options.rpc_response_status ? attribute::kRpcResponseStatusCode : attribute::kRpcStatusCode,
-      http::name_of_grpc_status(*facts.grpc_status).value_or(number));
+  span.attributes.add(attribute::kRpcStatusCode,
+                      std::string_view(grpc_status_text(*facts.grpc_status)));
 }
 
-// 200 says nothing here; any status but OK is an error to a client.
-bool set_rpc_error(trace::Span& span, const HttpFacts& facts) {
-  if (!facts.grpc || !facts.grpc_status || *facts.grpc_status == 0) return false;
-  const std::string number = std::to_string(*facts.grpc_status);
-  span.attributes.add(attribute::kErrorType,
-                      http::name_of_grpc_status(*facts.grpc_status).value_or(number));
+void set_error(trace::Span& span, std::string_view type) {
+  span.attributes.add(attribute::kErrorType, type);
   span.status = trace::SpanStatus::kError;
-  return true;
 }
 
 void set_outcome(trace::Span& span, const HttpFacts& facts) {
@@ -225,16 +223,15 @@ void set_outcome(trace::Span& span, const HttpFacts& facts) {
   if (status != 0) {
     span.attributes.add(attribute::kHttpResponseStatusCode, static_cast<int64_t>(status));
   }
-  if (set_rpc_error(span, facts)) {
-    // said
+  // To a client of gRPC any status but OK is an error; 200 says nothing then.
+  if (facts.grpc && facts.grpc_status.value_or(0) != 0) {
+    set_error(span, grpc_status_text(*facts.grpc_status));
   } else if (status >= kFirstErrorStatus) {
     std::array<char, 16> digits{};
     const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr;
-    span.attributes.add(attribute::kErrorType, std::string_view(digits.data(), end));
-    span.status = trace::SpanStatus::kError;
+    set_error(span, std::string_view(digits.data(), end));
   } else if (facts.error && !is_cancelled(facts)) {
-    span.attributes.add(attribute::kErrorType, name_of(facts.error->code));
-    span.status = trace::SpanStatus::kError;
+    set_error(span, name_of(facts.error->code));
     span.status_message = facts.error->what;
   }
   span.attributes.add(attribute::kEnd, name_of(facts.ending));
@@ -288,7 +285,7 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
 
   set_method(span, facts.request->method(), options);
   set_target(span, *facts.url, options);
-  if (facts.grpc) set_rpc(span, facts, options);
+  if (facts.grpc) set_rpc(span, facts);
   set_lineage(span.attributes, facts);
   if (facts.resend_count > 0) {
     span.attributes.add(attribute::kHttpRequestResendCount,

@@ -9,9 +9,6 @@ goaway (the last of its connection), never (no answer).
 """
 
 import json
-import socket
-import ssl
-import threading
 from dataclasses import dataclass, field
 
 import h2.config

@@ -46,6 +46,15 @@ def sanitized():
         return b"__asan_init" in program.read()
 
 
+def resident(side):
+    """Bytes of memory. Of a sanitized program 0: there freed memory stays in quarantine, and its size says nothing of
+    ours."""
+    if sanitized():
+        return 0
+    with open(f"/proc/{side.process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+
+
 def environment(directory, extra=None):
     """Only what a program needs to run, and a state directory of the test's own."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS",

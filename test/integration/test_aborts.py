@@ -12,17 +12,12 @@ import pytest
 
 from aborts import POINTS, Field, port_of
 from origin import CLOSE, RESET
-from sidecar import sanitized
+from sidecar import resident, sanitized
 from wire import wait_for
 
 AT_ONCE = 12
 GROWTH = 1 << 20  # of the second half over the first: the first has filled pools and caches
 WAITS = {"half_close_time": "150ms", "connect_time": "20s", "stream_idle_time": "20s"}
-
-
-def resident(side):
-    with open(f"/proc/{side.process.pid}/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def descriptors(side):

@@ -100,15 +100,11 @@ def check_root(root):
     assert root["scope"][0] == "sidespan"
 
 
-# A command may end with the last byte of an answer; two threads see the one and the other.
-SEEN_LATER_NS = 5_000_000
-
-
-def check_parent(span, root):
+def check_parent(span, root, seen_later_ns=0):
     assert span["trace_id"] == root["trace_id"]
     assert span["parent_id"] == root["span_id"]
     assert span["attributes"]["sidespan.parent.source"] == "listener"
-    assert root["start"] <= span["start"] <= span["end"] <= root["end"] + SEEN_LATER_NS
+    assert root["start"] <= span["start"] <= span["end"] <= root["end"] + seen_later_ns
 
 
 def check_request(span, method, url, status, origin, modes):

@@ -11,9 +11,10 @@ from hyperframe.frame import (ContinuationFrame, DataFrame, Frame, GoAwayFrame, 
 
 from aborts import full_listener, port_of
 from h2_origin import H2Client
-from test_http2 import rss_kib
+from sidecar import resident
 from wire import connect, head
 
+MIB = 1 << 20
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 CALM, PROTOCOL, FLOW, REFUSED = 11, 1, 3, 7
 
@@ -145,7 +146,7 @@ def test_row_15_continuation_without_end(side, origin):
 
 def test_row_16_header_bomb(side, origin):
     """An entry of 3.9 KB in the table, named again and again by a byte each."""
-    before = rss_kib(side)
+    before = resident(side)
     for _ in range(10):
         raw = Raw(side, origin, {SettingsFrame.INITIAL_WINDOW_SIZE: 0})
         block = raw.encoder.encode(raw.fields()) + b"\x40\x01x\x7f" + b"\xbd\x1d" + b"a" * 3900
@@ -157,7 +158,7 @@ def test_row_16_header_bomb(side, origin):
         assert answer.fields[":status"] == "431"
         crumbs.sock.close()
     assert origin.requests == []
-    assert rss_kib(side) - before < 2048
+    assert resident(side) - before < 2 * MIB
 
 
 FLOODS = {
@@ -173,14 +174,14 @@ FLOODS = {
 def test_row_17_floods(what, side, origin):
     raw = Raw(side, origin)
     raw.say(raw.headers(1, raw.fields(method="POST"), ended=False))
-    before = rss_kib(side)
+    before = resident(side)
     one = FLOODS[what]()
     for _ in range(200):
         if not raw.say(one * 500):
             break
     last = raw.read(lambda frame: isinstance(frame, GoAwayFrame))
     assert last is None or last.error_code == CALM
-    assert rss_kib(side) - before < 2048
+    assert resident(side) - before < 2 * MIB
     assert origin.requests == []
 
 
@@ -194,13 +195,13 @@ def test_row_17_answers_are_not_piled_up(side, origin):
     """Pings and requests of a client that reads none of what they bring."""
     raw = Raw(side, origin)
     raw.sock.settimeout(2)
-    before = rss_kib(side)
+    before = resident(side)
     try:
         for stream in range(1, 20_000, 2):
             raw.sock.sendall(raw.headers(stream) + PingFrame(0, b"12345678").serialize() * 20)
     except OSError:
         pass  # it stopped reading, or ended the connection
-    assert rss_kib(side) - before < 8192
+    assert resident(side) - before < 8 * MIB
     raw.sock.close()
 
 
@@ -228,13 +229,13 @@ def test_row_17_refused_streams_are_not_piled_up(side, origin):
     raw.sock.settimeout(1)
     for stream in range(1, 203, 2):
         raw.sock.sendall(raw.headers(stream, raw.fields("/slow")))
-    before = rss_kib(side)
+    before = resident(side)
     try:
         for first in range(203, 2_000_000, 2000):
             raw.sock.sendall(b"".join(raw.headers(stream) for stream in range(first, first + 2000, 2)))
     except OSError:
         pass  # it stopped reading, or ended the connection
-    assert rss_kib(side) - before < 8192
+    assert resident(side) - before < 8 * MIB
     raw.sock.close()
 
 

@@ -8,9 +8,12 @@ import pytest
 import peers
 from h2_origin import H2Client, H2Origin
 from origin import Origin
-from sidecar import exporting, run, sanitized, wait_for
+from sidecar import exporting, resident, run, wait_for
 from tunnel import HOST, context_of
 from wire import Reader, connect, head
+
+
+MIB = 1 << 20
 
 
 @pytest.fixture
@@ -173,14 +176,6 @@ def test_how_streams_fail(intercepting, h2_origin, sink):
     wait_for("RST_STREAM at the origin", lambda: h2_origin.resets == 1)
 
 
-def rss_kib(side):
-    """Of a sanitized program 0: there freed memory stays in quarantine, and its size says nothing of ours."""
-    if sanitized():
-        return 0
-    with open(f"/proc/{side.process.pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
-
-
 def test_prior_knowledge(sidecar, origin, plain_h2_origin, sink):
     side = sidecar({"routes": [{"path": "/tools/", "to": origin.url("/")}]})
     with plain(side) as client:
@@ -314,10 +309,10 @@ def test_a_slow_reader_slows_its_origin_alone(intercepting, authority, sink):
         # Nothing of it is acknowledged: the window of its stream is all that comes.
         slow = client.ask(name, "/big/30000000", scheme="https")
         client.answers.pop(slow)
-        before = rss_kib(side)
+        before = resident(side)
         for i in range(20):
             assert client.get(name, f"/echo?{i}", scheme="https").status == 200
-        assert rss_kib(side) - before < 4096
+        assert resident(side) - before < 4 * MIB
     origin.stop()
 
 

@@ -11,19 +11,11 @@ import time
 import pytest
 
 from origin import CLOSE, NO_BODY, RESET
-from sidecar import sanitized
+from sidecar import resident
 from wire import Client, Truncated, ask, head, wait_for
 
 MiB = 1 << 20
 EVENT_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def resident(side):
-    """Of a sanitized program 0: there freed memory stays in quarantine, and its size says nothing of ours."""
-    if sanitized():
-        return 0
-    with open(f"/proc/{side.process.pid}/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
 def descriptors(side):

@@ -2,7 +2,6 @@
 happens to one sidecar from outside: crowds that are slow, too many, stopped clocks, signals, odd texts."""
 
 import json
-import os
 import random
 import resource
 import signal
@@ -17,16 +16,11 @@ import pytest
 import peers
 from aborts import full_listener
 from origin import NO_BODY
-from sidecar import Sidecar, environment, exporting, sanitized, write_config
+from sidecar import Sidecar, environment, exporting, resident, sanitized, write_config
 from wire import Client, Truncated, ask, connect, head, outward_address, wait_for
 
 MiB = 1 << 20
 CROWD = 200
-
-
-def resident(side):
-    with open(f"/proc/{side.process.pid}/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def get(url, lines=()):

@@ -18,8 +18,8 @@ import pytest
 from handshakes import WILD
 from origin import Origin
 from otlp_sink import OtlpSink
-from sidecar import sanitized
-from test_tls_memory import MIB, resident
+from sidecar import resident, sanitized
+from test_tls_memory import MIB
 from tunnel import Tunnel, context_of
 from wire import wait_for
 

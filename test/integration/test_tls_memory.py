@@ -1,20 +1,14 @@
 """What connections cost while they are idle, by the resident size of the program."""
 
-import re
-from pathlib import Path
 
 import pytest
 
-from sidecar import sanitized
+from sidecar import resident, sanitized
 from tunnel import HOST, Tunnel, context_of
 from wire import Client, head, wait_for
 
 COUNT = 500
 KIB, MIB = 1024, 1024 * 1024
-
-
-def resident(side):
-    return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{side.process.pid}/status").read_text())[1]) * KIB
 
 
 def connections(side):

@@ -29,8 +29,8 @@ struct CodecLimits {
   // Body bytes handed out and not yet consumed() before input stops.
   size_t window_bytes = size_t{64} * 1024;
   Milliseconds head_time_max{10'000};  // server: from the first byte of a head to its end
-  // HTTP/2: streams at a time, and what a peer may send of one, and of all together, before any of
-  // it is consumed().
+  // HTTP/2: streams at a time, body bytes that a peer may send of one before any of them is
+  // consumed(), and those of all together that may be on their way here.
   size_t streams_max = 100;
   size_t stream_window_bytes = size_t{256} * 1024;
   size_t connection_window_bytes = size_t{1024} * 1024;

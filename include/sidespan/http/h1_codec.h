@@ -6,10 +6,14 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "sidespan/http/codec.h"
 
 namespace sidespan::http {
+
+// In ALPN (RFC 7301).
+inline constexpr std::string_view kH1Alpn = "http/1.1";
 
 // For a server the agent is the peer, for a client the origin: Errors carry that side.
 std::unique_ptr<Codec> make_h1_server(CodecLimits limits);

@@ -12,7 +12,8 @@
 
 namespace sidespan::http {
 
-// What a client begins with (RFC 9113 section 3.4).
+// In ALPN, and what a client begins with (RFC 9113 section 3.4).
+inline constexpr std::string_view kH2Alpn = "h2";
 inline constexpr std::string_view kH2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 // For a server the agent is the peer, for a client the origin: Errors carry that side. `scheme` is

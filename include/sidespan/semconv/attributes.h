@@ -16,12 +16,10 @@ namespace attribute {
 
 using Name = trace::AttributeName;
 
-// gRPC (rpc/grpc). Release candidate; the name of the status has changed and will be what it is in
-// the release.
+// gRPC (rpc/grpc). Release candidate.
 inline constexpr Name kRpcSystemName("rpc.system.name");
 inline constexpr Name kRpcMethod("rpc.method");
 inline constexpr Name kRpcStatusCode("rpc.status_code");
-inline constexpr Name kRpcResponseStatusCode("rpc.response.status_code");
 
 // HTTP spans (http/http-spans). Stable, except the body sizes.
 inline constexpr Name kHttpRequestMethod("http.request.method");

@@ -46,7 +46,6 @@ struct HttpSpanOptions {
   std::map<std::string, std::string> peers;  // spans.peers: host -> service.peer.name
   // OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS, by case; empty: those of RFC 9110, PATCH and QUERY.
   std::vector<std::string> known_methods;
-  bool rpc_response_status = false;  // the status of gRPC by its older name
 };
 
 struct HttpFacts {

@@ -7,6 +7,7 @@
 #include "app/doctor_run.h"
 #include "app/doctor_sidecar.h"
 #include "app/doctor_variables.h"
+#include "proxy/interceptor.h"
 #include "sidespan/semconv/attributes.h"
 
 namespace sidespan::app {
@@ -32,6 +33,13 @@ Environment all_proxies(const std::string& value) {
 Environment with(Environment own, const Environment& more) {
   for (const auto& [name, value] : more) own.insert_or_assign(name, value);
   return own;
+}
+
+TEST_CASE("each reason not to open a tunnel has its advice") {
+  for (size_t i = 0; i < proxy::kOpaqueCount; ++i) {
+    const std::string_view reason = proxy::name_of(static_cast<proxy::Opaque>(i));
+    CHECK(advice_for(reason).reason == reason);
+  }
 }
 
 TEST_CASE("findings as text") {
