@@ -93,6 +93,18 @@ def test_what_is_spoken_inside(agent, origin, intercepting, authority, sink):
     there.stop()
 
 
+def test_a_login_of_a_connection_s_keeps_it(sidecar, tls_origin, authority):
+    """Negotiate: the requests behind it say nothing of it, and go over the same connection, of HTTP/1."""
+    side = sidecar({"tls": {"trust": {"certificates": [str(authority.pem)]}},
+                    "routes": [{"path": "/api/", "to": f"https://{HOST}:{tls_origin.port}/"}]})
+    with connect(side.egress) as sock:
+        reader = Reader(sock)
+        for fields in ([("Authorization", "Negotiate abc")], [], []):
+            sock.sendall(head("GET /api/echo HTTP/1.1", [("Host", "x"), *fields]))
+            assert reader.response("GET").status == 200
+    assert tls_origin.connections == 1
+
+
 def test_streams_share_a_connection(intercepting, h2_origin, sink):
     side = intercepting()
     sock, _, name = inside(side, h2_origin)
