@@ -63,13 +63,9 @@ Result<void> read_client_certificates(const Settings& settings, TlsSetup& setup)
 
 Result<TlsSetup> set_up_origin_tls(const Settings& settings, const Environment& own) {
   TlsSetup setup;
-  std::vector<std::string> files = settings.tls.trust;
-  for (std::string& file : inherited_roots(own)) {
-    // What cannot be used of these is the programs' business.
-    if (tls::Trust::load({.system_roots = false, .files = {file}}))
-      files.push_back(std::move(file));
-  }
-  Result<std::shared_ptr<const tls::Trust>> trust = tls::Trust::load({.files = std::move(files)});
+  // What cannot be used of the inherited ones is the programs' business.
+  Result<std::shared_ptr<const tls::Trust>> trust = tls::Trust::load(
+      {.files = settings.tls.trust, .files_that_may_fail = inherited_roots(own)});
   if (!trust) return std::unexpected(trust.error());
   setup.trust = *std::move(trust);
   Result<void> read = read_client_certificates(settings, setup);

@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 
+#include <cstdlib>
 #include <utility>
 
 #include "context_impl.h"
@@ -33,6 +34,12 @@ SslContextPtr make_context(const SSL_METHOD* method) {
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   return context;
+}
+
+// What OpenSSL takes for the system's file: its variable decides, where it is set.
+std::string_view default_file() {
+  const char* const named = ::secure_getenv(X509_get_default_cert_file_env());
+  return named != nullptr ? named : X509_get_default_cert_file();
 }
 
 // TLS 1.3 clients may offer a session once only (RFC 8446 appendix C.4): what is taken is gone.
@@ -89,6 +96,11 @@ Result<std::shared_ptr<const Trust>> Trust::load(const Options& options) {
     if (X509_STORE_load_file(store.get(), file.c_str()) != 1) {
       return invalid(file + " holds no certificate that can be read: " + take_error());
     }
+  }
+  for (const std::string& file : options.files_that_may_fail) {
+    // Reading it takes longer than all else at start.
+    const bool is_default = options.system_roots && file == default_file();
+    if (!is_default && X509_STORE_load_file(store.get(), file.c_str()) != 1) ERR_clear_error();
   }
   return std::shared_ptr<const Trust>(new Trust(store.release()));
 }

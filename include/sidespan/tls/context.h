@@ -24,8 +24,10 @@ class Trust {
   struct Options {
     bool system_roots = true;             // OpenSSL's default file and directory
     std::vector<std::string> files = {};  // PEM, beside those
+    // More of them; what of these cannot be used is left out.
+    std::vector<std::string> files_that_may_fail = {};
   };
-  // Error kInvalid names the file that cannot be read or holds no certificate.
+  // Error kInvalid names the one of `files` that cannot be read or holds no certificate.
   static Result<std::shared_ptr<const Trust>> load(const Options& options);
   ~Trust();
   x509_store_st* store() const { return store_; }
