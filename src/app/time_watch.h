@@ -22,7 +22,7 @@ class TimeWatch {
  private:
   std::optional<MonoTime> due_;
   Moment before_;  // only where due_ is set
-  metrics::DurationHistogram lag_;
+  metrics::Histogram lag_;
 };
 
 }  // namespace sidespan::app

@@ -28,14 +28,15 @@ Sample* find(Family& family, size_t hash, const std::vector<Label>& labels) {
 
 }  // namespace
 
-void DurationHistogram::record(double seconds) {
-  const auto bucket = std::ranges::lower_bound(kDurationBounds, seconds) - kDurationBounds.begin();
+void Histogram::record(double value) {
+  const auto bucket = std::ranges::lower_bound(bounds_, value) - bounds_.begin();
   buckets_[static_cast<size_t>(bucket)].add();
-  sum_.store(sum_.load(std::memory_order_relaxed) + seconds, std::memory_order_relaxed);
+  sum_.store(sum_.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
 }
 
-DurationHistogram::Snapshot DurationHistogram::snapshot() const {
+Histogram::Snapshot Histogram::snapshot() const {
   Snapshot out;
+  out.bounds = bounds_;
   for (size_t i = 0; i < buckets_.size(); ++i) out.count += out.buckets[i] = buckets_[i].value();
   out.sum = sum_.load(std::memory_order_relaxed);
   return out;

@@ -93,6 +93,7 @@ void Exchange::finish_if_over() {
 
 void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error) {
   if (done_) return;
+  if (observer_) observer_->on_end(ending == semconv::Ending::kComplete && !error);
   // A tunnel that was left is no request of its own: those inside it are.
   if (trace_ || !tunnel_) {
     emit_span(ending, error);
@@ -173,7 +174,7 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   facts.ending = ending;
   facts.error = error;
   trace::Span span = semconv::make_http_span(facts, options_.spans);
-  if (observer_) observer_->finish(span);
+  if (observer_) observer_->describe(span);
   if (tap_off_) span.attributes.set(semconv::attribute::kTapOff, true);
   worker_.sink.emit(std::move(span));
 }

@@ -91,7 +91,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void on_connected(wire::OriginStreamPtr stream);
   void send_request_head();
   void on_request_body(Chain data);
-  void observe_switched(const Chain& data);
+  void observe_request(const Chain& data);
   void forward_to_origin(Chain data);
   void on_request_end();
   void on_agent_reset(Error error);

@@ -301,15 +301,18 @@ void Exchange::on_request_body(Chain data) {
   if (peeking_) return peek(std::move(data));
   request_bytes_ += data.size();
   request_unconsumed_ += data.size();
-  if (observer_ && tunnel_) observe_switched(data);
+  observe_request(data);
   if (!origin_) return held_.append(std::move(data));
   forward_to_origin(std::move(data));
 }
 
-void Exchange::observe_switched(const Chain& data) {
+void Exchange::observe_request(const Chain& data) {
   silence_observer();
   if (!observer_) return;
-  data.visit([&](std::string_view bytes) { observer_->on_switched_request_bytes(bytes); });
+  data.visit([&](std::string_view bytes) {
+    if (tunnel_) return observer_->on_switched_request_bytes(bytes);
+    observer_->on_request_bytes(bytes);
+  });
 }
 
 void Exchange::forward_to_origin(Chain data) {
@@ -342,6 +345,7 @@ void Exchange::on_request_end() {
         {Code::kConnectionClosed, Side::kAgent, false, "the agent has gone"});
   }
   stop_peeking();
+  if (observer_ && !request_ended_) observer_->on_request_end();
   request_ended_ = true;
   arm_timer();
   if (origin_) {

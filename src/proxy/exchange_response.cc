@@ -39,7 +39,11 @@ void Exchange::on_response_head(http::Head&& head) {
   response_ = std::move(head);
   // The codec lets no 101 through that was not asked for.
   const bool switching = response_.status == 101;
-  observer_ = semconv::make_response_observer(response_);
+  if (observer_) {
+    observer_->on_response_head(response_, *first_byte_);
+  } else {
+    observer_ = semconv::make_response_observer(response_);
+  }
   http::remove_hop_by_hop(response_.headers, switching);
   // What it offers is an origin that we would not see.
   if (origin_->tls() != nullptr) response_.headers.remove("alt-svc");

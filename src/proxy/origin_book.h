@@ -63,7 +63,7 @@ class KnownOrigin {
   // Of the attempt that was counted last.
   std::string method_;
   std::string outcome_;
-  metrics::DurationHistogram* durations_ = nullptr;
+  metrics::Histogram* durations_ = nullptr;
 };
 
 class OriginBook {

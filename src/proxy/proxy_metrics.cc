@@ -1,6 +1,7 @@
 #include "proxy_metrics.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -10,19 +11,17 @@ namespace {
 using metrics::Kind;
 
 constexpr std::array<std::string_view, 6> kClassNames = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-constexpr std::string_view kDurationName = "http_client_request_duration_seconds";
-constexpr std::string_view kDurationHelp =
-    "Time from an attempt's start to the last byte of its answer.";
 
 metrics::Sample number(std::vector<metrics::Label> labels, double value) {
   return {std::move(labels), value, {}};
 }
 
-metrics::Sample histogram(std::vector<metrics::Label> labels, const metrics::DurationHistogram& h) {
-  return {std::move(labels), 0, h.snapshot()};
-}
-
 }  // namespace
+
+ProxyMetrics::ProxyMetrics(size_t series_max)
+    : durations_({.name = "http_client_request_duration_seconds",
+                  .help = "Time from an attempt's start to the last byte of its answer.",
+                  .series_max = series_max}) {}
 
 void ProxyMetrics::count_request(semconv::Mode mode, int status) {
   const auto status_class = static_cast<size_t>(std::clamp(status / 100, 0, 5));
@@ -30,12 +29,11 @@ void ProxyMetrics::count_request(semconv::Mode mode, int status) {
   requests_ended_.add();
 }
 
-metrics::DurationHistogram& ProxyMetrics::durations_of(const Attempt& attempt) {
-  // Only this thread adds, so it may look without the lock.
-  if (const auto found = durations_.find(attempt); found != durations_.end()) return found->second;
-  if (durations_.size() >= series_max_) return overflow_;
-  const std::scoped_lock lock(durations_mutex_);
-  return durations_.try_emplace(Key(attempt)).first->second;
+metrics::Histogram& ProxyMetrics::durations_of(const Attempt& attempt) {
+  const std::string_view outcome = attempt.unanswered ? "error_type" : "http_response_status_code";
+  return durations_.of(std::array<metrics::LabelView, 3>{{{"http_request_method", attempt.method},
+                                                          {"server_address", attempt.host},
+                                                          {outcome, attempt.outcome}}});
 }
 
 void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
@@ -77,31 +75,7 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
                    Kind::kCounter,
                    number({{"reaction", reaction}}, static_cast<double>(counter->value())));
   }
-  collect_durations(snapshot);
-}
-
-void ProxyMetrics::collect_durations(metrics::Snapshot& snapshot) const {
-  using Series = decltype(durations_)::value_type;
-  std::vector<const Series*> all;
-  {
-    // Only to list them: a worker with a new series waits here.
-    const std::scoped_lock lock(durations_mutex_);
-    all.reserve(durations_.size());
-    for (const Series& series : durations_) all.push_back(&series);
-  }
-  for (const Series* series : all) {
-    const Key& key = series->first;
-    metrics::merge(
-        snapshot, kDurationName, kDurationHelp, Kind::kHistogram,
-        histogram({{"http_request_method", key.method},
-                   {"server_address", key.host},
-                   {key.unanswered ? "error_type" : "http_response_status_code", key.outcome}},
-                  series->second));
-  }
-  if (overflow_.snapshot().count > 0) {
-    metrics::merge(snapshot, kDurationName, kDurationHelp, Kind::kHistogram,
-                   histogram({{"otel_metric_overflow", "true"}}, overflow_));
-  }
+  durations_.collect(snapshot);
 }
 
 }  // namespace sidespan::proxy

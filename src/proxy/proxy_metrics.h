@@ -3,14 +3,11 @@
 #pragma once
 
 #include <array>
-#include <compare>
 #include <cstdint>
-#include <map>
-#include <mutex>
-#include <string>
 #include <string_view>
 
 #include "interceptor.h"
+#include "sidespan/base/histogram_family.h"
 #include "sidespan/base/metrics.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/semconv/http_span.h"
@@ -19,7 +16,7 @@ namespace sidespan::proxy {
 
 class ProxyMetrics {
  public:
-  explicit ProxyMetrics(size_t series_max) : series_max_(series_max) {}
+  explicit ProxyMetrics(size_t series_max);
 
   // `status` 0: no answer was given.
   void count_request(semconv::Mode mode, int status);
@@ -30,11 +27,9 @@ class ProxyMetrics {
     std::string_view host;
     std::string_view outcome;  // the answer's status, or the name of what came instead
     bool unanswered = false;
-
-    auto operator<=>(const Attempt&) const = default;
   };
   // What attempts of that series are recorded in; stays where it is.
-  metrics::DurationHistogram& durations_of(const Attempt& attempt);
+  metrics::Histogram& durations_of(const Attempt& attempt);
 
   // Requests counted so far, of any kind.
   uint64_t requests() const { return requests_ended_.value(); }
@@ -53,35 +48,10 @@ class ProxyMetrics {
   static constexpr size_t kModes = semconv::kModeCount;
   static constexpr size_t kClasses = 6;  // none, 1xx to 5xx
 
-  struct Key {
-    explicit Key(const Attempt& of)
-        : method(of.method), host(of.host), outcome(of.outcome), unanswered(of.unanswered) {}
-    Attempt view() const { return {method, host, outcome, unanswered}; }
-
-    std::string method;
-    std::string host;
-    std::string outcome;
-    bool unanswered;
-  };
-  // Looks up without making a Key.
-  struct Less {
-    using is_transparent = void;
-    bool operator()(const Key& a, const Key& b) const { return a.view() < b.view(); }
-    bool operator()(const Key& a, const Attempt& b) const { return a.view() < b; }
-    bool operator()(const Attempt& a, const Key& b) const { return a < b.view(); }
-  };
-
-  void collect_durations(metrics::Snapshot& snapshot) const;
-
   std::array<std::array<metrics::Counter, kClasses>, kModes> requests_;
   metrics::Counter requests_ended_;  // the sum of requests_
   std::array<metrics::Counter, lineage::kSourceCount> parents_;
-  const size_t series_max_;
-  // Held to add a series and to list them; the one writer looks up without it. Series stay where
-  // they are for good.
-  mutable std::mutex durations_mutex_;
-  std::map<Key, metrics::DurationHistogram, Less> durations_;
-  metrics::DurationHistogram overflow_;
+  metrics::HistogramFamily durations_;
 };
 
 }  // namespace sidespan::proxy

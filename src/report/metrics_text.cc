@@ -124,12 +124,12 @@ void append_line(std::string& out, std::string_view name, std::string_view suffi
 
 void append_histogram(std::string& out, const Family& family, const Sample& sample, Format format) {
   uint64_t up_to = 0;
-  for (size_t i = 0; i < sample.histogram.buckets.size(); ++i) {
+  const metrics::Bounds bounds = sample.histogram.bounds;
+  for (size_t i = 0; i <= bounds.size(); ++i) {
     up_to += sample.histogram.buckets[i];
-    const bool last = i == metrics::kDurationBounds.size();
+    const bool last = i == bounds.size();
     append_line(out, family.name, "_bucket", sample.labels,
-                last ? "+Inf" : bound_text(metrics::kDurationBounds[i], format),
-                static_cast<double>(up_to));
+                last ? "+Inf" : bound_text(bounds[i], format), static_cast<double>(up_to));
   }
   append_line(out, family.name, "_sum", sample.labels, "", sample.histogram.sum);
   append_line(out, family.name, "_count", sample.labels, "",

@@ -14,7 +14,7 @@ namespace {
 class StreamEventCounter final : public Observer {
  public:
   void on_response_bytes(std::string_view bytes, MonoTime) override { counter_.feed(bytes); }
-  void finish(trace::Span& span) override {
+  void describe(trace::Span& span) const override {
     span.attributes.add(attribute::kStreamEvents, static_cast<int64_t>(counter_.events()));
   }
 
@@ -27,7 +27,7 @@ class WebSocketObserver final : public Observer {
  public:
   void on_response_bytes(std::string_view bytes, MonoTime) override { feed(received_, bytes); }
   void on_switched_request_bytes(std::string_view bytes) override { feed(sent_, bytes); }
-  void finish(trace::Span& span) override {
+  void describe(trace::Span& span) const override {
     span.attributes.add(attribute::kWebSocketMessagesSent, static_cast<int64_t>(sent_.messages()));
     span.attributes.add(attribute::kWebSocketMessagesReceived,
                         static_cast<int64_t>(received_.messages()));

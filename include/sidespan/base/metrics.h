@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,24 +40,32 @@ class Gauge {
   std::atomic<int64_t> value_{0};
 };
 
+// Upper ends of a histogram's buckets, ascending; static, and at most kBoundsMax.
+using Bounds = std::span<const double>;
+inline constexpr size_t kBoundsMax = 16;
+
 // The boundaries OpenTelemetry's HTTP conventions advise for durations, in seconds.
 inline constexpr std::array<double, 14> kDurationBounds = {
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0};
 
-// Seconds in kDurationBounds buckets. Single writer, many readers.
-class DurationHistogram {
+// Single writer, many readers.
+class Histogram {
  public:
-  void record(double seconds);
+  explicit Histogram(Bounds bounds = kDurationBounds) : bounds_(bounds) {}
+
+  void record(double value);
 
   struct Snapshot {
-    std::array<uint64_t, kDurationBounds.size() + 1> buckets{};  // not cumulative; the last is +Inf
+    Bounds bounds = kDurationBounds;
+    std::array<uint64_t, kBoundsMax + 1> buckets{};  // not cumulative; [bounds.size()] is +Inf
     uint64_t count = 0;
     double sum = 0;
   };
   Snapshot snapshot() const;
 
  private:
-  std::array<Counter, kDurationBounds.size() + 1> buckets_;
+  Bounds bounds_;
+  std::array<Counter, kBoundsMax + 1> buckets_;
   std::atomic<double> sum_{0};
 };
 
@@ -72,8 +81,8 @@ struct Label {
 
 struct Sample {
   std::vector<Label> labels;
-  double value = 0;                       // counters and gauges
-  DurationHistogram::Snapshot histogram;  // histograms
+  double value = 0;               // counters and gauges
+  Histogram::Snapshot histogram;  // histograms
 };
 
 struct Family {

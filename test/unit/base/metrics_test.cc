@@ -36,9 +36,9 @@ TEST_CASE("histogram: a value on a bound is in that bound's bucket") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    DurationHistogram histogram;
+    Histogram histogram;
     histogram.record(row.seconds);
-    const DurationHistogram::Snapshot snapshot = histogram.snapshot();
+    const Histogram::Snapshot snapshot = histogram.snapshot();
     CHECK(snapshot.count == 1);
     CHECK(snapshot.sum == row.seconds);
     for (size_t i = 0; i < snapshot.buckets.size(); ++i)
@@ -46,17 +46,29 @@ TEST_CASE("histogram: a value on a bound is in that bound's bucket") {
   }
 }
 
+TEST_CASE("histogram: other bounds") {
+  static constexpr std::array<double, 2> kBounds = {1, 4};
+  Histogram histogram(kBounds);
+  for (const double value : {0.0, 1.0, 3.0, 4.5, 1e9}) histogram.record(value);
+  const Histogram::Snapshot snapshot = histogram.snapshot();
+  CHECK(snapshot.bounds.size() == 2);
+  CHECK(snapshot.buckets[0] == 2);
+  CHECK(snapshot.buckets[1] == 1);
+  CHECK(snapshot.buckets[2] == 2);
+  CHECK(snapshot.count == 5);
+}
+
 TEST_CASE("histogram: a reader sees counts that only grow, and a count that is its buckets' sum") {
-  DurationHistogram histogram;
+  Histogram histogram;
   constexpr uint64_t kRecords = 20000;
   std::thread writer([&] {
     for (uint64_t i = 0; i < kRecords; ++i) histogram.record(i % 2 == 0 ? 0.001 : 20);
   });
   uint64_t last = 0;
   while (last < kRecords) {
-    const DurationHistogram::Snapshot snapshot = histogram.snapshot();
+    const Histogram::Snapshot snapshot = histogram.snapshot();
     REQUIRE(snapshot.count >= last);
-    REQUIRE(snapshot.count == snapshot.buckets.front() + snapshot.buckets.back());
+    REQUIRE(snapshot.count == snapshot.buckets.front() + snapshot.buckets[kDurationBounds.size()]);
     last = snapshot.count;
   }
   writer.join();
@@ -88,19 +100,19 @@ TEST_CASE("merge: the same labels make one series, others their own, in the orde
 }
 
 TEST_CASE("merge: the histograms of two workers are one") {
-  DurationHistogram one;
+  Histogram one;
   one.record(0.2);
   one.record(20);
-  DurationHistogram two;
+  Histogram two;
   two.record(0.2);
   Snapshot snapshot;
-  for (const DurationHistogram* each : {&one, &two}) {
+  for (const Histogram* each : {&one, &two}) {
     merge(snapshot, "duration", "Seconds.", Kind::kHistogram,
           {{{"method", "GET"}}, 0, each->snapshot()});
   }
   REQUIRE(snapshot.size() == 1);
   REQUIRE(snapshot[0].samples.size() == 1);
-  const DurationHistogram::Snapshot& both = snapshot[0].samples[0].histogram;
+  const Histogram::Snapshot& both = snapshot[0].samples[0].histogram;
   CHECK(both.count == 3);
   CHECK(both.sum == doctest::Approx(20.4));
   CHECK(both.buckets[6] == 2);

@@ -35,7 +35,7 @@ Snapshot snapshot() {
 }
 
 Snapshot histogram() {
-  metrics::DurationHistogram durations;
+  metrics::Histogram durations;
   durations.record(0.005);
   durations.record(0.2);
   durations.record(11);

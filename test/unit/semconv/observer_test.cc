@@ -49,7 +49,7 @@ struct Told {
 
 Told told_by(Observer& observer) {
   Span span;
-  observer.finish(span);
+  observer.describe(span);
   return {number_of(span, "sidespan.websocket.messages.sent"),
           number_of(span, "sidespan.websocket.messages.received"),
           number_of(span, "sidespan.websocket.close_code")};
@@ -95,7 +95,7 @@ TEST_CASE("events are counted however they arrive, and told once at the end") {
       observer->on_response_bytes(std::string_view(stream).substr(i, piece), MonoTime{});
     }
     Span span;
-    observer->finish(span);
+    observer->describe(span);
     CHECK(events_of(span) == 2);
   }
 }
@@ -104,7 +104,7 @@ TEST_CASE("a stream without events has a count of zero") {
   const std::unique_ptr<Observer> observer =
       make_response_observer(answer_with({{"Content-Type", "text/event-stream"}}));
   Span span;
-  observer->finish(span);
+  observer->describe(span);
   CHECK(events_of(span) == 0);
 }
 
