@@ -64,8 +64,8 @@ Result<void> read_client_certificates(const Settings& settings, TlsSetup& setup)
 Result<TlsSetup> set_up_origin_tls(const Settings& settings, const Environment& own) {
   TlsSetup setup;
   // What cannot be used of the inherited ones is the programs' business.
-  Result<std::shared_ptr<const tls::Trust>> trust = tls::Trust::load(
-      {.files = settings.tls.trust, .files_that_may_fail = inherited_roots(own)});
+  Result<std::shared_ptr<const tls::Trust>> trust =
+      tls::Trust::load({.files = settings.tls.trust, .files_that_may_fail = inherited_roots(own)});
   if (!trust) return std::unexpected(trust.error());
   setup.trust = *std::move(trust);
   Result<void> read = read_client_certificates(settings, setup);
