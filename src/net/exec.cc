@@ -46,11 +46,12 @@ void restore_signals() {
   pthread_sigmask(SIG_SETMASK, &kStartSignals.mask, nullptr);
 }
 
-[[noreturn]] void run_child(const Command& command, int error_fd, pid_t parent) {
+[[noreturn]] void run_child(const Command& command, ChildFiles files, int error_fd, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // it died before the line above
   restore_signals();
-  const int error = command.exec();
+  const bool placed = ::dup2(files.in, STDIN_FILENO) >= 0 && ::dup2(files.out, STDOUT_FILENO) >= 0;
+  const int error = placed ? command.exec() : errno;
   // The pipe holds an int; nothing can be done when even that fails.
   if (::write(error_fd, &error, sizeof error) < 0) ::_exit(126);
   ::_exit(127);
@@ -66,7 +67,7 @@ int read_error(int fd) {
   return n == sizeof error ? error : 0;
 }
 
-pid_t fork_with_signals_blocked(const Command& command, int error_fd) {
+pid_t fork_with_signals_blocked(const Command& command, ChildFiles files, int error_fd) {
   // A handler that ran in the child would write to libuv's signal pipe, which is the parent's too.
   sigset_t all;
   sigset_t before;
@@ -74,7 +75,7 @@ pid_t fork_with_signals_blocked(const Command& command, int error_fd) {
   pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
-  if (pid == 0) run_child(command, error_fd, parent);
+  if (pid == 0) run_child(command, files, error_fd, parent);
   const int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   errno = error;
@@ -141,11 +142,11 @@ int Command::exec_one(const std::string& path) const {
   return errno;
 }
 
-int start_child(const Command& command, pid_t& pid, bool& exec_failed) {
+int start_child(const Command& command, ChildFiles files, pid_t& pid, bool& exec_failed) {
   exec_failed = false;
   std::array<int, 2> error_pipe{};
   if (::pipe2(error_pipe.data(), O_CLOEXEC) != 0) return errno;
-  pid = fork_with_signals_blocked(command, error_pipe[1]);
+  pid = fork_with_signals_blocked(command, files, error_pipe[1]);
   int error = pid < 0 ? errno : 0;
   ::close(error_pipe[1]);
   if (pid > 0) {

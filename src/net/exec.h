@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sidespan/net/process.h"
+
 namespace sidespan::net {
 
 // A program with its arguments and environment, ready for execve. The strings it was made of must
@@ -36,6 +38,6 @@ std::vector<std::string> candidates(std::string_view program,
                                     const std::vector<std::string>& environment);
 
 // Forks. 0, or the errno of what failed: fork, or exec in the child (`exec_failed`).
-int start_child(const Command& command, pid_t& pid, bool& exec_failed);
+int start_child(const Command& command, ChildFiles files, pid_t& pid, bool& exec_failed);
 
 }  // namespace sidespan::net

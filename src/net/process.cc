@@ -71,7 +71,7 @@ void Process::Impl::close() {
 
 Result<std::unique_ptr<Process>> Process::spawn(Loop& loop, const std::vector<std::string>& argv,
                                                 const std::vector<std::string>& environment,
-                                                OnExit on_exit) {
+                                                OnExit on_exit, ChildFiles files) {
   if (argv.empty()) return fail(Code::kInvalid, Side::kAgent, "there is no program to run");
   auto* impl = new Impl();
   impl->watch(loop);
@@ -79,7 +79,7 @@ Result<std::unique_ptr<Process>> Process::spawn(Loop& loop, const std::vector<st
   impl->on_exit = std::move(on_exit);
   const Command command(argv, environment);
   bool exec_failed = false;
-  const int error = start_child(command, impl->pid, exec_failed);
+  const int error = start_child(command, files, impl->pid, exec_failed);
   if (error == 0) return process;
   if (exec_failed) return std::unexpected(exec_error(argv[0], error));
   return std::unexpected(system_error(-error, "start a process"));

@@ -1,5 +1,6 @@
-// A child process on this terminal: same stdin, stdout, stderr, process group and session, so that
-// job control, terminal reads and Ctrl-C work as if it had been started without us.
+// A child process on this terminal: same stderr, process group and session, and unless it is given
+// others the same stdin and stdout, so that job control, terminal reads and Ctrl-C work as if it
+// had been started without us.
 #pragma once
 
 #include <functional>
@@ -17,6 +18,12 @@ struct ProcessExit {
   int signal = 0;  // the signal that ended it
 };
 
+// What the child reads and writes.
+struct ChildFiles {
+  int in = 0;
+  int out = 1;
+};
+
 class Process {
  public:
   using OnExit = std::function<void(ProcessExit)>;
@@ -29,7 +36,7 @@ class Process {
   // child has ended.
   static Result<std::unique_ptr<Process>> spawn(Loop& loop, const std::vector<std::string>& argv,
                                                 const std::vector<std::string>& environment,
-                                                OnExit on_exit);
+                                                OnExit on_exit, ChildFiles files = {});
   ~Process();  // forgets the child, which goes on
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;

@@ -1,5 +1,6 @@
 #include "sidespan/net/process.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -55,6 +56,27 @@ TEST_CASE("process: exit status") {
   CHECK(run({"true"})->status == 0);
   CHECK(run({"false"})->status == 1);
   CHECK(status_of_shell("exit 37") == 37);
+}
+
+TEST_CASE("process: reads and writes what it is given") {
+  std::array<int, 2> in{};
+  std::array<int, 2> out{};
+  REQUIRE(::pipe2(in.data(), O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
+  REQUIRE(::write(in[1], "hello", 5) == 5);
+  ::close(in[1]);
+  Loop loop;
+  std::optional<ProcessExit> exit;
+  const auto process = Process::spawn(loop, {"cat"}, kEnvironment,
+                                      [&](ProcessExit ended) { exit = ended; }, {in[0], out[1]});
+  REQUIRE(process);
+  ::close(in[0]);
+  ::close(out[1]);
+  CHECK(run_until(loop, [&] { return exit.has_value(); }));
+  std::array<char, 8> read{};
+  CHECK(::read(out[0], read.data(), read.size()) == 5);
+  CHECK(std::string_view(read.data()) == "hello");
+  ::close(out[0]);
 }
 
 TEST_CASE("process: ended by a signal, its own or ours") {
