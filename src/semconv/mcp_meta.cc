@@ -1,0 +1,83 @@
+#include "sidespan/semconv/mcp_meta.h"
+
+#include <algorithm>
+#include <array>
+
+#include "sidespan/json/members.h"
+#include "sidespan/json/writer.h"
+
+namespace sidespan::semconv {
+namespace {
+
+using json::Member;
+using json::Members;
+
+constexpr std::array<std::string_view, 3> kContextKeys = {"traceparent", "tracestate", "baggage"};
+
+bool is_context(std::string_view key) {
+  return std::ranges::find(kContextKeys, key) != kContextKeys.end();
+}
+
+void append_members(std::string& out, std::span<const MetaEntry> entries) {
+  for (const auto& [name, value] : entries) {
+    if (&name != &entries.front().first) out += ',';
+    out.append(json::quoted(name)).append(":").append(json::quoted(value));
+  }
+}
+
+size_t place_of(std::string_view part, std::string_view whole) {
+  return static_cast<size_t>(part.data() - whole.data());
+}
+
+// The inside of `_meta`, without its braces: ours, then what else there was, as it was written.
+std::string new_meta(const Members& meta, std::span<const MetaEntry> entries) {
+  std::string out;
+  append_members(out, entries);
+  for (const Member& member : meta.all) {
+    if (is_context(member.key)) continue;
+    if (!out.empty()) out += ',';
+    out.append("\"").append(member.key).append("\":").append(member.value);
+  }
+  return out;
+}
+
+// `message` with `text` behind an opening brace at `inside`.
+std::string with_first_member(std::string_view message, size_t inside, bool others,
+                              const std::string& text) {
+  std::string out(message.substr(0, inside));
+  out.append(text);
+  if (others) out += ',';
+  return out.append(message.substr(inside));
+}
+
+}  // namespace
+
+std::optional<std::string> with_meta_context(std::string_view message,
+                                             std::span<const MetaEntry> entries) {
+  const std::optional<Members> root = json::members_of(message);
+  if (!root || root->find("method") == nullptr || root->find("id") == nullptr) return std::nullopt;
+  std::string ours = "\"_meta\":{";
+  append_members(ours, entries);
+  ours += '}';
+  const Member* params = root->find("params");
+  if (params == nullptr) {
+    if (entries.empty()) return std::nullopt;
+    return with_first_member(message, root->inside, true, "\"params\":{" + ours + "}");
+  }
+  const std::optional<Members> inner = json::members_of(params->value);
+  if (!inner) return std::nullopt;
+  const Member* meta = inner->find("_meta");
+  if (meta == nullptr) {
+    if (entries.empty()) return std::nullopt;
+    const size_t inside = place_of(params->value, message) + inner->inside;
+    return with_first_member(message, inside, !inner->all.empty(), ours);
+  }
+  const std::optional<Members> old = json::members_of(meta->value);
+  if (!old) return std::nullopt;
+  const size_t start = place_of(meta->value, message);
+  std::string out(message.substr(0, start));
+  out.append("{").append(new_meta(*old, entries)).append("}");
+  return out.append(message.substr(start + meta->value.size()));
+}
+
+}  // namespace sidespan::semconv
