@@ -1,0 +1,148 @@
+#include "sidespan/json/reader.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sidespan::json {
+namespace {
+
+// What was read, as one line.
+class Record final : public Handler {
+ public:
+  void on_object() override { line += "{ "; }
+  void on_object_end() override { line += "} "; }
+  void on_array() override { line += "[ "; }
+  void on_array_end() override { line += "] "; }
+  void on_key(std::string_view key) override { line.append(key).append(": "); }
+  void on_text(std::string_view part, bool last) override {
+    if (!in_text_) line += '\'';
+    line.append(part);
+    if (last) line += "' ";
+    in_text_ = !last;
+  }
+  void on_integer(int64_t number) override { line += std::to_string(number) + " "; }
+  void on_number(double number) override { line += "~" + std::to_string(number) + " "; }
+  void on_bool(bool truth) override { line += truth ? "true " : "false "; }
+  void on_null() override { line += "null "; }
+
+  std::string line;
+
+ private:
+  bool in_text_ = false;
+};
+
+struct Outcome {
+  std::string line;
+  Reader::State state;
+  bool operator==(const Outcome&) const = default;
+};
+
+// In pieces of `piece` bytes; 0: whole.
+Outcome read(std::string_view text, size_t piece, const ReaderLimits& limits = {}) {
+  Record record;
+  Reader reader(record, limits);
+  const size_t step = piece == 0 ? text.size() : piece;
+  for (size_t at = 0; at < text.size(); at += step) {
+    // Boost reads a piece where it lies: behind its end there must be nothing it could read.
+    const std::string part(text.substr(at, step));
+    reader.feed(part);
+  }
+  const Reader::State state = reader.finish();
+  return {record.line, state};
+}
+
+TEST_CASE("reader: what a text holds, in any pieces") {
+  struct Row {
+    std::string text;
+    std::string line;
+  };
+  const std::vector<Row> rows = {
+      {R"({"a":[1,-2,{"b":null}],"c":"x\ny\u00e9\ud83d\ude00","d":true,"e":false,"f":{}})",
+       "{ a: [ 1 -2 { b: null } ] c: 'x\ny\xc3\xa9\xf0\x9f\x98\x80' d: true e: false f: { } } "},
+      {" [ ] ", "[ ] "},
+      {"12", "12 "},
+      {"1.5", "~1.500000 "},
+      {"\"\"", "'' "},
+      {"18446744073709551615", "~18446744073709551616.000000 "},
+      {"9223372036854775807", "9223372036854775807 "},
+      {"{\"k\\u0065y\":\"\\\\\"}", "{ key: '\\' } "},
+      {"\"\xff\"", "'\xff' "},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    for (const size_t piece : {0, 1, 2, 3, 7}) {
+      CAPTURE(piece);
+      CHECK(read(row.text, piece) == Outcome{row.line, Reader::State::kComplete});
+    }
+  }
+}
+
+TEST_CASE("reader: what is no JSON ends the reading, and what came before it was told") {
+  struct Row {
+    std::string text;
+    std::string line;
+  };
+  const std::vector<Row> rows = {
+      {"{\"a\":1,}", "{ a: 1 "},  {"{\"a\" 1}", "{ a: "},
+      {"[1 2]", "[ 1 "},          {"nul", ""},
+      {"{\"a\":[1", "{ a: [ 1 "}, {"x", ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    for (const size_t piece : {0, 1}) {
+      CHECK(read(row.text, piece) == Outcome{row.line, Reader::State::kBroken});
+    }
+  }
+  Record record;
+  Reader reader(record);
+  reader.feed("]");
+  CHECK(reader.state() == Reader::State::kBroken);
+  CHECK(reader.feed("{}") == 0);
+  CHECK(record.line.empty());
+}
+
+TEST_CASE("reader: several texts one after another") {
+  Record record;
+  Reader reader(record);
+  std::string_view rest = "{\"a\":1}\n{\"b\":2} \n 3 ";
+  size_t texts = 0;
+  while (!rest.empty()) {
+    rest.remove_prefix(reader.feed(rest));
+    if (reader.state() != Reader::State::kComplete) break;
+    ++texts;
+    reader.reset();
+  }
+  CHECK(texts == 3);
+  CHECK(record.line == "{ a: 1 } { b: 2 } 3 ");
+}
+
+TEST_CASE("reader: limits") {
+  const std::string deep = std::string(65, '[') + std::string(65, ']');
+  CHECK(read(deep, 0).state == Reader::State::kBroken);
+  CHECK(read(deep.substr(1, 128), 0).state == Reader::State::kComplete);
+  const std::string key = "{\"" + std::string(1000, 'k') + "\":1}";
+  for (const size_t piece : {0, 1, 400}) {
+    CHECK(read(key, piece, {.key_bytes_max = 5}) ==
+          Outcome{"{ kkkkk: 1 } ", Reader::State::kComplete});
+  }
+}
+
+TEST_CASE("reader: a text that was left in the middle leaves nothing to the next") {
+  Record record;
+  Reader reader(record);
+  reader.feed("{\"abc");
+  reader.reset();
+  record.line.clear();
+  reader.feed("{\"d\":\"e");
+  reader.reset();
+  record = {};
+  reader.feed("{\"f\":1}");
+  CHECK(record.line == "{ f: 1 } ");
+  CHECK(reader.state() == Reader::State::kComplete);
+}
+
+}  // namespace
+}  // namespace sidespan::json
