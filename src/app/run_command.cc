@@ -13,15 +13,15 @@
 #include <utility>
 
 #include "app/agent_variables.h"
+#include "app/child_status.h"
+#include "app/command_log.h"
 #include "app/environment.h"
 #include "app/java.h"
-#include "app/log.h"
 #include "app/run_report.h"
 #include "app/run_root.h"
 #include "app/run_signals.h"
 #include "app/run_terminal.h"
 #include "app/sidecar.h"
-#include "app/state_dir.h"
 #include "app/tls_setup.h"
 #include "app/trust_files.h"
 #include "sidespan/net/loop.h"
@@ -40,29 +40,9 @@ constexpr Milliseconds kSettle{100};
 // Nobody at the collector's address twice in a row: the prompt comes back.
 constexpr int kVainAttemptsMax = 2;
 constexpr int kOwnFailure = 1;
-constexpr int kCannotExecute = 126;
-constexpr int kNotFound = 127;
 
 void print_line(const std::string& line) {
   std::fprintf(stderr, "%s\n", line.c_str());
-}
-
-// The log of a run and, where there is none, why.
-struct RunLog {
-  OperatorLog log;
-  std::string path;
-  std::string fault;
-};
-
-RunLog open_log(const Settings& settings, const Environment& own, const std::string& id) {
-  Result<std::string> path = open_state_dir(own);
-  if (path) path = run_log_path(*path, id);
-  if (path) {
-    Result<OperatorLog> log = OperatorLog::to_file(settings.log, *path);
-    if (log) return {std::move(*log), std::move(*path), ""};
-    path = std::unexpected(log.error());
-  }
-  return {OperatorLog::to_nowhere(), "", path.error().what};
 }
 
 RunPrint resolved(RunPrint asked, const Terminal& terminal) {
@@ -106,7 +86,7 @@ class RunCommand {
   RunSignals signals_;  // before any thread
   Random random_ = Random::from_system();
   const RunRoot root_;
-  RunLog log_;
+  CommandLog log_;
   RunRecord record_;  // the telemetry thread's, until that is asked for its totals
   net::Loop loop_;
   net::Mailbox mailbox_;  // keeps the loop running
@@ -128,7 +108,7 @@ RunCommand::RunCommand(const Settings& settings, const RunOptions& options, cons
       own_map_(to_environment(own_)),
       printed_(resolved(options.print, terminal_)),
       root_(open_run(settings, options.argv.front(), own_, random_)),
-      log_(open_log(settings, own_map_, root_.id)),
+      log_(open_command_log(settings, own_map_, root_.id)),
       mailbox_(loop_),
       sidecar_(settings, tls, log_.log,
                [this](const trace::Span& span) { record_.add(span, settings_.limits.run_spans); }),
@@ -196,8 +176,7 @@ int RunCommand::start() {
     return 0;
   }
   print_line("sidespan: " + child.error().what);
-  if (child.error().side != Side::kAgent) return kOwnFailure;
-  return child.error().code == Code::kInvalid ? kNotFound : kCannotExecute;
+  return exit_status(child.error());
 }
 
 // Where the command finds what to trust; empty: nothing of it is opened.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string_view>
 
+#include "app/child_status.h"
 #include "app/environment.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/semconv/attributes.h"
@@ -16,7 +17,6 @@ namespace {
 
 namespace attribute = semconv::attribute;
 
-constexpr int kSignalBase = 128;
 
 // What we were started in, baggage included. An environment speaks W3C only, whatever is
 // configured.
@@ -90,10 +90,6 @@ trace::Span close_run(const RunRoot& root, const trace::AttributeLimits& limits,
     attributes.set(attribute::kErrorType, std::string_view(error_type(end.exit)));
   }
   return span;
-}
-
-int exit_status(const net::ProcessExit& exit) {
-  return exit.signal == 0 ? exit.status : kSignalBase + exit.signal;
 }
 
 }  // namespace sidespan::app

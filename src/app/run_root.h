@@ -39,7 +39,4 @@ struct RunEnd {
 // Only where the root is sampled.
 trace::Span close_run(const RunRoot& root, const trace::AttributeLimits& limits, const RunEnd& end);
 
-// What a shell reports for it: the status, or 128 and the signal's number.
-int exit_status(const net::ProcessExit& exit);
-
 }  // namespace sidespan::app

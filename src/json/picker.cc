@@ -5,9 +5,12 @@
 
 namespace sidespan::json {
 
-PickTable::PickTable(std::initializer_list<Row> rows) {
+PickTable::PickTable(std::initializer_list<Row> rows,
+                     std::initializer_list<std::string_view> prefixes) {
   make("");
-  for (const Row& row : rows) add(row);
+  for (const std::string_view prefix : prefixes) {
+    for (const Row& row : rows) add(std::string(prefix).append(row.path), row.id);
+  }
 }
 
 PickTable::NodeId PickTable::make(std::string_view key) {
@@ -39,10 +42,10 @@ PickTable::NodeId PickTable::element(NodeId node) {
   return nodes_[node].element;
 }
 
-void PickTable::add(const Row& row) {
+void PickTable::add(std::string_view path, int id) {
   NodeId at = kRoot;
   size_t places = 0;
-  std::string_view rest = row.path;
+  std::string_view rest = path;
   std::optional<int> Node::* what = &Node::value;
   if (rest.ends_with("{}")) {
     what = &Node::object;
@@ -67,7 +70,7 @@ void PickTable::add(const Row& row) {
   }
   assert(places <= Picker::kPlacesMax);
   assert(!(nodes_[at].*what));
-  nodes_[at].*what = row.id;
+  nodes_[at].*what = id;
 }
 
 void JsonCopy::begin(size_t bytes_max) {

@@ -43,11 +43,13 @@ struct Picked {
 class PickTable {
  public:
   struct Row {
-    std::string_view path;  // static
+    std::string_view path;
     int id;
   };
+  // All rows behind each prefix: {"", "[]"} finds the same in one object and in an array of such.
   // Rows are written by us: a malformed one is an assert.
-  PickTable(std::initializer_list<Row> rows);
+  PickTable(std::initializer_list<Row> rows,
+            std::initializer_list<std::string_view> prefixes = {""});
 
  private:
   friend class Picker;
@@ -55,7 +57,7 @@ class PickTable {
   static constexpr NodeId kNone = 0xffff;
   static constexpr NodeId kRoot = 0;
   struct Node {
-    std::string_view key;  // of a member
+    std::string key;  // of a member
     std::vector<NodeId> members;
     NodeId element = kNone;  // of an array
     // What is picked here.
@@ -64,7 +66,7 @@ class PickTable {
     std::optional<int> json;
   };
 
-  void add(const Row& row);
+  void add(std::string_view path, int id);
   NodeId make(std::string_view key);
   NodeId member(NodeId node, std::string_view key);
   NodeId element(NodeId node);

@@ -21,6 +21,20 @@ inline constexpr Name kRpcSystemName("rpc.system.name");
 inline constexpr Name kRpcMethod("rpc.method");
 inline constexpr Name kRpcStatusCode("rpc.status_code");
 
+// MCP (gen-ai/mcp) and JSON-RPC. Development.
+inline constexpr Name kMcpMethodName("mcp.method.name");
+inline constexpr Name kMcpSessionId("mcp.session.id");
+inline constexpr Name kMcpProtocolVersion("mcp.protocol.version");
+inline constexpr Name kMcpResourceUri("mcp.resource.uri");
+inline constexpr Name kJsonrpcRequestId("jsonrpc.request.id");
+inline constexpr Name kRpcResponseStatusCode("rpc.response.status_code");
+inline constexpr Name kNetworkTransport("network.transport");
+
+// GenAI (gen-ai/gen-ai-spans). Development.
+inline constexpr Name kGenAiOperationName("gen_ai.operation.name");
+inline constexpr Name kGenAiToolName("gen_ai.tool.name");
+inline constexpr Name kGenAiPromptName("gen_ai.prompt.name");
+
 // HTTP spans (http/http-spans). Stable, except the body sizes.
 inline constexpr Name kHttpRequestMethod("http.request.method");
 inline constexpr Name kHttpRequestMethodOriginal("http.request.method_original");

@@ -1,5 +1,4 @@
 #include "app/run_root.h"
-
 #include <doctest/doctest.h>
 
 #include <csignal>

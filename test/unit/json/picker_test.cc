@@ -112,6 +112,12 @@ TEST_CASE("picker: what paths lead to, in any pieces") {
   }
 }
 
+TEST_CASE("picker: the same rows behind several prefixes") {
+  const PickTable table({{"{}", 1}, {"a.b", 2}}, {"", "[]"});
+  CHECK(picked(table, R"({"a":{"b":1}})") == "1={ 2=1 1=} ");
+  CHECK(picked(table, R"([{"a":{"b":1}},{}])") == "1@0={ 2@0=1 1@0=} 1@1={ 1@1=} ");
+}
+
 TEST_CASE("picker: long values are cut") {
   const PickTable table = {{"a", 1}, {"b*", 2}, {"c", 3}};
   const std::string text = R"({"a":"0123456789","b":["0123456789"],"c":"0123"})";

@@ -1,0 +1,68 @@
+#include "sidespan/semconv/mcp_span.h"
+
+#include <string>
+
+#include "sidespan/semconv/attributes.h"
+
+namespace sidespan::semconv {
+namespace {
+
+constexpr std::string_view kToolsCall = "tools/call";
+constexpr std::string_view kPromptsGet = "prompts/get";
+constexpr std::string_view kExecuteTool = "execute_tool";
+constexpr std::string_view kToolError = "tool_error";
+
+std::string_view unquoted(std::string_view id) {
+  return id.size() >= 2 && id.front() == '"' ? id.substr(1, id.size() - 2) : id;
+}
+
+void set_error(trace::Span& span, std::string_view type) {
+  span.attributes.set(attribute::kErrorType, type);
+  span.status = trace::SpanStatus::kError;
+}
+
+void describe_target(trace::Span& span, const McpMessage& request) {
+  if (request.method == kToolsCall) {
+    span.attributes.set(attribute::kGenAiOperationName, kExecuteTool);
+    span.attributes.set(attribute::kGenAiToolName, std::string_view(request.target));
+  } else if (request.method == kPromptsGet) {
+    span.attributes.set(attribute::kGenAiPromptName, std::string_view(request.target));
+  } else {
+    return;
+  }
+  if (!request.target.empty()) span.name.append(" ").append(request.target);
+}
+
+void describe_answer(trace::Span& span, const McpMessage& answer) {
+  if (answer.error_code) {
+    const std::string code = std::to_string(*answer.error_code);
+    span.attributes.set(attribute::kRpcResponseStatusCode, std::string_view(code));
+    set_error(span, code);
+  } else if (answer.tool_failed) {
+    set_error(span, kToolError);
+  }
+}
+
+}  // namespace
+
+void describe_mcp(trace::Span& span, const McpFacts& facts) {
+  const McpMessage& request = *facts.request;
+  trace::Attributes& attributes = span.attributes;
+  span.name = request.method;
+  attributes.set(attribute::kMcpMethodName, std::string_view(request.method));
+  describe_target(span, request);
+  if (!request.uri.empty())
+    attributes.set(attribute::kMcpResourceUri, std::string_view(request.uri));
+  if (!request.id.empty()) attributes.set(attribute::kJsonrpcRequestId, unquoted(request.id));
+  if (!facts.session_id.empty()) attributes.set(attribute::kMcpSessionId, facts.session_id);
+  // What the server chose counts, where it has; the client's wish does not.
+  const std::string_view version =
+      facts.answer != nullptr && !facts.answer->protocol_version.empty()
+          ? std::string_view(facts.answer->protocol_version)
+          : facts.protocol_version;
+  if (!version.empty()) attributes.set(attribute::kMcpProtocolVersion, version);
+  if (!facts.transport.empty()) attributes.set(attribute::kNetworkTransport, facts.transport);
+  if (facts.answer != nullptr) describe_answer(span, *facts.answer);
+}
+
+}  // namespace sidespan::semconv
