@@ -25,6 +25,11 @@ ConfigSources sources_of(const CommandLine& line, Environment environment,
   ConfigSources sources;
   sources.environment = std::move(environment);
   sources.file = std::move(file);
+  if (line.command == Command::kStdio) {
+    if (line.name) sources.flags.push_back({"service.name", *line.name, "--name"});
+    sources.defaults.push_back({"mcp.inject_meta", "on", "stdio"});
+    sources.defaults.push_back({"service.name", base_name(line.run.argv.front()), "stdio"});
+  }
   if (!runs_command(line)) return sources;
   if (line.name) sources.flags.push_back({"service.name", *line.name, "--name"});
   sources.flags.push_back({"listen.egress", "127.0.0.1:0", "run"});

@@ -28,6 +28,7 @@ class UsageFormatter final : public CLI::Formatter {
   std::string make_usage(const CLI::App* app, std::string name) const override {
     std::string usage = CLI::Formatter::make_usage(app, std::move(name));
     const char* command = app->get_name() == "run"      ? " -- CMD [ARG...]\n"
+                          : app->get_name() == "stdio"  ? " -- SERVER [ARG...]\n"
                           : app->get_name() == "doctor" ? " [-- CMD [ARG...]]\n"
                                                         : nullptr;
     if (command == nullptr) return usage;
@@ -64,6 +65,7 @@ class Grammar {
     add_run();
     with_config(
         add("proxy", Command::kProxy, "Run the sidecar in the foreground; SIGTERM drains it."));
+    add_stdio();
     add_check();
     add_env();
     add_ca();
@@ -118,6 +120,14 @@ class Grammar {
         ->type_name("WHAT");
     add_intercept(run);
     add_java(run);
+  }
+
+  void add_stdio() {
+    with_config(add("stdio", Command::kStdio,
+                    "Stand between an agent and a stdio MCP server: a span for each request."))
+        .add_option("--name", line_.name,
+                    "The service that spans belong to; else the server's name.")
+        ->type_name("NAME");
   }
 
   void add_intercept(CLI::App& command) {
@@ -180,7 +190,7 @@ class Grammar {
       what = "a command is missing";
     } else if (!is_command && !first.starts_with('-')) {
       what = "there is no command '" + first + "'";
-    } else if ((first == "run" || first == "doctor") &&
+    } else if ((first == "run" || first == "stdio" || first == "doctor") &&
                dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
       what += "; the command to run stands after --";
     }
@@ -209,13 +219,13 @@ std::expected<CommandLine, Outcome> parse_command_line(const std::vector<std::st
   std::expected<CommandLine, Outcome> line = Grammar().parse({arguments.begin(), separator});
   if (!line) return line;
   const bool separated = separator != arguments.end();
-  const bool may = line->command == Command::kRun || line->command == Command::kDoctor;
-  if (!may && separated) {
-    return std::unexpected(wrong(arguments.front(), "only run and doctor take a command after --"));
+  const bool must = line->command == Command::kRun || line->command == Command::kStdio;
+  if (!must && line->command != Command::kDoctor && separated) {
+    return std::unexpected(
+        wrong(arguments.front(), "only run, stdio and doctor take a command after --"));
   }
   if (separated) line->run.argv.assign(separator + 1, arguments.end());
-  const bool wanted = line->command == Command::kRun || separated;
-  if (wanted && line->run.argv.empty()) {
+  if ((must || separated) && line->run.argv.empty()) {
     return std::unexpected(
         wrong(arguments.front(), "the command to run is missing; it stands after --"));
   }

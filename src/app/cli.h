@@ -1,6 +1,6 @@
 // The command line (contract section 1): words in, a decision out. CLI11 is known to cli.cc alone.
-// What stands after `--` is the command of `run` or `doctor` and is not looked at. Pure; main acts
-// on it.
+// What stands after `--` is the command of `run`, `stdio` or `doctor` and is not looked at. Pure;
+// main acts on it.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +18,23 @@ inline constexpr int kExitFine = 0;
 inline constexpr int kExitFailed = 1;  // at run time
 inline constexpr int kExitUsage = 2;   // wrong usage or configuration
 
-enum class Command : uint8_t { kRun, kProxy, kCheck, kEnv, kCa, kDoctor, kHealth, kVersion };
+enum class Command : uint8_t {
+  kRun,
+  kProxy,
+  kStdio,
+  kCheck,
+  kEnv,
+  kCa,
+  kDoctor,
+  kHealth,
+  kVersion
+};
 enum class CaAction : uint8_t { kShow, kExport, kRotate };
 
 struct CommandLine {
   Command command = Command::kVersion;
   std::optional<std::string> config;     // --config
-  std::optional<std::string> name;       // run --name
+  std::optional<std::string> name;       // run and stdio --name
   std::optional<std::string> intercept;  // run --intercept
   RunOptions run;
   bool print_effective = false;  // check --print

@@ -18,6 +18,7 @@
 #include "app/java.h"
 #include "app/proxy_command.h"
 #include "app/run_command.h"
+#include "app/stdio_command.h"
 #include "app/trust_files.h"
 #include "app/version.h"
 #include "sidespan/trace/carrier.h"
@@ -60,6 +61,8 @@ int with_settings(const CommandLine& line, const ConfigSources& sources) {
   switch (line.command) {
     case Command::kRun:
       return run_command(*settings, sources.environment, line.run);
+    case Command::kStdio:
+      return stdio_command(*settings, sources.environment, line.run.argv);
     case Command::kDoctor:
       return doctor_command(*settings, sources.environment, line.run);
     case Command::kHealth:

@@ -258,6 +258,15 @@ constexpr auto kRows = std::to_array<Setting>({
      .value = "10000",
      .read = assign<count_between<0, 1'000'000>, &S::limits, &L::run_spans>,
      .sentence = "Spans that `run` keeps in memory for its tree."},
+    {.key = "limits.mcp_message_bytes",
+     .value = "1MiB",
+     .read = assign<size_between<0, kGiB>, &S::limits, &L::mcp_message_bytes>,
+     .sentence = "An MCP request that waits to get a context; a longer one passes without."},
+    {.key = "limits.mcp_calls",
+     .value = "1000",
+     .read = assign<count_between<1, 1'000'000>, &S::limits, &L::mcp_calls>,
+     .sentence = "MCP requests of one side that wait for their answers; the span of one more ends "
+                 "with its request."},
 });
 
 }  // namespace

@@ -212,12 +212,12 @@ constexpr auto kRows = std::to_array<Setting>({
      .sentence = "Baggage that every call gets, like {tenant: a}."},
 
     {.key = "context.sources",
-     .value = "[wire, listener, environment]",
+     .value = "[mcp_meta, wire, listener, environment]",
      .shape = Shape::kList,
      .read = assign<read_sources, &S::context_sources>,
      .sentence =
-         "What may tell the parent of a call: trace headers, the private listener of a `run`, "
-         "sidespan's own TRACEPARENT."},
+         "What may tell the parent of a call: the context in an MCP message's `_meta`, trace "
+         "headers, the private listener of a `run`, sidespan's own TRACEPARENT."},
 
     {.key = "sampling.head.sampler",
      .value = "parentbased_always_on",
@@ -275,6 +275,13 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<list_of<read_plain_name>, &S::capture, &CaptureSettings::redact>,
      .sentence = "Query parameters, in any case and without wildcards, whose values spans hide, "
                  "beside the usual signatures, keys and tokens."},
+
+    {.key = "mcp.inject_meta",
+     .value = "off",
+     .read = assign<read_switch, &S::mcp_inject_meta>,
+     .sentence =
+         "Whether MCP requests get their span's context in `params._meta`, the one edit of a "
+         "body there is; `on` for `stdio`."},
 
     {.key = "http.via",
      .value = "off",

@@ -191,7 +191,8 @@ std::optional<Pairs> read_baggage(const Node& node, Complaints& complaints) {
 
 std::optional<uint32_t> read_sources(const Node& node, Complaints& complaints) {
   using lineage::Source;
-  constexpr std::array<Word<Source>, 3> kSources = {{{"wire", Source::kWire},
+  constexpr std::array<Word<Source>, 4> kSources = {{{"mcp_meta", Source::kMcpMeta},
+                                                     {"wire", Source::kWire},
                                                      {"listener", Source::kListener},
                                                      {"environment", Source::kEnvironment}}};
   const auto sources = read_list(node, complaints, [&](const Node& item, Complaints& inner) {

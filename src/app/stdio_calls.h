@@ -1,7 +1,7 @@
 // The calls that pass between an agent and a stdio MCP server, as spans: one for each JSON-RPC
 // request, of either side, from its line to that of its answer. Gets the bytes of both directions,
-// each on the thread that pumps it, and returns what is to be written for them: the same, but for the
-// context in a request's `_meta` where mcp.inject_meta asks for it.
+// each on the thread that pumps it, and returns what is to be written for them: the same, but for
+// the context in a request's `_meta` where mcp.inject_meta asks for it.
 #pragma once
 
 #include <functional>
@@ -25,10 +25,10 @@ namespace sidespan::app {
 class StdioCalls {
  public:
   using OnSpan = std::function<void(trace::Span)>;
-  // `environment`: what sidespan itself was started in. `settings` outlives this. `on_span` is called
-  // on either thread, and may be on both at once.
-  StdioCalls(const Settings& settings, std::optional<trace::SpanContext> environment, Random& random,
-             OnSpan on_span);
+  // `environment`: what sidespan itself was started in. `settings` outlives this. `on_span` is
+  // called on either thread, and may be on both at once.
+  StdioCalls(const Settings& settings, std::optional<trace::SpanContext> environment,
+             Random& random, OnSpan on_span);
 
   // What is to be written now; a view that is good until the next call for that direction.
   std::string_view from_agent(std::string_view read);
@@ -45,12 +45,16 @@ class StdioCalls {
     trace::SpanContext context;
     trace::SpanId parent_id;
     std::string_view parent_source;
-    bool parent_is_remote = false;
     bool sampled = false;
     bool by_server = false;
     Moment start;
   };
-  // What the two say, side by side.
+  // What is written into a request that has just been read.
+  struct Begun {
+    trace::SpanContext context;
+    std::string baggage;  // as the agent gave it
+  };
+  // What one of the two says.
   struct Direction {
     explicit Direction(semconv::McpReader::OnMessage on_message) : lines(std::move(on_message)) {}
     semconv::McpLines lines;
@@ -76,14 +80,14 @@ class StdioCalls {
   Random random_;
   Direction agent_;
   Direction server_;
-  std::string protocol_version_;  // of the session, once the server has chosen
-  bool server_gone_ = false;
+  std::string protocol_version_;              // of the session, once the server has chosen
+  std::optional<semconv::Ending> first_end_;  // who of the two ended first
 
-  // The agent's thread alone.
-  std::string line_;     // the beginning of one, held until it is whole
-  bool passing_ = false;  // a line that is too long to be held
+  // Of the agent's direction, where it is written into.
+  std::string line_;      // the beginning of one, held until it is whole
+  bool passing_ = false;  // the rest of a line that is too long to be held
   std::string written_;
-  std::optional<std::string> meta_traceparent_;  // of the request that was read last
+  std::optional<Begun> begun_;
 };
 
 }  // namespace sidespan::app

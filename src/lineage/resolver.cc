@@ -10,6 +10,8 @@ std::string_view name_of(Source source) {
       return "listener";
     case Source::kEnvironment:
       return "environment";
+    case Source::kMcpMeta:
+      return "mcp_meta";
     case Source::kRoot:
       return "root";
   }
@@ -24,6 +26,9 @@ Parent resolve(const Evidence& evidence, uint32_t sources) {
   // parent: the agent's own span inside that run.
   const bool listener_counts = (sources & bit_of(Source::kListener)) != 0;
   const Execution* run = listener_counts ? evidence.listener : nullptr;
+  if (holds(Source::kMcpMeta, evidence.mcp_meta)) {
+    return {evidence.mcp_meta, Source::kMcpMeta, run};
+  }
   if (holds(Source::kWire, evidence.wire)) return {evidence.wire, Source::kWire, run};
   if (run != nullptr && run->context.valid()) return {&run->context, Source::kListener, run};
   if (holds(Source::kEnvironment, evidence.environment)) {

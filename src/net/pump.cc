@@ -30,6 +30,18 @@ std::thread start_without_signals(std::move_only_function<void()> work) {
   return thread;
 }
 
+// The number of a standard stream must not become that of something else.
+void close_file(int fd) {
+  if (fd > STDERR_FILENO) {
+    ::close(fd);
+    return;
+  }
+  const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (nowhere < 0) std::abort();
+  ::dup2(nowhere, fd);
+  ::close(nowhere);
+}
+
 }  // namespace
 
 Pump::Pump(int from, int to, Hooks hooks) : from_(from), to_(to), hooks_(std::move(hooks)) {
@@ -56,8 +68,8 @@ void Pump::run() {
     if (!write_all(hooks_.pass({buffer.data(), static_cast<size_t>(n)}))) break;
   }
   write_all(hooks_.rest());
-  ::close(from_);
-  ::close(to_);
+  close_file(from_);
+  close_file(to_);
   hooks_.on_end();
 }
 

@@ -39,6 +39,7 @@ CallTrace::CallTrace(const Options& options, const http::Head& request, const ht
 
 void CallTrace::choose_parent(Random& random) {
   const lineage::Evidence evidence{
+      .mcp_meta = nullptr,
       .wire = context_.span.valid() ? &context_.span : nullptr,
       .listener = options_.run ? &*options_.run : nullptr,
       .environment = options_.environment ? &*options_.environment : nullptr,

@@ -249,6 +249,8 @@ std::string_view name_of(Mode mode) {
       return "route";
     case Mode::kIntercept:
       return "intercept";
+    case Mode::kStdio:
+      return "stdio";
   }
   return "forward";
 }

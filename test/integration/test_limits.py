@@ -66,6 +66,8 @@ REACHED = {  # setting: file below test/, and the test's name
     "attributes": ("integration/test_limits.py", "test_attributes_of_a_span"),
     "attribute_bytes": ("integration/test_limits.py", "test_attributes_of_a_span"),
     "run_spans": ("integration/test_run.py", "test_more_spans_than_are_kept"),
+    "mcp_message_bytes": ("integration/test_stdio.py", "test_a_message_beyond_the_limit_passes_as_it_is"),
+    "mcp_calls": ("integration/test_stdio.py", "test_requests_beyond_the_limit_end_at_once"),
 }
 
 

@@ -13,9 +13,9 @@
 namespace sidespan::lineage {
 
 // The weakest evidence that the actual parent rests on; the values of `sidespan.parent.source`.
-enum class Source : uint8_t { kWire, kListener, kEnvironment, kRoot };
+enum class Source : uint8_t { kWire, kListener, kEnvironment, kMcpMeta, kRoot };
 std::string_view name_of(Source source);
-inline constexpr size_t kSourceCount = 4;
+inline constexpr size_t kSourceCount = 5;
 // Its bit in the `sources` of resolve().
 constexpr uint32_t bit_of(Source source) {
   return 1U << static_cast<uint32_t>(source);
@@ -30,6 +30,7 @@ struct Execution {
 
 // What is known about one call. Pointers may be null: no such evidence.
 struct Evidence {
+  const trace::SpanContext* mcp_meta = nullptr;     // `params._meta` of an MCP message
   const trace::SpanContext* wire = nullptr;         // trace headers of the request
   const Execution* listener = nullptr;              // the private listener of a run
   const trace::SpanContext* environment = nullptr;  // the sidecar's own TRACEPARENT

@@ -23,7 +23,7 @@ class Pump {
     // Last of all; `to` is closed then, where it was to be.
     std::move_only_function<void()> on_end;
   };
-  // Owned from now on, both are closed when it ends.
+  // Owned from now on, both are closed when it ends; a standard stream is /dev/null then.
   Pump(int from, int to, Hooks hooks);
   // stop(), and waits for the thread; on_end was called then.
   ~Pump();

@@ -21,8 +21,8 @@
 namespace sidespan::semconv {
 
 // `sidespan.mode`
-enum class Mode : uint8_t { kForward, kTunnel, kRoute, kIntercept };
-inline constexpr size_t kModeCount = 4;
+enum class Mode : uint8_t { kForward, kTunnel, kRoute, kIntercept, kStdio };
+inline constexpr size_t kModeCount = 5;
 std::string_view name_of(Mode mode);
 
 // `sidespan.end`: who ended it

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <vector>
 
+#include "app/child_status.h"
 #include "app/run_report.h"
 
 namespace sidespan::app {

@@ -114,9 +114,10 @@ TEST_CASE(
           spoil(world.wire, wire);
           spoil(world.run.context, listener);
           spoil(world.environment, environment);
-          const Evidence evidence{wire == Offer::kAbsent ? nullptr : &world.wire,
-                                  listener == Offer::kAbsent ? nullptr : &world.run,
-                                  environment == Offer::kAbsent ? nullptr : &world.environment};
+          const Evidence evidence{
+              .wire = wire == Offer::kAbsent ? nullptr : &world.wire,
+              .listener = listener == Offer::kAbsent ? nullptr : &world.run,
+              .environment = environment == Offer::kAbsent ? nullptr : &world.environment};
           const Parent parent = resolve(evidence, sources);
           CHECK((parent.context == nullptr) == (parent.source == Source::kRoot));
           if (parent.context == nullptr) continue;
@@ -136,4 +137,20 @@ TEST_CASE("source names are the contract's") {
   CHECK(name_of(Source::kListener) == "listener");
   CHECK(name_of(Source::kEnvironment) == "environment");
   CHECK(name_of(Source::kRoot) == "root");
+}
+
+TEST_CASE("what a message itself says comes before all else") {
+  World world;
+  const SpanContext meta = context_of(4);
+  const Evidence evidence{.mcp_meta = &meta,
+                          .wire = &world.wire,
+                          .listener = &world.run,
+                          .environment = &world.environment};
+  const Parent parent = resolve(evidence, kAll);
+  CHECK(parent.context == &meta);
+  CHECK(parent.source == Source::kMcpMeta);
+  CHECK(parent.execution == &world.run);
+  CHECK(resolve(evidence, kAll & ~bit_of(Source::kMcpMeta)).source == Source::kWire);
+  const SpanContext none;
+  CHECK(resolve({.mcp_meta = &none, .wire = &world.wire}, kAll).source == Source::kWire);
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <string>
 #include <thread>
 
@@ -16,7 +17,11 @@ namespace sidespan::net {
 namespace {
 
 struct Pipe {
-  Pipe() { REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0); }
+  Pipe() {
+    // As in the program, where a Loop has seen to it.
+    ::signal(SIGPIPE, SIG_IGN);
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+  }
   int from() const { return ends[0]; }
   int to() const { return ends[1]; }
   std::array<int, 2> ends{};
