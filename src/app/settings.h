@@ -90,13 +90,16 @@ struct SamplingSettings {
 struct SpanSettings {
   std::vector<std::string> ignore;  // path wildcards; `otlp` is already spelt out
   std::vector<std::string> url_templates;
-  std::map<std::string, std::string> peers;  // host, lower case -> service.peer.name
-  std::vector<std::string> known_methods;    // empty: semconv's own
+  std::map<std::string, std::string> peers;      // host, lower case -> service.peer.name
+  std::map<std::string, std::string> providers;  // host, lower case -> gen_ai.provider.name
+  std::vector<std::string> known_methods;        // empty: semconv's own
 };
 
 struct CaptureSettings {
   std::vector<std::string> request_headers;  // lower case, none of them secret
   std::vector<std::string> response_headers;
+  semconv::genai::Capture content = semconv::genai::Capture::kOff;
+  size_t max_bytes = 0;             // of each text of content
   std::vector<std::string> redact;  // query parameters beside the built-in ones
 };
 
@@ -152,9 +155,11 @@ struct Settings {
   TlsSettings tls;
   PropagationSettings propagation;
   uint32_t context_sources = 0;  // bits 1 << lineage::Source
+  proxy::Instrumented agent_is_instrumented = proxy::Instrumented::kAuto;
   SamplingSettings sampling;
   SpanSettings spans;
   CaptureSettings capture;
+  std::vector<semconv::genai::Price> prices;
   bool mcp_inject_meta = false;
   bool via = false;     // http.via
   bool tracing = true;  // false: OTEL_SDK_DISABLED

@@ -91,6 +91,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void on_connected(wire::OriginStreamPtr stream);
   void send_request_head();
   void on_request_body(Chain data);
+  void begin_observing();
   void observe_request(const Chain& data);
   void forward_to_origin(Chain data);
   void on_request_end();
@@ -136,6 +137,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
   // Where memory is short nobody looks at the answer, or any further.
   void silence_observer();
+  void end_observing(semconv::Ending ending, const std::optional<Error>& error);
   void touch() { last_activity_ = worker_.loop.now().mono; }
   Wait wait() const;
   void arm_timer();

@@ -101,6 +101,7 @@ void Exchange::begin(http::Head&& request) {
   if (inside != nullptr && inside->failure) {
     return answer_error(*inside->failure, semconv::Ending::kOriginClosed);
   }
+  begin_observing();
   connect(request_.asks("CONNECT"));
 }
 
@@ -304,6 +305,15 @@ void Exchange::on_request_body(Chain data) {
   observe_request(data);
   if (!origin_) return held_.append(std::move(data));
   forward_to_origin(std::move(data));
+}
+
+void Exchange::begin_observing() {
+  if (!trace_->active() || worker_.memory.over(MemoryMark::kTapsOff)) return;
+  observer_ = semconv::make_request_observer({.request = request_,
+                                              .url = url_,
+                                              .start = start_.mono,
+                                              .counts_itself = trace_->agent_counts_itself()},
+                                             options_.observers);
 }
 
 void Exchange::observe_request(const Chain& data) {

@@ -13,6 +13,7 @@ constexpr json::PickerLimits kLimits{.value_bytes_max = 1024};
 
 enum Pick : int {
   kMessage,
+  kJsonRpc,
   kId,
   kMethod,
   kName,
@@ -29,6 +30,7 @@ enum Pick : int {
 
 const json::PickTable& table() {
   static const json::PickTable kTable({{"{}", kMessage},
+                                       {"jsonrpc", kJsonRpc},
                                        {"id*", kId},
                                        {"method", kMethod},
                                        {"params.name", kName},
@@ -78,6 +80,9 @@ void McpReader::take(const Picked& picked) {
   switch (picked.id) {
     case kId:
       return take_id(message_.id, picked);
+    case kJsonRpc:
+      message_.json_rpc = text && picked.text == "2.0";
+      return;
     case kCancelled:
       return take_id(message_.cancelled_id, picked);
     case kAnswers:

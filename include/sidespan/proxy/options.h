@@ -13,6 +13,7 @@
 #include "sidespan/proxy/destination.h"
 #include "sidespan/proxy/interception.h"
 #include "sidespan/semconv/http_span.h"
+#include "sidespan/semconv/observer.h"
 #include "sidespan/trace/propagator.h"
 #include "sidespan/trace/sampler.h"
 #include "sidespan/wire/second_proxy.h"
@@ -30,6 +31,9 @@ struct Limits {
   Milliseconds begin_time_max{600'000};         // from the request's end to the answer's first byte
   Milliseconds half_close_time_max{30'000};     // the same, once the agent has sent FIN
 };
+
+// Whether the agent tells the tokens of its model calls by itself.
+enum class Instrumented : uint8_t { kAuto, kYes, kNo };
 
 struct Options {
   std::vector<Route> routes;
@@ -52,7 +56,10 @@ struct Options {
   std::optional<lineage::Execution> run;  // the execution of a private listener
   std::optional<trace::SpanContext> environment;
 
+  Instrumented agent_is_instrumented = Instrumented::kAuto;
+
   semconv::HttpSpanOptions spans;
+  semconv::ObserverOptions observers;
   bool via = false;         // add Via, both ways
   bool access_log = false;  // one log line an exchange
   Limits limits;

@@ -78,6 +78,8 @@ inline constexpr Name kTelemetryDistroName("telemetry.distro.name");
 inline constexpr Name kTelemetryDistroVersion("telemetry.distro.version");
 inline constexpr Name kHostName("host.name");
 
+inline constexpr Name kCostUsd("sidespan.cost.usd");
+
 // Our own. Durations are seconds (double), sizes bytes.
 inline constexpr Name kMode("sidespan.mode");
 inline constexpr Name kEnd("sidespan.end");

@@ -16,6 +16,7 @@
 namespace sidespan::semconv {
 
 struct McpMessage {
+  bool json_rpc = false;    // it says that it is version 2.0
   std::string id = {};      // of the request; the JSON text: a string with its quotes, or a number
   std::string method = {};  // empty: an answer
   // Of `params`.

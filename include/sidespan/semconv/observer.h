@@ -5,9 +5,14 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "sidespan/base/clock.h"
 #include "sidespan/http/message.h"
+#include "sidespan/http/uri.h"
+#include "sidespan/semconv/genai_reader.h"
+#include "sidespan/semconv/genai_recognize.h"
+#include "sidespan/semconv/prices.h"
 #include "sidespan/trace/span.h"
 
 namespace sidespan::semconv {
@@ -28,7 +33,28 @@ class Observer {
   virtual void on_end(bool) {}
   // Adds what is known by now; once for each attempt.
   virtual void describe(trace::Span&) const {}
+  // What it learnt of a call of a model, for metrics; null: this is none.
+  virtual const genai::Call* model_call() const { return nullptr; }
 };
+
+struct ObserverOptions {
+  genai::RecognizeOptions recognize;
+  genai::ReaderOptions reader;
+  std::vector<genai::Price> prices;
+};
+
+// What is known of a call when its request's head is.
+struct CallFacts {
+  const http::Head& request;  // for this call only, as is `url`
+  const http::Url& url;
+  MonoTime start{};
+  bool counts_itself = false;  // the agent tells the call's tokens by itself
+};
+
+// The observer that a request asks for: where it is a call of a model, or of an MCP server. Null
+// when none. `options` outlives it.
+std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
+                                                const ObserverOptions& options);
 
 // The observer an answer asks for: by its media type (text/event-stream: counts events), or by the
 // protocol that 101 switches to (websocket: counts messages). Null when none.

@@ -1,0 +1,131 @@
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "semconv/tap_observers.h"
+#include "sidespan/base/memory_ledger.h"
+#include "sidespan/base/text.h"
+#include "sidespan/semconv/attributes.h"
+#include "sidespan/semconv/body_reader.h"
+#include "sidespan/semconv/genai_reader.h"
+#include "sidespan/semconv/genai_recognize.h"
+
+namespace sidespan::semconv {
+namespace {
+
+// Two readers of JSON with what they are in the middle of, and the call.
+constexpr size_t kOwnBytes = size_t{16} * 1024;
+
+// One side's documents, handed on to the reader of the call.
+class RequestDocuments final : public DocumentSink {
+ public:
+  explicit RequestDocuments(genai::CallReader& call) : call_(call) {}
+  json::Handler* begin_document(std::string_view) override {
+    return &call_.begin_request_document();
+  }
+  void end_document(bool whole) override { call_.end_request_document(whole); }
+
+ private:
+  genai::CallReader& call_;
+};
+
+class ResponseDocuments final : public DocumentSink {
+ public:
+  explicit ResponseDocuments(genai::CallReader& call) : call_(call) {}
+  json::Handler* begin_document(std::string_view event) override {
+    ++begun_;
+    return &call_.begin_response_document(event);
+  }
+  void end_document(bool whole) override { call_.end_response_document(whole); }
+  uint64_t begun() const { return begun_; }
+
+ private:
+  genai::CallReader& call_;
+  uint64_t begun_ = 0;
+};
+
+class ModelObserver final : public Observer {
+ public:
+  ModelObserver(const CallFacts& facts, const genai::Endpoint& endpoint,
+                const ObserverOptions& options)
+      : call_(endpoint, options.reader),
+        prices_(options.prices),
+        request_documents_(call_),
+        response_documents_(call_),
+        request_(std::in_place, facts.request.headers, request_documents_),
+        start_(facts.start),
+        counts_itself_(facts.counts_itself) {}
+
+  void on_request_bytes(std::string_view bytes) override {
+    if (request_) request_->feed(bytes);
+  }
+  void on_request_end() override {
+    if (request_) request_->finish(true);
+    request_.reset();
+  }
+  void on_response_head(const http::Head& head, MonoTime) override {
+    call_.on_response_head(head);
+    response_.emplace(head.headers, response_documents_);
+    if (response_->is_stream()) call_.on_stream();
+  }
+  void on_response_bytes(std::string_view bytes, MonoTime at) override {
+    if (!response_) return;
+    response_->feed(bytes);
+    if (response_documents_.begun() == 0 || first_chunk_) return;
+    first_chunk_ = at - start_;
+    call_.on_first_chunk(*first_chunk_);
+  }
+  void on_end(bool whole) override {
+    if (request_) request_->finish(false);
+    if (response_) response_->finish(whole);
+    events_ = response_ ? response_->events() : 0;
+    streamed_events_ = response_ && response_->is_event_stream();
+    request_.reset();
+    response_.reset();
+    call_.finish(!whole);
+  }
+  void describe(trace::Span& span) const override {
+    call_.describe(span, {.usage = !counts_itself_});
+    if (const auto cost = counts_itself_ || !call_.known()
+                              ? std::nullopt
+                              : genai::cost_of(call_.call(), prices_)) {
+      span.attributes.set(attribute::kCostUsd, *cost);
+    }
+    if (streamed_events_) {
+      span.attributes.set(attribute::kStreamEvents, static_cast<int64_t>(events_));
+    }
+  }
+  const genai::Call* model_call() const override { return call_.known() ? &call_.call() : nullptr; }
+
+ private:
+  const MemoryCharge charge_{kOwnBytes};
+  genai::CallReader call_;
+  const std::vector<genai::Price>& prices_;
+  RequestDocuments request_documents_;
+  ResponseDocuments response_documents_;
+  std::optional<BodyReader> request_;
+  std::optional<BodyReader> response_;
+  MonoTime start_;
+  std::optional<Nanoseconds> first_chunk_;
+  uint64_t events_ = 0;
+  bool streamed_events_ = false;
+  bool counts_itself_;
+};
+
+}  // namespace
+
+std::unique_ptr<Observer> make_model_observer(const CallFacts& facts,
+                                              const ObserverOptions& options) {
+  const std::string host = text::lower(facts.url.authority.host);
+  const std::optional<genai::Endpoint> endpoint = genai::recognize(
+      {.method = facts.request.method(),
+       .host = host,
+       .path = facts.url.path,
+       .content_type = facts.request.headers.find(http::FieldName::kContentType).value_or("")},
+      options.recognize);
+  if (!endpoint) return nullptr;
+  return std::make_unique<ModelObserver>(facts, *endpoint, options);
+}
+
+}  // namespace sidespan::semconv
