@@ -129,7 +129,6 @@ struct LimitSettings {
   size_t tls_sessions = 0;
   size_t run_spans = 0;                // spans that `run` keeps in memory for its tree
   Milliseconds run_export{};           // after its command has ended
-  size_t mcp_message_bytes = 0;        // of a message that is held to be written into
   size_t mcp_calls = 0;                // of one side, without an answer yet
   std::optional<size_t> memory_bytes;  // of traffic held at once; nothing: by the machine
 };

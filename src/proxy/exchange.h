@@ -89,7 +89,9 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void connect(bool fresh);
   void on_dialled(Result<wire::OriginStreamPtr> result);
   void on_connected(wire::OriginStreamPtr stream);
+  void send_request();
   void send_request_head();
+  void send_request_end();
   void on_request_body(Chain data);
   void begin_observing();
   void observe_request(const Chain& data);
@@ -99,6 +101,10 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void keep_for_replay(const Chain& data);
   void give_up_replay();
   void on_origin_queue(size_t bytes);
+
+  // exchange_meta.cc: a body that is written into
+  bool wants_meta() const;
+  void write_meta();
 
   // exchange_tunnel.cc: CONNECT
   bool has_secured_origin();
@@ -188,6 +194,8 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   net::Address peer_;
 
   bool replayable_ = false;  // replay_ is all of the request's body that was sent so far
+  bool holding_ = false;       // the request waits to be whole, to be written into
+  bool meta_written_ = false;  // and was
   bool via_added_ = false;
   bool half_closed_ = false;  // the agent may be gone, or wait for its answer
   bool interim_seen_ = false;

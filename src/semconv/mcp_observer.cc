@@ -35,17 +35,20 @@ bool is_mcp_method(std::string_view method) {
 }
 
 // JSON-RPC messages of one side.
-class Messages final : public DocumentSink {
+class Messages final : public BodySink {
  public:
   explicit Messages(McpReader::OnMessage on_message) : reader_(std::move(on_message)) {}
   json::Handler* begin_document(std::string_view) override {
+    ++begun_;
     reader_.reset();
     return &reader_.handler();
   }
   void end_document(bool) override {}
+  uint64_t begun() const { return begun_; }
 
  private:
   McpReader reader_;
+  uint64_t begun_ = 0;
 };
 
 // A POST of streamable HTTP, or what else a session sends. Several requests in one POST (a batch)
@@ -55,7 +58,7 @@ class McpObserver final : public Observer {
   McpObserver(const http::Headers& headers, bool sure)
       : requests_([this](const McpMessage& message) { on_request(message); }),
         answers_([this](const McpMessage& message) { on_answer(message); }),
-        request_(std::in_place, headers, requests_),
+        request_(make_body_reader(headers, {}, requests_)),
         session_(field(headers, kSessionField)),
         version_(field(headers, kVersionField)),
         sure_(sure) {
@@ -73,20 +76,22 @@ class McpObserver final : public Observer {
   void on_response_head(const http::Head& head, MonoTime) override {
     // The server gives it with its answer to `initialize`.
     if (session_.empty()) session_ = field(head.headers, kSessionField);
-    response_.emplace(head.headers, answers_);
+    response_ = make_body_reader(head.headers, {}, answers_);
+    events_ = framing_of(head.headers.find("content-type").value_or("")) == BodyFraming::kEvents;
   }
   void on_response_bytes(std::string_view bytes, MonoTime) override {
     if (response_) response_->feed(bytes);
   }
-  void on_end(bool whole) override {
+  void on_end(End end) override {
     if (request_) request_->finish(false);
-    if (response_) response_->finish(whole);
-    if (response_ && response_->is_event_stream()) events_ = response_->events();
+    if (response_) response_->finish(end == End::kWhole);
     request_.reset();
     response_.reset();
   }
   void describe(trace::Span& span) const override {
-    if (events_) span.attributes.set(attribute::kStreamEvents, static_cast<int64_t>(*events_));
+    if (events_) {
+      span.attributes.set(attribute::kStreamEvents, static_cast<int64_t>(answers_.begun()));
+    }
     if (calls_ > 1 || call_.method.empty()) return describe_session(span);
     describe_mcp(span, {.request = &call_,
                         .answer = answer_ ? &*answer_ : nullptr,
@@ -94,6 +99,7 @@ class McpObserver final : public Observer {
                         .protocol_version = version_,
                         .transport = "tcp"});
   }
+  bool is_mcp() const override { return true; }
 
  private:
   void on_request(const McpMessage& message) {
@@ -119,13 +125,13 @@ class McpObserver final : public Observer {
   const MemoryCharge charge_{kOwnBytes};
   Messages requests_;
   Messages answers_;
-  std::optional<BodyReader> request_;
-  std::optional<BodyReader> response_;
+  std::unique_ptr<BodyReader> request_;
+  std::unique_ptr<BodyReader> response_;
   std::string session_;
   std::string version_;
   McpMessage call_;
   std::optional<McpMessage> answer_;
-  std::optional<uint64_t> events_;
+  bool events_ = false;  // the answer is a stream of them
   uint64_t calls_ = 0;
   bool sure_;  // its fields say that it is MCP
 };

@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kOwnBytes = size_t{16} * 1024;
 
 // One side's documents, handed on to the reader of the call.
-class RequestDocuments final : public DocumentSink {
+class RequestDocuments final : public BodySink {
  public:
   explicit RequestDocuments(genai::CallReader& call) : call_(call) {}
   json::Handler* begin_document(std::string_view) override {
@@ -30,7 +30,7 @@ class RequestDocuments final : public DocumentSink {
   genai::CallReader& call_;
 };
 
-class ResponseDocuments final : public DocumentSink {
+class ResponseDocuments final : public BodySink {
  public:
   explicit ResponseDocuments(genai::CallReader& call) : call_(call) {}
   json::Handler* begin_document(std::string_view event) override {
@@ -53,8 +53,9 @@ class ModelObserver final : public Observer {
         prices_(options.prices),
         request_documents_(call_),
         response_documents_(call_),
-        request_(std::in_place, facts.request.headers, request_documents_),
+        request_(make_body_reader(facts.request.headers, {}, request_documents_)),
         start_(facts.start),
+        elements_(endpoint.api == genai::Api::kGeminiGenerate),
         counts_itself_(facts.counts_itself) {}
 
   void on_request_bytes(std::string_view bytes) override {
@@ -66,8 +67,14 @@ class ModelObserver final : public Observer {
   }
   void on_response_head(const http::Head& head, MonoTime) override {
     call_.on_response_head(head);
-    response_.emplace(head.headers, response_documents_);
-    if (response_->is_stream()) call_.on_stream();
+    const std::optional<BodyFraming> framing =
+        framing_of(head.headers.find(http::FieldName::kContentType).value_or(""));
+    events_ = framing == BodyFraming::kEvents;
+    if (framing && *framing != BodyFraming::kJson) call_.on_stream();
+    // Where it does not stream by events, Gemini's answer is an array of what else are events.
+    const bool array = framing == BodyFraming::kJson && elements_;
+    response_ = make_body_reader(head.headers, {}, response_documents_,
+                                 array ? BodyFraming::kElements : framing);
   }
   void on_response_bytes(std::string_view bytes, MonoTime at) override {
     if (!response_) return;
@@ -76,14 +83,12 @@ class ModelObserver final : public Observer {
     first_chunk_ = at - start_;
     call_.on_first_chunk(*first_chunk_);
   }
-  void on_end(bool whole) override {
+  void on_end(End end) override {
     if (request_) request_->finish(false);
-    if (response_) response_->finish(whole);
-    events_ = response_ ? response_->events() : 0;
-    streamed_events_ = response_ && response_->is_event_stream();
+    if (response_) response_->finish(end == End::kWhole);
     request_.reset();
     response_.reset();
-    call_.finish(!whole);
+    call_.finish(end == End::kBroken);
   }
   void describe(trace::Span& span) const override {
     call_.describe(span, {.usage = !counts_itself_});
@@ -92,8 +97,9 @@ class ModelObserver final : public Observer {
                               : genai::cost_of(call_.call(), prices_)) {
       span.attributes.set(attribute::kCostUsd, *cost);
     }
-    if (streamed_events_) {
-      span.attributes.set(attribute::kStreamEvents, static_cast<int64_t>(events_));
+    if (events_) {
+      span.attributes.set(attribute::kStreamEvents,
+                          static_cast<int64_t>(response_documents_.begun()));
     }
   }
   const genai::Call* model_call() const override { return call_.known() ? &call_.call() : nullptr; }
@@ -104,12 +110,12 @@ class ModelObserver final : public Observer {
   const std::vector<genai::Price>& prices_;
   RequestDocuments request_documents_;
   ResponseDocuments response_documents_;
-  std::optional<BodyReader> request_;
-  std::optional<BodyReader> response_;
+  std::unique_ptr<BodyReader> request_;
+  std::unique_ptr<BodyReader> response_;
   MonoTime start_;
   std::optional<Nanoseconds> first_chunk_;
-  uint64_t events_ = 0;
-  bool streamed_events_ = false;
+  const bool elements_;
+  bool events_ = false;  // the answer is a stream of them
   bool counts_itself_;
 };
 
@@ -117,6 +123,7 @@ class ModelObserver final : public Observer {
 
 std::unique_ptr<Observer> make_model_observer(const CallFacts& facts,
                                               const ObserverOptions& options) {
+  if (!facts.request.asks("POST")) return nullptr;
   const std::string host = text::lower(facts.url.authority.host);
   const std::optional<genai::Endpoint> endpoint = genai::recognize(
       {.method = facts.request.method(),

@@ -30,6 +30,7 @@ struct Limits {
   size_t metric_series_max = 1000;              // per histogram; what is beyond counts as overflow
   Milliseconds begin_time_max{600'000};         // from the request's end to the answer's first byte
   Milliseconds half_close_time_max{30'000};     // the same, once the agent has sent FIN
+  size_t mcp_message_bytes_max = size_t{1024} * 1024;  // that waits to be written into
 };
 
 // Whether the agent tells the tokens of its model calls by itself.
@@ -60,6 +61,7 @@ struct Options {
 
   semconv::HttpSpanOptions spans;
   semconv::ObserverOptions observers;
+  bool mcp_inject_meta = false;
   bool via = false;         // add Via, both ways
   bool access_log = false;  // one log line an exchange
   Limits limits;

@@ -3,6 +3,7 @@
 // state and falls silent at its limit.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,12 @@ namespace sidespan::semconv {
 
 class Observer {
  public:
+  enum class End : uint8_t {
+    kWhole,      // both directions ended as they should
+    kCancelled,  // the agent wanted no more
+    kBroken,
+  };
+
   virtual ~Observer() = default;
   // The request's body as the agent sends it, and that it is whole.
   virtual void on_request_bytes(std::string_view) {}
@@ -29,10 +36,12 @@ class Observer {
   virtual void on_response_bytes(std::string_view, MonoTime) {}
   // After 101 alone: what the agent says in that protocol.
   virtual void on_switched_request_bytes(std::string_view) {}
-  // Nothing more comes. `whole`: both directions ended as they should.
-  virtual void on_end(bool) {}
+  // Nothing more comes.
+  virtual void on_end(End) {}
   // Adds what is known by now; once for each attempt.
   virtual void describe(trace::Span&) const {}
+  // Its messages may get a context of their own (mcp_meta.h).
+  virtual bool is_mcp() const { return false; }
   // What it learnt of a call of a model, for metrics; null: this is none.
   virtual const genai::Call* model_call() const { return nullptr; }
 };
