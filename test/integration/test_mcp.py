@@ -81,22 +81,23 @@ class McpServer:
 class Talked:
     """One client's talk with one server, through sidespan and straight."""
 
+    transport = "tcp"
+
     def __init__(self, pair, authority, directory):
         sink = OtlpSink()
         config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}}
         tls = certificates.write(directory, "mcp", *_listed(authority.leaf("127.0.0.1"))) if pair.tls else ()
         words, env = command(pair.client, "mcp_calls")
-        mode = [pair.mode] if pair.client == "python" else []
 
         def url(server):
             return f"http{'s' if pair.tls else ''}://127.0.0.1:{server.port}/mcp"
 
         with McpServer(pair, directory, tls) as server:
-            straight = subprocess.run([*words, url(server), *mode], text=True, timeout=TIMEOUT, capture_output=True,
+            straight = subprocess.run([*words, pair.mode, url(server)], text=True, timeout=TIMEOUT, capture_output=True,
                                       env=environment(directory, env | {"SSL_CERT_FILE": str(authority.pem)}))
             assert straight.returncode == 0, straight.stderr
         with McpServer(pair, directory, tls) as server:
-            done = run(directory, [*words, url(server), *mode], config, env, timeout=TIMEOUT)
+            done = run(directory, [*words, pair.mode, url(server)], config, env, timeout=TIMEOUT)
             assert done.returncode == 0, done.stderr
             self.seen = list(server.seen)
         self.straight, self.through = straight.stdout, done.stdout
@@ -218,5 +219,5 @@ def expected(talked, request):
         "gen_ai.operation.name": "execute_tool" if method == "tools/call" else ABSENT,
         "rpc.response.status_code": error if said and said["code"] is not None else ABSENT,
         "error.type": error or ABSENT,
-        "network.transport": "tcp",
+        "network.transport": talked.transport,
     }, error

@@ -1,6 +1,8 @@
-// An MCP client of @modelcontextprotocol/sdk as it comes: URL. As mcp_calls.py, with the same lines.
+// An MCP client of @modelcontextprotocol/sdk as it comes: MODE URL, or MODE and the command of a server; MODE is legacy.
+// As mcp_calls.py, with the same lines.
 
 const { Client } = require("@modelcontextprotocol/sdk/client/index.js");
+const { StdioClientTransport } = require("@modelcontextprotocol/sdk/client/stdio.js");
 const { StreamableHTTPClientTransport } = require("@modelcontextprotocol/sdk/client/streamableHttp.js");
 
 const say = (what) => console.log(JSON.stringify(what));
@@ -14,13 +16,17 @@ async function attempt(method, target, act) {
   }
 }
 
-async function main(url) {
+async function main(mode, ...server) {
+  const [command, ...args] = server;
+  const piped = args.length > 0;
+  const transport = piped
+    ? new StdioClientTransport({ command, args, env: process.env })
+    : new StreamableHTTPClientTransport(new URL(command));
   const progress = [];
   const onprogress = (seen) => progress.push([seen.progress, seen.total, seen.message]);
   const client = new Client({ name: "tested", version: "1" });
-  const transport = new StreamableHTTPClientTransport(new URL(url));
   await client.connect(transport);
-  say({ protocol: transport.protocolVersion, server: client.getServerVersion().name });
+  say({ protocol: transport.protocolVersion ?? null, server: client.getServerVersion().name });
   const call = (name, args, options) => client.callTool({ name, arguments: args }, undefined, options);
   await attempt("tools/list", null, () => client.listTools());
   await attempt("tools/call", "add", () => call("add", { a: 2, b: 3 }));
@@ -33,7 +39,7 @@ async function main(url) {
   await attempt("prompts/list", null, () => client.listPrompts());
   await attempt("prompts/get", "forecast", () => client.getPrompt({ name: "forecast", arguments: { city: "Paris" } }));
   say({ progress });
-  await transport.terminateSession();
+  if (!piped) await transport.terminateSession();
   await client.close();
 }
 

@@ -1,14 +1,18 @@
-"""An MCP client of the mcp SDK as it comes: URL MODE, MODE being legacy or auto. A JSON line for each thing it asks
-for, with what the SDK reports of it; the first says which protocol they agreed on.
+"""An MCP client of the mcp SDK as it comes: MODE URL, or MODE and the command of a server that it starts; MODE is
+legacy or auto. A JSON line for each thing it asks for, with what the SDK reports of it; the first says which protocol
+they agreed on.
 """
 
 import json
+import os
 import sys
 
 import anyio
-from mcp import Client, MCPError
+from mcp import Client, MCPError, StdioServerParameters
 
-url, mode = sys.argv[1:]
+mode, *server = sys.argv[1:]
+where = server[0] if len(server) == 1 else StdioServerParameters(
+    command=server[0], args=server[1:], env=dict(os.environ))
 
 
 def say(**what):
@@ -30,7 +34,7 @@ async def main():
     async def on_progress(done, total, message):
         progress.append([done, total, message])
 
-    async with Client(url, mode=mode) as client:
+    async with Client(where, mode=mode) as client:
         say(protocol=client.protocol_version, server=client.server_info.name)
         for method, target, act in (
             ("tools/list", None, lambda: client.list_tools()),

@@ -1,8 +1,9 @@
-// An MCP server of @modelcontextprotocol/sdk as it comes, over streamable HTTP: KIND, sse or json. As mcp_tools.py.
+// An MCP server of @modelcontextprotocol/sdk as it comes: KIND, which is sse, json or stdio. As mcp_tools.py.
 
 const http = require("node:http");
 const { randomUUID } = require("node:crypto");
 const { McpServer } = require("@modelcontextprotocol/sdk/server/mcp.js");
+const { StdioServerTransport } = require("@modelcontextprotocol/sdk/server/stdio.js");
 const { StreamableHTTPServerTransport } = require("@modelcontextprotocol/sdk/server/streamableHttp.js");
 const { z } = require("zod");
 
@@ -45,7 +46,7 @@ async function transportOf(session) {
   return transport;
 }
 
-const server = http.createServer(async (request, response) => {
+async function serve(request, response) {
   const body = Buffer.concat(await Array.fromAsync(request)).toString();
   const kept = ["traceparent", "mcp-session-id", "mcp-protocol-version"];
   const seen = Object.fromEntries(kept.map((name) => [name, request.headers[name] ?? null]));
@@ -59,5 +60,11 @@ const server = http.createServer(async (request, response) => {
   };
   const transport = await transportOf(seen["mcp-session-id"]);
   await transport.handleRequest(request, response, document ?? undefined);
-});
-server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+}
+
+if (kind === "stdio") {
+  made().connect(new StdioServerTransport());
+} else {
+  const server = http.createServer(serve);
+  server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+}

@@ -1,5 +1,5 @@
-"""An MCP server of the mcp SDK as it comes, over streamable HTTP: KIND [CERTIFICATE KEY], KIND being sse, json or
-stateless. Prints its port, then a JSON line for each HTTP request: what the server itself was sent.
+"""An MCP server of the mcp SDK as it comes: KIND [CERTIFICATE KEY], KIND being sse, json or stdio. Over streamable HTTP
+it prints its port, then a JSON line for each HTTP request: what the server itself was sent.
 """
 
 import json
@@ -77,9 +77,12 @@ def watched(app):
     return watch
 
 
-sock = socket.create_server(("127.0.0.1", 0))
-print(sock.getsockname()[1], flush=True)
-app = server.streamable_http_app(json_response=kind == "json", stateless_http=kind == "stateless", host="127.0.0.1")
-config = uvicorn.Config(watched(app), log_level="critical", lifespan="on",
-                        **({"ssl_certfile": tls[0], "ssl_keyfile": tls[1]} if tls else {}))
-anyio.run(uvicorn.Server(config).serve, [sock])
+if kind == "stdio":
+    server.run()
+else:
+    sock = socket.create_server(("127.0.0.1", 0))
+    print(sock.getsockname()[1], flush=True)
+    config = uvicorn.Config(watched(server.streamable_http_app(json_response=kind == "json", host="127.0.0.1")),
+                            log_level="critical", lifespan="on",
+                            **({"ssl_certfile": tls[0], "ssl_keyfile": tls[1]} if tls else {}))
+    anyio.run(uvicorn.Server(config).serve, [sock])
