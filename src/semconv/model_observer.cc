@@ -17,6 +17,8 @@ namespace {
 // Two readers of JSON with what they are in the middle of, and the call.
 constexpr size_t kOwnBytes = size_t{16} * 1024;
 
+constexpr int kFirstErrorStatus = 400;
+
 // One side's documents, handed on to the reader of the call.
 class RequestDocuments final : public BodySink {
  public:
@@ -55,7 +57,7 @@ class ModelObserver final : public Observer {
         response_documents_(call_),
         request_(make_body_reader(facts.request.headers, {}, request_documents_)),
         start_(facts.start),
-        elements_(endpoint.api == genai::Api::kGeminiGenerate),
+        elements_(endpoint.api == genai::Api::kGeminiGenerate && endpoint.streams),
         counts_itself_(facts.counts_itself) {}
 
   void on_request_bytes(std::string_view bytes) override {
@@ -70,18 +72,20 @@ class ModelObserver final : public Observer {
     const std::optional<BodyFraming> framing =
         framing_of(head.headers.find(http::FieldName::kContentType).value_or(""));
     events_ = framing == BodyFraming::kEvents;
-    if (framing && *framing != BodyFraming::kJson) call_.on_stream();
     // Where it does not stream by events, Gemini's answer is an array of what else are events.
     const bool array = framing == BodyFraming::kJson && elements_;
+    const bool many = array || (framing && *framing != BodyFraming::kJson);
+    streams_ = many && head.status < kFirstErrorStatus;
+    if (streams_) call_.on_stream();
     response_ = make_body_reader(head.headers, {}, response_documents_,
                                  array ? BodyFraming::kElements : framing);
   }
   void on_response_bytes(std::string_view bytes, MonoTime at) override {
     if (!response_) return;
     response_->feed(bytes);
-    if (response_documents_.begun() == 0 || first_chunk_) return;
-    first_chunk_ = at - start_;
-    call_.on_first_chunk(*first_chunk_);
+    if (!streams_ || response_documents_.begun() == 0) return;
+    call_.on_first_chunk(at - start_);
+    streams_ = false;
   }
   void on_end(End end) override {
     if (request_) request_->finish(false);
@@ -113,9 +117,9 @@ class ModelObserver final : public Observer {
   std::unique_ptr<BodyReader> request_;
   std::unique_ptr<BodyReader> response_;
   MonoTime start_;
-  std::optional<Nanoseconds> first_chunk_;
   const bool elements_;
-  bool events_ = false;  // the answer is a stream of them
+  bool streams_ = false;  // and its first document has not come
+  bool events_ = false;   // the answer is a stream of them
   bool counts_itself_;
 };
 

@@ -111,7 +111,7 @@ def expected(api, said):
     }
     if api.operation == "embeddings":
         wanted[FINISH_REASONS] = ABSENT
-    elif not failed or said["stream"]:
+    elif not failed or (said["stream"] and said["error"]["status"] == 200):  # refused at once, nothing broke
         wanted[FINISH_REASONS] = finish_reasons(said) or ["error"]
     return wanted | usage(api, said) | ({ERROR: error(said)} if failed else {ERROR: ABSENT})
 
