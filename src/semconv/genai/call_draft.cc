@@ -253,6 +253,7 @@ void CallDraft::add_tool_result(ToolResult result) {
     ++call.tools_left_out;
   }
   if (result.text.size() > content_room_) result.text.resize(content_room_);
+  result.text.shrink_to_fit();
   content_room_ -= result.text.size();
   call.tool_results.push_back(std::move(result));
 }

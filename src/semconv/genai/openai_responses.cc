@@ -219,7 +219,7 @@ void OpenAiResponsesReader::end_output() {
   if (tool->arguments.empty()) draft_.add_arguments(*tool, output_.content);
 }
 
-void OpenAiResponsesReader::end_response(bool /*whole*/) {
+void OpenAiResponsesReader::end_response(bool whole) {
   if (event_ == "error") {
     ProviderError& error = draft_.call.error;
     if (error.type.empty()) error.type = event_;
@@ -227,6 +227,8 @@ void OpenAiResponsesReader::end_response(bool /*whole*/) {
     if (!event_error_.text.empty()) error.text = event_error_.text;
   }
   if (status_.empty()) return;
+  draft_.expect_choice(0);
+  if (!whole) return;  // calls of tools may come behind the status
   // The API names no reason for an answer that is complete, with or without calls of tools.
   const std::string_view complete = draft_.call.tool_calls.empty() ? "stop" : "tool_calls";
   const std::string_view incomplete = incomplete_.empty() ? status_ : incomplete_;
