@@ -13,6 +13,15 @@ PickTable::PickTable(std::initializer_list<Row> rows,
   }
 }
 
+PickTable::PickTable(std::span<const Part> parts) {
+  make("");
+  for (const Part& part : parts) {
+    for (const std::string_view prefix : part.prefixes) {
+      for (const Row& row : part.rows) add(std::string(prefix).append(row.path), row.id);
+    }
+  }
+}
+
 PickTable::NodeId PickTable::make(std::string_view key) {
   nodes_.emplace_back();
   nodes_.back().key = key;

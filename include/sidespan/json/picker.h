@@ -46,10 +46,16 @@ class PickTable {
     std::string_view path;
     int id;
   };
-  // All rows behind each prefix: {"", "[]"} finds the same in one object and in an array of such.
+  // All rows behind each prefix: {"", "[]."} finds the same in one object and in an array of such.
   // Rows are written by us: a malformed one is an assert.
   PickTable(std::initializer_list<Row> rows,
             std::initializer_list<std::string_view> prefixes = {""});
+  // The same of several lists, each behind prefixes of its own.
+  struct Part {
+    std::span<const Row> rows;
+    std::span<const std::string_view> prefixes;
+  };
+  explicit PickTable(std::span<const Part> parts);
 
  private:
   friend class Picker;

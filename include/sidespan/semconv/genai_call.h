@@ -1,0 +1,107 @@
+// What is known of one call of a model, in the same words for every provider: whoever reads a
+// provider's documents fills it in (genai_reader.h), and describe_call() says it on a span by the
+// names of OpenTelemetry's GenAI conventions. Bounded: each text and each list has a limit. What
+// people and models wrote is in it only as far as `capture.content` lets it be.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/trace/span.h"
+
+namespace sidespan::semconv::genai {
+
+// `gen_ai.operation.name`
+enum class Operation : uint8_t { kChat, kGenerateContent, kTextCompletion, kEmbeddings };
+std::string_view name_of(Operation operation);
+
+// `capture.content`: nothing of content; what tools were asked and said; errors' texts, too.
+enum class Capture : uint8_t { kOff, kTools, kAll };
+
+struct Parameters {
+  std::optional<int64_t> max_tokens = {};
+  std::optional<double> temperature = {};
+  std::optional<double> top_p = {};
+  std::optional<int64_t> top_k = {};
+  std::optional<double> frequency_penalty = {};
+  std::optional<double> presence_penalty = {};
+  std::optional<int64_t> seed = {};
+  std::optional<int64_t> choice_count = {};
+  std::optional<int64_t> dimensions = {};  // of embeddings
+  std::string reasoning_level = {};        // as it was sent
+  std::string output_type = {};            // "text", "json", "image", "speech"
+  std::vector<std::string> stop_sequences = {};
+  std::vector<std::string> encoding_formats = {};
+};
+
+// Tokens. Input includes what came from a cache and went into it, output what was reasoned,
+// whatever the provider counts where.
+struct Usage {
+  std::optional<int64_t> input = {};
+  std::optional<int64_t> output = {};
+  std::optional<int64_t> cache_read = {};
+  std::optional<int64_t> cache_write = {};
+  std::optional<int64_t> reasoning = {};
+};
+
+// One that the model asked for.
+struct ToolCall {
+  std::string id = {};  // empty: the provider gives none
+  std::string name = {};
+  std::string arguments = {};  // captured: JSON, cut at the limit
+};
+
+// One that the agent gives back, since the model spoke last.
+struct ToolResult {
+  std::string id = {};    // of the call; a tool's name where calls have no ids
+  std::string text = {};  // captured, cut at the limit
+};
+
+struct ProviderError {
+  std::string type = {};
+  std::string code = {};
+  std::string text = {};  // captured
+  bool known() const { return !type.empty() || !code.empty() || !text.empty(); }
+};
+
+// What a provider says of its limits, or of when to come again.
+struct LimitField {
+  std::string name = {};  // lower case
+  std::string value = {};
+};
+
+struct Call {
+  Operation operation = Operation::kChat;
+  std::string provider = {};  // `gen_ai.provider.name`
+  std::string request_model = {};
+  std::string response_model = {};
+  std::string response_id = {};
+  std::string previous_response_id = {};
+  std::string conversation_id = {};  // what the wire says, nothing else
+  Parameters parameters = {};
+  bool streamed = false;
+  std::optional<Nanoseconds> time_to_first_chunk = {};
+
+  std::vector<std::string> finish_reasons = {};  // one a choice, as the provider says it
+  Usage usage = {};
+  std::vector<ToolCall> tool_calls = {};
+  std::vector<ToolResult> tool_results = {};
+  uint32_t tools_left_out = 0;  // calls and results beyond the limit
+  ProviderError error = {};
+  std::vector<LimitField> limit_fields = {};  // of an answer that is an error
+};
+
+struct DescribeOptions {
+  // Off: the agent counts its own tokens, and these would be counted twice.
+  bool usage = true;
+};
+
+// The name, "chat gpt-5", and what is known. To a span that has none of these attributes yet; an
+// `error.type` that is there becomes what the provider calls it.
+void describe_call(trace::Span& span, const Call& call, const DescribeOptions& options = {});
+
+}  // namespace sidespan::semconv::genai

@@ -1,0 +1,112 @@
+// A Call while it is being put together: what the providers' readers have in common. Everything
+// that a document can say passes here, so that the limits are kept in one place: a text is cut, a
+// list ends, a number that counts nothing is not taken.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sidespan/json/picker.h"
+#include "sidespan/semconv/genai_call.h"
+
+namespace sidespan::semconv::genai {
+
+// What the pick tables of all providers share; ids of a provider's own begin at kOwn.
+enum Field : int {
+  kRequestModel,
+  kMaxTokens,
+  kTemperature,
+  kTopP,
+  kTopK,
+  kFrequencyPenalty,
+  kPresencePenalty,
+  kSeed,
+  kChoiceCount,
+  kDimensions,
+  kStream,
+  kReasoningLevel,
+  kOutputType,  // by any name a provider has for it
+  kStopSequence,
+  kEncodingFormat,
+  kPreviousResponseId,
+  kConversationId,
+  kResponseModel,
+  kResponseId,
+  kErrorType,
+  kErrorCode,
+  kErrorText,  // captured
+  kInputTokens,
+  kMoreInputTokens,  // counted apart from the others
+  kOutputTokens,
+  kCacheReadTokens,
+  kCacheWriteTokens,
+  kReasoningTokens,
+  kTotalTokens,
+  kOwn = 100,
+};
+
+// How a provider counts.
+struct UsageRule {
+  bool cache_apart = false;      // input tokens exclude what is cached
+  bool reasoning_apart = false;  // output tokens exclude what is reasoned
+  bool total_tells = false;      // or they do where the total says so: servers differ
+};
+
+class CallDraft {
+ public:
+  static constexpr size_t kNameBytesMax = 128;    // of a model, an id, a tool's name
+  static constexpr size_t kWordBytesMax = 64;     // of a type, a code, a level, a reason
+  static constexpr size_t kListMax = 16;          // stop sequences, formats, choices
+  static constexpr size_t kToolsMax = 48;         // asked for, and given back
+  static constexpr size_t kContentTextsMax = 16;  // captured texts of full length, all together
+
+  CallDraft(Capture capture, size_t content_bytes_max);
+
+  Call call;
+
+  bool captures(Capture least) const { return capture_ >= least; }
+  void set_usage_rule(UsageRule rule) { rule_ = rule; }
+
+  // One of Field; what has not the type it should have is left out. False: the id is none of them.
+  bool take(const json::Picked& picked);
+
+  // The text of `picked`, cut; where it is none, nothing changes.
+  static void keep(std::string& to, const json::Picked& picked, size_t bytes_max = kNameBytesMax);
+  // The same of a word: not a sentence, which might be content.
+  static void keep_word(std::string& to, const json::Picked& picked);
+  // Appends text or JSON to one that is captured, up to the length of one.
+  void append_content(std::string& to, const json::Picked& picked) const;
+
+  // One more; null: beyond the limit.
+  ToolCall* add_tool_call();
+  // Appends to its arguments while there is room.
+  void add_arguments(ToolCall& tool, std::string_view part);
+  // The newest are kept, the oldest go.
+  void add_tool_result(ToolResult result);
+  // The model spoke: results before it were given back earlier.
+  void forget_tool_results();
+
+  // That there is such a choice, which is to end with a reason.
+  void expect_choice(size_t choice);
+  // `choice` ended. An empty reason is none.
+  void set_finish_reason(size_t choice, std::string_view reason);
+
+ private:
+  bool take_name(const json::Picked& picked);
+  bool take_parameter(const json::Picked& picked);
+  bool take_error(const json::Picked& picked);
+  bool take_count(const json::Picked& picked);
+  void sum();
+
+  const Capture capture_;
+  const size_t content_bytes_max_;
+  size_t content_room_;
+  UsageRule rule_;
+  Usage counted_;
+  int64_t more_input_ = 0;
+  int64_t total_ = 0;
+};
+
+}  // namespace sidespan::semconv::genai
