@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sidespan/http/eventstream.h"
 #include "sidespan/http/sse.h"
 
 namespace sidespan::semconv {
@@ -106,6 +107,26 @@ class EventFramer final : public Framer, private http::SseSink {
   bool clean_ = false;
 };
 
+class MessageFramer final : public Framer, private http::EventStreamSink {
+ public:
+  MessageFramer(BodySink& sink, const json::ReaderLimits& limits)
+      : document_(sink, limits), reader_(*this) {}
+
+  void feed(std::string_view plain) override { reader_.feed(plain); }
+  void finish(bool) override { reader_.finish(); }
+  bool broken() const override { return reader_.broken(); }
+
+ private:
+  void on_message(const http::EventStreamHead& head) override {
+    document_.begin(head.name, false, false);
+  }
+  void on_payload(std::string_view part) override { document_.feed(part); }
+  void on_message_end(bool whole) override { document_.end(whole); }
+
+  JsonDocument document_;
+  http::EventStreamReader reader_;
+};
+
 }  // namespace
 
 std::unique_ptr<Framer> make_framer(BodyFraming framing, const json::ReaderLimits& limits,
@@ -117,6 +138,8 @@ std::unique_ptr<Framer> make_framer(BodyFraming framing, const json::ReaderLimit
       return std::make_unique<LineFramer>(sink, limits);
     case BodyFraming::kEvents:
       return std::make_unique<EventFramer>(sink, limits);
+    case BodyFraming::kMessages:
+      return std::make_unique<MessageFramer>(sink, limits);
     case BodyFraming::kJson:
       break;
   }

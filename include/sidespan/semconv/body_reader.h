@@ -21,10 +21,12 @@ enum class BodyFraming : uint8_t {
   kElements,  // one text; of an array the elements are documents
   kLines,     // a text a line
   kEvents,    // server-sent events, a text in each one's data
+  kMessages,  // AWS event stream, a text in each message's payload; an exception's has its name
 };
 
 // Of a Content-Type's value: `kJson` for application/json and what ends in +json, `kLines` for the
-// names that lines of JSON go by, `kEvents` for text/event-stream. Nothing: another one.
+// names that lines of JSON go by, `kEvents` for text/event-stream, `kMessages` for
+// application/vnd.amazon.eventstream. Nothing: another one.
 std::optional<BodyFraming> framing_of(std::string_view content_type);
 
 class BodySink {

@@ -66,6 +66,7 @@ constexpr std::array kMessageRows = {
     Row{"usage.output_tokens", kOutputTokens},
     Row{"usage.cache_read_input_tokens", kCacheReadTokens},
     Row{"usage.cache_creation_input_tokens", kCacheWriteTokens},
+    Row{"usage.output_tokens_details.thinking_tokens", kReasoningTokens},
 };
 constexpr std::array kMessageContent = {Row{"content[].input*", kToolInput}};
 constexpr std::array kEventRows = {

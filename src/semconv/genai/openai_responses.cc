@@ -228,15 +228,14 @@ void OpenAiResponsesReader::end_response(bool whole) {
   }
   if (status_.empty()) return;
   draft_.expect_choice(0);
-  if (!whole) return;  // calls of tools may come behind the status
-  // The API names no reason for an answer that is complete, with or without calls of tools.
-  const std::string_view complete = draft_.call.tool_calls.empty() ? "stop" : "tool_calls";
-  const std::string_view incomplete = incomplete_.empty() ? status_ : incomplete_;
-  const std::string_view reason = status_ == "completed"    ? complete
-                                  : status_ == "incomplete" ? incomplete
-                                  : status_ == "failed"     ? std::string_view("error")
-                                  : status_ == "cancelled"  ? std::string_view(status_)
-                                                            : std::string_view();
+  if (!whole) return;  // why it is incomplete may come behind the status
+  // Of an answer that is complete, with or without calls of tools, the API says that and no more.
+  const bool ended =
+      status_ == "completed" || status_ == "incomplete" || status_ == "cancelled";
+  const std::string_view reason = status_ == "failed"   ? std::string_view("error")
+                                  : !ended              ? std::string_view()
+                                  : incomplete_.empty() ? std::string_view(status_)
+                                                        : std::string_view(incomplete_);
   draft_.set_finish_reason(0, reason);
 }
 

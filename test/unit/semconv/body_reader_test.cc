@@ -9,6 +9,7 @@
 #include "sidespan/base/random.h"
 #include "sidespan/http/deflate.h"
 #include "sidespan/json/picker.h"
+#include "support/eventstream.h"
 
 namespace sidespan::semconv {
 namespace {
@@ -110,6 +111,7 @@ TEST_CASE("body reader: framings by the media type") {
   CHECK(framing_of("text/event-stream; charset=utf-8") == BodyFraming::kEvents);
   CHECK(framing_of("application/x-ndjson") == BodyFraming::kLines);
   CHECK(framing_of("application/stream+json") == BodyFraming::kLines);
+  CHECK(framing_of("application/vnd.amazon.eventstream") == BodyFraming::kMessages);
   CHECK_FALSE(framing_of("+json"));
   CHECK_FALSE(framing_of("application/jsonp"));
   CHECK_FALSE(framing_of("text/html"));
@@ -192,6 +194,29 @@ TEST_CASE("body reader: server-sent events") {
       {"whole at the end",
        {.type = type, .body = "data: {\"a\":1}", .clean = false},
        ":{\"a\":1}\n"},
+  });
+}
+
+TEST_CASE("body reader: messages of an AWS event stream") {
+  const std::string type = "application/vnd.amazon.eventstream";
+  const std::string start = testing::eventstream_event("messageStart", "{\"role\":\"assistant\"}");
+  const std::string stop = testing::eventstream_event("messageStop", " {} ");
+  check({
+      {"events", {type, start + stop}, "messageStart:{\"role\":\"assistant\"}\nmessageStop:{}\n"},
+      {"an exception",
+       {type, testing::eventstream_exception("throttlingException", "{}")},
+       "throttlingException:{}\n"},
+      {"no payload", {type, testing::eventstream_event("end", "") + stop}, "messageStop:{}\n"},
+      {"of no interest",
+       {type, testing::eventstream_event("skipped", "{}") + stop},
+       "skipped:-\nmessageStop:{}\n"},
+      {"no JSON",
+       {type, testing::eventstream_event("a", "x") + stop},
+       "a:broken\nmessageStop:{}\n"},
+      {"broken", {type, stop + "no such message" + stop}, "messageStop:{}\n", kBroken},
+      {"cut off",
+       {.type = type, .body = start.substr(0, start.size() - 10), .clean = false},
+       "messageStart:broken\n"},
   });
 }
 
