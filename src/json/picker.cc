@@ -71,10 +71,12 @@ void PickTable::add(std::string_view path, int id) {
       if (rest.starts_with('.')) rest.remove_prefix(1);
       continue;
     }
-    const size_t end = std::min(rest.find_first_of(".["), rest.size());
+    const bool quoted = rest.starts_with('\'');
+    if (quoted) rest.remove_prefix(1);
+    const size_t end = std::min(quoted ? rest.find('\'') : rest.find_first_of(".["), rest.size());
     assert(end > 0);
     at = member(at, rest.substr(0, end));
-    rest.remove_prefix(end);
+    rest.remove_prefix(end + (quoted ? 1 : 0));
     if (rest.starts_with('.')) rest.remove_prefix(1);
   }
   assert(places <= Picker::kPlacesMax);

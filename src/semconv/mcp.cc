@@ -19,6 +19,7 @@ enum Pick : int {
   kName,
   kUri,
   kVersion,
+  kMetaVersion,
   kCancelled,
   kTraceparent,
   kTracestate,
@@ -29,24 +30,26 @@ enum Pick : int {
 };
 
 const json::PickTable& table() {
-  static const json::PickTable kTable({{"{}", kMessage},
-                                       {"jsonrpc", kJsonRpc},
-                                       {"id*", kId},
-                                       {"method", kMethod},
-                                       {"params.name", kName},
-                                       {"params.uri", kUri},
-                                       {"params.protocolVersion", kVersion},
-                                       {"params.requestId*", kCancelled},
-                                       {"params._meta.traceparent", kTraceparent},
-                                       {"params._meta.tracestate", kTracestate},
-                                       {"params._meta.baggage", kBaggage},
-                                       {"result", kAnswers},
-                                       {"result{}", kAnswers},
-                                       {"result.isError", kToolFailed},
-                                       {"result.protocolVersion", kVersion},
-                                       {"error{}", kAnswers},
-                                       {"error.code", kErrorCode}},
-                                      {"", "[]"});
+  static const json::PickTable kTable(
+      {{"{}", kMessage},
+       {"jsonrpc", kJsonRpc},
+       {"id*", kId},
+       {"method", kMethod},
+       {"params.name", kName},
+       {"params.uri", kUri},
+       {"params.protocolVersion", kVersion},
+       {"params.requestId*", kCancelled},
+       {"params._meta.traceparent", kTraceparent},
+       {"params._meta.tracestate", kTracestate},
+       {"params._meta.baggage", kBaggage},
+       {"params._meta.'io.modelcontextprotocol/protocolVersion'", kMetaVersion},
+       {"result", kAnswers},
+       {"result{}", kAnswers},
+       {"result.isError", kToolFailed},
+       {"result.protocolVersion", kVersion},
+       {"error{}", kAnswers},
+       {"error.code", kErrorCode}},
+      {"", "[]"});
   return kTable;
 }
 
@@ -102,6 +105,7 @@ void McpReader::take(const Picked& picked) {
                     : picked.id == kName        ? message_.target
                     : picked.id == kUri         ? message_.uri
                     : picked.id == kVersion     ? message_.protocol_version
+                    : picked.id == kMetaVersion ? message_.meta_version
                     : picked.id == kTraceparent ? message_.traceparent
                     : picked.id == kTracestate  ? message_.tracestate
                                                 : message_.baggage;

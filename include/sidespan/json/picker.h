@@ -35,7 +35,8 @@ struct Picked {
 };
 
 // Paths, as a tree. "usage.prompt_tokens"; "choices[].message.role" goes through every element;
-// "[].x" begins at an array. What stands at the end of a path decides what is picked:
+// "[].x" begins at an array; "a.'b.c'" is a member b.c. What stands at the end of a path decides
+// what is picked:
 //   a.b     a text, a number, true, false or null; of an array or object nothing
 //   a.b{}   kObject where the object begins, and kEnd where it ends
 //   a.b*    any value, as JSON; no path goes on behind it

@@ -23,6 +23,7 @@ struct McpMessage {
   std::string target = {};            // `name`: a tool or a prompt
   std::string uri = {};               // of a resource
   std::string protocol_version = {};  // `protocolVersion`, of a request or an answer
+  std::string meta_version = {};      // the same of `_meta`, of every request since 2026-07-28
   std::string cancelled_id = {};      // `requestId` of notifications/cancelled, as `id`
   std::string traceparent = {};       // of `_meta`
   std::string tracestate = {};

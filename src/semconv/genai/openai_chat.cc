@@ -75,6 +75,8 @@ constexpr std::array kResponseRows = {
     Row{"x_groq.usage.completion_tokens", kOutputTokens},
     Row{"error.type", kErrorType},
     Row{"error.code", kErrorCode},
+    Row{"type", kErrorType},  // Mistral, vLLM
+    Row{"code", kErrorCode},
 };
 constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};
 constexpr std::array kToolRows = {

@@ -15,10 +15,11 @@ constexpr std::array kRequestRows = {
     Row{"encoding_format", kEncodingFormat},
 };
 constexpr std::array kResponseRows = {
-    Row{"model", kResponseModel},
-    Row{"usage.prompt_tokens", kInputTokens},
-    Row{"error.type", kErrorType},
-    Row{"error.code", kErrorCode},
+    Row{"id", kResponseId},  // Mistral
+    Row{"model", kResponseModel},  Row{"usage.prompt_tokens", kInputTokens},
+    Row{"error.type", kErrorType}, Row{"error.code", kErrorCode},
+    Row{"type", kErrorType},  // Mistral, vLLM
+    Row{"code", kErrorCode},
 };
 constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};
 

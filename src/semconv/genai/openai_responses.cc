@@ -230,8 +230,7 @@ void OpenAiResponsesReader::end_response(bool whole) {
   draft_.expect_choice(0);
   if (!whole) return;  // why it is incomplete may come behind the status
   // Of an answer that is complete, with or without calls of tools, the API says that and no more.
-  const bool ended =
-      status_ == "completed" || status_ == "incomplete" || status_ == "cancelled";
+  const bool ended = status_ == "completed" || status_ == "incomplete" || status_ == "cancelled";
   const std::string_view reason = status_ == "failed"   ? std::string_view("error")
                                   : !ended              ? std::string_view()
                                   : incomplete_.empty() ? std::string_view(status_)
