@@ -158,7 +158,13 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
   options->context_sources = settings.context_sources;
   options->run = std::move(lineage.run);
   options->environment = std::move(lineage.environment);
+  options->agent_is_instrumented = settings.agent_is_instrumented;
   options->spans = span_options(settings);
+  options->observers.recognize.hosts = settings.spans.providers;
+  options->observers.prices = settings.prices;
+  options->observers.reader = {.capture = settings.capture.content,
+                               .content_bytes_max = settings.capture.max_bytes};
+  options->mcp_inject_meta = settings.mcp_inject_meta;
   options->via = settings.via;
   options->access_log = settings.log.access;
   options->limits = settings.limits.proxy;

@@ -17,7 +17,6 @@ namespace {
 
 namespace attribute = semconv::attribute;
 
-
 // What we were started in, baggage included. An environment speaks W3C only, whatever is
 // configured.
 trace::Context inherited(const std::vector<std::string>& own) {

@@ -4,19 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "app/run_words.h"
 #include "app/terminal_text.h"
-#include "sidespan/base/text.h"
-#include "sidespan/semconv/attributes.h"
 
 namespace sidespan::app {
 namespace {
-
-namespace attribute = semconv::attribute;
 
 constexpr size_t kDurationColumns = 8;
 constexpr size_t kStatusColumnsMax = 22;
@@ -70,69 +66,6 @@ std::string text_of(Nanoseconds duration) {
   const auto whole = std::lround(seconds);
   if (whole < 3600) return fmt::format("{}m {:02}s", whole / 60, whole % 60);
   return fmt::format("{}h {:02}m", whole / 3600, whole / 60 % 60);
-}
-
-std::optional<int64_t> integer(const RunSpan& span, std::string_view key) {
-  for (const trace::Attributes::View& attribute : span.attributes) {
-    if (attribute.key != key) continue;
-    const int64_t* number = std::get_if<int64_t>(&attribute.value);
-    return number == nullptr ? std::nullopt : std::optional(*number);
-  }
-  return std::nullopt;
-}
-
-// "host:port/path" of a URL: no scheme, no user information, no query, no fragment.
-std::string host_and_path(std::string_view url, std::string_view url_template) {
-  if (const size_t scheme = url.find("://"); scheme != std::string_view::npos) {
-    url.remove_prefix(scheme + 3);
-  }
-  url = url.substr(0, url.find_first_of("?#"));
-  const size_t slash = std::min(url.find('/'), url.size());
-  std::string_view host = url.substr(0, slash);
-  if (const size_t at = host.rfind('@'); at != std::string_view::npos) host.remove_prefix(at + 1);
-  return std::string(host).append(url_template.empty() ? url.substr(slash) : url_template);
-}
-
-std::string target_of(const RunSpan& span) {
-  if (const std::string_view url = span.attributes.text(attribute::kUrlFull); !url.empty()) {
-    return host_and_path(url, span.attributes.text(attribute::kUrlTemplate));
-  }
-  const std::string_view host = span.attributes.text(attribute::kServerAddress);
-  if (host.empty()) return span.name;
-  const bool bare_v6 = host.find(':') != std::string_view::npos && host.front() != '[';
-  const std::string shown = bare_v6 ? fmt::format("[{}]", host) : std::string(host);
-  const std::optional<int64_t> port = integer(span, attribute::kServerPort);
-  return port ? fmt::format("{}:{}", shown, *port) : shown;
-}
-
-// The status code, the exit code, or the word that says what went wrong; both where both say
-// something.
-std::string status_of(const RunSpan& span) {
-  std::string_view word = span.attributes.text(attribute::kErrorType);
-  if (const auto exit = integer(span, attribute::kProcessExitCode)) {
-    const bool signal = !word.empty() && !text::is_digit(word.front());
-    return signal ? std::string(word) : fmt::format("exit {}", *exit);
-  }
-  std::string out;
-  if (const auto code = integer(span, attribute::kHttpResponseStatusCode))
-    out = std::to_string(*code);
-  const std::string_view ending = span.attributes.text(attribute::kEnd);
-  if (word.empty() && ending != "complete") word = ending;
-  if (word.empty() || word == out) return out;
-  return out.empty() ? std::string(word) : fmt::format("{} {}", out, word);
-}
-
-std::string note_of(const RunSpan& span) {
-  std::vector<std::string> notes;
-  const int64_t resend = integer(span, attribute::kHttpRequestResendCount).value_or(0);
-  const int64_t events = integer(span, attribute::kStreamEvents).value_or(0);
-  if (resend > 0) {
-    notes.push_back(fmt::format("retry {}", resend));
-  } else if (!span.links.empty()) {
-    notes.emplace_back("linked");
-  }
-  if (events > 0) notes.push_back(fmt::format("{} event{}", events, events == 1 ? "" : "s"));
-  return fmt::format("{}", fmt::join(notes, ", "));
 }
 
 class Tree {
@@ -243,11 +176,12 @@ void Tree::add_subtree(const RunSpan& top, const Children& children) {
 }
 
 void Tree::add_row(const RunSpan& span, std::string indent) {
+  const SpanWords words = words_of(span);
   rows_.push_back({.indent = std::move(indent),
-                   .method = shown(span.attributes.text(attribute::kHttpRequestMethod)),
-                   .target = shown(span.span_id == run_.root ? run_.name : target_of(span)),
-                   .note = note_of(span),
-                   .status = cut_middle(shown(status_of(span)), kStatusColumnsMax, signs_.cut),
+                   .method = shown(words.method),
+                   .target = shown(span.span_id == run_.root ? run_.name : words.target),
+                   .note = shown(words.note),
+                   .status = cut_middle(shown(words.status), kStatusColumnsMax, signs_.cut),
                    .duration = text_of(span.duration),
                    .span = &span});
 }
@@ -293,6 +227,10 @@ std::string Tree::headline() const {
   if (errors > 0) {
     out += signs_.dot;
     out += painted(fmt::format("{} error{}", errors, errors == 1 ? "" : "s"), kRed);
+  }
+  if (const std::string tokens = tokens_of(run_.spans); !tokens.empty()) {
+    out += signs_.dot;
+    out += tokens;
   }
   out += fmt::format("{}{}", signs_.dot, text_of(extent_.length));
   out += painted(fmt::format("{}trace {}", signs_.dot, run_.trace_id.to_string()), kDim);

@@ -30,6 +30,14 @@ constexpr auto kModes =
 constexpr auto kMismatches = std::to_array<Word<proxy::Interception::Mismatch>>(
     {{"passthrough", proxy::Interception::Mismatch::kPassthrough},
      {"refuse", proxy::Interception::Mismatch::kRefuse}});
+constexpr auto kContents =
+    std::to_array<Word<semconv::genai::Capture>>({{"off", semconv::genai::Capture::kOff},
+                                                  {"tools", semconv::genai::Capture::kTools},
+                                                  {"all", semconv::genai::Capture::kAll}});
+constexpr auto kInstrumented =
+    std::to_array<Word<proxy::Instrumented>>({{"auto", proxy::Instrumented::kAuto},
+                                              {"yes", proxy::Instrumented::kYes},
+                                              {"no", proxy::Instrumented::kNo}});
 constexpr auto kCompressions = std::to_array<Word<bool>>({{"gzip", true}, {"none", false}});
 
 template <const auto& Words>
@@ -219,6 +227,13 @@ constexpr auto kRows = std::to_array<Setting>({
          "What may tell the parent of a call: the context in an MCP message's `_meta`, trace "
          "headers, the private listener of a `run`, sidespan's own TRACEPARENT."},
 
+    {.key = "context.agent_is_instrumented",
+     .value = "auto",
+     .read = assign<word_of<kInstrumented>, &S::agent_is_instrumented>,
+     .sentence =
+         "Whether the agent's own spans count the tokens of its model calls, so that ours do "
+         "not: yes, no, or where the call comes with a span of the agent's own (auto)."},
+
     {.key = "sampling.head.sampler",
      .value = "parentbased_always_on",
      .read = assign<read_sampler, &S::sampling, &SamplingSettings::sampler>,
@@ -249,6 +264,13 @@ constexpr auto kRows = std::to_array<Setting>({
      .shape = Shape::kMap,
      .read = assign<read_peers, &S::spans, &SpanSettings::peers>,
      .sentence = "Service names for hosts, like {api.stripe.com: stripe}."},
+    {.key = "spans.providers",
+     .value = "{}",
+     .shape = Shape::kMap,
+     .read = assign<read_peers, &S::spans, &SpanSettings::providers>,
+     .sentence =
+         "Model providers (gen_ai.provider.name) behind hosts of your own, wildcards allowed, "
+         "like {llm.corp.example: openai}. Without, a call's shape tells."},
     {.key = "spans.known_methods",
      .value = "[]",
      .shape = Shape::kList,
@@ -269,12 +291,30 @@ constexpr auto kRows = std::to_array<Setting>({
      .shape = Shape::kList,
      .read = assign<list_of<read_capture_header>, &S::capture, &CaptureSettings::response_headers>,
      .sentence = "Response headers that spans show."},
+    {.key = "capture.content",
+     .value = "off",
+     .read = assign<word_of<kContents>, &S::capture, &CaptureSettings::content>,
+     .sentence = "What spans show of what people and models wrote: nothing (off), what tools were "
+                 "asked and said (tools), and the texts of providers' errors, too (all)."},
+    {.key = "capture.max_bytes",
+     .value = "1KiB",
+     .read = assign<size_between<0, 16 * 1024>, &S::capture, &CaptureSettings::max_bytes>,
+     .sentence = "Of each text that is shown; longer ones are cut."},
     {.key = "capture.redact",
      .value = "[]",
      .shape = Shape::kList,
      .read = assign<list_of<read_plain_name>, &S::capture, &CaptureSettings::redact>,
      .sentence = "Query parameters, in any case and without wildcards, whose values spans hide, "
                  "beside the usual signatures, keys and tokens."},
+
+    {.key = "prices",
+     .value = "[]",
+     .shape = Shape::kRules,
+     .read = assign<list_of<read_price>, &S::prices>,
+     .sentence =
+         "What models cost, like {provider: openai, model: \"gpt-*\", input: 2, output: 8, "
+         "cache_read: 0.5, cache_write: 2}: US dollars for a million tokens, the first row that "
+         "matches. conf/prices.example.yaml is one. Without a row there is no cost."},
 
     {.key = "mcp.inject_meta",
      .value = "off",

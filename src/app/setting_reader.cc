@@ -105,6 +105,17 @@ std::optional<double> read_ratio(const Node& node, Complaints& complaints) {
   return ratio;
 }
 
+std::optional<double> read_amount(const Node& node, Complaints& complaints) {
+  constexpr double kMost = 1e6;
+  const std::optional<std::string> text = read_text(node, complaints);
+  if (!text) return std::nullopt;
+  const std::optional<double> amount = parse_decimal(*text);
+  if (!amount || *amount < 0 || *amount > kMost) {
+    return complain(node, quote(*text) + " is no amount of dollars, like 1.25", complaints);
+  }
+  return amount;
+}
+
 std::optional<Pairs> read_pairs(const Node& node, Complaints& complaints) {
   if (node.kind != Node::Kind::kMap) {
     return complain(node, "takes a map, like {name: value}", complaints);

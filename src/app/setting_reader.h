@@ -53,6 +53,8 @@ std::optional<size_t> read_count(const Node& node, size_t least, size_t most,
 std::optional<Milliseconds> read_duration(const Node& node, Milliseconds least, Milliseconds most,
                                           Complaints& complaints);
 std::optional<double> read_ratio(const Node& node, Complaints& complaints);
+// US dollars.
+std::optional<double> read_amount(const Node& node, Complaints& complaints);
 
 // The same with their bounds as part of the type, so that a table row can name them.
 template <size_t Least, size_t Most>

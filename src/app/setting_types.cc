@@ -113,6 +113,42 @@ std::optional<proxy::Route> read_route(const Node& node, Complaints& complaints)
   return proxy::Route{*std::move(path), *std::move(to)};
 }
 
+std::optional<semconv::genai::Price> read_price(const Node& node, Complaints& complaints) {
+  using Price = semconv::genai::Price;
+  if (node.kind != Node::Kind::kMap) {
+    return complain(node, "takes a map, like {model: x, input: 1, output: 2}", complaints);
+  }
+  Price price;
+  const size_t before = complaints.size();
+  const auto amount = [&](const Node::Member& member) {
+    return read_part(member.value, "." + member.key, complaints, read_amount).value_or(0);
+  };
+  for (const Node::Member& member : node.members) {
+    const std::string_view key = member.key;
+    if (key == "provider" || key == "model") {
+      const auto name = read_part(member.value, "." + member.key, complaints, read_name);
+      (key == "model" ? price.model : price.provider) = name.value_or("");
+    } else if (key == "input") {
+      price.input = amount(member);
+    } else if (key == "output") {
+      price.output = amount(member);
+    } else if (key == "cache_read") {
+      price.cache_read = amount(member);
+    } else if (key == "cache_write") {
+      price.cache_write = amount(member);
+    } else {
+      complaints.push_back({member.line, "." + member.key, "is no part of a price"});
+    }
+  }
+  for (const std::string_view needed : {"model", "input", "output"}) {
+    if (node.find(needed) == nullptr) {
+      complaints.push_back({node.line, "", std::string(needed) + " is missing"});
+    }
+  }
+  if (complaints.size() != before) return std::nullopt;
+  return price;
+}
+
 std::optional<std::optional<http::Url>> read_via(const Node& node, Complaints& complaints) {
   const std::optional<std::string> text = read_text(node, complaints);
   if (!text) return std::nullopt;

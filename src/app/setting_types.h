@@ -24,6 +24,7 @@ std::optional<std::optional<http::Url>> read_via(const Node& node, Complaints& c
 std::optional<proxy::HostPattern> read_host_pattern(const Node& node, Complaints& complaints);
 // {path: /openai/, to: "http://..."}; a missing slash at the end of either is added.
 std::optional<proxy::Route> read_route(const Node& node, Complaints& complaints);
+std::optional<semconv::genai::Price> read_price(const Node& node, Complaints& complaints);
 // {match: ["api.example.com"], certificate: FILE, key: FILE}
 std::optional<ClientCertificateFiles> read_client_certificate(const Node& node,
                                                               Complaints& complaints);

@@ -90,13 +90,16 @@ struct SamplingSettings {
 struct SpanSettings {
   std::vector<std::string> ignore;  // path wildcards; `otlp` is already spelt out
   std::vector<std::string> url_templates;
-  std::map<std::string, std::string> peers;  // host, lower case -> service.peer.name
-  std::vector<std::string> known_methods;    // empty: semconv's own
+  std::map<std::string, std::string> peers;      // host, lower case -> service.peer.name
+  std::map<std::string, std::string> providers;  // host, lower case -> gen_ai.provider.name
+  std::vector<std::string> known_methods;        // empty: semconv's own
 };
 
 struct CaptureSettings {
   std::vector<std::string> request_headers;  // lower case, none of them secret
   std::vector<std::string> response_headers;
+  semconv::genai::Capture content = semconv::genai::Capture::kOff;
+  size_t max_bytes = 0;             // of each text of content
   std::vector<std::string> redact;  // query parameters beside the built-in ones
 };
 
@@ -126,7 +129,6 @@ struct LimitSettings {
   size_t tls_sessions = 0;
   size_t run_spans = 0;                // spans that `run` keeps in memory for its tree
   Milliseconds run_export{};           // after its command has ended
-  size_t mcp_message_bytes = 0;        // of a message that is held to be written into
   size_t mcp_calls = 0;                // of one side, without an answer yet
   std::optional<size_t> memory_bytes;  // of traffic held at once; nothing: by the machine
 };
@@ -152,9 +154,11 @@ struct Settings {
   TlsSettings tls;
   PropagationSettings propagation;
   uint32_t context_sources = 0;  // bits 1 << lineage::Source
+  proxy::Instrumented agent_is_instrumented = proxy::Instrumented::kAuto;
   SamplingSettings sampling;
   SpanSettings spans;
   CaptureSettings capture;
+  std::vector<semconv::genai::Price> prices;
   bool mcp_inject_meta = false;
   bool via = false;     // http.via
   bool tracing = true;  // false: OTEL_SDK_DISABLED

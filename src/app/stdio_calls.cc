@@ -92,7 +92,7 @@ std::string_view StdioCalls::with_context(std::string_view read) {
     line_.append(piece);
     if (whole && !passing_) {
       append_line(line_);
-    } else if (passing_ || line_.size() > settings_.limits.mcp_message_bytes) {
+    } else if (passing_ || line_.size() > settings_.limits.proxy.mcp_message_bytes_max) {
       agent_.lines.feed(line_);
       written_.append(line_);
       passing_ = !whole;

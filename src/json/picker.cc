@@ -13,6 +13,15 @@ PickTable::PickTable(std::initializer_list<Row> rows,
   }
 }
 
+PickTable::PickTable(std::span<const Part> parts) {
+  make("");
+  for (const Part& part : parts) {
+    for (const std::string_view prefix : part.prefixes) {
+      for (const Row& row : part.rows) add(std::string(prefix).append(row.path), row.id);
+    }
+  }
+}
+
 PickTable::NodeId PickTable::make(std::string_view key) {
   nodes_.emplace_back();
   nodes_.back().key = key;
@@ -62,10 +71,12 @@ void PickTable::add(std::string_view path, int id) {
       if (rest.starts_with('.')) rest.remove_prefix(1);
       continue;
     }
-    const size_t end = std::min(rest.find_first_of(".["), rest.size());
+    const bool quoted = rest.starts_with('\'');
+    if (quoted) rest.remove_prefix(1);
+    const size_t end = std::min(quoted ? rest.find('\'') : rest.find_first_of(".["), rest.size());
     assert(end > 0);
     at = member(at, rest.substr(0, end));
-    rest.remove_prefix(end);
+    rest.remove_prefix(end + (quoted ? 1 : 0));
     if (rest.starts_with('.')) rest.remove_prefix(1);
   }
   assert(places <= Picker::kPlacesMax);

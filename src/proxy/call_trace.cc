@@ -57,6 +57,16 @@ void CallTrace::choose_parent(Random& random) {
   sampled_ = started.sampled;
 }
 
+bool CallTrace::agent_counts_itself() const {
+  if (options_.agent_is_instrumented != Instrumented::kAuto) {
+    return options_.agent_is_instrumented == Instrumented::kYes;
+  }
+  // An agent without spans of its own may hand on the context that it was started in.
+  const bool handed_on = (execution_ != nullptr && parent_id_ == execution_->context.span_id) ||
+                         (options_.environment && parent_id_ == options_.environment->span_id);
+  return source_ == lineage::Source::kWire && !handed_on;
+}
+
 void CallTrace::next_attempt(Random& random) {
   ++resend_count_;
   if (!active_) return;

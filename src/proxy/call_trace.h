@@ -29,6 +29,9 @@ class CallTrace {
   bool sampled() const { return active_ && sampled_; }
   lineage::Source source() const { return source_; }
 
+  // The agent's own span is the parent, and so tells what the call cost.
+  bool agent_counts_itself() const;
+
   // Another attempt: a new span id in the same trace, linked to the one before.
   void next_attempt(Random& random);
   int resend_count() const { return resend_count_; }

@@ -64,6 +64,26 @@ void Exchange::silence_observer() {
   worker_.metrics.memory_taps_off.add();
 }
 
+void Exchange::end_observing(semconv::Ending ending, const std::optional<Error>& error) {
+  using End = semconv::Observer::End;
+  observer_->on_end(ending == semconv::Ending::kComplete && !error ? End::kWhole
+                    : ending == semconv::Ending::kAgentCancelled  ? End::kCancelled
+                                                                  : End::kBroken);
+  const semconv::genai::Call* call = observer_->model_call();
+  if (call == nullptr || trace_->agent_counts_itself()) return;
+  constexpr int kFirstErrorStatus = 400;
+  std::string type = call->error.type;
+  if (type.empty() && error) {
+    type = name_of(error->code);
+  } else if (type.empty() && response_.status >= kFirstErrorStatus) {
+    type = std::to_string(response_.status);
+  }
+  worker_.metrics.models.record(*call, {.host = url_.authority.host,
+                                        .port = url_.port(),
+                                        .error_type = type,
+                                        .duration = worker_.loop.now().mono - start_.mono});
+}
+
 void Exchange::answer_error(const Error& error, semconv::Ending ending) {
   send_answer(http::make_answer(error));
   finish(ending, error);
@@ -93,7 +113,7 @@ void Exchange::finish_if_over() {
 
 void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error) {
   if (done_) return;
-  if (observer_) observer_->on_end(ending == semconv::Ending::kComplete && !error);
+  if (observer_) end_observing(ending, error);
   // A tunnel that was left is no request of its own: those inside it are.
   if (trace_ || !tunnel_) {
     emit_span(ending, error);

@@ -89,8 +89,11 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void connect(bool fresh);
   void on_dialled(Result<wire::OriginStreamPtr> result);
   void on_connected(wire::OriginStreamPtr stream);
+  void send_request();
   void send_request_head();
+  void send_request_end();
   void on_request_body(Chain data);
+  void begin_observing();
   void observe_request(const Chain& data);
   void forward_to_origin(Chain data);
   void on_request_end();
@@ -98,6 +101,10 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void keep_for_replay(const Chain& data);
   void give_up_replay();
   void on_origin_queue(size_t bytes);
+
+  // exchange_meta.cc: a body that is written into
+  bool wants_meta() const;
+  void write_meta();
 
   // exchange_tunnel.cc: CONNECT
   bool has_secured_origin();
@@ -136,6 +143,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
   // Where memory is short nobody looks at the answer, or any further.
   void silence_observer();
+  void end_observing(semconv::Ending ending, const std::optional<Error>& error);
   void touch() { last_activity_ = worker_.loop.now().mono; }
   Wait wait() const;
   void arm_timer();
@@ -186,6 +194,8 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   net::Address peer_;
 
   bool replayable_ = false;  // replay_ is all of the request's body that was sent so far
+  bool holding_ = false;       // the request waits to be whole, to be written into
+  bool meta_written_ = false;  // and was
   bool via_added_ = false;
   bool half_closed_ = false;  // the agent may be gone, or wait for its answer
   bool interim_seen_ = false;

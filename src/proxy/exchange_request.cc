@@ -101,7 +101,8 @@ void Exchange::begin(http::Head&& request) {
   if (inside != nullptr && inside->failure) {
     return answer_error(*inside->failure, semconv::Ending::kOriginClosed);
   }
-  connect(request_.asks("CONNECT"));
+  begin_observing();
+  if (!holding_) connect(request_.asks("CONNECT"));
 }
 
 std::optional<Error> Exchange::choose_target() {
@@ -265,10 +266,16 @@ void Exchange::on_connected(wire::OriginStreamPtr stream) {
   peer_ = origin_->peer();
   phases_ = origin_->phases();
   if (mode_ == semconv::Mode::kTunnel) return tunnel_ ? rejoin_tunnel() : open_tunnel();
+  send_request();
+  if (request_ended_) send_request_end();
+  if (half_closed_ && origin_) origin_->half_close();
+}
+
+// What there is of it.
+void Exchange::send_request() {
+  if (holding_) write_meta();
   send_request_head();
   forward_to_origin(std::exchange(held_, {}));
-  if (request_ended_) on_request_end();
-  if (half_closed_ && origin_) origin_->half_close();
 }
 
 void Exchange::send_request_head() {
@@ -300,10 +307,24 @@ void Exchange::send_request_head() {
 void Exchange::on_request_body(Chain data) {
   if (peeking_) return peek(std::move(data));
   request_bytes_ += data.size();
-  request_unconsumed_ += data.size();
   observe_request(data);
+  if (holding_) {
+    agent_.consumed(stream_, data.size());
+    return held_.append(std::move(data));
+  }
+  request_unconsumed_ += data.size();
   if (!origin_) return held_.append(std::move(data));
   forward_to_origin(std::move(data));
+}
+
+void Exchange::begin_observing() {
+  if (!trace_->active() || worker_.memory.over(MemoryMark::kTapsOff)) return;
+  observer_ = semconv::make_request_observer({.request = request_,
+                                              .url = url_,
+                                              .start = start_.mono,
+                                              .counts_itself = trace_->agent_counts_itself()},
+                                             options_.observers);
+  holding_ = wants_meta();
 }
 
 void Exchange::observe_request(const Chain& data) {
@@ -348,12 +369,15 @@ void Exchange::on_request_end() {
   if (observer_ && !request_ended_) observer_->on_request_end();
   request_ended_ = true;
   arm_timer();
-  if (origin_) {
-    if (trailers_) origin_->send({0, http::Trailers{*trailers_}});
-    sent_ = worker_.loop.now().mono;
-    origin_->send({0, http::End{}});
-  }
+  if (holding_) return connect(false);
+  if (origin_) send_request_end();
   finish_if_over();
+}
+
+void Exchange::send_request_end() {
+  if (trailers_) origin_->send({0, http::Trailers{*trailers_}});
+  sent_ = worker_.loop.now().mono;
+  origin_->send({0, http::End{}});
 }
 
 void Exchange::on_agent_reset(Error error) {

@@ -119,6 +119,7 @@ void Exchange::retry(const Error& error) {
   // What the origin never read goes out again; bytes that still wait follow it.
   replay_.append(std::exchange(held_, {}));
   held_ = std::exchange(replay_, {});
+  holding_ = meta_written_;
   start_ = worker_.loop.now();
   send_started_.reset();
   sent_.reset();

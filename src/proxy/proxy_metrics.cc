@@ -19,7 +19,8 @@ metrics::Sample number(std::vector<metrics::Label> labels, double value) {
 }  // namespace
 
 ProxyMetrics::ProxyMetrics(size_t series_max)
-    : durations_({.name = "http_client_request_duration_seconds",
+    : models(series_max),
+      durations_({.name = "http_client_request_duration_seconds",
                   .help = "Time from an attempt's start to the last byte of its answer.",
                   .series_max = series_max}) {}
 
@@ -76,6 +77,7 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
                    number({{"reaction", reaction}}, static_cast<double>(counter->value())));
   }
   durations_.collect(snapshot);
+  models.collect(snapshot);
 }
 
 }  // namespace sidespan::proxy

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "interceptor.h"
+#include "model_metrics.h"
 #include "sidespan/base/histogram_family.h"
 #include "sidespan/base/metrics.h"
 #include "sidespan/lineage/resolver.h"
@@ -37,6 +38,7 @@ class ProxyMetrics {
   std::array<metrics::Counter, kOpaqueCount> tunnels;  // that nobody looked into, by the reason
   metrics::Counter refused_connections;                // over connections_max
   metrics::Gauge connections;
+  ModelMetrics models;
   // What the marks of the memory ledger brought about.
   metrics::Counter memory_taps_off;
   metrics::Counter memory_refused;

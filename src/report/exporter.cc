@@ -6,6 +6,7 @@
 
 #include "sidespan/base/text.h"
 #include "sidespan/http/deflate.h"
+#include "sidespan/http/inflate.h"
 #include "sidespan/http/uri.h"
 #include "sidespan/otlp/decode.h"
 #include "sidespan/report/otlp_request.h"

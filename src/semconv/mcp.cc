@@ -13,11 +13,13 @@ constexpr json::PickerLimits kLimits{.value_bytes_max = 1024};
 
 enum Pick : int {
   kMessage,
+  kJsonRpc,
   kId,
   kMethod,
   kName,
   kUri,
   kVersion,
+  kMetaVersion,
   kCancelled,
   kTraceparent,
   kTracestate,
@@ -28,23 +30,26 @@ enum Pick : int {
 };
 
 const json::PickTable& table() {
-  static const json::PickTable kTable({{"{}", kMessage},
-                                       {"id*", kId},
-                                       {"method", kMethod},
-                                       {"params.name", kName},
-                                       {"params.uri", kUri},
-                                       {"params.protocolVersion", kVersion},
-                                       {"params.requestId*", kCancelled},
-                                       {"params._meta.traceparent", kTraceparent},
-                                       {"params._meta.tracestate", kTracestate},
-                                       {"params._meta.baggage", kBaggage},
-                                       {"result", kAnswers},
-                                       {"result{}", kAnswers},
-                                       {"result.isError", kToolFailed},
-                                       {"result.protocolVersion", kVersion},
-                                       {"error{}", kAnswers},
-                                       {"error.code", kErrorCode}},
-                                      {"", "[]"});
+  static const json::PickTable kTable(
+      {{"{}", kMessage},
+       {"jsonrpc", kJsonRpc},
+       {"id*", kId},
+       {"method", kMethod},
+       {"params.name", kName},
+       {"params.uri", kUri},
+       {"params.protocolVersion", kVersion},
+       {"params.requestId*", kCancelled},
+       {"params._meta.traceparent", kTraceparent},
+       {"params._meta.tracestate", kTracestate},
+       {"params._meta.baggage", kBaggage},
+       {"params._meta.'io.modelcontextprotocol/protocolVersion'", kMetaVersion},
+       {"result", kAnswers},
+       {"result{}", kAnswers},
+       {"result.isError", kToolFailed},
+       {"result.protocolVersion", kVersion},
+       {"error{}", kAnswers},
+       {"error.code", kErrorCode}},
+      {"", "[]"});
   return kTable;
 }
 
@@ -78,6 +83,9 @@ void McpReader::take(const Picked& picked) {
   switch (picked.id) {
     case kId:
       return take_id(message_.id, picked);
+    case kJsonRpc:
+      message_.json_rpc = text && picked.text == "2.0";
+      return;
     case kCancelled:
       return take_id(message_.cancelled_id, picked);
     case kAnswers:
@@ -97,6 +105,7 @@ void McpReader::take(const Picked& picked) {
                     : picked.id == kName        ? message_.target
                     : picked.id == kUri         ? message_.uri
                     : picked.id == kVersion     ? message_.protocol_version
+                    : picked.id == kMetaVersion ? message_.meta_version
                     : picked.id == kTraceparent ? message_.traceparent
                     : picked.id == kTracestate  ? message_.tracestate
                                                 : message_.baggage;

@@ -59,7 +59,8 @@ void describe_mcp(trace::Span& span, const McpFacts& facts) {
   const std::string_view version =
       facts.answer != nullptr && !facts.answer->protocol_version.empty()
           ? std::string_view(facts.answer->protocol_version)
-          : facts.protocol_version;
+      : !request.meta_version.empty() ? std::string_view(request.meta_version)
+                                      : facts.protocol_version;
   if (!version.empty()) attributes.set(attribute::kMcpProtocolVersion, version);
   if (!facts.transport.empty()) attributes.set(attribute::kNetworkTransport, facts.transport);
   if (facts.answer != nullptr) describe_answer(span, *facts.answer);

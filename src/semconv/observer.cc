@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "semconv/tap_observers.h"
 #include "sidespan/base/text.h"
 #include "sidespan/http/sse.h"
 #include "sidespan/http/websocket.h"
@@ -58,6 +59,12 @@ bool is_encoded(const http::Headers& headers) {
 }
 
 }  // namespace
+
+std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
+                                                const ObserverOptions& options) {
+  if (std::unique_ptr<Observer> model = make_model_observer(facts, options)) return model;
+  return make_mcp_observer(facts);
+}
 
 std::unique_ptr<Observer> make_response_observer(const http::Head& response) {
   constexpr int kSwitchingProtocols = 101;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "sidespan/http/deflate.h"
+#include "sidespan/http/inflate.h"
 
 using sidespan::http::gunzip;
 

@@ -1,9 +1,8 @@
 // gzip (RFC 1952) of a whole body in memory, for exports. Packing is ISA-L's, a fraction of zlib's
-// cost and hardly larger; zlib reads, since only it can stop at a limit on the way.
+// cost and hardly larger. Reading it back is inflate.h's.
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,7 +15,5 @@ std::string gzip(std::span<const std::string_view> parts);
 inline std::string gzip(std::string_view plain) {
   return gzip({&plain, 1});
 }
-// Nothing when it is not gzip or would be longer than `plain_bytes_max`.
-std::optional<std::string> gunzip(std::string_view packed, size_t plain_bytes_max);
 
 }  // namespace sidespan::http

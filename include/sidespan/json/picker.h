@@ -35,7 +35,8 @@ struct Picked {
 };
 
 // Paths, as a tree. "usage.prompt_tokens"; "choices[].message.role" goes through every element;
-// "[].x" begins at an array. What stands at the end of a path decides what is picked:
+// "[].x" begins at an array; "a.'b.c'" is a member b.c. What stands at the end of a path decides
+// what is picked:
 //   a.b     a text, a number, true, false or null; of an array or object nothing
 //   a.b{}   kObject where the object begins, and kEnd where it ends
 //   a.b*    any value, as JSON; no path goes on behind it
@@ -46,10 +47,16 @@ class PickTable {
     std::string_view path;
     int id;
   };
-  // All rows behind each prefix: {"", "[]"} finds the same in one object and in an array of such.
+  // All rows behind each prefix: {"", "[]."} finds the same in one object and in an array of such.
   // Rows are written by us: a malformed one is an assert.
   PickTable(std::initializer_list<Row> rows,
             std::initializer_list<std::string_view> prefixes = {""});
+  // The same of several lists, each behind prefixes of its own.
+  struct Part {
+    std::span<const Row> rows;
+    std::span<const std::string_view> prefixes;
+  };
+  explicit PickTable(std::span<const Part> parts);
 
  private:
   friend class Picker;

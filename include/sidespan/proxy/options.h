@@ -13,6 +13,7 @@
 #include "sidespan/proxy/destination.h"
 #include "sidespan/proxy/interception.h"
 #include "sidespan/semconv/http_span.h"
+#include "sidespan/semconv/observer.h"
 #include "sidespan/trace/propagator.h"
 #include "sidespan/trace/sampler.h"
 #include "sidespan/wire/second_proxy.h"
@@ -29,7 +30,11 @@ struct Limits {
   size_t metric_series_max = 1000;              // per histogram; what is beyond counts as overflow
   Milliseconds begin_time_max{600'000};         // from the request's end to the answer's first byte
   Milliseconds half_close_time_max{30'000};     // the same, once the agent has sent FIN
+  size_t mcp_message_bytes_max = size_t{1024} * 1024;  // that waits to be written into
 };
+
+// Whether the agent tells the tokens of its model calls by itself.
+enum class Instrumented : uint8_t { kAuto, kYes, kNo };
 
 struct Options {
   std::vector<Route> routes;
@@ -52,7 +57,11 @@ struct Options {
   std::optional<lineage::Execution> run;  // the execution of a private listener
   std::optional<trace::SpanContext> environment;
 
+  Instrumented agent_is_instrumented = Instrumented::kAuto;
+
   semconv::HttpSpanOptions spans;
+  semconv::ObserverOptions observers;
+  bool mcp_inject_meta = false;
   bool via = false;         // add Via, both ways
   bool access_log = false;  // one log line an exchange
   Limits limits;

@@ -30,8 +30,35 @@ inline constexpr Name kJsonrpcRequestId("jsonrpc.request.id");
 inline constexpr Name kRpcResponseStatusCode("rpc.response.status_code");
 inline constexpr Name kNetworkTransport("network.transport");
 
-// GenAI (gen-ai/gen-ai-spans). Development.
+// GenAI (gen-ai: client-inference, client-embeddings). Development.
 inline constexpr Name kGenAiOperationName("gen_ai.operation.name");
+inline constexpr Name kGenAiProviderName("gen_ai.provider.name");
+inline constexpr Name kGenAiConversationId("gen_ai.conversation.id");
+inline constexpr Name kGenAiOutputType("gen_ai.output.type");
+inline constexpr Name kGenAiRequestModel("gen_ai.request.model");
+inline constexpr Name kGenAiRequestMaxTokens("gen_ai.request.max_tokens");
+inline constexpr Name kGenAiRequestTemperature("gen_ai.request.temperature");
+inline constexpr Name kGenAiRequestTopP("gen_ai.request.top_p");
+inline constexpr Name kGenAiRequestTopK("gen_ai.request.top_k");
+inline constexpr Name kGenAiRequestFrequencyPenalty("gen_ai.request.frequency_penalty");
+inline constexpr Name kGenAiRequestPresencePenalty("gen_ai.request.presence_penalty");
+inline constexpr Name kGenAiRequestSeed("gen_ai.request.seed");
+inline constexpr Name kGenAiRequestChoiceCount("gen_ai.request.choice.count");
+inline constexpr Name kGenAiRequestStream("gen_ai.request.stream");
+inline constexpr Name kGenAiRequestReasoningLevel("gen_ai.request.reasoning.level");
+inline constexpr Name kGenAiRequestStopSequences("gen_ai.request.stop_sequences");
+inline constexpr Name kGenAiRequestEncodingFormats("gen_ai.request.encoding_formats");
+inline constexpr Name kGenAiRequestPreviousResponseId("gen_ai.request.previous_response.id");
+inline constexpr Name kGenAiEmbeddingsDimensionCount("gen_ai.embeddings.dimension.count");
+inline constexpr Name kGenAiResponseId("gen_ai.response.id");
+inline constexpr Name kGenAiResponseModel("gen_ai.response.model");
+inline constexpr Name kGenAiResponseFinishReasons("gen_ai.response.finish_reasons");
+inline constexpr Name kGenAiResponseTimeToFirstChunk("gen_ai.response.time_to_first_chunk");
+inline constexpr Name kGenAiUsageInputTokens("gen_ai.usage.input_tokens");
+inline constexpr Name kGenAiUsageOutputTokens("gen_ai.usage.output_tokens");
+inline constexpr Name kGenAiUsageCacheReadInputTokens("gen_ai.usage.cache_read.input_tokens");
+inline constexpr Name kGenAiUsageCacheWriteInputTokens("gen_ai.usage.cache_write.input_tokens");
+inline constexpr Name kGenAiUsageReasoningOutputTokens("gen_ai.usage.reasoning.output_tokens");
 inline constexpr Name kGenAiToolName("gen_ai.tool.name");
 inline constexpr Name kGenAiPromptName("gen_ai.prompt.name");
 
@@ -78,6 +105,8 @@ inline constexpr Name kTelemetryDistroName("telemetry.distro.name");
 inline constexpr Name kTelemetryDistroVersion("telemetry.distro.version");
 inline constexpr Name kHostName("host.name");
 
+inline constexpr Name kCostUsd("sidespan.cost.usd");
+
 // Our own. Durations are seconds (double), sizes bytes.
 inline constexpr Name kMode("sidespan.mode");
 inline constexpr Name kEnd("sidespan.end");
@@ -103,6 +132,18 @@ inline constexpr Name kBytesReceived("sidespan.bytes.received");
 inline constexpr Name kWebSocketMessagesSent("sidespan.websocket.messages.sent");
 inline constexpr Name kWebSocketMessagesReceived("sidespan.websocket.messages.received");
 inline constexpr Name kWebSocketCloseCode("sidespan.websocket.close_code");
+// What a model asked for, and what it was given back since it spoke last: arrays, each kind in one
+// order. Arguments and texts are content.
+inline constexpr Name kToolCallIds("sidespan.tool_calls.ids");
+inline constexpr Name kToolCallNames("sidespan.tool_calls.names");
+inline constexpr Name kToolCallArguments("sidespan.tool_calls.arguments");
+inline constexpr Name kToolResultIds("sidespan.tool_results.ids");
+inline constexpr Name kToolResultTexts("sidespan.tool_results.texts");
+inline constexpr Name kToolsLeftOut("sidespan.tools.left_out");  // calls and results over a limit
+// What the provider calls an error. The text is content.
+inline constexpr Name kProviderErrorType("sidespan.provider.error.type");
+inline constexpr Name kProviderErrorCode("sidespan.provider.error.code");
+inline constexpr Name kProviderErrorText("sidespan.provider.error.text");
 
 }  // namespace attribute
 }  // namespace sidespan::semconv

@@ -16,12 +16,14 @@
 namespace sidespan::semconv {
 
 struct McpMessage {
+  bool json_rpc = false;    // it says that it is version 2.0
   std::string id = {};      // of the request; the JSON text: a string with its quotes, or a number
   std::string method = {};  // empty: an answer
   // Of `params`.
   std::string target = {};            // `name`: a tool or a prompt
   std::string uri = {};               // of a resource
   std::string protocol_version = {};  // `protocolVersion`, of a request or an answer
+  std::string meta_version = {};      // the same of `_meta`, of every request since 2026-07-28
   std::string cancelled_id = {};      // `requestId` of notifications/cancelled, as `id`
   std::string traceparent = {};       // of `_meta`
   std::string tracestate = {};

@@ -3,17 +3,29 @@
 // state and falls silent at its limit.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "sidespan/base/clock.h"
 #include "sidespan/http/message.h"
+#include "sidespan/http/uri.h"
+#include "sidespan/semconv/genai_reader.h"
+#include "sidespan/semconv/genai_recognize.h"
+#include "sidespan/semconv/prices.h"
 #include "sidespan/trace/span.h"
 
 namespace sidespan::semconv {
 
 class Observer {
  public:
+  enum class End : uint8_t {
+    kWhole,      // both directions ended as they should
+    kCancelled,  // the agent wanted no more
+    kBroken,
+  };
+
   virtual ~Observer() = default;
   // The request's body as the agent sends it, and that it is whole.
   virtual void on_request_bytes(std::string_view) {}
@@ -24,11 +36,34 @@ class Observer {
   virtual void on_response_bytes(std::string_view, MonoTime) {}
   // After 101 alone: what the agent says in that protocol.
   virtual void on_switched_request_bytes(std::string_view) {}
-  // Nothing more comes. `whole`: both directions ended as they should.
-  virtual void on_end(bool) {}
+  // Nothing more comes.
+  virtual void on_end(End) {}
   // Adds what is known by now; once for each attempt.
   virtual void describe(trace::Span&) const {}
+  // Its messages may get a context of their own (mcp_meta.h).
+  virtual bool is_mcp() const { return false; }
+  // What it learnt of a call of a model, for metrics; null: this is none.
+  virtual const genai::Call* model_call() const { return nullptr; }
 };
+
+struct ObserverOptions {
+  genai::RecognizeOptions recognize;
+  genai::ReaderOptions reader;
+  std::vector<genai::Price> prices;
+};
+
+// What is known of a call when its request's head is.
+struct CallFacts {
+  const http::Head& request;  // for this call only, as is `url`
+  const http::Url& url;
+  MonoTime start{};
+  bool counts_itself = false;  // the agent tells the call's tokens by itself
+};
+
+// The observer that a request asks for: where it is a call of a model, or of an MCP server. Null
+// when none. `options` outlives it.
+std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
+                                                const ObserverOptions& options);
 
 // The observer an answer asks for: by its media type (text/event-stream: counts events), or by the
 // protocol that 101 switches to (websocket: counts messages). Null when none.

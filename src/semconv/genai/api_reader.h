@@ -30,6 +30,12 @@ class ApiReader {
   virtual void end_response(bool /*whole*/) {}
 };
 
+class Tables;
+
+// One that only picks what all providers share. All outlive what is made.
+std::unique_ptr<ApiReader> make_plain_reader(CallDraft& draft, const Tables& request,
+                                             const Tables& response);
+
 // `draft` outlives what is made.
 std::unique_ptr<ApiReader> make_openai_chat_reader(CallDraft& draft);  // completions, too
 std::unique_ptr<ApiReader> make_openai_responses_reader(CallDraft& draft);

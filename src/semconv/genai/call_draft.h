@@ -43,6 +43,7 @@ enum Field : int {
   kCacheReadTokens,
   kCacheWriteTokens,
   kReasoningTokens,
+  kTotalTokens,
   kOwn = 100,
 };
 
@@ -50,15 +51,16 @@ enum Field : int {
 struct UsageRule {
   bool cache_apart = false;      // input tokens exclude what is cached
   bool reasoning_apart = false;  // output tokens exclude what is reasoned
+  bool total_tells = false;      // or they do where the total says so: servers differ
 };
 
 class CallDraft {
  public:
-  static constexpr size_t kNameBytesMax = 256;           // of a model, an id, a tool's name
-  static constexpr size_t kWordBytesMax = 64;            // of a type, a code, a level
-  static constexpr size_t kListMax = 16;                 // stop sequences, formats, choices
-  static constexpr size_t kToolsMax = 64;                // asked for, and given back
-  static constexpr size_t kContentBytesMax = 24 * 1024;  // of all that is captured
+  static constexpr size_t kNameBytesMax = 128;    // of a model, an id, a tool's name
+  static constexpr size_t kWordBytesMax = 64;     // of a type, a code, a level, a reason
+  static constexpr size_t kListMax = 16;          // stop sequences, formats, choices
+  static constexpr size_t kToolsMax = 48;         // asked for, and given back
+  static constexpr size_t kContentTextsMax = 16;  // captured texts of full length, all together
 
   CallDraft(Capture capture, size_t content_bytes_max);
 
@@ -67,38 +69,44 @@ class CallDraft {
   bool captures(Capture least) const { return capture_ >= least; }
   void set_usage_rule(UsageRule rule) { rule_ = rule; }
 
-  // One of Field. Returns false where the id is none of these.
+  // One of Field; what has not the type it should have is left out. False: the id is none of them.
   bool take(const json::Picked& picked);
 
   // The text of `picked`, cut; where it is none, nothing changes.
   static void keep(std::string& to, const json::Picked& picked, size_t bytes_max = kNameBytesMax);
-  // Appends to a text that is captured, while there is room.
-  void keep_content(std::string& to, const json::Picked& picked);
+  // The same of a word: not a sentence, which might be content.
+  static void keep_word(std::string& to, const json::Picked& picked);
+  // Appends text or JSON to one that is captured, up to the length of one.
+  void append_content(std::string& to, const json::Picked& picked) const;
 
-  // The one at `place`, made where there is none yet; null: beyond the limit.
-  ToolCall* tool_call(size_t place);
   // One more; null: beyond the limit.
   ToolCall* add_tool_call();
+  // Appends to its arguments while there is room.
+  void add_arguments(ToolCall& tool, std::string_view part);
   // The newest are kept, the oldest go.
   void add_tool_result(ToolResult result);
   // The model spoke: results before it were given back earlier.
   void forget_tool_results();
-  // `choice` ended. An empty reason is none.
-  void set_finish_reason(size_t choice, std::string_view reason);
+
   // That there is such a choice, which is to end with a reason.
   void expect_choice(size_t choice);
+  // `choice` ended. An empty reason is none.
+  void set_finish_reason(size_t choice, std::string_view reason);
 
  private:
+  bool take_name(const json::Picked& picked);
   bool take_parameter(const json::Picked& picked);
-  bool take_usage(const json::Picked& picked);
+  bool take_error(const json::Picked& picked);
+  bool take_count(const json::Picked& picked);
   void sum();
 
   const Capture capture_;
   const size_t content_bytes_max_;
-  size_t content_bytes_ = 0;
+  size_t content_room_;
   UsageRule rule_;
   Usage counted_;
   int64_t more_input_ = 0;
+  int64_t total_ = 0;
 };
 
 }  // namespace sidespan::semconv::genai

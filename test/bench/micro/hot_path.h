@@ -27,12 +27,14 @@ HotPathRow row(std::string_view name) {
 }
 
 void add_base_paths(std::vector<HotPathRow>& rows);
+void add_body_paths(std::vector<HotPathRow>& rows);
 void add_http_paths(std::vector<HotPathRow>& rows);
 void add_trace_paths(std::vector<HotPathRow>& rows);
 
 inline std::vector<HotPathRow> hot_paths() {
   std::vector<HotPathRow> rows;
   add_base_paths(rows);
+  add_body_paths(rows);
   add_http_paths(rows);
   add_trace_paths(rows);
   return rows;

@@ -109,7 +109,7 @@ TEST_CASE("wrong usage is 2 and a sentence on stderr") {
       {"a word too many", {"check", "c.yaml"}, "c.yaml"},
       {"a separator that nobody needs",
        {"check", "--", "x"},
-       "only run and doctor take a command after --"},
+       "only run, stdio and doctor take a command after --"},
       {"a doctor of nothing", {"doctor", "--"}, "the command to run is missing"},
       {"an unknown format", {"env", "--format", "xml"}, "'xml' is not one of dotenv, json, sh"},
       {"an unknown print",

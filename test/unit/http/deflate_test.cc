@@ -1,4 +1,5 @@
 #include "sidespan/http/deflate.h"
+#include "sidespan/http/inflate.h"
 
 #include <doctest/doctest.h>
 

@@ -10,6 +10,8 @@
 
 using sidespan::Random;
 using sidespan::http::SseCounter;
+using sidespan::http::SseReader;
+using sidespan::http::SseSink;
 
 namespace {
 
@@ -71,7 +73,79 @@ uint64_t count_in_pieces(const std::string& stream, Random* cuts, size_t piece) 
   return returned;
 }
 
+// What was told, one event a line.
+class Record final : public SseSink {
+ public:
+  void on_event(std::string_view name) override { text.append(name).append("<"); }
+  void on_data(std::string_view part) override {
+    CHECK(!part.empty());
+    text += part;
+  }
+  void on_event_end(bool whole) override { text += whole ? ">" : "~"; }
+
+  std::string text;
+};
+
+std::string read(const std::string& stream, Random* cuts, size_t piece) {
+  Record record;
+  SseReader reader(&record);
+  for (size_t i = 0; i < stream.size();) {
+    const size_t n = std::min(cuts ? 1 + cuts->below(7) : piece, stream.size() - i);
+    reader.feed(std::string_view(stream).substr(i, n));
+    i += n;
+  }
+  reader.finish();
+  reader.finish();
+  return record.text;
+}
+
+struct ReadRow {
+  const char* test;
+  std::string stream;
+  std::string told;
+};
+
+const std::vector<ReadRow> kReadRows = {
+    {"nothing", "", ""},
+    {"data and a name", "event: ping\ndata: a\n\n", "ping<a>"},
+    {"a name is for its block alone", "event: x\ndata: a\n\ndata: b\n\n", "x<a><b>"},
+    {"a name of a block without data is forgotten", "event: x\n\ndata: b\n\n", "<b>"},
+    {"the last name counts", "event: x\nevent:y\ndata: a\n\n", "y<a>"},
+    {"a name without a colon is none", "event: x\nevent\ndata: a\n\n", "<a>"},
+    {"a name behind the data is too late", "data: a\nevent: x\n\ndata: b\n\n", "<a><b>"},
+    {"lines are joined", "data: a\ndata: b\ndata\ndata:\ndata:c\n\n", "<a\nb\n\n\nc>"},
+    {"other lines between", "data: a\nid: 7\n: no\ndata: b\n\n", "<a\nb>"},
+    {"one blank is not of the value", "data:  a \n\n", "< a >"},
+    {"a tab is", "data:\ta\n\n", "<\ta>"},
+    {"empty data", "data:\n\ndata\n\n", "<><>"},
+    {"CR LF", "event: x\r\ndata: a\r\n\r\ndata: b\r\n\r\n", "x<a><b>"},
+    {"CR", "event: x\rdata: a\rdata: c\r\rdata: b\r\r", "x<a\nc><b>"},
+    {"comment", ": data: a\n\n:\ndata: b\n\n", "<b>"},
+    {"byte order mark",
+     "\xef\xbb\xbf"
+     "event: x\ndata: a\n\n",
+     "x<a>"},
+    {"names that begin alike", "dat: 1\ndatas: 2\nevents: 3\neven: 4\ndata: a\n\n", "<a>"},
+    {"no empty line at the end", "data: a\n\ndata: b\n", "<a><b~"},
+    {"no line end at the end", "data: a\n\nevent: y\ndata: b", "<a>y<b~"},
+    {"an end within the name of a field", "data: a\n\ndat", "<a>"},
+    {"a long line", "data: " + std::string(1000, 'x') + "\r\n\r\n",
+     "<" + std::string(1000, 'x') + ">"},
+    {"a long name is cut", "event: " + std::string(100, 'n') + "\ndata: a\n\n",
+     std::string(SseReader::kNameBytesMax, 'n') + "<a>"},
+};
+
 }  // namespace
+
+TEST_CASE("names and data are told whole, byte by byte and at random cuts") {
+  Random random(13);
+  for (const ReadRow& row : kReadRows) {
+    CAPTURE(row.test);
+    CHECK(read(row.stream, nullptr, row.stream.size()) == row.told);
+    CHECK(read(row.stream, nullptr, 1) == row.told);
+    for (int i = 0; i < 50; ++i) CHECK(read(row.stream, &random, 0) == row.told);
+  }
+}
 
 TEST_CASE("events are counted whole, byte by byte and at random cuts") {
   Random random(7);

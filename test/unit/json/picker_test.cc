@@ -100,6 +100,10 @@ TEST_CASE("picker: what paths lead to, in any pieces") {
        "2@3=null 2@4=[] "},
       {"the whole", {{"*", 1}}, " [1, {}] ", "1=[1,{}] "},
       {"a text at the top", {{"", 1}}, "\"x\"", "1=x "},
+      {"keys with dots",
+       {{"a.'b.c/d'", 1}, {"'e.f'.g", 2}, {"'[]'[]", 3}},
+       R"({"a":{"b.c/d":1,"b":{"c/d":2}},"e.f":{"g":3},"[]":[4]})",
+       "1=1 2=3 3@0=4 "},
       {"escapes in keys", {{"key", 1}}, R"({"k\u0065y":1})", "1=1 "},
       {"nothing", {{"a", 1}}, "[[[{\"a\":1}]]]", ""},
   };

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "sidespan/http/deflate.h"
+#include "sidespan/http/inflate.h"
 #include "sidespan/report/pipeline.h"
 #include "sidespan/wire/dialer.h"
 #include "sidespan/wire/pool.h"

@@ -21,6 +21,7 @@ std::string line_of(const McpMessage& message) {
   add("target", message.target);
   add("uri", message.uri);
   add("version", message.protocol_version);
+  add("meta_version", message.meta_version);
   add("cancelled", message.cancelled_id);
   add("traceparent", message.traceparent);
   add("tracestate", message.tracestate);
@@ -50,6 +51,8 @@ TEST_CASE("mcp: messages, one to a line, in any pieces") {
        {"id=1 method=tools/call target=add traceparent=00-a tracestate=b=c baggage=d=e "}},
       {R"({"method":"initialize","id":"a1","params":{"protocolVersion":"2025-06-18"}})",
        {"id=\"a1\" method=initialize version=2025-06-18 "}},
+      {R"({"method":"ping","id":1,"params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"v"}}})",
+       {"id=1 method=ping meta_version=v "}},
       {R"({"id":1,"result":{"protocolVersion":"2025-03-26","content":[{"isError":true}]}})",
        {"id=1 version=2025-03-26 answers "}},
       {R"({"id":1,"result":{"isError":true}})", {"id=1 answers failed "}},

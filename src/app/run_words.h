@@ -1,0 +1,22 @@
+// What the tree of a run says of one span: what was called, and what became of it. Pure.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "app/run_spans.h"
+
+namespace sidespan::app {
+
+struct SpanWords {
+  std::string method;  // "GET", "chat", "tools/call"; empty: no call
+  std::string target;  // "api.example.com/v1", "gpt-5 at api.openai.com"
+  std::string note;    // "retry 1, 12 events"
+  std::string status;  // the status code, the exit code, or the word for what went wrong
+};
+SpanWords words_of(const RunSpan& span);
+
+// "1204 + 310 tokens", of all calls of models; empty: none was counted.
+std::string tokens_of(std::span<const RunSpan> spans);
+
+}  // namespace sidespan::app

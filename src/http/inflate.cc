@@ -1,0 +1,135 @@
+#include "sidespan/http/inflate.h"
+
+#include <limits>
+#include <span>
+
+#include "http/decoder.h"
+#include "sidespan/base/text.h"
+
+namespace sidespan::http {
+namespace {
+
+constexpr size_t kPieceBytes = size_t{16} * 1024;
+// zlib counts what it is given in 32 bits.
+constexpr size_t kInputBytesMax = std::numeric_limits<uint32_t>::max();
+
+std::optional<Coding> coding_of(std::string_view name) {
+  if (text::equal_ignoring_case(name, "gzip")) return Coding::kGzip;
+  if (text::equal_ignoring_case(name, "x-gzip")) return Coding::kGzip;
+  if (text::equal_ignoring_case(name, "deflate")) return Coding::kDeflate;
+  if (text::equal_ignoring_case(name, "br")) return Coding::kBrotli;
+  if (text::equal_ignoring_case(name, "zstd")) return Coding::kZstd;
+  return std::nullopt;
+}
+
+std::unique_ptr<Decoder> make_decoder(Coding coding, const InflateLimits& limits) {
+  switch (coding) {
+    case Coding::kGzip:
+      return make_gzip_decoder();
+    case Coding::kDeflate:
+      return make_deflate_decoder();
+    case Coding::kBrotli:
+      return make_brotli_decoder(limits.memory_bytes_max);
+    case Coding::kZstd:
+      break;
+  }
+  return make_zstd_decoder(limits.memory_bytes_max);
+}
+
+}  // namespace
+
+std::optional<Codings> parse_codings(std::string_view content_encoding) {
+  Codings codings;
+  while (!content_encoding.empty()) {
+    const size_t comma = content_encoding.find(',');
+    const std::string_view name = text::trim(content_encoding.substr(0, comma));
+    content_encoding.remove_prefix(comma == std::string_view::npos ? content_encoding.size()
+                                                                   : comma + 1);
+    if (name.empty() || text::equal_ignoring_case(name, "identity")) continue;
+    const std::optional<Coding> coding = coding_of(name);
+    if (!coding || codings.count == Codings::kMax) return std::nullopt;
+    codings.all[codings.count++] = *coding;
+  }
+  return codings;
+}
+
+Inflater::Inflater(const Codings& codings, const InflateLimits& limits, PlainSink& sink)
+    : limits_(limits), sink_(sink), stage_count_(codings.count) {
+  for (size_t i = 0; i < stage_count_; ++i) stages_[i].coding = codings.all[stage_count_ - 1 - i];
+}
+
+Inflater::~Inflater() = default;
+
+void Inflater::feed(std::string_view bytes) {
+  if (state_ != State::kReading || bytes.empty()) return;
+  run(0, bytes);
+  size_t held = 0;
+  for (const Stage& stage : stages_) {
+    if (stage.decoder) held += stage.decoder->memory_bytes();
+  }
+  charge_.set(held);
+  if (state_ == State::kReading) return;
+  for (Stage& stage : stages_) stage.decoder.reset();
+  charge_.set(0);
+}
+
+bool Inflater::complete() const {
+  bool complete = state_ == State::kReading;
+  for (size_t i = 0; i < stage_count_; ++i) complete = complete && stages_[i].ended;
+  return complete;
+}
+
+void Inflater::run(size_t index, std::string_view packed) {
+  if (index == stage_count_) return sink_.on_plain(packed);
+  Stage& stage = stages_[index];
+  stage.packed_bytes += packed.size();
+  if (!stage.decoder) stage.decoder = make_decoder(stage.coding, limits_);
+  char plain[kPieceBytes];
+  bool full = false;  // there may be more where it came from
+  while (state_ == State::kReading && (full || !packed.empty())) {
+    if (stage.ended && !stage.decoder->restart()) {
+      state_ = State::kBroken;
+      return;
+    }
+    const size_t before = packed.size();
+    const Decoder::Step step = stage.decoder->step(packed, plain);
+    stage.ended = step.outcome == Decoder::Outcome::kEnded;
+    full = step.written == kPieceBytes && !stage.ended;
+    pass(index, {plain, step.written});
+    if (state_ != State::kReading) return;
+    const bool stuck = step.written == 0 && packed.size() == before && before > 0 && !stage.ended;
+    if (step.outcome == Decoder::Outcome::kTooLarge) {
+      state_ = State::kLimit;
+    } else if (step.outcome == Decoder::Outcome::kBroken || stuck) {
+      state_ = State::kBroken;
+    }
+  }
+}
+
+void Inflater::pass(size_t index, std::string_view plain) {
+  Stage& stage = stages_[index];
+  const uint64_t room = limits_.plain_bytes_max - stage.plain_bytes;
+  const bool too_long = plain.size() > room;
+  plain = plain.substr(0, room);
+  stage.plain_bytes += plain.size();
+  if (!plain.empty()) run(index + 1, plain);
+  const bool bomb = limits_.ratio_max > 0 && stage.plain_bytes > limits_.plain_bytes_free &&
+                    stage.plain_bytes / limits_.ratio_max > stage.packed_bytes;
+  if (state_ == State::kReading && (too_long || bomb)) state_ = State::kLimit;
+}
+
+std::optional<std::string> gunzip(std::string_view packed, size_t plain_bytes_max) {
+  if (packed.size() > kInputBytesMax) return std::nullopt;
+  struct Whole final : PlainSink {
+    void on_plain(std::string_view part) override { text.append(part); }
+    std::string text;
+  } whole;
+  Codings codings;
+  codings.all[codings.count++] = Coding::kGzip;
+  Inflater inflater(codings, {.plain_bytes_max = plain_bytes_max, .ratio_max = 0}, whole);
+  inflater.feed(packed);
+  if (!inflater.complete()) return std::nullopt;
+  return std::move(whole.text);
+}
+
+}  // namespace sidespan::http

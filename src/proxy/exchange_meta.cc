@@ -1,0 +1,58 @@
+// The one edit of a body (mcp.inject_meta): an MCP request waits until it is whole, and gets the
+// context that its head gets into `params._meta`, too.
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "exchange.h"
+#include "sidespan/semconv/mcp_meta.h"
+#include "sidespan/trace/w3c.h"
+
+namespace sidespan::proxy {
+namespace {
+
+// Somebody vouches for the bytes as they are.
+bool is_signed(const http::Headers& headers) {
+  constexpr std::array<std::string_view, 6> kFields = {
+      "content-digest", "digest",           "content-md5",
+      "signature",      "repr-digest", "x-amz-content-sha256"};
+  const std::string_view authorization = headers.find("authorization").value_or("");
+  return authorization.starts_with("AWS4-") ||
+         std::ranges::any_of(kFields, [&](std::string_view name) { return headers.contains(name); });
+}
+
+}  // namespace
+
+// Whether the request's body waits. What asks first (Expect) would wait for us.
+bool Exchange::wants_meta() const {
+  const http::Headers& headers = request_.headers;
+  return options_.mcp_inject_meta && observer_ && observer_->is_mcp() && trace_->active() &&
+         request_.body.kind == http::BodyLength::Kind::kKnown && request_.body.bytes > 0 &&
+         request_.body.bytes <= options_.limits.mcp_message_bytes_max && !request_.upgrade &&
+         !headers.contains("expect") && !headers.contains("content-encoding") &&
+         !is_signed(headers);
+}
+
+// It is whole, and where it goes is known: what stands in it for others is replaced or goes.
+void Exchange::write_meta() {
+  holding_ = false;
+  const DestinationRule& rule = known_->rule(origin_address());
+  const std::string before = held_.to_string();
+  http::Headers sent;
+  trace_->inject(sent, rule);
+  std::vector<semconv::MetaEntry> entries;
+  for (const std::string_view name :
+       {trace::kTraceparentField, trace::kTracestateField, trace::kBaggageField}) {
+    if (const auto value = sent.find(name)) entries.emplace_back(name, *value);
+  }
+  const std::optional<std::string> after = semconv::with_meta_context(before, entries);
+  if (!after) return;
+  meta_written_ = true;
+  held_ = Chain(*after);
+  request_.body = http::BodyLength::known(after->size());
+}
+
+}  // namespace sidespan::proxy

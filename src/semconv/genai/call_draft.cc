@@ -1,0 +1,279 @@
+#include "semconv/genai/call_draft.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "sidespan/base/text.h"
+
+namespace sidespan::semconv::genai {
+namespace {
+
+using json::Picked;
+
+// Beyond it a sum might overflow, and nobody has counted so many tokens.
+constexpr int64_t kCountMax = int64_t{1} << 50U;
+
+// Some write a whole number with a fraction: 12.0.
+std::optional<int64_t> whole_number(const Picked& picked) {
+  if (picked.kind == Picked::Kind::kInteger) return picked.integer;
+  if (picked.kind != Picked::Kind::kNumber) return std::nullopt;
+  if (std::abs(picked.number) > static_cast<double>(kCountMax)) return std::nullopt;
+  const double whole = std::trunc(picked.number);
+  return whole == picked.number ? std::optional(static_cast<int64_t>(whole)) : std::nullopt;
+}
+
+std::optional<int64_t> count(const Picked& picked) {
+  const std::optional<int64_t> number = whole_number(picked);
+  return number && *number >= 0 && *number <= kCountMax ? number : std::nullopt;
+}
+
+void take_integer(std::optional<int64_t>& to, const Picked& picked) {
+  if (const std::optional<int64_t> number = whole_number(picked)) to = number;
+}
+
+void take_number(std::optional<double>& to, const Picked& picked) {
+  const bool number = picked.kind == Picked::Kind::kInteger || picked.kind == Picked::Kind::kNumber;
+  if (number) to = picked.number;
+}
+
+bool is_word(std::string_view text) {
+  return !text.empty() && text.size() <= CallDraft::kWordBytesMax &&
+         std::ranges::all_of(text, [](char c) {
+           return text::is_alpha(c) || text::is_digit(c) || c == '_' || c == '-' || c == '.' ||
+                  c == ':' || c == '/';
+         });
+}
+
+// The words of the convention.
+std::string_view output_type(std::string_view said) {
+  const std::string lower = text::lower(said);
+  if (lower.find("json") != std::string::npos) return "json";
+  if (lower.starts_with("text")) return "text";
+  if (lower.starts_with("image")) return "image";
+  if (lower.starts_with("audio") || lower.starts_with("speech")) return "speech";
+  return "";
+}
+
+void add_to_list(std::vector<std::string>& list, const Picked& picked) {
+  if (picked.kind != Picked::Kind::kText || list.size() >= CallDraft::kListMax) return;
+  CallDraft::keep(list.emplace_back(), picked);
+}
+
+}  // namespace
+
+CallDraft::CallDraft(Capture capture, size_t content_bytes_max)
+    : capture_(capture),
+      content_bytes_max_(content_bytes_max),
+      content_room_(content_bytes_max * kContentTextsMax) {}
+
+void CallDraft::keep(std::string& to, const Picked& picked, size_t bytes_max) {
+  if (picked.kind == Picked::Kind::kText) to = picked.text.substr(0, bytes_max);
+}
+
+void CallDraft::keep_word(std::string& to, const Picked& picked) {
+  if (picked.kind == Picked::Kind::kInteger) {
+    to = std::to_string(picked.integer);
+  } else if (picked.kind == Picked::Kind::kText && is_word(picked.text)) {
+    to = picked.text;
+  }
+}
+
+void CallDraft::append_content(std::string& to, const Picked& picked) const {
+  const bool text = picked.kind == Picked::Kind::kText || picked.kind == Picked::Kind::kJson;
+  if (text)
+    to.append(picked.text.substr(0, content_bytes_max_ - std::min(to.size(), content_bytes_max_)));
+}
+
+bool CallDraft::take(const Picked& picked) {
+  return take_name(picked) || take_parameter(picked) || take_count(picked) || take_error(picked);
+}
+
+bool CallDraft::take_name(const Picked& picked) {
+  switch (picked.id) {
+    case kRequestModel:
+      keep(call.request_model, picked);
+      return true;
+    case kPreviousResponseId:
+      keep(call.previous_response_id, picked);
+      return true;
+    case kConversationId:
+      keep(call.conversation_id, picked);
+      return true;
+    case kResponseModel:
+      keep(call.response_model, picked);
+      return true;
+    case kResponseId:
+      keep(call.response_id, picked);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool CallDraft::take_parameter(const Picked& picked) {
+  Parameters& parameters = call.parameters;
+  switch (picked.id) {
+    case kMaxTokens:
+      take_integer(parameters.max_tokens, picked);
+      return true;
+    case kTemperature:
+      take_number(parameters.temperature, picked);
+      return true;
+    case kTopP:
+      take_number(parameters.top_p, picked);
+      return true;
+    case kTopK:
+      take_integer(parameters.top_k, picked);
+      return true;
+    case kFrequencyPenalty:
+      take_number(parameters.frequency_penalty, picked);
+      return true;
+    case kPresencePenalty:
+      take_number(parameters.presence_penalty, picked);
+      return true;
+    case kSeed:
+      take_integer(parameters.seed, picked);
+      return true;
+    case kChoiceCount:
+      take_integer(parameters.choice_count, picked);
+      return true;
+    case kDimensions:
+      take_integer(parameters.dimensions, picked);
+      return true;
+    case kStream:
+      if (picked.kind == Picked::Kind::kBool) call.streamed = call.streamed || picked.truth;
+      return true;
+    case kReasoningLevel:
+      keep_word(parameters.reasoning_level, picked);
+      return true;
+    case kOutputType: {
+      // Text beside another: the other is what was asked for.
+      const std::string_view type =
+          picked.kind == Picked::Kind::kText ? output_type(picked.text) : "";
+      const bool better = parameters.output_type.empty() || parameters.output_type == "text";
+      if (!type.empty() && better) parameters.output_type = type;
+      return true;
+    }
+    case kStopSequence:
+      add_to_list(parameters.stop_sequences, picked);
+      return true;
+    case kEncodingFormat:
+      add_to_list(parameters.encoding_formats, picked);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool CallDraft::take_error(const Picked& picked) {
+  switch (picked.id) {
+    case kErrorType:
+      keep_word(call.error.type, picked);
+      return true;
+    case kErrorCode:
+      keep_word(call.error.code, picked);
+      return true;
+    case kErrorText:
+      call.error.text.clear();
+      append_content(call.error.text, picked);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool CallDraft::take_count(const Picked& picked) {
+  const std::optional<int64_t> number = count(picked);
+  switch (picked.id) {
+    case kInputTokens:
+      if (number) counted_.input = number;
+      break;
+    case kMoreInputTokens:
+      if (number) more_input_ = *number;
+      break;
+    case kOutputTokens:
+      if (number) counted_.output = number;
+      break;
+    case kCacheReadTokens:
+      if (number) counted_.cache_read = number;
+      break;
+    case kCacheWriteTokens:
+      if (number) counted_.cache_write = number;
+      break;
+    case kReasoningTokens:
+      if (number) counted_.reasoning = number;
+      break;
+    case kTotalTokens:
+      if (number) total_ = *number;
+      break;
+    default:
+      return false;
+  }
+  sum();
+  return true;
+}
+
+void CallDraft::sum() {
+  call.usage = counted_;
+  const int64_t reasoning = counted_.reasoning.value_or(0);
+  if (call.usage.input) {
+    *call.usage.input += more_input_;
+    if (rule_.cache_apart) {
+      *call.usage.input += counted_.cache_read.value_or(0) + counted_.cache_write.value_or(0);
+    }
+  }
+  if (call.usage.output) {
+    const bool told = rule_.total_tells && reasoning > 0 &&
+                      total_ == counted_.input.value_or(0) + *counted_.output + reasoning;
+    if (rule_.reasoning_apart || told) *call.usage.output += reasoning;
+  }
+}
+
+ToolCall* CallDraft::add_tool_call() {
+  if (call.tool_calls.size() >= kToolsMax) {
+    ++call.tools_left_out;
+    return nullptr;
+  }
+  return &call.tool_calls.emplace_back();
+}
+
+void CallDraft::add_arguments(ToolCall& tool, std::string_view part) {
+  const size_t one = content_bytes_max_ - std::min(content_bytes_max_, tool.arguments.size());
+  const size_t before = tool.arguments.size();
+  tool.arguments.append(part.substr(0, std::min(one, content_room_)));
+  content_room_ -= tool.arguments.size() - before;
+}
+
+void CallDraft::add_tool_result(ToolResult result) {
+  if (call.tool_results.size() >= kToolsMax) {
+    content_room_ += call.tool_results.front().text.size();
+    call.tool_results.erase(call.tool_results.begin());
+    ++call.tools_left_out;
+  }
+  if (result.text.size() > content_room_) result.text.resize(content_room_);
+  result.text.shrink_to_fit();
+  content_room_ -= result.text.size();
+  call.tool_results.push_back(std::move(result));
+}
+
+void CallDraft::forget_tool_results() {
+  for (const ToolResult& result : call.tool_results) content_room_ += result.text.size();
+  call.tool_results.clear();
+}
+
+void CallDraft::expect_choice(size_t choice) {
+  if (choice < kListMax && choice >= call.finish_reasons.size()) {
+    call.finish_reasons.resize(choice + 1);
+  }
+}
+
+void CallDraft::set_finish_reason(size_t choice, std::string_view reason) {
+  expect_choice(choice);
+  if (choice < call.finish_reasons.size() && !reason.empty()) {
+    call.finish_reasons[choice] = reason.substr(0, kWordBytesMax);
+  }
+}
+
+}  // namespace sidespan::semconv::genai

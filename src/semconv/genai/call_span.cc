@@ -1,0 +1,148 @@
+#include <algorithm>
+#include <chrono>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sidespan/base/text.h"
+#include "sidespan/semconv/attributes.h"
+#include "sidespan/semconv/genai_call.h"
+
+namespace sidespan::semconv::genai {
+namespace {
+
+using trace::AttributeName;
+
+void add(trace::Span& span, const AttributeName& name, const std::string& text) {
+  if (!text.empty()) span.attributes.add(name, std::string_view(text));
+}
+
+template <class Number>
+void add(trace::Span& span, const AttributeName& name, const std::optional<Number>& number) {
+  if (number) span.attributes.add(name, *number);
+}
+
+// `text_of(element)` of each. Nothing where all are empty: nobody said any.
+template <class List, class TextOf>
+void add_list(trace::Span& span, const AttributeName& name, const List& list, TextOf text_of) {
+  std::vector<std::string_view> texts;
+  texts.reserve(list.size());
+  for (const auto& element : list) texts.emplace_back(text_of(element));
+  if (std::ranges::all_of(texts, &std::string_view::empty)) return;
+  span.attributes.set(name, std::span<const std::string_view>(texts));
+}
+
+void add_list(trace::Span& span, const AttributeName& name, const std::vector<std::string>& list) {
+  add_list(span, name, list, [](const std::string& text) { return std::string_view(text); });
+}
+
+void describe_request(trace::Span& span, const Call& call) {
+  const Parameters& parameters = call.parameters;
+  add(span, attribute::kGenAiRequestModel, call.request_model);
+  add(span, attribute::kGenAiRequestMaxTokens, parameters.max_tokens);
+  add(span, attribute::kGenAiRequestTemperature, parameters.temperature);
+  add(span, attribute::kGenAiRequestTopP, parameters.top_p);
+  add(span, attribute::kGenAiRequestTopK, parameters.top_k);
+  add(span, attribute::kGenAiRequestFrequencyPenalty, parameters.frequency_penalty);
+  add(span, attribute::kGenAiRequestPresencePenalty, parameters.presence_penalty);
+  add(span, attribute::kGenAiRequestSeed, parameters.seed);
+  // One is what there is without being asked for.
+  if (parameters.choice_count != 1) {
+    add(span, attribute::kGenAiRequestChoiceCount, parameters.choice_count);
+  }
+  if (call.streamed) span.attributes.add(attribute::kGenAiRequestStream, true);
+  add(span, attribute::kGenAiRequestReasoningLevel, parameters.reasoning_level);
+  add(span, attribute::kGenAiOutputType, parameters.output_type);
+  add_list(span, attribute::kGenAiRequestStopSequences, parameters.stop_sequences);
+  add_list(span, attribute::kGenAiRequestEncodingFormats, parameters.encoding_formats);
+  add(span, attribute::kGenAiEmbeddingsDimensionCount, parameters.dimensions);
+  add(span, attribute::kGenAiRequestPreviousResponseId, call.previous_response_id);
+  add(span, attribute::kGenAiConversationId, call.conversation_id);
+}
+
+void describe_response(trace::Span& span, const Call& call) {
+  add(span, attribute::kGenAiResponseId, call.response_id);
+  add(span, attribute::kGenAiResponseModel, call.response_model);
+  add_list(span, attribute::kGenAiResponseFinishReasons, call.finish_reasons);
+  if (call.streamed && call.time_to_first_chunk) {
+    const std::chrono::duration<double> seconds = *call.time_to_first_chunk;
+    span.attributes.add(attribute::kGenAiResponseTimeToFirstChunk, seconds.count());
+  }
+}
+
+void describe_usage(trace::Span& span, const Usage& usage) {
+  add(span, attribute::kGenAiUsageInputTokens, usage.input);
+  add(span, attribute::kGenAiUsageOutputTokens, usage.output);
+  add(span, attribute::kGenAiUsageCacheReadInputTokens, usage.cache_read);
+  add(span, attribute::kGenAiUsageCacheWriteInputTokens, usage.cache_write);
+  add(span, attribute::kGenAiUsageReasoningOutputTokens, usage.reasoning);
+}
+
+void describe_tools(trace::Span& span, const Call& call) {
+  add_list(span, attribute::kToolCallIds, call.tool_calls,
+           [](const ToolCall& tool) { return std::string_view(tool.id); });
+  add_list(span, attribute::kToolCallNames, call.tool_calls,
+           [](const ToolCall& tool) { return std::string_view(tool.name); });
+  add_list(span, attribute::kToolCallArguments, call.tool_calls,
+           [](const ToolCall& tool) { return std::string_view(tool.arguments); });
+  add_list(span, attribute::kToolResultIds, call.tool_results,
+           [](const ToolResult& result) { return std::string_view(result.id); });
+  add_list(span, attribute::kToolResultTexts, call.tool_results,
+           [](const ToolResult& result) { return std::string_view(result.text); });
+  if (call.tools_left_out > 0) {
+    span.attributes.add(attribute::kToolsLeftOut, int64_t{call.tools_left_out});
+  }
+}
+
+// A code that says it in words, before a type, which covers more; a number says least.
+std::string_view error_type(const ProviderError& error) {
+  if (std::ranges::any_of(error.code, text::is_alpha) || error.type.empty()) return error.code;
+  return error.type;
+}
+
+void describe_error(trace::Span& span, const Call& call) {
+  const ProviderError& error = call.error;
+  if (error.known()) {
+    span.status = trace::SpanStatus::kError;
+    const std::string_view type = error_type(error);
+    span.attributes.set(attribute::kErrorType, type.empty() ? std::string_view("_OTHER") : type);
+  }
+  add(span, attribute::kProviderErrorType, error.type);
+  add(span, attribute::kProviderErrorCode, error.code);
+  add(span, attribute::kProviderErrorText, error.text);
+  for (const LimitField& field : call.limit_fields) {
+    const std::string_view value = field.value;
+    span.attributes.set(std::string(attribute::kHttpResponseHeaderPrefix).append(field.name),
+                        std::span(&value, 1));
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Operation operation) {
+  switch (operation) {
+    case Operation::kChat:
+      return "chat";
+    case Operation::kGenerateContent:
+      return "generate_content";
+    case Operation::kTextCompletion:
+      return "text_completion";
+    case Operation::kEmbeddings:
+      return "embeddings";
+  }
+  return "";
+}
+
+void describe_call(trace::Span& span, const Call& call, const DescribeOptions& options) {
+  span.name = name_of(call.operation);
+  if (!call.request_model.empty()) span.name.append(" ").append(call.request_model);
+  span.attributes.add(attribute::kGenAiOperationName, name_of(call.operation));
+  add(span, attribute::kGenAiProviderName, call.provider);
+  describe_request(span, call);
+  describe_response(span, call);
+  if (options.usage) describe_usage(span, call.usage);
+  describe_tools(span, call);
+  describe_error(span, call);
+}
+
+}  // namespace sidespan::semconv::genai

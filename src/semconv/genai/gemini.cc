@@ -1,0 +1,206 @@
+// Google's generateContent and streamGenerateContent, of the Gemini API and of Vertex AI, and what
+// Code Assist puts into `request` and `response`: one object, an array of them, or one an event.
+// Thoughts are counted apart from the candidates' tokens.
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "semconv/genai/api_reader.h"
+#include "semconv/genai/tables.h"
+
+namespace sidespan::semconv::genai {
+namespace {
+
+using json::Picked;
+using Row = json::PickTable::Row;
+
+enum Pick : int {
+  kMessage = kOwn,
+  kRole,
+  kResult,
+  kResultId,
+  kResultName,
+  kResultText,
+  kCandidate,
+  kIndex,
+  kFinish,
+  kBlocked,
+  kTool,
+  kToolId,
+  kToolName,
+  kToolArguments,
+};
+
+constexpr std::array kRequestRows = {
+    Row{"model", kRequestModel},
+    Row{"generationConfig.maxOutputTokens", kMaxTokens},
+    Row{"generationConfig.temperature", kTemperature},
+    Row{"generationConfig.topP", kTopP},
+    Row{"generationConfig.topK", kTopK},
+    Row{"generationConfig.frequencyPenalty", kFrequencyPenalty},
+    Row{"generationConfig.presencePenalty", kPresencePenalty},
+    Row{"generationConfig.seed", kSeed},
+    Row{"generationConfig.candidateCount", kChoiceCount},
+    Row{"generationConfig.stopSequences[]", kStopSequence},
+    Row{"generationConfig.responseMimeType", kOutputType},
+    Row{"generationConfig.responseModalities[]", kOutputType},
+    Row{"generationConfig.thinkingConfig.thinkingLevel", kReasoningLevel},
+    Row{"contents[]{}", kMessage},
+    Row{"contents[].role", kRole},
+    Row{"contents[].parts[].functionResponse{}", kResult},
+    Row{"contents[].parts[].functionResponse.id", kResultId},
+    Row{"contents[].parts[].functionResponse.name", kResultName},
+};
+constexpr std::array kRequestContent = {
+    Row{"contents[].parts[].functionResponse.response*", kResultText}};
+constexpr std::array kResponseRows = {
+    Row{"responseId", kResponseId},
+    Row{"modelVersion", kResponseModel},
+    Row{"candidates[]{}", kCandidate},
+    Row{"candidates[].index", kIndex},
+    Row{"candidates[].finishReason", kFinish},
+    Row{"candidates[].content.parts[].functionCall{}", kTool},
+    Row{"candidates[].content.parts[].functionCall.id", kToolId},
+    Row{"candidates[].content.parts[].functionCall.name", kToolName},
+    Row{"promptFeedback.blockReason", kBlocked},
+    Row{"usageMetadata.promptTokenCount", kInputTokens},
+    Row{"usageMetadata.toolUsePromptTokenCount", kMoreInputTokens},
+    Row{"usageMetadata.candidatesTokenCount", kOutputTokens},
+    Row{"usageMetadata.cachedContentTokenCount", kCacheReadTokens},
+    Row{"usageMetadata.thoughtsTokenCount", kReasoningTokens},
+    Row{"error.status", kErrorType},
+    Row{"error.code", kErrorCode},
+};
+constexpr std::array kToolContent = {
+    Row{"candidates[].content.parts[].functionCall.args*", kToolArguments}};
+constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};
+constexpr std::array<std::string_view, 2> kInRequest = {"", "request."};
+constexpr std::array<std::string_view, 4> kInResponse = {"", "[].", "response.", "[].response."};
+
+const Tables& request_tables() {
+  static const Tables kTables(std::array{
+      Paths{.rows = kRequestRows, .prefixes = kInRequest},
+      Paths{.rows = kRequestContent, .prefixes = kInRequest, .from = Capture::kTools},
+  });
+  return kTables;
+}
+
+const Tables& response_tables() {
+  static const Tables kTables(std::array{
+      Paths{.rows = kResponseRows, .prefixes = kInResponse},
+      Paths{.rows = kToolContent, .prefixes = kInResponse, .from = Capture::kTools},
+      Paths{.rows = kErrorContent, .prefixes = kInResponse, .from = Capture::kAll},
+  });
+  return kTables;
+}
+
+class GeminiReader final : public ApiReader {
+ public:
+  explicit GeminiReader(CallDraft& draft) : draft_(draft) {
+    draft_.set_usage_rule({.reasoning_apart = true});
+  }
+
+  const json::PickTable& request_table() const override { return request_tables().of(draft_); }
+  const json::PickTable& response_table() const override { return response_tables().of(draft_); }
+  void on_request(const Picked& picked) override;
+  void on_response(const Picked& picked) override;
+
+ private:
+  void end_result();
+  void end_candidate();
+  void end_tool();
+
+  CallDraft& draft_;
+  std::string role_;
+  ToolResult result_;
+  std::string result_name_;
+  uint32_t index_ = 0;
+  std::string finish_;
+  ToolCall tool_;
+};
+
+void GeminiReader::on_request(const Picked& picked) {
+  switch (picked.id) {
+    case kMessage:
+      if (picked.kind == Picked::Kind::kObject) {
+        role_.clear();
+      } else if (role_ == "model") {
+        draft_.forget_tool_results();
+      }
+      return;
+    case kRole:
+      return CallDraft::keep(role_, picked, CallDraft::kWordBytesMax);
+    case kResult:
+      if (picked.kind == Picked::Kind::kEnd) return end_result();
+      result_ = {};
+      result_name_.clear();
+      return;
+    case kResultId:
+      return CallDraft::keep(result_.id, picked);
+    case kResultName:
+      return CallDraft::keep(result_name_, picked);
+    case kResultText:
+      return draft_.append_content(result_.text, picked);
+    default:
+      draft_.take(picked);
+  }
+}
+
+void GeminiReader::end_result() {
+  if (result_.id.empty()) result_.id = result_name_;
+  if (!result_.id.empty()) draft_.add_tool_result(std::exchange(result_, {}));
+}
+
+void GeminiReader::on_response(const Picked& picked) {
+  switch (picked.id) {
+    case kCandidate:
+      if (picked.kind == Picked::Kind::kEnd) return end_candidate();
+      index_ = picked.places.back();
+      finish_.clear();
+      return;
+    case kIndex:
+      if (picked.kind == Picked::Kind::kInteger) index_ = static_cast<uint32_t>(picked.integer);
+      return;
+    case kFinish:
+      return CallDraft::keep(finish_, picked, CallDraft::kWordBytesMax);
+    case kBlocked:
+      // Then there are no candidates.
+      if (picked.kind == Picked::Kind::kText) draft_.set_finish_reason(0, picked.text);
+      return;
+    case kTool:
+      if (picked.kind == Picked::Kind::kEnd) return end_tool();
+      tool_ = {};
+      return;
+    case kToolId:
+      return CallDraft::keep(tool_.id, picked);
+    case kToolName:
+      return CallDraft::keep(tool_.name, picked);
+    case kToolArguments:
+      return draft_.append_content(tool_.arguments, picked);
+    default:
+      draft_.take(picked);
+  }
+}
+
+void GeminiReader::end_candidate() {
+  draft_.expect_choice(index_);
+  draft_.set_finish_reason(index_, finish_);
+}
+
+void GeminiReader::end_tool() {
+  if (tool_.name.empty()) return;
+  ToolCall* tool = draft_.add_tool_call();
+  if (tool == nullptr) return;
+  tool->id = std::move(tool_.id);
+  tool->name = std::move(tool_.name);
+  draft_.add_arguments(*tool, tool_.arguments);
+}
+
+}  // namespace
+
+std::unique_ptr<ApiReader> make_gemini_reader(CallDraft& draft) {
+  return std::make_unique<GeminiReader>(draft);
+}
+
+}  // namespace sidespan::semconv::genai

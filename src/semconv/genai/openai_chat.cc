@@ -1,0 +1,268 @@
+// OpenAI Chat Completions and the legacy Completions, as OpenAI, Azure and everybody's compatible
+// server speak them: one object, or chunks with a `delta` for each choice.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "semconv/genai/api_reader.h"
+#include "semconv/genai/tables.h"
+
+namespace sidespan::semconv::genai {
+namespace {
+
+using json::Picked;
+using Row = json::PickTable::Row;
+
+enum Pick : int {
+  kMessage = kOwn,
+  kRole,
+  kResultId,
+  kResultText,
+  kChoice,
+  kIndex,
+  kFinish,
+  kTool,
+  kToolIndex,
+  kToolId,
+  kToolName,
+  kToolArguments,
+};
+
+constexpr std::array kRequestRows = {
+    Row{"model", kRequestModel},
+    Row{"max_tokens", kMaxTokens},
+    Row{"max_completion_tokens", kMaxTokens},
+    Row{"temperature", kTemperature},
+    Row{"top_p", kTopP},
+    Row{"top_k", kTopK},
+    Row{"frequency_penalty", kFrequencyPenalty},
+    Row{"presence_penalty", kPresencePenalty},
+    Row{"seed", kSeed},
+    Row{"random_seed", kSeed},  // Mistral
+    Row{"n", kChoiceCount},
+    Row{"stream", kStream},
+    Row{"stop", kStopSequence},
+    Row{"stop[]", kStopSequence},
+    Row{"reasoning_effort", kReasoningLevel},
+    Row{"reasoning.effort", kReasoningLevel},  // OpenRouter
+    Row{"response_format.type", kOutputType},
+    Row{"modalities[]", kOutputType},
+    Row{"messages[]{}", kMessage},
+    Row{"messages[].role", kRole},
+    Row{"messages[].tool_call_id", kResultId},
+};
+constexpr std::array kRequestContent = {
+    Row{"messages[].content", kResultText},
+    Row{"messages[].content[].text", kResultText},
+};
+constexpr std::array kResponseRows = {
+    Row{"id", kResponseId},
+    Row{"model", kResponseModel},
+    Row{"choices[]{}", kChoice},
+    Row{"choices[].index", kIndex},
+    Row{"choices[].finish_reason", kFinish},
+    Row{"choices[].delta.tool_calls[].index", kToolIndex},
+    Row{"usage.prompt_tokens", kInputTokens},
+    Row{"usage.completion_tokens", kOutputTokens},
+    Row{"usage.total_tokens", kTotalTokens},
+    Row{"usage.prompt_tokens_details.cached_tokens", kCacheReadTokens},
+    Row{"usage.prompt_tokens_details.cache_write_tokens", kCacheWriteTokens},  // OpenRouter
+    Row{"usage.prompt_cache_hit_tokens", kCacheReadTokens},                    // DeepSeek
+    Row{"usage.completion_tokens_details.reasoning_tokens", kReasoningTokens},
+    Row{"x_groq.usage.prompt_tokens", kInputTokens},
+    Row{"x_groq.usage.completion_tokens", kOutputTokens},
+    Row{"error.type", kErrorType},
+    Row{"error.code", kErrorCode},
+    Row{"type", kErrorType},  // Mistral, vLLM
+    Row{"code", kErrorCode},
+};
+constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};
+constexpr std::array kToolRows = {
+    Row{"tool_calls[]{}", kTool},
+    Row{"tool_calls[].id", kToolId},
+    Row{"tool_calls[].function.name", kToolName},
+    Row{"tool_calls[].custom.name", kToolName},
+};
+constexpr std::array kToolContent = {
+    Row{"tool_calls[].function.arguments", kToolArguments},
+    Row{"tool_calls[].custom.input", kToolArguments},
+};
+constexpr std::array<std::string_view, 2> kInChoice = {"choices[].message.", "choices[].delta."};
+// Some servers answer an array of errors.
+constexpr std::array<std::string_view, 2> kAlone = {"", "[]."};
+
+const Tables& request_tables() {
+  static const Tables kTables(std::array{
+      Paths{.rows = kRequestRows},
+      Paths{.rows = kRequestContent, .from = Capture::kTools},
+  });
+  return kTables;
+}
+
+const Tables& response_tables() {
+  static const Tables kTables(std::array{
+      Paths{.rows = kResponseRows, .prefixes = kAlone},
+      Paths{.rows = kErrorContent, .prefixes = kAlone, .from = Capture::kAll},
+      Paths{.rows = kToolRows, .prefixes = kInChoice},
+      Paths{.rows = kToolContent, .prefixes = kInChoice, .from = Capture::kTools},
+  });
+  return kTables;
+}
+
+class OpenAiChatReader final : public ApiReader {
+ public:
+  explicit OpenAiChatReader(CallDraft& draft) : draft_(draft) {
+    draft_.set_usage_rule({.total_tells = true});
+  }
+
+  const json::PickTable& request_table() const override { return request_tables().of(draft_); }
+  const json::PickTable& response_table() const override { return response_tables().of(draft_); }
+  void on_request(const Picked& picked) override;
+  void begin_response(std::string_view) override { fragments_.clear(); }
+  void on_response(const Picked& picked) override;
+
+ private:
+  // What one chunk says of a tool call.
+  struct Fragment {
+    uint32_t index = 0;
+    ToolCall tool;
+  };
+  // Where the call of that choice and index is in the draft.
+  struct Slot {
+    uint32_t choice;
+    uint32_t index;
+    size_t at;
+  };
+
+  void end_message();
+  void begin_choice(const Picked& picked);
+  void end_choice();
+  void take_tool(const Picked& picked);
+  ToolCall* tool_call(const Fragment& fragment);
+
+  CallDraft& draft_;
+  std::string role_;
+  ToolResult result_;
+  uint32_t choice_ = 0;
+  std::string finish_;
+  std::vector<Fragment> fragments_;  // of the choice that is read
+  std::vector<Slot> slots_;
+};
+
+void OpenAiChatReader::on_request(const Picked& picked) {
+  switch (picked.id) {
+    case kMessage:
+      if (picked.kind == Picked::Kind::kEnd) return end_message();
+      role_.clear();
+      result_ = {};
+      return;
+    case kRole:
+      return CallDraft::keep(role_, picked, CallDraft::kWordBytesMax);
+    case kResultId:
+      return CallDraft::keep(result_.id, picked);
+    case kResultText:
+      return draft_.append_content(result_.text, picked);
+    default:
+      draft_.take(picked);
+  }
+}
+
+void OpenAiChatReader::end_message() {
+  if (role_ == "assistant") {
+    draft_.forget_tool_results();
+  } else if (role_ == "tool" && !result_.id.empty()) {
+    draft_.add_tool_result(std::move(result_));
+  }
+  result_ = {};
+}
+
+void OpenAiChatReader::on_response(const Picked& picked) {
+  switch (picked.id) {
+    case kChoice:
+      return picked.kind == Picked::Kind::kEnd ? end_choice() : begin_choice(picked);
+    case kIndex:
+      if (picked.kind == Picked::Kind::kInteger) choice_ = static_cast<uint32_t>(picked.integer);
+      return;
+    case kFinish:
+      return CallDraft::keep(finish_, picked, CallDraft::kWordBytesMax);
+    case kTool:
+      if (picked.kind == Picked::Kind::kObject && fragments_.size() < CallDraft::kToolsMax) {
+        fragments_.push_back({.index = picked.places.back(), .tool = {}});
+      }
+      return;
+    case kToolIndex:
+    case kToolId:
+    case kToolName:
+    case kToolArguments:
+      return take_tool(picked);
+    default:
+      draft_.take(picked);
+  }
+}
+
+void OpenAiChatReader::begin_choice(const Picked& picked) {
+  choice_ = picked.places.back();
+  finish_.clear();
+  fragments_.clear();
+}
+
+void OpenAiChatReader::take_tool(const Picked& picked) {
+  if (fragments_.empty()) return;
+  Fragment& fragment = fragments_.back();
+  switch (picked.id) {
+    case kToolIndex:
+      if (picked.kind == Picked::Kind::kInteger) {
+        fragment.index = static_cast<uint32_t>(picked.integer);
+      }
+      return;
+    case kToolId:
+      return CallDraft::keep(fragment.tool.id, picked);
+    case kToolName:
+      return CallDraft::keep(fragment.tool.name, picked);
+    default:
+      draft_.append_content(fragment.tool.arguments, picked);
+  }
+}
+
+void OpenAiChatReader::end_choice() {
+  draft_.expect_choice(choice_);
+  draft_.set_finish_reason(choice_, finish_);
+  for (Fragment& fragment : fragments_) {
+    ToolCall* tool = tool_call(fragment);
+    if (tool == nullptr) continue;
+    if (!fragment.tool.id.empty()) tool->id = std::move(fragment.tool.id);
+    if (!fragment.tool.name.empty()) tool->name = std::move(fragment.tool.name);
+    draft_.add_arguments(*tool, fragment.tool.arguments);
+  }
+  fragments_.clear();
+}
+
+// Servers that give every call the index 0 tell them apart by their ids.
+ToolCall* OpenAiChatReader::tool_call(const Fragment& fragment) {
+  for (size_t i = slots_.size(); i > 0; --i) {
+    const Slot& slot = slots_[i - 1];
+    if (slot.choice != choice_ || slot.index != fragment.index) continue;
+    ToolCall& tool = draft_.call.tool_calls[slot.at];
+    const bool another =
+        !fragment.tool.id.empty() && !tool.id.empty() && tool.id != fragment.tool.id;
+    if (!another) return &tool;
+    break;
+  }
+  // What goes on with one that was left out says neither id nor name.
+  if (fragment.tool.id.empty() && fragment.tool.name.empty()) return nullptr;
+  ToolCall* tool = draft_.add_tool_call();
+  if (tool != nullptr) {
+    slots_.push_back({choice_, fragment.index, draft_.call.tool_calls.size() - 1});
+  }
+  return tool;
+}
+
+}  // namespace
+
+std::unique_ptr<ApiReader> make_openai_chat_reader(CallDraft& draft) {
+  return std::make_unique<OpenAiChatReader>(draft);
+}
+
+}  // namespace sidespan::semconv::genai

@@ -1,0 +1,142 @@
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "semconv/tap_observers.h"
+#include "sidespan/base/memory_ledger.h"
+#include "sidespan/base/text.h"
+#include "sidespan/semconv/attributes.h"
+#include "sidespan/semconv/body_reader.h"
+#include "sidespan/semconv/genai_reader.h"
+#include "sidespan/semconv/genai_recognize.h"
+
+namespace sidespan::semconv {
+namespace {
+
+// Two readers of JSON with what they are in the middle of, and the call.
+constexpr size_t kOwnBytes = size_t{16} * 1024;
+
+constexpr int kFirstErrorStatus = 400;
+
+// One side's documents, handed on to the reader of the call.
+class RequestDocuments final : public BodySink {
+ public:
+  explicit RequestDocuments(genai::CallReader& call) : call_(call) {}
+  json::Handler* begin_document(std::string_view) override {
+    return &call_.begin_request_document();
+  }
+  void end_document(bool whole) override { call_.end_request_document(whole); }
+
+ private:
+  genai::CallReader& call_;
+};
+
+class ResponseDocuments final : public BodySink {
+ public:
+  explicit ResponseDocuments(genai::CallReader& call) : call_(call) {}
+  json::Handler* begin_document(std::string_view event) override {
+    ++begun_;
+    return &call_.begin_response_document(event);
+  }
+  void end_document(bool whole) override { call_.end_response_document(whole); }
+  uint64_t begun() const { return begun_; }
+
+ private:
+  genai::CallReader& call_;
+  uint64_t begun_ = 0;
+};
+
+class ModelObserver final : public Observer {
+ public:
+  ModelObserver(const CallFacts& facts, const genai::Endpoint& endpoint,
+                const ObserverOptions& options)
+      : call_(endpoint, options.reader),
+        prices_(options.prices),
+        request_documents_(call_),
+        response_documents_(call_),
+        request_(make_body_reader(facts.request.headers, {}, request_documents_)),
+        start_(facts.start),
+        elements_(endpoint.api == genai::Api::kGeminiGenerate && endpoint.streams),
+        counts_itself_(facts.counts_itself) {}
+
+  void on_request_bytes(std::string_view bytes) override {
+    if (request_) request_->feed(bytes);
+  }
+  void on_request_end() override {
+    if (request_) request_->finish(true);
+    request_.reset();
+  }
+  void on_response_head(const http::Head& head, MonoTime) override {
+    call_.on_response_head(head);
+    const std::optional<BodyFraming> framing =
+        framing_of(head.headers.find(http::FieldName::kContentType).value_or(""));
+    events_ = framing == BodyFraming::kEvents;
+    // Where it does not stream by events, Gemini's answer is an array of what else are events.
+    const bool array = framing == BodyFraming::kJson && elements_;
+    const bool many = array || (framing && *framing != BodyFraming::kJson);
+    streams_ = many && head.status < kFirstErrorStatus;
+    if (streams_) call_.on_stream();
+    response_ = make_body_reader(head.headers, {}, response_documents_,
+                                 array ? BodyFraming::kElements : framing);
+  }
+  void on_response_bytes(std::string_view bytes, MonoTime at) override {
+    if (!response_) return;
+    response_->feed(bytes);
+    if (!streams_ || response_documents_.begun() == 0) return;
+    call_.on_first_chunk(at - start_);
+    streams_ = false;
+  }
+  void on_end(End end) override {
+    if (request_) request_->finish(false);
+    if (response_) response_->finish(end == End::kWhole);
+    request_.reset();
+    response_.reset();
+    call_.finish(end == End::kBroken);
+  }
+  void describe(trace::Span& span) const override {
+    call_.describe(span, {.usage = !counts_itself_});
+    if (const auto cost = counts_itself_ || !call_.known()
+                              ? std::nullopt
+                              : genai::cost_of(call_.call(), prices_)) {
+      span.attributes.set(attribute::kCostUsd, *cost);
+    }
+    if (events_) {
+      span.attributes.set(attribute::kStreamEvents,
+                          static_cast<int64_t>(response_documents_.begun()));
+    }
+  }
+  const genai::Call* model_call() const override { return call_.known() ? &call_.call() : nullptr; }
+
+ private:
+  const MemoryCharge charge_{kOwnBytes};
+  genai::CallReader call_;
+  const std::vector<genai::Price>& prices_;
+  RequestDocuments request_documents_;
+  ResponseDocuments response_documents_;
+  std::unique_ptr<BodyReader> request_;
+  std::unique_ptr<BodyReader> response_;
+  MonoTime start_;
+  const bool elements_;
+  bool streams_ = false;  // and its first document has not come
+  bool events_ = false;   // the answer is a stream of them
+  bool counts_itself_;
+};
+
+}  // namespace
+
+std::unique_ptr<Observer> make_model_observer(const CallFacts& facts,
+                                              const ObserverOptions& options) {
+  if (!facts.request.asks("POST")) return nullptr;
+  const std::string host = text::lower(facts.url.authority.host);
+  const std::optional<genai::Endpoint> endpoint = genai::recognize(
+      {.method = facts.request.method(),
+       .host = host,
+       .path = facts.url.path,
+       .content_type = facts.request.headers.find(http::FieldName::kContentType).value_or("")},
+      options.recognize);
+  if (!endpoint) return nullptr;
+  return std::make_unique<ModelObserver>(facts, *endpoint, options);
+}
+
+}  // namespace sidespan::semconv

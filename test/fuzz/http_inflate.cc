@@ -1,0 +1,34 @@
+// Any bytes as a packed body, its codings named by the first: limits hold, and what is complete is
+// the same however it was cut.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "sidespan/http/inflate.h"
+
+using namespace sidespan::http;
+
+namespace {
+
+constexpr InflateLimits kLimits{.plain_bytes_max = 4096, .ratio_max = 0};
+
+struct Whole final : PlainSink {
+  void on_plain(std::string_view part) override { text.append(part); }
+  std::string text;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const std::string_view bytes(reinterpret_cast<const char*>(data + 1), size - 1);
+  const Codings codings{{Coding(data[0] & 3U), Coding(data[0] >> 2U & 3U)}, 1U + (data[0] >> 7U)};
+  Whole plain, plain_cut;
+  Inflater whole(codings, kLimits, plain), cut(codings, kLimits, plain_cut);
+  whole.feed(bytes);
+  for (size_t at = 0; at < bytes.size(); at += 1 + at % 7) cut.feed(bytes.substr(at, 1 + at % 7));
+  if (plain.text.size() > kLimits.plain_bytes_max) std::abort();
+  if (whole.complete() != cut.complete()) std::abort();
+  if (whole.complete() && plain.text != plain_cut.text) std::abort();
+  return 0;
+}

@@ -1,0 +1,59 @@
+"""Chat and embeddings of Mistral with the mistralai SDK as it comes: SCENE..., see driving.py."""
+
+import json
+
+from mistralai.client import Mistral
+
+from driving import RESULT, TOOLS, fault, plain, play, schema
+
+MODEL = "mistral-medium-2605"
+EMBEDDER = "mistral-embed"
+client = Mistral(api_key="secret", timeout_ms=30000)
+DECLARED = [{"type": "function", "function": {"name": name, "description": text, "parameters": schema(argument)}}
+            for name, (text, argument) in TOOLS.items()]
+
+
+def ask(messages, said, tools):
+    said["asked"] = MODEL
+    asked = {"model": MODEL, "messages": messages} | ({"tools": DECLARED} if tools else {})
+    calls = []
+    if said["stream"]:
+        for event in client.chat.stream(**asked):
+            _chunk(event.data, said, calls)
+    else:
+        answer = client.chat.complete(**asked)
+        choice = answer.choices[0]
+        calls = choice.message.tool_calls or []
+        said.update(model=answer.model, id=answer.id, finish_reasons=[choice.finish_reason], usage=plain(answer.usage),
+                    text=choice.message.content or "")
+    said["tool_calls"] = [[one.id, one.function.name] for one in calls]
+    return [{"role": "assistant", "content": "", "tool_calls": calls}] + [
+        {"role": "tool", "tool_call_id": one.id, "name": one.function.name, "content": RESULT} for one in calls]
+
+
+def _chunk(chunk, said, calls):
+    said.update(model=chunk.model, id=chunk.id)
+    if chunk.usage:
+        said["usage"] = plain(chunk.usage)
+    for choice in chunk.choices:
+        said["text"] += choice.delta.content or ""
+        if choice.finish_reason:
+            said["finish_reasons"].append(choice.finish_reason)
+        calls += choice.delta.tool_calls or []  # each is whole
+
+
+def embed():
+    answer = client.embeddings.create(model=EMBEDDER, inputs=["one", "two"])
+    return {"asked": EMBEDDER, "model": answer.model, "id": answer.id, "usage": plain(answer.usage),
+            "text": str(answer.data[1].embedding)}
+
+
+def describe(error):
+    try:
+        body = json.loads(getattr(error, "body", None) or "")
+    except ValueError:
+        body = {}
+    return fault(error, status=getattr(error, "status_code", None), type=body.get("type"), code=body.get("code"))
+
+
+play(ask, lambda text: [{"role": "user", "content": text}], describe, embed=embed)
