@@ -133,11 +133,12 @@ def usage(api, said):
 
 
 def error(said):
-    """The provider's own code for the error, its type where it has none, else the status, as the convention wants;
-    of a stream that broke it is what the HTTP span says."""
+    """The provider's own code for the error, its type where it has none or a bare number, else the status, as the
+    convention wants; of a stream that broke it is what the HTTP span says."""
     found = said["error"]
     status = found["status"] if found["status"] != 200 else None
-    return found["code"] or found["type"] or (str(status) if status else SOME)
+    bare = str(found["code"]).isdigit() and found["type"]
+    return (not bare and found["code"]) or found["type"] or (str(status) if status else SOME)
 
 
 def _or_absent(value):
