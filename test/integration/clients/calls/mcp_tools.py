@@ -1,0 +1,88 @@
+"""An MCP server of the mcp SDK as it comes: KIND [CERTIFICATE KEY], KIND being sse, json or stdio. Over streamable HTTP
+it prints its port, then a JSON line for each HTTP request: what the server itself was sent.
+"""
+
+import json
+import logging
+import socket
+import sys
+
+import anyio
+import uvicorn
+from mcp.server.mcpserver import Context, MCPServer
+
+kind, *tls = sys.argv[1:]
+logging.disable(logging.CRITICAL)
+server = MCPServer("weather")
+KEPT = ("traceparent", "mcp-session-id", "mcp-protocol-version")
+
+
+@server.tool()
+def add(a: int, b: int) -> int:
+    """The sum of two numbers."""
+    return a + b
+
+
+@server.tool()
+def fail(why: str) -> str:
+    """Goes wrong."""
+    raise ValueError(why)
+
+
+@server.tool()
+async def walk(steps: int, ctx: Context) -> str:
+    """Says how far it has come."""
+    for step in range(1, steps + 1):
+        await ctx.report_progress(step, steps, f"step {step}")
+    return "there"
+
+
+@server.resource("config://units")
+def units() -> str:
+    """The units of the answers."""
+    return "celsius"
+
+
+@server.prompt()
+def forecast(city: str) -> str:
+    """Asks for a forecast."""
+    return f"What will the weather be in {city}?"
+
+
+def watched(app):
+    """Reports each request as the SDK's own application reads it."""
+
+    async def watch(scope, receive, send):
+        if scope["type"] != "http":
+            return await app(scope, receive, send)
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        seen = {name: headers.get(name) for name in KEPT}
+        body = bytearray()
+
+        async def hear():
+            message = await receive()
+            body.extend(message.get("body", b""))
+            return message
+
+        async def say(message):
+            if message["type"] == "http.response.start":
+                given = dict(message["headers"]).get(b"mcp-session-id", b"").decode()
+                print(json.dumps(seen | {
+                    "method": scope["method"], "status": message["status"], "document": json.loads(body or "null"),
+                    "session": seen["mcp-session-id"] or given or None}), flush=True)
+            await send(message)
+
+        await app(scope, hear, say)
+
+    return watch
+
+
+if kind == "stdio":
+    server.run()
+else:
+    sock = socket.create_server(("127.0.0.1", 0))
+    print(sock.getsockname()[1], flush=True)
+    config = uvicorn.Config(watched(server.streamable_http_app(json_response=kind == "json", host="127.0.0.1")),
+                            log_level="critical", lifespan="on",
+                            **({"ssl_certfile": tls[0], "ssl_keyfile": tls[1]} if tls else {}))
+    anyio.run(uvicorn.Server(config).serve, [sock])
