@@ -1,12 +1,142 @@
-"""`mcp.inject_meta`: an MCP request over HTTP gets its span's context into `params._meta`, and nothing else of it
-changes. What is no such request, is signed, packed or too long passes as it is."""
+"""`mcp.inject_meta`: an MCP request over HTTP waits until it is whole and gets its span's context into `params._meta`;
+nothing else of it changes. What is no such request, is signed, packed or too long passes as it came."""
 
+import gzip
 import json
+import time
 
 import pytest
 
-from origin import Origin, Reply
-from wire import Wire
+from origin import RESET, Origin
+from wire import Client, head, wait_for
 
-HEAD = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-CALL = b'{"jsonrpc":"2.0",  "id":1,"method":"tools/call","params":{"name":"x","arguments":{"n":1.0e2,"t":"\\u00e9"}}}'
+FIELDS = [("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream")]
+BEFORE = b'{"jsonrpc":"2.0",  "id":1,"method":"tools/call","params":{'
+AFTER = b'"name":"x","arguments":{"n":1.0e2,"t":"\\u00e9"}}}'
+CALL = BEFORE + AFTER
+ANSWER = b'{"jsonrpc":"2.0","id":1,"result":{"content":[]}}'
+
+
+@pytest.fixture
+def server(origin):
+    origin.answer("/mcp", [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                           % (len(ANSWER), ANSWER)])
+    return origin
+
+
+@pytest.fixture
+def agent(sidecar):
+    with Client(sidecar({"mcp": {"inject_meta": True}}).egress) as client:
+        yield client
+
+
+def context_of(body):
+    return json.loads(body)["params"]["_meta"]
+
+
+def test_the_request_gets_the_context_of_its_head(agent, server, sink):
+    assert agent.ask("POST", server.url("/mcp"), FIELDS, CALL).body == ANSWER
+    [seen] = server.requests
+    meta = b'"_meta":{"traceparent":"%s"},' % seen.get("traceparent").encode()
+    assert seen.body == BEFORE + meta + AFTER
+    assert seen.all("content-length") == [str(len(seen.body))]
+    [span] = sink.wait(1)
+    assert seen.get("traceparent").split("-")[1:3] == [span["trace_id"], span["span_id"]]
+    assert span["name"] == "tools/call x"
+    assert span["attributes"]["gen_ai.tool.name"] == "x"
+    assert span["attributes"]["sidespan.end"] == "complete"
+
+
+def test_the_agents_own_context_in_it_becomes_ours(agent, server, sink):
+    old = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    body = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"traceparent":"%s","p":7}}}' % old.encode()
+    agent.ask("POST", server.url("/mcp"), FIELDS, body)
+    assert context_of(server.requests[0].body) == {"traceparent": server.requests[0].get("traceparent"), "p": 7}
+
+
+@pytest.mark.parametrize("pause", [0, 0.01])
+def test_a_body_in_pieces(agent, server, pause):
+    agent.send(head(f"POST {server.url('/mcp')} HTTP/1.1", [("Host", "x"), ("Content-Length", str(len(CALL))), *FIELDS]))
+    for at in range(0, len(CALL), 7):
+        agent.send(CALL[at:at + 7])
+        time.sleep(pause)
+    assert agent.response().body == ANSWER
+    assert "traceparent" in context_of(server.requests[0].body)
+
+
+@pytest.mark.parametrize("fields, body", [
+    ([("Content-Encoding", "gzip")], gzip.compress(CALL)),
+    ([("Content-Digest", "sha-256=:AAAA:")], CALL),
+    ([("Authorization", "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=c")], CALL),
+    ([], b"[" + CALL + b"]"),
+    ([], CALL[:-1]),
+    ([], b'{"jsonrpc":"2.0","method":"notifications/initialized"}'),
+    ([], b'{"jsonrpc":"2.0","id":1,"result":{}}'),
+    ([], b"no json"),
+    ([], b'{"id":1,"method":"m","params":[1]}'),
+], ids=["packed", "digest", "signed", "batch", "cut", "notification", "answer", "no json", "params of another kind"])
+def test_what_passes_as_it_came(agent, server, fields, body):
+    agent.ask("POST", server.url("/mcp"), FIELDS + fields, body)
+    assert server.requests[0].body == body
+
+
+def test_an_empty_body(agent, server):
+    assert agent.ask("POST", server.url("/mcp"), FIELDS, b"").status == 200
+
+
+def test_a_message_beyond_the_limit(sidecar, server):
+    body = BEFORE + b'"x":"' + b"y" * 70_000 + b'",' + AFTER
+    limited = sidecar({"mcp": {"inject_meta": True}, "limits": {"mcp_message_bytes": "64KiB"}})
+    with Client(limited.egress) as client:
+        client.ask("POST", server.url("/mcp"), FIELDS, body)
+        client.ask("POST", server.url("/mcp"), FIELDS, CALL)
+    assert server.requests[0].body == body
+    assert "traceparent" in context_of(server.requests[1].body)
+
+
+def test_a_message_larger_than_every_window(sidecar, server):
+    body = BEFORE + b'"x":"' + b"y" * 900_000 + b'",' + AFTER
+    with Client(sidecar({"mcp": {"inject_meta": True}}).egress) as client:
+        client.ask("POST", server.url("/mcp"), FIELDS, body)
+    assert "traceparent" in context_of(server.requests[0].body)
+
+
+def test_nothing_is_written_unasked(sidecar, server):
+    with Client(sidecar().egress) as client:
+        client.ask("POST", server.url("/mcp"), FIELDS, CALL)
+    assert server.requests[0].body == CALL
+
+
+def test_a_destination_that_may_see_nothing(sidecar, server):
+    policy = {"mcp": {"inject_meta": True}, "propagation": {"destinations": [{"match": ["*"], "send": []}]}}
+    old = b'{"id":1,"method":"ping","params":{"_meta":{"traceparent":"00-a","p":7}}}'
+    with Client(sidecar(policy).egress) as client:
+        client.ask("POST", server.url("/mcp"), FIELDS, CALL)
+        client.ask("POST", server.url("/mcp"), FIELDS, old)
+    assert server.requests[0].body == CALL
+    assert context_of(server.requests[1].body) == {"p": 7}
+
+
+def test_an_agent_that_goes_before_its_message_is_whole(sidecar, origin, sink):
+    with Client(sidecar({"mcp": {"inject_meta": True}}).egress) as client:
+        client.send(head(f"POST {origin.url('/mcp')} HTTP/1.1", [("Host", "x"), ("Content-Length", "100"), *FIELDS]))
+        client.send(b'{"id":1')
+    [span] = sink.wait(1)
+    assert span["attributes"]["sidespan.end"] == "agent_cancelled"
+    assert not origin.requests
+
+
+def test_an_origin_that_is_not_there(agent, sink):
+    gone = Origin()
+    gone.stop()
+    assert agent.ask("POST", gone.url("/mcp"), FIELDS, CALL).status == 502
+
+
+def test_a_kept_connection_that_the_origin_closed_meanwhile(agent, server):
+    """What has no answer yet is not sent twice: a POST is closed upon, as without a word in it."""
+    server.answer("/mcp", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"], [RESET])
+    assert agent.ask("POST", server.url("/mcp"), FIELDS, CALL).status == 200
+    agent.send(b"POST " + server.url("/mcp").encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+               b"Accept: application/json, text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(CALL) + CALL)
+    wait_for("the second request", lambda: len(server.requests) > 1)
+    assert len(server.requests) == 2
