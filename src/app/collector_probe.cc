@@ -52,8 +52,10 @@ class Probe final : private wire::OriginStreamOwner {
     stream_ = std::move(*stream);
     http::Head head = report::export_head(options_);
     // No bytes are an ExportTraceServiceRequest without a span.
-    head.body = http::BodyLength::known(0);
+    const std::string body = report::export_body(options_, {});
+    head.body = http::BodyLength::known(body.size());
     stream_->send({0, std::move(head)});
+    stream_->send({0, http::Body{Chain(body)}});
     stream_->send({0, http::End{}});
   }
 

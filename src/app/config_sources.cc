@@ -31,6 +31,7 @@ class Gatherer {
     gather_file();
     gather_standard();
     leave_out_unspoken();
+    match_protocol();
     gather_overrides(sources_.defaults, SourceKind::kCommand);
     for (const Setting& setting : setting_table()) {
       list_of(setting).push_back({SourceKind::kDefault, "default", 0, default_of(setting)});
@@ -148,8 +149,23 @@ class Gatherer {
     }
   }
 
+  // The protocol of OpenTelemetry's variables is that of their endpoint, not of ours; and where
+  // they leave the endpoint open, it depends on the protocol.
+  void match_protocol() {
+    std::vector<Candidate>& protocols = list_of(*find_setting("export.otlp.protocol"));
+    std::vector<Candidate>& endpoints = list_of(*find_setting("export.otlp.endpoint"));
+    const auto is_standard = [](const Candidate& candidate) {
+      return candidate.kind == SourceKind::kStandard;
+    };
+    if (endpoints.empty()) return;
+    if (!is_standard(endpoints.front())) std::erase_if(protocols, is_standard);
+    const bool grpc = !protocols.empty() && protocols.front().value.text == "grpc";
+    std::string& url = endpoints.front().value.text;
+    if (grpc && url == standard::kDefaultEndpoint) url = standard::kDefaultGrpcEndpoint;
+  }
+
   // An endpoint that OpenTelemetry's variables name for a protocol we do not speak is no place to
-  // send to: a gRPC port must not get HTTP/1.
+  // send to.
   void leave_out_unspoken() {
     std::vector<Candidate>& protocols = list_of(*find_setting("export.otlp.protocol"));
     std::vector<Candidate>& endpoints = list_of(*find_setting("export.otlp.endpoint"));
@@ -161,7 +177,7 @@ class Gatherer {
     const Candidate& protocol = protocols.front();
     const Candidate& endpoint = endpoints.front();
     const std::string& spoken = protocol.value.text;
-    if ((spoken != "grpc" && spoken != "http/json") || endpoint.value.text == "off") return;
+    if (spoken != "http/json" || endpoint.value.text == "off") return;
     add_once(gathered_.warnings,
              protocol.where + ": " + spoken + " is not in this version, so the endpoint of " +
                  endpoint.where +

@@ -58,6 +58,7 @@ semconv::HttpSpanOptions span_options(const Settings& settings) {
 
 report::OtlpOptions otlp_options(const ExportSettings& exporting, const http::Url& endpoint) {
   report::OtlpOptions options;
+  options.protocol = exporting.protocol;
   options.host = endpoint.authority.host;
   options.port = endpoint.port();
   options.secure = endpoint.scheme == "https";

@@ -55,9 +55,6 @@ void read_listed_hosts(const Node& node, Settings& settings, Complaints& complai
 }
 
 // Only one protocol exists, so there is nothing to keep.
-void check_protocol(const Node& node, Settings&, Complaints& complaints) {
-  read_protocol(node, complaints);
-}
 
 using standard::as_written;
 
@@ -342,8 +339,8 @@ constexpr auto kRows = std::to_array<Setting>({
                    {"OTEL_TRACES_EXPORTER", standard::exporter_default}}}},
     {.key = "export.otlp.protocol",
      .value = "http/protobuf",
-     .read = check_protocol,
-     .sentence = "Only http/protobuf in this version.",
+     .read = assign<read_protocol, &S::exporting, &ExportSettings::protocol>,
+     .sentence = "http/protobuf or grpc, whose port is usually 4317 and which needs HTTP/2.",
      .standard = {{{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", standard::word},
                    {"OTEL_EXPORTER_OTLP_PROTOCOL", standard::word}}}},
     {.key = "export.otlp.headers",

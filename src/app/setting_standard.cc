@@ -147,7 +147,7 @@ StandardValue exporter_default(std::string_view text) {
     return text::equal_ignoring_case(name, "otlp");
   };
   if (!std::ranges::any_of(text::list_members(text), is_otlp)) return {};
-  return given("http://localhost:4318/v1/traces");
+  return given(std::string(kDefaultEndpoint));
 }
 
 StandardValue propagators(std::string_view text) {

@@ -42,6 +42,8 @@ StandardValue traces_endpoint(std::string_view text);
 // is named; `otlp` asks for the default endpoint where none is.
 StandardValue exporter_off(std::string_view text);
 StandardValue exporter_default(std::string_view text);
+inline constexpr std::string_view kDefaultEndpoint = "http://localhost:4318/v1/traces";
+inline constexpr std::string_view kDefaultGrpcEndpoint = "http://localhost:4317";
 // OTEL_PROPAGATORS: names we do not have are left out, with a warning.
 StandardValue propagators(std::string_view text);
 

@@ -330,14 +330,16 @@ std::optional<std::optional<http::Url>> read_endpoint(const Node& node, Complain
   return url;
 }
 
-std::optional<bool> read_protocol(const Node& node, Complaints& complaints) {
+std::optional<report::OtlpProtocol> read_protocol(const Node& node, Complaints& complaints) {
   const std::optional<std::string> text = read_text(node, complaints);
   if (!text) return std::nullopt;
-  if (*text == "http/protobuf") return true;
-  if (*text == "grpc" || *text == "http/json") {
-    return complain(node, *text + " is not in this version, only http/protobuf", complaints);
+  if (*text == "http/protobuf") return report::OtlpProtocol::kHttp;
+  if (*text == "grpc") return report::OtlpProtocol::kGrpc;
+  if (*text == "http/json") {
+    return complain(node, "http/json is not in this version, only http/protobuf and grpc",
+                    complaints);
   }
-  return complain(node, quote(*text) + " is not http/protobuf", complaints);
+  return complain(node, quote(*text) + " is neither http/protobuf nor grpc", complaints);
 }
 
 std::optional<Pairs> read_export_headers(const Node& node, Complaints& complaints) {

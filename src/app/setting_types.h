@@ -52,7 +52,7 @@ std::optional<std::string> read_capture_header(const Node& node, Complaints& com
 // optional within the result. {url: ..., path: /} is for a collector that takes spans at its root.
 std::optional<std::optional<http::Url>> read_endpoint(const Node& node, Complaints& complaints);
 // Only http/protobuf.
-std::optional<bool> read_protocol(const Node& node, Complaints& complaints);
+std::optional<report::OtlpProtocol> read_protocol(const Node& node, Complaints& complaints);
 std::optional<Pairs> read_export_headers(const Node& node, Complaints& complaints);
 
 }  // namespace sidespan::app

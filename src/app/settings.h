@@ -104,6 +104,7 @@ struct CaptureSettings {
 };
 
 struct ExportSettings {
+  report::OtlpProtocol protocol = report::OtlpProtocol::kHttp;
   std::optional<http::Url> endpoint;  // path final, no userinfo; nothing: no exporter
   bool decided = false;  // somebody named an endpoint or `off`, whether it counts or not
   Pairs headers;         // may hold secrets: never log a value

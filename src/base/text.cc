@@ -188,9 +188,12 @@ bool matches_wildcard(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
+namespace {
+constexpr std::string_view kBase64Digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+}
+
 std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   for (size_t at = 0; at < bytes.size(); at += 3) {
     const std::string_view part = bytes.substr(at, 3);
@@ -199,8 +202,28 @@ std::string base64(std::string_view bytes) {
       bits = bits << 8U | (i < part.size() ? static_cast<unsigned char>(part[i]) : 0U);
     }
     for (unsigned i = 0; i < 4; ++i) {
-      out.push_back(i <= part.size() ? kDigits[bits >> (18U - 6U * i) & 63U] : '=');
+      out.push_back(i <= part.size() ? kBase64Digits[bits >> (18U - 6U * i) & 63U] : '=');
     }
+  }
+  return out;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.size() % 4 == 0) {
+    for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
+  }
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string out;
+  uint32_t bits = 0;
+  unsigned held = 0;
+  for (const char c : text) {
+    const size_t digit = kBase64Digits.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    bits = bits << 6U | static_cast<uint32_t>(digit);
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    out.push_back(static_cast<char>(bits >> held & 0xffU));
   }
   return out;
 }

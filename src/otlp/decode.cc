@@ -40,7 +40,79 @@ void read_partial_success(pbf_reader reader, ExportResponse& response) {
   }
 }
 
+Milliseconds read_duration(pbf_reader reader) {
+  // Whoever says more than a year means never.
+  constexpr int64_t kSecondsMax = int64_t{366} * 24 * 3600;
+  int64_t seconds = 0;
+  int64_t nanos = 0;
+  while (reader.next()) {
+    switch (reader.tag_and_type()) {
+      case protozero::tag_and_type(duration_field::kSeconds, pbf_wire_type::varint):
+        seconds = std::clamp<int64_t>(reader.get_int64(), 0, kSecondsMax);
+        break;
+      case protozero::tag_and_type(duration_field::kNanos, pbf_wire_type::varint):
+        nanos = std::clamp<int64_t>(reader.get_int32(), 0, 999'999'999);
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return std::chrono::ceil<Milliseconds>(std::chrono::seconds(seconds) + Nanoseconds(nanos));
+}
+
+std::optional<Milliseconds> read_retry_info(pbf_reader reader) {
+  std::optional<Milliseconds> delay;
+  while (reader.next()) {
+    if (reader.tag_and_type() == length_delimited(retry_info_field::kRetryDelay)) {
+      delay = read_duration(reader.get_message());
+    } else {
+      reader.skip();
+    }
+  }
+  return delay.value_or(Milliseconds(0));
+}
+
+// One of the details, if it is that one.
+std::optional<Milliseconds> read_detail(pbf_reader reader) {
+  constexpr std::string_view kRetryInfo = "/google.rpc.RetryInfo";
+  bool retry_info = false;
+  protozero::data_view value;
+  while (reader.next()) {
+    switch (reader.tag_and_type()) {
+      case length_delimited(any_field::kTypeUrl): {
+        const protozero::data_view url = reader.get_view();
+        retry_info = std::string_view(url.data(), url.size()).ends_with(kRetryInfo);
+        break;
+      }
+      case length_delimited(any_field::kValue):
+        value = reader.get_view();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  if (!retry_info) return std::nullopt;
+  return read_retry_info(pbf_reader(value));
+}
+
 }  // namespace
+
+std::optional<Milliseconds> decode_retry_delay(std::string_view status) {
+  std::optional<Milliseconds> delay;
+  try {
+    pbf_reader reader(status.data(), status.size());
+    while (reader.next()) {
+      if (reader.tag_and_type() == length_delimited(rpc_status_field::kDetails)) {
+        if (const auto told = read_detail(reader.get_message())) delay = told;
+      } else {
+        reader.skip();
+      }
+    }
+  } catch (const protozero::exception&) {
+    return std::nullopt;
+  }
+  return delay;
+}
 
 std::optional<ExportResponse> decode_response(std::string_view bytes) {
   ExportResponse response;

@@ -16,6 +16,21 @@ namespace partial_success_field {
 inline constexpr Tag kRejectedSpans = 1;
 inline constexpr Tag kErrorMessage = 2;
 }  // namespace partial_success_field
+// google/rpc/status.proto, error_details.proto, protobuf/any.proto, duration.proto
+namespace rpc_status_field {
+inline constexpr Tag kDetails = 3;
+}
+namespace any_field {
+inline constexpr Tag kTypeUrl = 1;
+inline constexpr Tag kValue = 2;
+}  // namespace any_field
+namespace retry_info_field {
+inline constexpr Tag kRetryDelay = 1;
+}
+namespace duration_field {
+inline constexpr Tag kSeconds = 1;
+inline constexpr Tag kNanos = 2;
+}  // namespace duration_field
 namespace resource_spans_field {
 inline constexpr Tag kResource = 1;
 inline constexpr Tag kScopeSpans = 2;

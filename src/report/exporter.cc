@@ -4,23 +4,13 @@
 #include <cassert>
 #include <utility>
 
-#include "sidespan/base/text.h"
-#include "sidespan/http/deflate.h"
-#include "sidespan/http/inflate.h"
 #include "sidespan/http/uri.h"
-#include "sidespan/otlp/decode.h"
 #include "sidespan/report/otlp_request.h"
 
 namespace sidespan::report {
 namespace {
 
-constexpr std::string_view kProtobuf = "application/x-protobuf";
-
-std::string joined(std::span<const std::string_view> parts) {
-  std::string out;
-  for (const std::string_view part : parts) out.append(part);
-  return out;
-}
+constexpr std::string_view kHttp2 = "2";
 
 }  // namespace
 
@@ -40,7 +30,7 @@ Exporter::Exporter(net::Loop& loop, wire::Pool& pool, Random random, Log& log, O
 
 void Exporter::send(std::span<const std::string_view> request) {
   assert(!busy());
-  body_ = options_.gzip ? http::gzip(request) : joined(request);
+  body_ = export_body(options_, request);
   began_ = loop_.now().mono;
   attempt(false);
 }
@@ -59,9 +49,10 @@ void Exporter::cancel() {
 }
 
 void Exporter::attempt(bool fresh) {
+  fresh = std::exchange(silent_, false) || fresh;
   state_ = State::kSending;
   fresh_ = fresh;
-  answer_ = {};
+  answer_ = Answer(options_.protocol);
   timer_.start(options_.timeout);
   wire::OriginStreamPtr idle = fresh ? nullptr : pool_.acquire(key_, *this);
   if (idle) return on_stream(std::move(idle));
@@ -75,6 +66,10 @@ void Exporter::on_stream(Result<wire::OriginStreamPtr> stream) {
   }
   vain_attempts_ = 0;
   stream_ = std::move(*stream);
+  if (options_.protocol == OtlpProtocol::kGrpc && stream_->protocol() != kHttp2) {
+    hang_up();
+    return failed("it does not speak HTTP/2, which gRPC needs", std::nullopt);
+  }
   http::Head head = head_;
   head.body = http::BodyLength::known(body_.size());
   stream_->send({0, std::move(head)});
@@ -83,31 +78,22 @@ void Exporter::on_stream(Result<wire::OriginStreamPtr> stream) {
 }
 
 void Exporter::on_origin_event(http::Event&& event) {
-  if (auto* head = std::get_if<http::Head>(&event.what)) return read_head(*head);
+  if (auto* head = std::get_if<http::Head>(&event.what)) return answer_.on_head(*head);
   if (auto* body = std::get_if<http::Body>(&event.what)) return read_body(body->data);
+  if (auto* trailers = std::get_if<http::Trailers>(&event.what)) {
+    return answer_.on_trailers(trailers->fields);
+  }
   if (std::holds_alternative<http::End>(event.what)) return answered(true);
   if (auto* reset = std::get_if<http::Reset>(&event.what)) return on_reset(reset->error);
 }
 
-void Exporter::read_head(const http::Head& head) {
-  const auto field = [&](std::string_view name) {
-    return std::string(head.headers.find(name).value_or(""));
-  };
-  answer_.status = head.status;
-  answer_.retry_after = field("Retry-After");
-  answer_.date = field("Date");
-  answer_.gzip = head.headers.lists("Content-Encoding", "gzip");
-  answer_.protobuf = head.headers.lists("Content-Type", kProtobuf);
-}
-
 void Exporter::read_body(const Chain& data) {
-  if (answer_.body.size() + data.size() > options_.reply_bytes_max) return answered(false);
-  answer_.body += data.to_string();
+  if (!answer_.on_body(data, options_.reply_bytes_max)) return answered(false);
   stream_->consumed(data.size());
 }
 
 void Exporter::on_reset(const Error& error) {
-  if (answer_.status != 0) return answered(false);
+  if (answer_.begun()) return answered(false);
   // An idle connection that the collector closed just then says nothing about the collector.
   const bool stale = stream_->reused() && !fresh_;
   hang_up();
@@ -117,41 +103,28 @@ void Exporter::on_reset(const Error& error) {
 
 void Exporter::on_time() {
   if (state_ == State::kWaiting) return attempt(false);
-  if (answer_.status != 0) return answered(false);
+  if (answer_.begun()) return answered(false);
   hang_up();
+  // A connection that died unseen is not asked twice; one of HTTP/2 outlives its streams.
+  silent_ = true;
   failed("no answer within " + std::to_string(options_.timeout.count()) + " ms", std::nullopt);
 }
 
-// Where the answer breaks off, is too slow or too long, its status alone counts: what it says of
-// the spans holds, and asking again would double them.
 void Exporter::answered(bool whole) {
   hang_up();
-  switch (judge(answer_.status)) {
+  Judgement judged =
+      answer_.judge(whole, loop_.now().wall, options_.retry, options_.reply_bytes_max);
+  switch (judged.verdict) {
     case Verdict::kAccepted:
-      return decide(read_success(whole));
+      return decide({Decision::Kind::kAccepted, answer_.status(), judged.rejected,
+                     std::move(judged.message)});
     case Verdict::kTooLarge:
-      return decide({Decision::Kind::kTooLarge, answer_.status});
+      return decide({Decision::Kind::kTooLarge, answer_.status()});
     case Verdict::kRefused:
-      return decide({Decision::Kind::kRefused, answer_.status});
+      return decide({Decision::Kind::kRefused, answer_.status()});
     case Verdict::kRetry:
-      break;
+      return failed("status " + answer_.status(), judged.wait);
   }
-  failed("status " + std::to_string(answer_.status),
-         parse_retry_after(answer_.retry_after, answer_.date, loop_.now().wall,
-                           options_.retry.retry_after_max));
-}
-
-Decision Exporter::read_success(bool whole) const {
-  Decision decision{Decision::Kind::kAccepted, answer_.status};
-  if (!whole || !answer_.protobuf) return decision;
-  const std::optional<std::string> body =
-      answer_.gzip ? http::gunzip(answer_.body, options_.reply_bytes_max) : answer_.body;
-  if (!body) return decision;
-  if (auto response = otlp::decode_response(*body)) {
-    decision.rejected = static_cast<uint64_t>(response->rejected_spans);
-    decision.message = std::move(response->message);
-  }
-  return decision;
 }
 
 void Exporter::failed(std::string_view cause, std::optional<Milliseconds> wait) {
@@ -162,7 +135,7 @@ void Exporter::failed(std::string_view cause, std::optional<Milliseconds> wait) 
   }
   const Milliseconds delay = wait ? *wait : backoff_.next(random_);
   if (const auto end = end_before(loop_.now().mono + delay)) {
-    return decide({*end, answer_.status});
+    return decide({*end, answer_.status()});
   }
   state_ = State::kWaiting;
   timer_.start(delay);

@@ -1,6 +1,7 @@
-// One request at a time to a collector over OTLP/HTTP, tried until it is decided: taken, refused,
-// too large. Owns attempts, timeouts, waiting and the log lines about a collector that is down;
-// what a decision means for the spans is Pipeline's part. OTLP 1.11, "OTLP/HTTP".
+// One request at a time to a collector over OTLP/HTTP or OTLP/gRPC, tried until it is decided:
+// taken, refused, too large. Owns attempts, timeouts, waiting and the log lines about a collector
+// that is down; what a decision means for the spans is Pipeline's part, what an answer means is
+// Answer's.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "report/answer.h"
 #include "report/retry.h"
 #include "sidespan/base/log.h"
 #include "sidespan/base/random.h"
@@ -31,7 +33,7 @@ struct Decision {
     kRetriedTooLong,
     kGivenUp
   } kind = Kind::kGivenUp;
-  int status = 0;            // 0: given up without an answer
+  std::string status = {};   // of the answer; empty: given up without one
   uint64_t rejected = 0;     // kAccepted: spans of it that were not taken
   std::string message = {};  // kAccepted: why, in the collector's words
 };
@@ -55,20 +57,10 @@ class Exporter final : private wire::OriginStreamOwner {
  private:
   enum class State : uint8_t { kIdle, kSending, kWaiting };
 
-  struct Answer {
-    int status = 0;  // 0: none yet
-    std::string retry_after;
-    std::string date;
-    bool protobuf = false;
-    bool gzip = false;
-    std::string body;
-  };
-
   void on_origin_event(http::Event&& event) override;
 
   void attempt(bool fresh);
   void on_stream(Result<wire::OriginStreamPtr> stream);
-  void read_head(const http::Head& head);
   void read_body(const Chain& data);
   void on_reset(const Error& error);
   void on_time();
@@ -77,7 +69,6 @@ class Exporter final : private wire::OriginStreamOwner {
   std::optional<Decision::Kind> end_before(MonoTime next_attempt) const;
   void decide(const Decision& decision);
   void hang_up();
-  Decision read_success(bool whole) const;
 
   net::Loop& loop_;
   wire::Pool& pool_;
@@ -99,6 +90,7 @@ class Exporter final : private wire::OriginStreamOwner {
   std::unique_ptr<wire::Pool::Waiting> connecting_;
   wire::OriginStreamPtr stream_;
   bool fresh_ = false;
+  bool silent_ = false;  // the last attempt heard nothing
   Answer answer_;
   std::optional<MonoTime> down_since_;
 };

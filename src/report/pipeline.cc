@@ -176,14 +176,14 @@ void Pipeline::Impl::on_decision(const Decision& decision) {
     case Decision::Kind::kRefused: {
       const size_t spans = queue.pop_first();
       drop(DropReason::kRejected, spans);
-      refused_notice.add(spans, "status " + std::to_string(decision.status));
+      refused_notice.add(spans, "status " + decision.status);
       break;
     }
     case Decision::Kind::kRetriedTooLong: {
       const size_t spans = queue.pop_first();
       drop(DropReason::kRetryTime, spans);
-      late_notice.add(spans, decision.status == 0 ? std::string("no answer")
-                                                  : "status " + std::to_string(decision.status));
+      late_notice.add(
+          spans, decision.status.empty() ? std::string("no answer") : "status " + decision.status);
       break;
     }
     case Decision::Kind::kGivenUp:

@@ -4,6 +4,7 @@
 
 #include "report/http_date.h"
 #include "sidespan/base/text.h"
+#include "sidespan/http/grpc.h"
 
 namespace sidespan::report {
 
@@ -18,6 +19,24 @@ Verdict judge(int status) {
       return Verdict::kTooLarge;
     default:
       return status / 100 == 2 ? Verdict::kAccepted : Verdict::kRefused;
+  }
+}
+
+Verdict judge_grpc_status(uint32_t status, bool retry_info) {
+  switch (status) {
+    case http::grpc::kOk:
+      return Verdict::kAccepted;
+    case http::grpc::kCancelled:
+    case http::grpc::kDeadlineExceeded:
+    case http::grpc::kAborted:
+    case http::grpc::kOutOfRange:
+    case http::grpc::kUnavailable:
+    case http::grpc::kDataLoss:
+      return Verdict::kRetry;
+    case http::grpc::kResourceExhausted:
+      return retry_info ? Verdict::kRetry : Verdict::kRefused;
+    default:
+      return Verdict::kRefused;
   }
 }
 

@@ -19,6 +19,9 @@ enum class Verdict : uint8_t {
   kRefused,   // anything else: never
 };
 Verdict judge(int status);
+// The same of OTLP/gRPC. `retry_info`: the answer says when to come again (google.rpc.RetryInfo),
+// which makes one without resources a request that may be taken later.
+Verdict judge_grpc_status(uint32_t status, bool retry_info);
 
 // Retry-After (RFC 9110 section 10.2.3) as a wait, at most `wait_max`. Seconds, or a date that is
 // compared with `date`, the answer's own, where it has a good one, else with `now`. Nothing when it

@@ -1,4 +1,4 @@
-"""A running OpenTelemetry Collector: OTLP over HTTP in, OTLP JSON lines in a file out, read back as plain dicts."""
+"""A running OpenTelemetry Collector: OTLP over HTTP and gRPC in, OTLP JSON lines in a file out, read back as plain dicts."""
 
 import json
 import socket
@@ -9,7 +9,8 @@ import spans as plain
 from wire import ask, wait_for
 
 CONFIG = {
-    "receivers": {"otlp": {"protocols": {"http": {"endpoint": "${env:OTLP_ADDRESS}"}}}},
+    "receivers": {"otlp": {"protocols": {"http": {"endpoint": "${env:OTLP_ADDRESS}"},
+                                         "grpc": {"endpoint": "${env:OTLP_GRPC_ADDRESS}"}}}},
     "exporters": {"file": {"path": "${env:OTLP_FILE}", "flush_interval": "100ms"}},
     "service": {
         "telemetry": {"metrics": {"level": "none"}, "logs": {"level": "warn"}},
@@ -34,6 +35,10 @@ class Collector:
     @property
     def endpoint(self):
         return f"http://127.0.0.1:{self.address[1]}"
+
+    @property
+    def grpc_endpoint(self):
+        return f"http://127.0.0.1:{self.grpc_address[1]}"
 
     def spans(self):
         """All spans written so far. A last line that is still being written is left for the next time."""
@@ -61,9 +66,10 @@ class Collector:
 
     def _start(self):
         """A port that was free a moment ago may be taken by now: then the program ends and the next one is tried."""
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.address = probe.getsockname()
-        environment = {"OTLP_ADDRESS": f"127.0.0.1:{self.address[1]}", "OTLP_FILE": str(self.file)}
+        with socket.create_server(("127.0.0.1", 0)) as probe, socket.create_server(("127.0.0.1", 0)) as other:
+            self.address, self.grpc_address = probe.getsockname(), other.getsockname()
+        environment = {"OTLP_ADDRESS": f"127.0.0.1:{self.address[1]}", "OTLP_FILE": str(self.file),
+                       "OTLP_GRPC_ADDRESS": f"127.0.0.1:{self.grpc_address[1]}"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([self.program, "--config", str(self.config)], env=environment,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -316,11 +316,11 @@ def test_what_was_wrong_in_variables_is_shown_with_the_outcome(sidespan, tmp_pat
     run = Run(sidespan, tmp_path / "run", "off")
     run.config = write_config(tmp_path / "run", {})
     done = run("true", options=["--print", "tree"],
-               env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+               env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"})
     assert "sidespan: these spans were kept for this tree alone\n" in done.stderr
-    assert "sidespan: OTEL_EXPORTER_OTLP_PROTOCOL: grpc is not in this version" in done.stderr
+    assert "sidespan: OTEL_EXPORTER_OTLP_PROTOCOL: http/json is not in this version" in done.stderr
     assert "to send them to a collector" not in done.stderr
-    silent = run("true", options=["--print", "none"], env={"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+    silent = run("true", options=["--print", "none"], env={"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"})
     assert silent.stderr == ""
 
 

@@ -65,6 +65,8 @@ bool is_valid_utf8(std::string_view text);
 std::string percent_decode(std::string_view text);
 // RFC 4648 section 4, with padding.
 std::string base64(std::string_view bytes);
+// With or without its padding. Nothing where it is none.
+std::optional<std::string> from_base64(std::string_view text);
 
 // Shell-style: `*` matches any run of characters, all else itself, ASCII case ignored. No
 // recursion; at most pattern times text steps.

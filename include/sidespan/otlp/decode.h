@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "sidespan/base/clock.h"
+
 namespace sidespan::otlp {
 
 struct ExportResponse {
@@ -16,5 +18,9 @@ struct ExportResponse {
 };
 // Unknown fields are skipped; nothing when it is not valid protobuf.
 std::optional<ExportResponse> decode_response(std::string_view bytes);
+
+// How long to wait, of a google.rpc.Status in whose details there is a google.rpc.RetryInfo. Never
+// negative. Nothing where there is none, or it is not valid protobuf.
+std::optional<Milliseconds> decode_retry_delay(std::string_view status);
 
 }  // namespace sidespan::otlp

@@ -59,12 +59,18 @@ struct RetryOptions {
   Milliseconds time_max{300'000};
 };
 
+enum class OtlpProtocol : uint8_t {
+  kHttp,  // http/protobuf
+  kGrpc,
+};
+
 struct OtlpOptions {
+  OtlpProtocol protocol = OtlpProtocol::kHttp;
   std::string host;
   uint16_t port = 4318;
-  bool secure = false;     // by TLS
-  size_t certificate = 0;  // of ours that is shown then, as in wire::PoolKey
-  std::string path = "/v1/traces";
+  bool secure = false;              // by TLS
+  size_t certificate = 0;           // of ours that is shown then, as in wire::PoolKey
+  std::string path = "/v1/traces";  // of gRPC it is the service's own
   std::vector<std::pair<std::string, std::string>> headers;
   bool gzip = true;
   Milliseconds timeout{10'000};  // of one attempt

@@ -371,12 +371,14 @@ TEST_CASE("what is bad in OpenTelemetry's variables is a warning and not used") 
        {{"OTEL_BSP_MAX_QUEUE_SIZE", "-5"}},
        "OTEL_BSP_MAX_QUEUE_SIZE: '-5' is no whole number; it is ignored\n"},
       {"a protocol we have not",
-       {{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}},
-       "OTEL_EXPORTER_OTLP_PROTOCOL: grpc is not in this version, only http/protobuf; it is "
-       "ignored\n"},
+       {{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"}},
+       "OTEL_EXPORTER_OTLP_PROTOCOL: http/json is not in this version, only http/protobuf and "
+       "grpc; "
+       "it is ignored\n"},
       {"an endpoint for a protocol we have not",
-       {{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4317"}},
-       "OTEL_EXPORTER_OTLP_PROTOCOL: grpc is not in this version, so the endpoint of "
+       {{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"}},
+       "OTEL_EXPORTER_OTLP_PROTOCOL: http/json is not in this version, so the endpoint of "
        "OTEL_EXPORTER_OTLP_ENDPOINT does not count and nothing is exported; "},
       {"half an escape in headers",
        {{"OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic geheim%"}},
@@ -478,14 +480,17 @@ TEST_CASE("which endpoint OpenTelemetry's variables mean") {
       {"an unknown exporter", "", with(base, exporter, "zipkin"), "off"},
       {"an unknown exporter beside otlp", "", with(base, exporter, "zipkin,otlp"),
        "base:1/v1/traces"},
-      {"for gRPC", "", with(base, protocol, "grpc"), "off"},
-      {"for gRPC, in capitals", "", with(base, protocol, "GRPC"), "off"},
+      {"for gRPC", "", with(base, protocol, "grpc"), "base:1/v1/traces"},
+      {"for gRPC, in capitals", "", with(base, protocol, "GRPC"), "base:1/v1/traces"},
       {"for JSON", "", with(base, protocol, "http/json"), "off"},
-      {"the signal for gRPC", "", with(with(base, protocol, "http/protobuf"), own_protocol, "grpc"),
-       "off"},
+      {"the signal for JSON", "",
+       with(with(base, protocol, "http/protobuf"), own_protocol, "http/json"), "off"},
       {"the signal for protobuf, others for gRPC", "",
        with(with(base, protocol, "grpc"), own_protocol, "http/protobuf"), "base:1/v1/traces"},
-      {"exporter otlp for gRPC", "", {{exporter, "otlp"}, {protocol, "grpc"}}, "off"},
+      {"exporter otlp for gRPC",
+       "",
+       {{exporter, "otlp"}, {protocol, "grpc"}},
+       "localhost:4317/v1/traces"},
       {"no known protocol", "", with(base, protocol, "smoke"), "base:1/v1/traces"},
       {"our own endpoint, others for gRPC", file, with(base, protocol, "grpc"), "file:2/v1/traces"},
       {"our own protocol, others for gRPC", "export: {otlp: {protocol: http/protobuf}}",
@@ -498,6 +503,21 @@ TEST_CASE("which endpoint OpenTelemetry's variables mean") {
     CHECK(faults_of(configuration).empty());
     CHECK(url_of(configuration) == row.url);
   }
+}
+
+TEST_CASE("which protocol OpenTelemetry's variables mean, and for whose endpoint") {
+  const auto protocol = [](const std::string& file, const Environment& environment) {
+    return configured(file, environment).settings.exporting.protocol;
+  };
+  using report::OtlpProtocol;
+  const Environment grpc = {{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"},
+                            {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://base:1"}};
+  CHECK(protocol("", {}) == OtlpProtocol::kHttp);
+  CHECK(protocol("", grpc) == OtlpProtocol::kGrpc);
+  CHECK(protocol("export: {otlp: {endpoint: 'http://file:2'}}", grpc) == OtlpProtocol::kHttp);
+  CHECK(protocol("export: {otlp: {protocol: http/protobuf}}", grpc) == OtlpProtocol::kHttp);
+  CHECK(protocol("export: {otlp: {endpoint: 'http://file:2', protocol: grpc}}", {}) ==
+        OtlpProtocol::kGrpc);
 }
 
 TEST_CASE("whether somebody has said where to export to") {

@@ -206,9 +206,11 @@ TEST_CASE("the exporter's headers, whose values nobody repeats") {
     CHECK_FALSE(complaints.empty());
     CHECK(complaints.find("geheim") == std::string::npos);
   }
-  CHECK(value_of(read_protocol, "http/protobuf"));
-  CHECK(complaints_of(read_protocol, "grpc") == "grpc is not in this version, only http/protobuf");
-  CHECK(complaints_of(read_protocol, "udp") == "'udp' is not http/protobuf");
+  CHECK(value_of(read_protocol, "http/protobuf") == report::OtlpProtocol::kHttp);
+  CHECK(value_of(read_protocol, "grpc") == report::OtlpProtocol::kGrpc);
+  CHECK(complaints_of(read_protocol, "http/json") ==
+        "http/json is not in this version, only http/protobuf and grpc");
+  CHECK(complaints_of(read_protocol, "udp") == "'udp' is neither http/protobuf nor grpc");
 }
 
 TEST_CASE("numbers keep to their bounds") {

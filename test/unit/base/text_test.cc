@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sidespan::text {
@@ -206,6 +207,21 @@ TEST_CASE("wildcards") {
   // A pattern that a recursive matcher would take for ever on.
   const std::string many(2000, 'a');
   CHECK(!matches_wildcard("*a*a*a*a*a*a*a*a*a*a*b*", many));
+}
+
+TEST_CASE("base64, there and back, with its padding or without") {
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"\xff\xfe\xfd", "//79"}};
+  for (const auto& [plain, encoded] : rows) {
+    CAPTURE(encoded);
+    CHECK(base64(plain) == encoded);
+    CHECK(from_base64(encoded) == plain);
+    CHECK(from_base64(encoded.substr(0, encoded.find('='))) == plain);
+  }
+  for (const char* wrong : {"Z", "Zg=", "Zm9v=", "Z===", "Zm9*", "Zm 9v", "=", "Zg==Zg=="}) {
+    CAPTURE(wrong);
+    CHECK(!from_base64(wrong));
+  }
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sidespan::otlp {
 namespace {
@@ -80,6 +82,41 @@ TEST_CASE("decode: a long message is cut") {
   const auto response = decode_response(bytes);
   REQUIRE(response);
   CHECK(response->message == std::string(1024, 'm'));
+}
+
+TEST_CASE("a status that says when to come again") {
+  struct Case {
+    const char* name;
+    std::string bytes;
+    std::optional<int64_t> milliseconds;
+  };
+  const auto field = [](char number, const std::string& content) {
+    return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(content.size())} +
+           content;
+  };
+  const auto detail = [&](const std::string& type, const std::string& duration) {
+    return field(3, field(1, type) + field(2, field(1, duration)));
+  };
+  const std::string url = "type.googleapis.com/google.rpc.RetryInfo";
+  const std::vector<Case> cases = {
+      {"nothing", "", std::nullopt},
+      {"a code and a message", "\x08\x0e\x12\x02no", std::nullopt},
+      {"three seconds", detail(url, "\x08\x03"s), 3000},
+      {"a nanosecond is a millisecond", detail(url, "\x10\x01"s), 1},
+      {"no delay", field(3, field(1, url)), 0},
+      {"another detail", detail("type.googleapis.com/google.rpc.DebugInfo", "\x08\x03"s),
+       std::nullopt},
+      {"behind another", detail("x", "\x08\x01"s) + detail(url, "\x08\x02"s), 2000},
+      {"less than nothing", detail(url, "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"s), 0},
+      {"for ever", detail(url, "\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f"s), 31'622'400'000},
+      {"cut", detail(url, "\x08\x03"s).substr(0, 20), std::nullopt},
+  };
+  for (const Case& row : cases) {
+    CAPTURE(row.name);
+    const std::optional<Milliseconds> delay = decode_retry_delay(row.bytes);
+    CHECK(delay.has_value() == row.milliseconds.has_value());
+    if (delay && row.milliseconds) CHECK(delay->count() == *row.milliseconds);
+  }
 }
 
 }  // namespace sidespan::otlp
