@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "semconv/genai/call_draft.h"
 #include "sidespan/json/reader.h"
 #include "sidespan/semconv/genai_reader.h"
 
@@ -40,8 +41,9 @@ std::string known(Api api, std::string_view text, size_t step) {
   }
   call.finish(true);
   const Call& all = call.call();
-  if (all.tool_calls.size() > 64 || all.tool_results.size() > 64) std::abort();
-  if (all.finish_reasons.size() > 16) std::abort();
+  const size_t tools_max = CallDraft::kToolsMax;
+  if (all.tool_calls.size() > tools_max || all.tool_results.size() > tools_max) std::abort();
+  if (all.finish_reasons.size() > CallDraft::kListMax) std::abort();
   if (all.usage.input.value_or(0) < 0 || all.usage.output.value_or(0) < 0) std::abort();
   trace::Span span;
   call.describe(span);

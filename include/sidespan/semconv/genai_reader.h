@@ -1,8 +1,8 @@
 // Reads what the documents of one call of a model say: JSON texts of the request and of the answer,
 // of which the latter are many where it is streamed. Whoever taps the exchange takes framing and
 // packing off and tells where a document begins and ends; each provider has its table of paths
-// (src/semconv/genai). Bounded: some tens of KiB, whatever the bodies hold. It keeps nothing of
-// content unless it is captured.
+// (src/semconv/genai). Bounded: 64 KiB at most, whatever the bodies hold; where more of a text is
+// captured than by default, in proportion. It keeps nothing of content unless it is captured.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +39,7 @@ class CallReader {
   // The answer's head, before its documents.
   void on_response_head(const http::Head& head);
   // The answer is a stream of documents, whatever the request said.
-  void on_stream() { set_streamed(); }
+  void on_stream();
   // The first document of a streamed answer came so long after the request was sent.
   void on_first_chunk(Nanoseconds after);
   // Nothing more comes. `broken`: the answer ended before it was whole. Once.
@@ -53,8 +53,6 @@ class CallReader {
   void describe(trace::Span& span, const DescribeOptions& options = {}) const;
 
  private:
-  void set_streamed();
-
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -53,7 +53,7 @@ struct CallReader::Impl {
     void on_pick(const Picked& picked) override { api.on_response(picked); }
     ApiReader& api;
   };
-  // Of one side.
+  // What goes over the documents of both sides.
   struct Documents {
     Documents(ApiReader& api, const json::PickerLimits& limits)
         : request_sink(api),
@@ -113,7 +113,7 @@ void CallReader::end_response_document(bool whole) {
 
 void CallReader::on_response_head(const http::Head& head) {
   constexpr int kFirstError = 400;
-  if (is_stream(head.headers.find(http::FieldName::kContentType).value_or(""))) set_streamed();
+  if (is_stream(head.headers.find(http::FieldName::kContentType).value_or(""))) on_stream();
   impl_->refused = head.status >= kFirstError;
   if (!impl_->refused) return;
   std::vector<LimitField>& fields = impl_->draft.call.limit_fields;
@@ -125,7 +125,7 @@ void CallReader::on_response_head(const http::Head& head) {
   }
 }
 
-void CallReader::set_streamed() {
+void CallReader::on_stream() {
   impl_->draft.call.streamed = true;
 }
 
