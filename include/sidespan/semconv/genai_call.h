@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -89,7 +90,7 @@ struct Call {
   std::vector<std::string> finish_reasons = {};  // one a choice, as the provider says it
   Usage usage = {};
   std::vector<ToolCall> tool_calls = {};
-  std::vector<ToolResult> tool_results = {};
+  std::deque<ToolResult> tool_results = {};
   uint32_t tools_left_out = 0;  // calls and results beyond the limit
   ProviderError error = {};
   std::vector<LimitField> limit_fields = {};  // of an answer that is an error

@@ -249,7 +249,7 @@ void CallDraft::add_arguments(ToolCall& tool, std::string_view part) {
 void CallDraft::add_tool_result(ToolResult result) {
   if (call.tool_results.size() >= kToolsMax) {
     content_room_ += call.tool_results.front().text.size();
-    call.tool_results.erase(call.tool_results.begin());
+    call.tool_results.pop_front();
     ++call.tools_left_out;
   }
   if (result.text.size() > content_room_) result.text.resize(content_room_);

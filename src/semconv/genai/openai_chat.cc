@@ -227,7 +227,10 @@ void OpenAiChatReader::take_tool(const Picked& picked) {
     case kToolName:
       return CallDraft::keep(fragment.tool.name, picked);
     default:
-      draft_.append_content(fragment.tool.arguments, picked);
+      // Of more there would be no room when the choice ends.
+      if (fragments_.size() <= CallDraft::kContentTextsMax) {
+        draft_.append_content(fragment.tool.arguments, picked);
+      }
   }
 }
 

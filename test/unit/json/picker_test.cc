@@ -146,6 +146,18 @@ TEST_CASE("picker: a text that ends in the middle") {
   CHECK(before == "1@0=x 1@1=y 2={\"d\":[1]} ");
 }
 
+TEST_CASE("picker: a table of several lists, each behind prefixes of its own") {
+  const std::vector<PickTable::Row> some = {{"a", 1}, {"b[].c", 2}};
+  const std::vector<PickTable::Row> others = {{"{}", 3}, {".d", 4}};
+  const std::vector<std::string_view> root = {"", "[]."};
+  const std::vector<std::string_view> items = {"item", "items[]"};
+  const std::vector<PickTable::Part> parts = {{some, root}, {others, items}};
+  const PickTable table(parts);
+  CHECK(picked(table, R"({"a":1,"b":[{"c":2}],"item":{"d":"x"},"items":[{"d":"y"}]})") ==
+        "1=1 2@0=2 3={ 4=x 3=} 3@0={ 4@0=y 3@0=} ");
+  CHECK(picked(table, R"([{"a":1},{"b":[{"c":2}],"item":{"d":3}}])") == "1@0=1 2@1@0=2 ");
+}
+
 TEST_CASE("picker: one text after another") {
   const PickTable table = {{"a[].b", 1}, {"c*", 2}};
   Record record;
