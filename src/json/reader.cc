@@ -27,23 +27,32 @@ class Events {
   Events(Handler& handler, size_t key_bytes_max)
       : handler_(&handler), key_bytes_max_(key_bytes_max) {}
 
-  void forget_key() { key_.clear(); }
+  void forget() {
+    key_.clear();
+    open_ = 0;
+  }
+  // In an array or object.
+  bool inside() const { return open_ > 0; }
 
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
   bool on_array_begin(error_code&) {
+    ++open_;
     handler_->on_array();
     return true;
   }
   bool on_array_end(size_t, error_code&) {
+    --open_;
     handler_->on_array_end();
     return true;
   }
   bool on_object_begin(error_code&) {
+    ++open_;
     handler_->on_object();
     return true;
   }
   bool on_object_end(size_t, error_code&) {
+    --open_;
     handler_->on_object_end();
     return true;
   }
@@ -98,6 +107,7 @@ class Events {
   Handler* handler_;
   size_t key_bytes_max_;
   std::string key_;  // of one that came in pieces
+  size_t open_ = 0;
 };
 
 boost::json::parse_options options(const ReaderLimits& limits) {
@@ -144,7 +154,13 @@ size_t Reader::feed(std::string_view bytes) {
 }
 
 Reader::State Reader::finish() {
-  if (impl_->state == State::kReading) impl_->write("", false);
+  if (impl_->state != State::kReading) return impl_->state;
+  // The parser would take what has come of a number inside for the whole of it.
+  if (impl_->parser.handler().inside()) {
+    impl_->state = State::kBroken;
+  } else {
+    impl_->write("", false);
+  }
   return impl_->state;
 }
 
@@ -154,7 +170,7 @@ Reader::State Reader::state() const {
 
 void Reader::reset() {
   impl_->parser.reset();
-  impl_->parser.handler().forget_key();
+  impl_->parser.handler().forget();
   impl_->state = State::kReading;
 }
 

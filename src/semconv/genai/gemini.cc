@@ -34,6 +34,7 @@ enum Pick : int {
 
 constexpr std::array kRequestRows = {
     Row{"model", kRequestModel},
+    Row{"session_id", kConversationId},  // Cloud Code
     Row{"generationConfig.maxOutputTokens", kMaxTokens},
     Row{"generationConfig.temperature", kTemperature},
     Row{"generationConfig.topP", kTopP},

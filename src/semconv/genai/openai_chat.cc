@@ -78,16 +78,21 @@ constexpr std::array kResponseRows = {
     Row{"type", kErrorType},  // Mistral, vLLM
     Row{"code", kErrorCode},
 };
-constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};
+constexpr std::array kErrorContent = {
+    Row{"error.message", kErrorText}, Row{"message", kErrorText},  // as `type` and `code`
+};
 constexpr std::array kToolRows = {
     Row{"tool_calls[]{}", kTool},
     Row{"tool_calls[].id", kToolId},
     Row{"tool_calls[].function.name", kToolName},
     Row{"tool_calls[].custom.name", kToolName},
+    Row{"function_call{}", kTool},  // before there were several
+    Row{"function_call.name", kToolName},
 };
 constexpr std::array kToolContent = {
     Row{"tool_calls[].function.arguments", kToolArguments},
     Row{"tool_calls[].custom.input", kToolArguments},
+    Row{"function_call.arguments", kToolArguments},
 };
 constexpr std::array<std::string_view, 2> kInChoice = {"choices[].message.", "choices[].delta."};
 // Some servers answer an array of errors.

@@ -86,9 +86,9 @@ TEST_CASE("reader: what is no JSON ends the reading, and what came before it was
     std::string line;
   };
   const std::vector<Row> rows = {
-      {"{\"a\":1,}", "{ a: 1 "},  {"{\"a\" 1}", "{ a: "},
-      {"[1 2]", "[ 1 "},          {"nul", ""},
-      {"{\"a\":[1", "{ a: [ 1 "}, {"x", ""},
+      {"{\"a\":1,}", "{ a: 1 "},   {"{\"a\" 1}", "{ a: "},
+      {"[1 2]", "[ 1 "},           {"nul", ""},
+      {"{\"a\":[1,", "{ a: [ 1 "}, {"x", ""},
   };
   for (const Row& row : rows) {
     CAPTURE(row.text);
@@ -102,6 +102,13 @@ TEST_CASE("reader: what is no JSON ends the reading, and what came before it was
   CHECK(reader.state() == Reader::State::kBroken);
   CHECK(reader.feed("{}") == 0);
   CHECK(record.line.empty());
+}
+
+TEST_CASE("reader: a number that the end cuts off is no number") {
+  CHECK(read(R"({"a":10)", 0) == Outcome{"{ a: ", Reader::State::kBroken});
+  CHECK(read("[1,-2.5", 0) == Outcome{"[ 1 ", Reader::State::kBroken});
+  CHECK(read("[[1],2", 3) == Outcome{"[ [ 1 ] ", Reader::State::kBroken});
+  CHECK(read("[1] ", 1) == Outcome{"[ 1 ] ", Reader::State::kComplete});
 }
 
 TEST_CASE("reader: several texts one after another") {
