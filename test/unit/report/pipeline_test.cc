@@ -1,4 +1,5 @@
 #include "sidespan/report/pipeline.h"
+#include "sidespan/http/deflate.h"
 
 #include <doctest/doctest.h>
 
