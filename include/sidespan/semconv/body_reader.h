@@ -47,7 +47,8 @@ struct BodyLimits {
   json::ReaderLimits json = {};
 };
 
-// Holds less than 2 KiB beside the JSON reader's 1 KiB and the decoders, of which inflate.h tells.
+// Holds less than 1 KiB, what the nesting of a text takes, and the decoders, of which inflate.h
+// tells. A packed byte may become InflateLimits::ratio_max plain ones, all read within the call.
 class BodyReader {
  public:
   enum class State : uint8_t {
