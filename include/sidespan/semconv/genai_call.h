@@ -66,7 +66,8 @@ struct ProviderError {
   std::string type = {};
   std::string code = {};
   std::string text = {};  // captured
-  bool known() const { return !type.empty() || !code.empty() || !text.empty(); }
+  bool told = false;      // in words alone
+  bool known() const { return told || !type.empty() || !code.empty() || !text.empty(); }
 };
 
 // What a provider says of its limits, or of when to come again.

@@ -42,9 +42,21 @@ std::unique_ptr<ApiReader> make_api_reader(Api api, CallDraft& draft) {
       return make_gemini_reader(draft);
     case Api::kGeminiEmbed:
       return make_gemini_embed_reader(draft);
-    default:
-      return nullptr;
+    case Api::kBedrockConverse:
+      return make_bedrock_converse_reader(draft);
+    case Api::kBedrockInvoke:
+      return make_bedrock_invoke_reader(draft);
+    case Api::kOllamaChat:
+    case Api::kOllamaGenerate:
+      return make_ollama_reader(draft);
+    case Api::kOllamaEmbed:
+      return make_ollama_embed_reader(draft);
+    case Api::kCohereChat:
+      return make_cohere_reader(draft);
+    case Api::kCohereEmbed:
+      return make_cohere_embed_reader(draft);
   }
+  return nullptr;
 }
 
 }  // namespace sidespan::semconv::genai

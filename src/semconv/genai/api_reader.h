@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "semconv/genai/call_draft.h"
+#include "sidespan/http/message.h"
 #include "sidespan/json/picker.h"
 #include "sidespan/semconv/genai_recognize.h"
 
@@ -23,9 +24,12 @@ class ApiReader {
 
   virtual void begin_request() {}
   virtual void on_request(const json::Picked& picked) = 0;
+  virtual void on_response_head(const http::Head& /*head*/) {}
   // `event`: its name where the framing has one. Values of the document before may have been cut
   // off in the middle.
   virtual void begin_response(std::string_view /*event*/) {}
+  // Who is to be told of the document that begins: `picker`, where it is not packed in another.
+  virtual json::Handler& response_handler(json::Picker& picker) { return picker; }
   virtual void on_response(const json::Picked& picked) = 0;
   virtual void end_response(bool /*whole*/) {}
 };
@@ -43,6 +47,13 @@ std::unique_ptr<ApiReader> make_openai_embeddings_reader(CallDraft& draft);
 std::unique_ptr<ApiReader> make_anthropic_reader(CallDraft& draft);
 std::unique_ptr<ApiReader> make_gemini_reader(CallDraft& draft);
 std::unique_ptr<ApiReader> make_gemini_embed_reader(CallDraft& draft);
+std::unique_ptr<ApiReader> make_bedrock_converse_reader(CallDraft& draft);
+// The request's model is known by then.
+std::unique_ptr<ApiReader> make_bedrock_invoke_reader(CallDraft& draft);
+std::unique_ptr<ApiReader> make_ollama_reader(CallDraft& draft);  // chat and generate
+std::unique_ptr<ApiReader> make_ollama_embed_reader(CallDraft& draft);
+std::unique_ptr<ApiReader> make_cohere_reader(CallDraft& draft);
+std::unique_ptr<ApiReader> make_cohere_embed_reader(CallDraft& draft);
 
 // Null: nobody reads these documents; host and path still tell what the call is.
 std::unique_ptr<ApiReader> make_api_reader(Api api, CallDraft& draft);

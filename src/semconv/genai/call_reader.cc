@@ -67,13 +67,12 @@ struct CallReader::Impl {
   };
 
   Impl(const Endpoint& endpoint, const ReaderOptions& options)
-      : draft(options.capture, options.content_bytes_max),
-        api(make_api_reader(endpoint.api, draft)),
-        known_host(endpoint.known_host) {
+      : draft(options.capture, options.content_bytes_max), known_host(endpoint.known_host) {
     draft.call.operation = endpoint.operation;
     draft.call.provider = endpoint.provider;
     draft.call.request_model = endpoint.model.substr(0, CallDraft::kNameBytesMax);
     draft.call.streamed = endpoint.streams;
+    api = make_api_reader(endpoint.api, draft);
     if (api) documents.emplace(*api, picker_limits(options));
   }
 
@@ -104,7 +103,7 @@ json::Handler& CallReader::begin_response_document(std::string_view event) {
   if (!impl_->documents) return nobody();
   impl_->documents->response.reset();
   impl_->api->begin_response(event);
-  return impl_->documents->response;
+  return impl_->api->response_handler(impl_->documents->response);
 }
 
 void CallReader::end_response_document(bool whole) {
@@ -115,6 +114,7 @@ void CallReader::on_response_head(const http::Head& head) {
   constexpr int kFirstError = 400;
   if (is_stream(head.headers.find(http::FieldName::kContentType).value_or(""))) on_stream();
   impl_->refused = head.status >= kFirstError;
+  if (impl_->api) impl_->api->on_response_head(head);
   if (!impl_->refused) return;
   std::vector<LimitField>& fields = impl_->draft.call.limit_fields;
   for (size_t i = 0; i < head.headers.size() && fields.size() < kLimitFieldsMax; ++i) {

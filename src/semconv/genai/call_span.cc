@@ -105,7 +105,12 @@ void describe_error(trace::Span& span, const Call& call) {
   if (error.known()) {
     span.status = trace::SpanStatus::kError;
     const std::string_view type = error_type(error);
-    span.attributes.set(attribute::kErrorType, type.empty() ? std::string_view("_OTHER") : type);
+    // The status says more than that it was some error.
+    if (!type.empty()) {
+      span.attributes.set(attribute::kErrorType, type);
+    } else if (!span.attributes.contains(attribute::kErrorType)) {
+      span.attributes.add(attribute::kErrorType, std::string_view("_OTHER"));
+    }
   }
   add(span, attribute::kProviderErrorType, error.type);
   add(span, attribute::kProviderErrorCode, error.code);

@@ -1,0 +1,215 @@
+// Ollama's chat and generate, one object or lines of which each says a part and the last one the
+// counts, and its embeddings. Parameters stand among `options`. Calls of tools come whole, most of
+// them without ids; a result then names its tool.
+#include <array>
+#include <string>
+#include <utility>
+
+#include "semconv/genai/api_reader.h"
+#include "semconv/genai/tables.h"
+
+namespace sidespan::semconv::genai {
+namespace {
+
+using json::Picked;
+using Row = json::PickTable::Row;
+
+enum Pick : int {
+  kMessage = kOwn,
+  kRole,
+  kResultId,
+  kResultName,
+  kResultText,
+  kSchema,
+  kPredict,
+  kDone,
+  kDoneReason,
+  kTool,
+  kToolId,
+  kToolName,
+  kToolArguments,
+  kError,
+};
+
+constexpr std::array kRequestRows = {
+    Row{"model", kRequestModel},
+    Row{"stream", kStream},
+    Row{"think", kReasoningLevel},
+    Row{"format", kOutputType},
+    Row{"format{}", kSchema},
+    Row{"options.num_predict", kPredict},
+    Row{"options.temperature", kTemperature},
+    Row{"options.top_p", kTopP},
+    Row{"options.top_k", kTopK},
+    Row{"options.frequency_penalty", kFrequencyPenalty},
+    Row{"options.presence_penalty", kPresencePenalty},
+    Row{"options.seed", kSeed},
+    Row{"options.stop[]", kStopSequence},
+    Row{"messages[]{}", kMessage},
+    Row{"messages[].role", kRole},
+    Row{"messages[].tool_call_id", kResultId},
+    Row{"messages[].tool_name", kResultName},
+};
+constexpr std::array kRequestContent = {Row{"messages[].content", kResultText}};
+constexpr std::array kResponseRows = {
+    Row{"model", kResponseModel},
+    Row{"done", kDone},
+    Row{"done_reason", kDoneReason},
+    Row{"prompt_eval_count", kInputTokens},
+    Row{"eval_count", kOutputTokens},
+    Row{"message.tool_calls[]{}", kTool},
+    Row{"message.tool_calls[].id", kToolId},
+    Row{"message.tool_calls[].function.name", kToolName},
+    Row{"error", kError},
+};
+constexpr std::array kResponseContent = {
+    Row{"message.tool_calls[].function.arguments*", kToolArguments}};
+constexpr std::array kEmbedRequestRows = {
+    Row{"model", kRequestModel},
+    Row{"dimensions", kDimensions},
+};
+constexpr std::array kEmbedResponseRows = {
+    Row{"model", kResponseModel},
+    Row{"prompt_eval_count", kInputTokens},
+};
+constexpr std::array kErrorContent = {Row{"error", kErrorText}};
+
+const Tables& request_tables() {
+  static const Tables kTables(std::array{
+      Paths{.rows = kRequestRows},
+      Paths{.rows = kRequestContent, .from = Capture::kTools},
+  });
+  return kTables;
+}
+
+const Tables& response_tables() {
+  static const Tables kTables(std::array{
+      Paths{.rows = kResponseRows},
+      Paths{.rows = kResponseContent, .from = Capture::kTools},
+  });
+  return kTables;
+}
+
+const Tables& embed_request_tables() {
+  static const Tables kTables(std::array{Paths{.rows = kEmbedRequestRows}});
+  return kTables;
+}
+
+const Tables& embed_response_tables() {
+  static const Tables kTables(std::array{Paths{.rows = kEmbedResponseRows},
+                                         Paths{.rows = kErrorContent, .from = Capture::kAll}});
+  return kTables;
+}
+
+class OllamaReader final : public ApiReader {
+ public:
+  explicit OllamaReader(CallDraft& draft) : draft_(draft) {}
+
+  const json::PickTable& request_table() const override { return request_tables().of(draft_); }
+  const json::PickTable& response_table() const override { return response_tables().of(draft_); }
+  void on_request(const Picked& picked) override;
+  void on_response(const Picked& picked) override;
+
+ private:
+  void end_message();
+  void take_error(Picked picked);
+  void end_tool();
+
+  CallDraft& draft_;
+  std::string role_;
+  ToolResult result_;
+  std::string result_name_;
+  ToolCall tool_;
+};
+
+void OllamaReader::on_request(const Picked& picked) {
+  switch (picked.id) {
+    case kMessage:
+      if (picked.kind == Picked::Kind::kEnd) return end_message();
+      role_.clear();
+      result_ = {};
+      result_name_.clear();
+      return;
+    case kRole:
+      return CallDraft::keep(role_, picked, CallDraft::kWordBytesMax);
+    case kResultId:
+      return CallDraft::keep(result_.id, picked);
+    case kResultName:
+      return CallDraft::keep(result_name_, picked);
+    case kResultText:
+      return draft_.append_content(result_.text, picked);
+    case kSchema:
+      draft_.call.parameters.output_type = "json";
+      return;
+    case kPredict: {
+      // Less than none: without a limit, or as much as there is room for.
+      Picked limit = picked;
+      limit.id = kMaxTokens;
+      if (picked.number > 0) draft_.take(limit);
+      return;
+    }
+    default:
+      draft_.take(picked);
+  }
+}
+
+void OllamaReader::end_message() {
+  if (role_ == "assistant") return draft_.forget_tool_results();
+  if (result_.id.empty()) result_.id = result_name_;
+  if (role_ == "tool" && !result_.id.empty()) {
+    draft_.add_tool_result(std::exchange(result_, {}));
+  }
+}
+
+void OllamaReader::on_response(const Picked& picked) {
+  switch (picked.id) {
+    case kDone:
+      return draft_.expect_choice(0);
+    case kDoneReason:
+      if (picked.kind == Picked::Kind::kText) draft_.set_finish_reason(0, picked.text);
+      return;
+    case kTool:
+      if (picked.kind == Picked::Kind::kEnd) return end_tool();
+      tool_ = {};
+      return;
+    case kToolId:
+      return CallDraft::keep(tool_.id, picked);
+    case kToolName:
+      return CallDraft::keep(tool_.name, picked);
+    case kToolArguments:
+      return draft_.append_content(tool_.arguments, picked);
+    case kError:
+      return take_error(picked);
+    default:
+      draft_.take(picked);
+  }
+}
+
+// Words are all it says of an error.
+void OllamaReader::take_error(Picked picked) {
+  if (picked.kind != Picked::Kind::kText) return;
+  draft_.call.error.told = true;
+  picked.id = kErrorText;
+  if (draft_.captures(Capture::kAll)) draft_.take(picked);
+}
+
+void OllamaReader::end_tool() {
+  if (tool_.name.empty()) return;
+  ToolCall* tool = draft_.add_tool_call();
+  if (tool == nullptr) return;
+  tool->id = std::move(tool_.id);
+  tool->name = std::move(tool_.name);
+  draft_.add_arguments(*tool, tool_.arguments);
+}
+
+}  // namespace
+
+std::unique_ptr<ApiReader> make_ollama_reader(CallDraft& draft) {
+  return std::make_unique<OllamaReader>(draft);
+}
+
+std::unique_ptr<ApiReader> make_ollama_embed_reader(CallDraft& draft) {
+  return make_plain_reader(draft, embed_request_tables(), embed_response_tables());
+}
+
+}  // namespace sidespan::semconv::genai
