@@ -28,6 +28,8 @@ REASONING = "gen_ai.usage.reasoning.output_tokens"
 TOOL_NAMES = "sidespan.tool_calls.names"
 TOOL_IDS = "sidespan.tool_calls.ids"
 ERROR = "error.type"
+ERROR_TYPE = "sidespan.provider.error.type"
+ERROR_CODE = "sidespan.provider.error.code"
 
 Tokens = namedtuple("Tokens", "input output cache_read cache_write reasoning", defaults=(None,) * 5)
 Api = namedtuple("Api", "provider operation tokens")
@@ -96,6 +98,7 @@ APIS = {
 def expected(api, said):
     """The attributes that must be there, and those that must not."""
     failed = said["error"] is not None
+    begun = said["model"] or said["text"] or said["id"]  # else it was refused at once
     names = [name for _, name in said["tool_calls"]]
     ids = [ident or "" for ident, _ in said["tool_calls"]]
     wanted = {
@@ -105,15 +108,16 @@ def expected(api, said):
         RESPONSE_MODEL: _or_absent(said["model"]),
         RESPONSE_ID: _or_absent(said["id"]),
         STREAM: True if said["stream"] else ABSENT,
-        FIRST_CHUNK: SOME if said["stream"] and (said["model"] or said["text"] or said["id"]) else ABSENT,
+        FIRST_CHUNK: SOME if said["stream"] and begun else ABSENT,
         TOOL_NAMES: _or_absent(names),
         TOOL_IDS: _or_absent(ids if any(ids) else None),
     }
     if api.operation == "embeddings":
         wanted[FINISH_REASONS] = ABSENT
-    elif not failed or (said["stream"] and said["error"]["status"] == 200):  # refused at once, nothing broke
+        del wanted[RESPONSE_ID]  # the convention has none for these, some providers do
+    elif not failed or begun:
         wanted[FINISH_REASONS] = finish_reasons(said) or ["error"]
-    return wanted | usage(api, said) | ({ERROR: error(said)} if failed else {ERROR: ABSENT})
+    return wanted | usage(api, said) | provider_error(said) | {ERROR: error(said) if failed else ABSENT}
 
 
 def finish_reasons(said):
@@ -133,12 +137,18 @@ def usage(api, said):
 
 
 def error(said):
-    """The provider's own code for the error, its type where it has none or a bare number, else the status, as the
-    convention wants; of a stream that broke it is what the HTTP span says."""
+    """The provider's own code for the error, unless that is a number and there is a type; else the status. Of a stream
+    that broke it is what the HTTP span says."""
     found = said["error"]
+    code = found["code"] if not (found["code"] or "").isdigit() else None
     status = found["status"] if found["status"] != 200 else None
-    bare = str(found["code"]).isdigit() and found["type"]
-    return (not bare and found["code"]) or found["type"] or (str(status) if status else SOME)
+    return code or found["type"] or found["code"] or (str(status) if status else SOME)
+
+
+def provider_error(said):
+    """Type and code as the SDK has them; what it does not report may be there all the same."""
+    found = said["error"] or {"type": ABSENT, "code": ABSENT}
+    return {name: value for name, value in ((ERROR_TYPE, found["type"]), (ERROR_CODE, found["code"])) if value}
 
 
 def _or_absent(value):

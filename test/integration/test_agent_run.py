@@ -45,6 +45,7 @@ def test_every_call_of_an_agent_has_its_meaning(api, authority, sink, tmp_path):
     assert {(one.get(OPERATION), one.get(REQUEST_MODEL)) for one in found} == {("chat", "gpt-5-mini")}
     assert sum(one.get(INPUT, 0) for one in found) == told["input"] == sum(call.tokens().input for call in calls)
     assert sum(one.get(OUTPUT, 0) for one in found) == told["output"] == sum(call.tokens().output for call in calls)
-    assert [list(pair) for one in found for pair in zip(one.get(TOOL_IDS, []), one.get(TOOL_NAMES, []))] == told["calls"]
+    asked = [list(pair) for one in found for pair in zip(one.get(TOOL_IDS, []), one.get(TOOL_NAMES, []))]
+    assert asked == told["calls"]
     assert [name for _, name in told["calls"]] == told["used"]
     assert len({one.get(RESPONSE_ID) for one in found}) == ROUNDS + 1

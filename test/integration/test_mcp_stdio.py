@@ -1,4 +1,4 @@
-"""MCP's own SDKs on the two ends of `sidespan stdio`: each request is one span, and the server is told of it in `_meta`.
+"""MCP's own SDKs on the two ends of `sidespan stdio`: each request is a span, and the server is told of it in `_meta`.
 
 What the server was sent is kept by a `tee` in front of it. As test_mcp.py, which says what a span must hold.
 """
@@ -83,9 +83,13 @@ def without_context(document):
     """As it was before sidespan wrote into it; what held nothing else was not there."""
     if "id" not in document or "method" not in document:
         return document
-    meta = {key: value for key, value in document["params"]["_meta"].items() if key not in ("traceparent", "tracestate")}
-    params = {key: value for key, value in document["params"].items() if key != "_meta"} | ({"_meta": meta} if meta else {})
-    return {key: value for key, value in document.items() if key != "params"} | ({"params": params} if params else {})
+    meta = without(document["params"]["_meta"], "traceparent", "tracestate")
+    params = without(document["params"], "_meta") | ({"_meta": meta} if meta else {})
+    return without(document, "params") | ({"params": params} if params else {})
+
+
+def without(document, *keys):
+    return {key: value for key, value in document.items() if key not in keys}
 
 
 @pytest.mark.parametrize("pair", PAIRS)

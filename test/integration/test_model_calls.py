@@ -40,8 +40,8 @@ SDKS = {
                                [*TALK, *TOOLS, *CACHED, "embed"]),
     "python-boto3-converse": Sdk("bedrock_converse_calls.py", "bedrock", "bedrock-runtime.us-east-1.amazonaws.com",
                                  [*TALK, *TOOLS, *CACHED, *FAILING, "profile", "profile:stream"]),
-    "python-boto3-invoke": Sdk("bedrock_invoke_calls.py", "bedrock-anthropic", "bedrock-runtime.us-east-1.amazonaws.com",
-                               [*TALK, *TOOLS, *CACHED, *FAILING]),
+    "python-boto3-invoke": Sdk("bedrock_invoke_calls.py", "bedrock-anthropic",
+                               "bedrock-runtime.us-east-1.amazonaws.com", [*TALK, *TOOLS, *CACHED, *FAILING]),
     "python-cohere": Sdk("cohere_calls.py", "cohere", "api.cohere.com", [*TALK, *TOOLS, *CACHED, "embed"]),
     "python-mistral": Sdk("mistral_calls.py", "mistral", "api.mistral.ai", [*TALK, *TOOLS, "embed"]),
     "python-ollama": Sdk("ollama_chat_calls.py", "ollama", "ollama", [*TALK, *TOOLS, *FAILING, "embed"]),
@@ -53,6 +53,8 @@ SDKS = {
     "node-anthropic": Sdk("anthropic_calls.cjs", "anthropic", "api.anthropic.com",
                           [*TALK, *TOOLS, *CACHED, *FAILING]),
 }
+# Fields by which a provider says what it allows, and when to come again.
+LIMITS = ("retry-after", "ratelimit", "x-ratelimit-", "anthropic-ratelimit-")
 PLAYS = [(sdk, scene) for sdk in SDKS for scene in SDKS[sdk].scenes]
 # What AWS signs anew at each attempt, what is said to the next hop alone, and what sidespan adds.
 OF_THE_MOMENT = {"authorization", "x-amz-date", "amz-sdk-invocation-id", "connection", "traceparent"}
@@ -155,7 +157,7 @@ def test_each_call_is_one_span(played, scene):
 
 @pytest.mark.parametrize("sdk", SDKS)
 def test_there_are_no_other_spans(played):
-    """Node's fetch leaves tunnels that no request came through (see test_sdks.py); else a span a call, and the run's."""
+    """But for the run's own, and tunnels that Node's fetch leaves without a request (see test_sdks.py)."""
     named = [span["name"] for span in played.spans if span["kind"] == "CLIENT" and span["name"] != "CONNECT"]
     assert len(named) == len(played.calls)
     assert len({call.span_id for call in played.calls}) == len(played.calls)
@@ -189,6 +191,10 @@ def test_a_span_says_what_the_call_meant(sdk, scene, played):
         assert span["status"] == ("UNSET" if said["error"] is None else "ERROR")
         if FIRST_CHUNK in found:
             assert 0 < found[FIRST_CHUNK] <= (span["end"] - span["start"]) / 1e9
+        if call.status == 429:
+            for name, value in call.headers:
+                if name.startswith(LIMITS):
+                    assert found.get(f"http.response.header.{name}") == [value]
         assert_no_content(span)
 
 

@@ -85,5 +85,6 @@ def events_of(call, whole):
         yield {"type": "content_block_stop", "index": index}
     last = {key: usage[key] for key in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens",
                                         "output_tokens", "output_tokens_details") if key in usage}
-    yield {"type": "message_delta", "delta": {"stop_reason": whole["stop_reason"], "stop_sequence": None}, "usage": last}
+    yield {"type": "message_delta", "usage": last,
+           "delta": {"stop_reason": whole["stop_reason"], "stop_sequence": None}}
     yield {"type": "message_stop"}

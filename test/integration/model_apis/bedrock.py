@@ -66,7 +66,8 @@ def made(call):
                for number, name, arguments, _ in call.tools(given)]
     reason = "tool_use" if content else "max_tokens" if call.scene == "cut" else "end_turn"
     tokens = call.tokens()
-    call.usage = {"inputTokens": tokens.fresh, "outputTokens": tokens.output, "totalTokens": tokens.input + tokens.output,
+    call.usage = {"inputTokens": tokens.fresh, "outputTokens": tokens.output,
+                  "totalTokens": tokens.input + tokens.output,
                   "cacheReadInputTokens": tokens.cache_read, "cacheWriteInputTokens": tokens.cache_write}
     return content or [{"text": TEXT}], reason, call.usage
 
@@ -109,8 +110,8 @@ def invoke(call, model):
     whole = anthropic.message(call, "claude-sonnet-5-5-20260701")
     tokens = call.tokens()
     return Answer(document=whole, headers=[
-        ("X-Amzn-Bedrock-Input-Token-Count", str(tokens.fresh)), ("X-Amzn-Bedrock-Output-Token-Count", str(tokens.output)),
-        ("X-Amzn-Bedrock-Invocation-Latency", "412")])
+        ("X-Amzn-Bedrock-Input-Token-Count", str(tokens.fresh)),
+        ("X-Amzn-Bedrock-Output-Token-Count", str(tokens.output)), ("X-Amzn-Bedrock-Invocation-Latency", "412")])
 
 
 def invoke_stream(call, model):

@@ -67,4 +67,5 @@ def embeddings(call):
     call.usage = {"billed_units": {"input_tokens": 5 + call.number}}
     return Answer(document={"id": f"da6e531f-54c5-4a73-bf92-{call.number:012d}", "texts": texts,
                             "embeddings": {"float": [[0.25, -0.5, 0.125] for _ in texts]},
-                            "meta": {"api_version": {"version": "2"}, **call.usage}, "response_type": "embeddings_by_type"})
+                            "response_type": "embeddings_by_type",
+                            "meta": {"api_version": {"version": "2"}, **call.usage}})

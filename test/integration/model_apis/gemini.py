@@ -37,7 +37,8 @@ def refused(call):
 def made(call, model):
     given = sum("functionResponse" in part for content in call.document["contents"] for part in content["parts"])
     # Of two calls one has no id: both are documented, and both are met.
-    parts = [{"functionCall": ({"id": f"fc-{call.number:04d}"} if number == 1 else {}) | {"name": name, "args": arguments}}
+    parts = [{"functionCall": {"name": name, "args": arguments}
+              | ({"id": f"fc-{call.number:04d}"} if number == 1 else {})}
              for number, name, arguments, _ in call.tools(given)] or [{"text": TEXT}]
     tokens = call.tokens()
     usage = {"promptTokenCount": tokens.input, "candidatesTokenCount": tokens.visible,
@@ -64,7 +65,8 @@ def streamed(call, parts, reason, usage, around):
         last = number == len(pieces)
         counted = usage if last else early | {"candidatesTokenCount": number,
                                               "totalTokenCount": usage["promptTokenCount"] + number}
-        documents.append(around | {"candidates": [candidate(piece, reason if last else None)], "usageMetadata": counted})
+        documents.append(around | {"usageMetadata": counted,
+                                   "candidates": [candidate(piece, reason if last else None)]})
     broken = call.scene == "broken"
     documents = documents[:3] if broken else documents
     if "alt=sse" in call.query:

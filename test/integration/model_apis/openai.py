@@ -79,7 +79,7 @@ def chat_usage(call, details):
 
 
 def chunks(model, ident, calls, reason, usage, apart):
-    """`apart`: usage has a chunk of its own, without a choice, and calls come in pieces; else all is on the last one."""
+    """`apart`: usage has a chunk of its own, without a choice, and calls come in pieces; else the last has it all."""
     def chunk(choices, **more):
         return {"id": ident, "object": "chat.completion.chunk", "created": CREATED, "model": model,
                 "choices": choices, **more}

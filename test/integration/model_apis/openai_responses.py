@@ -23,8 +23,9 @@ def made(call):
     asked = call.document
     given = sum(isinstance(item, dict) and item.get("type") == "function_call_output"
                 for item in asked["input"] if not isinstance(asked["input"], str))
-    output = [{"type": "function_call", "id": f"fc_{call.number:04d}{number}", "call_id": f"call_{call.number:04d}r{number}",
-               "name": name, "arguments": "".join(pieces), "status": "completed"}
+    output = [{"type": "function_call", "id": f"fc_{call.number:04d}{number}",
+               "call_id": f"call_{call.number:04d}r{number}", "name": name,
+               "arguments": "".join(pieces), "status": "completed"}
               for number, name, _, pieces in call.tools(given)]
     if not output:
         output = [{"type": "message", "id": f"msg_{call.number:04d}", "role": "assistant", "status": "completed",

@@ -42,6 +42,7 @@ class Call:
     scene: str
     usage: dict = field(default_factory=dict)  # as it went out
     status: int = 0
+    headers: list = field(default_factory=list)  # of the answer, that the provider adds
 
     @property
     def span_id(self):

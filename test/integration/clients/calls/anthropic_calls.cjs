@@ -32,7 +32,8 @@ function take(answer, said) {
   const text = answer.content.filter((block) => block.type === "text").map((block) => block.text).join("");
   const tool_calls = answer.content.filter((block) => block.type === "tool_use").map(({ id, name }) => [id, name]);
   const finish_reasons = answer.stop_reason ? [answer.stop_reason] : [];
-  Object.assign(said, { model: answer.model, id: answer.id, usage: plain(answer.usage), text, tool_calls, finish_reasons });
+  Object.assign(said, { model: answer.model, id: answer.id, usage: plain(answer.usage) });
+  Object.assign(said, { text, tool_calls, finish_reasons });
 }
 
 const describe = (error) => fault(error, { status: error.status ?? null, type: error.error?.error?.type ?? null });

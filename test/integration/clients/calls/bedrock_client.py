@@ -5,8 +5,8 @@ from botocore.config import Config
 
 from driving import fault
 
-client = boto3.client("bedrock-runtime", region_name="us-east-1", aws_access_key_id="id", aws_secret_access_key="secret",
-                      config=Config(retries={"total_max_attempts": 1}))
+client = boto3.client("bedrock-runtime", region_name="us-east-1", aws_access_key_id="id",
+                      aws_secret_access_key="secret", config=Config(retries={"total_max_attempts": 1}))
 
 
 def describe(error):

@@ -25,8 +25,9 @@ def ask(messages, said, tools):
         calls = [[one.id, one.function.name, one.function.arguments] for one in answer.message.tool_calls or []]
     said["tool_calls"] = [call[:2] for call in calls]
     return [{"role": "assistant", "tool_calls": [
-        {"id": ident, "type": "function", "function": {"name": name, "arguments": text}} for ident, name, text in calls]}
-    ] + [{"role": "tool", "tool_call_id": ident, "content": RESULT} for ident, _, _ in calls]
+        {"id": ident, "type": "function", "function": {"name": name, "arguments": text}}
+        for ident, name, text in calls]}] + [
+        {"role": "tool", "tool_call_id": ident, "content": RESULT} for ident, _, _ in calls]
 
 
 def _event(event, said, calls):

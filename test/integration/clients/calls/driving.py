@@ -4,8 +4,8 @@ A driver hands over `ask(messages, said, tools)`, which calls the model once, st
 fills `said` as it goes, so that a stream that breaks has said something before, and returns the messages that the
 conversation goes on with, the results of tools among them. A scene ends when no tool is asked for. One line each:
 
-    {"scene": "tools", "calls": [{"asked": "gpt-5", "stream": false, "model": ..., "id": ..., "finish_reasons": [...],
-                                  "usage": {...}, "tool_calls": [["id", "name"], ...], "text": ..., "error": null}, ...]}
+    {"scene": "tools", "calls": [{"asked": "gpt-5", "stream": false, "model": ..., "id": ..., "usage": {...},
+        "finish_reasons": [...], "tool_calls": [["id", "name"], ...], "text": ..., "error": null}, ...]}
 """
 
 import json

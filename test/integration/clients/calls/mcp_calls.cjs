@@ -1,5 +1,5 @@
-// An MCP client of @modelcontextprotocol/sdk as it comes: MODE URL, or MODE and the command of a server; MODE is legacy.
-// As mcp_calls.py, with the same lines.
+// An MCP client of @modelcontextprotocol/sdk as it comes: MODE URL, or MODE and the command of a server, MODE being
+// legacy. As mcp_calls.py, with the same lines.
 
 const { Client } = require("@modelcontextprotocol/sdk/client/index.js");
 const { StdioClientTransport } = require("@modelcontextprotocol/sdk/client/stdio.js");

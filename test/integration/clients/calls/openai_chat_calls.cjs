@@ -16,7 +16,8 @@ async function ask(messages, said, tools) {
   let calls = [];
   if (said.stream) {
     if (!messages[0].content.includes("(unmetered)")) asked.stream_options = { include_usage: true };
-    for await (const chunk of await client.chat.completions.create({ ...asked, stream: true })) take(chunk, said, calls);
+    const chunks = await client.chat.completions.create({ ...asked, stream: true });
+    for await (const chunk of chunks) take(chunk, said, calls);
   } else {
     const answer = await client.chat.completions.create(asked);
     const { message } = answer.choices[0];
