@@ -13,6 +13,7 @@
 #include "sidespan/proxy/destination.h"
 #include "sidespan/proxy/interception.h"
 #include "sidespan/semconv/http_span.h"
+#include "sidespan/trace/formats.h"
 #include "sidespan/trace/propagator.h"
 #include "sidespan/trace/sampler.h"
 #include "sidespan/wire/second_proxy.h"
@@ -31,6 +32,20 @@ struct Limits {
   Milliseconds half_close_time_max{30'000};     // the same, once the agent has sent FIN
 };
 
+// What becomes of the agent's context in formats that `inject` does not write.
+struct OtherFormats {
+  enum class Policy : uint8_t {
+    kRemove,   // no header passes that names another span than ours
+    kRewrite,  // where the agent wrote a format, the origin gets our span in it
+    kKeep,
+  };
+  Policy policy = Policy::kRemove;
+  trace::VendorFormats injected = 0;
+  bool injects_w3c = true;
+  const trace::PropagatorRegistry* registry = nullptr;  // for kRewrite; lives as long as `inject`
+  std::vector<const trace::Propagator*> custom;         // that `inject` does not write; likewise
+};
+
 struct Options {
   std::vector<Route> routes;
   std::vector<HostPattern> deny = default_deny();
@@ -43,9 +58,11 @@ struct Options {
 
   std::shared_ptr<const trace::Propagator> extract;  // null: headers are not read
   std::shared_ptr<const trace::Propagator> inject;   // null: headers are left as they came
+  OtherFormats other_formats;
   std::shared_ptr<const trace::Sampler> sampler;
   std::vector<std::string> baggage_allow{"*"};  // keys, wildcards
   std::vector<std::pair<std::string, std::string>> baggage_add;
+  std::vector<std::string> baggage_to_attributes;  // keys, wildcards
   bool tracing = true;  // OTEL_SDK_DISABLED: false
 
   uint32_t context_sources = ~0U;         // lineage::resolve
