@@ -124,7 +124,8 @@ void check_format_list(std::string_view key, const std::vector<std::string>& nam
   for (const CustomFormat& format : propagation.custom) known.append(format.name).append(", ");
   for (const std::string& name : names) {
     if (name == "none" || registry.find(name) != nullptr || is_custom(propagation, name)) continue;
-    conflicts.push_back({key, "", quote(name) + " is not one of " + known + "none"});
+    conflicts.push_back(
+        {key, "propagation.custom", quote(name) + " is not one of " + known + "none"});
   }
 }
 
@@ -142,8 +143,8 @@ void check_custom_formats(const PropagationSettings& propagation,
              text::equal_ignoring_case(other.header, format->header);
     });
     if (twice) {
-      conflicts.push_back(
-          {"propagation.custom", "", "has the name or the header of " + quote(format->name) + " twice"});
+      conflicts.push_back({"propagation.custom", "",
+                           "has the name or the header of " + quote(format->name) + " twice"});
     } else if (!lists(propagation.extract, *format) && !lists(propagation.inject, *format)) {
       conflicts.push_back({"propagation.custom", "",
                            "describes " + quote(format->name) +

@@ -1,8 +1,8 @@
 // The rows of every section but `limits`.
 #include <array>
 
-#include "app/setting_table.h"
 #include "app/setting_propagation.h"
+#include "app/setting_table.h"
 #include "app/setting_types.h"
 
 namespace sidespan::app {
@@ -205,8 +205,9 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "propagation.others",
      .value = "remove",
      .read = assign<read_other_formats, &S::propagation, &PropagationSettings::others>,
-     .sentence = "What becomes of the agent's context in formats that are not injected, which would "
-                 "name another span than ours: remove, rewrite (with ours in it), keep."},
+     .sentence =
+         "What becomes of the agent's context in formats that are not injected, which would "
+         "name another span than ours: remove, rewrite (with ours in it), keep."},
     {.key = "propagation.destinations",
      .value = R"([{match: ["@local"], send: [traceparent, tracestate, baggage]}, )"
               R"({match: ["*"], send: [traceparent]}])",

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "app/setting_types.h"
 #include "sidespan/base/text.h"
 #include "sidespan/http/field_name.h"
 #include "sidespan/trace/custom.h"

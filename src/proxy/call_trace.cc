@@ -86,10 +86,9 @@ void CallTrace::copy_baggage() {
   trace::Baggage baggage = context_.baggage;
   for (const auto& [key, value] : options_.baggage_add) baggage.set(key, value);
   for (trace::Baggage::Entry& entry : baggage.entries()) {
-    const bool wanted =
-        std::ranges::any_of(options_.baggage_to_attributes, [&](const std::string& pattern) {
-          return text::matches_wildcard(pattern, entry.key);
-        });
+    const bool wanted = std::ranges::any_of(
+        options_.baggage_to_attributes,
+        [&](const std::string& pattern) { return text::matches_wildcard(pattern, entry.key); });
     if (wanted) further_attributes_.emplace_back(std::move(entry.key), std::move(entry.value));
   }
 }
@@ -132,8 +131,10 @@ void CallTrace::restart(Random& random) {
   if (left_ || (!parent_ && !context_.trace_hint)) return;
   left_ = std::exchange(parent_, std::nullopt);
   const uint8_t sampled = sampled_ ? trace::kSampledFlag : 0;
-  context_.span = {trace::TraceId::make(random), context_.span.span_id,
-                   static_cast<uint8_t>(trace::kRandomFlag | sampled), {}};
+  context_.span = {trace::TraceId::make(random),
+                   context_.span.span_id,
+                   static_cast<uint8_t>(trace::kRandomFlag | sampled),
+                   {}};
   context_.forget_sender();
   parent_id_ = {};
   parent_is_remote_ = false;

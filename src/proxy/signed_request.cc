@@ -28,8 +28,7 @@ std::string signed_names(const http::Headers& headers, std::string_view path) {
   }
   const size_t query = path.find('?');
   if (query == std::string_view::npos) return {};
-  return text::percent_decode(
-      std::string(list_behind(kListInQuery, path.substr(query + 1), "&")));
+  return text::percent_decode(std::string(list_behind(kListInQuery, path.substr(query + 1), "&")));
 }
 
 }  // namespace

@@ -64,8 +64,7 @@ Result<std::vector<Piece>> parse_pattern(std::string_view pattern) {
     const size_t close = pattern.find('}');
     const std::string_view name =
         close == std::string_view::npos ? pattern.substr(1) : pattern.substr(1, close - 1);
-    const auto known =
-        std::ranges::find(kNames, name, &std::pair<std::string_view, Part>::first);
+    const auto known = std::ranges::find(kNames, name, &std::pair<std::string_view, Part>::first);
     if (close == std::string_view::npos || known == kNames.end()) {
       return invalid("{" + std::string(name) +
                      "} is not one of {trace_id}, {trace_id_64}, {trace_id_decimal}, {span_id}, "

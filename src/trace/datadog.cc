@@ -1,6 +1,6 @@
-// Datadog's headers, as its tracers write them: decimal ids of 64 bits, the upper half of a trace id
-// as the tag `_dd.p.tid`, a priority instead of a flag. Beside W3C's headers the same travels in the
-// tracestate member `dd`.
+// Datadog's headers, as its tracers write them: decimal ids of 64 bits, the upper half of a trace
+// id as the tag `_dd.p.tid`, a priority instead of a flag. Beside W3C's headers the same travels in
+// the tracestate member `dd`.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -11,9 +11,9 @@
 namespace sidespan::trace {
 namespace {
 
-constexpr std::array<std::string_view, 5> kFields = {
-    "x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-sampling-priority", "x-datadog-origin",
-    "x-datadog-tags"};
+constexpr std::array<std::string_view, 5> kFields = {"x-datadog-trace-id", "x-datadog-parent-id",
+                                                     "x-datadog-sampling-priority",
+                                                     "x-datadog-origin", "x-datadog-tags"};
 constexpr std::string_view kTraceId = kFields[0];
 constexpr std::string_view kParentId = kFields[1];
 constexpr std::string_view kPriority = kFields[2];
@@ -76,17 +76,20 @@ Luggage parse_member(std::string_view member) {
     if (!field.starts_with("t.") || colon == std::string_view::npos) continue;
     const std::string_view key = field.substr(2, colon - 2);
     if (key.empty() || key == kUpperHalf.substr(kTagPrefix.size())) continue;
-    append_tag(luggage.tags, std::string(kTagPrefix).append(key).append("=").append(
-                                 replaced(field.substr(colon + 1), '~', '=')));
+    append_tag(luggage.tags, std::string(kTagPrefix)
+                                 .append(key)
+                                 .append("=")
+                                 .append(replaced(field.substr(colon + 1), '~', '=')));
   }
   return luggage;
 }
 
 // As received, in Datadog's own headers or beside W3C's, and made to agree with what was decided.
 Luggage luggage_of(const Context& context) {
-  Luggage luggage{std::string(context.find_kept(kPriority)), std::string(context.find_kept(kOrigin)),
-                  std::string(context.find_kept(kTags))};
-  const bool received = !luggage.priority.empty() || !luggage.origin.empty() || !luggage.tags.empty();
+  Luggage luggage{std::string(context.find_kept(kPriority)),
+                  std::string(context.find_kept(kOrigin)), std::string(context.find_kept(kTags))};
+  const bool received =
+      !luggage.priority.empty() || !luggage.origin.empty() || !luggage.tags.empty();
   if (!received && !context.span.tracestate.empty()) {
     if (const auto member = context.span.tracestate.get("dd")) luggage = parse_member(*member);
   }

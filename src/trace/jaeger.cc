@@ -26,8 +26,7 @@ struct Jaeger {
 
 std::optional<Jaeger> parse(std::string_view value) {
   // Clients encode the colons.
-  const std::string decoded =
-      value.contains('%') ? text::percent_decode(value) : std::string();
+  const std::string decoded = value.contains('%') ? text::percent_decode(value) : std::string();
   if (!decoded.empty()) value = decoded;
   std::array<std::string_view, 4> parts;
   size_t count = 0;

@@ -44,9 +44,7 @@ XRay parse(std::string_view value) {
       found.has_parent = true;
       if (text.size() == 16) found.parent = parse_span_id(text, true);
     } else if (key == "Sampled") {
-      found.asked = text == "1"   ? Asked::kKeep
-                    : text == "0" ? Asked::kDrop
-                                  : Asked::kUndecided;
+      found.asked = text == "1" ? Asked::kKeep : text == "0" ? Asked::kDrop : Asked::kUndecided;
     } else if (found.others.size() + field.size() < kOthersBytesMax && is_printable(field)) {
       found.others.append(";").append(field);
     }

@@ -1,5 +1,5 @@
-// Any bytes as fields of a vendor's format, which the first byte chooses: what is read is valid, and
-// what is written from it is printable and read again as the same.
+// Any bytes as fields of a vendor's format, which the first byte chooses: what is read is valid,
+// and what is written from it is printable and read again as the same.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +18,8 @@ using namespace sidespan;  // NOLINT(google-build-using-namespace)
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const trace::PropagatorRegistry registry;
   if (size == 0) return 0;
-  const auto& format = *registry.find(trace::kVendorFormats[data[0] % trace::kVendorFormats.size()]);
+  const auto& format =
+      *registry.find(trace::kVendorFormats[data[0] % trace::kVendorFormats.size()]);
   std::vector<std::pair<std::string, std::string>> fields;
   std::optional<std::string_view> rest = {{reinterpret_cast<const char*>(data + 1), size - 1}};
   while (rest) {

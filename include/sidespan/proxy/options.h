@@ -63,7 +63,7 @@ struct Options {
   std::vector<std::string> baggage_allow{"*"};  // keys, wildcards
   std::vector<std::pair<std::string, std::string>> baggage_add;
   std::vector<std::string> baggage_to_attributes;  // keys, wildcards
-  bool tracing = true;  // OTEL_SDK_DISABLED: false
+  bool tracing = true;                             // OTEL_SDK_DISABLED: false
 
   uint32_t context_sources = ~0U;         // lineage::resolve
   std::optional<lineage::Execution> run;  // the execution of a private listener

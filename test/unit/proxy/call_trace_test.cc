@@ -236,7 +236,7 @@ TEST_CASE("no header names another span than ours, unless that is wanted") {
     const char* name;
     std::vector<std::string> inject;
     Policy policy;
-    bool traceparent;  // whether the destination may see it
+    bool traceparent;                   // whether the destination may see it
     std::string_view b3, w3c, baggage;  // ours, agent's, or empty: gone
   };
   const std::vector<Row> rows = {
@@ -311,8 +311,12 @@ TEST_CASE("a debug request is recorded and says so to the next hop") {
   Rig rig;
   rig.options.sampler = Rig::sampler("parentbased_always_off");
   rig.use({"b3", "jaeger"}, {"b3"});
-  SUBCASE("b3") { rig.request.headers.add("b3", "d"); }
-  SUBCASE("jaeger") { rig.request.headers.add("jaeger-debug-id", "bug-42"); }
+  SUBCASE("b3") {
+    rig.request.headers.add("b3", "d");
+  }
+  SUBCASE("jaeger") {
+    rig.request.headers.add("jaeger-debug-id", "bug-42");
+  }
   CallTrace trace = rig.call();
   CHECK(trace.sampled());
   const http::Headers sent = rig.sent(trace);

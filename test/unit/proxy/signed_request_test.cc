@@ -32,7 +32,8 @@ TEST_CASE("what a signature covers") {
   for (const Row& row : {
            Row{"header", authorization("host;x-amz-date"), "/", true, true},
            Row{"header without blanks",
-               "AWS4-HMAC-SHA256 Credential=a,SignedHeaders=host;date,Signature=0", "/", true, true},
+               "AWS4-HMAC-SHA256 Credential=a,SignedHeaders=host;date,Signature=0", "/", true,
+               true},
            Row{"asymmetric", "AWS4-ECDSA-P256-SHA256 Credential=a, SignedHeaders=host, Signature=0",
                "/", true, true},
            Row{"any case", authorization("Host"), "/", true, true},

@@ -74,9 +74,7 @@ TEST_CASE("what each format writes") {
       {"xray",
        {{"x-amzn-trace-id", xray + ";Sampled=1"}},
        {{"x-amzn-trace-id", xray + ";Sampled=0"}}},
-      {"gcp",
-       {{"x-cloud-trace-context", gcp + ";o=1"}},
-       {{"x-cloud-trace-context", gcp + ";o=0"}}},
+      {"gcp", {{"x-cloud-trace-context", gcp + ";o=1"}}, {{"x-cloud-trace-context", gcp + ";o=0"}}},
       {"ottrace",
        {{"ot-tracer-traceid", "64fe8b2a57d3eff7"},
         {"ot-tracer-spanid", span},
@@ -122,11 +120,12 @@ TEST_CASE("what no format reads") {
            Row{"jaeger", {{"uber-trace-id", trace + ":" + span + ":0:1:1"}}},
            Row{"jaeger", {{"uber-trace-id", trace + ":" + span + "b:0:1"}}},
            Row{"jaeger", {{"uber-trace-id", "%"}}},
-           Row{"datadog", {{"x-datadog-trace-id", "18446744073709551616"},
-                           {"x-datadog-parent-id", "1"}}},
+           Row{"datadog",
+               {{"x-datadog-trace-id", "18446744073709551616"}, {"x-datadog-parent-id", "1"}}},
            Row{"datadog", {{"x-datadog-trace-id", "1"}, {"x-datadog-parent-id", "0x1"}}},
            Row{"datadog", {{"x-datadog-trace-id", "0"}, {"x-datadog-parent-id", "1"}}},
-           Row{"xray", {{"X-Amzn-Trace-Id", "Root=2-aaaaaaaa-" + trace.substr(8) + ";Parent=" + span}}},
+           Row{"xray",
+               {{"X-Amzn-Trace-Id", "Root=2-aaaaaaaa-" + trace.substr(8) + ";Parent=" + span}}},
            Row{"xray", {{"X-Amzn-Trace-Id", "Parent=" + span}}},
            Row{"gcp", {{"X-Cloud-Trace-Context", trace + "a/1;o=1"}}},
            Row{"gcp", {{"X-Cloud-Trace-Context", trace + "/x;o=1"}}},
@@ -171,8 +170,7 @@ TEST_CASE("Datadog's luggage") {
     CHECK(sent[2].second == "2");
     CHECK(sent[3].second == "rum");
     CHECK(sent[4].second == "_dd.p.dm=-4,_dd.p.usr=a=b");
-    CHECK(datadog.tracestate_value(context) ==
-          "s:2;p:0000000000000009;o:rum;t.dm:-4;t.usr:a~b");
+    CHECK(datadog.tracestate_value(context) == "s:2;p:0000000000000009;o:rum;t.dm:-4;t.usr:a~b");
   }
   SUBCASE("agrees with a decision of ours") {
     context.span.flags = 0;
@@ -190,8 +188,7 @@ TEST_CASE("Datadog's luggage") {
     w3c.span.tracestate.set("other", "1");
     w3c.span.tracestate.set("dd", "s:2;o:rum;t.usr:a~b;p:00f067aa0ba902b7");
     const Fields sent = inject(both, w3c);
-    CHECK(sent[1].second ==
-          "dd=s:2;p:e457b5a2e4d86bd1;o:rum;t.usr:a~b,other=1");
+    CHECK(sent[1].second == "dd=s:2;p:e457b5a2e4d86bd1;o:rum;t.usr:a~b,other=1");
     CHECK(sent[4].second == "2");
     CHECK(sent[5].second == "rum");
     CHECK(sent[6].second == "_dd.p.usr=a=b,_dd.p.tid=80f198ee56343ba8");
@@ -207,8 +204,8 @@ TEST_CASE("Datadog's luggage") {
 }
 
 TEST_CASE("X-Ray without a parent is a trace to go on in") {
-  const Context context =
-      extract("xray", {{"X-Amzn-Trace-Id", "Root=1-80f198ee-56343ba864fe8b2a57d3eff7;Lineage=a:0"}});
+  const Context context = extract(
+      "xray", {{"X-Amzn-Trace-Id", "Root=1-80f198ee-56343ba864fe8b2a57d3eff7;Lineage=a:0"}});
   CHECK_FALSE(context.span.valid());
   CHECK(context.trace_hint == ours().span.trace_id);
   Context next = context;
@@ -218,8 +215,8 @@ TEST_CASE("X-Ray without a parent is a trace to go on in") {
 
 TEST_CASE("baggage in headers of its own") {
   const std::string trace(32, 'a');
-  Context context = extract("jaeger", {{"uberctx-Tier", "gold%20plus"},
-                                       {"jaeger-baggage", "user=7, bad, x=1"}});
+  Context context =
+      extract("jaeger", {{"uberctx-Tier", "gold%20plus"}, {"jaeger-baggage", "user=7, bad, x=1"}});
   CHECK(context.baggage.get("tier") == "gold plus");
   CHECK(context.baggage.get("user") == "7");
   CHECK(context.baggage.get("x") == "1");
@@ -230,9 +227,9 @@ TEST_CASE("baggage in headers of its own") {
   CHECK(inject(*registry().find("jaeger"), context, {true, false, false}, jaeger).size() == 1);
 
   CHECK(extract("ottrace", {{"ot-baggage-user", "7"}}).baggage.empty());
-  CHECK(extract("ottrace", {{"ot-tracer-traceid", trace},
-                            {"ot-tracer-spanid", "1f"},
-                            {"ot-baggage-User", "a b"}})
+  CHECK(extract(
+            "ottrace",
+            {{"ot-tracer-traceid", trace}, {"ot-tracer-spanid", "1f"}, {"ot-baggage-User", "a b"}})
             .baggage.get("user") == "a b");
   const Fields ottrace = inject(*registry().find("ottrace"), context);
   CHECK(ottrace[3] == std::pair<std::string, std::string>("ot-baggage-tier", "gold plus"));

@@ -76,8 +76,7 @@ void check_received(const Json& expect, const Hop& hop) {
     CHECK(hop.received.asked == (deny ? Asked::kDrop : Asked::kDebug));
   }
   for (const Json& pair : expect.value("baggage", Json::array())) {
-    CHECK(hop.received.baggage.get(pair.at(0).get<std::string>()) ==
-          pair.at(1).get<std::string>());
+    CHECK(hop.received.baggage.get(pair.at(0).get<std::string>()) == pair.at(1).get<std::string>());
   }
 }
 
