@@ -60,7 +60,7 @@ def test_a_format_of_one_s_own(sidecar, origin, sink):
     side = sidecar(propagating(sink, extract=["acme"], inject=["tracecontext", "acme"], custom=custom))
     sent = fields(side, origin, "/echo", [("x-acme-trace", f"{TRACE_ID}:{SPAN_ID}:1")])
     span, = sink.wait(1)
-    assert (span["trace_id"], span["parent_span_id"]) == (TRACE_ID, SPAN_ID)
+    assert (span["trace_id"], span["parent_id"]) == (TRACE_ID, SPAN_ID)
     assert sent["x-acme-trace"] == f"{TRACE_ID}:{span['span_id']}:1"
     # Where it is only read it is a stale one.
     reading = sidecar(propagating(sink, extract=["acme"], custom=custom))
@@ -82,7 +82,7 @@ def test_a_destination_with_a_trace_of_its_own(sidecar, origin, sink):
     span, = sink.wait(1)
     assert TRACE_ID not in str(sent) and "tracestate" not in sent
     assert sent["traceparent"] == f"00-{span['trace_id']}-{span['span_id']}-03"
-    assert not span["parent_span_id"]
+    assert not span["parent_id"]
     assert [(link["trace_id"], link["span_id"]) for link in span["links"]] == [(TRACE_ID, SPAN_ID)]
     assert span["attributes"]["sidespan.parent.source"] == "root"
 

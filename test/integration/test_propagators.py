@@ -60,7 +60,7 @@ def test_both_sides_agree(name, sampled, judge, sidecar, origin, sink):
     if sampled:
         span, = sink.wait(1)
         assert (span["trace_id"], span["span_id"]) == (trace_id, seen["span_id"])
-        assert span["parent_span_id"] == SPAN_ID
+        assert span["parent_id"] == SPAN_ID
     assert "traceparent" not in {field.lower() for field, _ in request.headers}
 
 

@@ -114,7 +114,8 @@ std::string with_ids(std::string text, const SpanContext& span) {
 }
 
 void check_sent(const Json& expect, const Hop& hop) {
-  for (const auto& [name, wanted] : expect.value("out", Json::object()).items()) {
+  const Json out = expect.value("out", Json::object());
+  for (const auto& [name, wanted] : out.items()) {
     CAPTURE(name);
     std::vector<std::string> lines;
     PairReader(hop.sent).visit(name, [&](std::string_view value) { lines.emplace_back(value); });
@@ -141,7 +142,8 @@ TEST_CASE("vectors: vendors") {
   std::ifstream file(SIDESPAN_SOURCE_DIR "/test/fixtures/vectors/vendor.json");
   REQUIRE(file.good());
   size_t count = 0;
-  for (const Json& test : Json::parse(file).at("cases")) {
+  const Json document = Json::parse(file);
+  for (const Json& test : document.at("cases")) {
     // The proxy has the settings of one of them, and the signatures.
     if (!test.contains("propagators") || test.contains("config")) continue;
     const std::string title =
