@@ -8,8 +8,8 @@ import json
 import os
 import sys
 
-os.environ.update(DD_TRACE_ENABLED="false", DD_TRACE_PROPAGATION_STYLE="datadog", DD_INSTRUMENTATION_TELEMETRY_ENABLED="false",
-                  DD_REMOTE_CONFIGURATION_ENABLED="false")
+os.environ.update(DD_TRACE_ENABLED="false", DD_TRACE_PROPAGATION_STYLE="datadog",
+                  DD_INSTRUMENTATION_TELEMETRY_ENABLED="false", DD_REMOTE_CONFIGURATION_ENABLED="false")
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -17,9 +17,20 @@ from opentelemetry.propagators.aws import AwsXRayPropagator
 from opentelemetry.propagators.b3 import B3MultiFormat, B3SingleFormat
 from opentelemetry.propagators.jaeger import JaegerPropagator
 from opentelemetry.propagators.ot_trace import OTTracePropagator
+from opentelemetry.propagators.textmap import Getter
 
 OPENTELEMETRY = {"b3": B3SingleFormat, "b3multi": B3MultiFormat, "jaeger": JaegerPropagator, "xray": AwsXRayPropagator,
                  "ottrace": OTTracePropagator}
+
+
+class Headers(Getter):
+    """As web frameworks have them: names in any case."""
+
+    def get(self, carrier, key):
+        return [carrier[key.lower()]] if key.lower() in carrier else None
+
+    def keys(self, carrier):
+        return list(carrier)
 
 
 class OpenTelemetry:
@@ -34,7 +45,7 @@ class OpenTelemetry:
         return headers
 
     def extract(self, headers):
-        context = trace.get_current_span(self.propagator.extract(headers, Context())).get_span_context()
+        context = trace.get_current_span(self.propagator.extract(headers, Context(), Headers())).get_span_context()
         if not context.is_valid:
             return None
         return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}",
@@ -46,7 +57,8 @@ class Datadog:
         from ddtrace.propagation.http import HTTPPropagator
         from ddtrace.trace import Context as DatadogContext
         headers = {}
-        context = DatadogContext(trace_id=int(trace_id, 16), span_id=int(span_id, 16), sampling_priority=2 if sampled else -1)
+        context = DatadogContext(trace_id=int(trace_id, 16), span_id=int(span_id, 16),
+                                 sampling_priority=2 if sampled else -1)
         HTTPPropagator.inject(context, headers)
         return headers
 
