@@ -5,6 +5,7 @@
 
 #include "header_carrier.h"
 #include "sidespan/base/text.h"
+#include "sidespan/trace/w3c.h"
 
 namespace sidespan::proxy {
 namespace {
@@ -102,7 +103,8 @@ void CallTrace::next_attempt(Random& random) {
 
 void CallTrace::inject(http::Headers& headers, const DestinationRule& rule, Random& random) {
   if (!options_.inject) return;
-  if (active_ && rule.restart) restart(random);
+  // What is signed names the old trace, and that is then the call's.
+  if (active_ && rule.restart && !signed_.covers(trace::kTraceparentField)) restart(random);
   if (signed_) {
     SignedWriter writer(headers, signed_);
     inject_into(writer, rule);

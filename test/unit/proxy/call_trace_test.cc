@@ -367,6 +367,14 @@ TEST_CASE("a signature blocks what it covers") {
     CHECK(facts_of(trace).context_blocked);
     CHECK(facts_of(trace).parent_id.to_string() == "b7ad6b7169203331");
   }
+  SUBCASE("traceparent: its trace is not left either") {
+    rig.options.destinations[0].restart = true;
+    rig.request.headers.add("Authorization", signing + "traceparent");
+    CallTrace trace = rig.call();
+    CHECK(rig.sent(trace).find("traceparent") == kParent);
+    CHECK(facts_of(trace).context.trace_id.to_string() == kTraceId);
+    CHECK(facts_of(trace).left == nullptr);
+  }
   SUBCASE("others: ours is written") {
     rig.request.headers.add("Authorization", signing + "x-amz-date");
     CallTrace trace = rig.call();

@@ -50,9 +50,9 @@ PropagatorRegistry with_tests() {
 
 TEST_CASE("registry: names") {
   PropagatorRegistry registry = with_tests();
-  CHECK(registry.names() ==
-        std::vector<std::string_view>{"tracecontext", "baggage", "b3", "b3multi", "jaeger",
-                                      "datadog", "xray", "gcp", "ottrace", "one", "two"});
+  CHECK(registry.names() == std::vector<std::string_view>{"tracecontext", "baggage", "b3",
+                                                          "b3multi", "jaeger", "datadog", "xray",
+                                                          "gcp", "ottrace", "one", "two"});
   CHECK(registry.find("two") != nullptr);
   CHECK(registry.find("TraceContext") == registry.find("tracecontext"));
   CHECK(registry.find("three") == nullptr);
