@@ -14,6 +14,8 @@
 #include "sidespan/base/random.h"
 #include "sidespan/base/text.h"
 #include "sidespan/semconv/attributes.h"
+#include "sidespan/trace/custom.h"
+#include "sidespan/trace/formats.h"
 #include "sidespan/trace/propagator.h"
 #include "sidespan/trace/sampler.h"
 
@@ -23,19 +25,46 @@ namespace {
 // What curl takes where a proxy's URL names none.
 constexpr uint16_t kProxyPort = 1080;
 
-// A composite only borrows its propagators; here both live and die together.
-struct OwnedPropagator {
-  explicit OwnedPropagator(const std::vector<std::string>& names) : composite(registry, names) {}
+// A composite only borrows its propagators; here all of them live and die together.
+struct Formats {
+  explicit Formats(const PropagationSettings& propagation)
+      : registry(registry_with(propagation.custom)),
+        extract(registry, propagation.extract),
+        inject(registry, propagation.inject) {}
+
+  static trace::PropagatorRegistry registry_with(const std::vector<CustomFormat>& custom) {
+    trace::PropagatorRegistry registry;
+    for (const CustomFormat& format : custom) {
+      auto made = trace::make_custom_propagator(format.name, format.header, format.value);
+      assert(made);
+      registry.add(*std::move(made));
+    }
+    return registry;
+  }
 
   trace::PropagatorRegistry registry;
-  trace::CompositePropagator composite;
+  trace::CompositePropagator extract;
+  trace::CompositePropagator inject;
 };
 
-// nullptr for `none`.
-std::shared_ptr<const trace::Propagator> propagator(const std::vector<std::string>& names) {
-  auto owned = std::make_shared<const OwnedPropagator>(names);
-  if (owned->composite.empty()) return nullptr;
-  return {owned, &owned->composite};
+void set_formats(const PropagationSettings& propagation, proxy::Options& options) {
+  const auto formats = std::make_shared<const Formats>(propagation);
+  // null for `none`
+  if (!formats->extract.empty()) options.extract = {formats, &formats->extract};
+  if (!formats->inject.empty()) options.inject = {formats, &formats->inject};
+  proxy::OtherFormats& others = options.other_formats;
+  others.policy = propagation.others;
+  others.registry = &formats->registry;
+  others.injects_w3c = formats->inject.has("tracecontext");
+  for (size_t i = 0; i < trace::kVendorFormats.size(); ++i) {
+    if (formats->inject.has(trace::kVendorFormats[i])) {
+      others.injected |= trace::VendorFormats{1} << i;
+    }
+  }
+  for (const CustomFormat& format : propagation.custom) {
+    if (formats->inject.has(format.name)) continue;
+    others.custom.push_back(formats->registry.find(format.name));
+  }
 }
 
 std::shared_ptr<const trace::Sampler> sampler(const SamplingSettings& sampling) {
@@ -150,11 +179,11 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
   options->client_certificates = client_certificate_hosts(settings);
   options->destinations = settings.propagation.destinations;
   options->ignore_paths = settings.spans.ignore;
-  options->extract = propagator(settings.propagation.extract);
-  options->inject = propagator(settings.propagation.inject);
+  set_formats(settings.propagation, *options);
   options->sampler = sampler(settings.sampling);
   options->baggage_allow = settings.propagation.baggage_allow;
   options->baggage_add = settings.propagation.baggage_add;
+  options->baggage_to_attributes = settings.propagation.baggage_to_attributes;
   options->tracing = settings.tracing;
   options->context_sources = settings.context_sources;
   options->run = std::move(lineage.run);

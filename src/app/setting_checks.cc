@@ -6,6 +6,7 @@
 
 #include "app/setting_reader.h"
 #include "sidespan/base/text.h"
+#include "sidespan/trace/propagator.h"
 
 namespace sidespan::app {
 namespace {
@@ -109,6 +110,49 @@ void check_export(const Settings& settings, std::vector<Conflict>& conflicts) {
   }
 }
 
+bool is_custom(const PropagationSettings& propagation, std::string_view name) {
+  return std::ranges::any_of(propagation.custom, [&](const CustomFormat& format) {
+    return text::equal_ignoring_case(format.name, name);
+  });
+}
+
+void check_format_list(std::string_view key, const std::vector<std::string>& names,
+                       const PropagationSettings& propagation, std::vector<Conflict>& conflicts) {
+  const trace::PropagatorRegistry registry;
+  std::string known;
+  for (const std::string_view name : registry.names()) known.append(name).append(", ");
+  for (const CustomFormat& format : propagation.custom) known.append(format.name).append(", ");
+  for (const std::string& name : names) {
+    if (name == "none" || registry.find(name) != nullptr || is_custom(propagation, name)) continue;
+    conflicts.push_back(
+        {key, "propagation.custom", quote(name) + " is not one of " + known + "none"});
+  }
+}
+
+void check_custom_formats(const PropagationSettings& propagation,
+                          std::vector<Conflict>& conflicts) {
+  const auto& all = propagation.custom;
+  const auto lists = [](const std::vector<std::string>& names, const CustomFormat& format) {
+    return std::ranges::any_of(names, [&](const std::string& name) {
+      return text::equal_ignoring_case(name, format.name);
+    });
+  };
+  for (auto format = all.begin(); format != all.end(); ++format) {
+    const bool twice = std::any_of(all.begin(), format, [&](const CustomFormat& other) {
+      return text::equal_ignoring_case(other.name, format->name) ||
+             text::equal_ignoring_case(other.header, format->header);
+    });
+    if (twice) {
+      conflicts.push_back({"propagation.custom", "",
+                           "has the name or the header of " + quote(format->name) + " twice"});
+    } else if (!lists(propagation.extract, *format) && !lists(propagation.inject, *format)) {
+      conflicts.push_back({"propagation.custom", "",
+                           "describes " + quote(format->name) +
+                               ", which neither propagation.extract nor propagation.inject names"});
+    }
+  }
+}
+
 void check_routes(const Settings& settings, std::vector<Conflict>& conflicts) {
   for (auto route = settings.routes.begin(); route != settings.routes.end(); ++route) {
     if (std::ranges::count(settings.routes.begin(), route, route->path, &proxy::Route::path) > 0) {
@@ -124,6 +168,11 @@ std::vector<Conflict> find_conflicts(const Settings& settings) {
   check_listeners(settings, conflicts);
   check_routes(settings, conflicts);
   check_tls(settings, conflicts);
+  check_format_list("propagation.extract", settings.propagation.extract, settings.propagation,
+                    conflicts);
+  check_format_list("propagation.inject", settings.propagation.inject, settings.propagation,
+                    conflicts);
+  check_custom_formats(settings.propagation, conflicts);
   check_export(settings, conflicts);
   const http::CodecLimits& codec = settings.limits.proxy.codec;
   if (codec.target_bytes_max > codec.head_bytes_max) {

@@ -1,6 +1,7 @@
 // The rows of every section but `limits`.
 #include <array>
 
+#include "app/setting_propagation.h"
 #include "app/setting_table.h"
 #include "app/setting_types.h"
 
@@ -189,14 +190,29 @@ constexpr auto kRows = std::to_array<Setting>({
      .value = "[tracecontext, baggage]",
      .shape = Shape::kList,
      .read = assign<read_propagators, &S::propagation, &PropagationSettings::extract>,
-     .sentence = "Formats in which an agent's own trace context is read; `none` reads nothing.",
+     .sentence = "Formats in which an agent's own trace context is read, of which the last that is "
+                 "there counts: tracecontext, baggage, b3, b3multi, jaeger, datadog, xray, gcp, "
+                 "ottrace, names of propagation.custom; `none` reads nothing.",
      .standard = {{{"OTEL_PROPAGATORS", standard::propagators}}}},
     {.key = "propagation.inject",
      .value = "[tracecontext, baggage]",
      .shape = Shape::kList,
      .read = assign<read_propagators, &S::propagation, &PropagationSettings::inject>,
-     .sentence = "Formats in which context goes on; `none` leaves headers untouched.",
+     .sentence = "Formats in which context goes on, all of them; `none` leaves headers untouched.",
      .standard = {{{"OTEL_PROPAGATORS", standard::propagators}}}},
+    {.key = "propagation.custom",
+     .value = "[]",
+     .shape = Shape::kRules,
+     .read = assign<list_of<read_custom_format>, &S::propagation, &PropagationSettings::custom>,
+     .sentence = "Formats of your own for the two lists above: {name: acme, header: X-Acme-Trace, "
+                 "value: \"{trace_id}:{span_id}:{sampled}\"}; also {trace_id_64}, "
+                 "{trace_id_decimal}, {span_id_decimal}."},
+    {.key = "propagation.others",
+     .value = "remove",
+     .read = assign<read_other_formats, &S::propagation, &PropagationSettings::others>,
+     .sentence =
+         "What becomes of the agent's context in formats that are not injected, which would "
+         "name another span than ours: remove, rewrite (with ours in it), keep."},
     {.key = "propagation.destinations",
      .value = R"([{match: ["@local"], send: [traceparent, tracestate, baggage]}, )"
               R"({match: ["*"], send: [traceparent]}])",
@@ -204,7 +220,9 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<list_of<read_destination>, &S::propagation, &PropagationSettings::destinations>,
      .sentence =
          "Which destination gets what; the first match counts, and where none matches nothing "
-         "is sent. What is not sent is also removed when the agent itself put it there."},
+         "is sent. What is not sent is also removed when the agent itself put it there; vendors' "
+         "formats go where traceparent goes. baggage: [KEY] lets only these keys through, restart: "
+         "on begins a trace of its own there, whose first span is linked to where it came from."},
     {.key = "propagation.baggage.allow",
      .value = R"(["*"])",
      .shape = Shape::kList,
@@ -215,6 +233,13 @@ constexpr auto kRows = std::to_array<Setting>({
      .shape = Shape::kMap,
      .read = assign<read_baggage, &S::propagation, &PropagationSettings::baggage_add>,
      .sentence = "Baggage that every call gets, like {tenant: a}."},
+    {.key = "propagation.baggage.to_attributes",
+     .value = "[]",
+     .shape = Shape::kList,
+     .read =
+         assign<list_of<read_name>, &S::propagation, &PropagationSettings::baggage_to_attributes>,
+     .sentence = "Baggage keys, wildcards allowed, that are copied onto every span and into the "
+                 "access log."},
 
     {.key = "context.sources",
      .value = "[mcp_meta, wire, listener, environment]",

@@ -7,7 +7,6 @@
 #include "sidespan/base/text.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/semconv/redact.h"
-#include "sidespan/trace/propagator.h"
 #include "sidespan/trace/sampler.h"
 
 namespace sidespan::app {
@@ -170,59 +169,6 @@ std::optional<ClientCertificateFiles> read_client_certificate(const Node& node,
   auto key = read_part(*node.find("key"), ".key", complaints, read_name);
   if (!match || !certificate || !key) return std::nullopt;
   return ClientCertificateFiles{*std::move(match), *std::move(certificate), *std::move(key)};
-}
-
-std::optional<proxy::DestinationRule> read_destination(const Node& node, Complaints& complaints) {
-  if (!has_keys(node, {"match", "send"}, complaints)) return std::nullopt;
-  constexpr std::array<Word<bool proxy::DestinationRule::*>, 3> kFields = {
-      {{"traceparent", &proxy::DestinationRule::traceparent},
-       {"tracestate", &proxy::DestinationRule::tracestate},
-       {"baggage", &proxy::DestinationRule::baggage}}};
-  const auto read_field = [&](const Node& item, Complaints& inner) {
-    return read_word(item, kFields, inner);
-  };
-  auto match = read_part(*node.find("match"), ".match", complaints, list_of<read_host_pattern>);
-  const Node& send_node = *node.find("send");
-  const auto send = read_part(
-      send_node, ".send", complaints,
-      [&](const Node& list, Complaints& inner) { return read_list(list, inner, read_field); });
-  if (!match || !send) return std::nullopt;
-  proxy::DestinationRule rule;
-  rule.match = *std::move(match);
-  for (const auto& field : kFields) {
-    rule.*field.value = std::ranges::find(*send, field.value) != send->end();
-  }
-  if (rule.tracestate && !rule.traceparent) {
-    complaints.push_back({send_node.line, ".send", "tracestate means nothing without traceparent"});
-    return std::nullopt;
-  }
-  return rule;
-}
-
-std::optional<std::vector<std::string>> read_propagators(const Node& node, Complaints& complaints) {
-  const trace::PropagatorRegistry registry;
-  std::string known;
-  for (const std::string_view name : registry.names()) known.append(name).append(", ");
-  const auto read_one = [&](const Node& item, Complaints& inner) -> std::optional<std::string> {
-    std::optional<std::string> name = read_text(item, inner);
-    if (!name || *name == "none" || registry.find(*name) != nullptr) return name;
-    return complain(item, quote(*name) + " is not one of " + known + "none", inner);
-  };
-  auto names = read_list(node, complaints, read_one);
-  if (names && names->size() > 1 && std::ranges::find(*names, "none") != names->end()) {
-    return complain(node, "none stands alone", complaints);
-  }
-  if (names && names->empty()) return std::vector<std::string>{"none"};
-  return names;
-}
-
-std::optional<Pairs> read_baggage(const Node& node, Complaints& complaints) {
-  std::optional<Pairs> pairs = read_pairs(node, complaints);
-  if (!pairs) return pairs;
-  for (const auto& [key, value] : *pairs) {
-    if (!text::is_token(key)) return complain(node, quote(key) + " is no baggage key", complaints);
-  }
-  return pairs;
 }
 
 std::optional<uint32_t> read_sources(const Node& node, Complaints& complaints) {

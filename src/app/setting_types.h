@@ -28,12 +28,6 @@ std::optional<semconv::genai::Price> read_price(const Node& node, Complaints& co
 // {match: ["api.example.com"], certificate: FILE, key: FILE}
 std::optional<ClientCertificateFiles> read_client_certificate(const Node& node,
                                                               Complaints& complaints);
-// {match: ["@local"], send: [traceparent]}
-std::optional<proxy::DestinationRule> read_destination(const Node& node, Complaints& complaints);
-
-// A list of names that trace::PropagatorRegistry knows, or `none` alone.
-std::optional<std::vector<std::string>> read_propagators(const Node& node, Complaints& complaints);
-std::optional<Pairs> read_baggage(const Node& node, Complaints& complaints);
 // A list of names of lineage::Source, as bits.
 std::optional<uint32_t> read_sources(const Node& node, Complaints& complaints);
 std::optional<std::string> read_sampler(const Node& node, Complaints& complaints);

@@ -74,12 +74,22 @@ struct TlsSettings {
   std::vector<ClientCertificateFiles> client_certificates;
 };
 
+// A format of the user's own, as trace::make_custom_propagator takes it.
+struct CustomFormat {
+  std::string name;
+  std::string header;
+  std::string value;
+};
+
 struct PropagationSettings {
-  std::vector<std::string> extract;  // names of trace::PropagatorRegistry, or {"none"}
+  std::vector<std::string> extract;  // names of trace::PropagatorRegistry or `custom`; or {"none"}
   std::vector<std::string> inject;
+  std::vector<CustomFormat> custom;
+  proxy::OtherFormats::Policy others{};
   std::vector<proxy::DestinationRule> destinations;
   std::vector<std::string> baggage_allow;  // wildcards over keys
   Pairs baggage_add;
+  std::vector<std::string> baggage_to_attributes;  // wildcards over keys
 };
 
 struct SamplingSettings {

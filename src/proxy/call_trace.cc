@@ -10,17 +10,17 @@
 namespace sidespan::proxy {
 namespace {
 
+constexpr std::string_view kJaegerDebugId = "jaeger-debug-id";
+
 bool is_ignored(const std::vector<std::string>& patterns, std::string_view path) {
   path = path.substr(0, path.find('?'));
   return std::ranges::any_of(
       patterns, [&](const std::string& pattern) { return text::matches_wildcard(pattern, path); });
 }
 
-// Whatever formats are configured: the agent's own fields obey the destination's rule, too.
-void withhold(trace::Parts parts, http::Headers& headers) {
-  if (!parts.traceparent) headers.remove(trace::kTraceparentField);
-  if (!parts.traceparent || !parts.tracestate) headers.remove(trace::kTracestateField);
-  if (!parts.baggage) headers.remove(trace::kBaggageField);
+// Only then is the whole of a parent needed later on.
+bool restarts_somewhere(const Options& options) {
+  return std::ranges::any_of(options.destinations, &DestinationRule::restart);
 }
 
 bool allows_all(const std::vector<std::string>& keys) {
@@ -31,10 +31,12 @@ bool allows_all(const std::vector<std::string>& keys) {
 
 CallTrace::CallTrace(const Options& options, const http::Head& request, const http::Url& url,
                      Random& random)
-    : options_(options) {
+    : options_(options), foreign_(request.headers), signed_(request.headers, url.path) {
   if (options.extract) options.extract->extract(HeaderReader(request.headers), context_);
   active_ = options.tracing && !is_ignored(options.ignore_paths, url.path);
-  if (active_) choose_parent(random);
+  if (!active_) return;
+  choose_parent(random);
+  if (!options.baggage_to_attributes.empty()) copy_baggage();
 }
 
 void CallTrace::choose_parent(Random& random) {
@@ -50,9 +52,14 @@ void CallTrace::choose_parent(Random& random) {
   if (parent.context != nullptr) {
     parent_id_ = parent.context->span_id;
     parent_is_remote_ = parent.source != lineage::Source::kListener;
+    if (restarts_somewhere(options_)) parent_ = *parent.context;
   }
+  hear_sender(parent);
+  const bool asked = context_.asked != trace::Asked::kNothing || context_.trace_hint;
   trace::StartedContext started =
-      trace::start_span_context(parent.context, *options_.sampler, random);
+      asked ? trace::start_span_context(parent.context, context_.asked, context_.trace_hint,
+                                        *options_.sampler, random)
+            : trace::start_span_context(parent.context, *options_.sampler, random);
   context_.span = std::move(started.context);
   sampled_ = started.sampled;
 }
@@ -67,6 +74,37 @@ bool CallTrace::agent_counts_itself() const {
   return source_ == lineage::Source::kWire && !handed_on;
 }
 
+// What formats say beside a span context counts with theirs, or where none was found; a decision
+// not to record, or to do so in any case, also beside other evidence.
+void CallTrace::hear_sender(const lineage::Parent& parent) {
+  using trace::Asked;
+  const bool by_wire = parent.source == lineage::Source::kWire;
+  if (by_wire) return;
+  const bool heard = (options_.context_sources & bit_of(lineage::Source::kWire)) != 0;
+  if (context_.span.valid() || !heard) context_.forget_sender();
+  if (context_.asked == Asked::kNothing && foreign_.denies() && heard && options_.extract) {
+    context_.asked = Asked::kDrop;
+  }
+  const std::string_view debug_id = context_.find_kept(kJaegerDebugId);
+  if (!debug_id.empty()) further_attributes_.emplace_back(kJaegerDebugId, debug_id);
+  if (parent.context == nullptr) return;
+  const bool decides = context_.asked == Asked::kDrop || context_.asked == Asked::kDebug;
+  if (!decides) context_.asked = Asked::kNothing;
+  context_.trace_hint = {};
+  context_.kept.clear();
+}
+
+void CallTrace::copy_baggage() {
+  trace::Baggage baggage = context_.baggage;
+  for (const auto& [key, value] : options_.baggage_add) baggage.set(key, value);
+  for (trace::Baggage::Entry& entry : baggage.entries()) {
+    const bool wanted = std::ranges::any_of(
+        options_.baggage_to_attributes,
+        [&](const std::string& pattern) { return text::matches_wildcard(pattern, entry.key); });
+    if (wanted) further_attributes_.emplace_back(std::move(entry.key), std::move(entry.value));
+  }
+}
+
 void CallTrace::next_attempt(Random& random) {
   ++resend_count_;
   if (!active_) return;
@@ -74,25 +112,53 @@ void CallTrace::next_attempt(Random& random) {
   context_.span.span_id = trace::SpanId::make(random);
 }
 
-void CallTrace::inject(http::Headers& headers, const DestinationRule& rule) const {
+void CallTrace::inject(http::Headers& headers, const DestinationRule& rule, Random& random) {
   if (!options_.inject) return;
-  const trace::Parts parts{rule.traceparent, rule.tracestate, rule.baggage};
-  HeaderWriter writer(headers);
-  const bool changes_baggage = !allows_all(options_.baggage_allow) || !options_.baggage_add.empty();
-  if (active_ && parts.baggage && changes_baggage) {
-    options_.inject->inject(with_changed_baggage(), parts, writer);
-  } else if (active_ || !parts.traceparent) {
-    // Without a span of ours the context passes as it came, but not in a vendor's format either
-    // where the destination may not see it.
-    options_.inject->inject(context_, parts, writer);
+  // What is signed names the old trace, and that is then the call's.
+  if (active_ && rule.restart && !signed_.covers(trace::kTraceparentField)) restart(random);
+  if (signed_) {
+    SignedWriter writer(headers, signed_);
+    inject_into(writer, rule);
+    blocked_ = active_ && writer.blocked();
+  } else {
+    HeaderWriter writer(headers);
+    inject_into(writer, rule);
   }
-  withhold(parts, headers);
 }
 
-trace::Context CallTrace::with_changed_baggage() const {
+void CallTrace::inject_into(trace::CarrierWriter& writer, const DestinationRule& rule) const {
+  const trace::Parts parts{rule.traceparent, rule.tracestate, rule.baggage};
+  const bool changes_baggage = !allows_all(options_.baggage_allow) ||
+                               !options_.baggage_add.empty() || !allows_all(rule.baggage_keys);
+  std::optional<trace::Context> changed;
+  if (active_ && parts.baggage && changes_baggage) changed = with_changed_baggage(rule);
+  const trace::Context& sent = changed ? *changed : context_;
+  // Without a span of ours the context passes as it came, but not in a vendor's format either
+  // where the destination may not see it.
+  if (active_ || !parts.traceparent) options_.inject->inject(sent, parts, writer);
+  foreign_.settle(options_.other_formats, sent, parts, active_, writer);
+}
+
+// What is sampled stays so: one call, one decision.
+void CallTrace::restart(Random& random) {
+  if (left_ || (!parent_ && !context_.trace_hint)) return;
+  left_ = std::exchange(parent_, std::nullopt);
+  const uint8_t sampled = sampled_ ? trace::kSampledFlag : 0;
+  context_.span = {trace::TraceId::make(random),
+                   context_.span.span_id,
+                   static_cast<uint8_t>(trace::kRandomFlag | sampled),
+                   {}};
+  context_.forget_sender();
+  parent_id_ = {};
+  parent_is_remote_ = false;
+  source_ = lineage::Source::kRoot;
+}
+
+trace::Context CallTrace::with_changed_baggage(const DestinationRule& rule) const {
   trace::Context sent = context_;
   if (!allows_all(options_.baggage_allow)) sent.baggage.allow_only(options_.baggage_allow);
   for (const auto& [key, value] : options_.baggage_add) sent.baggage.set(key, value);
+  if (!allows_all(rule.baggage_keys)) sent.baggage.allow_only(rule.baggage_keys);
   return sent;
 }
 
@@ -107,6 +173,9 @@ void CallTrace::describe(semconv::HttpFacts& facts) const {
     facts.execution_source = lineage::name_of(execution_->fixed_by);
   }
   facts.earlier = earlier_ ? &*earlier_ : nullptr;
+  facts.left = left_ ? &*left_ : nullptr;
+  facts.context_blocked = blocked_;
+  facts.further_attributes = further_attributes_;
 }
 
 }  // namespace sidespan::proxy

@@ -5,8 +5,12 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "foreign_context.h"
 #include "sidespan/base/random.h"
 #include "sidespan/http/message.h"
 #include "sidespan/http/uri.h"
@@ -15,6 +19,7 @@
 #include "sidespan/proxy/options.h"
 #include "sidespan/semconv/http_span.h"
 #include "sidespan/trace/propagator.h"
+#include "signed_request.h"
 
 namespace sidespan::proxy {
 
@@ -37,21 +42,34 @@ class CallTrace {
   int resend_count() const { return resend_count_; }
 
   // Writes this attempt's context into the request's fields, as far as the destination may see it,
-  // and removes what it may not.
-  void inject(http::Headers& headers, const DestinationRule& rule) const;
+  // and removes what it may not. Where the destination wants a trace of its own, this begins one.
+  void inject(http::Headers& headers, const DestinationRule& rule, Random& random);
 
   // Fills in identity and evidence; views and pointers are into this.
   void describe(semconv::HttpFacts& facts) const;
+  // Of the agent's baggage and ours, by `propagation.baggage.to_attributes`.
+  const std::vector<std::pair<std::string, std::string>>& further_attributes() const {
+    return further_attributes_;
+  }
 
  private:
   void choose_parent(Random& random);
-  trace::Context with_changed_baggage() const;
+  void hear_sender(const lineage::Parent& parent);
+  void restart(Random& random);
+  void inject_into(trace::CarrierWriter& writer, const DestinationRule& rule) const;
+  trace::Context with_changed_baggage(const DestinationRule& rule) const;
+  void copy_baggage();
 
   const Options& options_;
   // What the request carried; once it is active, with this attempt's span in the place of the
   // agent's.
   trace::Context context_;
+  ForeignContext foreign_;
+  SignedFields signed_;
   std::optional<trace::SpanContext> earlier_;  // the attempt before
+  std::optional<trace::SpanContext> parent_;   // in full, where one may have to be linked
+  std::optional<trace::SpanContext> left_;     // where a restarted trace came from
+  std::vector<std::pair<std::string, std::string>> further_attributes_;
   trace::SpanId parent_id_;
   bool parent_is_remote_ = false;
   lineage::Source source_ = lineage::Source::kRoot;
@@ -59,6 +77,7 @@ class CallTrace {
   int resend_count_ = 0;
   bool active_ = false;
   bool sampled_ = false;
+  bool blocked_ = false;  // a signature covers the context
 };
 
 }  // namespace sidespan::proxy

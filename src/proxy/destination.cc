@@ -128,7 +128,7 @@ bool matches(const std::vector<HostPattern>& patterns, std::string_view host,
 
 const DestinationRule& rule_for(const std::vector<DestinationRule>& rules, std::string_view host,
                                 const net::Address* address) {
-  static const DestinationRule kNothing{{}, false, false, false};
+  static const DestinationRule kNothing{{}, false, false, false, {}, false};
   const Host read(host);
   const auto rule = std::ranges::find_if(
       rules, [&](const DestinationRule& r) { return any_matches(r.match, read, address); });
@@ -136,8 +136,8 @@ const DestinationRule& rule_for(const std::vector<DestinationRule>& rules, std::
 }
 
 std::vector<DestinationRule> default_destinations() {
-  return {{{*HostPattern::parse("@local")}, true, true, true},
-          {{*HostPattern::parse("*")}, true, false, false}};
+  return {{{*HostPattern::parse("@local")}, true, true, true, {"*"}, false},
+          {{*HostPattern::parse("*")}, true, false, false, {"*"}, false}};
 }
 
 std::vector<HostPattern> default_deny() {

@@ -212,6 +212,10 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
   }
   semconv::HttpFacts identity;
   if (trace_) trace_->describe(identity);
+  std::string further;
+  for (const auto& [key, value] : identity.further_attributes) {
+    further.append(further.empty() ? "" : ",").append(key).append("=").append(value);
+  }
   worker_.log.write(
       LogLevel::kInfo, "request",
       {{"method", request_.method()},
@@ -223,7 +227,8 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
        {"error", error ? name_of(error->code) : std::string_view()},
        {"side", error ? name_of(error->side) : std::string_view()},
        {"trace_id", identity.context.valid() ? identity.context.trace_id.to_string() : ""},
-       {"span_id", identity.context.valid() ? identity.context.span_id.to_string() : ""}});
+       {"span_id", identity.context.valid() ? identity.context.span_id.to_string() : ""},
+       {"baggage", further}});
 }
 
 Exchange::Wait Exchange::wait() const {

@@ -42,7 +42,7 @@ void Exchange::write_meta() {
   const DestinationRule& rule = known_->rule(origin_address());
   const std::string before = held_.to_string();
   http::Headers sent;
-  trace_->inject(sent, rule);
+  trace_->inject(sent, rule, worker_.random);
   std::vector<semconv::MetaEntry> entries;
   for (const std::string_view name :
        {trace::kTraceparentField, trace::kTracestateField, trace::kBaggageField}) {

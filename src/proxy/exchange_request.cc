@@ -299,7 +299,7 @@ void Exchange::send_request_head() {
     head.set_target(asks_server ? "*" : std::string_view(url_.path));
   }
   if (options_.via && !via_added_) via_added_ = head.headers.add("Via", "1.1 sidespan");
-  trace_->inject(head.headers, known_->rule(origin_address()));
+  trace_->inject(head.headers, known_->rule(origin_address()), worker_.random);
   send_started_ = worker_.loop.now().mono;
   origin_->send_head(head);
 }

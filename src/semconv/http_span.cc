@@ -168,6 +168,7 @@ void set_tls(Attributes& attributes, const HttpFacts& facts) {
 void set_lineage(Attributes& attributes, const HttpFacts& facts) {
   attributes.add(attribute::kMode, name_of(facts.mode));
   attributes.add(attribute::kParentSource, facts.parent_source);
+  if (facts.context_blocked) attributes.add(attribute::kPropagation, "blocked");
   if (facts.execution_id.empty()) return;
   attributes.add(attribute::kExecutionId, facts.execution_id);
   attributes.add(attribute::kExecutionSource, facts.execution_source);
@@ -284,6 +285,7 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
   span.start = facts.start.wall;
   span.duration = std::max<Nanoseconds>(facts.end - facts.start.mono, Nanoseconds::zero());
   if (facts.earlier != nullptr) span.links.push_back({*facts.earlier, Attributes()});
+  if (facts.left != nullptr) span.links.push_back({*facts.left, Attributes()});
 
   set_method(span, facts.request->method(), options);
   set_target(span, *facts.url, options);
@@ -305,6 +307,9 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
   if (!options.response_headers.empty() && facts.response != nullptr) {
     capture_headers(span.attributes, facts.response->headers, options.response_headers,
                     attribute::kHttpResponseHeaderPrefix, options);
+  }
+  for (const auto& [key, value] : facts.further_attributes) {
+    if (!span.attributes.contains(key)) span.attributes.set(key, std::string_view(value));
   }
   return span;
 }

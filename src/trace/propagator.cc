@@ -4,6 +4,7 @@
 
 #include "sidespan/base/text.h"
 #include "sidespan/trace/w3c.h"
+#include "trace/vendor.h"
 
 namespace sidespan::trace {
 namespace {
@@ -12,9 +13,30 @@ constexpr std::string_view kNone = "none";
 
 }  // namespace
 
+void Context::keep(std::string_view field, std::string_view text) {
+  const auto known = std::ranges::find(kept, field, &Kept::field);
+  if (known != kept.end()) {
+    known->text = text;
+  } else {
+    kept.push_back({field, std::string(text)});
+  }
+}
+
+std::string_view Context::find_kept(std::string_view field) const {
+  const auto known = std::ranges::find(kept, field, &Kept::field);
+  return known == kept.end() ? std::string_view() : known->text;
+}
+
 PropagatorRegistry::PropagatorRegistry() {
   add(std::make_unique<W3cPropagator>());
   add(std::make_unique<BaggagePropagator>());
+  add(make_b3());
+  add(make_b3_multi());
+  add(make_jaeger());
+  add(make_datadog());
+  add(make_xray());
+  add(make_gcp());
+  add(make_ottrace());
 }
 
 bool PropagatorRegistry::add(std::unique_ptr<const Propagator> propagator) {
@@ -52,6 +74,7 @@ CompositePropagator::CompositePropagator(const PropagatorRegistry& registry,
     }
   }
   for (const Propagator* propagator : members_) {
+    if (!propagator->tracestate_key().empty()) annotators_.push_back(propagator);
     for (const std::string_view field : propagator->fields()) {
       if (std::ranges::find(fields_, field) == fields_.end()) fields_.push_back(field);
     }
@@ -64,8 +87,28 @@ bool CompositePropagator::extract(const CarrierReader& carrier, Context& context
   return any;
 }
 
+bool CompositePropagator::has(std::string_view name) const {
+  return std::ranges::any_of(members_, [&](const Propagator* propagator) {
+    return text::equal_ignoring_case(propagator->name(), name);
+  });
+}
+
 void CompositePropagator::inject(const Context& context, Parts parts,
                                  CarrierWriter& carrier) const {
+  if (annotators_.empty() || !parts.tracestate || !context.span.valid()) {
+    inject_all(context, parts, carrier);
+    return;
+  }
+  Context annotated = context;
+  for (const Propagator* propagator : annotators_) {
+    annotated.span.tracestate.set(propagator->tracestate_key(),
+                                  propagator->tracestate_value(context));
+  }
+  inject_all(annotated, parts, carrier);
+}
+
+void CompositePropagator::inject_all(const Context& context, Parts parts,
+                                     CarrierWriter& carrier) const {
   for (const Propagator* propagator : members_) propagator->inject(context, parts, carrier);
 }
 

@@ -206,4 +206,29 @@ StartedContext start_span_context(const SpanContext* parent, const Sampler& samp
   return {std::move(own), decision.sampled};
 }
 
+StartedContext start_span_context(const SpanContext* parent, Asked asked, TraceId trace,
+                                  const Sampler& sampler, Random& random) {
+  const bool root = parent == nullptr || !parent->valid();
+  SpanContext own;
+  own.trace_id = !root ? parent->trace_id : trace ? trace : TraceId::make(random);
+  own.span_id = SpanId::make(random);
+  // Stands for the sender, who wants a trace recorded and has no span in it.
+  const SpanContext keeper{own.trace_id, own.span_id, kSampledFlag, {}};
+  const SpanContext* judged = root ? nullptr : parent;
+  if (root && asked == Asked::kKeep) judged = &keeper;
+  if (asked == Asked::kUndecided) judged = nullptr;
+  SamplingDecision decision = sampler.decide(own.trace_id, judged);
+  if (asked == Asked::kDrop || asked == Asked::kDebug) {
+    const bool wanted = asked == Asked::kDebug;
+    if (decision.sampled != wanted) put_threshold(decision.tracestate, {});
+    decision.sampled = wanted;
+  }
+  const bool made_here = root && !trace;
+  const uint8_t random_flag = root ? kRandomFlag : parent->flags & kRandomFlag;
+  own.flags = static_cast<uint8_t>((made_here || !root ? random_flag : 0) |
+                                   (decision.sampled ? kSampledFlag : 0));
+  own.tracestate = std::move(decision.tracestate);
+  return {std::move(own), decision.sampled};
+}
+
 }  // namespace sidespan::trace

@@ -84,8 +84,7 @@ bool W3cPropagator::extract(const CarrierReader& carrier, Context& context) cons
   std::optional<SpanContext> parsed = parse_traceparent(value);
   if (!parsed) return false;
   parsed->tracestate = extract_tracestate(carrier);
-  context.span = *std::move(parsed);
-  context.extracted_by = name();
+  context.adopt(*std::move(parsed), name());
   return true;
 }
 

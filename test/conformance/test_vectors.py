@@ -20,6 +20,7 @@ from wire import ask
 VECTORS = Path(__file__).resolve().parent.parent / "fixtures" / "vectors"
 TRACEPARENT = re.compile(r"(00)-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 LEAST = 60  # so many must go through the proxy, whatever becomes of the files
+LEAST_VENDOR = 60
 
 
 def text(value):
@@ -191,6 +192,118 @@ def check_policy(expect, lines, received, untouched):
         assert len(members) >= expect.get("members_min", 0)
         if "out_members_any_of" in expect:
             assert [member.split("=")[0] for member in members] in expect["out_members_any_of"]
+
+
+class VendorProxy:
+    """An origin behind sidecars, one for each list of formats. W3C's is injected beside them, so that the span's id is
+    seen in every case."""
+
+    def __init__(self, directory):
+        self.directory, self.sidecars = directory, {}
+        self.origin, self.sink = Origin(), OtlpSink()
+
+    def sidecar(self, propagators):
+        key = ",".join(propagators)
+        if key not in self.sidecars:
+            config, env = exporting(self.sink.endpoint), {}
+            if "tracecontext" in propagators:
+                env["OTEL_PROPAGATORS"] = key  # where unknown names are left out, and repeated ones count once
+            elif propagators:
+                config["propagation"] = {"extract": propagators, "inject": [*propagators, "tracecontext"]}
+            self.sidecars[key] = Sidecar(self.directory / (key or "default"), config, env)
+        return self.sidecars[key]
+
+    def send(self, case, method="GET", body=b""):
+        """What the next hop saw, and the exported span, where there is one."""
+        lines = [f"{name}:{text(value)}" for name, value in case["headers"] if name != "Host"]
+        path = f"/echo/{case['id']}"
+        side = self.sidecar(case.get("propagators", []))
+        assert ask(side.egress, method, self.origin.url(path), lines, body).status == 200
+        request, = self.origin.seen(path)
+        spans = []
+        if Outcome(request).sampled:
+            spans = self.sink.wait(1, where=lambda span: span["attributes"].get("url.full", "").endswith(path))
+        return Outcome(request), spans[0] if spans else None
+
+    def stop(self):
+        for sidecar in self.sidecars.values():
+            sidecar.stop()
+        self.origin.stop()
+        self.sink.stop()
+
+
+@pytest.fixture(scope="module")
+def vendors(tmp_path_factory):
+    proxy = VendorProxy(tmp_path_factory.mktemp("vendors"))
+    yield proxy
+    proxy.stop()
+
+
+def vendor_cases(aws_signed):
+    document = json.loads((VECTORS / "vendor.json").read_text(encoding="utf-8"))
+    return [pytest.param(case, id=f"{case['id']}-{case['name']}") for case in document["cases"]
+            if (case["format"] == "sigv4") == aws_signed]
+
+
+def test_there_are_enough_vendors():
+    assert len(vendor_cases(False)) + len(vendor_cases(True)) >= LEAST_VENDOR
+
+
+@pytest.mark.parametrize("case", vendor_cases(False))
+def test_vendor(case, vendors):
+    expect = case["expect"]
+    got, span = vendors.send(case)
+    received = " ".join(text(value) for name, value in case["headers"]).lower()
+    if expect["extracted"]:
+        assert got.trace_id == expect["trace_id"]
+        assert span is None or span["parent_id"] == expect["parent_id"]
+        assert got.sampled == (True if expect["sampled"] is None else expect["sampled"])
+    else:
+        assert span is None or not span["parent_id"]
+        hint = expect.get("trace_hint")
+        assert got.trace_id == hint if hint else got.trace_id not in received
+        assert got.sampled == ("not sampled" not in expect.get("action", ""))
+    assert span is None or got.parent_id == span["span_id"], "the origin sees a span that we export"
+    for name, wanted in expect.get("out", {}).items():
+        check_field(got.request.all(name), wanted, got.parent_id)
+    # Whatever the format: no field names the agent's span any more.
+    if expect["extracted"]:
+        sent = " ".join(value for name, value in got.request.headers if name.lower() != "traceparent")
+        number = int(expect["parent_id"], 16)
+        assert expect["parent_id"] not in sent
+        assert not re.search(rf"(?<![0-9a-f]){number}(?![0-9a-f])", sent)
+
+
+def check_field(lines, wanted, span_id):
+    if wanted is None:
+        assert lines == []
+    elif wanted.startswith(("keeps ", "contains ")):
+        assert wanted.split(" ", 1)[1] in lines[0]
+    elif wanted.startswith("must not contain "):
+        assert wanted.removeprefix("must not contain ") not in "".join(lines)
+    else:
+        assert lines == [wanted.replace("<new decimal>", str(int(span_id, 16))).replace("<new>", span_id)]
+
+
+@pytest.mark.parametrize("case", vendor_cases(True))
+def test_a_signed_request_keeps_what_is_signed(case, vendors):
+    body = b'{"a": 1}'
+    got, span = vendors.send(case, "POST", body)
+    sent = {name.lower(): value for name, value in case["headers"] if name != "Host"}
+    names = re.search("SignedHeaders=([^,]+)", sent["authorization"])[1].split(";")
+    for name in {*names, "authorization"} & set(sent):
+        assert got.request.all(name) == [sent[name]], "a signed field is as it was"
+    assert got.request.all("host") == [vendors.origin.url("/").removeprefix("http://").rstrip("/")]
+    assert got.request.body == body
+    added = {name.lower() for name, _ in got.request.headers} - set(sent) - {"host", "content-length"}
+    assert added == ({"traceparent"} if "traceparent" not in names else set())
+    if "traceparent" in names:
+        assert span["span_id"] != got.parent_id
+        assert span["parent_id"] == sent["traceparent"].split("-")[2]
+        assert span["attributes"]["sidespan.propagation"] == "blocked"
+    else:
+        assert span["span_id"] == got.parent_id
+        assert "sidespan.propagation" not in span["attributes"]
 
 
 @pytest.mark.parametrize("case_id", ["tp-001", "ts-001", "ts-029", "bg-001", "bg-059"])

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "sidespan/base/random.h"
+#include "sidespan/trace/custom.h"
+#include "sidespan/trace/formats.h"
 #include "sidespan/trace/propagator.h"
 #include "sidespan/trace/sampler.h"
 
@@ -169,6 +171,24 @@ void own_format(const trace::PropagatorRegistry& registry) {
   expect(extract(both, record).extracted_by == "tracecontext", "unless it cannot be read");
 }
 
+void vendors_format(const trace::PropagatorRegistry& registry) {
+  for (const std::string_view name : trace::kVendorFormats) {
+    const trace::Propagator* const format = registry.find(name);
+    expect(format != nullptr, "each vendor's format is there");
+    if (format == nullptr) continue;
+    trace::Context context;
+    context.span = {{0, 2}, {3}, trace::kSampledFlag, {}};
+    Record record;
+    RecordCarrier carrier(record);
+    format->inject(context, trace::Parts{}, carrier);
+    const trace::Context received = extract(*format, record);
+    expect(received.extracted_by == name, "it reads what it writes");
+    expect(received.span.trace_id == context.span.trace_id, "with the same trace");
+  }
+  const auto described = trace::make_custom_propagator("mine", "x-mine", "{trace_id}/{span_id}");
+  expect(described.has_value(), "a format is made of its description");
+}
+
 }  // namespace
 
 int main() {
@@ -181,6 +201,7 @@ int main() {
   expect(sampler.has_value(), "a sampler is made");
   if (sampler) send_and_receive(w3c, **sampler);
   own_format(registry);
+  vendors_format(registry);
   if (g_mismatches == 0) std::puts("sidespan::trace propagates over a carrier of our own");
   return g_mismatches == 0 ? 0 : 1;
 }

@@ -60,6 +60,9 @@ struct DestinationRule {
   bool traceparent = true;  // vendor formats go wherever this goes
   bool tracestate = false;
   bool baggage = false;
+  std::vector<std::string> baggage_keys{"*"};  // of what may go anywhere; wildcards
+  // The other side begins a trace of its own: our span is its root, linked to where it came from.
+  bool restart = false;
 };
 
 // The first rule that matches; nothing at all is sent where none does.

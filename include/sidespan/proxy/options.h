@@ -14,6 +14,7 @@
 #include "sidespan/proxy/interception.h"
 #include "sidespan/semconv/http_span.h"
 #include "sidespan/semconv/observer.h"
+#include "sidespan/trace/formats.h"
 #include "sidespan/trace/propagator.h"
 #include "sidespan/trace/sampler.h"
 #include "sidespan/wire/second_proxy.h"
@@ -36,6 +37,20 @@ struct Limits {
 // Whether the agent tells the tokens of its model calls by itself.
 enum class Instrumented : uint8_t { kAuto, kYes, kNo };
 
+// What becomes of the agent's context in formats that `inject` does not write.
+struct OtherFormats {
+  enum class Policy : uint8_t {
+    kRemove,   // no header passes that names another span than ours
+    kRewrite,  // where the agent wrote a format, the origin gets our span in it
+    kKeep,
+  };
+  Policy policy = Policy::kRemove;
+  trace::VendorFormats injected = 0;
+  bool injects_w3c = true;
+  const trace::PropagatorRegistry* registry = nullptr;  // for kRewrite; lives as long as `inject`
+  std::vector<const trace::Propagator*> custom;         // that `inject` does not write; likewise
+};
+
 struct Options {
   std::vector<Route> routes;
   std::vector<HostPattern> deny = default_deny();
@@ -48,10 +63,12 @@ struct Options {
 
   std::shared_ptr<const trace::Propagator> extract;  // null: headers are not read
   std::shared_ptr<const trace::Propagator> inject;   // null: headers are left as they came
+  OtherFormats other_formats;
   std::shared_ptr<const trace::Sampler> sampler;
   std::vector<std::string> baggage_allow{"*"};  // keys, wildcards
   std::vector<std::pair<std::string, std::string>> baggage_add;
-  bool tracing = true;  // OTEL_SDK_DISABLED: false
+  std::vector<std::string> baggage_to_attributes;  // keys, wildcards
+  bool tracing = true;                             // OTEL_SDK_DISABLED: false
 
   uint32_t context_sources = ~0U;         // lineage::resolve
   std::optional<lineage::Execution> run;  // the execution of a private listener

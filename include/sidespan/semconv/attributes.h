@@ -111,6 +111,7 @@ inline constexpr Name kCostUsd("sidespan.cost.usd");
 inline constexpr Name kMode("sidespan.mode");
 inline constexpr Name kEnd("sidespan.end");
 inline constexpr Name kParentSource("sidespan.parent.source");
+inline constexpr Name kPropagation("sidespan.propagation");  // blocked: by a signature
 inline constexpr Name kExecutionId("sidespan.execution.id");
 inline constexpr Name kExecutionSource("sidespan.execution.source");
 inline constexpr Name kPhaseDns("sidespan.phase.dns");

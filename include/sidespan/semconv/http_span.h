@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sidespan/base/clock.h"
@@ -57,6 +58,11 @@ struct HttpFacts {
   std::string_view execution_id;  // empty: none known
   std::string_view execution_source;
   const trace::SpanContext* earlier = nullptr;  // the attempt before this one, to be linked
+  // The parent in the trace that was left for a new one, to be linked.
+  const trace::SpanContext* left = nullptr;
+  bool context_blocked = false;  // a signature covers the trace headers, and they went on as sent
+  // Of baggage; none takes the place of one that is told here.
+  std::span<const std::pair<std::string, std::string>> further_attributes;
   Mode mode = Mode::kForward;
 
   // The call.

@@ -74,6 +74,15 @@ class TraceState {
   std::string text_;
 };
 
+// What a sender says of sampling where a W3C parent's flag does not say it; other formats can.
+enum class Asked : uint8_t {
+  kNothing,    // the flag holds
+  kUndecided,  // the decision is left to us
+  kDrop,       // without a parent: do not record the root that begins here
+  kKeep,       // without a parent: what a sampled flag would say
+  kDebug,      // record in any case, and tell the next hop
+};
+
 struct SpanContext {
   TraceId trace_id;
   SpanId span_id;

@@ -47,4 +47,10 @@ struct StartedContext {
 StartedContext start_span_context(const SpanContext* parent, const Sampler& sampler, Random& random,
                                   bool trust_incoming = true);
 
+// The same for what formats other than W3C's can ask beside their parent, or without one. kDrop and
+// kDebug decide whatever the sampler says; an undecided parent is decided on as a root is. A root
+// goes into `trace`, where there is one, without the random flag.
+StartedContext start_span_context(const SpanContext* parent, Asked asked, TraceId trace,
+                                  const Sampler& sampler, Random& random);
+
 }  // namespace sidespan::trace

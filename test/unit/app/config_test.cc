@@ -391,8 +391,8 @@ TEST_CASE("what is bad in OpenTelemetry's variables is a warning and not used") 
        {{"OTEL_RESOURCE_ATTRIBUTES", "a"}},
        "OTEL_RESOURCE_ATTRIBUTES: is no list of key=value; it is ignored\n"},
       {"propagators, told once",
-       {{"OTEL_PROPAGATORS", "jaeger"}},
-       "OTEL_PROPAGATORS: 'jaeger' is not in this version and left out\n"},
+       {{"OTEL_PROPAGATORS", "xray-lambda"}},
+       "OTEL_PROPAGATORS: 'xray-lambda' is not in this version and left out\n"},
       {"a header that is ours",
        {{"OTEL_EXPORTER_OTLP_HEADERS", "host=geheim"}},
        "OTEL_EXPORTER_OTLP_HEADERS: 'host' is written by the exporter itself; it is ignored\n"},
@@ -594,6 +594,20 @@ TEST_CASE("settings that do not go together") {
        "drain.quiet: is longer than drain.deadline"},
       {"one route twice", "routes: [{path: /a, to: 'http://b'}, {path: /a/, to: 'http://c'}]",
        "routes: has '/a/' twice"},
+      {"a format nobody knows", "propagation: {extract: [tracecontext, b4]}",
+       "c.yaml:1: propagation.extract: 'b4' is not one of tracecontext, baggage, b3, b3multi, "
+       "jaeger, datadog, xray, gcp, ottrace, none\n"},
+      {"a format of one's own",
+       "propagation: {inject: [acme], custom: [{name: acme, header: X-Acme, value: "
+       "'{trace_id}{span_id}'}]}",
+       ""},
+      {"a format of one's own that nobody uses",
+       "propagation: {custom: [{name: acme, header: X-Acme, value: '{trace_id}{span_id}'}]}",
+       "c.yaml:1: propagation.custom: describes 'acme', which neither"},
+      {"two formats in one header",
+       "propagation: {inject: [a, b], custom: [{name: a, header: X-A, value: "
+       "'{trace_id}{span_id}'}, {name: b, header: x-a, value: '{span_id}{trace_id}'}]}",
+       "c.yaml:1: propagation.custom: has the name or the header of 'b' twice\n"},
       {"nothing is compared with what is itself at fault",
        "listen: {egress: ':17001'}\negress: {allow_from: [x]}", "egress.allow_from[0]: 'x' is no"},
   };

@@ -76,10 +76,14 @@ TEST_CASE("OpenTelemetry's variables as values of settings") {
 
       {"propagators", s::propagators, "TraceContext,baggage", "[tracecontext, baggage]", ""},
       {"no propagators", s::propagators, "tracecontext,none", "[none]", ""},
-      {"one we have not", s::propagators, "b3,tracecontext", "[tracecontext]",
-       "'b3' is not in this version and left out"},
-      {"none that we have", s::propagators, "b3,xray", "",
-       "'b3', 'xray' is not in this version and left out"},
+      {"all of OpenTelemetry's names", s::propagators,
+       "tracecontext,baggage,b3,b3multi,jaeger,xray,ottrace",
+       "[tracecontext, baggage, b3, b3multi, jaeger, xray, ottrace]", ""},
+      {"vendors' names", s::propagators, "Datadog,gcp", "[datadog, gcp]", ""},
+      {"one we have not", s::propagators, "xray-lambda,tracecontext", "[tracecontext]",
+       "'xray-lambda' is not in this version and left out"},
+      {"none that we have", s::propagators, "b4,x", "",
+       "'b4', 'x' is not in this version and left out"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);

@@ -105,34 +105,7 @@ TEST_CASE("routes") {
   }
 }
 
-TEST_CASE("destinations") {
-  const auto rule = value_of(read_destination, "{match: ['@local', '*.svc'], send: [traceparent]}");
-  CHECK(rule.match.size() == 2);
-  CHECK(rule.traceparent);
-  CHECK_FALSE(rule.tracestate);
-  CHECK_FALSE(rule.baggage);
-  const auto nothing = value_of(read_destination, "{match: ['*'], send: []}");
-  CHECK_FALSE(nothing.traceparent);
-  CHECK(value_of(read_destination, "{match: [a], send: [baggage]}").baggage);
-
-  CHECK(complaints_of(read_destination, "{match: ['*'], send: [tracestate]}") ==
-        ".send: tracestate means nothing without traceparent");
-  CHECK(complaints_of(read_destination, "{match: ['*'], send: [b3, x]}") ==
-        ".send[0]: 'b3' is not one of traceparent, tracestate, baggage; "
-        ".send[1]: 'x' is not one of traceparent, tracestate, baggage");
-  CHECK(complaints_of(read_destination, "{match: '*', send: [traceparent]}") ==
-        ".match: takes a list, like [a, b]");
-}
-
-TEST_CASE("propagators, sources and samplers") {
-  using Names = std::vector<std::string>;
-  CHECK(value_of(read_propagators, "[tracecontext, baggage]") == Names{"tracecontext", "baggage"});
-  CHECK(value_of(read_propagators, "[none]") == Names{"none"});
-  CHECK(value_of(read_propagators, "[]") == Names{"none"});
-  CHECK(complaints_of(read_propagators, "[none, baggage]") == "none stands alone");
-  CHECK(complaints_of(read_propagators, "[b3]") ==
-        "[0]: 'b3' is not one of tracecontext, baggage, none");
-
+TEST_CASE("sources and samplers") {
   CHECK(value_of(read_sources, "[]") == 0);
   CHECK(value_of(read_sources, "[wire, environment]") ==
         ((1U << static_cast<unsigned>(lineage::Source::kWire)) |

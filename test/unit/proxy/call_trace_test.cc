@@ -33,12 +33,31 @@ struct Rig {
     return CallTrace(options, request, target, random);
   }
 
-  http::Headers sent(const CallTrace& trace, std::string_view host = "localhost",
+  http::Headers sent(CallTrace& trace, std::string_view host = "localhost",
                      std::string_view ip = "127.0.0.1") {
     http::Headers headers = request.headers;
     const net::Address address = *net::Address::parse(ip, 80);
-    trace.inject(headers, rule_for(options.destinations, host, &address));
+    trace.inject(headers, rule_for(options.destinations, host, &address), random);
     return headers;
+  }
+  http::Headers sent(CallTrace&& trace, std::string_view host = "localhost",
+                     std::string_view ip = "127.0.0.1") {
+    return sent(trace, host, ip);
+  }
+
+  // As the app does it.
+  void use(const std::vector<std::string>& extract, const std::vector<std::string>& inject) {
+    static const trace::PropagatorRegistry registry;
+    options.extract = std::make_shared<const trace::CompositePropagator>(registry, extract);
+    const auto written = std::make_shared<const trace::CompositePropagator>(registry, inject);
+    options.inject = written;
+    options.other_formats.registry = &registry;
+    options.other_formats.injects_w3c = written->has("tracecontext");
+    options.other_formats.injected = 0;
+    for (size_t i = 0; i < trace::kVendorFormats.size(); ++i) {
+      const bool has = written->has(trace::kVendorFormats[i]);
+      options.other_formats.injected |= trace::VendorFormats{has ? 1U : 0U} << i;
+    }
   }
 
   Options options;
@@ -55,7 +74,7 @@ semconv::HttpFacts facts_of(const CallTrace& trace) {
 
 TEST_CASE("without evidence a call is a root, and the origin sees its id") {
   Rig rig;
-  const CallTrace trace = rig.call();
+  CallTrace trace = rig.call();
   const semconv::HttpFacts facts = facts_of(trace);
   CHECK(trace.source() == lineage::Source::kRoot);
   CHECK(trace.sampled());
@@ -70,7 +89,7 @@ TEST_CASE("the request's context is the parent") {
   rig.request.headers.add("TraceParent", kParent);
   rig.request.headers.add("tracestate", "a=1");
   rig.request.headers.add("baggage", "k=v");
-  const CallTrace trace = rig.call();
+  CallTrace trace = rig.call();
   const semconv::HttpFacts facts = facts_of(trace);
   CHECK(trace.source() == lineage::Source::kWire);
   CHECK(facts.parent_id.to_string() == "b7ad6b7169203331");
@@ -111,7 +130,7 @@ TEST_CASE("unsampled calls carry context with the bit clear") {
   Rig rig;
   rig.options.sampler = Rig::sampler("always_off");
   rig.request.headers.add("traceparent", kParent);
-  const CallTrace trace = rig.call();
+  CallTrace trace = rig.call();
   CHECK(trace.active());
   CHECK_FALSE(trace.sampled());
   const http::Headers sent = rig.sent(trace);
@@ -132,11 +151,11 @@ TEST_CASE("what is ignored has no context of ours") {
         Row{"http://h/quiet/a/b", false}, Row{"http://h/quiet", true},
         Row{"http://h/v1/traces/more", true}}) {
     CAPTURE(url);
-    const CallTrace trace = rig.call(url);
+    CallTrace trace = rig.call(url);
     CHECK(trace.active() == active);
     CHECK((rig.sent(trace).find("traceparent") == kParent) == !active);
   }
-  const CallTrace ignored = rig.call("http://h/v1/traces");
+  CallTrace ignored = rig.call("http://h/v1/traces");
   CHECK_FALSE(ignored.sampled());
 }
 
@@ -145,7 +164,7 @@ TEST_CASE("baggage is filtered and added to where it may go") {
   rig.options.baggage_allow = {"ten*"};
   rig.options.baggage_add = {{"cell", "eu"}};
   rig.request.headers.add("baggage", "tenant=a,user=7");
-  const CallTrace trace = rig.call();
+  CallTrace trace = rig.call();
   const http::Headers sent = rig.sent(trace);
   const std::string baggage(*sent.find("baggage"));
   CHECK(baggage.contains("tenant=a"));
@@ -207,6 +226,209 @@ TEST_CASE("a run's listener is the parent where the wire says nothing") {
   CHECK(facts.parent_id == run.context.span_id);
   CHECK_FALSE(facts.parent_is_remote);
   CHECK(facts.execution_id == "run-1");
+}
+
+constexpr std::string_view kB3 = "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1";
+
+TEST_CASE("no header names another span than ours, unless that is wanted") {
+  using Policy = OtherFormats::Policy;
+  struct Row {
+    const char* name;
+    std::vector<std::string> inject;
+    Policy policy;
+    bool traceparent;                   // whether the destination may see it
+    std::string_view b3, w3c, baggage;  // ours, agent's, or empty: gone
+  };
+  const std::vector<Row> rows = {
+      {"removed", {"tracecontext"}, Policy::kRemove, true, "", "ours", "agent's"},
+      {"rewritten", {"tracecontext"}, Policy::kRewrite, true, "ours", "ours", "agent's"},
+      {"kept", {"tracecontext"}, Policy::kKeep, true, "agent's", "ours", "agent's"},
+      {"injected", {"tracecontext", "b3"}, Policy::kRemove, true, "ours", "ours", "agent's"},
+      {"W3C removed", {"b3"}, Policy::kRemove, true, "ours", "", "agent's"},
+      {"W3C rewritten", {"b3"}, Policy::kRewrite, true, "ours", "ours", "agent's"},
+      {"W3C kept", {"b3"}, Policy::kKeep, true, "ours", "agent's", "agent's"},
+      {"withheld", {"tracecontext", "b3"}, Policy::kKeep, false, "", "", ""},
+      {"withheld, not injected", {"baggage"}, Policy::kRewrite, false, "", "", ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Rig rig;
+    rig.use({"tracecontext"}, row.inject);
+    rig.options.other_formats.policy = row.policy;
+    DestinationRule rule = default_destinations()[0];
+    rule.traceparent = rule.tracestate = rule.baggage = row.traceparent;
+    rig.options.destinations = {rule};
+    rig.request.headers.add("traceparent", kParent);
+    rig.request.headers.add("B3", kB3);
+    rig.request.headers.add("uberctx-user", "7");
+    rig.request.headers.add("X-Stainless-Lang", "python");
+    CallTrace trace = rig.call();
+    const http::Headers sent = rig.sent(trace);
+    const std::string own = facts_of(trace).context.span_id.to_string();
+    const auto state = [&](std::string_view field, std::string_view agents) {
+      const auto value = sent.find(field);
+      if (!value) return "";
+      return *value == agents ? "agent's" : value->contains(own) ? "ours" : "neither";
+    };
+    CHECK(state("b3", kB3) == row.b3);
+    CHECK(state("traceparent", kParent) == row.w3c);
+    CHECK(state("uberctx-user", "7") == row.baggage);
+    CHECK(sent.contains("x-stainless-lang"));
+  }
+}
+
+TEST_CASE("a bare denial is honoured and passed on, also where B3 is not read") {
+  Rig rig;
+  rig.request.headers.add("b3", "0");
+  SUBCASE("alone") {
+    CallTrace trace = rig.call();
+    CHECK(trace.active());
+    CHECK_FALSE(trace.sampled());
+    const http::Headers sent = rig.sent(trace);
+    CHECK(sent.find("b3") == "0");
+    CHECK(sent.find("traceparent")->ends_with("-02"));
+  }
+  SUBCASE("in a run") {
+    lineage::Execution run;
+    run.fixed_by = lineage::Source::kListener;
+    run.context = {{1, 2}, {3}, trace::kSampledFlag, {}};
+    rig.options.run = run;
+    CallTrace trace = rig.call();
+    CHECK_FALSE(trace.sampled());
+    CHECK(facts_of(trace).parent_id == run.context.span_id);
+  }
+  SUBCASE("not beside a parent of its own") {
+    rig.request.headers.add("traceparent", kParent);
+    CHECK(rig.call().sampled());
+  }
+  SUBCASE("not where nothing is read") {
+    rig.options.extract = nullptr;
+    CHECK(rig.call().sampled());
+  }
+}
+
+TEST_CASE("a debug request is recorded and says so to the next hop") {
+  Rig rig;
+  rig.options.sampler = Rig::sampler("parentbased_always_off");
+  rig.use({"b3", "jaeger"}, {"b3"});
+  SUBCASE("b3") {
+    rig.request.headers.add("b3", "d");
+  }
+  SUBCASE("jaeger") {
+    rig.request.headers.add("jaeger-debug-id", "bug-42");
+  }
+  CallTrace trace = rig.call();
+  CHECK(trace.sampled());
+  const http::Headers sent = rig.sent(trace);
+  CHECK(sent.find("b3")->ends_with("-d"));
+  CHECK_FALSE(sent.contains("jaeger-debug-id"));
+  const semconv::HttpFacts facts = facts_of(trace);
+  if (!rig.request.headers.contains("jaeger-debug-id")) return;
+  REQUIRE(facts.further_attributes.size() == 1);
+  CHECK(facts.further_attributes[0] ==
+        std::pair<std::string, std::string>("jaeger-debug-id", "bug-42"));
+}
+
+TEST_CASE("a trace without a parent goes on where the wire may say so") {
+  Rig rig;
+  rig.use({"xray"}, {"xray"});
+  rig.request.headers.add("X-Amzn-Trace-Id",
+                          "Root=1-80f198ee-56343ba864fe8b2a57d3eff7;Lineage=a:0");
+  SUBCASE("as a root in it") {
+    CallTrace trace = rig.call();
+    const semconv::HttpFacts facts = facts_of(trace);
+    CHECK(facts.context.trace_id.to_string() == "80f198ee56343ba864fe8b2a57d3eff7");
+    CHECK_FALSE(facts.parent_id);
+    CHECK(rig.sent(trace).find("x-amzn-trace-id")->ends_with(";Sampled=1;Lineage=a:0"));
+  }
+  SUBCASE("not where the wire is no evidence") {
+    rig.options.context_sources = 0;
+    CHECK(facts_of(rig.call()).context.trace_id.to_string() != "80f198ee56343ba864fe8b2a57d3eff7");
+  }
+  SUBCASE("not in a run") {
+    lineage::Execution run;
+    run.fixed_by = lineage::Source::kListener;
+    run.context = {{1, 2}, {3}, trace::kSampledFlag, {}};
+    rig.options.run = run;
+    CallTrace trace = rig.call();
+    CHECK(facts_of(trace).context.trace_id == run.context.trace_id);
+    CHECK(rig.sent(trace).find("x-amzn-trace-id")->ends_with(";Sampled=1"));
+  }
+}
+
+TEST_CASE("a signature blocks what it covers") {
+  const std::string signing = "AWS4-HMAC-SHA256 Credential=a, Signature=0, SignedHeaders=host;";
+  Rig rig;
+  rig.request.headers.add("traceparent", kParent);
+  SUBCASE("traceparent: it passes as it came, and is the parent") {
+    rig.request.headers.add("Authorization", signing + "traceparent");
+    CallTrace trace = rig.call();
+    CHECK(rig.sent(trace).find("traceparent") == kParent);
+    CHECK(facts_of(trace).context_blocked);
+    CHECK(facts_of(trace).parent_id.to_string() == "b7ad6b7169203331");
+  }
+  SUBCASE("traceparent: its trace is not left either") {
+    rig.options.destinations[0].restart = true;
+    rig.request.headers.add("Authorization", signing + "traceparent");
+    CallTrace trace = rig.call();
+    CHECK(rig.sent(trace).find("traceparent") == kParent);
+    CHECK(facts_of(trace).context.trace_id.to_string() == kTraceId);
+    CHECK(facts_of(trace).left == nullptr);
+  }
+  SUBCASE("others: ours is written") {
+    rig.request.headers.add("Authorization", signing + "x-amz-date");
+    CallTrace trace = rig.call();
+    const http::Headers sent = rig.sent(trace);
+    CHECK(sent.find("traceparent")->contains(facts_of(trace).context.span_id.to_string()));
+    CHECK_FALSE(facts_of(trace).context_blocked);
+  }
+}
+
+TEST_CASE("a destination may begin a trace of its own") {
+  Rig rig;
+  rig.options.destinations[1].restart = true;
+  rig.options.destinations[1].tracestate = true;
+  rig.request.headers.add("traceparent", kParent);
+  rig.request.headers.add("tracestate", "a=1");
+  CallTrace trace = rig.call();
+  CHECK(facts_of(trace).left == nullptr);
+  const http::Headers sent = rig.sent(trace, "example.com", "192.0.2.1");
+  const semconv::HttpFacts facts = facts_of(trace);
+  CHECK_FALSE(sent.find("traceparent")->contains(kTraceId));
+  CHECK_FALSE(sent.contains("tracestate"));
+  CHECK(sent.find("traceparent")->ends_with("-03"));
+  CHECK(sent.find("traceparent")->substr(3, 32) == facts.context.trace_id.to_string());
+  CHECK_FALSE(facts.parent_id);
+  CHECK(trace.source() == lineage::Source::kRoot);
+  REQUIRE(facts.left != nullptr);
+  CHECK(facts.left->trace_id.to_string() == kTraceId);
+  CHECK(facts.left->span_id.to_string() == "b7ad6b7169203331");
+  // Another attempt stays in the new trace.
+  trace.next_attempt(rig.random);
+  const http::Headers again = rig.sent(trace, "example.com", "192.0.2.1");
+  CHECK(again.find("traceparent")->substr(3, 32) == facts.context.trace_id.to_string());
+  // A root has left nothing.
+  Rig other;
+  other.options.destinations[1].restart = true;
+  CallTrace root = other.call();
+  const trace::TraceId before = facts_of(root).context.trace_id;
+  other.sent(root, "example.com", "192.0.2.1");
+  CHECK(facts_of(root).left == nullptr);
+  CHECK(facts_of(root).context.trace_id == before);
+}
+
+TEST_CASE("baggage by destination, and as attributes") {
+  Rig rig;
+  rig.options.destinations[0].baggage_keys = {"ten*"};
+  rig.options.baggage_add = {{"cell", "eu"}};
+  rig.options.baggage_to_attributes = {"user", "cell"};
+  rig.request.headers.add("baggage", "tenant=a,user=7");
+  CallTrace trace = rig.call();
+  CHECK(rig.sent(trace).find("baggage") == "tenant=a");
+  const semconv::HttpFacts facts = facts_of(trace);
+  REQUIRE(facts.further_attributes.size() == 2);
+  CHECK(facts.further_attributes[0] == std::pair<std::string, std::string>("cell", "eu"));
+  CHECK(facts.further_attributes[1] == std::pair<std::string, std::string>("user", "7"));
 }
 
 }  // namespace

@@ -50,7 +50,9 @@ PropagatorRegistry with_tests() {
 
 TEST_CASE("registry: names") {
   PropagatorRegistry registry = with_tests();
-  CHECK(registry.names() == std::vector<std::string_view>{"tracecontext", "baggage", "one", "two"});
+  CHECK(registry.names() == std::vector<std::string_view>{"tracecontext", "baggage", "b3",
+                                                          "b3multi", "jaeger", "datadog", "xray",
+                                                          "gcp", "ottrace", "one", "two"});
   CHECK(registry.find("two") != nullptr);
   CHECK(registry.find("TraceContext") == registry.find("tracecontext"));
   CHECK(registry.find("three") == nullptr);
@@ -59,7 +61,7 @@ TEST_CASE("registry: names") {
   CHECK_FALSE(registry.add(std::make_unique<TestPropagator>("Baggage", "x-other")));
   CHECK_FALSE(registry.add(std::make_unique<TestPropagator>("none", "x-other")));
   CHECK_FALSE(registry.add(std::make_unique<TestPropagator>("", "x-other")));
-  CHECK(registry.names().size() == 4);
+  CHECK(registry.names().size() == 11);
 }
 
 TEST_CASE("composite: from names") {
@@ -75,7 +77,7 @@ TEST_CASE("composite: from names") {
       {"none", {"none"}, {}, {}},
       {"none beside others", {"one", "None"}, {}, {}},
       {"duplicates", {"one", "two", "ONE"}, {"x-one", "x-two"}, {}},
-      {"unknown ones", {"b3", "one", "b3", ""}, {"x-one"}, {"b3", ""}},
+      {"unknown ones", {"b4", "one", "b4", ""}, {"x-one"}, {"b4", ""}},
   };
   const PropagatorRegistry registry = with_tests();
   for (const Row& row : rows) {

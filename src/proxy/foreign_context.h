@@ -1,0 +1,31 @@
+// The agent's trace context in formats that we do not write ourselves: seen once as the request
+// comes, and settled when its head is sent, so that the next hop reads no other span's id than
+// ours. CallTrace asks; what each format looks like is trace's.
+#pragma once
+
+#include "sidespan/http/message.h"
+#include "sidespan/proxy/options.h"
+#include "sidespan/trace/carrier.h"
+#include "sidespan/trace/formats.h"
+
+namespace sidespan::proxy {
+
+class ForeignContext {
+ public:
+  explicit ForeignContext(const http::Headers& headers);
+
+  // `b3: 0` and nothing else: who sends it, a Zipkin reporter, wants no trace of this request.
+  bool denies() const { return denies_; }
+
+  // Removes what `parts` withholds and, where the call is `ours`, a span of this proxy, does with
+  // the rest as `others` say. Fields that the injected formats write are left to them.
+  void settle(const OtherFormats& others, const trace::Context& context, trace::Parts parts,
+              bool ours, trace::CarrierWriter& writer) const;
+
+ private:
+  trace::VendorFormats contexts_ = 0;
+  trace::VendorFormats baggage_ = 0;
+  bool denies_ = false;
+};
+
+}  // namespace sidespan::proxy
