@@ -56,7 +56,7 @@ function server(host, certificate, key) {
       responseDeserialize: asIs,
     };
     noted[name] = (call, answer) => {
-      console.log("call", name, call.metadata.get("traceparent"));
+      console.log("call", name, String(call.metadata.get("traceparent")));
       return handle(call, answer);
     };
   }
