@@ -196,7 +196,10 @@ Error H2Connection::error_of(const H2Stream& stream, uint32_t code) const {
     return {Code::kConnectionClosed, peer(), true, "the origin did not take the request: " + name};
   }
   if (stream.reset_by_peer) {
-    return {Code::kConnectionReset, peer(), false, "the " + who + " reset the stream: " + name};
+    // To a client of gRPC, a deadline that the server has seen pass is this and nothing else.
+    const bool cancelled = !server() && code == NGHTTP2_CANCEL;
+    return {cancelled ? Code::kCancelled : Code::kConnectionReset, peer(), false,
+            "the " + who + " reset the stream: " + name};
   }
   return {Code::kMalformed, peer(), false,
           "what the " + who + " sent is not HTTP/2 as it must be: " + name};

@@ -107,6 +107,9 @@ def check_span(span, method, status, secure):
     if status == "DEADLINE_EXCEEDED":  # whose clock is first, the agent's or the origin's
         status = found.get("rpc.status_code")
         assert status in (None, "DEADLINE_EXCEEDED", "CANCELLED")
+        if found["sidespan.end"] == "origin_closed":  # grpc-go resets the stream, without a status
+            assert status is None and span["status"] == "ERROR" and found["error.type"] == "cancelled"
+            return
     assert found.get("rpc.status_code") == status
     assert span["status"] == ("UNSET" if status in (None, "OK") else "ERROR")
     assert found.get("error.type") == (None if status in (None, "OK") else status)
@@ -126,7 +129,7 @@ def test_every_case_is_one_right_span(agent, language, secure, server, address, 
     assert [span["name"] for span in spans] == [method for _, method, _ in CASES]
     root, = [span for span in sink.spans if span["kind"] == "INTERNAL"]
     for span, (line, method, status) in zip(spans, CASES):
-        if agent == "node" and line.startswith("cancel_begin"):  # it ends its side first, which is a whole request
+        if agent == "node" and line.startswith("cancel"):  # it ends its side first, which is a whole request
             status = span["attributes"].get("rpc.status_code")
             assert status in (None, "OK")
         check_span(span, method, status, secure)
