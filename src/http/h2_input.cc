@@ -11,6 +11,7 @@ namespace {
 // Frames that bring nothing forward (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA) between
 // two that do.
 constexpr size_t kIdleFramesMax = 1000;
+constexpr std::chrono::minutes kIdleFramesTime{1};
 // Frames that wait inside nghttp2: answers to what a peer sends and reads no answers of.
 constexpr size_t kFramesWaitingMax = 1000;
 
@@ -221,6 +222,11 @@ void H2Connection::lose_streams(const Error& error) {
 }
 
 void H2Connection::count_idle_frame() {
+  // A connection that is kept alive by PING may be idle for days.
+  if (now_ - idle_since_ >= kIdleFramesTime) {
+    idle_since_ = now_;
+    idle_frames_ = 0;
+  }
   if (++idle_frames_ > kIdleFramesMax) give_up(NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
