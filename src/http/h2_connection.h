@@ -130,6 +130,7 @@ class H2Connection final : public Codec {
   std::vector<std::pair<StreamId, StreamId>> skipped_;  // between these two there was none
   size_t continuations_ = 0;
   size_t idle_frames_ = 0;
+  MonoTime idle_since_{};
   size_t resets_left_;
   bool produces_ = true;  // nghttp2 may have something to say
   bool greeted_ = false;  // the peer's SETTINGS came

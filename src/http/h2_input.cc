@@ -11,6 +11,7 @@ namespace {
 // Frames that bring nothing forward (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA) between
 // two that do.
 constexpr size_t kIdleFramesMax = 1000;
+constexpr std::chrono::minutes kIdleFramesTime{1};
 // Frames that wait inside nghttp2: answers to what a peer sends and reads no answers of.
 constexpr size_t kFramesWaitingMax = 1000;
 
@@ -196,7 +197,10 @@ Error H2Connection::error_of(const H2Stream& stream, uint32_t code) const {
     return {Code::kConnectionClosed, peer(), true, "the origin did not take the request: " + name};
   }
   if (stream.reset_by_peer) {
-    return {Code::kConnectionReset, peer(), false, "the " + who + " reset the stream: " + name};
+    // To a client of gRPC, a deadline that the server has seen pass is this and nothing else.
+    const bool cancelled = !server() && code == NGHTTP2_CANCEL;
+    return {cancelled ? Code::kCancelled : Code::kConnectionReset, peer(), false,
+            "the " + who + " reset the stream: " + name};
   }
   return {Code::kMalformed, peer(), false,
           "what the " + who + " sent is not HTTP/2 as it must be: " + name};
@@ -218,6 +222,11 @@ void H2Connection::lose_streams(const Error& error) {
 }
 
 void H2Connection::count_idle_frame() {
+  // A connection that is kept alive by PING may be idle for days.
+  if (now_ - idle_since_ >= kIdleFramesTime) {
+    idle_since_ = now_;
+    idle_frames_ = 0;
+  }
   if (++idle_frames_ > kIdleFramesMax) give_up(NGHTTP2_ENHANCE_YOUR_CALM);
 }
 

@@ -111,7 +111,8 @@ void H2Connection::send_reset(H2Stream& stream, const Error& error) {
                nghttp2_session_get_remote_window_size(session_));
   stream.cut = !stream.out.empty() && std::cmp_less_equal(stream.out.size(), room);
   if (stream.cut) return resume(stream);
-  submit_reset(stream, error.side == Side::kAgent ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
+  const bool cancelled = error.side == Side::kAgent || error.code == Code::kCancelled;
+  submit_reset(stream, cancelled ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
 }
 
 void H2Connection::submit_reset(const H2Stream& stream, uint32_t code) {

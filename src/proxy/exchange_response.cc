@@ -109,6 +109,12 @@ void Exchange::on_origin_reset(Error error) {
   if (half_closed_ && error.code == Code::kConnectionClosed) {
     return give_up_half_closed(std::move(error));
   }
+  // A client of gRPC knows what CANCEL means for its deadline; by our 502 it would believe that the
+  // service is not there, and try again.
+  if (error.code == Code::kCancelled && agent_.multiplexed() && http::is_grpc(request_.headers)) {
+    to_agent(http::Reset{error});
+    return finish(semconv::Ending::kOriginClosed, std::move(error));
+  }
   answer_error(error, semconv::Ending::kOriginClosed);
 }
 

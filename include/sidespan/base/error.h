@@ -45,6 +45,7 @@ enum class Code : uint8_t {
   kCertificateUntrusted,  // nobody we trust has signed it
   kCertificateInvalid,    // anything else that is wrong with it
   kCertificateRequired,   // the peer wants one of ours, and there is none
+  kCancelled,             // the peer gave up this one call, and its connection lives on
 };
 
 // Low-cardinality name, used as `error.type` where no HTTP status says more. Static storage.

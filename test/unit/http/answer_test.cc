@@ -58,7 +58,7 @@ TEST_CASE("every error has a status and an RFC 9209 error type") {
     CHECK(status == row.status);
     CHECK(proxy_status == row.proxy_status);
   }
-  for (int code = 0; code <= static_cast<int>(Code::kCertificateRequired); ++code) {
+  for (int code = 0; code <= static_cast<int>(Code::kCancelled); ++code) {
     for (const Side side : {Side::kAgent, Side::kOrigin, Side::kSelf}) {
       const auto [status, proxy_status] = answer_for({static_cast<Code>(code), side, false, "x"});
       CAPTURE(code);

@@ -146,6 +146,7 @@ TEST_CASE("h2 client: how streams fail") {
       {"refused", reset(7), "\n1 reset connection_closed", true},
       {"above the last of GOAWAY", goaway(0), "\n1 reset connection_closed", true},
       {"an error of the origin's", reset(2), "\n1 reset connection_reset", false},
+      {"a call that it gives up", reset(8), "\n1 reset cancelled", false},
       {"the same within the answer", half + reset(2), head + "\n1 reset connection_reset", false},
       {"GOAWAY of later ones", goaway(1) + h2::headers(1, {{":status", "204"}}),
        "\n1 204  1.1 [] none\n1 end", false},

@@ -343,6 +343,18 @@ TEST_CASE("h2 server: patience ends") {
   }
 }
 
+TEST_CASE("h2 server: an idle connection is kept alive by PING for as long as the agent likes") {
+  Line line = agent();
+  line.feed(h2::client_start());
+  MonoTime now{};
+  for (int i = 0; i < 3000; ++i) {
+    now += std::chrono::seconds(10);
+    line->feed(h2::frame(h2::kPing, 0, 0, "12345678"), now);
+    line.output();
+  }
+  CHECK_FALSE(line->done());
+}
+
 TEST_CASE("h2 server: requests that are given up at once") {
   Line line = agent();
   line.feed(h2::client_start());
