@@ -7,6 +7,7 @@
 
 #include "app/options.h"
 #include "app/run_report.h"
+#include "sidespan/http/grpc.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/timer.h"
 #include "sidespan/report/otlp_request.h"
@@ -15,6 +16,8 @@
 
 namespace sidespan::app {
 namespace {
+
+constexpr int kOk = 200;
 
 // Nothing is not packed.
 report::OtlpOptions plain(report::OtlpOptions options) {
@@ -33,8 +36,8 @@ class Probe final : private wire::OriginStreamOwner {
         pool_(loop_, dialer_, settings.limits.pool),
         timer_(loop_, [this] { end("no answer in time"); }) {}
 
-  // The status, or why there is none.
-  Result<int> run() {
+  // The status, of gRPC by its name, or why there is none.
+  Result<std::string> run() {
     timer_.start(options_.timeout);
     connecting_ = pool_.dial(report::export_key(options_), *this,
                              [this](auto stream) { send(std::move(stream)); });
@@ -42,7 +45,7 @@ class Probe final : private wire::OriginStreamOwner {
     stream_.reset();
     connecting_.reset();
     pool_.drain();
-    if (status_ != 0) return status_;
+    if (!status_.empty()) return status_;
     return fail(Code::kSystem, Side::kSelf, fault_);
   }
 
@@ -50,6 +53,9 @@ class Probe final : private wire::OriginStreamOwner {
   void send(Result<wire::OriginStreamPtr> stream) {
     if (!stream) return end(stream.error().what);
     stream_ = std::move(*stream);
+    if (grpc() && stream_->protocol() != "2") {
+      return end("it does not speak HTTP/2, which gRPC needs; its gRPC port is usually 4317");
+    }
     http::Head head = report::export_head(options_);
     // No bytes are an ExportTraceServiceRequest without a span.
     const std::string body = report::export_body(options_, {});
@@ -61,11 +67,28 @@ class Probe final : private wire::OriginStreamOwner {
 
   void on_origin_event(http::Event&& event) override {
     if (const auto* head = std::get_if<http::Head>(&event.what)) {
-      status_ = head->status;
-      end("");
+      const bool other = grpc() && head->status == kOk;
+      other ? take(head->headers) : tell(std::to_string(head->status));
+    } else if (const auto* trailers = std::get_if<http::Trailers>(&event.what)) {
+      if (grpc()) take(trailers->fields);
+    } else if (std::holds_alternative<http::End>(event.what)) {
+      end("its answer has no status of gRPC");
     } else if (const auto* reset = std::get_if<http::Reset>(&event.what)) {
       end(reset->error.what);
     }
+  }
+
+  bool grpc() const { return options_.protocol == report::OtlpProtocol::kGrpc; }
+
+  // A status of gRPC is in the trailers, or in the head of an answer that has nothing else.
+  void take(const http::Headers& fields) {
+    const std::optional<uint32_t> status = http::grpc_status(fields);
+    if (status) tell(std::string(http::name_of_grpc_status(*status).value_or("UNKNOWN")));
+  }
+
+  void tell(std::string status) {
+    status_ = std::move(status);
+    end("");
   }
 
   void end(std::string fault) {
@@ -82,7 +105,7 @@ class Probe final : private wire::OriginStreamOwner {
   net::Timer timer_;
   std::unique_ptr<wire::Pool::Waiting> connecting_;
   wire::OriginStreamPtr stream_;
-  int status_ = 0;
+  std::string status_;
   std::string fault_;
 };
 
@@ -94,8 +117,8 @@ CollectorFacts probe_collector(const Settings& settings, const TlsSetup& tls) {
   facts.decided = settings.exporting.decided;
   const report::PipelineOptions options = pipeline_options(settings);
   if (!options.otlp || !settings.exporting.endpoint) return facts;
-  facts.endpoint = shown(*settings.exporting.endpoint);
-  const Result<int> status = Probe(settings, tls, *options.otlp).run();
+  facts.endpoint = shown(settings.exporting);
+  const Result<std::string> status = Probe(settings, tls, *options.otlp).run();
   if (status) {
     facts.status = *status;
   } else {

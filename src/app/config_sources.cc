@@ -160,8 +160,10 @@ class Gatherer {
     if (endpoints.empty()) return;
     if (!is_standard(endpoints.front())) std::erase_if(protocols, is_standard);
     const bool grpc = !protocols.empty() && protocols.front().value.text == "grpc";
-    std::string& url = endpoints.front().value.text;
-    if (grpc && url == standard::kDefaultEndpoint) url = standard::kDefaultGrpcEndpoint;
+    Candidate& endpoint = endpoints.front();
+    const bool left_open = endpoint.where == "OTEL_TRACES_EXPORTER" &&
+                           endpoint.value.text == standard::kDefaultEndpoint;
+    if (grpc && left_open) endpoint.value.text = standard::kDefaultGrpcEndpoint;
   }
 
   // An endpoint that OpenTelemetry's variables name for a protocol we do not speak is no place to

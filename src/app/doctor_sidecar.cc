@@ -7,8 +7,6 @@ namespace sidespan::app {
 namespace {
 
 constexpr double kPercent = 100;
-constexpr int kOkMin = 200;
-constexpr int kOkMax = 299;
 
 constexpr std::array<OpaqueAdvice, 13> kOpaque = {{
     {"off", true, "tls.intercept.mode opens them: all or listed."},
@@ -162,23 +160,23 @@ Findings judge_collector(const CollectorFacts& facts) {
              "Start it, or correct export.otlp.endpoint (OTEL_EXPORTER_OTLP_ENDPOINT); over https "
              "tls.trust.certificates must hold its root."}};
   }
-  const std::string answers =
-      "the collector at " + facts.endpoint + " answers " + std::to_string(facts.status);
-  if (facts.status >= kOkMin && facts.status <= kOkMax) return {{Verdict::kOk, answers}};
-  switch (facts.status) {
-    case 401:
-    case 403:
-      return {{Verdict::kFail, answers, "It wants credentials: export.otlp.headers."}};
-    case 404:
-    case 405:
-      return {{Verdict::kFail, answers,
-               "That is not where it takes spans: OTLP over HTTP is port 4318, path /v1/traces."}};
-    case 429:
-    case 503:
-      return {{Verdict::kWarn, answers, "It is busy; spans wait and are sent again."}};
-    default:
-      return {{Verdict::kFail, answers, "It took no empty export; its own log may say why."}};
+  const std::string answers = "the collector at " + facts.endpoint + " answers " + facts.status;
+  const auto is_one_of = [&](std::initializer_list<std::string_view> known) {
+    return std::ranges::find(known, facts.status) != known.end();
+  };
+  if (facts.status == "OK" || facts.status.starts_with('2')) return {{Verdict::kOk, answers}};
+  if (is_one_of({"401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"})) {
+    return {{Verdict::kFail, answers, "It wants credentials: export.otlp.headers."}};
   }
+  if (is_one_of({"404", "405", "UNIMPLEMENTED"})) {
+    return {{Verdict::kFail, answers,
+             "That is not where it takes spans: OTLP over HTTP is port 4318, path /v1/traces, over "
+             "gRPC port 4317."}};
+  }
+  if (is_one_of({"429", "503", "UNAVAILABLE", "RESOURCE_EXHAUSTED"})) {
+    return {{Verdict::kWarn, answers, "It is busy; spans wait and are sent again."}};
+  }
+  return {{Verdict::kFail, answers, "It took no empty export; its own log may say why."}};
 }
 
 }  // namespace sidespan::app

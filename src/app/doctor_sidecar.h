@@ -26,10 +26,10 @@ Findings judge_sidecar(const SidecarFacts& facts);
 // What became of one empty export.
 struct CollectorFacts {
   bool tracing = true;
-  std::string endpoint;  // empty: none is configured
-  bool decided = false;  // that there is none was said
-  std::string fault;     // nobody there, no TLS, no answer
-  int status = 0;        // of the answer
+  std::string endpoint;     // empty: none is configured
+  bool decided = false;     // that there is none was said
+  std::string fault;        // nobody there, no TLS, no answer
+  std::string status = {};  // of the answer: "200", of gRPC "OK"
 };
 Findings judge_collector(const CollectorFacts& facts);
 

@@ -11,9 +11,12 @@ std::string counted(uint64_t spans) {
 
 }  // namespace
 
-std::string shown(const http::Url& endpoint) {
-  return fmt::format("{}://{}{}", endpoint.scheme, endpoint.authority.to_string(),
-                     endpoint.path.substr(0, endpoint.path.find('?')));
+std::string shown(const ExportSettings& exporting) {
+  const http::Url& endpoint = *exporting.endpoint;
+  const std::string path = exporting.protocol == report::OtlpProtocol::kGrpc
+                               ? ""
+                               : endpoint.path.substr(0, endpoint.path.find('?'));
+  return fmt::format("{}://{}{}", endpoint.scheme, endpoint.authority.to_string(), path);
 }
 
 std::vector<std::string> run_report(const Settings& settings, const RunRoot& root,
@@ -35,7 +38,7 @@ std::string where_spans_went(const Settings& settings, const report::Totals& tot
     return "sidespan: these spans were kept for this tree alone; to send them to a collector, set "
            "OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4318";
   }
-  const std::string endpoint = shown(*settings.exporting.endpoint);
+  const std::string endpoint = shown(settings.exporting);
   if (totals.exported == totals.emitted) {
     return fmt::format("sidespan: {} exported to {}", counted(totals.exported), endpoint);
   }

@@ -13,8 +13,9 @@
 
 namespace sidespan::app {
 
-// The collector's address without a query, which may hold a key.
-std::string shown(const http::Url& endpoint);
+// The address of the collector that is configured, without a query, which may hold a key, and by
+// gRPC without a path, which it does not use.
+std::string shown(const ExportSettings& exporting);
 
 // The tree, or a sentence that says why there is none.
 std::vector<std::string> run_report(const Settings& settings, const RunRoot& root,

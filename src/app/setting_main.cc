@@ -55,8 +55,6 @@ void read_listed_hosts(const Node& node, Settings& settings, Complaints& complai
   settings.tls.intercept_hosts = *std::move(written);
 }
 
-// Only one protocol exists, so there is nothing to keep.
-
 using standard::as_written;
 
 constexpr auto kRows = std::to_array<Setting>({

@@ -67,8 +67,8 @@ void Exchange::silence_observer() {
 void Exchange::end_observing(semconv::Ending ending, const std::optional<Error>& error) {
   using End = semconv::Observer::End;
   observer_->on_end(ending == semconv::Ending::kComplete && !error ? End::kWhole
-                    : ending == semconv::Ending::kAgentCancelled  ? End::kCancelled
-                                                                  : End::kBroken);
+                    : ending == semconv::Ending::kAgentCancelled   ? End::kCancelled
+                                                                   : End::kBroken);
   const semconv::genai::Call* call = observer_->model_call();
   if (call == nullptr || trace_->agent_counts_itself()) return;
   constexpr int kFirstErrorStatus = 400;

@@ -193,7 +193,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   wire::DialPhases phases_;
   net::Address peer_;
 
-  bool replayable_ = false;  // replay_ is all of the request's body that was sent so far
+  bool replayable_ = false;    // replay_ is all of the request's body that was sent so far
   bool holding_ = false;       // the request waits to be whole, to be written into
   bool meta_written_ = false;  // and was
   bool via_added_ = false;

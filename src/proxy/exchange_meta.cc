@@ -16,12 +16,13 @@ namespace {
 
 // Somebody vouches for the bytes as they are.
 bool is_signed(const http::Headers& headers) {
-  constexpr std::array<std::string_view, 6> kFields = {
-      "content-digest", "digest",           "content-md5",
-      "signature",      "repr-digest", "x-amz-content-sha256"};
+  constexpr std::array<std::string_view, 6> kFields = {"content-digest", "digest",
+                                                       "content-md5",    "signature",
+                                                       "repr-digest",    "x-amz-content-sha256"};
   const std::string_view authorization = headers.find("authorization").value_or("");
   return authorization.starts_with("AWS4-") ||
-         std::ranges::any_of(kFields, [&](std::string_view name) { return headers.contains(name); });
+         std::ranges::any_of(kFields,
+                             [&](std::string_view name) { return headers.contains(name); });
 }
 
 }  // namespace

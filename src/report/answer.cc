@@ -43,6 +43,15 @@ uint32_t grpc_status_of(int http_status) {
   }
 }
 
+// What its head says.
+uint64_t length_of_frame(std::string_view frame) {
+  uint64_t length = 0;
+  for (const char c : frame.substr(1, kFrameBytes - 1)) {
+    length = length << 8U | static_cast<unsigned char>(c);
+  }
+  return length;
+}
+
 void take_response(Judgement& judgement, std::string_view bytes) {
   if (auto response = otlp::decode_response(bytes)) {
     judgement.rejected = static_cast<uint64_t>(response->rejected_spans);
@@ -76,7 +85,8 @@ void Answer::on_head(const http::Head& head) {
 }
 
 bool Answer::on_body(const Chain& data, size_t bytes_max) {
-  if (body_.size() + data.size() > bytes_max) return false;
+  too_long_ = body_.size() + data.size() > bytes_max;
+  if (too_long_) return false;
   body_ += data.to_string();
   return true;
 }
@@ -124,6 +134,8 @@ Judgement Answer::judge_http(bool whole, WallTime now, const RetryOptions& retry
 }
 
 Judgement Answer::judge_grpc(bool whole, const RetryOptions& retry, size_t bytes_max) const {
+  // Asked again, it would be as long.
+  if (too_long_ && !grpc_status_) return {.verdict = Verdict::kRefused};
   if (!whole && !grpc_status_) return {};
   const uint32_t status = *grpc_status();
   if (status_ != kOk && !grpc_status_) return {.verdict = judge_grpc_status(status, false)};
@@ -138,6 +150,7 @@ Judgement Answer::judge_grpc(bool whole, const RetryOptions& retry, size_t bytes
   }
   if (judgement.verdict != Verdict::kAccepted || body_.size() < kFrameBytes) return judgement;
   const std::string_view message = std::string_view(body_).substr(kFrameBytes);
+  if (message.size() != length_of_frame(body_)) return judgement;
   const bool packed = body_.front() != 0;
   const std::optional<std::string> plain =
       packed ? (gzip_ ? http::gunzip(message, bytes_max) : std::nullopt)

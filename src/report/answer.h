@@ -28,7 +28,7 @@ class Answer {
   explicit Answer(OtlpProtocol protocol = OtlpProtocol::kHttp) : protocol_(protocol) {}
 
   void on_head(const http::Head& head);
-  // False: longer than `bytes_max`; no more of it is kept.
+  // False: longer than `bytes_max`; no more of it is kept, and of one of gRPC nothing was taken.
   bool on_body(const Chain& data, size_t bytes_max);
   void on_trailers(const http::Headers& fields);
 
@@ -53,6 +53,7 @@ class Answer {
   bool protobuf_ = false;
   bool gzip_ = false;
   std::string body_;
+  bool too_long_ = false;
   std::optional<uint32_t> grpc_status_;
   std::string grpc_message_;
   std::string grpc_details_;  // base64

@@ -95,7 +95,7 @@ void Exporter::read_body(const Chain& data) {
 void Exporter::on_reset(const Error& error) {
   if (answer_.begun()) return answered(false);
   // An idle connection that the collector closed just then says nothing about the collector.
-  const bool stale = stream_->reused() && !fresh_;
+  const bool stale = (stream_->reused() || error.retryable) && !fresh_;
   hang_up();
   if (stale) return attempt(true);
   failed(error.what, std::nullopt);
@@ -103,10 +103,10 @@ void Exporter::on_reset(const Error& error) {
 
 void Exporter::on_time() {
   if (state_ == State::kWaiting) return attempt(false);
-  if (answer_.begun()) return answered(false);
-  hang_up();
   // A connection that died unseen is not asked twice; one of HTTP/2 outlives its streams.
   silent_ = true;
+  if (answer_.begun()) return answered(false);
+  hang_up();
   failed("no answer within " + std::to_string(options_.timeout.count()) + " ms", std::nullopt);
 }
 

@@ -228,7 +228,7 @@ TEST_CASE("what a collector answers") {
     CollectorFacts facts;
     Verdict verdict;
   };
-  const auto answering = [](int status) {
+  const auto answering = [](const char* status) {
     return CollectorFacts{.endpoint = "http://c", .fault = "", .status = status};
   };
   const Row rows[] = {
@@ -236,12 +236,16 @@ TEST_CASE("what a collector answers") {
       {"none, and that was said", {.endpoint = "", .decided = true, .fault = ""}, Verdict::kOk},
       {"tracing is off", {.tracing = false, .endpoint = "http://c", .fault = ""}, Verdict::kFail},
       {"nobody there", {.endpoint = "http://c", .fault = "refused"}, Verdict::kFail},
-      {"fine", answering(200), Verdict::kOk},
-      {"accepted", answering(202), Verdict::kOk},
-      {"credentials", answering(401), Verdict::kFail},
-      {"another path", answering(404), Verdict::kFail},
-      {"busy", answering(503), Verdict::kWarn},
-      {"no", answering(500), Verdict::kFail},
+      {"fine", answering("200"), Verdict::kOk},
+      {"accepted", answering("202"), Verdict::kOk},
+      {"credentials", answering("401"), Verdict::kFail},
+      {"another path", answering("404"), Verdict::kFail},
+      {"busy", answering("503"), Verdict::kWarn},
+      {"fine by gRPC", answering("OK"), Verdict::kOk},
+      {"credentials by gRPC", answering("UNAUTHENTICATED"), Verdict::kFail},
+      {"busy by gRPC", answering("UNAVAILABLE"), Verdict::kWarn},
+      {"no by gRPC", answering("INTERNAL"), Verdict::kFail},
+      {"no", answering("500"), Verdict::kFail},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);

@@ -137,7 +137,18 @@ TEST_CASE("answer: what of a batch was rejected, in a frame and without") {
   CHECK(grpc.on_body(Chain(std::string("\0\0\0\0\x09", 5) + partial), kBytesMax));
   grpc.on_trailers(head_of(200, {{"grpc-status", "0"}}).headers);
   CHECK(judged(grpc).rejected == 2);
-  CHECK_FALSE(grpc.on_body(Chain(std::string(kBytesMax, 'x')), kBytesMax));
+
+  Answer broken(OtlpProtocol::kGrpc);
+  broken.on_head(head_of(200, {}));
+  CHECK(broken.on_body(Chain(std::string("\0\0\0\0\x0a", 5) + partial), kBytesMax));
+  broken.on_trailers(head_of(200, {{"grpc-status", "0"}}).headers);
+  CHECK(judged(broken).verdict == Verdict::kAccepted);
+  CHECK(judged(broken).rejected == 0);
+
+  Answer endless(OtlpProtocol::kGrpc);
+  endless.on_head(head_of(200, {}));
+  CHECK_FALSE(endless.on_body(Chain(std::string(kBytesMax + 1, 'x')), kBytesMax));
+  CHECK(judged(endless, false).verdict == Verdict::kRefused);
 }
 
 }  // namespace
