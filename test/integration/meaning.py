@@ -98,7 +98,7 @@ APIS = {
 def expected(api, said):
     """The attributes that must be there, and those that must not."""
     failed = said["error"] is not None
-    begun = said["model"] or said["text"] or said["id"]  # else it was refused at once
+    begun = said["model"] or said["text"] or said["id"] or said["tool_calls"]  # else it was refused at once
     names = [name for _, name in said["tool_calls"]]
     ids = [ident or "" for ident, _ in said["tool_calls"]]
     wanted = {

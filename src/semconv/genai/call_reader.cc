@@ -135,6 +135,7 @@ void CallReader::on_first_chunk(Nanoseconds after) {
 
 void CallReader::finish(bool broken) {
   Call& call = impl_->draft.call;
+  if (impl_->refused) call.response_id.clear();  // it is the error's
   if (call.operation == Operation::kEmbeddings || impl_->refused) return;
   const bool failed = broken || call.error.known();
   if (failed) impl_->draft.expect_choice(0);

@@ -117,7 +117,7 @@ TEST_CASE("cohere: errors") {
   PlayedCall refused = chat(R"({"model":"none"})");
   refused.head = answer_head(404, "application/json");
   refused.answer = {{"", R"({"id":"e1","message":"TEXT model not found"})"}};
-  CHECK(told_of(refused) == "chat by=cohere model=none id=e1");
+  CHECK(told_of(refused) == "chat by=cohere model=none");
   CHECK(told_of(refused, Capture::kAll) ==
         "chat by=cohere model=none id=e1 text=TEXT model not found");
 

@@ -12,4 +12,4 @@ client = boto3.client("bedrock-runtime", region_name="us-east-1", aws_access_key
 def describe(error):
     answer = getattr(error, "response", None) or {}
     return fault(error, status=answer.get("ResponseMetadata", {}).get("HTTPStatusCode"),
-                 code=answer.get("Error", {}).get("Code"))
+                 type=answer.get("Error", {}).get("Code"))  # which is what AWS's field calls the type
