@@ -34,6 +34,17 @@ bool is_mcp_method(std::string_view method) {
                              [&](std::string_view known) { return method.starts_with(known); });
 }
 
+// One of Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method: asked of every request.
+bool has_mcp_field(const http::Headers& headers) {
+  constexpr std::string_view kBeginning = "mcp-";
+  for (size_t i = 0; i < headers.size(); ++i) {
+    if (headers.line(i).known != http::FieldName::kOther) continue;
+    const std::string_view name = headers.at(i).name;
+    if (text::equal_ignoring_case(name.substr(0, kBeginning.size()), kBeginning)) return true;
+  }
+  return false;
+}
+
 // JSON-RPC messages of one side.
 class Messages final : public BodySink {
  public:
@@ -140,8 +151,7 @@ class McpObserver final : public Observer {
 
 std::unique_ptr<Observer> make_mcp_observer(const CallFacts& facts) {
   const http::Headers& headers = facts.request.headers;
-  const bool sure =
-      headers.find(kVersionField) || headers.find(kSessionField) || headers.find(kMethodField);
+  const bool sure = has_mcp_field(headers);
   // A client's first request may have none of these, but it must take both kinds of answers.
   const bool likely =
       facts.request.asks("POST") && headers.lists("content-type", "application/json") &&

@@ -118,8 +118,7 @@ TEST_CASE("cohere: errors") {
   refused.head = answer_head(404, "application/json");
   refused.answer = {{"", R"({"id":"e1","message":"TEXT model not found"})"}};
   CHECK(told_of(refused) == "chat by=cohere model=none");
-  CHECK(told_of(refused, Capture::kAll) ==
-        "chat by=cohere model=none id=e1 text=TEXT model not found");
+  CHECK(told_of(refused, Capture::kAll) == "chat by=cohere model=none text=TEXT model not found");
 
   PlayedCall failing = stream();
   failing.answer.resize(2);
