@@ -22,7 +22,8 @@ ATTEMPTS = 3
 
 def ask_model(prompt):
     """Sends a prompt and puts the streamed answer together."""
-    question = {"model": "demo-1", "stream": True, "messages": [{"role": "user", "content": prompt}]}
+    question = {"model": "demo-1", "stream": True, "stream_options": {"include_usage": True},
+                "messages": [{"role": "user", "content": prompt}]}
     request = urllib.request.Request(f"{MODEL}/v1/chat/completions", json.dumps(question).encode(),
                                      {"Content-Type": "application/json", "Accept": "text/event-stream"})
     words = []
@@ -30,7 +31,7 @@ def ask_model(prompt):
         for line in answer:
             data = line.decode().strip().removeprefix("data: ")
             if data and data != "[DONE]":
-                words.append(json.loads(data)["choices"][0]["delta"].get("content", ""))
+                words += [choice["delta"].get("content", "") for choice in json.loads(data)["choices"]]
     return "".join(words)
 
 

@@ -41,7 +41,8 @@ class Service(BaseHTTPRequestHandler):
 class Model(Service):
     def do_POST(self):
         length = int(self.headers["Content-Length"])
-        prompt = json.loads(self.rfile.read(length))["messages"][-1]["content"]
+        question = json.loads(self.rfile.read(length))
+        prompt = question["messages"][-1]["content"]
         words = ANSWERS.get(prompt.split()[0], "Let me think.").split()
         time.sleep(0.15)  # it thinks before the first word
         self.send_response(200)
@@ -50,10 +51,17 @@ class Model(Service):
         self.end_headers()
         for number, word in enumerate(words):
             text = word if number == 0 else f" {word}"
-            self.event(json.dumps({"choices": [{"delta": {"content": text}}]}))
+            self.chunk(question, choices=[{"index": 0, "delta": {"content": text}}])
             time.sleep(SECONDS_A_WORD)
+        self.chunk(question, choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
+        asked = len(prompt.split())  # a word is a token
+        self.chunk(question, choices=[], usage={"prompt_tokens": asked, "completion_tokens": len(words),
+                                                "total_tokens": asked + len(words)})
         self.event("[DONE]")
         self.wfile.write(b"0\r\n\r\n")
+
+    def chunk(self, question, **content):
+        self.event(json.dumps({"id": "chatcmpl-demo", "model": question["model"]} | content))
 
     def event(self, data):
         event = f"data: {data}\n\n".encode()
