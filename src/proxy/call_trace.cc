@@ -52,7 +52,9 @@ void CallTrace::choose_parent(Random& random) {
   if (parent.context != nullptr) {
     parent_id_ = parent.context->span_id;
     parent_is_remote_ = parent.source != lineage::Source::kListener;
-    if (restarts_somewhere(options_)) parent_ = *parent.context;
+    if (restarts_somewhere(options_)) {
+      parent_ = std::make_unique<const trace::SpanContext>(*parent.context);
+    }
   }
   hear_sender(parent);
   const bool asked = context_.asked != trace::Asked::kNothing || context_.trace_hint;
@@ -108,7 +110,7 @@ void CallTrace::copy_baggage() {
 void CallTrace::next_attempt(Random& random) {
   ++resend_count_;
   if (!active_) return;
-  earlier_ = context_.span;
+  earlier_ = std::make_unique<const trace::SpanContext>(context_.span);
   context_.span.span_id = trace::SpanId::make(random);
 }
 
@@ -142,7 +144,7 @@ void CallTrace::inject_into(trace::CarrierWriter& writer, const DestinationRule&
 // What is sampled stays so: one call, one decision.
 void CallTrace::restart(Random& random) {
   if (left_ || (!parent_ && !context_.trace_hint)) return;
-  left_ = std::exchange(parent_, std::nullopt);
+  left_ = std::move(parent_);
   const uint8_t sampled = sampled_ ? trace::kSampledFlag : 0;
   context_.span = {trace::TraceId::make(random),
                    context_.span.span_id,
@@ -172,8 +174,8 @@ void CallTrace::describe(semconv::HttpFacts& facts) const {
     facts.execution_id = execution_->id;
     facts.execution_source = lineage::name_of(execution_->fixed_by);
   }
-  facts.earlier = earlier_ ? &*earlier_ : nullptr;
-  facts.left = left_ ? &*left_ : nullptr;
+  facts.earlier = earlier_.get();
+  facts.left = left_.get();
   facts.context_blocked = blocked_;
   facts.further_attributes = further_attributes_;
 }

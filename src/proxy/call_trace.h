@@ -66,9 +66,10 @@ class CallTrace {
   trace::Context context_;
   ForeignContext foreign_;
   SignedFields signed_;
-  std::optional<trace::SpanContext> earlier_;  // the attempt before
-  std::optional<trace::SpanContext> parent_;   // in full, where one may have to be linked
-  std::optional<trace::SpanContext> left_;     // where a restarted trace came from
+  // Rare, so that most calls, of which a tunnel is one for hours, hold no room for them.
+  std::unique_ptr<const trace::SpanContext> earlier_;  // the attempt before
+  std::unique_ptr<const trace::SpanContext> parent_;   // in full, where one may have to be linked
+  std::unique_ptr<const trace::SpanContext> left_;     // where a restarted trace came from
   std::vector<std::pair<std::string, std::string>> further_attributes_;
   trace::SpanId parent_id_;
   bool parent_is_remote_ = false;
