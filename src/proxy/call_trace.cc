@@ -27,11 +27,20 @@ bool allows_all(const std::vector<std::string>& keys) {
   return keys.size() == 1 && keys.front() == "*";
 }
 
+std::unique_ptr<const SignedFields> signed_fields(const http::Headers& headers,
+                                                  std::string_view path) {
+  SignedFields fields(headers, path);
+  if (!fields) return nullptr;
+  return std::make_unique<const SignedFields>(std::move(fields));
+}
+
 }  // namespace
 
 CallTrace::CallTrace(const Options& options, const http::Head& request, const http::Url& url,
                      Random& random)
-    : options_(options), foreign_(request.headers), signed_(request.headers, url.path) {
+    : options_(options),
+      foreign_(request.headers),
+      signed_(signed_fields(request.headers, url.path)) {
   if (options.extract) options.extract->extract(HeaderReader(request.headers), context_);
   active_ = options.tracing && !is_ignored(options.ignore_paths, url.path);
   if (!active_) return;
@@ -117,9 +126,10 @@ void CallTrace::next_attempt(Random& random) {
 void CallTrace::inject(http::Headers& headers, const DestinationRule& rule, Random& random) {
   if (!options_.inject) return;
   // What is signed names the old trace, and that is then the call's.
-  if (active_ && rule.restart && !signed_.covers(trace::kTraceparentField)) restart(random);
+  if (active_ && rule.restart && !(signed_ && signed_->covers(trace::kTraceparentField)))
+    restart(random);
   if (signed_) {
-    SignedWriter writer(headers, signed_);
+    SignedWriter writer(headers, *signed_);
     inject_into(writer, rule);
     blocked_ = active_ && writer.blocked();
   } else {

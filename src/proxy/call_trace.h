@@ -65,7 +65,7 @@ class CallTrace {
   // agent's.
   trace::Context context_;
   ForeignContext foreign_;
-  SignedFields signed_;
+  std::unique_ptr<const SignedFields> signed_;  // null: nothing is
   // Rare, so that most calls, of which a tunnel is one for hours, hold no room for them.
   std::unique_ptr<const trace::SpanContext> earlier_;  // the attempt before
   std::unique_ptr<const trace::SpanContext> parent_;   // in full, where one may have to be linked
