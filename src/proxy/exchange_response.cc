@@ -95,6 +95,10 @@ void Exchange::on_origin_reset(Error error) {
   }
   if (answer_begun() || interim_seen_) {
     if (!answer_begun()) return answer_error(error, semconv::Ending::kOriginClosed);
+    // It heard that the agent has gone, and stops for that.
+    if (half_closed_ && error.code == Code::kTruncated) {
+      return give_up_half_closed(std::move(error));
+    }
     to_agent(http::Reset{error});
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
