@@ -60,8 +60,8 @@ struct CallFacts {
   bool counts_itself = false;  // the agent tells the call's tokens by itself
 };
 
-// The observer that a request asks for: where it is a call of a model, or of an MCP server. Null
-// when none. `options` outlives it.
+// The observer that a request asks for: where it is a call of gRPC, of a model, or of an MCP
+// server. Null when none. `options` outlives it.
 std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
                                                 const ObserverOptions& options);
 
