@@ -53,12 +53,33 @@ std::optional<Codings> parse_codings(std::string_view content_encoding) {
   return codings;
 }
 
+namespace {
+
+// What this thread's decoders hold: a frame of few bytes may ask for megabytes, and traffic comes
+// first.
+constinit thread_local size_t held_by_all = 0;
+
+bool is_room_for_decoders() {
+  constexpr size_t kShare = 4;  // of the ledger's limit
+  const MemoryAccount* const account = memory::tally.account;
+  return account == nullptr || held_by_all < account->ledger().limit() / kShare;
+}
+
+}  // namespace
+
 Inflater::Inflater(const Codings& codings, const InflateLimits& limits, PlainSink& sink)
     : limits_(limits), sink_(sink), stage_count_(codings.count) {
   for (size_t i = 0; i < stage_count_; ++i) stages_[i].coding = codings.all[stage_count_ - 1 - i];
 }
 
-Inflater::~Inflater() = default;
+Inflater::~Inflater() {
+  charge(0);
+}
+
+void Inflater::charge(size_t bytes) {
+  held_by_all = held_by_all - charge_.bytes() + bytes;
+  charge_.set(bytes);
+}
 
 void Inflater::feed(std::string_view bytes) {
   if (state_ != State::kReading || bytes.empty()) return;
@@ -67,10 +88,10 @@ void Inflater::feed(std::string_view bytes) {
   for (const Stage& stage : stages_) {
     if (stage.decoder) held += stage.decoder->memory_bytes();
   }
-  charge_.set(held);
+  charge(held);
   if (state_ == State::kReading) return;
   for (Stage& stage : stages_) stage.decoder.reset();
-  charge_.set(0);
+  charge(0);
 }
 
 bool Inflater::complete() const {
@@ -83,7 +104,13 @@ void Inflater::run(size_t index, std::string_view packed) {
   if (index == stage_count_) return sink_.on_plain(packed);
   Stage& stage = stages_[index];
   stage.packed_bytes += packed.size();
-  if (!stage.decoder) stage.decoder = make_decoder(stage.coding, limits_);
+  if (!stage.decoder) {
+    if (!is_room_for_decoders()) {
+      state_ = State::kLimit;
+      return;
+    }
+    stage.decoder = make_decoder(stage.coding, limits_);
+  }
   char plain[kPieceBytes];
   bool full = false;  // there may be more where it came from
   while (state_ == State::kReading && (full || !packed.empty())) {

@@ -149,15 +149,15 @@ void CallTrace::inject(http::Headers& headers, const DestinationRule& rule, Rand
 
 void CallTrace::inject_into(trace::CarrierWriter& writer, const DestinationRule& rule) const {
   const trace::Parts parts{rule.traceparent, rule.tracestate, rule.baggage};
-  const bool changes_baggage = !allows_all(options_.baggage_allow) ||
-                               !options_.baggage_add.empty() || !allows_all(rule.baggage_keys);
+  const bool some_baggage = !allows_all(options_.baggage_allow) || !allows_all(rule.baggage_keys);
+  const bool changes_baggage = some_baggage || !options_.baggage_add.empty();
   std::optional<trace::Context> changed;
   if (active_ && parts.baggage && changes_baggage) changed = with_changed_baggage(rule);
   const trace::Context& sent = changed ? *changed : context_;
   // Without a span of ours the context passes as it came, but not in a vendor's format either
   // where the destination may not see it.
   if (active_ || !parts.traceparent) options_.inject->inject(sent, parts, writer);
-  foreign_.settle(options_.other_formats, sent, parts, active_, writer);
+  foreign_.settle(options_.other_formats, sent, parts, some_baggage, active_, writer);
 }
 
 // What is sampled stays so: one call, one decision.

@@ -42,6 +42,8 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void on_timer();
   // Ends it now, whatever is under way.
   void abort(semconv::Ending ending, Error error);
+  // Where memory is short nobody looks at the bodies, or any further: taps go before requests do.
+  void silence_observer();
   // Ends it now for what it holds. The agent is told nothing: its connection is to be reset.
   void cut(const Error& error);
 
@@ -142,8 +144,6 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void cut_off();
   void emit_span(semconv::Ending ending, const std::optional<Error>& error);
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
-  // Where memory is short nobody looks at the answer, or any further.
-  void silence_observer();
   void end_observing(semconv::Ending ending, const std::optional<Error>& error);
   void touch() { last_activity_ = worker_.loop.now().mono; }
   Wait wait() const;

@@ -57,7 +57,8 @@ bool ForeignContext::has(std::string_view format) const {
 }
 
 void ForeignContext::settle(const OtherFormats& others, const trace::Context& context,
-                            trace::Parts parts, bool ours, trace::CarrierWriter& writer) const {
+                            trace::Parts parts, bool some_baggage, bool ours,
+                            trace::CarrierWriter& writer) const {
   settle_w3c(others, context, parts, ours, writer);
   for (const trace::Propagator* propagator : others.custom) {
     const bool stale = ours && others.policy != OtherFormats::Policy::kKeep;
@@ -77,8 +78,13 @@ void ForeignContext::settle(const OtherFormats& others, const trace::Context& co
       if (!denial) trace::remove_vendor_context(format, writer);
     }
   }
-  // The user's own pairs obey the destination in every format.
-  if (!parts.baggage && baggage_ != 0) trace::remove_vendor_baggage(writer);
+  // The user's own pairs obey the destination in every format. What an injected one wrote has been
+  // chosen key by key.
+  for (trace::VendorFormats rest = baggage_; rest != 0; rest &= rest - 1) {
+    const auto format = static_cast<size_t>(std::countr_zero(rest));
+    const bool written = ours && (others.injected & bit_of_format(format)) != 0;
+    if (!parts.baggage || (some_baggage && !written)) trace::remove_vendor_baggage(format, writer);
+  }
 }
 
 }  // namespace sidespan::proxy

@@ -23,8 +23,9 @@ class ForeignContext {
 
   // Removes what `parts` withholds and, where the call is `ours`, a span of this proxy, does with
   // the rest as `others` say. Fields that the injected formats write are left to them.
+  // `some_baggage`: not every key may go on, and these fields are not looked into.
   void settle(const OtherFormats& others, const trace::Context& context, trace::Parts parts,
-              bool ours, trace::CarrierWriter& writer) const;
+              bool some_baggage, bool ours, trace::CarrierWriter& writer) const;
 
  private:
   trace::VendorFormats contexts_ = 0;

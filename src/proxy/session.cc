@@ -218,6 +218,8 @@ void Session::call_at(MonoTime due) {
 }
 
 void Session::sweep(MonoTime now) {
+  // An exchange on which nothing passes does not look by itself.
+  for (const auto& exchange : exchanges_) exchange->silence_observer();
   if (due_ <= now) on_timer();
 }
 

@@ -146,6 +146,7 @@ class DatadogPropagator final : public Propagator {
     }
     if (!span.valid()) return;
     Luggage luggage = luggage_of(context);
+    if (!parts.tracestate) luggage.tags.clear();
     if (span.trace_id.high != 0) {
       std::string half(kUpperHalf);
       half.push_back('=');
@@ -156,6 +157,8 @@ class DatadogPropagator final : public Propagator {
     carrier.set(kTraceId, std::to_string(span.trace_id.low));
     carrier.set(kParentId, std::to_string(span.span_id.value));
     carrier.set(kPriority, luggage.priority);
+    // What a sender put beside the ids is in W3C's form the `dd` of tracestate.
+    if (!parts.tracestate) luggage.origin.clear();
     set_or_remove(kOrigin, luggage.origin, carrier);
     set_or_remove(kTags, luggage.tags, carrier);
   }

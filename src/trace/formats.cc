@@ -81,9 +81,9 @@ void remove_vendor_context(size_t format, CarrierWriter& carrier) {
   }
 }
 
-void remove_vendor_baggage(CarrierWriter& carrier) {
+void remove_vendor_baggage(size_t format, CarrierWriter& carrier) {
   for (const Row& row : kRows) {
-    if (row.field.baggage) remove_row(row, carrier);
+    if (row.field.format == format && row.field.baggage) remove_row(row, carrier);
   }
 }
 

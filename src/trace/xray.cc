@@ -77,7 +77,9 @@ class XRayPropagator final : public Propagator {
   void inject(const Context& context, Parts parts, CarrierWriter& carrier) const override {
     if (!parts.traceparent) return carrier.remove(kFields[0]);
     if (!context.span.valid()) return;
-    const std::string_view others = context.find_kept(kFields[0]);
+    // They are to it what tracestate is to W3C's form.
+    const std::string_view others =
+        parts.tracestate ? context.find_kept(kFields[0]) : std::string_view();
     std::string id;
     append_id(id, context.span.trace_id);
     std::string value = "Root=1-";

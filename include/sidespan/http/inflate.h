@@ -3,7 +3,8 @@
 // Bounded: the plain text goes to a sink in pieces of at most 16 KiB, and what would be a bomb ends
 // at a limit. A decoder is made when its first byte comes and holds what its format asks for: gzip
 // and deflate 40 KiB, br and zstd their window and tables, at most InflateLimits::memory_bytes_max
-// each, which the memory ledger counts. Used by taps on bodies, and for a collector's answer.
+// each, which the memory ledger counts; all decoders of a thread at most a quarter of its limit,
+// then a new one is not made. Used by taps on bodies, and for a collector's answer.
 #pragma once
 
 #include <array>
@@ -79,6 +80,7 @@ class Inflater {
   };
 
   void run(size_t stage, std::string_view packed);
+  void charge(size_t bytes);
   void pass(size_t stage, std::string_view plain);
 
   const InflateLimits limits_;

@@ -29,8 +29,8 @@ struct VendorField {
 // Whose that name is, in any case; nothing: none of theirs. Costs little for most names.
 std::optional<VendorField> vendor_field(std::string_view name);
 
-// Removes a format's fields with ids in them, and all formats' fields with baggage.
+// Removes a format's fields with ids in them, and those with baggage.
 void remove_vendor_context(size_t format, CarrierWriter& carrier);
-void remove_vendor_baggage(CarrierWriter& carrier);
+void remove_vendor_baggage(size_t format, CarrierWriter& carrier);
 
 }  // namespace sidespan::trace

@@ -77,6 +77,7 @@ constexpr std::array kEventRows = {
     Row{"content_block.name", kToolName},
     Row{"delta.stop_reason", kStopReason},
     Row{"error.type", kErrorType},
+    Row{"error{}", kErrorBegin},
 };
 constexpr std::array kEventContent = {Row{"delta.partial_json", kToolInputPart}};
 constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};

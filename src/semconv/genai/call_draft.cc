@@ -12,6 +12,9 @@ namespace {
 
 using json::Picked;
 
+// Of a reason that is no word, and so may be content.
+constexpr std::string_view kOther = "_OTHER";
+
 // Beyond it a sum might overflow, and nobody has counted so many tokens.
 constexpr int64_t kCountMax = int64_t{1} << 50U;
 
@@ -179,6 +182,31 @@ bool CallDraft::take_error(const Picked& picked) {
       call.error.text.clear();
       append_content(call.error.text, picked);
       return true;
+    case kErrorBegin:
+      if (picked.kind == Picked::Kind::kObject) call.error.told = true;
+      return true;
+    default:
+      return take_bare_error(picked);
+  }
+}
+
+// Some answers that are well have a `type`, a `code` and a `message`, too.
+bool CallDraft::take_bare_error(const Picked& picked) {
+  switch (picked.id) {
+    case kBareErrorType:
+      if (refused_) keep_word(call.error.type, picked);
+      return true;
+    case kBareErrorCode:
+      if (refused_) keep_word(call.error.code, picked);
+      return true;
+    case kBareErrorText:
+      if (refused_) append_content(call.error.text, picked);
+      return true;
+    case kObjectName:
+      if (picked.kind == Picked::Kind::kText && picked.text == "error") {
+        refused_ = call.error.told = true;
+      }
+      return true;
     default:
       return false;
   }
@@ -224,10 +252,13 @@ void CallDraft::sum() {
       *call.usage.input += counted_.cache_read.value_or(0) + counted_.cache_write.value_or(0);
     }
   }
-  if (call.usage.output) {
+  if (rule_.reasoning_apart && counted_.reasoning) {
+    // Of who only reasoned, nothing else may be told.
+    call.usage.output = counted_.output.value_or(0) + reasoning;
+  } else if (call.usage.output) {
     const bool told = rule_.total_tells && reasoning > 0 &&
                       total_ == counted_.input.value_or(0) + *counted_.output + reasoning;
-    if (rule_.reasoning_apart || told) *call.usage.output += reasoning;
+    if (told) *call.usage.output += reasoning;
   }
 }
 
@@ -272,7 +303,7 @@ void CallDraft::expect_choice(size_t choice) {
 void CallDraft::set_finish_reason(size_t choice, std::string_view reason) {
   expect_choice(choice);
   if (choice < call.finish_reasons.size() && !reason.empty()) {
-    call.finish_reasons[choice] = reason.substr(0, kWordBytesMax);
+    call.finish_reasons[choice] = is_word(reason) ? reason : kOther;
   }
 }
 

@@ -36,7 +36,13 @@ enum Field : int {
   kResponseId,
   kErrorType,
   kErrorCode,
-  kErrorText,  // captured
+  kErrorText,   // captured
+  kErrorBegin,  // an object that says what went wrong
+  // The same without an object around them, which count where it is known that it is an error.
+  kBareErrorType,
+  kBareErrorCode,
+  kBareErrorText,
+  kObjectName,  // "error" where it is one
   kInputTokens,
   kMoreInputTokens,  // counted apart from the others
   kOutputTokens,
@@ -68,6 +74,8 @@ class CallDraft {
 
   bool captures(Capture least) const { return capture_ >= least; }
   void set_usage_rule(UsageRule rule) { rule_ = rule; }
+  // The answer's status is an error.
+  void set_refused() { refused_ = true; }
 
   // One of Field; what has not the type it should have is left out. False: the id is none of them.
   bool take(const json::Picked& picked);
@@ -97,6 +105,7 @@ class CallDraft {
   bool take_name(const json::Picked& picked);
   bool take_parameter(const json::Picked& picked);
   bool take_error(const json::Picked& picked);
+  bool take_bare_error(const json::Picked& picked);
   bool take_count(const json::Picked& picked);
   void sum();
 
@@ -107,6 +116,7 @@ class CallDraft {
   Usage counted_;
   int64_t more_input_ = 0;
   int64_t total_ = 0;
+  bool refused_ = false;
 };
 
 }  // namespace sidespan::semconv::genai

@@ -114,6 +114,7 @@ void CallReader::on_response_head(const http::Head& head) {
   constexpr int kFirstError = 400;
   if (is_stream(head.headers.find(http::FieldName::kContentType).value_or(""))) on_stream();
   impl_->refused = head.status >= kFirstError;
+  if (impl_->refused) impl_->draft.set_refused();
   if (impl_->api) impl_->api->on_response_head(head);
   if (!impl_->refused) return;
   std::vector<LimitField>& fields = impl_->draft.call.limit_fields;

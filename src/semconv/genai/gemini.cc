@@ -71,6 +71,7 @@ constexpr std::array kResponseRows = {
     Row{"usageMetadata.cachedContentTokenCount", kCacheReadTokens},
     Row{"usageMetadata.thoughtsTokenCount", kReasoningTokens},
     Row{"error.status", kErrorType},
+    Row{"error{}", kErrorBegin},
     Row{"error.code", kErrorCode},
 };
 constexpr std::array kToolContent = {

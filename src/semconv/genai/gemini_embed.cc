@@ -17,6 +17,7 @@ constexpr std::array kRequestRows = {
 constexpr std::array kResponseRows = {
     Row{"usageMetadata.promptTokenCount", kInputTokens},
     Row{"error.status", kErrorType},
+    Row{"error{}", kErrorBegin},
     Row{"error.code", kErrorCode},
 };
 constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};

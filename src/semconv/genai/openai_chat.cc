@@ -75,11 +75,13 @@ constexpr std::array kResponseRows = {
     Row{"x_groq.usage.completion_tokens", kOutputTokens},
     Row{"error.type", kErrorType},
     Row{"error.code", kErrorCode},
-    Row{"type", kErrorType},  // Mistral, vLLM
-    Row{"code", kErrorCode},
+    Row{"error{}", kErrorBegin},
+    Row{"object", kObjectName},   // before what it names
+    Row{"type", kBareErrorType},  // Mistral, vLLM
+    Row{"code", kBareErrorCode},
 };
 constexpr std::array kErrorContent = {
-    Row{"error.message", kErrorText}, Row{"message", kErrorText},  // as `type` and `code`
+    Row{"error.message", kErrorText}, Row{"message", kBareErrorText},  // as `type` and `code`
 };
 constexpr std::array kToolRows = {
     Row{"tool_calls[]{}", kTool},

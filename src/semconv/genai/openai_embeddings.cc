@@ -18,8 +18,9 @@ constexpr std::array kResponseRows = {
     Row{"id", kResponseId},  // Mistral
     Row{"model", kResponseModel},  Row{"usage.prompt_tokens", kInputTokens},
     Row{"error.type", kErrorType}, Row{"error.code", kErrorCode},
-    Row{"type", kErrorType},  // Mistral, vLLM
-    Row{"code", kErrorCode},
+    Row{"error{}", kErrorBegin},   Row{"object", kObjectName},  // before what it names
+    Row{"type", kBareErrorType},                                // Mistral, vLLM
+    Row{"code", kBareErrorCode},
 };
 constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};
 

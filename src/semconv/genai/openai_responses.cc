@@ -59,6 +59,7 @@ constexpr std::array kResponseRows = {
     Row{"usage.input_tokens_details.cached_tokens", kCacheReadTokens},
     Row{"usage.output_tokens_details.reasoning_tokens", kReasoningTokens},
     Row{"error.type", kErrorType},
+    Row{"error{}", kErrorBegin},
     Row{"error.code", kErrorCode},
 };
 constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};

@@ -254,4 +254,29 @@ TEST_CASE("inflate: what a decoder holds is in the ledger while it is held") {
   CHECK(memory::tally.held == before);
 }
 
+TEST_CASE("inflate: all decoders of a thread have a share of its memory") {
+  MemoryLedger ledger(size_t{16} << 20);
+  MemoryAccount account(ledger, [] {});
+  Record record;
+  std::vector<std::unique_ptr<Inflater>> open;
+  const std::string begun = zstd_frame(1, kWindow2m).substr(0, 12);
+  for (int i = 0; i < 20; ++i) {
+    open.push_back(std::make_unique<Inflater>(*parse_codings("zstd"), InflateLimits{}, record));
+    open.back()->feed(begun);
+  }
+  const auto reading = [&] {
+    return std::ranges::count_if(
+        open, [](const auto& one) { return one->state() == Inflater::State::kReading; });
+  };
+  CHECK(reading() > 0);
+  CHECK(reading() < 8);
+  CHECK(memory::tally.held < int64_t{8} << 20);
+  open.clear();
+  // What was given back is there for others.
+  open.push_back(std::make_unique<Inflater>(*parse_codings("zstd"), InflateLimits{}, record));
+  open.back()->feed(begun);
+  CHECK(reading() == 1);
+  open.clear();
+}
+
 }  // namespace sidespan::http

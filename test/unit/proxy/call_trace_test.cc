@@ -432,4 +432,25 @@ TEST_CASE("baggage by destination, and as attributes") {
 }
 
 }  // namespace
+
+TEST_CASE("keys of baggage are chosen in every format, or the whole goes") {
+  Rig rig;
+  rig.request.headers.add("traceparent", kParent);
+  rig.request.headers.add("baggage", "tenant=a,user=alice");
+  rig.request.headers.add("uberctx-user", "alice");
+  rig.request.headers.add("ot-baggage-user", "alice");
+  rig.request.headers.add("jaeger-baggage", "user=alice");
+  SUBCASE("by what may go anywhere") {
+    rig.options.baggage_allow = {"tenant"};
+  }
+  SUBCASE("by destination") {
+    for (DestinationRule& rule : rig.options.destinations) rule.baggage_keys = {"tenant"};
+  }
+  const http::Headers sent = rig.sent(rig.call());
+  CHECK(sent.find("baggage") == "tenant=a");
+  for (const std::string_view field : {"uberctx-user", "ot-baggage-user", "jaeger-baggage"}) {
+    CHECK_FALSE(sent.contains(field));
+  }
+}
+
 }  // namespace sidespan::proxy

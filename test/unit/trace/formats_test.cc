@@ -238,6 +238,23 @@ TEST_CASE("baggage in headers of its own") {
   CHECK(ottrace[3] == std::pair<std::string, std::string>("ot-baggage-tier", "gold plus"));
 }
 
+TEST_CASE("what a sender put beside the ids goes where tracestate may") {
+  const Context datadog = extract("datadog", {{"x-datadog-trace-id", "7"},
+                                              {"x-datadog-parent-id", "8"},
+                                              {"x-datadog-sampling-priority", "1"},
+                                              {"x-datadog-origin", "rum"},
+                                              {"x-datadog-tags", "_dd.p.usr.id=YWxpY2U"}});
+  const Propagator& by_datadog = *registry().find("datadog");
+  CHECK(inject(by_datadog, datadog).size() == 5);
+  CHECK(inject(by_datadog, datadog, {true, false, true}).size() == 3);
+  const Context xray = extract(
+      "xray", {{"x-amzn-trace-id",
+                "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad;Lineage=a:b"}});
+  const Propagator& by_xray = *registry().find("xray");
+  CHECK(inject(by_xray, xray)[0].second.find("Lineage") != std::string::npos);
+  CHECK(inject(by_xray, xray, {true, false, true})[0].second.find("Lineage") == std::string::npos);
+}
+
 TEST_CASE("the binary form of gRPC") {
   const auto read = [](std::string_view bytes) {
     return extract("opencensus", {{"grpc-trace-bin", text::base64(bytes)}}).span;

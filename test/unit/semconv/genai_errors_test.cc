@@ -1,0 +1,85 @@
+// What is an error of a provider's and what only looks like one; what counts where little is told.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "genai_rig.h"
+#include "sidespan/trace/span.h"
+
+namespace sidespan::semconv::genai {
+namespace {
+
+using testing::answer_head;
+using testing::PlayedCall;
+
+constexpr std::string_view kChat = "/chat/completions";
+
+PlayedCall chat(int status, std::string answer, std::string host = "api.perplexity.ai",
+                std::string path = std::string(kChat)) {
+  return {.host = std::move(host),
+          .path = std::move(path),
+          .request = R"({"model":"sonar"})",
+          .head = answer_head(status, "application/json"),
+          .answer = {{.text = std::move(answer)}}};
+}
+
+}  // namespace
+
+TEST_CASE("a provider's error is told from an answer that is well") {
+  struct Row {
+    const char* test;
+    int status;
+    std::string answer;
+    std::string type;  // of the error
+    std::string code;
+    bool known;
+  };
+  const std::vector<Row> rows = {
+      {"an answer with a type", 200, R"({"type":"message","choices":[]})", "", "", false},
+      {"an answer with a code", 200, R"({"code":0,"message":"ok","choices":[]})", "", "", false},
+      {"a bare one that is refused", 422, R"({"type":"invalid","code":"1300"})", "invalid", "1300",
+       true},
+      {"a bare one that says so", 200, R"({"object":"error","type":"BadRequestError","code":400})",
+       "BadRequestError", "400", true},
+      {"another object", 200, R"({"object":"chat.completion","type":"x"})", "", "", false},
+      {"one in words alone", 200, R"({"error":{"message":"It went wrong."}})", "", "", true},
+      {"none", 200, R"({"error":null,"choices":[]})", "", "", false},
+      {"with a type", 200, R"({"error":{"type":"server_error","message":"m"}})", "server_error", "",
+       true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    for (const testing::Cut cut : {testing::Cut{}, testing::Cut{.size = 1}}) {
+      const auto call = testing::played(chat(row.status, row.answer), cut);
+      CHECK(call.call().error.type == row.type);
+      CHECK(call.call().error.code == row.code);
+      CHECK(call.call().error.known() == row.known);
+      trace::Span span;
+      call.describe(span, {});
+      CHECK((span.status == trace::SpanStatus::kError) == row.known);
+    }
+  }
+}
+
+TEST_CASE("a finish reason is a word") {
+  const auto reason = [](const std::string& said) {
+    const auto call =
+        testing::played(chat(200, R"({"choices":[{"index":0,"finish_reason":")" + said + "\"}]}"));
+    return testing::joined(call.call().finish_reasons);
+  };
+  CHECK(reason("tool_calls") == "tool_calls");
+  CHECK(reason("The user asked for SECRET") == "_OTHER");
+}
+
+TEST_CASE("who only reasoned has put out what was reasoned") {
+  const auto call = testing::played(chat(
+      200,
+      R"({"usageMetadata":{"promptTokenCount":8,"thoughtsTokenCount":100,"totalTokenCount":108}})",
+      "generativelanguage.googleapis.com", "/v1beta/models/gemini-pro:generateContent"));
+  CHECK(call.call().usage.input == 8);
+  CHECK(call.call().usage.output == 100);
+  CHECK(call.call().usage.reasoning == 100);
+}
+
+}  // namespace sidespan::semconv::genai
