@@ -1,0 +1,184 @@
+"""Judges spans against what really belonged together. Pure: values in, verdicts out.
+
+A `Call` is what the workload knows of one request that an origin got: the span that the sidecar put on it, and whose
+work it was. Work is what a person would call one task, with everything done for it; inside of it an agent is named by
+its path, "0" the one that was asked, "0.2" the second sub-agent of that one. Nothing of it is ever on the wire.
+
+Verdicts, one a call:
+
+| verdict | meaning |
+|---|---|
+| opens | its work may begin here (a task's or a background job's first request), and it does: a root, or under its own turn, or under something of its own work |
+| right | its parent is of its own work, and of its own agent or of one that this was called by |
+| link | it has no such parent, but a link leads to one |
+| root | it has neither, though it had a true parent |
+| wrong | its parent is somebody else's, or is a span that nobody emitted, or its trace holds another's work |
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+VERDICTS = ("opens", "right", "link", "root", "wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    span: tuple  # (trace id, span id)
+    work: str
+    agent: str
+    kind: str  # of the table: "model", "mcp", ...
+    may_be_root: bool = False
+    sent: tuple = None  # the context that the agent itself put on it: (trace id, span id)
+    joins: bool = False  # a sub-agent's first: a span of its own agent is not enough
+
+
+@dataclass(slots=True)
+class Span:
+    """What of an exported span is judged."""
+
+    id: tuple  # (trace id, span id)
+    parent_id: str
+    start: int
+    source: str  # sidespan.parent.source
+    inferred: bool = False
+    step: int = 0  # sidespan.turn.step, where there is one
+    links: tuple = ()  # of (trace id, span id)
+
+    @classmethod
+    def of(cls, plain):
+        """From a span as test/integration/spans.py has it."""
+        attributes = plain["attributes"]
+        return cls((plain["trace_id"], plain["span_id"]), plain["parent_id"], plain["start"],
+                   attributes.get("sidespan.parent.source", ""), bool(attributes.get("sidespan.inferred")),
+                   attributes.get("sidespan.turn.step", 0),
+                   tuple((link["trace_id"], link["span_id"]) for link in plain["links"]))
+
+
+@dataclass
+class Score:
+    rows: list = field(default_factory=list)  # (call, span, verdict, reason)
+    links_right: int = 0
+    links_wrong: int = 0
+    strangers: list = field(default_factory=list)  # spans of requests that no origin got
+    missing: list = field(default_factory=list)  # calls whose span never came
+    turns: int = 0
+
+    def count(self, **wanted):
+        """{verdict: how many} of the calls with this `kind`, or `source`."""
+        found = Counter()
+        for call, span, verdict, _ in self.rows:
+            if all(value == (call.kind if key == "kind" else span.source) for key, value in wanted.items()):
+                found[verdict] += 1
+        return found
+
+    def reasons(self):
+        return Counter(reason for *_, verdict, reason in self.rows if verdict == "wrong")
+
+
+def precision(found):
+    """Of the parents that were given, those that are right. What opens a work has nothing to be found."""
+    return ratio(found["right"], found["right"] + found["wrong"])
+
+
+def recall(found):
+    """Of the calls that had a true parent, those that got it."""
+    return ratio(found["right"], sum(found[verdict] for verdict in VERDICTS) - found["opens"])
+
+
+def ratio(part, whole):
+    return part / whole if whole else None
+
+
+def of_or_under(agent, other):
+    """Whether `agent` is `other`, or was called by it, at whatever distance."""
+    return agent == other or agent.startswith(other + ".")
+
+
+class Scorer:
+    def __init__(self, calls, spans):
+        self._calls = {call.span: call for call in calls}
+        assert len(self._calls) == len(calls), "two requests carried the same span"
+        self._spans = {span.id: span for span in spans}
+        self._ours = {call.sent: call for call in calls if call.sent}
+        self._owners = self._turn_owners(spans)
+        self._trace_owners = self._first_in_trace()
+
+    def score(self):
+        score = Score(turns=sum(span.inferred for span in self._spans.values()))
+        for call in self._calls.values():
+            span = self._spans.get(call.span)
+            if span is None:
+                score.missing.append(call)
+                continue
+            verdict, reason = self._judge(call, span)
+            score.rows.append((call, span, verdict, reason))
+            right = sum(self._related(call, link) for link in span.links)
+            score.links_right += right
+            score.links_wrong += len(span.links) - right
+        score.strangers = [span for span in self._spans.values() if span.id not in self._calls and not span.inferred]
+        return score
+
+    def _turn_owners(self, spans):
+        """Who a turn belongs to: who made the call that opened it."""
+        first = {}
+        for span in spans:
+            call, turn = self._calls.get(span.id), (span.id[0], span.parent_id)
+            if call and span.parent_id and self._inferred(turn):
+                order = (span.step or float("inf"), span.start)
+                if turn not in first or order < first[turn][0]:
+                    first[turn] = (order, call)
+        return {turn: (call.work, call.agent) for turn, (_, call) in first.items()}
+
+    def _inferred(self, span_id):
+        return span_id in self._spans and self._spans[span_id].inferred
+
+    def _first_in_trace(self):
+        first = {}
+        for call in self._calls.values():
+            span = self._spans.get(call.span)
+            if span and (span.id[0] not in first or span.start < first[span.id[0]][0]):
+                first[span.id[0]] = (span.start, call.work)
+        return {trace: work for trace, (_, work) in first.items()}
+
+    def _owner(self, span_id):
+        """(work, agent) of a span, ours, a turn's or the agent's own; None of one that nobody emitted."""
+        call = self._calls.get(span_id) or self._ours.get(span_id)
+        return (call.work, call.agent) if call else self._owners.get(span_id)
+
+    def _judge(self, call, span):
+        verdict, reason = self._judge_parents(call, span)
+        if verdict != "wrong" and self._trace_owners[span.id[0]] != call.work:
+            return "wrong", "another work in its trace"
+        if verdict == "root" and any(self._related(call, link) for link in span.links):
+            return "link", ""
+        if verdict in ("root", "right") and call.may_be_root:
+            return "opens", ""
+        return verdict, reason
+
+    def _judge_parents(self, call, span):
+        if call.sent and (span.id[0], span.parent_id) != call.sent:
+            return ("wrong", "not the context that was sent") if span.parent_id else ("root", "")
+        found, joined, seen = False, False, set()
+        while span and span.parent_id:
+            parent = (span.id[0], span.parent_id)
+            if parent in seen:
+                return "wrong", "a circle"
+            seen.add(parent)
+            owner = self._owner(parent)
+            if owner is None and not self._inferred(parent):
+                return "wrong", "a parent that nobody emitted"
+            if owner:
+                if owner[0] != call.work:
+                    return "wrong", "another work"
+                if not of_or_under(call.agent, owner[1]):
+                    return "wrong", "another agent of its work"
+                found, joined = True, joined or owner[1] != call.agent
+            span = self._spans.get(parent)
+        # Under a turn of its own a sub-agent is together, but nothing says who called it.
+        return ("right" if found and (joined or not call.joins) else "root"), ""
+
+    def _related(self, call, span_id):
+        owner = self._owner(span_id)
+        if not owner or owner[0] != call.work or not of_or_under(call.agent, owner[1]):
+            return False
+        return owner[1] != call.agent if call.joins else True
