@@ -61,6 +61,9 @@ def arguments():
     knobs.add_argument("--coincidences", type=share, default=0.0,
                        help="share of job rounds that ask for an order which a task is just about; no evidence on the "
                             "wire tells them apart")
+    knobs.add_argument("--lies", type=share, default=0.0,
+                       help="share of requests that carry another task's context, where agents send any; a check of the "
+                            "check: as many must come out wrong")
     knobs.add_argument("--latency", type=float, default=0.02, help="of a model, in seconds, about; tools take a quarter")
     if parser.parse_args().quick:
         parser.set_defaults(**QUICK)
@@ -102,6 +105,8 @@ def show(knobs, measured, score, wrong):
     for source in sorted({span.source for _, span, *_ in score.rows}):
         print(line(source or "(none)", score.count(source=source)))
     print("\n" + line("all", score.count()))
+    if measured.lies:
+        print(f"\n{measured.lies} lies were told")
     links = score.links_right + score.links_wrong
     print(f"\nlinks: {links}, of which {score.links_right} lead to the call's own work "
           f"({percent(ratio(score.links_right, links)) or 'none'})")

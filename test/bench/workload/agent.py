@@ -52,6 +52,8 @@ class Agent:
         self.live = {}  # work -> the order it is about
         self.works = self.rounds = self.rpc_ids = 0
         self.sessions = {}
+        self.last_sent = None  # (work, context)
+        self.lies = 0
 
     # --- requests
 
@@ -59,20 +61,31 @@ class Agent:
         """(fields, body) of the answer; an origin that refuses is asked again."""
         library = kind if kind in ("model", "mcp") else "http"
         for attempt in range(ATTEMPTS):
-            sent, more = None, headers
+            sent, lie, more = None, None, headers
             if library in work.propagates:
                 sent = (work.trace, secrets.token_hex(8))
-                more += f"traceparent: 00-{sent[0]}-{sent[1]}-01\r\n"
+                lie = self.lie(work)
+                more += "traceparent: 00-{}-{}-01\r\n".format(*(lie or sent))
+                sent = None if lie else sent
             status, fields, content = await self.client.request(method, host, path, more, body)
             if "x-served" not in fields:
                 raise ConnectionError(f"the proxy itself said {status}: {content[:200]}")
-            may_be_root = not sent and (work.background or (begins and attempt == 0))
+            may_be_root = not sent and not lie and (work.background or (begins and attempt == 0))
             self.truth.append((int(fields["x-served"]), work.name, agent, "retry" if attempt else kind, may_be_root, sent,
                                joins))
+            if sent and not work.background:
+                self.last_sent = work.name, sent
             if status < 400:
                 return fields, content
             await asyncio.sleep(self.knobs["latency"] / 4)
         raise ConnectionError(f"{path} was refused {ATTEMPTS} times")
+
+    def lie(self, work):
+        """The context of another task, now and then where lies are wanted."""
+        if self.last_sent and self.last_sent[0] != work.name and self.chance.random() < self.knobs["lies"]:
+            self.lies += 1
+            return self.last_sent[1]
+        return None
 
     async def ask_model(self, work, agent, api, conversation, stream, begins, joins):
         system, items, tools, previous = conversation
@@ -256,7 +269,7 @@ class Agent:
 
 def main():
     knobs = json.loads(sys.argv[1])
-    gc.freeze()
+    gc.disable()  # its life is short, and pauses would be taken for latency
 
     async def everything():
         agent = Agent(knobs)
@@ -265,7 +278,7 @@ def main():
 
     agent = asyncio.run(everything())
     Path(knobs["truth"]).write_text("".join(json.dumps(one) + "\n" for one in agent.truth))
-    print(json.dumps({"tasks": agent.works}), flush=True)
+    print(json.dumps({"tasks": agent.works, "lies": agent.lies}), flush=True)
 
 
 if __name__ == "__main__":

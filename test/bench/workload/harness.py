@@ -38,6 +38,7 @@ class Measured:
     calls: list
     spans: list
     tasks: int
+    lies: int
     seconds: float
     sidecar_seconds: float  # of processor time
     held: tuple  # how many heads waited for their bodies, and for how many seconds in all
@@ -75,7 +76,7 @@ def run(knobs, directory, sink, processes):
     config |= {"workers": knobs["workers"], "service": {"name": "fidelity"}}
     with Sidecar(directory / "sidecar", config, told_settings()) as sidecar:
         began = time.monotonic()
-        tasks = agents_work(knobs, directory, processes, sidecar, origins)
+        told = agents_work(knobs, directory, processes, sidecar, origins)
         seconds, busy = time.monotonic() - began, processor_seconds(sidecar.process.pid)
         held = tuple(sidecar.metrics().total(f"sidespan_lineage_hold_seconds_{term}") for term in ("count", "sum"))
     # It has stopped, so everything it had is with the collector.
@@ -83,7 +84,7 @@ def run(knobs, directory, sink, processes):
         process.communicate(timeout=60)
     if sink.faults:
         raise Failed(f"the collector got what is no OTLP: {sink.faults[:3]}")
-    return Measured(join(directory, knobs), sink.spans, tasks, seconds, busy, held)
+    return Measured(join(directory, knobs), sink.spans, *told, seconds, busy, held)
 
 
 def told_settings():
@@ -102,13 +103,13 @@ def agents_work(knobs, directory, processes, sidecar, origins):
             "process": number, "proxy": sidecar.egress, "model_port": origins["model"][1][0],
             "tool_ports": origins["tools"][1], "truth": str(directory / f"truth{number}")})))
     processes += agents
-    tasks = 0
+    told = []
     for agent in agents:
         said, _ = agent.communicate(timeout=SECONDS_MAX)
         if agent.returncode:
             raise Failed(f"an agent ended with {agent.returncode}\n{sidecar.log()}")
-        tasks += json.loads(said)["tasks"]
-    return tasks
+        told.append(json.loads(said))
+    return [sum(one[what] for one in told) for what in ("tasks", "lies")]
 
 
 def processor_seconds(pid):

@@ -149,15 +149,17 @@ class Scorer:
         verdict, reason = self._judge_parents(call, span)
         if verdict != "wrong" and self._trace_owners[span.id[0]] != call.work:
             return "wrong", "another work in its trace"
-        if verdict == "root" and any(self._related(call, link) for link in span.links):
+        if verdict == "root" and any(self._related(call, link) for link in self._links(span)):
             return "link", ""
         if verdict in ("root", "right") and call.may_be_root:
             return "opens", ""
         return verdict, reason
 
     def _judge_parents(self, call, span):
-        if call.sent and (span.id[0], span.parent_id) != call.sent:
-            return ("wrong", "not the context that was sent") if span.parent_id else ("root", "")
+        if call.sent:
+            given = (span.id[0], span.parent_id)
+            return (("right", "") if given == call.sent else ("wrong", "not the context that was sent")
+                    if span.parent_id else ("root", ""))
         found, joined, seen = False, False, set()
         while span and span.parent_id:
             parent = (span.id[0], span.parent_id)
@@ -176,6 +178,14 @@ class Scorer:
             span = self._spans.get(parent)
         # Under a turn of its own a sub-agent is together, but nothing says who called it.
         return ("right" if found and (joined or not call.joins) else "root"), ""
+
+    def _links(self, span):
+        """Its own, and those of the turns that it is in: a turn stands for what its calls have in common."""
+        links = list(span.links)
+        while span.parent_id and self._inferred((span.id[0], span.parent_id)):
+            span = self._spans[span.id[0], span.parent_id]
+            links += span.links
+        return links
 
     def _related(self, call, span_id):
         owner = self._owner(span_id)

@@ -3,6 +3,7 @@ writes down which span every request came with, and ends.
 """
 
 import asyncio
+import gc
 import json
 import sys
 from pathlib import Path
@@ -25,4 +26,5 @@ async def main():
 
 
 if __name__ == "__main__":
+    gc.disable()  # as in the agents
     asyncio.run(main())
