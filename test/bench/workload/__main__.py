@@ -30,16 +30,17 @@ def positive(text):
     return value
 
 
-def arguments():
+def arguments(words=None):
+    """What is asked for, with the knobs apart as `knobs`."""
     parser = argparse.ArgumentParser(prog="test/bench/fidelity", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
                                      epilog="SIDESPAN_ variables are settings of the program that is measured.")
-    parser.add_argument("--sidespan", metavar="FILE", default=argparse.SUPPRESS, help="the program")
+    parser.add_argument("--sidespan", metavar="FILE", help="the program, else SIDESPAN_BIN, else build/src/app/sidespan")
     parser.add_argument("--quick", action="store_true", help="a few seconds: 60 tasks, 8 at once")
     parser.add_argument("--sweep", action="store_true", help="a row each for other values of the knobs")
     parser.add_argument("--self-test", action="store_true", help="judge the judge; needs no program")
     parser.add_argument("--wrong", type=int, metavar="N", default=0, help="show up to N wrong ones")
     knobs = parser.add_argument_group("knobs")
-    knobs.add_argument("--seed", type=int, default=1, help="of prompts, choices and models; ids and times are never the same")
+    knobs.add_argument("--seed", type=int, default=1, help="of tasks and models; ids, refusals and times are never the same")
     knobs.add_argument("--executions", type=positive, default=400, help="tasks in all")
     knobs.add_argument("--in-flight", type=positive, default=16, help="of them at once, in all processes")
     knobs.add_argument("--agents", type=positive, default=2, help="agent processes")
@@ -52,7 +53,7 @@ def arguments():
     knobs.add_argument("--equal-arguments", type=share, default=0.1,
                        help="share of tasks whose tools are asked for what others ask for, too")
     knobs.add_argument("--propagate", choices=("none", "some", "all"), default="none",
-                       help="whether agents send context: none, one or two of their three libraries, or all")
+                       help="whether agents send context: none of their libraries (models, HTTP, MCP), one or two, or all")
     knobs.add_argument("--stream", choices=("all", "some", "none"), default="some", help="answers of models")
     knobs.add_argument("--errors", type=share, default=0.03, help="share of requests that are refused (429, 500) and sent again")
     knobs.add_argument("--delegate", type=share, default=0.03, help="share of a model's tool calls that go to a sub-agent")
@@ -61,13 +62,18 @@ def arguments():
     knobs.add_argument("--coincidences", type=share, default=0.0,
                        help="share of job rounds that ask for an order which a task is just about; no evidence on the "
                             "wire tells them apart")
+    knobs.add_argument("--chunked", type=share, default=0.05, help="share of bodies whose length is not told")
+    knobs.add_argument("--pause", type=float, default=0.05, help="of a person between turns, in seconds, about")
     knobs.add_argument("--lies", type=share, default=0.0,
                        help="share of requests that carry another task's context, where agents send any; a check of the "
                             "check: as many must come out wrong")
     knobs.add_argument("--latency", type=float, default=0.02, help="of a model, in seconds, about; tools take a quarter")
-    if parser.parse_args().quick:
+    if parser.parse_args(words).quick:
         parser.set_defaults(**QUICK)
-    return parser.parse_args()
+    options = parser.parse_args(words)
+    names = [action.dest for action in knobs._group_actions]
+    options.knobs = {name: getattr(options, name) for name in names}
+    return options
 
 
 def percent(value):
@@ -83,7 +89,7 @@ def head(title):
     return f"{title:<26}{'calls':>8}" + "".join(f"{verdict:>8}" for verdict in VERDICTS) + f"{'precision':>11}{'recall':>11}"
 
 
-def judge(knobs):
+def judged(knobs):
     measured = measure(knobs)
     score = Scorer(measured.calls, measured.spans).score()
     for what, these in (("calls without their span", score.missing), ("spans that no origin saw", score.strangers)):
@@ -125,7 +131,7 @@ def sweep(knobs):
     print(head("knob") + f"{'/s':>8}")
     status = 0
     for turned in SWEEP:
-        measured, score = judge(knobs | turned)
+        measured, score = judged(knobs | turned)
         found = score.count()
         name = ", ".join(f"{key}={value}" for key, value in turned.items()) or "as by default"
         print(line(name, found) + f"{len(measured.calls) / measured.seconds:>8.0f}", flush=True)
@@ -134,19 +140,18 @@ def sweep(knobs):
 
 
 def main():
-    options = vars(arguments())
-    if options.pop("self_test"):
+    options = arguments()
+    if options.self_test:
         faults = scorer_test.faults()
         print("\n".join(faults) or f"{len(scorer_test.ROWS)} verdicts, sub-agents and counts come out as they must")
         return 1 if faults else 0
-    os.environ["SIDESPAN_BIN"] = options.pop("sidespan", os.environ["SIDESPAN_BIN"])
-    _, all_rows, wrong = (options.pop(name) for name in ("quick", "sweep", "wrong"))
-    knobs = options | {"background": options["background"] == "on"}
+    if options.sidespan:
+        os.environ["SIDESPAN_BIN"] = options.sidespan
     try:
-        if all_rows:
-            return sweep(knobs)
-        measured, score = judge(knobs)
-        show(knobs, measured, score, wrong)
+        if options.sweep:
+            return sweep(options.knobs)
+        measured, score = judged(options.knobs)
+        show(options.knobs, measured, score, options.wrong)
         return 1 if score.count()["wrong"] else 0
     except (Failed, AssertionError) as why:
         print(f"not measured: {why}", file=sys.stderr)

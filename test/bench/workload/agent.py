@@ -32,6 +32,7 @@ class Work:
     """One task with all that is done for it, or one round of a background job."""
 
     name: str
+    chance: random.Random
     propagates: frozenset = frozenset()
     trace: str = field(default_factory=lambda: secrets.token_hex(16))
     background: bool = False
@@ -42,9 +43,8 @@ class Work:
 class Agent:
     def __init__(self, knobs):
         self.knobs = knobs
-        self.chance = random.Random(f"agent {knobs['seed']} {knobs['process']}")
         self.client = Client((knobs["proxy"][0], knobs["proxy"][1]))
-        self.asker = Asker(f"{knobs['seed']} {knobs['process']}", knobs["equal_prompts"], knobs["equal_arguments"])
+        self.asker = Asker(knobs["equal_prompts"], knobs["equal_arguments"])
         self.model = f"127.0.0.1:{knobs['model_port']}"
         self.apis = all_apis()
         self.truth = []
@@ -57,17 +57,22 @@ class Agent:
 
     # --- requests
 
-    async def call(self, work, agent, kind, method, host, path, headers="", body=b"", begins=False, joins=False):
-        """(fields, body) of the answer; an origin that refuses is asked again."""
+    async def call(self, work, agent, kind, method, host, path, headers="", document=None, begins=False, joins=False):
+        """(fields, body) of the answer; an origin that refuses is asked again. `document`: JSON, or bytes as they are."""
         library = kind if kind in ("model", "mcp") else "http"
         for attempt in range(ATTEMPTS):
-            sent, lie, more = None, None, headers
+            sent, lie, more, said = None, None, headers, document
             if library in work.propagates:
-                sent = (work.trace, secrets.token_hex(8))
-                lie = self.lie(work)
-                more += "traceparent: 00-{}-{}-01\r\n".format(*(lie or sent))
+                sent, lie = (work.trace, secrets.token_hex(8)), self.lie(work)
+                context = "00-{}-{}-01".format(*(lie or sent))
+                if kind == "mcp" and not lie and work.chance.random() < 0.5:
+                    said = document | {"params": document["params"] | {"_meta": {"traceparent": context}}}
+                else:
+                    more += f"traceparent: {context}\r\n"
                 sent = None if lie else sent
-            status, fields, content = await self.client.request(method, host, path, more, body)
+            body = said if isinstance(said, bytes) else json.dumps(said).encode() if said else b""
+            chunked = bool(body) and work.chance.random() < self.knobs["chunked"]
+            status, fields, content = await self.client.request(method, host, path, more, body, chunked)
             if "x-served" not in fields:
                 raise ConnectionError(f"the proxy itself said {status}: {content[:200]}")
             may_be_root = not sent and not lie and (work.background or (begins and attempt == 0))
@@ -82,7 +87,7 @@ class Agent:
 
     def lie(self, work):
         """The context of another task, now and then where lies are wanted."""
-        if self.last_sent and self.last_sent[0] != work.name and self.chance.random() < self.knobs["lies"]:
+        if self.last_sent and self.last_sent[0] != work.name and work.chance.random() < self.knobs["lies"]:
             self.lies += 1
             return self.last_sent[1]
         return None
@@ -90,25 +95,27 @@ class Agent:
     async def ask_model(self, work, agent, api, conversation, stream, begins, joins):
         system, items, tools, previous = conversation
         document = api.request(system, items, tools, stream, previous)
-        _, body = await self.call(work, agent, "model", "POST", self.model, api.path, JSON, json.dumps(document).encode(),
-                                  begins=begins, joins=joins)
+        _, body = await self.call(work, agent, "model", "POST", self.model, api.path, JSON, document, begins=begins,
+                                  joins=joins)
         return api.read(stream, body)
 
     # --- tasks
 
     async def task(self, number):
         self.works += 1
-        work = Work(f"{self.knobs['process']}-{number}", self._instrumented())
-        api = self.apis[self.chance.choice(sorted(self.apis))]
+        # Of its own, so that the same seed makes the same tasks, however they come to overlap.
+        chance = random.Random(f"task {self.knobs['seed']} {self.knobs['process']} {number}")
+        work = Work(f"{self.knobs['process']}-{number}", chance, self._instrumented(chance))
+        api = self.apis[chance.choice(sorted(self.apis))]
         tools = TOOLS + ([DELEGATE] if self.knobs["delegate"] else [])
         items, previous = [], ""
-        host = f"127.0.0.1:{self.chance.choice(self.knobs['tool_ports'])}"
-        for turn in range(self.chance.randrange(self.knobs["turns"] * 2 - 1) + 1):
-            said = self.asker.follow_up() if turn else self.asker.prompt()
+        host = f"127.0.0.1:{chance.choice(self.knobs['tool_ports'])}"
+        for turn in range(chance.randrange(self.knobs["turns"] * 2 - 1) + 1):
+            said = self.asker.follow_up(chance) if turn else self.asker.prompt(chance)
             self.live[work.name] = (ORDER.findall(said) or [None])[0]
             items.append(("user", said))
             previous = await self.converse(work, "0", api, host, SYSTEM, items, tools, previous)
-            await asyncio.sleep(self.chance.uniform(0, 4) * self.knobs["latency"])
+            await asyncio.sleep(chance.uniform(0, 2) * self.knobs["pause"])
         self.live.pop(work.name, None)
         return work.after
 
@@ -117,7 +124,7 @@ class Agent:
         begins, joins = agent == "0", agent != "0"
         while True:
             text, calls, previous = await self.ask_model(work, agent, api, (system, items, tools, previous),
-                                                         self._streams(), begins, joins)
+                                                         self._streams(work.chance), begins, joins)
             begins = joins = False
             items.append(("asked", text, calls))
             if not calls:
@@ -132,7 +139,7 @@ class Agent:
         return await getattr(self, "_" + name)(work, agent, api, host, arguments)
 
     async def _post(self, work, agent, host, path, document):
-        _, body = await self.call(work, agent, "http json", "POST", host, path, JSON, json.dumps(document).encode())
+        _, body = await self.call(work, agent, "http json", "POST", host, path, JSON, document)
         return body.decode()
 
     async def _get(self, work, agent, host, path, kind="http get"):
@@ -141,7 +148,7 @@ class Agent:
 
     async def _search(self, work, agent, api, host, arguments):
         found = await self._post(work, agent, host, "/search", arguments)
-        if self.chance.random() < self.knobs["prefetch"]:
+        if work.chance.random() < self.knobs["prefetch"]:
             for result in json.loads(found)["results"][:2]:
                 url = urlsplit(result["url"])
                 work.after.append(asyncio.create_task(self._get(work, agent, url.netloc, url.path, "prefetch")))
@@ -178,7 +185,7 @@ class Agent:
     async def _wait_for_report(self, work, agent, host, report):
         """Goes on while the answer is given, and after it."""
         for _ in range(2):
-            await asyncio.sleep(self.chance.uniform(2, 6) * self.knobs["latency"])
+            await asyncio.sleep(work.chance.uniform(2, 6) * self.knobs["latency"])
             await self._get(work, agent, host, f"/reports/{report}", "after 202")
 
     async def _delegate(self, work, agent, api, host, arguments):
@@ -192,8 +199,7 @@ class Agent:
         session = f"Mcp-Session-Id: {self.sessions[host]}\r\n" if host in self.sessions else ""
         document = {"jsonrpc": "2.0", "id": self.rpc_ids, "method": method, "params": params}
         kind = "background" if work.background else "mcp"
-        fields, body = await self.call(work, agent, kind, "POST", host, "/mcp", JSON + session,
-                                       json.dumps(document).encode())
+        fields, body = await self.call(work, agent, kind, "POST", host, "/mcp", JSON + session, document)
         if "mcp-session-id" in fields:
             self.sessions[host] = fields["mcp-session-id"]
         answer = next(events(body)) if fields["content-type"].startswith("text/event-stream") else json.loads(body)
@@ -205,7 +211,8 @@ class Agent:
         """A round of a job: work of its own that has no parent, unless the job itself propagates."""
         self.rounds += 1
         everything = frozenset(KINDS) if self.knobs["propagate"] == "all" else frozenset()
-        return Work(f"{self.knobs['process']}-job-{self.rounds}", everything, background=True)
+        name = f"{self.knobs['process']}-job-{self.rounds}"
+        return Work(name, random.Random(f"{self.knobs['seed']} {name}"), everything, background=True)
 
     async def open_sessions(self):
         """Once, when the process starts; everybody uses them."""
@@ -230,30 +237,30 @@ class Agent:
         while not self.stopping:
             work = self.round()
             usage = {"process": self.knobs["process"], "tasks": self.works, "requests": len(self.truth)}
-            await self.call(work, "0", "background", "POST", host, "/usage", JSON, json.dumps(usage).encode())
+            await self.call(work, "0", "background", "POST", host, "/usage", JSON, usage)
             orders = json.loads(await self._get(work, "0", host, "/orders/?since=2026-11-27", "background"))["orders"]
             live = [order for order in self.live.values() if order]
-            if live and self.chance.random() < self.knobs["coincidences"]:
-                orders[0] = self.chance.choice(live)
+            if live and work.chance.random() < self.knobs["coincidences"]:
+                orders[0] = work.chance.choice(live)
             for order in orders:
                 await self._get(work, "0", host, "/orders/" + order, "background")
             await asyncio.sleep(0.1)
 
     # --- choices
 
-    def _streams(self):
-        return {"all": True, "none": False}.get(self.knobs["stream"], self.chance.random() < 0.5)
+    def _streams(self, chance):
+        return {"all": True, "none": False}.get(self.knobs["stream"], chance.random() < 0.5)
 
-    def _instrumented(self):
+    def _instrumented(self, chance):
         """The libraries of which this task's requests carry its context."""
-        some = self.chance.sample(KINDS, self.chance.choice((1, 2)))
+        some = chance.sample(KINDS, chance.choice((1, 2)))
         return frozenset({"all": KINDS, "none": ()}.get(self.knobs["propagate"], some))
 
     # --- all of it
 
     async def run(self):
         await self.open_sessions()
-        background = [asyncio.create_task(one()) for one in (self.probe, self.job)] if self.knobs["background"] else []
+        background = [asyncio.create_task(one()) for one in (self.probe, self.job)] if self.knobs["background"] == "on" else []
         numbers = iter(range(self.knobs["executions"]))
         later = []
 

@@ -166,8 +166,8 @@ class Client:
         self._idle = {}
         self._loop = asyncio.get_running_loop()
 
-    async def request(self, method, host, path, headers, body=b""):
-        """(status, headers, body)"""
+    async def request(self, method, host, path, headers, body=b"", chunked=False):
+        """(status, headers, body). `chunked`: the body's length is not told before it comes."""
         idle = self._idle.setdefault(host, [])
         while idle and idle[-1].closed:
             idle.pop()
@@ -175,7 +175,11 @@ class Client:
             connection = idle.pop()
         else:
             _, connection = await self._loop.create_connection(ClientConnection, *self._proxy)
-        length = f"Content-Length: {len(body)}\r\n" if body or method == "POST" else ""
+        if chunked:
+            half = len(body) // 2 + 1
+            parts = [part for part in (body[:half], body[half:]) if part]
+            body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+        length = "Transfer-Encoding: chunked\r\n" if chunked else f"Content-Length: {len(body)}\r\n" if body or method == "POST" else ""
         head = f"{method} http://{host}{path} HTTP/1.1\r\nHost: {host}\r\n{headers}{length}\r\n"
         connection.waiting = self._loop.create_future()
         connection.transport.write(head.encode() + body)

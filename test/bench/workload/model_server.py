@@ -47,7 +47,7 @@ class Model:
         task = items[last_user][1]
         results = [item[2] for item in items[last_user:] if item[0] == "result"]
         step = sum(item == ("asked",) for item in items[last_user:])
-        chance = random.Random(f"{self._knobs['seed']} {task} {step} {results[-1:]}")
+        chance = random.Random(f"{self._knobs['seed']} {task} {step} {len(results)}")
         steps = random.Random(task).randrange(self._knobs["steps"] * 2) + 1
         if step >= (min(steps, 2) if system == SUB_SYSTEM else steps) or not tools:
             return f"{facts(task, chance)['name']}, this is settled: {whole_words((results or [task])[-1])}", []

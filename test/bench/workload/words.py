@@ -39,14 +39,12 @@ SUB_SYSTEM = ("You are a research agent. You are given one task by another agent
 
 
 class Asker:
-    """The people of one agent process. `equal_prompts` and `equal_arguments` are shares, 0 to 1."""
+    """People. `equal_prompts` and `equal_arguments` are shares of tasks, 0 to 1."""
 
-    def __init__(self, seed, equal_prompts, equal_arguments):
-        self._random = random.Random(f"asker {seed}")
+    def __init__(self, equal_prompts, equal_arguments):
         self._equal_prompts, self._equal_arguments = equal_prompts, equal_arguments
 
-    def prompt(self):
-        chance = self._random
+    def prompt(self, chance):
         if chance.random() < self._equal_prompts:
             chance = random.Random(f"the same {chance.randrange(3)}")
             return compose(chance, details(chance))
@@ -56,8 +54,8 @@ class Asker:
             facts = details(random.Random(f"popular {chance.randrange(3)}")) | {"name": facts["name"]}
         return compose(chance, facts)
 
-    def follow_up(self):
-        return self._random.choice(FOLLOW_UPS).format(**details(self._random))
+    def follow_up(self, chance):
+        return chance.choice(FOLLOW_UPS).format(**details(chance))
 
 
 def compose(chance, facts):
