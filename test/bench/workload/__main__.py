@@ -11,8 +11,8 @@ from .scorer import VERDICTS, Scorer, precision, ratio, recall
 KINDS = ("model", "mcp", "http json", "http get", "http form", "prefetch", "after 202", "retry", "background")
 QUICK = {"executions": 60, "in_flight": 8}
 # What a sweep turns, one at a time, away from the defaults.
-SWEEP = [{}, {"in_flight": 1}, {"in_flight": 4}, {"in_flight": 64}, {"equal_prompts": 0.5}, {"equal_arguments": 0.5},
-         {"propagate": "some"}, {"propagate": "all"}, {"stream": "all"}, {"parallel": 6}, {"turns": 4},
+SWEEP = [{}, {"in_flight": 1, "executions": 60}, {"in_flight": 4, "executions": 200}, {"in_flight": 64}, {"equal_prompts": 0.5}, {"equal_arguments": 0.5},
+         {"propagate": "some"}, {"propagate": "all"}, {"stream": "all"}, {"stream": "none"}, {"chunked": 1.0}, {"parallel": 6}, {"turns": 4},
          {"tool_servers": 4}, {"errors": 0.2}, {"delegate": 0.2}, {"workers": 2}]
 
 
@@ -133,7 +133,7 @@ def sweep(knobs):
     for turned in SWEEP:
         measured, score = judged(knobs | turned)
         found = score.count()
-        name = ", ".join(f"{key}={value}" for key, value in turned.items()) or "as by default"
+        name = ", ".join(f"{key}={value}" for key, value in turned.items() if key != "executions") or "as by default"
         print(line(name, found) + f"{len(measured.calls) / measured.seconds:>8.0f}", flush=True)
         status |= found["wrong"] > 0
     return status

@@ -57,7 +57,7 @@ class Agent:
 
     # --- requests
 
-    async def call(self, work, agent, kind, method, host, path, headers="", document=None, begins=False, joins=False):
+    async def call(self, work, agent, kind, method, host, path, headers="", document=None, begins=False):
         """(fields, body) of the answer; an origin that refuses is asked again. `document`: JSON, or bytes as they are."""
         library = kind if kind in ("model", "mcp") else "http"
         for attempt in range(ATTEMPTS):
@@ -76,8 +76,7 @@ class Agent:
             if "x-served" not in fields:
                 raise ConnectionError(f"the proxy itself said {status}: {content[:200]}")
             may_be_root = not sent and not lie and (work.background or (begins and attempt == 0))
-            self.truth.append((int(fields["x-served"]), work.name, agent, "retry" if attempt else kind, may_be_root, sent,
-                               joins))
+            self.truth.append((int(fields["x-served"]), work.name, agent, "retry" if attempt else kind, may_be_root, sent))
             if sent and not work.background:
                 self.last_sent = work.name, sent
             if status < 400:
@@ -92,11 +91,10 @@ class Agent:
             return self.last_sent[1]
         return None
 
-    async def ask_model(self, work, agent, api, conversation, stream, begins, joins):
+    async def ask_model(self, work, agent, api, conversation, stream, begins):
         system, items, tools, previous = conversation
         document = api.request(system, items, tools, stream, previous)
-        _, body = await self.call(work, agent, "model", "POST", self.model, api.path, JSON, document, begins=begins,
-                                  joins=joins)
+        _, body = await self.call(work, agent, "model", "POST", self.model, api.path, JSON, document, begins=begins)
         return api.read(stream, body)
 
     # --- tasks
@@ -121,11 +119,11 @@ class Agent:
 
     async def converse(self, work, agent, api, host, system, items, tools, previous=""):
         """One turn: the model is asked until it wants no more tools. The id of its last answer."""
-        begins, joins = agent == "0", agent != "0"
+        begins = agent == "0"
         while True:
             text, calls, previous = await self.ask_model(work, agent, api, (system, items, tools, previous),
-                                                         self._streams(work.chance), begins, joins)
-            begins = joins = False
+                                                         self._streams(work.chance), begins)
+            begins = False
             items.append(("asked", text, calls))
             if not calls:
                 return previous

@@ -12,7 +12,10 @@ Verdicts, one a call:
 | right | its parent is of its own work, and of its own agent or of one that this was called by |
 | link | it has no such parent, but a link leads to one |
 | root | it has neither, though it had a true parent |
-| wrong | its parent is somebody else's, or is a span that nobody emitted, or its trace holds another's work |
+| wrong | its parent is somebody else's, or is a span that nobody emitted, or its trace or its `sidespan.execution.id` was another's before |
+
+A turn belongs to the call that opened it, and counts for nothing for that call itself: one in the middle of a work that
+opens a turn of its own has been lost, even if those after it are together again. So has a sub-agent's first.
 """
 
 from collections import Counter
@@ -29,7 +32,6 @@ class Call:
     kind: str  # of the table: "model", "mcp", ...
     may_be_root: bool = False
     sent: tuple = None  # the context that the agent itself put on it: (trace id, span id)
-    joins: bool = False  # a sub-agent's first: a span of its own agent is not enough
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class Span:
     source: str  # sidespan.parent.source
     inferred: bool = False
     step: int = 0  # sidespan.turn.step, where there is one
+    execution: str = ""  # sidespan.execution.id
     links: tuple = ()  # of (trace id, span id)
 
     @classmethod
@@ -50,7 +53,7 @@ class Span:
         attributes = plain["attributes"]
         return cls((plain["trace_id"], plain["span_id"]), plain["parent_id"], plain["start"],
                    attributes.get("sidespan.parent.source", ""), bool(attributes.get("sidespan.inferred")),
-                   attributes.get("sidespan.turn.step", 0),
+                   attributes.get("sidespan.turn.step", 0), attributes.get("sidespan.execution.id", ""),
                    tuple((link["trace_id"], link["span_id"]) for link in plain["links"]))
 
 
@@ -101,7 +104,8 @@ class Scorer:
         self._spans = {span.id: span for span in spans}
         self._ours = {call.sent: call for call in calls if call.sent}
         self._owners = self._turn_owners(spans)
-        self._trace_owners = self._first_in_trace()
+        self._trace_owners = self._first_with(lambda span: span.id[0])
+        self._execution_owners = self._first_with(lambda span: span.execution)
 
     def score(self):
         score = Score(turns=sum(span.inferred for span in self._spans.values()))
@@ -127,28 +131,29 @@ class Scorer:
                 order = (span.step or float("inf"), span.start)
                 if turn not in first or order < first[turn][0]:
                     first[turn] = (order, call)
-        return {turn: (call.work, call.agent) for turn, (_, call) in first.items()}
+        return {turn: call for turn, (_, call) in first.items()}
 
     def _inferred(self, span_id):
         return span_id in self._spans and self._spans[span_id].inferred
 
-    def _first_in_trace(self):
+    def _first_with(self, key):
         first = {}
         for call in self._calls.values():
             span = self._spans.get(call.span)
-            if span and (span.id[0] not in first or span.start < first[span.id[0]][0]):
-                first[span.id[0]] = (span.start, call.work)
-        return {trace: work for trace, (_, work) in first.items()}
+            if span and (key(span) not in first or span.start < first[key(span)][0]):
+                first[key(span)] = (span.start, call.work)
+        return {shared: work for shared, (_, work) in first.items()}
 
     def _owner(self, span_id):
-        """(work, agent) of a span, ours, a turn's or the agent's own; None of one that nobody emitted."""
-        call = self._calls.get(span_id) or self._ours.get(span_id)
-        return (call.work, call.agent) if call else self._owners.get(span_id)
+        """The call that a span is of, ours, a turn's or the agent's own; None of one that nobody emitted."""
+        return self._calls.get(span_id) or self._ours.get(span_id) or self._owners.get(span_id)
 
     def _judge(self, call, span):
         verdict, reason = self._judge_parents(call, span)
         if verdict != "wrong" and self._trace_owners[span.id[0]] != call.work:
             return "wrong", "another work in its trace"
+        if verdict != "wrong" and span.execution and self._execution_owners[span.execution] != call.work:
+            return "wrong", "another work has its execution"
         if verdict == "root" and any(self._related(call, link) for link in self._links(span)):
             return "link", ""
         if verdict in ("root", "right") and call.may_be_root:
@@ -160,7 +165,7 @@ class Scorer:
             given = (span.id[0], span.parent_id)
             return (("right", "") if given == call.sent else ("wrong", "not the context that was sent")
                     if span.parent_id else ("root", ""))
-        found, joined, seen = False, False, set()
+        found, seen = False, set()
         while span and span.parent_id:
             parent = (span.id[0], span.parent_id)
             if parent in seen:
@@ -169,15 +174,14 @@ class Scorer:
             owner = self._owner(parent)
             if owner is None and not self._inferred(parent):
                 return "wrong", "a parent that nobody emitted"
-            if owner:
-                if owner[0] != call.work:
+            if owner and owner is not call:
+                if owner.work != call.work:
                     return "wrong", "another work"
-                if not of_or_under(call.agent, owner[1]):
+                if not of_or_under(call.agent, owner.agent):
                     return "wrong", "another agent of its work"
-                found, joined = True, joined or owner[1] != call.agent
+                found = True
             span = self._spans.get(parent)
-        # Under a turn of its own a sub-agent is together, but nothing says who called it.
-        return ("right" if found and (joined or not call.joins) else "root"), ""
+        return ("right" if found else "root"), ""
 
     def _links(self, span):
         """Its own, and those of the turns that it is in: a turn stands for what its calls have in common."""
@@ -189,6 +193,5 @@ class Scorer:
 
     def _related(self, call, span_id):
         owner = self._owner(span_id)
-        if not owner or owner[0] != call.work or not of_or_under(call.agent, owner[1]):
-            return False
-        return owner[1] != call.agent if call.joins else True
+        return (owner is not None and owner is not call and owner.work == call.work
+                and of_or_under(call.agent, owner.agent))
