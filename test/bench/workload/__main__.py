@@ -11,9 +11,10 @@ from .scorer import VERDICTS, Scorer, precision, ratio, recall
 KINDS = ("model", "mcp", "http json", "http get", "http form", "prefetch", "after 202", "retry", "background")
 QUICK = {"executions": 60, "in_flight": 8}
 # What a sweep turns, one at a time, away from the defaults.
-SWEEP = [{}, {"in_flight": 1, "executions": 60}, {"in_flight": 4, "executions": 200}, {"in_flight": 64}, {"equal_prompts": 0.5}, {"equal_arguments": 0.5},
-         {"propagate": "some"}, {"propagate": "all"}, {"stream": "all"}, {"stream": "none"}, {"chunked": 1.0}, {"parallel": 6}, {"turns": 4},
-         {"tool_servers": 4}, {"errors": 0.2}, {"delegate": 0.2}, {"workers": 2}]
+SWEEP = [{}, {"in_flight": 1, "executions": 60}, {"in_flight": 4, "executions": 200}, {"in_flight": 64},
+         {"equal_prompts": 0.5}, {"equal_arguments": 0.5}, {"propagate": "some"}, {"propagate": "all"},
+         {"stream": "all"}, {"stream": "none"}, {"chunked": 1.0}, {"parallel": 6}, {"turns": 4},
+         {"tool_servers": 4}, {"errors": 0.2}, {"delegate": 0.2}, {"retrieve": 1.0}, {"workers": 2}]
 
 
 def share(text):
@@ -40,7 +41,8 @@ def arguments(words=None):
     parser.add_argument("--self-test", action="store_true", help="judge the judge; needs no program")
     parser.add_argument("--wrong", type=int, metavar="N", default=0, help="show up to N wrong ones")
     knobs = parser.add_argument_group("knobs")
-    knobs.add_argument("--seed", type=int, default=1, help="of tasks and models; ids, refusals and times are never the same")
+    knobs.add_argument("--seed", type=int, default=1,
+                       help="of tasks and models; ids, refusals and times are never the same")
     knobs.add_argument("--executions", type=positive, default=400, help="tasks in all")
     knobs.add_argument("--in-flight", type=positive, default=16, help="of them at once, in all processes")
     knobs.add_argument("--agents", type=positive, default=2, help="agent processes")
@@ -55,9 +57,15 @@ def arguments(words=None):
     knobs.add_argument("--propagate", choices=("none", "some", "all"), default="none",
                        help="whether agents send context: none of their libraries (models, HTTP, MCP), one or two, or all")
     knobs.add_argument("--stream", choices=("all", "some", "none"), default="some", help="answers of models")
-    knobs.add_argument("--errors", type=share, default=0.03, help="share of requests that are refused (429, 500) and sent again")
-    knobs.add_argument("--delegate", type=share, default=0.03, help="share of a model's tool calls that go to a sub-agent")
+    knobs.add_argument("--errors", type=share, default=0.03,
+                       help="share of requests that are refused (429, 500) and sent again")
+    knobs.add_argument("--delegate", type=share, default=0.03,
+                       help="share of a model's tool calls that go to a sub-agent")
     knobs.add_argument("--prefetch", type=share, default=0.2, help="share of searches whose results are read unasked")
+    knobs.add_argument("--retrieve", type=share, default=0.1,
+                       help="share of turns that begin with an embedding and a search, before a model is asked")
+    knobs.add_argument("--sessions", type=share, default=0.1,
+                       help="share of tasks whose requests to models have a session's id in a header")
     knobs.add_argument("--background", choices=("on", "off"), default="on", help="probes and jobs that belong to nobody")
     knobs.add_argument("--coincidences", type=share, default=0.0,
                        help="share of job rounds that ask for an order which a task is just about; no evidence on the "
@@ -86,7 +94,8 @@ def line(name, found):
 
 
 def head(title):
-    return f"{title:<26}{'calls':>8}" + "".join(f"{verdict:>8}" for verdict in VERDICTS) + f"{'precision':>11}{'recall':>11}"
+    return (f"{title:<26}{'calls':>8}" + "".join(f"{verdict:>8}" for verdict in VERDICTS)
+            + f"{'precision':>11}{'recall':>11}")
 
 
 def judged(knobs):
@@ -101,8 +110,8 @@ def judged(knobs):
 def show(knobs, measured, score, wrong):
     print("  ".join(f"{name}={value}" for name, value in knobs.items()))
     calls = len(measured.calls)
-    print(f"{measured.tasks} tasks, {calls} calls in {measured.seconds:.1f} s ({calls / measured.seconds:.0f}/s); sidespan "
-          f"used {1e6 * measured.sidecar_seconds / calls:.0f} us of a processor a call; {score.turns} turns\n")
+    print(f"{measured.tasks} tasks, {calls} calls in {measured.seconds:.1f} s ({calls / measured.seconds:.0f}/s); "
+          f"sidespan used {1e6 * measured.sidecar_seconds / calls:.0f} us of a processor a call; {score.turns} turns\n")
     print(head("kind"))
     for kind in KINDS:
         if found := score.count(kind=kind):
@@ -116,9 +125,9 @@ def show(knobs, measured, score, wrong):
     links = score.links_right + score.links_wrong
     print(f"\nlinks: {links}, of which {score.links_right} lead to the call's own work "
           f"({percent(ratio(score.links_right, links)) or 'none'})")
-    if measured.held[0]:
-        print(f"heads that waited for their bodies: {measured.held[0]:.0f}, {1e3 * measured.held[1] / measured.held[0]:.2f} ms "
-              "each")
+    waited, seconds = measured.held
+    if waited:
+        print(f"heads that waited for their bodies: {waited:.0f}, {1e3 * seconds / waited:.2f} ms each")
     for reason, count in score.reasons().most_common():
         print(f"wrong: {count} {reason}")
     for call, span, verdict, reason in score.rows:

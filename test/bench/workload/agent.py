@@ -36,6 +36,8 @@ class Work:
     propagates: frozenset = frozenset()
     trace: str = field(default_factory=lambda: secrets.token_hex(16))
     background: bool = False
+    model_headers: str = ""
+    counts_retries: bool = False  # as the model SDKs do in a header of theirs
     agents: int = 0
     after: list = field(default_factory=list)  # what goes on when the answer is there
 
@@ -58,10 +60,13 @@ class Agent:
     # --- requests
 
     async def call(self, work, agent, kind, method, host, path, headers="", document=None, begins=False):
-        """(fields, body) of the answer; an origin that refuses is asked again. `document`: JSON, or bytes as they are."""
+        """(fields, body) of the answer; an origin that refuses is asked again. `document`: JSON, or bytes as such."""
         library = kind if kind in ("model", "mcp") else "http"
         for attempt in range(ATTEMPTS):
             sent, lie, more, said = None, None, headers, document
+            if kind == "model":
+                more += work.model_headers
+                more += f"x-stainless-retry-count: {attempt}\r\n" if work.counts_retries else ""
             if library in work.propagates:
                 sent, lie = (work.trace, secrets.token_hex(8)), self.lie(work)
                 context = "00-{}-{}-01".format(*(lie or sent))
@@ -76,7 +81,8 @@ class Agent:
             if "x-served" not in fields:
                 raise ConnectionError(f"the proxy itself said {status}: {content[:200]}")
             may_be_root = not sent and not lie and (work.background or (begins and attempt == 0))
-            self.truth.append((int(fields["x-served"]), work.name, agent, "retry" if attempt else kind, may_be_root, sent))
+            label = "retry" if attempt else kind
+            self.truth.append((int(fields["x-served"]), work.name, agent, label, may_be_root, sent))
             if sent and not work.background:
                 self.last_sent = work.name, sent
             if status < 400:
@@ -106,16 +112,30 @@ class Agent:
         work = Work(f"{self.knobs['process']}-{number}", chance, self._instrumented(chance))
         api = self.apis[chance.choice(sorted(self.apis))]
         tools = TOOLS + ([DELEGATE] if self.knobs["delegate"] else [])
+        if chance.random() < self.knobs["sessions"]:
+            work.model_headers = f"X-Session-Id: {secrets.token_hex(16)}\r\n"
+        work.counts_retries = chance.random() < 0.5
         items, previous = [], ""
         host = f"127.0.0.1:{chance.choice(self.knobs['tool_ports'])}"
         for turn in range(chance.randrange(self.knobs["turns"] * 2 - 1) + 1):
             said = self.asker.follow_up(chance) if turn else self.asker.prompt(chance)
             self.live[work.name] = (ORDER.findall(said) or [None])[0]
+            if chance.random() < self.knobs["retrieve"]:
+                said += await self.retrieved(work, host, said)
             items.append(("user", said))
             previous = await self.converse(work, "0", api, host, SYSTEM, items, tools, previous)
             await asyncio.sleep(chance.uniform(0, 2) * self.knobs["pause"])
         self.live.pop(work.name, None)
         return work.after
+
+    async def retrieved(self, work, host, said):
+        """What is found before any model has been asked to talk. Nothing says yet what these calls belong to."""
+        asked = {"model": "text-embedding-3-small", "input": said}
+        _, body = await self.call(work, "0", "model", "POST", self.model, "/v1/embeddings", JSON, asked, begins=True)
+        vector = json.loads(body)["data"][0]["embedding"]
+        _, body = await self.call(work, "0", "http json", "POST", host, "/nearest", JSON, {"vector": vector, "limit": 2},
+                                  begins=True)
+        return "\nThis may help: " + " ".join(json.loads(body)["pages"])
 
     async def converse(self, work, agent, api, host, system, items, tools, previous=""):
         """One turn: the model is asked until it wants no more tools. The id of its last answer."""
@@ -172,7 +192,8 @@ class Agent:
         return await self._get(work, agent, host, "/rates?" + urlencode(arguments))
 
     async def _open_ticket(self, work, agent, api, host, arguments):
-        _, body = await self.call(work, agent, "http form", "POST", host, "/tickets", FORM, urlencode(arguments).encode())
+        form = urlencode(arguments).encode()
+        _, body = await self.call(work, agent, "http form", "POST", host, "/tickets", FORM, form)
         return body.decode()
 
     async def _report(self, work, agent, api, host, arguments):
@@ -258,7 +279,8 @@ class Agent:
 
     async def run(self):
         await self.open_sessions()
-        background = [asyncio.create_task(one()) for one in (self.probe, self.job)] if self.knobs["background"] == "on" else []
+        jobs = (self.probe, self.job) if self.knobs["background"] == "on" else ()
+        background = [asyncio.create_task(job()) for job in jobs]
         numbers = iter(range(self.knobs["executions"]))
         later = []
 

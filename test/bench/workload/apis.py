@@ -152,8 +152,9 @@ class Responses:
         ident = f"resp_{secrets.token_hex(20)}"
         if document["store"]:
             self._stored[ident] = document["said"] + [("asked",)]
-        output = [{"type": "function_call", "id": f"fc_{secrets.token_hex(16)}", "call_id": f"call_{secrets.token_hex(12)}",
-                   "name": name, "arguments": json.dumps(arguments), "status": "completed"} for name, arguments in calls]
+        output = [{"type": "function_call", "id": f"fc_{secrets.token_hex(16)}", "status": "completed", "name": name,
+                   "call_id": f"call_{secrets.token_hex(12)}", "arguments": json.dumps(arguments)}
+                  for name, arguments in calls]
         if text:
             output.insert(0, {"type": "message", "id": f"msg_{secrets.token_hex(16)}", "role": "assistant",
                               "status": "completed", "content": [{"type": "output_text", "text": text}]})

@@ -1,4 +1,4 @@
-"""One run: origins, a collector, the sidecar and agents as processes of their own; out of it calls and spans to judge."""
+"""One run: origins, a collector, the sidecar and agents, a process each; out of it come calls and spans to judge."""
 
 import json
 import os

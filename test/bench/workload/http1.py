@@ -46,7 +46,8 @@ class Parser:
                 return None
             start, *lines = self._pending[:end].decode("latin-1").split("\r\n")
             del self._pending[:end + 4]
-            self._head = start, {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+            fields = (line.partition(":") for line in lines)
+            self._head = start, {name.lower(): value.strip() for name, _, value in fields}
         body = self._chunked() if self._head[1].get("transfer-encoding") == "chunked" else self._counted()
         if body is None:
             return None
@@ -179,7 +180,8 @@ class Client:
             half = len(body) // 2 + 1
             parts = [part for part in (body[:half], body[half:]) if part]
             body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-        length = "Transfer-Encoding: chunked\r\n" if chunked else f"Content-Length: {len(body)}\r\n" if body or method == "POST" else ""
+        length = ("Transfer-Encoding: chunked\r\n" if chunked else
+                  f"Content-Length: {len(body)}\r\n" if body or method == "POST" else "")
         head = f"{method} http://{host}{path} HTTP/1.1\r\nHost: {host}\r\n{headers}{length}\r\n"
         connection.waiting = self._loop.create_future()
         connection.transport.write(head.encode() + body)

@@ -36,6 +36,8 @@ class Model:
         if self._chance.random() < self._knobs["errors"]:
             fault = {"error": {"type": "rate_limit_error", "message": "Too many requests.", "code": "rate_limited"}}
             return Answer(fault, status=429, headers="Retry-After: 0\r\n", delay=delay / 4)
+        if target == "/v1/embeddings":
+            return Answer(embedding(document), delay=delay / 4)
         api = self._apis[target]
         answer = api.answer(document, *self._decide(*api.understand(document)))
         answer.delay = delay
@@ -66,6 +68,13 @@ class Model:
             if arguments:
                 return name, arguments
         return "search", ASK["search"](known, chance)
+
+
+def embedding(document):
+    chance = random.Random(document["input"])
+    vector = [round(chance.uniform(-1, 1), 6) for _ in range(32)]
+    return {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": vector}],
+            "model": document["model"], "usage": {"prompt_tokens": 60, "total_tokens": 60}}
 
 
 def whole_words(text, size=240):

@@ -51,10 +51,10 @@ ROWS = [
      [span("t3", "T3", "", 6, inferred=True, links=(("t1", "T1"),))], "link", ""),
     ("a link to its own turn alone", call("t3", "x", "A"), span("t3", "x", "T3", 6, step=1, links=(("t3", "T3"),)),
      [span("t3", "T3", "", 6, inferred=True)], "root", ""),
-    ("a root that says another's execution", call("t9", "x", "C", may_be_root=True), span("t9", "x", execution="T2", start=7),
-     [], "wrong", "another work has its execution"),
-    ("a root that says an execution of its own", call("t9", "x", "C", may_be_root=True), span("t9", "x", execution="x"), [],
-     "opens", ""),
+    ("a root that says another's execution", call("t9", "x", "C", may_be_root=True),
+     span("t9", "x", start=7, execution="T2"), [], "wrong", "another work has its execution"),
+    ("a root that says an execution of its own", call("t9", "x", "C", may_be_root=True),
+     span("t9", "x", execution="x"), [], "opens", ""),
     ("the turn before of its work, for what may open a turn", call("t1", "x", "A", may_be_root=True),
      span("t1", "x", "T1", 6), [], "opens", ""),
     ("parents in a circle", call("t1", "x", "A"), span("t1", "x", "T3", 6),
@@ -78,8 +78,8 @@ ROWS = [
     ("a sub-agent after its own turn's first", call("t3", "x", "A", agent="0.1"), span("t3", "x", "T3", 5, step=2),
      [span("t3", "T3", "", 4, inferred=True), span("t3", "y", "T3", 4, step=1)], "right", ""),
     ("a sub-agent in the turn of one with a name like its own", call("t3", "x", "A", agent="0.11"),
-     span("t3", "x", "T3", 5, step=2), [span("t3", "T3", "", 4, inferred=True), span("t3", "y", "T3", 4, step=1)], "wrong",
-     "another agent of its work"),
+     span("t3", "x", "T3", 5, step=2), [span("t3", "T3", "", 4, inferred=True), span("t3", "y", "T3", 4, step=1)],
+     "wrong", "another agent of its work"),
     ("a sub-agent with a link to another one", call("t9", "x", "A", agent="0.2"),
      span("t9", "x", "", 5, links=(("t3", "y"),)), [span("t3", "y", "", 4)], "root", ""),
     ("the context that was sent", call("t5", "x", "A", sent=("t5", "s")), span("t5", "x", "s", 5), [], "right", ""),
@@ -133,11 +133,13 @@ def count_faults():
     score = Scorer(calls, spans).score()
     http = score.count(kind="http")
     got = {"all": dict(score.count()), "http": dict(http), "echo": dict(score.count(source="echo")),
-           "precision": precision(http), "recall": recall(http), "recall of all": recall(score.count()), "links": (score.links_right, score.links_wrong),
+           "precision": precision(http), "recall": recall(http), "recall of all": recall(score.count()),
+           "links": (score.links_right, score.links_wrong),
            "missing": [one.span[1] for one in score.missing], "strangers": [one.id[1] for one in score.strangers],
            "turns": score.turns, "reasons": dict(score.reasons())}
     wanted = {"all": {"opens": 2, "right": 4, "wrong": 1, "link": 1, "root": 2},
               "http": {"right": 3, "wrong": 1, "link": 1, "root": 1}, "echo": {"opens": 2, "right": 4, "wrong": 1},
-              "precision": 0.75, "recall": 0.5, "recall of all": 0.5, "links": (1, 1), "missing": ["never"], "strangers": ["stranger"],
+              "precision": 0.75, "recall": 0.5, "recall of all": 0.5, "links": (1, 1), "missing": ["never"],
+              "strangers": ["stranger"],
               "turns": 2, "reasons": {"another work": 1}}
     return [f"counts: {key} is {got[key]} instead of {wanted[key]}" for key in wanted if got[key] != wanted[key]]

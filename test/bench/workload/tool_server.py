@@ -41,16 +41,16 @@ class Tools:
     def __init__(self, knobs):
         self._knobs = knobs
         self._chance = random.Random(f"tools {knobs['seed']}")
-        self._pages = {"search": self._search, "docs": self._page, "weather": self._weather, "orders": self._order,
-                       "shipments": self._shipment, "calculate": self._calculate, "rates": self._rates,
-                       "tickets": self._ticket, "reports": self._report, "mcp": self._mcp, "healthz": self._ok,
-                       "usage": self._ok, "flags": self._ok}
+        self._pages = {"search": self._search, "docs": self._page, "nearest": self._nearest, "weather": self._weather,
+                       "orders": self._order, "shipments": self._shipment, "calculate": self._calculate,
+                       "rates": self._rates, "tickets": self._ticket, "reports": self._report, "mcp": self._mcp,
+                       "healthz": self._ok, "usage": self._ok, "flags": self._ok}
 
     def handle(self, method, target, headers, body):
         url = urlsplit(target)
         first, _, rest = url.path[1:].partition("/")
         delay = self._chance.uniform(0.2, 1.8) * self._knobs["latency"] / 4
-        if first not in ("mcp", "healthz") and self._chance.random() < self._knobs["errors"]:
+        if first != "healthz" and self._chance.random() < self._knobs["errors"]:
             return Answer({"error": "internal"}, status=500, delay=delay)
         answer = self._pages[first](unquote(rest), dict(parse_qsl(url.query)), headers, body)
         answer.delay = delay
@@ -63,6 +63,11 @@ class Tools:
                                        for number in range(1, asked["limit"])]
         return Answer({"results": [{"title": f"About {slug}", "url": f"http://{headers['host']}/docs/{slug}",
                                     "score": round(1 / (3 + at), 3)} for at, slug in enumerate(slugs)]})
+
+    def _nearest(self, _rest, _query, headers, body):
+        asked = json.loads(body)
+        return Answer({"pages": [f"http://{headers['host']}/docs/near-{derived(str(asked['vector'][at]))}"
+                                 for at in range(asked["limit"])]})
 
     def _page(self, slug, _query, headers, _body):
         other = f"http://{headers['host']}/docs/annex-{derived(slug)}"
@@ -80,7 +85,8 @@ class Tools:
         known = derived(order, 20)
         chance = random.Random(order)
         return Answer({"order": order, "state": "shipped", "shipment": f"SH{known[:12]}", "to": chance.choice(CITIES),
-                       "total": f"{int(known[:4], 16) / 100:.2f}", "by": f"{chance.choice(FIRST)} {chance.choice(LAST)}"})
+                       "total": f"{int(known[:4], 16) / 100:.2f}",
+                       "by": f"{chance.choice(FIRST)} {chance.choice(LAST)}"})
 
     def _shipment(self, shipment, _query, _headers, _body):
         return Answer({"shipment": shipment, "carrier": "DHL", "depot": random.Random(shipment).choice(CITIES)})
