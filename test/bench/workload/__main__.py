@@ -123,7 +123,7 @@ def show(knobs, measured, score, wrong):
     if measured.lies:
         print(f"\n{measured.lies} lies were told")
     links = score.links_right + score.links_wrong
-    print(f"\nlinks: {links}, of which {score.links_right} lead to the call's own work "
+    print(f"\ntraces a task: {score.traces_a_work():.1f}\nlinks: {links}, of which {score.links_right} lead to the call's own work "
           f"({percent(ratio(score.links_right, links)) or 'none'})")
     waited, seconds = measured.held
     if waited:
@@ -157,6 +157,8 @@ def main():
     if options.sidespan:
         os.environ["SIDESPAN_BIN"] = options.sidespan
     try:
+        if not os.access(os.environ["SIDESPAN_BIN"], os.X_OK):
+            raise Failed(f"{os.environ['SIDESPAN_BIN']} is no program")
         if options.sweep:
             return sweep(options.knobs)
         measured, score = judged(options.knobs)

@@ -74,6 +74,11 @@ class Score:
                 found[verdict] += 1
         return found
 
+    def traces_a_work(self):
+        """Into how many traces a work falls apart, on average; what belongs to nobody is left out."""
+        pairs = {(call.work, span.id[0]) for call, span, *_ in self.rows if call.kind != "background"}
+        return ratio(len(pairs), len({work for work, _ in pairs}))
+
     def reasons(self):
         return Counter(reason for *_, verdict, reason in self.rows if verdict == "wrong")
 

@@ -136,10 +136,10 @@ def count_faults():
            "precision": precision(http), "recall": recall(http), "recall of all": recall(score.count()),
            "links": (score.links_right, score.links_wrong),
            "missing": [one.span[1] for one in score.missing], "strangers": [one.id[1] for one in score.strangers],
-           "turns": score.turns, "reasons": dict(score.reasons())}
+           "turns": score.turns, "traces": score.traces_a_work(), "reasons": dict(score.reasons())}
     wanted = {"all": {"opens": 2, "right": 4, "wrong": 1, "link": 1, "root": 2},
               "http": {"right": 3, "wrong": 1, "link": 1, "root": 1}, "echo": {"opens": 2, "right": 4, "wrong": 1},
               "precision": 0.75, "recall": 0.5, "recall of all": 0.5, "links": (1, 1), "missing": ["never"],
               "strangers": ["stranger"],
-              "turns": 2, "reasons": {"another work": 1}}
+              "turns": 2, "traces": 3.0, "reasons": {"another work": 1}}
     return [f"counts: {key} is {got[key]} instead of {wanted[key]}" for key in wanted if got[key] != wanted[key]]
