@@ -12,7 +12,8 @@ KINDS = ("model", "mcp", "http json", "http get", "http form", "prefetch", "afte
 QUICK = {"executions": 60, "in_flight": 8}
 # What a sweep turns, one at a time, away from the defaults.
 SWEEP = [{}, {"in_flight": 1, "executions": 60}, {"in_flight": 4, "executions": 200}, {"in_flight": 64},
-         {"equal_prompts": 0.5}, {"equal_arguments": 0.5}, {"propagate": "some"}, {"propagate": "all"},
+         {"vocabulary": 30}, {"equal_prompts": 0.5}, {"equal_arguments": 0.5}, {"propagate": "some"},
+         {"propagate": "all"},
          {"stream": "all"}, {"stream": "none"}, {"chunked": 1.0}, {"parallel": 6}, {"turns": 4},
          {"tool_servers": 4}, {"errors": 0.2}, {"delegate": 0.2}, {"retrieve": 1.0}, {"workers": 2}]
 
@@ -54,11 +55,13 @@ def arguments(words=None):
     knobs.add_argument("--equal-prompts", type=share, default=0.05, help="share of tasks with one of three prompts")
     knobs.add_argument("--equal-arguments", type=share, default=0.1,
                        help="share of tasks whose tools are asked for what others ask for, too")
+    knobs.add_argument("--vocabulary", type=positive, default=300,
+                       help="cities, last names and topics; the fewer, the more tasks have in common by chance")
     knobs.add_argument("--propagate", choices=("none", "some", "all"), default="none",
                        help="whether agents send context: none of their libraries (models, HTTP, MCP), one or two, or all")
     knobs.add_argument("--stream", choices=("all", "some", "none"), default="some", help="answers of models")
     knobs.add_argument("--errors", type=share, default=0.03,
-                       help="share of requests that are refused (429, 500) and sent again")
+                       help="share of requests that are refused (429, 500), to be sent again")
     knobs.add_argument("--delegate", type=share, default=0.03,
                        help="share of a model's tool calls that go to a sub-agent")
     knobs.add_argument("--prefetch", type=share, default=0.2, help="share of searches whose results are read unasked")
@@ -123,7 +126,8 @@ def show(knobs, measured, score, wrong):
     if measured.lies:
         print(f"\n{measured.lies} lies were told")
     links = score.links_right + score.links_wrong
-    print(f"\ntraces a task: {score.traces_a_work():.1f}\nlinks: {links}, of which {score.links_right} lead to the call's own work "
+    print(f"\ntraces a task: {score.traces_a_work():.1f}")
+    print(f"links: {links}, of which {score.links_right} lead to the call's own work "
           f"({percent(ratio(score.links_right, links)) or 'none'})")
     waited, seconds = measured.held
     if waited:

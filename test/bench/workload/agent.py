@@ -18,7 +18,7 @@ from .apis import all_apis, events
 from .http1 import Client
 from .model_server import ORDER
 from .tool_server import DELEGATE, MCP_TOOLS, TOOLS
-from .words import SUB_SYSTEM, SYSTEM, Asker
+from .words import SUB_SYSTEM, SYSTEM, Asker, Words
 
 JSON = "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
@@ -46,7 +46,7 @@ class Agent:
     def __init__(self, knobs):
         self.knobs = knobs
         self.client = Client((knobs["proxy"][0], knobs["proxy"][1]))
-        self.asker = Asker(knobs["equal_prompts"], knobs["equal_arguments"])
+        self.asker = Asker(Words(knobs["vocabulary"]), knobs["equal_prompts"], knobs["equal_arguments"])
         self.model = f"127.0.0.1:{knobs['model_port']}"
         self.apis = all_apis()
         self.truth = []
@@ -209,7 +209,7 @@ class Agent:
 
     async def _delegate(self, work, agent, api, host, arguments):
         work.agents += 1
-        items = [("user", f"Your task: {arguments['task']}\nAnswer in English.")]
+        items = [("user", f"Your task: {arguments['task']}\nBe brief.")]
         await self.converse(work, f"{agent}.{work.agents}", api, host, SUB_SYSTEM, items, TOOLS[:4] + MCP_TOOLS[:1])
         return items[-1][1]
 

@@ -12,7 +12,7 @@ Verdicts, one a call:
 | right | its parent is of its own work, and of its own agent or of one that this was called by |
 | link | it has no such parent, but a link leads to one |
 | root | it has neither, though it had a true parent |
-| wrong | its parent is somebody else's or nobody's, or another work had its trace or its `sidespan.execution.id` before |
+| wrong | its parent is somebody else's or nobody's, or another work had its trace or `sidespan.execution.id` before |
 
 A turn belongs to the call that opened it, and counts for nothing for that call itself: one in the middle of a work that
 opens a turn of its own has been lost, even if those after it are together again. So has a sub-agent's first.

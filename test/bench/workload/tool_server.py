@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .apis import SSE, data
 from .http1 import Answer
-from .words import CITIES, FIRST, LAST, derived
+from .words import Words, derived
 
 
 def schema(name, description, /, *required, **properties):
@@ -40,6 +40,7 @@ DELEGATE = schema("delegate", "Hands a task to a research agent and gets its ans
 class Tools:
     def __init__(self, knobs):
         self._knobs = knobs
+        self._words = Words(knobs["vocabulary"])
         self._chance = random.Random(f"tools {knobs['seed']}")
         self._pages = {"search": self._search, "docs": self._page, "nearest": self._nearest, "weather": self._weather,
                        "orders": self._order, "shipments": self._shipment, "calculate": self._calculate,
@@ -84,12 +85,13 @@ class Tools:
                                       f"{10_000 + secrets.randbelow(990_000)}" for _ in range(2)]})
         known = derived(order, 20)
         chance = random.Random(order)
-        return Answer({"order": order, "state": "shipped", "shipment": f"SH{known[:12]}", "to": chance.choice(CITIES),
-                       "total": f"{int(known[:4], 16) / 100:.2f}",
-                       "by": f"{chance.choice(FIRST)} {chance.choice(LAST)}"})
+        return Answer({"order": order, "state": "shipped", "shipment": f"SH{known[:12]}",
+                       "to": chance.choice(self._words.cities), "total": f"{int(known[:4], 16) / 100:.2f}",
+                       "by": self._words.name(chance)})
 
     def _shipment(self, shipment, _query, _headers, _body):
-        return Answer({"shipment": shipment, "carrier": "DHL", "depot": random.Random(shipment).choice(CITIES)})
+        depot = random.Random(shipment).choice(self._words.cities)
+        return Answer({"shipment": shipment, "carrier": "DHL", "depot": depot})
 
     def _calculate(self, _rest, _query, _headers, body):
         left, _, right = json.loads(body)["expression"].partition(" * ")
