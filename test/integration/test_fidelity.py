@@ -1,0 +1,39 @@
+"""Agents with known truth through the sidecar, in small: no call may ever be taken for another task's, and the judge
+that says so is judged itself. The whole, with its knobs and figures, is test/bench/fidelity."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
+
+from workload import scorer_test  # noqa: E402
+from workload.__main__ import arguments, judged  # noqa: E402
+
+SMALL = ["--executions", "10", "--in-flight", "5"]
+
+
+def verdicts(*options):
+    measured, score = judged(arguments([*SMALL, *options]).knobs)
+    return measured, score.count()
+
+
+def test_the_judge_finds_what_is_wrong():
+    assert not scorer_test.faults()
+
+
+@pytest.mark.parametrize("options", [
+    ["--equal-prompts", "0.3", "--equal-arguments", "0.5"],
+    ["--propagate", "some"],
+], ids=lambda options: " ".join(options))
+def test_no_call_is_taken_for_another_tasks(sidespan, options):
+    measured, found = verdicts(*options)
+    assert measured.tasks == 10 and sum(found.values()) > 150
+    assert found["wrong"] == 0
+
+
+def test_lies_of_agents_are_found_to_be_wrong(sidespan):
+    measured, found = verdicts("--propagate", "all", "--lies", "0.1")
+    assert found["wrong"] == measured.lies > 5
+    assert found["right"] > 150
