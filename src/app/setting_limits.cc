@@ -241,6 +241,12 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<time_between<0, kHour>, &S::limits, &L::run_export>,
      .sentence = "How long `run` exports after its command has ended; less where twice in a row "
                  "nobody is there."},
+    {.key = "limits.stdio_export",
+     .value = "1s",
+     .read = assign<time_between<0, kHour>, &S::limits, &L::stdio_export>,
+     .sentence =
+         "The same of `stdio`, after its server has ended: clients kill a server that takes "
+         "some 2 s to end, and its last spans with it."},
 
     {.key = "limits.attributes",
      .value = "128",

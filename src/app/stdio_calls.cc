@@ -27,7 +27,10 @@ std::unique_ptr<trace::Sampler> sampler_of(const Settings& settings) {
 
 std::optional<trace::SpanContext> context_of(const semconv::McpMessage& message) {
   std::optional<trace::SpanContext> context = trace::parse_traceparent(message.traceparent);
-  if (context) context->tracestate = trace::TraceState::parse({message.tracestate});
+  // Half of an entry would be somebody else's.
+  if (context && !message.tracestate_cut) {
+    context->tracestate = trace::TraceState::parse({message.tracestate});
+  }
   return context;
 }
 
@@ -58,19 +61,30 @@ std::string_view StdioCalls::from_server(std::string_view read) {
   return read;
 }
 
-std::string_view StdioCalls::agent_ended() {
+std::string_view StdioCalls::agent_ended(net::Pump::End why) {
   const std::scoped_lock lock(mutex_);
+  if (why == net::Pump::End::kFromEnded) set_first_end(semconv::Ending::kAgentCancelled);
+  if (why == net::Pump::End::kToClosed) set_first_end(semconv::Ending::kOriginClosed);
   written_.clear();
-  if (first_end_) return written_;
-  first_end_ = semconv::Ending::kAgentCancelled;
-  if (!line_.empty()) append_line(line_);
+  // Else nobody would take it, and it would be no call.
+  if (why == net::Pump::End::kFromEnded && !line_.empty()) append_line(line_);
   return written_;
 }
 
-std::string_view StdioCalls::server_ended() {
+std::string_view StdioCalls::server_ended(net::Pump::End why) {
   const std::scoped_lock lock(mutex_);
-  if (!first_end_) first_end_ = semconv::Ending::kOriginClosed;
+  if (why == net::Pump::End::kFromEnded) set_first_end(semconv::Ending::kOriginClosed);
+  if (why == net::Pump::End::kToClosed) set_first_end(semconv::Ending::kAgentCancelled);
   return {};
+}
+
+void StdioCalls::ended_by(semconv::Ending ending) {
+  const std::scoped_lock lock(mutex_);
+  set_first_end(ending);
+}
+
+void StdioCalls::set_first_end(semconv::Ending ending) {
+  if (!first_end_) first_end_ = ending;
 }
 
 void StdioCalls::end() {
@@ -113,8 +127,16 @@ void StdioCalls::append_line(std::string_view line) {
     const std::string tracestate = begun_->context.tracestate.to_header();
     std::vector<semconv::MetaEntry> entries = {
         {trace::kTraceparentField, {traceparent.data(), traceparent.size()}}};
-    if (!tracestate.empty()) entries.emplace_back(trace::kTracestateField, tracestate);
-    if (!begun_->baggage.empty()) entries.emplace_back(trace::kBaggageField, begun_->baggage);
+    if (begun_->tracestate_cut) {
+      entries.emplace_back(trace::kTracestateField, std::nullopt);
+    } else if (!tracestate.empty()) {
+      entries.emplace_back(trace::kTracestateField, tracestate);
+    }
+    if (begun_->baggage_cut) {
+      entries.emplace_back(trace::kBaggageField, std::nullopt);
+    } else if (!begun_->baggage.empty()) {
+      entries.emplace_back(trace::kBaggageField, begun_->baggage);
+    }
     edited = semconv::with_meta_context(line, entries);
   }
   written_.append(edited ? std::string_view(*edited) : line);
@@ -134,7 +156,9 @@ void StdioCalls::begin(const semconv::McpMessage& request, bool by_server) {
   call.by_server = by_server;
   call.start = clock_.now();
   choose_parent(call);
-  if (!by_server) begun_ = Begun{call.context, request.baggage};
+  if (!by_server) {
+    begun_ = Begun{call.context, request.baggage, request.tracestate_cut, request.baggage_cut};
+  }
   auto& open = (by_server ? server_ : agent_).open;
   if (const auto same = open.find(request.id); same != open.end()) {
     // An id is used again before it was answered: whose answer will come is not to be told.

@@ -15,6 +15,7 @@
 #include "app/settings.h"
 #include "sidespan/base/clock.h"
 #include "sidespan/base/random.h"
+#include "sidespan/net/pump.h"
 #include "sidespan/semconv/http_span.h"
 #include "sidespan/semconv/mcp.h"
 #include "sidespan/trace/sampler.h"
@@ -33,10 +34,12 @@ class StdioCalls {
   // What is to be written now; a view that is good until the next call for that direction.
   std::string_view from_agent(std::string_view read);
   std::string_view from_server(std::string_view read);
-  // That direction has ended.
-  std::string_view agent_ended();
-  std::string_view server_ended();
-  // Both have: requests without an answer get none.
+  // That direction has ended: what of it is still to be written.
+  std::string_view agent_ended(net::Pump::End why);
+  std::string_view server_ended(net::Pump::End why);
+  // Who ended the session; only the first that is told counts.
+  void ended_by(semconv::Ending ending);
+  // Both directions have, and somebody did it: requests without an answer get none.
   void end();
 
  private:
@@ -52,7 +55,10 @@ class StdioCalls {
   // What is written into a request that has just been read.
   struct Begun {
     trace::SpanContext context;
-    std::string baggage;  // as the agent gave it
+    // As the agent gave it.
+    std::string baggage;
+    bool tracestate_cut = false;
+    bool baggage_cut = false;
   };
   // What one of the two says.
   struct Direction {
@@ -67,6 +73,7 @@ class StdioCalls {
   void cancel(Direction& asker, const std::string& id);
   void choose_parent(Call& call);
   void finish(const Call& call, const semconv::McpMessage* answer, semconv::Ending ending);
+  void set_first_end(semconv::Ending ending);
   std::string_view with_context(std::string_view read);
   void append_line(std::string_view line);
 

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -21,14 +22,12 @@
 #include "sidespan/net/mailbox.h"
 #include "sidespan/net/process.h"
 #include "sidespan/net/pump.h"
-#include "sidespan/net/timer.h"
 #include "sidespan/trace/carrier.h"
 
 namespace sidespan::app {
 namespace {
 
-// What the server wrote before it ended is in the pipe by then; another process that it left behind
-// may hold that open for ever.
+// Another process that the server left behind may hold its pipe open for ever.
 constexpr Milliseconds kLastWords{2000};
 constexpr int kVainAttemptsMax = 2;
 constexpr int kOwnFailure = 1;
@@ -36,6 +35,11 @@ constexpr int kOwnFailure = 1;
 int failed(const std::string& what) {
   std::fprintf(stderr, "sidespan: %s\n", what.c_str());
   return kOwnFailure;
+}
+
+bool asks_to_end(const ReceivedSignal& signal) {
+  return signal.number == SIGTERM || signal.number == SIGINT || signal.number == SIGHUP ||
+         signal.number == SIGQUIT;
 }
 
 std::string log_id(Random& random) {
@@ -68,7 +72,6 @@ class StdioCommand {
   net::Mailbox mailbox_;  // keeps the loop running
   Telemetry telemetry_;
   StdioCalls calls_;
-  net::Timer timer_;
   std::unique_ptr<net::Process> server_;
   std::unique_ptr<net::Pump> from_agent_;
   std::unique_ptr<net::Pump> from_server_;
@@ -84,8 +87,7 @@ StdioCommand::StdioCommand(const Settings& settings, const Environment& own, con
       mailbox_(loop_),
       telemetry_(settings, tls, log_.log, {}),
       calls_(settings, inherited_context(environment_), random_,
-             [this](trace::Span span) { telemetry_.emit(std::move(span)); }),
-      timer_(loop_, [this] { export_rest(); }) {}
+             [this](trace::Span span) { telemetry_.emit(std::move(span)); }) {}
 
 int StdioCommand::run(const std::vector<std::string>& argv) {
   for (const std::string& warning : settings_.warnings) {
@@ -128,12 +130,12 @@ void StdioCommand::start_pumps(int to_server, int from_server) {
   from_agent_ = std::make_unique<net::Pump>(
       STDIN_FILENO, to_server,
       net::Pump::Hooks{.pass = [this](std::string_view read) { return calls_.from_agent(read); },
-                       .rest = [this] { return calls_.agent_ended(); },
+                       .rest = [this](net::Pump::End why) { return calls_.agent_ended(why); },
                        .on_end = [] {}});
   from_server_ = std::make_unique<net::Pump>(
       from_server, STDOUT_FILENO,
       net::Pump::Hooks{.pass = [this](std::string_view read) { return calls_.from_server(read); },
-                       .rest = [this] { return calls_.server_ended(); },
+                       .rest = [this](net::Pump::End why) { return calls_.server_ended(why); },
                        .on_end =
                            [this, sender = mailbox_.sender()] {
                              sender.post([this] {
@@ -144,7 +146,13 @@ void StdioCommand::start_pumps(int to_server, int from_server) {
 }
 
 void StdioCommand::on_signal(const ReceivedSignal& signal) {
-  if (exit_) return;
+  const bool ends = asks_to_end(signal);
+  if (exit_) {
+    // Nobody else ends the wait for an agent that does not take the last words.
+    if (ends) export_rest();
+    return;
+  }
+  if (ends) calls_.ended_by(semconv::Ending::kAgentCancelled);
   if (is_for_the_command(signal, server_->pid(), ::getpid(), ::getpgrp())) {
     server_->kill(signal.number);
   }
@@ -154,8 +162,10 @@ void StdioCommand::on_exit(net::ProcessExit exit) {
   exit_ = exit;
   log_.log.write(LogLevel::kInfo, "the server has ended",
                  {{"status", std::to_string(exit_status(exit))}});
+  // Before the agent's pump ends for it.
+  calls_.ended_by(semconv::Ending::kOriginClosed);
   from_agent_->stop();
-  timer_.start(kLastWords);
+  from_server_->finish_when_quiet(kLastWords);
   look();
 }
 
@@ -165,12 +175,11 @@ void StdioCommand::look() {
 
 void StdioCommand::export_rest() {
   if (std::exchange(exporting_, true)) return;
-  timer_.stop();
   // Waits for their threads: nothing is counted after that.
   from_agent_.reset();
   from_server_.reset();
   calls_.end();
-  telemetry_.drain({.deadline = loop_.precise_now().mono + settings_.limits.run_export,
+  telemetry_.drain({.deadline = loop_.precise_now().mono + settings_.limits.stdio_export,
                     .vain_attempts_max = kVainAttemptsMax},
                    [this] { mailbox_.post([this] { loop_.stop(); }); });
 }

@@ -140,6 +140,11 @@ void JsonCopy::on_number(double number) {
   if (Writer* out = writer()) out->value(number);
 }
 
+void JsonCopy::on_natural(uint64_t number) {
+  begun_ = true;
+  if (Writer* out = writer()) out->value(number);
+}
+
 void JsonCopy::on_bool(bool truth) {
   begun_ = true;
   if (Writer* out = writer()) out->value(truth);
@@ -307,6 +312,11 @@ void Picker::on_integer(int64_t number) {
 
 void Picker::on_number(double number) {
   scalar({.kind = Picked::Kind::kNumber, .number = number}, [&] { copy_.on_number(number); });
+}
+
+void Picker::on_natural(uint64_t number) {
+  scalar({.kind = Picked::Kind::kNumber, .number = static_cast<double>(number)},
+         [&] { copy_.on_natural(number); });
 }
 
 void Picker::on_bool(bool truth) {

@@ -85,7 +85,7 @@ class Events {
     return true;
   }
   bool on_uint64(uint64_t number, Text, error_code&) {
-    handler_->on_number(static_cast<double>(number));
+    handler_->on_natural(number);
     return true;
   }
   bool on_double(double number, Text, error_code&) {

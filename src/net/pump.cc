@@ -45,53 +45,74 @@ void close_file(int fd) {
 }  // namespace
 
 Pump::Pump(int from, int to, Hooks hooks) : from_(from), to_(to), hooks_(std::move(hooks)) {
-  if (::pipe2(stop_, O_CLOEXEC) != 0) std::abort();
+  if (::pipe2(told_, O_CLOEXEC) != 0) std::abort();
   thread_ = start_without_signals([this] { run(); });
 }
 
 Pump::~Pump() {
   stop();
   thread_.join();
-  ::close(stop_[0]);
+  ::close(told_[0]);
 }
 
 void Pump::stop() {
-  if (stop_[1] >= 0) ::close(std::exchange(stop_[1], -1));
+  if (told_[1] >= 0) ::close(std::exchange(told_[1], -1));
+}
+
+void Pump::finish_when_quiet(Milliseconds quiet) {
+  quiet_ = static_cast<int>(quiet.count());
+  // It is waiting by the old limit.
+  if (told_[1] >= 0 && ::write(told_[1], "", 1) != 1) std::abort();
 }
 
 void Pump::run() {
-  std::string buffer(kReadBytes, '\0');
-  while (wait_for(from_, POLLIN)) {
-    const ssize_t n = ::read(from_, buffer.data(), buffer.size());
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n <= 0) break;
-    if (!write_all(hooks_.pass({buffer.data(), static_cast<size_t>(n)}))) break;
-  }
-  write_all(hooks_.rest());
+  const End why = move();
+  write_all(hooks_.rest(why));
   close_file(from_);
   close_file(to_);
   hooks_.on_end();
 }
 
-// False: it was stopped. A regular file is always ready.
-bool Pump::wait_for(int fd, short events) const {
-  std::array<pollfd, 2> waiting = {{{stop_[0], POLLIN, 0}, {fd, events, 0}}};
-  while (::poll(waiting.data(), waiting.size(), -1) < 0) {
-    if (errno != EINTR) return false;
+Pump::End Pump::move() {
+  std::string buffer(kReadBytes, '\0');
+  while (true) {
+    const Wait wait = wait_for(from_, POLLIN);
+    if (wait != Wait::kReady) return wait == Wait::kQuiet ? End::kFromEnded : End::kStopped;
+    const ssize_t n = ::read(from_, buffer.data(), buffer.size());
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (n <= 0) return End::kFromEnded;
+    const std::string_view read(buffer.data(), static_cast<size_t>(n));
+    if (const std::optional<End> end = write_all(hooks_.pass(read))) return *end;
   }
-  return waiting[0].revents == 0;
 }
 
-bool Pump::write_all(std::string_view bytes) const {
+// A regular file is always ready.
+Pump::Wait Pump::wait_for(int fd, short events) {
+  while (true) {
+    std::array<pollfd, 2> waiting = {{{told_[0], POLLIN, 0}, {fd, events, 0}}};
+    const int ready = ::poll(waiting.data(), waiting.size(), events == POLLIN ? quiet_.load() : -1);
+    if (ready == 0) return Wait::kQuiet;
+    if (ready < 0) {
+      if (errno == EINTR) continue;
+      return Wait::kStopped;
+    }
+    if (waiting[0].revents == 0) return Wait::kReady;
+    char told = 0;
+    if (::read(told_[0], &told, 1) == 0) return Wait::kStopped;
+  }
+}
+
+// Why it ends, where not all was taken.
+std::optional<Pump::End> Pump::write_all(std::string_view bytes) {
   while (!bytes.empty()) {
-    if (!wait_for(to_, POLLOUT)) return false;
+    if (wait_for(to_, POLLOUT) != Wait::kReady) return End::kStopped;
     // A pipe with room for one page takes that much without waiting (pipe(7)).
     const ssize_t n = ::write(to_, bytes.data(), std::min<size_t>(bytes.size(), PIPE_BUF));
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n < 0) return false;
+    if (n < 0) return End::kToClosed;
     bytes.remove_prefix(static_cast<size_t>(n));
   }
-  return true;
+  return std::nullopt;
 }
 
 }  // namespace sidespan::net

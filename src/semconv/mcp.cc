@@ -8,8 +8,10 @@ namespace {
 
 using json::Picked;
 
+// What baggage may have at least (W3C Baggage 3.3.2): it is not only described, but written again.
+constexpr json::PickerLimits kLimits{.value_bytes_max = 8192};
 // Longer ids, names and addresses are cut: they would make no good attributes.
-constexpr json::PickerLimits kLimits{.value_bytes_max = 1024};
+constexpr size_t kAttributeBytesMax = 1024;
 
 enum Pick : int {
   kMessage,
@@ -55,8 +57,8 @@ const json::PickTable& table() {
 
 // An id that is cut might be another's.
 void take_id(std::string& id, const Picked& picked) {
-  const bool usable = !picked.cut && picked.text != "null" && !picked.text.starts_with('{') &&
-                      !picked.text.starts_with('[');
+  const bool usable = picked.text.size() <= kAttributeBytesMax && picked.text != "null" &&
+                      !picked.text.starts_with('{') && !picked.text.starts_with('[');
   if (usable) id = picked.text;
 }
 
@@ -100,16 +102,31 @@ void McpReader::take(const Picked& picked) {
     default:
       break;
   }
-  if (!text) return;
-  std::string& to = picked.id == kMethod        ? message_.method
-                    : picked.id == kName        ? message_.target
-                    : picked.id == kUri         ? message_.uri
-                    : picked.id == kVersion     ? message_.protocol_version
-                    : picked.id == kMetaVersion ? message_.meta_version
-                    : picked.id == kTraceparent ? message_.traceparent
-                    : picked.id == kTracestate  ? message_.tracestate
-                                                : message_.baggage;
-  to = picked.text;
+  if (text) take_text(picked);
+}
+
+void McpReader::take_text(const Picked& picked) {
+  switch (picked.id) {
+    case kTraceparent:
+      message_.traceparent = picked.text;
+      return;
+    case kTracestate:
+      message_.tracestate = picked.text;
+      message_.tracestate_cut = picked.cut;
+      return;
+    case kBaggage:
+      message_.baggage = picked.text;
+      message_.baggage_cut = picked.cut;
+      return;
+    default:
+      break;
+  }
+  std::string& to = picked.id == kMethod    ? message_.method
+                    : picked.id == kName    ? message_.target
+                    : picked.id == kUri     ? message_.uri
+                    : picked.id == kVersion ? message_.protocol_version
+                                            : message_.meta_version;
+  to = picked.text.substr(0, kAttributeBytesMax);
 }
 
 McpLines::McpLines(McpReader::OnMessage on_message)

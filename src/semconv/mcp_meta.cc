@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "sidespan/json/members.h"
 #include "sidespan/json/writer.h"
@@ -19,10 +20,17 @@ bool is_context(std::string_view key) {
 }
 
 void append_members(std::string& out, std::span<const MetaEntry> entries) {
+  bool first = true;
   for (const auto& [name, value] : entries) {
-    if (&name != &entries.front().first) out += ',';
-    out.append(json::quoted(name)).append(":").append(json::quoted(value));
+    if (!value) continue;
+    if (!std::exchange(first, false)) out += ',';
+    out.append(json::quoted(name)).append(":").append(json::quoted(*value));
   }
+}
+
+bool keeps(std::span<const MetaEntry> entries, std::string_view key) {
+  return std::ranges::any_of(
+      entries, [&](const MetaEntry& entry) { return entry.first == key && !entry.second; });
 }
 
 size_t place_of(std::string_view part, std::string_view whole) {
@@ -34,7 +42,7 @@ std::string new_meta(const Members& meta, std::span<const MetaEntry> entries) {
   std::string out;
   append_members(out, entries);
   for (const Member& member : meta.all) {
-    if (is_context(member.key)) continue;
+    if (is_context(member.key) && !keeps(entries, member.key)) continue;
     if (!out.empty()) out += ',';
     out.append("\"").append(member.key).append("\":").append(member.value);
   }

@@ -62,6 +62,7 @@ REACHED = {  # setting: file below test/, and the test's name
     "export_backoff_most": ("integration/test_limits.py", "test_waits_between_exports"),
     "export_retry_after": ("integration/test_limits.py", "test_a_collector_that_wants_to_be_asked_much_later"),
     "export_retry_time": ("integration/test_limits.py", "test_an_export_that_is_put_off_for_ever"),
+    "stdio_export": ("integration/test_stdio.py", "test_a_silent_collector_delays_the_end_no_more_than_its_limit"),
     "run_export": ("integration/test_run.py", "test_a_silent_collector_costs_no_more_than_its_limit"),
     "attributes": ("integration/test_limits.py", "test_attributes_of_a_span"),
     "attribute_bytes": ("integration/test_limits.py", "test_attributes_of_a_span"),

@@ -4,6 +4,7 @@ is a span, and its context reaches the server in `_meta`."""
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -193,6 +194,77 @@ def test_a_server_that_goes_leaves_its_calls_failed(stdio, sink):
     assert span["status"] == "ERROR"
 
 
+def test_a_server_that_crashes_has_closed_whatever_ends_first(stdio, sink):
+    times = 10
+    for _ in range(times):
+        process = stdio.start("sh", "-c", "read x; exit 3")
+        process.stdin.write(lines(request(1, "tools/call", name="x")))
+        process.stdin.flush()
+        assert process.wait(LIMIT) == 3
+        process.communicate()
+    ends = [(span["attributes"]["sidespan.end"], span["status"]) for span in sink.wait(times)]
+    assert ends == [("origin_closed", "ERROR")] * times
+
+
+def test_a_session_that_the_agent_ends_by_a_signal_is_no_crash(stdio, sink):
+    process = stdio.start("sh", "-c", "read x; echo up; exec sleep 30")
+    process.stdin.write(lines(request(1, "late")))
+    process.stdin.flush()
+    assert process.stdout.readline() == b"up\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(LIMIT) == 128 + signal.SIGTERM
+    process.communicate()
+    [span] = sink.wait(1)
+    assert (span["attributes"]["sidespan.end"], span["status"]) == ("agent_cancelled", "UNSET")
+
+
+def test_a_slow_agent_gets_the_last_words_of_a_server(stdio):
+    size = 150_000
+    process = stdio.start("sh", "-c", f"head -c {size} /dev/zero; exit 3")
+    time.sleep(3)  # longer than a server's pipe is waited for
+    assert len(process.stdout.read()) == size
+    assert process.wait(LIMIT) == 3
+    process.communicate()
+
+
+def test_a_signal_ends_the_wait_for_an_agent_that_takes_nothing(stdio):
+    process = stdio.start("sh", "-c", "head -c 100000 /dev/zero; exit 3")
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(LIMIT) == 3
+    process.communicate()
+
+
+def test_the_agents_last_line_reaches_a_server_that_has_nothing_more_to_say(stdio, tmp_path):
+    said = b'{"jsonrpc":"2.0","method":"notifications/x"}'
+    process = stdio.start("sh", "-c", f"exec 1>&-; cat > {tmp_path}/got")
+    assert process.stdout.read() == b""  # its end has come through
+    process.communicate(said, LIMIT)
+    assert (tmp_path / "got").read_bytes() == said
+
+
+@pytest.mark.parametrize("bytes_", [1679, 8192, 9000])
+def test_long_baggage_reaches_the_server_whole(stdio, bytes_):
+    entry = "key=" + "v" * 35 + ","
+    baggage = (entry * (bytes_ // len(entry) + 1))[:bytes_]
+    tracestate = "a=" + "t" * (bytes_ - 2)
+    said = lines(request(1, "ping", _meta={"traceparent": AGENTS, "baggage": baggage, "tracestate": tracestate}))
+    _, _, err = stdio(said)
+    meta = meta_of(received(err)[0])
+    assert meta["baggage"] == baggage
+    assert meta["traceparent"] != AGENTS and meta["traceparent"].startswith(AGENTS[:35])
+    if bytes_ > 8192:
+        assert meta["tracestate"] == tracestate
+
+
+def test_ids_of_64_bits_are_told_apart(stdio, sink):
+    first, second = 2**64 - 1, 2**64 - 2
+    stdio(lines(request(first, "late"), request(second, "ping")))
+    ends = {span["attributes"]["jsonrpc.request.id"]: span["attributes"]["sidespan.end"] for span in sink.wait(2)}
+    assert ends == {str(first): "agent_cancelled", str(second): "complete"}
+
+
 def test_what_the_server_asks_the_agent_serves(stdio, sink):
     asks = ("import sys, json\n"
             "print(json.dumps({'jsonrpc': '2.0', 'id': 1, 'method': 'roots/list'}), flush=True)\n"
@@ -261,6 +333,23 @@ def test_the_pipe_stays_true_without_a_collector(sidespan, tmp_path):
     out, _ = process.communicate(lines(request(1, "ping")), LIMIT)
     assert json.loads(out)["id"] == 1
     assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("limit, least, most", [(None, 0, 2), ("3s", 2.5, 6)])
+def test_a_silent_collector_delays_the_end_no_more_than_its_limit(sidespan, tmp_path, limit, least, most):
+    directory = tmp_path / "silent"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = exporting(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        config = write_config(directory, settings | ({"limits": {"stdio_export": limit}} if limit else {}))
+        process = subprocess.Popen([sidespan, "stdio", "--config", str(config), "--", "cat"],
+                                   env=environment(directory), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL)
+        process.stdin.write(lines(request(1, "ping")))
+        process.stdin.flush()
+        process.stdout.readline()
+        begun = time.monotonic()
+        process.communicate(timeout=LIMIT)
+        assert least < time.monotonic() - begun < most
 
 
 def test_another_process_that_holds_the_pipe_does_not_hold_us(stdio):

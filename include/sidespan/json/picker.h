@@ -111,6 +111,7 @@ class JsonCopy final : public Handler {
   void on_text(std::string_view part, bool last) override;
   void on_integer(int64_t number) override;
   void on_number(double number) override;
+  void on_natural(uint64_t number) override;
   void on_bool(bool truth) override;
   void on_null() override;
 
@@ -147,6 +148,7 @@ class Picker final : public Handler {
   void on_text(std::string_view part, bool last) override;
   void on_integer(int64_t number) override;
   void on_number(double number) override;
+  void on_natural(uint64_t number) override;
   void on_bool(bool truth) override;
   void on_null() override;
 

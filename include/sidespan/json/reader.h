@@ -23,8 +23,10 @@ class Handler {
   // Unescaped, in pieces of any size; bytes that are no UTF-8 come as they are.
   virtual void on_text(std::string_view, bool /*last*/) {}
   virtual void on_integer(int64_t) {}
-  // One with a fraction or an exponent, or beyond int64.
+  // One with a fraction or an exponent, or beyond uint64.
   virtual void on_number(double) {}
+  // An integer beyond int64: for most a number as any other.
+  virtual void on_natural(uint64_t number) { on_number(static_cast<double>(number)); }
   virtual void on_bool(bool) {}
   virtual void on_null() {}
 };

@@ -28,6 +28,8 @@ struct McpMessage {
   std::string traceparent = {};       // of `_meta`
   std::string tracestate = {};
   std::string baggage = {};
+  bool tracestate_cut = false;  // it is longer than is kept
+  bool baggage_cut = false;
   // Of an answer.
   bool answers = false;      // it has `result` or `error`
   bool tool_failed = false;  // `result.isError`
@@ -50,6 +52,7 @@ class McpReader final : private json::PickSink {
  private:
   void on_pick(const json::Picked& picked) override;
   void take(const json::Picked& picked);
+  void take_text(const json::Picked& picked);
 
   OnMessage on_message_;
   json::Picker picker_;

@@ -12,8 +12,8 @@
 
 namespace sidespan::semconv {
 
-// A name and a value, which is quoted as JSON needs it.
-using MetaEntry = std::pair<std::string_view, std::string_view>;
+// A name and a value, which is quoted as JSON needs it. Nothing: what the message has there stays.
+using MetaEntry = std::pair<std::string_view, std::optional<std::string_view>>;
 
 // `message` with these in `params._meta`, in the place of what it had under traceparent, tracestate
 // and baggage. Blanks around the message stay. Nothing where it is not one well-formed JSON-RPC

@@ -25,6 +25,7 @@ class Record final : public Handler {
   }
   void on_integer(int64_t number) override { line += std::to_string(number) + " "; }
   void on_number(double number) override { line += "~" + std::to_string(number) + " "; }
+  void on_natural(uint64_t number) override { line += "+" + std::to_string(number) + " "; }
   void on_bool(bool truth) override { line += truth ? "true " : "false "; }
   void on_null() override { line += "null "; }
 
@@ -66,7 +67,8 @@ TEST_CASE("reader: what a text holds, in any pieces") {
       {"12", "12 "},
       {"1.5", "~1.500000 "},
       {"\"\"", "'' "},
-      {"18446744073709551615", "~18446744073709551616.000000 "},
+      {"18446744073709551615", "+18446744073709551615 "},
+      {"18446744073709551616", "~18446744073709551616.000000 "},
       {"9223372036854775807", "9223372036854775807 "},
       {"{\"k\\u0065y\":\"\\\\\"}", "{ key: '\\' } "},
       {"\"\xff\"", "'\xff' "},

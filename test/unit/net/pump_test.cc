@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -40,7 +41,7 @@ std::string read_all(int fd) {
 
 Pump::Hooks as_it_is(std::atomic<bool>& ended) {
   return {.pass = [](std::string_view read) { return read; },
-          .rest = [] { return std::string_view(); },
+          .rest = [](Pump::End) { return std::string_view(); },
           .on_end = [&ended] { ended = true; }};
 }
 
@@ -80,7 +81,7 @@ TEST_CASE("pump: what was kept back comes at the end") {
                          return std::string_view();
                        },
                    .rest =
-                       [&] {
+                       [&](Pump::End) {
                          kept += "!";
                          return std::string_view(kept);
                        },
@@ -137,6 +138,88 @@ TEST_CASE("pump: ends where nobody reads, and when it is stopped, reading or wri
     ::close(out.from());
   }
   CHECK(ended);
+}
+
+// What a pump says of its end.
+struct Told {
+  std::optional<Pump::End> why;
+  std::atomic<bool> ended = false;
+
+  Pump::Hooks hooks() {
+    return {.pass = [](std::string_view read) { return read; },
+            .rest =
+                [this](Pump::End end) {
+                  why = end;
+                  return std::string_view();
+                },
+            .on_end = [this] { ended = true; }};
+  }
+  void wait() const {
+    while (!ended) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+};
+
+TEST_CASE("pump: says why it ended") {
+  const Pipe in;
+  const Pipe out;
+  Told told;
+  SUBCASE("nothing more comes") {
+    const Pump pump(in.from(), out.to(), told.hooks());
+    ::close(in.to());
+    told.wait();
+    CHECK(told.why == Pump::End::kFromEnded);
+    ::close(out.from());
+  }
+  SUBCASE("nobody takes it") {
+    ::close(out.from());
+    const Pump pump(in.from(), out.to(), told.hooks());
+    REQUIRE(::write(in.to(), "x", 1) == 1);
+    told.wait();
+    CHECK(told.why == Pump::End::kToClosed);
+    ::close(in.to());
+  }
+  SUBCASE("stopped") {
+    Pump pump(in.from(), out.to(), told.hooks());
+    pump.stop();
+    told.wait();
+    CHECK(told.why == Pump::End::kStopped);
+    ::close(in.to());
+    ::close(out.from());
+  }
+  SUBCASE("stopped, and was to finish before that") {
+    Pump pump(in.from(), out.to(), told.hooks());
+    pump.finish_when_quiet(std::chrono::hours(1));
+    pump.stop();
+    told.wait();
+    CHECK(told.why == Pump::End::kStopped);
+    ::close(in.to());
+    ::close(out.from());
+  }
+}
+
+TEST_CASE("pump: finishes when it is quiet, and not while somebody has yet to take what was read") {
+  const Pipe in;
+  const Pipe out;
+  Told told;
+  const std::string much(150'000, 'x');
+  Pump pump(in.from(), out.to(), told.hooks());
+  std::thread writer([&] {
+    std::string_view rest = much;
+    while (!rest.empty()) {
+      const ssize_t n = ::write(in.to(), rest.data(), rest.size());
+      REQUIRE(n > 0);
+      rest.remove_prefix(static_cast<size_t>(n));
+    }
+  });
+  pump.finish_when_quiet(std::chrono::milliseconds(10));
+  // Longer than is waited for more to read; the other end of `in` stays open all the time.
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK(!told.ended);
+  CHECK(read_all(out.from()) == much);
+  writer.join();
+  told.wait();
+  CHECK(told.why == Pump::End::kFromEnded);
+  ::close(in.to());
 }
 
 }  // namespace

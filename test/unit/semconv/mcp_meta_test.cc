@@ -48,6 +48,16 @@ TEST_CASE("meta: nothing given takes away what there was") {
   CHECK(!with_meta_context(R"({"id":1,"method":"m","params":{}})", {}));
 }
 
+TEST_CASE("meta: a name without a value keeps what the message has") {
+  const std::vector<MetaEntry> entries = {{"traceparent", "00-1"}, {"baggage", std::nullopt}};
+  CHECK(with_meta_context(
+            R"({"id":1,"method":"m","params":{"_meta":{"baggage": "x=1","tracestate":"a=b"}}})",
+            entries) ==
+        R"({"id":1,"method":"m","params":{"_meta":{"traceparent":"00-1","baggage":"x=1"}}})");
+  CHECK(with_meta_context(R"({"id":1,"method":"m","params":{"_meta":{}}})", entries) ==
+        R"({"id":1,"method":"m","params":{"_meta":{"traceparent":"00-1"}}})");
+}
+
 TEST_CASE("meta: what is left alone") {
   const std::vector<std::string> rows = {
       R"({"method":"notifications/initialized"})",

@@ -77,6 +77,34 @@ TEST_CASE("mcp: messages, one to a line, in any pieces") {
   }
 }
 
+TEST_CASE("mcp: ids up to the greatest of 64 bits are told apart") {
+  CHECK(read(R"({"id":18446744073709551615,"method":"m"}
+{"id":18446744073709551614,"result":{}}
+{"id":9223372036854775808,"result":{}}
+{"id":-9223372036854775808,"result":{}})",
+             0) == std::vector<std::string>{
+                       "id=18446744073709551615 method=m ", "id=18446744073709551614 answers ",
+                       "id=9223372036854775808 answers ", "id=-9223372036854775808 answers "});
+}
+
+TEST_CASE("mcp: what is written again is kept up to 8 KiB, or said to be cut") {
+  for (const size_t bytes : {size_t{1025}, size_t{8192}, size_t{8193}}) {
+    CAPTURE(bytes);
+    const std::string value(bytes, 'v');
+    McpMessage got;
+    McpLines lines([&](const McpMessage& message) { got = message; });
+    lines.feed(R"({"id":1,"method":")" + value + R"(","params":{"name":")" + value +
+               R"(","_meta":{"tracestate":")" + value + R"(","baggage":")" + value + "\"}}}\n");
+    CHECK(got.baggage == value.substr(0, 8192));
+    CHECK(got.tracestate == value.substr(0, 8192));
+    CHECK(got.baggage_cut == (bytes > 8192));
+    CHECK(got.tracestate_cut == (bytes > 8192));
+    // Attributes, no more.
+    CHECK(got.method == value.substr(0, 1024));
+    CHECK(got.target == value.substr(0, 1024));
+  }
+}
+
 TEST_CASE("mcp: an id that is too long is none") {
   const std::string id = std::string(5000, '1');
   CHECK(read("{\"id\":\"" + id + "\",\"method\":\"m\"}", 0) ==
