@@ -94,6 +94,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void send_request_end();
   void on_request_body(Chain data);
   void begin_observing();
+  semconv::CallFacts call_facts() const;
   void observe_request(const Chain& data);
   void forward_to_origin(Chain data);
   void on_request_end();
@@ -139,7 +140,8 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void finish_if_over();
   void finish(semconv::Ending ending, const std::optional<Error>& error);
   void cut_off();
-  void emit_span(semconv::Ending ending, const std::optional<Error>& error);
+  // `last`: no attempt follows.
+  void emit_span(semconv::Ending ending, const std::optional<Error>& error, bool last);
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
   // Where memory is short nobody looks at the answer, or any further.
   void silence_observer();
