@@ -94,10 +94,12 @@ def watched(app):
             return message
 
         async def say(message):
-            if message["type"] == "http.response.start":
+            # A stream that has ended is answered once more, to nobody.
+            if message["type"] == "http.response.start" and "status" not in seen:
+                seen["status"] = message["status"]
                 given = dict(message["headers"]).get(b"mcp-session-id", b"").decode()
                 print(json.dumps(seen | {
-                    "method": scope["method"], "status": message["status"], "document": json.loads(body or "null"),
+                    "method": scope["method"], "document": json.loads(body or "null"),
                     "session": seen["mcp-session-id"] or given or None}), flush=True)
             await send(message)
 
