@@ -56,6 +56,9 @@ void set_formats(const PropagationSettings& propagation, proxy::Options& options
   others.policy = propagation.others;
   others.registry = &formats->registry;
   others.injects_w3c = formats->inject.has("tracecontext");
+  if (formats->extract.has("tracecontext")) {
+    others.binary = formats->registry.find(trace::kOpenCensus);
+  }
   for (size_t i = 0; i < trace::kVendorFormats.size(); ++i) {
     if (formats->inject.has(trace::kVendorFormats[i])) {
       others.injected |= trace::VendorFormats{1} << i;
@@ -82,6 +85,7 @@ semconv::HttpSpanOptions span_options(const Settings& settings) {
   options.url_templates = settings.spans.url_templates;
   options.peers = settings.spans.peers;
   options.known_methods = settings.spans.known_methods;
+  options.rpc_status = settings.spans.rpc_status;
   return options;
 }
 

@@ -1,4 +1,4 @@
-// The rows of every section but `limits`.
+// The rows of every section but `export` and `limits`.
 #include <array>
 
 #include "app/setting_propagation.h"
@@ -35,16 +35,14 @@ constexpr auto kContents =
     std::to_array<Word<semconv::genai::Capture>>({{"off", semconv::genai::Capture::kOff},
                                                   {"tools", semconv::genai::Capture::kTools},
                                                   {"all", semconv::genai::Capture::kAll}});
+constexpr auto kRpcStatuses = std::to_array<Word<semconv::RpcStatus>>(
+    {{"rpc.status_code", semconv::RpcStatus::kName},
+     {"rpc.response.status_code", semconv::RpcStatus::kResponseName},
+     {"rpc.grpc.status_code", semconv::RpcStatus::kNumber}});
 constexpr auto kInstrumented =
     std::to_array<Word<proxy::Instrumented>>({{"auto", proxy::Instrumented::kAuto},
                                               {"yes", proxy::Instrumented::kYes},
                                               {"no", proxy::Instrumented::kNo}});
-constexpr auto kCompressions = std::to_array<Word<bool>>({{"gzip", true}, {"none", false}});
-
-template <const auto& Words>
-auto word_of(const Node& node, Complaints& complaints) {
-  return read_word(node, Words, complaints);
-}
 
 // As patterns, and as they are written: the authority's constraints are made of that.
 void read_listed_hosts(const Node& node, Settings& settings, Complaints& complaints) {
@@ -299,6 +297,13 @@ constexpr auto kRows = std::to_array<Setting>({
          "Methods that spans name as they are, all others are _OTHER. Empty: those of RFC 9110, "
          "PATCH and QUERY.",
      .standard = {{{"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", standard::words}}}},
+    {.key = "spans.rpc_status",
+     .value = "rpc.status_code",
+     .read = assign<word_of<kRpcStatuses>, &S::spans, &SpanSettings::rpc_status>,
+     .sentence =
+         "What the attribute with the status of a gRPC call is called: rpc.status_code, "
+         "rpc.response.status_code as before semantic conventions 1.44, or rpc.grpc.status_code, "
+         "the oldest, a number."},
 
     {.key = "capture.request_headers",
      .value = "[]",
@@ -349,63 +354,6 @@ constexpr auto kRows = std::to_array<Setting>({
      .sentence =
          "Whether a Via field goes along. Off, because some origins stop compressing when they "
          "see one."},
-
-    {.key = "export.otlp.endpoint",
-     .value = "off",
-     .read = assign<read_endpoint, &S::exporting, &ExportSettings::endpoint>,
-     .sentence =
-         "The collector, like http://otel-collector:4318; /v1/traces is added where the URL has "
-         "no path. `off` exports nothing.",
-     .standard = {{{"OTEL_TRACES_EXPORTER", standard::exporter_off},
-                   {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", standard::traces_endpoint},
-                   {"OTEL_EXPORTER_OTLP_ENDPOINT", standard::base_endpoint},
-                   {"OTEL_TRACES_EXPORTER", standard::exporter_default}}}},
-    {.key = "export.otlp.protocol",
-     .value = "http/protobuf",
-     .read = assign<read_protocol, &S::exporting, &ExportSettings::protocol>,
-     .sentence = "http/protobuf or grpc, whose port is usually 4317 and which needs HTTP/2.",
-     .standard = {{{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", standard::word},
-                   {"OTEL_EXPORTER_OTLP_PROTOCOL", standard::word}}}},
-    {.key = "export.otlp.headers",
-     .value = "{}",
-     .shape = Shape::kMap,
-     .read = assign<read_export_headers, &S::exporting, &ExportSettings::headers>,
-     .sentence = "Headers of every export, like {Authorization: \"Bearer ${TOKEN}\"}.",
-     .standard = {{{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", standard::headers},
-                   {"OTEL_EXPORTER_OTLP_HEADERS", standard::headers}}},
-     .secret = true},
-    {.key = "export.otlp.compression",
-     .value = "gzip",
-     .read = assign<word_of<kCompressions>, &S::exporting, &ExportSettings::gzip>,
-     .sentence = "gzip or none.",
-     .standard = {{{"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", standard::word},
-                   {"OTEL_EXPORTER_OTLP_COMPRESSION", standard::word}}}},
-    {.key = "export.otlp.timeout",
-     .value = "10s",
-     .read = assign<time_between<1, 10 * kMinute>, &S::exporting, &ExportSettings::timeout>,
-     .sentence = "How long one attempt to export may take.",
-     .standard = {{{"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", standard::milliseconds},
-                   {"OTEL_EXPORTER_OTLP_TIMEOUT", standard::milliseconds},
-                   {"OTEL_BSP_EXPORT_TIMEOUT", standard::milliseconds}}}},
-    {.key = "export.batch.spans",
-     .value = "512",
-     .read = assign<count_between<1, 65536>, &S::exporting, &ExportSettings::batch_spans>,
-     .sentence = "Spans in one export at most.",
-     .standard = {{{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", as_written}}}},
-    {.key = "export.batch.bytes",
-     .value = "1MiB",
-     .read = assign<size_between<kKiB, 64 * kMiB>, &S::exporting, &ExportSettings::batch_bytes>,
-     .sentence = "Encoded bytes in one export at most, before compression."},
-    {.key = "export.batch.delay",
-     .value = "1s",
-     .read = assign<time_between<0, 10 * kMinute>, &S::exporting, &ExportSettings::batch_delay>,
-     .sentence = "How long a span waits for others to fill its batch.",
-     .standard = {{{"OTEL_BSP_SCHEDULE_DELAY", standard::milliseconds}}}},
-    {.key = "export.batch.queue",
-     .value = "8192",
-     .read = assign<count_between<1, 1'000'000>, &S::exporting, &ExportSettings::queue_spans>,
-     .sentence = "Spans that wait or are under way at most; more are dropped and counted.",
-     .standard = {{{"OTEL_BSP_MAX_QUEUE_SIZE", as_written}}}},
 
     {.key = "log.level",
      .value = "info",

@@ -90,6 +90,12 @@ std::optional<Value> read_word(const Node& node, const std::array<Word<Value>, N
   return complain(node, quote(*text) + " is not one of " + known, complaints);
 }
 
+// One of `Words`, for rows of the table.
+template <const auto& Words>
+auto word_of(const Node& node, Complaints& complaints) {
+  return read_word(node, Words, complaints);
+}
+
 // A list of whatever `read_one` reads. All bad items are told.
 template <class ReadOne>
 auto read_list(const Node& node, Complaints& complaints, ReadOne read_one)

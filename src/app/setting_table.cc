@@ -61,10 +61,12 @@ std::string Setting::variable() const {
 std::span<const Setting> setting_table() {
   static const std::vector<Setting> kTable = [] {
     const std::span<const Setting> main = main_settings();
+    const std::span<const Setting> exports = export_settings();
     const std::span<const Setting> limits = limit_settings();
     // Limits come before the sections an operator touches last: log, drain, workers.
     const auto log = std::ranges::find(main, "log.level", &Setting::key);
     std::vector<Setting> table(main.begin(), log);
+    table.insert(table.end(), exports.begin(), exports.end());
     table.insert(table.end(), limits.begin(), limits.end());
     table.insert(table.end(), log, main.end());
     return table;

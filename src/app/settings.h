@@ -103,6 +103,7 @@ struct SpanSettings {
   std::map<std::string, std::string> peers;      // host, lower case -> service.peer.name
   std::map<std::string, std::string> providers;  // host, lower case -> gen_ai.provider.name
   std::vector<std::string> known_methods;        // empty: semconv's own
+  semconv::RpcStatus rpc_status{};
 };
 
 struct CaptureSettings {

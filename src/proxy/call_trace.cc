@@ -41,11 +41,20 @@ CallTrace::CallTrace(const Options& options, const http::Head& request, const ht
     : options_(options),
       foreign_(request.headers),
       signed_(signed_fields(request.headers, url.path)) {
-  if (options.extract) options.extract->extract(HeaderReader(request.headers), context_);
+  if (options.extract) extract(request.headers);
   active_ = options.tracing && !is_ignored(options.ignore_paths, url.path);
   if (!active_) return;
   choose_parent(random);
   if (!options.baggage_to_attributes.empty()) copy_baggage();
+}
+
+void CallTrace::extract(const http::Headers& headers) {
+  const HeaderReader reader(headers);
+  options_.extract->extract(reader, context_);
+  const trace::Propagator* const binary = options_.other_formats.binary;
+  if (!context_.span.valid() && binary != nullptr && foreign_.has(trace::kOpenCensus)) {
+    binary->extract(reader, context_);
+  }
 }
 
 void CallTrace::choose_parent(Random& random) {

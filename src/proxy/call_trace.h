@@ -53,6 +53,7 @@ class CallTrace {
   }
 
  private:
+  void extract(const http::Headers& headers);
   void choose_parent(Random& random);
   void hear_sender(const lineage::Parent& parent);
   void restart(Random& random);

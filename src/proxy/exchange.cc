@@ -114,6 +114,10 @@ void Exchange::finish_if_over() {
 
 void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error) {
   if (done_) return;
+  if (ending == semconv::Ending::kAgentCancelled && deadline_has_passed()) {
+    ending = semconv::Ending::kTimeout;
+    grpc_status_ = http::grpc::kDeadlineExceeded;
+  }
   if (observer_) end_observing(ending, error);
   // A tunnel that was left is no request of its own: those inside it are.
   if (trace_ || !tunnel_) {
@@ -132,6 +136,15 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
   held_.clear();
   replay_.clear();
   agent_.exchange_over();
+}
+
+// A client of gRPC cancels by itself when the time is over that it gave the call, and tells its
+// user of that. Its clock runs a little before ours.
+bool Exchange::deadline_has_passed() const {
+  constexpr Milliseconds kAhead{20};
+  if (!http::is_grpc(request_.headers)) return false;
+  const std::optional<Nanoseconds> timeout = http::grpc_timeout(request_.headers);
+  return timeout && worker_.loop.now().mono - start_.mono + kAhead >= *timeout;
 }
 
 void Exchange::cut_off() {

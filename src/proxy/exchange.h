@@ -139,6 +139,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void send_answer(http::LocalAnswer answer);
   void finish_if_over();
   void finish(semconv::Ending ending, const std::optional<Error>& error);
+  bool deadline_has_passed() const;
   void cut_off();
   // `last`: no attempt follows.
   void emit_span(semconv::Ending ending, const std::optional<Error>& error, bool last);

@@ -1,5 +1,6 @@
 #include "foreign_context.h"
 
+#include <algorithm>
 #include <bit>
 #include <string_view>
 
@@ -47,6 +48,12 @@ ForeignContext::ForeignContext(const http::Headers& headers) {
     if (field.name.size() == kB3.size()) single = field.value;
   }
   denies_ = single == kNotSampled;
+}
+
+bool ForeignContext::has(std::string_view format) const {
+  const auto* const found = std::ranges::find(trace::kVendorFormats, format);
+  return (contexts_ & bit_of_format(static_cast<size_t>(found - trace::kVendorFormats.begin()))) !=
+         0;
 }
 
 void ForeignContext::settle(const OtherFormats& others, const trace::Context& context,

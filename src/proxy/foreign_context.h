@@ -3,6 +3,8 @@
 // ours. CallTrace asks; what each format looks like is trace's.
 #pragma once
 
+#include <string_view>
+
 #include "sidespan/http/message.h"
 #include "sidespan/proxy/options.h"
 #include "sidespan/trace/carrier.h"
@@ -16,6 +18,8 @@ class ForeignContext {
 
   // `b3: 0` and nothing else: who sends it, a Zipkin reporter, wants no trace of this request.
   bool denies() const { return denies_; }
+  // There is a context in that one of trace::kVendorFormats.
+  bool has(std::string_view format) const;
 
   // Removes what `parts` withholds and, where the call is `ours`, a span of this proxy, does with
   // the rest as `others` say. Fields that the injected formats write are left to them.

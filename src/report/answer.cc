@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::string_view kProtobuf = "application/x-protobuf";
 constexpr int kOk = 200;
-// Before a message: whether it is packed, and its length.
-constexpr size_t kFrameBytes = 5;
 
 std::string field(const http::Headers& headers, std::string_view name) {
   return std::string(headers.find(name).value_or(""));
@@ -41,15 +39,6 @@ uint32_t grpc_status_of(int http_status) {
     default:
       return kUnknown;
   }
-}
-
-// What its head says.
-uint64_t length_of_frame(std::string_view frame) {
-  uint64_t length = 0;
-  for (const char c : frame.substr(1, kFrameBytes - 1)) {
-    length = length << 8U | static_cast<unsigned char>(c);
-  }
-  return length;
 }
 
 void take_response(Judgement& judgement, std::string_view bytes) {
@@ -148,13 +137,14 @@ Judgement Answer::judge_grpc(bool whole, const RetryOptions& retry, size_t bytes
   if (!delay && says_too_large(status, grpc_message_)) {
     judgement.verdict = Verdict::kTooLarge;
   }
-  if (judgement.verdict != Verdict::kAccepted || body_.size() < kFrameBytes) return judgement;
-  const std::string_view message = std::string_view(body_).substr(kFrameBytes);
-  if (message.size() != length_of_frame(body_)) return judgement;
-  const bool packed = body_.front() != 0;
+  const std::string_view body = body_;
+  const auto frame = http::GrpcFrame::parse(body.substr(0, http::GrpcFrame::kBytes));
+  if (judgement.verdict != Verdict::kAccepted || !frame) return judgement;
+  const std::string_view message = body.substr(http::GrpcFrame::kBytes);
+  if (message.size() != frame->message_bytes) return judgement;
   const std::optional<std::string> plain =
-      packed ? (gzip_ ? http::gunzip(message, bytes_max) : std::nullopt)
-             : std::optional<std::string>(message);
+      frame->packed ? (gzip_ ? http::gunzip(message, bytes_max) : std::nullopt)
+                    : std::optional<std::string>(message);
   if (plain) take_response(judgement, *plain);
   return judgement;
 }

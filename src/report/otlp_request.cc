@@ -5,6 +5,7 @@
 
 #include "sidespan/base/text.h"
 #include "sidespan/http/deflate.h"
+#include "sidespan/http/grpc.h"
 #include "sidespan/http/uri.h"
 
 namespace sidespan::report {
@@ -13,8 +14,6 @@ namespace {
 constexpr uint16_t kHttpPort = 80;
 constexpr std::string_view kGrpcPath =
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-// Whether the message is packed, and its length in four bytes, the highest first.
-constexpr size_t kFrameBytes = 5;
 
 std::string authority(const OtlpOptions& options) {
   http::Authority authority{options.host, options.port};
@@ -66,13 +65,8 @@ std::string export_body(const OtlpOptions& options, std::span<const std::string_
     for (const std::string_view part : parts) message.append(part);
   }
   if (options.protocol != OtlpProtocol::kGrpc) return message;
-  std::string framed;
-  framed.reserve(kFrameBytes + message.size());
-  framed.push_back(options.gzip ? '\1' : '\0');
-  for (const unsigned shift : {24U, 16U, 8U, 0U}) {
-    framed.push_back(static_cast<char>(message.size() >> shift & 0xffU));
-  }
-  return framed.append(message);
+  const http::GrpcFrame frame{options.gzip, static_cast<uint32_t>(message.size())};
+  return frame.encode() + message;
 }
 
 }  // namespace sidespan::report

@@ -203,15 +203,22 @@ std::string grpc_status_text(uint32_t status) {
   return std::string(http::name_of_grpc_status(status).value_or(std::to_string(status)));
 }
 
+void set_rpc_status(Attributes& attributes, uint32_t status, RpcStatus form) {
+  if (form == RpcStatus::kNumber) {
+    return attributes.add(attribute::kRpcGrpcStatusCode, count(status));
+  }
+  const attribute::Name& name =
+      form == RpcStatus::kName ? attribute::kRpcStatusCode : attribute::kRpcResponseStatusCode;
+  attributes.add(name, std::string_view(grpc_status_text(status)));
+}
+
 // The call by its own name, beside what it is of HTTP.
-void set_rpc(trace::Span& span, const HttpFacts& facts) {
+void set_rpc(trace::Span& span, const HttpFacts& facts, RpcStatus status_form) {
   span.attributes.add(attribute::kRpcSystemName, "grpc");
   const std::string_view method = http::grpc_method(facts.url->path);
   span.name = method.empty() ? "grpc" : method;
   if (!method.empty()) span.attributes.add(attribute::kRpcMethod, method);
-  if (!facts.grpc_status) return;
-  span.attributes.add(attribute::kRpcStatusCode,
-                      std::string_view(grpc_status_text(*facts.grpc_status)));
+  if (facts.grpc_status) set_rpc_status(span.attributes, *facts.grpc_status, status_form);
 }
 
 void set_error(trace::Span& span, std::string_view type) {
@@ -289,7 +296,7 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
 
   set_method(span, facts.request->method(), options);
   set_target(span, *facts.url, options);
-  if (facts.grpc) set_rpc(span, facts);
+  if (facts.grpc) set_rpc(span, facts, options.rpc_status);
   set_lineage(span.attributes, facts);
   if (facts.resend_count > 0) {
     span.attributes.add(attribute::kHttpRequestResendCount,

@@ -78,6 +78,7 @@ bool is_encoded(const http::Headers& headers) {
 
 std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
                                                 const ObserverOptions& options) {
+  if (std::unique_ptr<Observer> grpc = make_grpc_observer(facts)) return grpc;
   if (std::unique_ptr<Observer> model = make_model_observer(facts, options)) return model;
   return make_mcp_observer(facts);
 }

@@ -29,6 +29,7 @@ constexpr auto kRows = std::to_array<Row>({
     {"x-cloud-trace-context", {index_of("gcp"), false}},
     {"ot-tracer-", {index_of("ottrace"), false}, true},
     {"ot-baggage-", {index_of("ottrace"), true}, true},
+    {"grpc-trace-bin", {index_of(kOpenCensus), false}},
 });
 
 // Most fields begin otherwise: "x-" is frequent, and then the letter behind it says enough.
@@ -41,6 +42,8 @@ bool may_be_one(std::string_view name) {
     case 'j':
     case 'o':
       return name.size() > 7;
+    case 'g':
+      return name.size() == 14;
     case 'x':
       break;
     default:

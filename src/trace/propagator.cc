@@ -37,6 +37,7 @@ PropagatorRegistry::PropagatorRegistry() {
   add(make_xray());
   add(make_gcp());
   add(make_ottrace());
+  add(make_opencensus());
 }
 
 bool PropagatorRegistry::add(std::unique_ptr<const Propagator> propagator) {

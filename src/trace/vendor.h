@@ -20,6 +20,7 @@ std::unique_ptr<const Propagator> make_datadog();
 std::unique_ptr<const Propagator> make_xray();
 std::unique_ptr<const Propagator> make_gcp();
 std::unique_ptr<const Propagator> make_ottrace();
+std::unique_ptr<const Propagator> make_opencensus();
 
 // The field's first line, trimmed; nothing when there is none.
 inline std::optional<std::string_view> first_value(const CarrierReader& carrier,

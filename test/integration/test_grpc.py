@@ -1,6 +1,7 @@
 """gRPC by grpcio, client and server unmodified: every kind of call is one span with its own name and status, by TLS
 that is opened and without TLS. grpcio sends all its calls through a proxy by CONNECT."""
 
+import base64
 import time
 from concurrent import futures
 
@@ -9,8 +10,10 @@ import pytest
 
 import peers
 from certificates import pem, private_pem
+from h2_origin import H2Client, H2Origin
 from sidecar import exporting, run
 from tunnel import HOST
+from wire import connect
 
 # What the client does; each prints what came of it. Bytes are messages: no code is generated.
 CLIENT = """
@@ -58,10 +61,11 @@ cancelled CANCELLED
 gzip True
 """
 
-# The method's last part, its status (None: the agent ended it), in the order of the calls.
-CALLS = [("Unary", "OK"), ("Unary", "OK"), ("Unary", "OK"), ("Down", "OK"), ("Up", "OK"), ("Both", "OK"),
-         ("Fail", "FAILED_PRECONDITION"), ("Missing", "UNIMPLEMENTED"), ("Slow", None), ("Endless", None),
-         ("Unary", "OK")]
+# The method's last part, its status (None: the agent ended it), messages each way (None: as it comes), in the order of
+# the calls.
+CALLS = [("Unary", "OK", 1, 1), ("Unary", "OK", 1, 1), ("Unary", "OK", 1, 1), ("Down", "OK", 1, 7), ("Up", "OK", 3, 1),
+         ("Both", "OK", 2, 2), ("Fail", "FAILED_PRECONDITION", 1, 0), ("Missing", "UNIMPLEMENTED", None, 0),
+         ("Slow", "DEADLINE_EXCEEDED", 1, 0), ("Endless", None, 1, None), ("Unary", "OK", 1, 1)]
 
 
 class Echo(grpc.GenericRpcHandler):
@@ -124,13 +128,14 @@ def test_every_kind_of_call(echo, authority, sink, tmp_path):
     assert done.stdout == SAID, done.stderr
     spans = [span for span in sink.wait(len(CALLS) + 1) if span["kind"] == "CLIENT"]
     root, = [span for span in sink.spans if span["kind"] == "INTERNAL"]
-    assert [span["name"] for span in spans] == [f"test.Echo/{method}" for method, _ in CALLS]
-    for span, (method, status) in zip(spans, CALLS):
+    assert [span["name"] for span in spans] == [f"test.Echo/{method}" for method, *_ in CALLS]
+    for span, (method, status, sent, received) in zip(spans, CALLS):
         found = span["attributes"]
         assert found["rpc.system.name"] == "grpc" and found["rpc.method"] == f"test.Echo/{method}"
-        if method == "Slow":  # whose clock is first, the agent's or the origin's
-            status = found.get("rpc.status_code")
-            assert status in (None, "DEADLINE_EXCEEDED")
+        # The agent's deadline ends it, whose clock is first or not.
+        assert found["sidespan.grpc.timeout"] == pytest.approx(0.5 if method == "Slow" else 20, rel=0.1)
+        assert found["sidespan.grpc.messages.sent"] == sent or sent is None
+        assert found["sidespan.grpc.messages.received"] == received or received is None
         assert found.get("rpc.status_code") == status, method
         assert found["network.protocol.version"] == "2"
         assert found["sidespan.mode"] == ("intercept" if echo.secure else "forward")
@@ -141,3 +146,41 @@ def test_every_kind_of_call(echo, authority, sink, tmp_path):
             assert found["sidespan.end"] == "agent_cancelled"
         mine = [parent for parent in echo.parents[f"/test.Echo/{method}"] if parent.split("-")[2] == span["span_id"]]
         assert len(mine) == 1
+
+
+BINARY = """
+import sys, grpc
+with grpc.insecure_channel(sys.argv[1]) as channel:
+    channel.unary_unary("/test.Echo/Unary")(b"a", metadata=[("grpc-trace-bin", bytes.fromhex(sys.argv[2]))], timeout=20)
+"""
+
+
+@pytest.mark.parametrize("echo", ["plain"], indirect=True)
+def test_the_binary_form_of_a_parent_is_read(echo, sink, tmp_path):
+    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    command = [peers.python(), "-c", BINARY, f"{HOST}:{echo.port}", f"0000{trace}01{parent}0201"]
+    config = exporting(sink.endpoint) | {"spans": {"rpc_status": "rpc.grpc.status_code"}}
+    assert run(tmp_path, command, config).returncode == 0
+    span, = [span for span in sink.wait(2) if span["kind"] == "CLIENT"]
+    assert (span["trace_id"], span["parent_id"]) == (trace, parent)
+    assert span["attributes"]["sidespan.parent.source"] == "wire"
+    assert span["attributes"]["rpc.grpc.status_code"] == 0 and "rpc.status_code" not in span["attributes"]
+    assert echo.parents["/test.Echo/Unary"] == [f"00-{trace}-{span['span_id']}-01"]
+
+
+@pytest.mark.parametrize("others", ["remove", "rewrite"])
+def test_the_binary_form_names_no_other_span_than_ours(sidecar, sink, others):
+    """grpcio shows the field to nobody, so that an origin of ours looks."""
+    origin = H2Origin()
+    side = sidecar({"propagation": {"others": others}})
+    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    binary = base64.b64encode(bytes.fromhex(f"0000{trace}01{parent}0201")).decode().rstrip("=")
+    with H2Client(connect(side.egress)) as client:
+        client.get(f"127.0.0.1:{origin.port}", "/trailers", "POST", body=b"",
+                   headers=[("content-type", "application/grpc"), ("te", "trailers"), ("grpc-trace-bin", binary)])
+    span, = sink.wait(1)
+    assert (span["trace_id"], span["parent_id"]) == (trace, parent)
+    seen = origin.requests[0].get("grpc-trace-bin")
+    mine = bytes.fromhex(f"0000{trace}01{span['span_id']}0201")
+    assert (seen and base64.b64decode(seen)) == (mine if others == "rewrite" else None)
+    origin.stop()

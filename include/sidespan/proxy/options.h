@@ -49,6 +49,8 @@ struct OtherFormats {
   bool injects_w3c = true;
   const trace::PropagatorRegistry* registry = nullptr;  // for kRewrite; lives as long as `inject`
   std::vector<const trace::Propagator*> custom;         // that `inject` does not write; likewise
+  // gRPC's binary form of a traceparent, read where `extract` finds none; null: never. Likewise.
+  const trace::Propagator* binary = nullptr;
 };
 
 struct Options {

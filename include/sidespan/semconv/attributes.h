@@ -16,10 +16,12 @@ namespace attribute {
 
 using Name = trace::AttributeName;
 
-// gRPC (rpc/grpc). Release candidate.
+// gRPC (rpc/grpc). Release candidate. The status has had three names, of which the user takes one.
 inline constexpr Name kRpcSystemName("rpc.system.name");
 inline constexpr Name kRpcMethod("rpc.method");
 inline constexpr Name kRpcStatusCode("rpc.status_code");
+inline constexpr Name kRpcResponseStatusCode("rpc.response.status_code");
+inline constexpr Name kRpcGrpcStatusCode("rpc.grpc.status_code");  // deprecated: a number
 
 // MCP (gen-ai/mcp) and JSON-RPC. Development.
 inline constexpr Name kMcpMethodName("mcp.method.name");
@@ -27,7 +29,6 @@ inline constexpr Name kMcpSessionId("mcp.session.id");
 inline constexpr Name kMcpProtocolVersion("mcp.protocol.version");
 inline constexpr Name kMcpResourceUri("mcp.resource.uri");
 inline constexpr Name kJsonrpcRequestId("jsonrpc.request.id");
-inline constexpr Name kRpcResponseStatusCode("rpc.response.status_code");
 inline constexpr Name kNetworkTransport("network.transport");
 
 // GenAI (gen-ai: client-inference, client-embeddings). Development.
@@ -133,6 +134,10 @@ inline constexpr Name kBytesReceived("sidespan.bytes.received");
 inline constexpr Name kWebSocketMessagesSent("sidespan.websocket.messages.sent");
 inline constexpr Name kWebSocketMessagesReceived("sidespan.websocket.messages.received");
 inline constexpr Name kWebSocketCloseCode("sidespan.websocket.close_code");
+// Of a call of gRPC: whole messages, and how long its client waits (seconds).
+inline constexpr Name kGrpcMessagesSent("sidespan.grpc.messages.sent");
+inline constexpr Name kGrpcMessagesReceived("sidespan.grpc.messages.received");
+inline constexpr Name kGrpcTimeout("sidespan.grpc.timeout");
 // What a model asked for, and what it was given back since it spoke last: arrays, each kind in one
 // order. Arguments and texts are content.
 inline constexpr Name kToolCallIds("sidespan.tool_calls.ids");

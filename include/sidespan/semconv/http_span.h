@@ -39,6 +39,9 @@ enum class Ending : uint8_t {
 inline constexpr size_t kEndingCount = 7;
 std::string_view name_of(Ending ending);
 
+// Which name the status of a call of gRPC has; attributes.h says what they are.
+enum class RpcStatus : uint8_t { kName, kResponseName, kNumber };
+
 struct HttpSpanOptions {
   trace::AttributeLimits limits;
   std::vector<std::string> request_headers;  // capture.request_headers, lower case
@@ -48,6 +51,7 @@ struct HttpSpanOptions {
   std::map<std::string, std::string> peers;  // spans.peers: host -> service.peer.name
   // OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS, by case; empty: those of RFC 9110, PATCH and QUERY.
   std::vector<std::string> known_methods;
+  RpcStatus rpc_status = RpcStatus::kName;
 };
 
 struct HttpFacts {

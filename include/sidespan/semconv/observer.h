@@ -72,8 +72,8 @@ struct CallFacts {
   McpCallSink* mcp_sink = nullptr;  // null with `mcp_calls`
 };
 
-// The observer that a request asks for: where it is a call of a model, or of an MCP server. Null
-// when none. `options` outlives it.
+// The observer that a request asks for: where it is a call of gRPC, of a model, or of an MCP
+// server. Null when none. `options` outlives it.
 std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
                                                 const ObserverOptions& options);
 

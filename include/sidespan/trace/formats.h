@@ -13,9 +13,10 @@
 
 namespace sidespan::trace {
 
-// As OTEL_PROPAGATORS has them; Datadog's and Google's are no OpenTelemetry names.
-inline constexpr std::array<std::string_view, 7> kVendorFormats = {
-    "b3", "b3multi", "jaeger", "datadog", "xray", "gcp", "ottrace"};
+// As OTEL_PROPAGATORS has them; Datadog's, Google's and OpenCensus's are no OpenTelemetry names.
+inline constexpr std::string_view kOpenCensus = "opencensus";
+inline constexpr std::array<std::string_view, 8> kVendorFormats = {
+    "b3", "b3multi", "jaeger", "datadog", "xray", "gcp", "ottrace", kOpenCensus};
 
 // A set of them, a bit each, in that order.
 using VendorFormats = uint32_t;

@@ -600,7 +600,7 @@ TEST_CASE("settings that do not go together") {
        "routes: has '/a/' twice"},
       {"a format nobody knows", "propagation: {extract: [tracecontext, b4]}",
        "c.yaml:1: propagation.extract: 'b4' is not one of tracecontext, baggage, b3, b3multi, "
-       "jaeger, datadog, xray, gcp, ottrace, none\n"},
+       "jaeger, datadog, xray, gcp, ottrace, opencensus, none\n"},
       {"a format of one's own",
        "propagation: {inject: [acme], custom: [{name: acme, header: X-Acme, value: "
        "'{trace_id}{span_id}'}]}",

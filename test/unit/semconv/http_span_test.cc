@@ -547,3 +547,28 @@ TEST_CASE("modes and endings have the contract's names") {
   CHECK(name_of(Ending::kLimit) == "limit");
   CHECK(name_of(Ending::kDrain) == "drain");
 }
+
+TEST_CASE("the status of a gRPC call has the name that the user wants") {
+  using sidespan::semconv::RpcStatus;
+  struct Row {
+    RpcStatus form;
+    std::string line;
+  };
+  for (const auto& [form, line] :
+       {Row{RpcStatus::kName, "rpc.status_code 'UNAVAILABLE'"},
+        Row{RpcStatus::kResponseName, "rpc.response.status_code 'UNAVAILABLE'"},
+        Row{RpcStatus::kNumber, "rpc.grpc.status_code 14"}}) {
+    CAPTURE(line);
+    Call call;
+    prepare(call);
+    call.facts.grpc = true;
+    call.facts.grpc_status = 14;
+    call.options.rpc_status = form;
+    const std::vector<std::string> lines = lines_of(call.span());
+    CHECK(std::ranges::find(lines, line) != lines.end());
+    CHECK(std::ranges::find(lines, "error.type 'UNAVAILABLE'") != lines.end());
+    CHECK(std::ranges::count_if(lines, [](const std::string& one) {
+            return one.find("status_code") != one.npos && one.starts_with("rpc.");
+          }) == 1);
+  }
+}

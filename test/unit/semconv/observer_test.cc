@@ -152,3 +152,31 @@ TEST_CASE("a WebSocket's messages are told by direction, with the code of who cl
     CHECK(told_by(*observer) == row.told);
   }
 }
+
+TEST_CASE("a call of gRPC tells its messages and how long its client waits") {
+  Head request;
+  request.set_method("POST");
+  REQUIRE(request.headers.add("content-type", "application/grpc+proto"));
+  REQUIRE(request.headers.add("grpc-timeout", "1500m"));
+  const sidespan::http::Url url =
+      sidespan::http::parse_url("https://api.example.com/a.B/C").value();
+  const sidespan::semconv::ObserverOptions options;
+  const auto observer =
+      sidespan::semconv::make_request_observer({.request = request, .url = url}, options);
+  REQUIRE(observer);
+  observer->on_request_bytes(std::string_view("\0\0\0\0\2ab", 7), MonoTime());
+  observer->on_response_bytes(std::string_view("\0\0\0", 3), MonoTime());
+  observer->on_response_bytes(std::string_view("\0\0\0\0\0\0\1z\0", 9), MonoTime());
+  Span span;
+  observer->describe(span);
+  CHECK(number_of(span, "sidespan.grpc.messages.sent") == 1);
+  CHECK(number_of(span, "sidespan.grpc.messages.received") == 2);
+  bool told = false;
+  for (size_t i = 0; i < span.attributes.size(); ++i) {
+    const auto attribute = span.attributes.at(i);
+    if (attribute.key == "sidespan.grpc.timeout") {
+      told = std::get<double>(attribute.value) == 1.5;
+    }
+  }
+  CHECK(told);
+}

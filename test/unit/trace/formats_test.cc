@@ -82,6 +82,9 @@ TEST_CASE("what each format writes") {
        {{"ot-tracer-traceid", "64fe8b2a57d3eff7"},
         {"ot-tracer-spanid", span},
         {"ot-tracer-sampled", "false"}}},
+      {"opencensus",
+       {{"grpc-trace-bin", "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRAgE="}},
+       {{"grpc-trace-bin", "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRAgA="}}},
   };
   CHECK(rows.size() == kVendorFormats.size());
   for (const Row& row : rows) {
@@ -235,20 +238,58 @@ TEST_CASE("baggage in headers of its own") {
   CHECK(ottrace[3] == std::pair<std::string, std::string>("ot-baggage-tier", "gold plus"));
 }
 
+TEST_CASE("the binary form of gRPC") {
+  const auto read = [](std::string_view bytes) {
+    return extract("opencensus", {{"grpc-trace-bin", text::base64(bytes)}}).span;
+  };
+  const std::string trace("\0\0abcdefghijklmnop", 18);
+  const std::string span("\1stuvwxyz", 9);
+  const std::string options("\2\1", 2);
+  CHECK(read(trace + span + options).sampled());
+  CHECK(read(trace + span + options).span_id.value == 0x737475767778797a);
+  CHECK(read(trace + span + options).trace_id.low == 0x696a6b6c6d6e6f70);
+  // Without options nothing is sampled; what stands behind them is of a later day.
+  CHECK(read(trace + span).valid());
+  CHECK_FALSE(read(trace + span).sampled());
+  CHECK(read(trace + span + options + "\3later").sampled());
+  CHECK(extract("opencensus", {{"grpc-trace-bin", "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRAgE"}})
+            .span.span_id == ours().span.span_id);  // no padding, as gRPC sends it
+  for (const std::string& bad :
+       {std::string(), trace, span, trace + span.substr(0, 8), "\1" + trace.substr(1) + span,
+        span + trace, trace + std::string("\1\0\0\0\0\0\0\0\0", 9), std::string(18, '\0') + span}) {
+    CHECK_FALSE(read(bad).valid());
+  }
+  CHECK_FALSE(extract("opencensus", {{"grpc-trace-bin", "no base64!"}}).span.valid());
+  CHECK_FALSE(extract("opencensus", {{"grpc-trace-bin", std::string(400, 'A')}}).span.valid());
+}
+
 TEST_CASE("whose a field is") {
   struct Row {
     std::string_view name;
     std::string_view format;  // empty: nobody's
     bool baggage = false;
   };
-  for (const auto& [name, format, baggage] :
-       {Row{"B3", "b3"}, Row{"X-B3-TraceId", "b3multi"}, Row{"x-b3-flags", "b3multi"},
-        Row{"Uber-Trace-Id", "jaeger"}, Row{"UberCtx-a", "jaeger", true},
-        Row{"jaeger-baggage", "jaeger", true}, Row{"x-datadog-origin", "datadog"},
-        Row{"X-Amzn-Trace-Id", "xray"}, Row{"X-Cloud-Trace-Context", "gcp"},
-        Row{"ot-tracer-sampled", "ottrace"}, Row{"OT-Baggage-a", "ottrace", true}, Row{"", ""},
-        Row{"x-", ""}, Row{"x-amz-date", ""}, Row{"x-amzn-requestid", ""}, Row{"b4", ""},
-        Row{"origin", ""}, Row{"x-stainless-lang", ""}, Row{"traceparent", ""}}) {
+  for (const auto& [name, format, baggage] : {Row{"B3", "b3"},
+                                              Row{"X-B3-TraceId", "b3multi"},
+                                              Row{"x-b3-flags", "b3multi"},
+                                              Row{"Uber-Trace-Id", "jaeger"},
+                                              Row{"UberCtx-a", "jaeger", true},
+                                              Row{"jaeger-baggage", "jaeger", true},
+                                              Row{"x-datadog-origin", "datadog"},
+                                              Row{"X-Amzn-Trace-Id", "xray"},
+                                              Row{"X-Cloud-Trace-Context", "gcp"},
+                                              Row{"ot-tracer-sampled", "ottrace"},
+                                              Row{"OT-Baggage-a", "ottrace", true},
+                                              Row{"Grpc-Trace-Bin", "opencensus"},
+                                              Row{"grpc-timeout", ""},
+                                              Row{"", ""},
+                                              Row{"x-", ""},
+                                              Row{"x-amz-date", ""},
+                                              Row{"x-amzn-requestid", ""},
+                                              Row{"b4", ""},
+                                              Row{"origin", ""},
+                                              Row{"x-stainless-lang", ""},
+                                              Row{"traceparent", ""}}) {
     CAPTURE(name);
     const auto field = vendor_field(name);
     CHECK(field.has_value() == !format.empty());
