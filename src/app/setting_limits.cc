@@ -271,8 +271,13 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.mcp_calls",
      .value = "1000",
      .read = assign<count_between<1, 1'000'000>, &S::limits, &L::mcp_calls>,
-     .sentence = "MCP requests of one side that wait for their answers; the span of one more ends "
-                 "with its request."},
+     .sentence = "MCP requests that wait for their answers (of `stdio`, on one side); the span of "
+                 "one more ends with its request."},
+    {.key = "limits.mcp_call_time",
+     .value = "10m",
+     .read = assign<time_between<1, kDay>, &S::limits, &L::mcp_call_time>,
+     .sentence = "How long an MCP request whose POST is over waits for its answer on another "
+                 "stream."},
 });
 
 }  // namespace

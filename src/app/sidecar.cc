@@ -31,7 +31,8 @@ Sidecar::Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log
       tls_(tls),
       log_(log),
       telemetry_(settings, tls, log, std::move(tap)),
-      memory_(memory_bytes(settings)) {
+      memory_(memory_bytes(settings)),
+      mcp_calls_(settings.limits.mcp_calls, settings.limits.mcp_call_time) {
   telemetry_.watch(memory_watch_);
 }
 
@@ -63,7 +64,7 @@ Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net
   ListenAddress egress = settings_.listen.egress;
   for (size_t i = 0; i < settings_.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(settings_, options, tls_, telemetry_, log_,
-                                                connections_, memory_));
+                                                connections_, memory_, mcp_calls_));
     Worker& worker = *workers_.back();
     telemetry_.watch(worker);
     worker.guard(own);

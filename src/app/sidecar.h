@@ -15,6 +15,7 @@
 #include "app/tls_setup.h"
 #include "app/worker.h"
 #include "sidespan/base/memory_ledger.h"
+#include "sidespan/semconv/mcp_calls.h"
 
 namespace sidespan::app {
 
@@ -62,6 +63,7 @@ class Sidecar {
   std::atomic<size_t> connections_ = 0;  // of agents, in all workers
   MemoryLedger memory_;
   MemoryWatch memory_watch_{memory_};
+  semconv::McpCalls mcp_calls_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<net::Address> egress_;
 };

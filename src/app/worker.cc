@@ -38,7 +38,7 @@ wire::Dialer::Options dialer_options(const Settings& settings) {
 struct Worker::Inside {
   Inside(Worker& worker, net::Loop& loop, const Settings& settings, const TlsSetup& tls,
          Telemetry& telemetry, Log& log, std::atomic<size_t>& agent_connections,
-         MemoryLedger& ledger)
+         MemoryLedger& ledger, semconv::McpCalls& mcp_calls)
       : memory(ledger,
                [&worker] { worker.thread_.mailbox().post([&worker] { worker.let_go(); }); }),
         client_tls(client_context(settings, tls)),
@@ -51,7 +51,7 @@ struct Worker::Inside {
         pool(loop, dialer, settings.limits.pool),
         spans(loop, telemetry.mailbox(), telemetry.pipeline(), settings.exporting.queue_spans),
         server(loop, pool, Random::from_system(), spans, log, worker.options_, agent_connections,
-               ledger),
+               ledger, mcp_calls),
         pulse(loop, [&worker] { worker.pulse(); }) {}
 
   Result<std::unique_ptr<net::Listener>> open(net::Loop& loop, const net::Address& address,
@@ -104,7 +104,7 @@ Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& a
 
 Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
                const TlsSetup& tls, Telemetry& telemetry, Log& log,
-               std::atomic<size_t>& connections, MemoryLedger& memory)
+               std::atomic<size_t>& connections, MemoryLedger& memory, semconv::McpCalls& mcp_calls)
     : settings_(settings),
       log_(log),
       options_(std::move(options)),
@@ -112,7 +112,7 @@ Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> o
       heartbeat_(mono_now()) {
   thread_.call([&] {
     inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, tls, telemetry, log,
-                                       connections, memory);
+                                       connections, memory, mcp_calls);
     pulse();
   });
 }

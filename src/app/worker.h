@@ -15,6 +15,7 @@
 #include "app/tls_setup.h"
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/proxy/options.h"
+#include "sidespan/semconv/mcp_calls.h"
 
 namespace sidespan::app {
 
@@ -27,10 +28,11 @@ enum class PortUse : uint8_t {
 
 class Worker final : public Watched {
  public:
-  // `connections` and `memory` are what proxy::Server asks for. References outlive this.
+  // `connections`, `memory` and `mcp_calls` are what proxy::Server asks for. References outlive
+  // this.
   Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
          const TlsSetup& tls, Telemetry& telemetry, Log& log, std::atomic<size_t>& connections,
-         MemoryLedger& memory);
+         MemoryLedger& memory, semconv::McpCalls& mcp_calls);
   ~Worker();  // stop()
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::string_view kData = "data";
 constexpr std::string_view kEvent = "event";
+constexpr std::string_view kId = "id";
 
 // What a line may hold.
 struct InLine {
@@ -70,7 +71,7 @@ size_t SseReader::match_mark(char c) {
 size_t SseReader::match_field(std::string_view bytes) {
   if (at_ == At::kLineStart) {
     at_ = At::kField;
-    field_ = bytes.front() == kData.front() ? kData : kEvent;
+    field_ = bytes.front() == kData.front() ? kData : bytes.front() == kId.front() ? kId : kEvent;
     matched_ = 0;
   }
   const std::string_view expected = field_.substr(matched_);
@@ -91,7 +92,10 @@ size_t SseReader::match_field(std::string_view bytes) {
 
 void SseReader::begin_value() {
   at_ = At::kBlank;
-  if (field_ == kData) {
+  if (field_ == kId) {
+    has_ids_ = true;
+    at_ = At::kIgnored;
+  } else if (field_ == kData) {
     begin_data();
   } else {
     name_size_ = 0;

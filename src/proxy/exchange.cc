@@ -68,7 +68,8 @@ void Exchange::end_observing(semconv::Ending ending, const std::optional<Error>&
   using End = semconv::Observer::End;
   observer_->on_end(ending == semconv::Ending::kComplete && !error ? End::kWhole
                     : ending == semconv::Ending::kAgentCancelled   ? End::kCancelled
-                                                                   : End::kBroken);
+                                                                   : End::kBroken,
+                    worker_.loop.now().mono);
   const semconv::genai::Call* call = observer_->model_call();
   if (call == nullptr || trace_->agent_counts_itself()) return;
   constexpr int kFirstErrorStatus = 400;
@@ -120,7 +121,7 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
   if (observer_) end_observing(ending, error);
   // A tunnel that was left is no request of its own: those inside it are.
   if (trace_ || !tunnel_) {
-    emit_span(ending, error);
+    emit_span(ending, error, true);
     worker_.metrics.count_request(mode_, response_.status);
     if (mode_ == semconv::Mode::kTunnel && opening_ && opening_->passed) {
       worker_.metrics.tunnels[static_cast<size_t>(opening_->reason)].add();
@@ -156,7 +157,7 @@ void Exchange::cut_off() {
   if (response_ended_) agent_.close(stream_);
 }
 
-void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& error) {
+void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& error, bool last) {
   if (!trace_) return;
   const MonoTime end = worker_.loop.now().mono;
   // What the proxy answered by itself is no answer of the origin.
@@ -210,6 +211,7 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   if (observer_) observer_->describe(span);
   if (tap_off_) span.attributes.set(semconv::attribute::kTapOff, true);
   worker_.sink.emit(std::move(span));
+  if (observer_ && last) observer_->emit_calls(facts, options_.spans, worker_.random);
 }
 
 void Exchange::write_access_log(semconv::Ending ending, const std::optional<Error>& error) {

@@ -96,6 +96,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void send_request_end();
   void on_request_body(Chain data);
   void begin_observing();
+  semconv::CallFacts call_facts() const;
   void observe_request(const Chain& data);
   void forward_to_origin(Chain data);
   void on_request_end();
@@ -142,7 +143,8 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void finish(semconv::Ending ending, const std::optional<Error>& error);
   bool deadline_has_passed() const;
   void cut_off();
-  void emit_span(semconv::Ending ending, const std::optional<Error>& error);
+  // `last`: no attempt follows.
+  void emit_span(semconv::Ending ending, const std::optional<Error>& error, bool last);
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
   void end_observing(semconv::Ending ending, const std::optional<Error>& error);
   void touch() { last_activity_ = worker_.loop.now().mono; }

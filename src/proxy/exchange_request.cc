@@ -319,12 +319,19 @@ void Exchange::on_request_body(Chain data) {
 
 void Exchange::begin_observing() {
   if (!trace_->active() || worker_.memory.over(MemoryMark::kTapsOff)) return;
-  observer_ = semconv::make_request_observer({.request = request_,
-                                              .url = url_,
-                                              .start = start_.mono,
-                                              .counts_itself = trace_->agent_counts_itself()},
-                                             options_.observers);
+  observer_ = semconv::make_request_observer(call_facts(), options_.observers);
   holding_ = wants_meta();
+}
+
+semconv::CallFacts Exchange::call_facts() const {
+  const bool seen = trace_ && trace_->active();
+  return {.request = request_,
+          .url = url_,
+          .start = start_,
+          .counts_itself = seen && trace_->agent_counts_itself(),
+          .sampled = seen && trace_->sampled(),
+          .mcp_calls = seen ? &worker_.mcp_calls : nullptr,
+          .mcp_sink = seen ? &worker_.mcp_sink : nullptr};
 }
 
 void Exchange::observe_request(const Chain& data) {
@@ -332,7 +339,7 @@ void Exchange::observe_request(const Chain& data) {
   if (!observer_) return;
   data.visit([&](std::string_view bytes) {
     if (tunnel_) return observer_->on_switched_request_bytes(bytes);
-    observer_->on_request_bytes(bytes);
+    observer_->on_request_bytes(bytes, last_activity_);
   });
 }
 

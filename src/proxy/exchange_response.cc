@@ -42,7 +42,7 @@ void Exchange::on_response_head(http::Head&& head) {
   if (observer_) {
     observer_->on_response_head(response_, *first_byte_);
   } else {
-    observer_ = semconv::make_response_observer(response_);
+    observer_ = semconv::make_response_observer(call_facts(), response_);
   }
   http::remove_hop_by_hop(response_.headers, switching);
   // What it offers is an origin that we would not see.
@@ -123,7 +123,7 @@ void Exchange::on_origin_reset(Error error) {
 }
 
 void Exchange::retry(const Error& error) {
-  emit_span(semconv::Ending::kOriginClosed, error);
+  emit_span(semconv::Ending::kOriginClosed, error, false);
   trace_->next_attempt(worker_.random);
   origin_.reset();
   // What the origin never read goes out again; bytes that still wait follow it.

@@ -76,8 +76,22 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
                    Kind::kCounter,
                    number({{"reaction", reaction}}, static_cast<double>(counter->value())));
   }
+  collect_mcp(snapshot);
   durations_.collect(snapshot);
   models.collect(snapshot);
+}
+
+void ProxyMetrics::collect_mcp(metrics::Snapshot& snapshot) const {
+  for (size_t i = 0; i < semconv::kEndingCount; ++i) {
+    if (mcp_calls[i].value() == 0) continue;
+    metrics::merge(snapshot, "sidespan_mcp_calls",
+                   "MCP requests with a span of their own, by how they ended.", Kind::kCounter,
+                   number({{"end", std::string(name_of(static_cast<semconv::Ending>(i)))}},
+                          static_cast<double>(mcp_calls[i].value())));
+  }
+  metrics::merge(snapshot, "sidespan_mcp_calls_left_out",
+                 "MCP requests of a batch that got no span, for limits.mcp_calls.", Kind::kCounter,
+                 number({}, static_cast<double>(mcp_calls_left_out.value())));
 }
 
 }  // namespace sidespan::proxy

@@ -43,6 +43,9 @@ class ProxyMetrics {
   metrics::Counter memory_taps_off;
   metrics::Counter memory_refused;
   metrics::Counter memory_reset;
+  // MCP calls with spans of their own, by how they ended, and those that got none.
+  std::array<metrics::Counter, semconv::kEndingCount> mcp_calls;
+  metrics::Counter mcp_calls_left_out;
 
   void collect(metrics::Snapshot& snapshot) const;
 
@@ -53,6 +56,8 @@ class ProxyMetrics {
   std::array<std::array<metrics::Counter, kClasses>, kModes> requests_;
   metrics::Counter requests_ended_;  // the sum of requests_
   std::array<metrics::Counter, lineage::kSourceCount> parents_;
+  void collect_mcp(metrics::Snapshot& snapshot) const;
+
   metrics::HistogramFamily durations_;
 };
 

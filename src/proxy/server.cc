@@ -10,10 +10,10 @@
 
 namespace sidespan::proxy {
 
-struct Server::Impl final : Session::Owner, net::TurnEnd {
+struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
   Impl(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
        const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
-       const MemoryLedger& memory)
+       const MemoryLedger& memory, semconv::McpCalls& mcp_calls)
       : worker{loop,
                pool,
                random,
@@ -24,7 +24,9 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
                OriginBook(*options),
                Interceptor(options->interception),
                connections,
-               memory},
+               memory,
+               mcp_calls,
+               *this},
         sweeper(loop, [this] { sweep(); }) {}
   ~Impl() { worker.loop.cancel_turn_end(*this); }
 
@@ -33,6 +35,11 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
     worker.loop.at_turn_end(*this);
   }
   void on_turn_end() override;
+  void on_call(trace::Span&& span, semconv::Ending ending) override {
+    worker.metrics.mcp_calls[static_cast<size_t>(ending)].add();
+    worker.sink.emit(std::move(span));
+  }
+  void on_call_left_out() override { worker.metrics.mcp_calls_left_out.add(); }
   void sweep();
   // `others`: connections of the process before this one.
   std::optional<Error> refusal_for(const net::Stream& stream, size_t others);
@@ -45,8 +52,9 @@ struct Server::Impl final : Session::Owner, net::TurnEnd {
 
 Server::Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
                const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
-               const MemoryLedger& memory)
-    : impl_(std::make_unique<Impl>(loop, pool, random, sink, log, options, connections, memory)) {}
+               const MemoryLedger& memory, semconv::McpCalls& mcp_calls)
+    : impl_(std::make_unique<Impl>(loop, pool, random, sink, log, options, connections, memory,
+                                   mcp_calls)) {}
 
 Server::~Server() = default;
 
@@ -87,7 +95,9 @@ void Server::Impl::on_turn_end() {
 void Server::Impl::sweep() {
   const MonoTime now = worker.loop.now().mono;
   sessions.for_each([&](SlotId, Session& session) { session.sweep(now); });
-  if (sessions.size() > 0) sweeper.start(Session::kSweepInterval, true);
+  worker.mcp_calls.expire(now, *this);
+  const bool more = sessions.size() > 0 || worker.mcp_calls.waiting() > 0;
+  if (more) sweeper.start(Session::kSweepInterval, true);
 }
 
 void Server::drain(bool agents_gone) {
@@ -99,6 +109,8 @@ void Server::drain(bool agents_gone) {
 void Server::abort() {
   const Error error{Code::kOverload, Side::kSelf, true, "the sidecar is shutting down"};
   impl_->sessions.for_each([&](SlotId, Session& session) { session.abort(error); });
+  impl_->worker.mcp_calls.end_all(
+      {.ending = semconv::Ending::kDrain, .at = impl_->worker.loop.now().mono}, *impl_);
 }
 
 void Server::reset_largest(size_t bytes) {

@@ -15,6 +15,7 @@
 #include "sidespan/base/random.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/proxy/options.h"
+#include "sidespan/semconv/mcp_calls.h"
 #include "sidespan/trace/span.h"
 #include "sidespan/wire/pool.h"
 
@@ -52,6 +53,8 @@ struct Worker {
   Interceptor interceptor;
   std::atomic<size_t>& connections_of_process;
   const MemoryLedger& memory;
+  semconv::McpCalls& mcp_calls;  // of all workers
+  semconv::McpCallSink& mcp_sink;
   size_t exchanges = 0;  // under way
   bool draining = false;
   bool agents_gone = false;  // who has sent FIN waits for nothing

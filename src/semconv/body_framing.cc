@@ -96,6 +96,7 @@ class EventFramer final : public Framer, private http::SseSink {
     clean_ = clean;
     reader_.finish();
   }
+  bool has_event_ids() const override { return reader_.has_ids(); }
 
  private:
   void on_event(std::string_view name) override { document_.begin(name, false, true); }

@@ -17,6 +17,8 @@ class Framer {
   virtual void finish(bool clean) = 0;
   // No more documents can be found.
   virtual bool broken() const { return false; }
+  // Some of its events had ids.
+  virtual bool has_event_ids() const { return false; }
 };
 
 std::unique_ptr<Framer> make_framer(BodyFraming framing, const json::ReaderLimits& limits,

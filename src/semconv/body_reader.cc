@@ -94,6 +94,10 @@ BodyReader::State BodyReader::state() const {
   return impl_->state;
 }
 
+bool BodyReader::has_event_ids() const {
+  return impl_->framer->has_event_ids();
+}
+
 std::unique_ptr<BodyReader> make_body_reader(const http::Headers& headers, const BodyLimits& limits,
                                              BodySink& sink, std::optional<BodyFraming> framing) {
   if (!framing) framing = framing_of(headers.find("content-type").value_or(""));

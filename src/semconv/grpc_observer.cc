@@ -13,7 +13,7 @@ class GrpcObserver final : public Observer {
   explicit GrpcObserver(const http::Head& request)
       : timeout_(http::grpc_timeout(request.headers)) {}
 
-  void on_request_bytes(std::string_view bytes) override { sent_.feed(bytes); }
+  void on_request_bytes(std::string_view bytes, MonoTime) override { sent_.feed(bytes); }
   void on_response_bytes(std::string_view bytes, MonoTime) override { received_.feed(bytes); }
   void describe(trace::Span& span) const override {
     span.attributes.add(attribute::kGrpcMessagesSent, static_cast<int64_t>(sent_.messages()));

@@ -4,12 +4,15 @@
 #include <string>
 #include <utility>
 
+#include "semconv/mcp_documents.h"
+#include "semconv/mcp_post_calls.h"
 #include "semconv/tap_observers.h"
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/text.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/body_reader.h"
 #include "sidespan/semconv/mcp.h"
+#include "sidespan/semconv/mcp_calls.h"
 #include "sidespan/semconv/mcp_span.h"
 
 namespace sidespan::semconv {
@@ -20,6 +23,7 @@ constexpr std::string_view kSessionField = "mcp-session-id";
 constexpr std::string_view kVersionField = "mcp-protocol-version";
 constexpr std::string_view kMethodField = "mcp-method";
 constexpr std::string_view kNameField = "mcp-name";
+constexpr std::string_view kCancelled = "notifications/cancelled";
 
 std::string field(const http::Headers& headers, std::string_view name) {
   return std::string(headers.find(name).value_or(""));
@@ -45,57 +49,61 @@ bool has_mcp_field(const http::Headers& headers) {
   return false;
 }
 
-// JSON-RPC messages of one side.
-class Messages final : public BodySink {
- public:
-  explicit Messages(McpReader::OnMessage on_message) : reader_(std::move(on_message)) {}
-  json::Handler* begin_document(std::string_view) override {
-    ++begun_;
-    reader_.reset();
-    return &reader_.handler();
-  }
-  void end_document(bool) override {}
-  uint64_t begun() const { return begun_; }
-
- private:
-  McpReader reader_;
-  uint64_t begun_ = 0;
-};
-
-// A POST of streamable HTTP, or what else a session sends. Several requests in one POST (a batch)
-// are only counted as HTTP.
+// A POST to a server, or what else a session sends.
 class McpObserver final : public Observer {
  public:
-  McpObserver(const http::Headers& headers, bool sure)
+  // `session`: what the requests' answers may come by elsewhere, where that is known already.
+  McpObserver(const CallFacts& facts, bool sure, std::string session)
       : requests_([this](const McpMessage& message) { on_request(message); }),
         answers_([this](const McpMessage& message) { on_answer(message); }),
-        request_(make_body_reader(headers, {}, requests_)),
-        session_(field(headers, kSessionField)),
-        version_(field(headers, kVersionField)),
-        sure_(sure) {
-    call_.method = field(headers, kMethodField);
-    call_.target = field(headers, kNameField);
+        request_(make_body_reader(facts.request.headers, {}, requests_)),
+        // Who has no span has none for its calls.
+        calls_(facts.sampled ? facts.mcp_calls : nullptr, facts.mcp_sink),
+        elsewhere_(facts.mcp_calls),
+        sink_(facts.mcp_sink),
+        url_(facts.url),
+        start_(facts.start),
+        session_(field(facts.request.headers, kSessionField)),
+        version_(field(facts.request.headers, kVersionField)),
+        sure_(sure),
+        ends_session_(facts.request.asks("DELETE")) {
+    named_.method = field(facts.request.headers, kMethodField);
+    named_.target = field(facts.request.headers, kNameField);
+    share(std::move(session));
   }
 
-  void on_request_bytes(std::string_view bytes) override {
+  void on_request_bytes(std::string_view bytes, MonoTime now) override {
+    now_ = now;
     if (request_) request_->feed(bytes);
   }
   void on_request_end() override {
     if (request_) request_->finish(true);
     request_.reset();
   }
-  void on_response_head(const http::Head& head, MonoTime) override {
+  void on_response_head(const http::Head& head, MonoTime now) override {
+    now_ = now;
+    status_ = head.status;
     // The server gives it with its answer to `initialize`.
     if (session_.empty()) session_ = field(head.headers, kSessionField);
+    if (shared_.empty() && !session_.empty()) share(mcp_session_by_id(url_, session_));
     response_ = make_body_reader(head.headers, {}, answers_);
     events_ = framing_of(head.headers.find("content-type").value_or("")) == BodyFraming::kEvents;
+    if (ends_session_ && is_success(status_) && elsewhere_ != nullptr && !shared_.empty()) {
+      elsewhere_->end_session(shared_, {.ending = Ending::kAgentCancelled, .at = now}, *sink_);
+    }
   }
-  void on_response_bytes(std::string_view bytes, MonoTime) override {
+  void on_response_bytes(std::string_view bytes, MonoTime now) override {
+    now_ = now;
     if (response_) response_->feed(bytes);
   }
-  void on_end(End end) override {
+  void on_end(End end, MonoTime) override {
     if (request_) request_->finish(false);
     if (response_) response_->finish(end == End::kWhole);
+    calls_.settle(goes_on(end));
+    // The old transport says it once, in the answer to `initialize`.
+    if (version_.empty() && session_.empty() && !shared_.empty()) {
+      version_ = elsewhere_->version_of(shared_);
+    }
     request_.reset();
     response_.reset();
   }
@@ -103,28 +111,60 @@ class McpObserver final : public Observer {
     if (events_) {
       span.attributes.set(attribute::kStreamEvents, static_cast<int64_t>(answers_.begun()));
     }
-    if (calls_ > 1 || call_.method.empty()) return describe_session(span);
-    describe_mcp(span, {.request = &call_,
-                        .answer = answer_ ? &*answer_ : nullptr,
+    const McpMessage* request = calls_.request();
+    if (request == nullptr) request = &named_;
+    if (calls_.count() > 1 || calls_.have_spans() || request->method.empty()) {
+      return describe_session(span);
+    }
+    describe_mcp(span, {.request = request,
+                        .answer = calls_.answer(),
                         .session_id = session_,
                         .protocol_version = version_,
                         .transport = "tcp"});
   }
+  void emit_calls(const HttpFacts& post, const HttpSpanOptions& options, Random& random) override {
+    calls_.emit(post, options, {.id = session_, .version = version_}, random);
+  }
   bool is_mcp() const override { return true; }
 
  private:
+  static bool is_success(int status) { return status >= 200 && status < 300; }
+
+  void share(std::string session) {
+    if (elsewhere_ == nullptr || session.empty()) return;
+    shared_ = std::move(session);
+    calls_.share(shared_, now_);
+  }
   void on_request(const McpMessage& message) {
     const bool ours = message.json_rpc && (sure_ || is_mcp_method(message.method));
     if (message.method.empty() || !ours) return;
-    ++calls_;
-    if (calls_ == 1) call_ = message;
+    if (!message.id.empty()) {
+      return calls_.on_request(message, {now_, start_.wall + (now_ - start_.mono)});
+    }
+    ++notifications_;
+    named_ = notifications_ == 1 ? message : McpMessage();
+    if (message.method == kCancelled && elsewhere_ != nullptr && !shared_.empty()) {
+      elsewhere_->cancel(shared_, message.cancelled_id, now_, *sink_);
+    }
   }
   void on_answer(const McpMessage& message) {
-    if (message.answers && message.id == call_.id) answer_ = message;
+    // What the server asks has an id, too: one of its own.
+    if (!message.answers || !message.method.empty() || message.id.empty()) return;
+    if (calls_.on_answer(message, now_) || elsewhere_ == nullptr || shared_.empty()) return;
+    elsewhere_->answer(shared_, message, now_, *sink_);
   }
-  // A stream of the server's, the end of a session, answers to what the server asked.
+  // Whether what is not answered may be so on another stream: the server has only taken note of it,
+  // or its stream of events can be taken up where it ended.
+  bool goes_on(End end) const {
+    if (shared_.empty() || !is_success(status_) || end == End::kCancelled) return false;
+    constexpr int kAccepted = 202;
+    const bool noted = status_ == kAccepted && end == End::kWhole;
+    return noted || (events_ && response_ && response_->has_event_ids());
+  }
+  // A stream of the server's, the end of a session, answers to what the server asked, or requests
+  // that have spans of their own.
   void describe_session(trace::Span& span) const {
-    if (!sure_) return;
+    if (!sure_ && calls_.count() == 0) return;
     if (!session_.empty()) {
       span.attributes.set(attribute::kMcpSessionId, std::string_view(session_));
     }
@@ -134,30 +174,54 @@ class McpObserver final : public Observer {
   }
 
   const MemoryCharge charge_{kOwnBytes};
-  Messages requests_;
-  Messages answers_;
+  McpDocuments requests_;
+  McpDocuments answers_;
   std::unique_ptr<BodyReader> request_;
   std::unique_ptr<BodyReader> response_;
+  McpPostCalls calls_;
+  McpCalls* const elsewhere_;
+  McpCallSink* const sink_;
+  const http::Url url_;
+  const Moment start_;
+  MonoTime now_{};
   std::string session_;
   std::string version_;
-  McpMessage call_;
-  std::optional<McpMessage> answer_;
+  std::string shared_;  // the session, as McpCalls has it
+  // What the fields say, or the one notification; a request itself says more.
+  McpMessage named_;
+  uint64_t notifications_ = 0;
+  int status_ = 0;
   bool events_ = false;  // the answer is a stream of them
-  uint64_t calls_ = 0;
-  bool sure_;  // its fields say that it is MCP
+  const bool sure_;      // its fields, or where it goes, say that it is MCP
+  const bool ends_session_;
 };
+
+// The session of a request, as McpCalls has it; empty: none is known yet.
+std::string session_of(const CallFacts& facts) {
+  const std::string_view id = facts.request.headers.find(kSessionField).value_or("");
+  return id.empty() ? std::string() : mcp_session_by_id(facts.url, id);
+}
+
+// The same of one that goes to where a stream said (2024-11-05).
+std::string endpoint_of(const CallFacts& facts) {
+  if (facts.mcp_calls == nullptr || !facts.request.asks("POST")) return {};
+  return facts.mcp_calls->session_at(facts.url);
+}
 
 }  // namespace
 
 std::unique_ptr<Observer> make_mcp_observer(const CallFacts& facts) {
   const http::Headers& headers = facts.request.headers;
-  const bool sure = has_mcp_field(headers);
+  const bool has_field = has_mcp_field(headers);
+  std::string session = has_field ? session_of(facts) : std::string();
+  const bool named = session.empty() && !(session = endpoint_of(facts)).empty();
+  const bool sure = has_field || named;
   // A client's first request may have none of these, but it must take both kinds of answers.
   const bool likely =
       facts.request.asks("POST") && headers.lists("content-type", "application/json") &&
       headers.lists("accept", "text/event-stream") && headers.lists("accept", "application/json");
   if (!sure && !likely) return nullptr;
-  return std::make_unique<McpObserver>(headers, sure);
+  return std::make_unique<McpObserver>(facts, sure, std::move(session));
 }
 
 }  // namespace sidespan::semconv

@@ -33,16 +33,6 @@ void describe_target(trace::Span& span, const McpMessage& request) {
   if (!request.target.empty()) span.name.append(" ").append(request.target);
 }
 
-void describe_answer(trace::Span& span, const McpMessage& answer) {
-  if (answer.error_code) {
-    const std::string code = std::to_string(*answer.error_code);
-    span.attributes.set(attribute::kRpcResponseStatusCode, std::string_view(code));
-    set_error(span, code);
-  } else if (answer.tool_failed) {
-    set_error(span, kToolError);
-  }
-}
-
 }  // namespace
 
 void describe_mcp(trace::Span& span, const McpFacts& facts) {
@@ -55,15 +45,26 @@ void describe_mcp(trace::Span& span, const McpFacts& facts) {
     attributes.set(attribute::kMcpResourceUri, std::string_view(request.uri));
   if (!request.id.empty()) attributes.set(attribute::kJsonrpcRequestId, unquoted(request.id));
   if (!facts.session_id.empty()) attributes.set(attribute::kMcpSessionId, facts.session_id);
-  // What the server chose counts, where it has; the client's wish does not.
-  const std::string_view version =
-      facts.answer != nullptr && !facts.answer->protocol_version.empty()
-          ? std::string_view(facts.answer->protocol_version)
-      : !request.meta_version.empty() ? std::string_view(request.meta_version)
-                                      : facts.protocol_version;
+  const std::string_view version = !request.meta_version.empty()
+                                       ? std::string_view(request.meta_version)
+                                       : facts.protocol_version;
   if (!version.empty()) attributes.set(attribute::kMcpProtocolVersion, version);
   if (!facts.transport.empty()) attributes.set(attribute::kNetworkTransport, facts.transport);
-  if (facts.answer != nullptr) describe_answer(span, *facts.answer);
+  if (facts.answer != nullptr) describe_mcp_answer(span, *facts.answer);
+}
+
+void describe_mcp_answer(trace::Span& span, const McpMessage& answer) {
+  // What the server chose counts; the client's wish does not.
+  if (!answer.protocol_version.empty()) {
+    span.attributes.set(attribute::kMcpProtocolVersion, std::string_view(answer.protocol_version));
+  }
+  if (answer.error_code) {
+    const std::string code = std::to_string(*answer.error_code);
+    span.attributes.set(attribute::kRpcResponseStatusCode, std::string_view(code));
+    set_error(span, code);
+  } else if (answer.tool_failed) {
+    set_error(span, kToolError);
+  }
 }
 
 }  // namespace sidespan::semconv

@@ -56,11 +56,11 @@ class ModelObserver final : public Observer {
         request_documents_(call_),
         response_documents_(call_),
         request_(make_body_reader(facts.request.headers, {}, request_documents_)),
-        start_(facts.start),
+        start_(facts.start.mono),
         elements_(endpoint.api == genai::Api::kGeminiGenerate && endpoint.streams),
         counts_itself_(facts.counts_itself) {}
 
-  void on_request_bytes(std::string_view bytes) override {
+  void on_request_bytes(std::string_view bytes, MonoTime) override {
     if (request_) request_->feed(bytes);
   }
   void on_request_end() override {
@@ -87,7 +87,7 @@ class ModelObserver final : public Observer {
     call_.on_first_chunk(at - start_);
     streams_ = false;
   }
-  void on_end(End end) override {
+  void on_end(End end, MonoTime) override {
     if (request_) request_->finish(false);
     if (response_) response_->finish(end == End::kWhole);
     request_.reset();

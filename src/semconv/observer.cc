@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "semconv/mcp_stream.h"
 #include "semconv/tap_observers.h"
 #include "sidespan/base/text.h"
 #include "sidespan/http/sse.h"
@@ -11,16 +12,31 @@
 namespace sidespan::semconv {
 namespace {
 
-// Needs no limit: it keeps a counter and a few bytes of state, whatever the stream.
+// Needs no limit: it keeps a counter and a few bytes of state, whatever the stream, unless that is
+// one of MCP.
 class StreamEventCounter final : public Observer {
  public:
-  void on_response_bytes(std::string_view bytes, MonoTime) override { counter_.feed(bytes); }
+  explicit StreamEventCounter(const CallFacts& facts) {
+    if (facts.mcp_calls == nullptr || !facts.request.asks("GET")) return;
+    mcp_ = std::make_unique<McpStream>(facts.url, *facts.mcp_calls, *facts.mcp_sink);
+  }
+  void on_response_bytes(std::string_view bytes, MonoTime now) override {
+    counter_.feed(bytes);
+    if (!mcp_) return;
+    mcp_->feed(bytes, now);
+    if (mcp_->is_other()) mcp_.reset();
+  }
+  void on_end(End end, MonoTime now) override {
+    if (!mcp_) return;
+    mcp_->end(end == End::kCancelled ? Ending::kAgentCancelled : Ending::kOriginClosed, now);
+  }
   void describe(trace::Span& span) const override {
     span.attributes.add(attribute::kStreamEvents, static_cast<int64_t>(counter_.events()));
   }
 
  private:
   http::SseCounter counter_;
+  std::unique_ptr<McpStream> mcp_;  // as long as it may be one
 };
 
 // Two headers' worth of state, whatever the tunnel.
@@ -67,7 +83,8 @@ std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
   return make_mcp_observer(facts);
 }
 
-std::unique_ptr<Observer> make_response_observer(const http::Head& response) {
+std::unique_ptr<Observer> make_response_observer(const CallFacts& facts,
+                                                 const http::Head& response) {
   constexpr int kSwitchingProtocols = 101;
   if (response.status == kSwitchingProtocols) {
     return response.headers.lists("upgrade", "websocket") ? std::make_unique<WebSocketObserver>()
@@ -76,7 +93,7 @@ std::unique_ptr<Observer> make_response_observer(const http::Head& response) {
   if (!text::equal_ignoring_case(media_type(response.headers), "text/event-stream")) return nullptr;
   // Compressed bytes have no lines to count; no number is better than a wrong one.
   if (is_encoded(response.headers)) return nullptr;
-  return std::make_unique<StreamEventCounter>();
+  return std::make_unique<StreamEventCounter>(facts);
 }
 
 }  // namespace sidespan::semconv

@@ -69,6 +69,7 @@ REACHED = {  # setting: file below test/, and the test's name
     "run_spans": ("integration/test_run.py", "test_more_spans_than_are_kept"),
     "mcp_message_bytes": ("integration/test_stdio.py", "test_a_message_beyond_the_limit_passes_as_it_is"),
     "mcp_calls": ("integration/test_stdio.py", "test_requests_beyond_the_limit_end_at_once"),
+    "mcp_call_time": ("integration/test_mcp_streams.py", "test_a_call_that_nobody_answers"),
 }
 
 

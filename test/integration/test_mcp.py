@@ -82,6 +82,7 @@ class Talked:
     """One client's talk with one server, through sidespan and straight."""
 
     transport = "tcp"
+    path = "/mcp"
 
     def __init__(self, pair, authority, directory):
         sink = OtlpSink()
@@ -90,7 +91,7 @@ class Talked:
         words, env = command(pair.client, "mcp_calls")
 
         def url(server):
-            return f"http{'s' if pair.tls else ''}://127.0.0.1:{server.port}/mcp"
+            return f"http{'s' if pair.tls else ''}://127.0.0.1:{server.port}{self.path}"
 
         with McpServer(pair, directory, tls) as server:
             straight = subprocess.run([*words, pair.mode, url(server)], text=True, timeout=TIMEOUT, capture_output=True,
@@ -104,8 +105,12 @@ class Talked:
         agreed, *self.said = map(json.loads, done.stdout.splitlines())
         self.protocol = agreed["protocol"]
         self.progress = self.said.pop()["progress"]
-        self.spans = sink.wait(1 + len(self.seen), where=lambda span: span["name"] != "CONNECT")
+        self.spans = sink.wait(1 + len(self.seen) + self.children(), where=lambda span: span["name"] != "CONNECT")
         sink.stop()
+
+    def children(self):
+        """How many calls have a span beside that of their request."""
+        return 0
 
     def span(self, request):
         """The span that a request named as its parent."""

@@ -37,6 +37,8 @@ class SseReader {
   void finish();
   // Those that an empty line ended.
   uint64_t events() const { return events_; }
+  // Some had an `id`: who lost the stream can ask for what came after it (Last-Event-ID).
+  bool has_ids() const { return has_ids_; }
 
  private:
   enum class At : uint8_t { kMark, kLineStart, kField, kBlank, kData, kName, kIgnored };
@@ -53,10 +55,11 @@ class SseReader {
   SseSink* sink_;
   uint64_t events_ = 0;
   At at_ = At::kMark;
-  std::string_view field_;  // what this line's name may yet be: "data" or "event"
+  std::string_view field_;  // what this line's name may yet be: "data", "event", "id"
   uint8_t matched_ = 0;     // bytes of the mark, or of field_
   bool in_event_ = false;   // the block has data
-  bool after_cr_ = false;   // an LF that follows belongs to the same line end
+  bool has_ids_ = false;
+  bool after_cr_ = false;  // an LF that follows belongs to the same line end
   uint8_t name_size_ = 0;
   std::array<char, kNameBytesMax> name_;
 };

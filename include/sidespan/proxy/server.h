@@ -14,6 +14,7 @@
 #include "sidespan/net/loop.h"
 #include "sidespan/net/stream.h"
 #include "sidespan/proxy/options.h"
+#include "sidespan/semconv/mcp_calls.h"
 #include "sidespan/trace/span.h"
 #include "sidespan/wire/pool.h"
 
@@ -22,10 +23,11 @@ namespace sidespan::proxy {
 class Server {
  public:
   // `pool` must check addresses with check_address(). `connections` counts those of all servers of
-  // the process, whose limit is one; so does `memory`. All references outlive the server.
+  // the process, whose limit is one; so does `memory`, and `mcp_calls` is theirs together. All
+  // references outlive the server.
   Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
          const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
-         const MemoryLedger& memory);
+         const MemoryLedger& memory, semconv::McpCalls& mcp_calls);
   ~Server();
 
   void accept(std::unique_ptr<net::Stream> stream);

@@ -70,6 +70,8 @@ class BodyReader {
   void finish(bool clean);
   // Once it is not kReading, nothing is read, and a document that was open has ended.
   State state() const;
+  // Some of its events had ids (http/sse.h).
+  bool has_event_ids() const;
 
  private:
   struct Impl;

@@ -36,6 +36,7 @@ enum class Ending : uint8_t {
   kLimit,
   kDrain,
 };
+inline constexpr size_t kEndingCount = 7;
 std::string_view name_of(Ending ending);
 
 // Which name the status of a call of gRPC has; attributes.h says what they are.

@@ -20,5 +20,7 @@ struct McpFacts {
 
 // "tools/call search". A failed tool, and an answer that is an error, make the span one.
 void describe_mcp(trace::Span& span, const McpFacts& facts);
+// What the answer adds to a span that was described without it.
+void describe_mcp_answer(trace::Span& span, const McpMessage& answer);
 
 }  // namespace sidespan::semconv

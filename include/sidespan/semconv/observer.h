@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sidespan/base/clock.h"
+#include "sidespan/base/random.h"
 #include "sidespan/http/message.h"
 #include "sidespan/http/uri.h"
 #include "sidespan/semconv/genai_reader.h"
@@ -17,6 +18,11 @@
 #include "sidespan/trace/span.h"
 
 namespace sidespan::semconv {
+
+struct HttpFacts;
+struct HttpSpanOptions;
+class McpCalls;
+class McpCallSink;
 
 class Observer {
  public:
@@ -28,7 +34,7 @@ class Observer {
 
   virtual ~Observer() = default;
   // The request's body as the agent sends it, and that it is whole.
-  virtual void on_request_bytes(std::string_view) {}
+  virtual void on_request_bytes(std::string_view, MonoTime) {}
   virtual void on_request_end() {}
   // The answer as the origin sends it: its head, where the observer was made for the request, then
   // the body. After 101 what it says in the protocol that was switched to.
@@ -37,9 +43,12 @@ class Observer {
   // After 101 alone: what the agent says in that protocol.
   virtual void on_switched_request_bytes(std::string_view) {}
   // Nothing more comes.
-  virtual void on_end(End) {}
+  virtual void on_end(End, MonoTime) {}
   // Adds what is known by now; once for each attempt.
   virtual void describe(trace::Span&) const {}
+  // After on_end() and describe(), where the exchange has a span: the calls that share it become
+  // spans of their own, children of that one; some only when their answers come.
+  virtual void emit_calls(const HttpFacts&, const HttpSpanOptions&, Random&) {}
   // Its messages may get a context of their own (mcp_meta.h).
   virtual bool is_mcp() const { return false; }
   // What it learnt of a call of a model, for metrics; null: this is none.
@@ -56,8 +65,11 @@ struct ObserverOptions {
 struct CallFacts {
   const http::Head& request;  // for this call only, as is `url`
   const http::Url& url;
-  MonoTime start{};
-  bool counts_itself = false;  // the agent tells the call's tokens by itself
+  Moment start{};
+  bool counts_itself = false;       // the agent tells the call's tokens by itself
+  bool sampled = false;             // it will have a span
+  McpCalls* mcp_calls = nullptr;    // outlives the observer, as does the sink; null: nobody looks
+  McpCallSink* mcp_sink = nullptr;  // null with `mcp_calls`
 };
 
 // The observer that a request asks for: where it is a call of gRPC, of a model, or of an MCP
@@ -67,6 +79,7 @@ std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
 
 // The observer an answer asks for: by its media type (text/event-stream: counts events), or by the
 // protocol that 101 switches to (websocket: counts messages). Null when none.
-std::unique_ptr<Observer> make_response_observer(const http::Head& response);
+std::unique_ptr<Observer> make_response_observer(const CallFacts& facts,
+                                                 const http::Head& response);
 
 }  // namespace sidespan::semconv

@@ -176,3 +176,32 @@ TEST_CASE("an empty piece changes nothing") {
   }
   CHECK(counter.events() == 1);
 }
+
+TEST_CASE("whether events have ids") {
+  struct IdRow {
+    const char* test;
+    std::string stream;
+    bool ids;
+  };
+  const std::vector<IdRow> rows = {
+      {"none", "data: a\n\n", false},
+      {"an id", "id: 7\ndata: a\n\n", true},
+      {"one behind the data", "data: a\nid:7\r\n", true},
+      {"without data", "id: 7\n\n", true},
+      {"an empty one", "id\n\n", true},
+      {"another field", "idea: 7\ni: 1\nid 8\n\n", false},
+      {"in a value", "data: id: 7\n\n", false},
+      {"in a comment", ":id: 7\n\n", false},
+      {"a name begun", "data: a\n\nid", false},
+  };
+  for (const IdRow& row : rows) {
+    CAPTURE(row.test);
+    for (const size_t piece : {size_t{1}, size_t{2}, row.stream.size()}) {
+      SseReader reader;
+      for (size_t at = 0; at < row.stream.size(); at += piece) {
+        reader.feed(std::string_view(row.stream).substr(at, piece));
+      }
+      CHECK(reader.has_ids() == row.ids);
+    }
+  }
+}

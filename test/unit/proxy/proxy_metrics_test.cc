@@ -115,5 +115,19 @@ TEST_CASE("series are read while others are added") {
   writer.join();
 }
 
+TEST_CASE("MCP calls with spans of their own are counted by how they ended") {
+  ProxyMetrics metrics(1);
+  metrics.mcp_calls[static_cast<size_t>(semconv::Ending::kTimeout)].add();
+  metrics.mcp_calls_left_out.add();
+  metrics::Snapshot snapshot;
+  metrics.collect(snapshot);
+  const metrics::Family& ends = family(snapshot, "sidespan_mcp_calls");
+  REQUIRE(ends.samples.size() == 1);
+  REQUIRE(ends.samples[0].labels.size() == 1);
+  CHECK(ends.samples[0].labels[0].value == "timeout");
+  CHECK(ends.samples[0].value == 1);
+  CHECK(family(snapshot, "sidespan_mcp_calls_left_out").samples[0].value == 1);
+}
+
 }  // namespace
 }  // namespace sidespan::proxy

@@ -11,7 +11,6 @@
 
 using sidespan::MonoTime;
 using sidespan::http::Head;
-using sidespan::semconv::make_response_observer;
 using sidespan::semconv::Observer;
 using sidespan::trace::Span;
 
@@ -22,6 +21,14 @@ Head answer_with(const std::vector<std::pair<std::string, std::string>>& fields)
   head.status = 200;
   for (const auto& [name, value] : fields) REQUIRE(head.headers.add(name, value));
   return head;
+}
+
+// Of a GET whose streams nobody asks for MCP.
+std::unique_ptr<Observer> make_response_observer(const Head& response) {
+  Head request;
+  request.set_method("GET");
+  const sidespan::http::Url url;
+  return sidespan::semconv::make_response_observer({.request = request, .url = url}, response);
 }
 
 std::optional<int64_t> number_of(const Span& span, std::string_view name) {
@@ -157,7 +164,7 @@ TEST_CASE("a call of gRPC tells its messages and how long its client waits") {
   const auto observer =
       sidespan::semconv::make_request_observer({.request = request, .url = url}, options);
   REQUIRE(observer);
-  observer->on_request_bytes(std::string_view("\0\0\0\0\2ab", 7));
+  observer->on_request_bytes(std::string_view("\0\0\0\0\2ab", 7), MonoTime());
   observer->on_response_bytes(std::string_view("\0\0\0", 3), MonoTime());
   observer->on_response_bytes(std::string_view("\0\0\0\0\0\0\1z\0", 9), MonoTime());
   Span span;

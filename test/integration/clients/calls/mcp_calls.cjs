@@ -1,7 +1,8 @@
 // An MCP client of @modelcontextprotocol/sdk as it comes: MODE URL, or MODE and the command of a server, MODE being
-// legacy. As mcp_calls.py, with the same lines.
+// legacy, or old: over HTTP with SSE. As mcp_calls.py, with the same lines.
 
 const { Client } = require("@modelcontextprotocol/sdk/client/index.js");
+const { SSEClientTransport } = require("@modelcontextprotocol/sdk/client/sse.js");
 const { StdioClientTransport } = require("@modelcontextprotocol/sdk/client/stdio.js");
 const { StreamableHTTPClientTransport } = require("@modelcontextprotocol/sdk/client/streamableHttp.js");
 
@@ -21,12 +22,12 @@ async function main(mode, ...server) {
   const piped = args.length > 0;
   const transport = piped
     ? new StdioClientTransport({ command, args, env: process.env })
-    : new StreamableHTTPClientTransport(new URL(command));
+    : new (mode === "old" ? SSEClientTransport : StreamableHTTPClientTransport)(new URL(command));
   const progress = [];
   const onprogress = (seen) => progress.push([seen.progress, seen.total, seen.message]);
   const client = new Client({ name: "tested", version: "1" });
   await client.connect(transport);
-  say({ protocol: transport.protocolVersion ?? null, server: client.getServerVersion().name });
+  say({ protocol: transport.protocolVersion ?? transport._protocolVersion ?? null, server: client.getServerVersion().name });
   const call = (name, args, options) => client.callTool({ name, arguments: args }, undefined, options);
   await attempt("tools/list", null, () => client.listTools());
   await attempt("tools/call", "add", () => call("add", { a: 2, b: 3 }));
@@ -39,7 +40,7 @@ async function main(mode, ...server) {
   await attempt("prompts/list", null, () => client.listPrompts());
   await attempt("prompts/get", "forecast", () => client.getPrompt({ name: "forecast", arguments: { city: "Paris" } }));
   say({ progress });
-  if (!piped) await transport.terminateSession();
+  if (transport.terminateSession) await transport.terminateSession();
   await client.close();
 }
 

@@ -1,5 +1,5 @@
 """An MCP client of the mcp SDK as it comes: MODE URL, or MODE and the command of a server that it starts; MODE is
-legacy or auto. A JSON line for each thing it asks for, with what the SDK reports of it; the first says which protocol
+legacy or auto, or old: over HTTP with SSE. A JSON line for each thing it asks for, with what the SDK reports of it; the first says which protocol
 they agreed on.
 """
 
@@ -9,10 +9,13 @@ import sys
 
 import anyio
 from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.sse import sse_client
 
 mode, *server = sys.argv[1:]
 where = server[0] if len(server) == 1 else StdioServerParameters(
     command=server[0], args=server[1:], env=dict(os.environ))
+if mode == "old":
+    mode, where = "legacy", sse_client(where)
 
 
 def say(**what):

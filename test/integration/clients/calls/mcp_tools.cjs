@@ -1,8 +1,10 @@
-// An MCP server of @modelcontextprotocol/sdk as it comes: KIND, which is sse, json or stdio. As mcp_tools.py.
+// An MCP server of @modelcontextprotocol/sdk as it comes: KIND, which is sse, json, stdio or old. As
+// mcp_tools.py.
 
 const http = require("node:http");
 const { randomUUID } = require("node:crypto");
 const { McpServer } = require("@modelcontextprotocol/sdk/server/mcp.js");
+const { SSEServerTransport } = require("@modelcontextprotocol/sdk/server/sse.js");
 const { StdioServerTransport } = require("@modelcontextprotocol/sdk/server/stdio.js");
 const { StreamableHTTPServerTransport } = require("@modelcontextprotocol/sdk/server/streamableHttp.js");
 const { z } = require("zod");
@@ -46,6 +48,17 @@ async function transportOf(session) {
   return transport;
 }
 
+// Over HTTP with SSE.
+async function serveOld(request, response, document) {
+  if (request.method === "POST") {
+    const session = new URL(request.url, "http://localhost").searchParams.get("sessionId");
+    return sessions.get(session).handlePostMessage(request, response, document);
+  }
+  const transport = new SSEServerTransport("/messages", response);
+  sessions.set(transport.sessionId, transport);
+  return made().connect(transport);
+}
+
 async function serve(request, response) {
   const body = Buffer.concat(await Array.fromAsync(request)).toString();
   const kept = ["traceparent", "mcp-session-id", "mcp-protocol-version"];
@@ -58,6 +71,7 @@ async function serve(request, response) {
     console.log(JSON.stringify({ method: request.method, status, session, ...seen, document }));
     return writeHead.call(response, status, ...more);
   };
+  if (kind === "old") return serveOld(request, response, document);
   const transport = await transportOf(seen["mcp-session-id"]);
   await transport.handleRequest(request, response, document ?? undefined);
 }

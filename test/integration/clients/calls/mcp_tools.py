@@ -1,4 +1,5 @@
-"""An MCP server of the mcp SDK as it comes: KIND [CERTIFICATE KEY], KIND being sse, json or stdio. Over streamable HTTP
+"""An MCP server of the mcp SDK as it comes: KIND [CERTIFICATE KEY], KIND being sse, json or stdio, or old: over HTTP with
+SSE, or resumed: it ends its answer to a tool's call in the middle, and goes on where the client takes it up. Over HTTP
 it prints its port, then a JSON line for each HTTP request: what the server itself was sent.
 """
 
@@ -10,6 +11,7 @@ import sys
 import anyio
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.streamable_http import EventMessage, EventStore
 
 kind, *tls = sys.argv[1:]
 logging.disable(logging.CRITICAL)
@@ -32,6 +34,8 @@ def fail(why: str) -> str:
 @server.tool()
 async def walk(steps: int, ctx: Context) -> str:
     """Says how far it has come."""
+    if kind == "resumed":
+        await ctx.close_sse_stream()
     for step in range(1, steps + 1):
         await ctx.report_progress(step, steps, f"step {step}")
     return "there"
@@ -47,6 +51,31 @@ def units() -> str:
 def forecast(city: str) -> str:
     """Asks for a forecast."""
     return f"What will the weather be in {city}?"
+
+
+class Events(EventStore):
+    """All of them, in order."""
+
+    def __init__(self):
+        self.kept = []
+
+    async def store_event(self, stream_id, message):
+        self.kept.append((stream_id, message))
+        return str(len(self.kept))
+
+    async def replay_events_after(self, last_event_id, send_callback):
+        stream = self.kept[int(last_event_id) - 1][0]
+        for at, (of, message) in enumerate(self.kept[int(last_event_id):], int(last_event_id) + 1):
+            if of == stream and message is not None:
+                await send_callback(EventMessage(message, str(at)))
+        return stream
+
+
+def served():
+    if kind == "old":
+        return server.sse_app(host="127.0.0.1")
+    resumed = {"event_store": Events(), "retry_interval": 100} if kind == "resumed" else {}
+    return server.streamable_http_app(json_response=kind == "json", host="127.0.0.1", **resumed)
 
 
 def watched(app):
@@ -65,10 +94,12 @@ def watched(app):
             return message
 
         async def say(message):
-            if message["type"] == "http.response.start":
+            # A stream that has ended is answered once more, to nobody.
+            if message["type"] == "http.response.start" and "status" not in seen:
+                seen["status"] = message["status"]
                 given = dict(message["headers"]).get(b"mcp-session-id", b"").decode()
                 print(json.dumps(seen | {
-                    "method": scope["method"], "status": message["status"], "document": json.loads(body or "null"),
+                    "method": scope["method"], "document": json.loads(body or "null"),
                     "session": seen["mcp-session-id"] or given or None}), flush=True)
             await send(message)
 
@@ -82,7 +113,6 @@ if kind == "stdio":
 else:
     sock = socket.create_server(("127.0.0.1", 0))
     print(sock.getsockname()[1], flush=True)
-    config = uvicorn.Config(watched(server.streamable_http_app(json_response=kind == "json", host="127.0.0.1")),
-                            log_level="critical", lifespan="on",
+    config = uvicorn.Config(watched(served()), log_level="critical", lifespan="auto" if kind == "old" else "on",
                             **({"ssl_certfile": tls[0], "ssl_keyfile": tls[1]} if tls else {}))
     anyio.run(uvicorn.Server(config).serve, [sock])
