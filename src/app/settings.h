@@ -141,13 +141,9 @@ struct LimitSettings {
   size_t tls_sessions = 0;
   size_t run_spans = 0;                // spans that `run` keeps in memory for its tree
   Milliseconds run_export{};           // after its command has ended
-<<<<<<< HEAD
   Milliseconds stdio_export{};         // after its server has
-  size_t mcp_calls = 0;                // of one side, without an answer yet
-=======
   size_t mcp_calls = 0;                // without an answer yet; of stdio, on one side
   Milliseconds mcp_call_time{};        // that one waits whose POST is over
->>>>>>> mcpmore
   std::optional<size_t> memory_bytes;  // of traffic held at once; nothing: by the machine
 };
 

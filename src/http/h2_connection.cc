@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "h2_memory.h"
 #include "sidespan/http/h2_codec.h"
 
 namespace sidespan::http {
@@ -95,8 +96,9 @@ H2Connection::H2Connection(const CodecLimits& limits, std::string_view scheme)
   // The same for every connection, and never changed: made once, for the process.
   static const nghttp2_session_callbacks* const kCallbacks = H2Callbacks::make();
   static const nghttp2_option* const kOptions = H2Callbacks::options();
-  const int made = server() ? nghttp2_session_server_new2(&session_, kCallbacks, this, kOptions)
-                            : nghttp2_session_client_new2(&session_, kCallbacks, this, kOptions);
+  nghttp2_mem memory = h2_memory();
+  const auto make = server() ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  const int made = make(&session_, kCallbacks, this, kOptions, &memory);
   if (made != 0) throw std::bad_alloc();
   const auto bytes = [](size_t n) { return static_cast<uint32_t>(n); };
   const nghttp2_settings_entry settings[] = {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "event_queue.h"
 #include "h2_stream.h"
 #include "sidespan/base/memory_ledger.h"
+#include "sidespan/base/spare_allocator.h"
 #include "sidespan/http/codec.h"
 
 namespace sidespan::http {
@@ -74,10 +76,13 @@ class H2Connection final : public Codec {
   static constexpr size_t kFrameHeaderBytes = 9;  // RFC 9113 section 4.1
   // How many streams more may be ended before their answer began than were served whole.
   static constexpr size_t kResetsMax = 200;
+  // Of streams that are over, for those to come: as many as most connections have at a time.
+  static constexpr size_t kStreamsKept = 128;
 
   bool server() const { return scheme_.empty(); }
   Side peer() const { return server() ? Side::kAgent : Side::kOrigin; }
-  H2Stream* find(StreamId id) const;
+  const H2Stream* find(StreamId id) const;
+  H2Stream* find(StreamId id);
   H2Stream* on_wire(int32_t wire_id) const;
   H2Stream& add_stream(StreamId id);
   template <class What>
@@ -112,12 +117,16 @@ class H2Connection final : public Codec {
   void produce();
   void add_piece(StreamId stream, size_t bytes, size_t body);
   void drained(StreamId id, size_t bytes);
+  static size_t queued(const H2Stream& stream) { return stream.out.size() + stream.in_flight; }
   void settle();
 
   const CodecLimits limits_;
   const std::string scheme_;
   nghttp2_session* session_ = nullptr;
-  std::unordered_map<StreamId, std::unique_ptr<H2Stream>> streams_;
+  using Streams =
+      std::unordered_map<StreamId, H2Stream, std::hash<StreamId>, std::equal_to<>,
+                         SpareAllocator<std::pair<const StreamId, H2Stream>, kStreamsKept>>;
+  Streams streams_;
   EventQueue events_;
   const Chunk* read_ = nullptr;  // what is fed, for the time of the call
   MonoTime now_{};

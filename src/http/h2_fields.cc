@@ -20,12 +20,20 @@ constexpr FieldNames kNotSent = bit_of(FieldName::kConnection) | bit_of(FieldNam
                                 bit_of(FieldName::kTransferEncoding) | bit_of(FieldName::kUpgrade) |
                                 bit_of(FieldName::kHost) | bit_of(FieldName::kHttp2Settings);
 
-// Not to be found again in anybody's table (RFC 7541 section 7.1.3).
-constexpr std::array<std::string_view, 6> kSecrets = {
-    "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key"};
+// Not to be found again in anybody's table: secrets (RFC 7541 section 7.1.3), and what is another
+// in each request, which would only drive out of the table what comes again.
+constexpr FieldNames kUnindexed = bit_of(FieldName::kAuthorization) |
+                                  bit_of(FieldName::kProxyAuthorization) |
+                                  bit_of(FieldName::kTraceparent) | bit_of(FieldName::kTracestate);
+constexpr std::array<std::string_view, 4> kOtherSecrets = {"cookie", "set-cookie", "x-api-key",
+                                                           "api-key"};
 
-bool is_secret(std::string_view name) {
-  return std::ranges::find(kSecrets, name) != kSecrets.end();
+// `name` in lower case.
+uint8_t indexing(FieldName known, std::string_view name) {
+  const bool unindexed = known == FieldName::kOther
+                             ? std::ranges::find(kOtherSecrets, name) != kOtherSecrets.end()
+                             : (bit_of(known) & kUnindexed) != 0;
+  return unindexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
 }
 
 // Methods as every reader of HTTP/1 takes them.
@@ -119,14 +127,17 @@ Result<void> H2Section::finish_request(bool ended) {
     good.error().what.insert(0, "in :authority ");
     return good;
   }
-  std::string target = authority_;
+  thread_local std::string target;  // its room comes again
+  target.clear();
   if (!connect) {
     if (scheme_ != "http" && scheme_ != "https") {
       return fail(Code::kUnsupported, peer_, "the scheme is neither http nor https");
     }
     const bool asks_server = path_ == "*" && head_.asks("OPTIONS");
     if (!asks_server && !is_origin_form(path_)) return malformed(":path is no path");
-    target = scheme_ + "://" + authority_ + (asks_server ? "" : path_);
+    target.append(scheme_).append("://").append(authority_).append(asks_server ? "" : path_);
+  } else {
+    target.append(authority_);
   }
   if (target.size() > limits_.target_bytes_max) {
     return fail(Code::kTargetTooLong, peer_,
@@ -156,30 +167,35 @@ Result<BodyLength> H2Section::body_length(BodyLength otherwise) const {
   return BodyLength::known(*bytes);
 }
 
-void H2Fields::add(std::string_view name, std::string_view value) {
-  if (has_capitals(name)) {
-    const size_t begin = names_.size();
-    std::ranges::transform(name, std::back_inserter(names_), text::to_lower);
-    name = std::string_view(names_).substr(begin);
-  }
+void H2Fields::begin(size_t lines) {
+  fields_.clear();
+  fields_.reserve(lines);
+  names_.clear();
+}
+
+void H2Fields::add(std::string_view name, std::string_view value, uint8_t flags) {
   // nghttp2 copies; its type only lacks the const.
   const auto bytes = [](std::string_view text) {
     return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(text.data()));
   };
-  const uint8_t flags = is_secret(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
   fields_.push_back({bytes(name), bytes(value), name.size(), value.size(), flags});
 }
 
 // `with_length`: it is told of, for a body that is not sent.
 void H2Fields::add_all(const Headers& headers, bool with_length) {
-  names_.reserve(headers.wire_bytes());
   for (size_t i = 0; i < headers.size(); ++i) {
     const FieldName known = headers.line(i).known;
-    const Field field = headers.at(i);
+    Field field = headers.at(i);
     if ((bit_of(known) & kNotSent) != 0 && known != FieldName::kOther) continue;
     if (known == FieldName::kContentLength && !with_length) continue;
     if (known == FieldName::kTe && field.value != "trailers") continue;
-    add(field.name, field.value);
+    if (has_capitals(field.name)) {
+      if (names_.empty()) names_.reserve(headers.wire_bytes());
+      const size_t begin = names_.size();
+      std::ranges::transform(field.name, std::back_inserter(names_), text::to_lower);
+      field.name = std::string_view(names_).substr(begin);
+    }
+    add(field.name, field.value, indexing(known, field.name));
   }
 }
 
@@ -191,7 +207,7 @@ void H2Fields::add_length(const BodyLength& body) {
 
 void H2Fields::request(const Head& head, std::string_view scheme) {
   const bool connect = head.asks("CONNECT");
-  fields_.reserve(head.headers.size() + 5);
+  begin(head.headers.size() + 5);
   add(":method", head.method());
   if (!connect) add(":scheme", scheme);
   add(":authority", connect ? head.target() : head.headers.find(FieldName::kHost).value_or(""));
@@ -201,7 +217,7 @@ void H2Fields::request(const Head& head, std::string_view scheme) {
 }
 
 void H2Fields::answer(const Head& head, bool bodyless) {
-  fields_.reserve(head.headers.size() + 2);
+  begin(head.headers.size() + 2);
   status_ = std::to_string(head.status);
   add(":status", status_);
   // Where no body follows the length is that of another answer.
@@ -210,7 +226,7 @@ void H2Fields::answer(const Head& head, bool bodyless) {
 }
 
 void H2Fields::trailers(const Headers& trailers) {
-  fields_.reserve(trailers.size());
+  begin(trailers.size());
   add_all(trailers, false);
 }
 

@@ -14,13 +14,14 @@
 #include <nghttp2/nghttp2.h>
 
 #include "sidespan/base/error.h"
+#include "sidespan/base/spares.h"
 #include "sidespan/http/codec.h"
 #include "sidespan/http/message.h"
 
 namespace sidespan::http {
 
 // A section as it comes. What is over a limit is counted, not kept.
-class H2Section {
+class H2Section final : public Recycled<H2Section, 32> {
  public:
   enum class Kind : uint8_t { kRequest, kAnswer, kTrailers };
   // `limits` outlives it. Errors carry `peer`.
@@ -60,7 +61,8 @@ class H2Section {
   bool named_twice_ = false;  // Host says something else than :authority
 };
 
-// A section to be sent, as nghttp2 takes it. Made once; looks at the head until it goes.
+// A section to be sent, as nghttp2 takes it. Looks at the head until the next one; its memory is
+// used again.
 class H2Fields {
  public:
   H2Fields() = default;
@@ -76,12 +78,13 @@ class H2Fields {
   size_t size() const { return fields_.size(); }
 
  private:
-  void add(std::string_view name, std::string_view value);
+  void begin(size_t lines);
+  void add(std::string_view name, std::string_view value, uint8_t flags = NGHTTP2_NV_FLAG_NONE);
   void add_all(const Headers& headers, bool with_length);
   void add_length(const BodyLength& body);
 
   std::vector<nghttp2_nv> fields_;
-  std::string names_;  // those that had capitals, in lower case; has all its room from the start
+  std::string names_;  // those that had capitals, in lower case; has room for all from the first on
   std::string status_;
   std::string length_;
 };

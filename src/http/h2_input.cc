@@ -214,8 +214,8 @@ void H2Connection::tell_lost(const H2Stream& stream, const Error& error) {
 // The connection is of no use any more.
 void H2Connection::lose_streams(const Error& error) {
   for (const auto& [id, stream] : streams_) {
-    nghttp2_session_set_stream_user_data(session_, stream->wire_id, nullptr);
-    if (!stream->is_whole()) tell_lost(*stream, error);
+    nghttp2_session_set_stream_user_data(session_, stream.wire_id, nullptr);
+    if (!stream.is_whole()) tell_lost(stream, error);
   }
   streams_.clear();
   settle();
@@ -242,9 +242,14 @@ void H2Connection::give_up(uint32_t code) {
   produces_ = true;
 }
 
-H2Stream* H2Connection::find(StreamId id) const {
+const H2Stream* H2Connection::find(StreamId id) const {
   const auto found = streams_.find(id);
-  return found == streams_.end() ? nullptr : found->second.get();
+  return found == streams_.end() ? nullptr : &found->second;
+}
+
+H2Stream* H2Connection::find(StreamId id) {
+  const auto found = streams_.find(id);
+  return found == streams_.end() ? nullptr : &found->second;
 }
 
 H2Stream* H2Connection::on_wire(int32_t wire_id) const {

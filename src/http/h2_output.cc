@@ -6,6 +6,12 @@
 #include "h2_connection.h"
 
 namespace sidespan::http {
+namespace {
+
+// nghttp2 has copied it before the next section is made.
+thread_local H2Fields fields;
+
+}  // namespace
 
 StreamId H2Connection::open() {
   const size_t allowed =
@@ -15,11 +21,10 @@ StreamId H2Connection::open() {
 }
 
 H2Stream& H2Connection::add_stream(StreamId id) {
-  std::unique_ptr<H2Stream>& stream = streams_[id];
-  stream = std::make_unique<H2Stream>();
-  stream->id = id;
+  H2Stream& stream = streams_[id];
+  stream.id = id;
   settle();
-  return *stream;
+  return stream;
 }
 
 size_t H2Connection::send(Event&& event) {
@@ -30,7 +35,7 @@ size_t H2Connection::send(Event&& event) {
     send_reset(*stream, reset->error);
     return 0;
   }
-  if (stream->output_ended) return queued(event.stream);
+  if (stream->output_ended) return queued(*stream);
   if (Interim* interim = std::get_if<Interim>(&event.what)) {
     send_interim(*stream, interim->head);
   } else if (Body* body = std::get_if<Body>(&event.what)) {
@@ -42,7 +47,7 @@ size_t H2Connection::send(Event&& event) {
     stream->output_ended = true;
     resume(*stream);
   }
-  return queued(event.stream);
+  return queued(*stream);
 }
 
 size_t H2Connection::send_head(StreamId id, const Head& head) {
@@ -58,7 +63,6 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
     if (found == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     return codec.on_body_wanted(*found, room, *flags);
   };
-  H2Fields fields;
   if (server()) {
     const bool bodyless = stream->to_head || head.status == 204 || head.status == 304;
     // An empty body may have trailers.
@@ -67,7 +71,7 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
     fields.answer(head, bodyless || stream->connect);
     nghttp2_submit_response(session_, stream->wire_id, fields.data(), fields.size(),
                             stream->has_body ? &body : nullptr);
-    return queued(id);
+    return queued(*stream);
   }
   stream->has_body = head.asks("CONNECT") || head.body.kind != BodyLength::Kind::kNone;
   fields.request(head, scheme_);
@@ -78,13 +82,13 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
                          "the connection has no stream left"}});
     streams_.erase(id);
     peer_closing_ = true;
+    return 0;
   }
-  return queued(id);
+  return queued(*stream);
 }
 
 void H2Connection::send_interim(H2Stream& stream, const Head& head) {
   if (!server() || stream.head_sent) return;
-  H2Fields fields;
   fields.answer(head, true);
   nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.wire_id, nullptr, fields.data(),
                          fields.size(), nullptr);
@@ -134,7 +138,6 @@ ssize_t H2Connection::on_body_wanted(H2Stream& stream, size_t room, uint32_t& fl
   flags |= NGHTTP2_DATA_FLAG_EOF;
   if (stream.trailers && !stream.trailers->empty()) {
     flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    H2Fields fields;
     fields.trailers(*stream.trailers);
     nghttp2_submit_trailer(session_, stream.wire_id, fields.data(), fields.size());
   }
@@ -224,7 +227,7 @@ void H2Connection::drained(StreamId id, size_t bytes) {
 
 size_t H2Connection::queued(StreamId id) const {
   const H2Stream* stream = find(id);
-  return stream == nullptr ? 0 : stream->out.size() + stream->in_flight;
+  return stream == nullptr ? 0 : queued(*stream);
 }
 
 // GOAWAY comes when nothing is under way: some clients take it for the end of what they wait for.

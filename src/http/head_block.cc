@@ -17,7 +17,7 @@ constexpr size_t kUsualCapacity = kUsualBytes - sizeof(HeadBlock);
 constexpr std::string_view kColon = ": ";
 constexpr std::string_view kCrlf = "\r\n";
 
-thread_local Spares<kUsualBytes, 16> spares;
+thread_local Spares<kUsualBytes, 256> spares;
 
 size_t aligned(size_t bytes) {
   return (bytes + alignof(HeadBlock) - 1) / alignof(HeadBlock) * alignof(HeadBlock);
@@ -101,8 +101,11 @@ FieldLine HeadBlock::store(std::string_view name, std::string_view value, FieldN
   FieldLine line{{used_, static_cast<uint32_t>(name.size())}, {}, known, true};
   line.value = {line.name.end() + static_cast<uint32_t>(kColon.size()),
                 static_cast<uint32_t>(value.size())};
-  char* at = data() + used_;
-  for (const std::string_view part : {name, kColon, value, kCrlf}) at += part.copy(at, part.size());
+  char* const at = data() + used_;
+  std::memcpy(at, name.data(), name.size());
+  std::memcpy(at + name.size(), kColon.data(), kColon.size());
+  if (!value.empty()) std::memcpy(data() + line.value.begin, value.data(), value.size());
+  std::memcpy(data() + line.value.end(), kCrlf.data(), kCrlf.size());
   used_ += static_cast<uint32_t>(size);
   free_ -= static_cast<uint32_t>(size);
   return line;

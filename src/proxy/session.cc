@@ -83,6 +83,7 @@ void Session::begin(http::Head&& head, http::StreamId stream) {
                            "limits.memory leaves no room for another request"});
   }
   AgentSide& agent = *this;
+  found_ = exchanges_.size();
   exchanges_.push_back(std::make_unique<Exchange>(worker_, agent, stream));
   exchanges_.back()->begin(std::move(head));
 }
@@ -104,10 +105,16 @@ void Session::refuse(http::StreamId stream, const Error& error) {
 }
 
 Exchange* Session::find(http::StreamId stream) {
-  const auto found = std::ranges::find_if(exchanges_, [&](const auto& exchange) {
-    return exchange->stream() == stream && !exchange->done();
-  });
-  return found == exchanges_.end() ? nullptr : found->get();
+  const auto is_it = [&](size_t at) {
+    return at < exchanges_.size() && exchanges_[at]->stream() == stream && !exchanges_[at]->done();
+  };
+  // What one event is for the next is for, too, or its neighbour: with a hundred streams it shows.
+  if (is_it(found_)) return exchanges_[found_].get();
+  if (is_it(++found_)) return exchanges_[found_].get();
+  for (found_ = 0; found_ < exchanges_.size(); ++found_) {
+    if (is_it(found_)) return exchanges_[found_].get();
+  }
+  return nullptr;
 }
 
 void Session::resume_http(http::StreamId stream, std::unique_ptr<Inside> inside, Chain first) {

@@ -90,7 +90,8 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   std::unique_ptr<const Inside> inside_;
   std::unique_ptr<Exchange> opener_;  // the CONNECT behind it, until a request came by TLS
   std::vector<std::unique_ptr<Exchange>> exchanges_;
-  MonoTime due_;  // when something of the session or its exchanges may have to end
+  size_t found_ = 0;  // where the exchange was that an event was for last
+  MonoTime due_;      // when something of the session or its exchanges may have to end
   // For what is due sooner than a sweep is sure to come: most connections never need one.
   std::unique_ptr<net::Timer> timer_;
   MonoTime idle_since_;

@@ -2,10 +2,11 @@
 #include <utility>
 
 #include "pool_impl.h"
+#include "sidespan/base/spares.h"
 
 namespace sidespan::wire {
 
-class Pool::Impl::Entry::Stream final : public OriginStream {
+class Pool::Impl::Entry::Stream final : public OriginStream, public Recycled<Stream, 128> {
  public:
   explicit Stream(Entry& entry) : entry_(entry) {}
 

@@ -7,9 +7,11 @@
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "sidespan/base/slot_map.h"
+#include "sidespan/base/spare_allocator.h"
 #include "sidespan/net/timer.h"
 #include "sidespan/wire/connection.h"
 #include "sidespan/wire/pool.h"
@@ -122,7 +124,10 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   void explain(http::Event& event) const;
 
   std::unique_ptr<Stream> only_;  // of HTTP/1; made once
-  std::unordered_map<http::StreamId, std::unique_ptr<Stream>> more_;
+  using StreamPtr = std::unique_ptr<Stream>;
+  std::unordered_map<http::StreamId, StreamPtr, std::hash<http::StreamId>, std::equal_to<>,
+                     SpareAllocator<std::pair<const http::StreamId, StreamPtr>, 128>>
+      more_;
 };
 
 }  // namespace sidespan::wire

@@ -68,7 +68,7 @@ class Program:
         self._process = subprocess.Popen(
             [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=errors or subprocess.DEVNULL, text=True, env=env,
-            preexec_fn=lambda: _settle_in(cores))
+            preexec_fn=lambda: settle_in(cores))
 
     @property
     def pid(self):
@@ -110,7 +110,7 @@ class Program:
             self._process.stdout.close()
 
 
-def _settle_in(cores):
+def settle_in(cores):
     os.sched_setaffinity(0, cores)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, FILES), hard))
@@ -245,7 +245,7 @@ class Rig:
         """One run of the load generator, to its end; what it printed."""
         command = [str(part) for part in self.load_program(proxy, *options)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, timeout=LOAD_SECONDS, preexec_fn=lambda: _settle_in(self.cores.load))
+                              text=True, timeout=LOAD_SECONDS, preexec_fn=lambda: settle_in(self.cores.load))
         if done.returncode:
             raise Failed(f"load through {proxy.name}: {' '.join(command)}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)

@@ -1,5 +1,7 @@
 // The floor of a hop: bytes from one TCP connection to another and back, nothing read into them.
-//   relay ORIGIN_PORT       prints its own port
+//   relay ORIGIN_PORT               prints its own port
+//   relay PROXY_PORT HOST:PORT      asks the proxy for a tunnel to there first: for who cannot
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,10 +52,10 @@ class Side final : public Watched {
 
 class Pair {
  public:
-  Pair(Poller& poller, int agent, uint16_t origin_port)
+  Pair(Poller& poller, int agent, int origin)
       : poller_(poller),
         agent_(std::make_unique<Side>(poller, *this, agent)),
-        origin_(std::make_unique<Side>(poller, *this, connect_to(origin_port))) {
+        origin_(std::make_unique<Side>(poller, *this, origin)) {
     agent_->set_other(*origin_);
     origin_->set_other(*agent_);
   }
@@ -136,10 +138,37 @@ void Side::end_writing() {
   pair_.end_when_over();
 }
 
-int serve(uint16_t origin_port) {
+void wait_for(int fd, short what) {
+  pollfd one{fd, what, 0};
+  if (poll(&one, 1, -1) != 1) die("poll");
+}
+
+// Everything else waits meanwhile: it is done before a measurement begins.
+int tunnel_to(uint16_t proxy_port, std::string_view authority) {
+  const int fd = connect_to(proxy_port);
+  wait_for(fd, POLLOUT);
+  std::string ask = "CONNECT ";
+  ask.append(authority).append(" HTTP/1.1\r\nHost: ").append(authority).append("\r\n\r\n");
+  std::string_view left = ask;
+  while (write_some(fd, left) == Io::kLater) wait_for(fd, POLLOUT);
+  // Byte by byte: what is behind the answer is for the agent.
+  std::string answer;
+  while (!answer.ends_with("\r\n\r\n")) {
+    wait_for(fd, POLLIN);
+    char byte = 0;
+    if (read(fd, &byte, 1) != 1) die("the proxy makes no tunnel");
+    answer.push_back(byte);
+  }
+  if (!answer.starts_with("HTTP/1.1 200 ")) die("the proxy refuses the tunnel");
+  return fd;
+}
+
+int serve(uint16_t port, std::string_view tunnel) {
   Poller poller;
   // A pair owns itself until it is over: it is then retired with its two sockets.
-  Listener listener(poller, [&](int fd) { new Pair(poller, fd, origin_port); });
+  Listener listener(poller, [&](int fd) {
+    new Pair(poller, fd, tunnel.empty() ? connect_to(port) : tunnel_to(port, tunnel));
+  });
   announce(listener.port());
   while (true) poller.turn(-1);
 }
@@ -148,7 +177,7 @@ int serve(uint16_t origin_port) {
 }  // namespace sidespan::bench
 
 int main(int argc, char** argv) {
-  const int port = argc == 2 ? std::atoi(argv[1]) : 0;
+  const int port = argc == 2 || argc == 3 ? std::atoi(argv[1]) : 0;
   if (port <= 0) return 2;
-  return sidespan::bench::serve(static_cast<uint16_t>(port));
+  return sidespan::bench::serve(static_cast<uint16_t>(port), argc == 3 ? argv[2] : "");
 }

@@ -48,6 +48,25 @@ StreamId ask(Line& line, std::string_view method = "GET") {
 
 }  // namespace
 
+TEST_CASE("h2 client: what is another in each request takes no place in the peer's table") {
+  const auto bytes_of_second = [](std::string_view name) {
+    const std::string value = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    Line line = origin();
+    size_t bytes = 0;
+    for (int i = 0; i < 2; ++i) {
+      const StreamId stream = line->open();
+      line.send(stream, request("GET", "/a", BodyLength::none(), {{"Host", "o"}, {name, value}}));
+      line.send(stream, End{});
+      bytes = line.output().size();
+    }
+    return bytes;
+  };
+  CHECK(bytes_of_second("x-same") < 30);
+  CHECK(bytes_of_second("traceparent") > 50);
+  CHECK(bytes_of_second("Tracestate") > 50);
+  CHECK(bytes_of_second("Authorization") > 40);
+}
+
 TEST_CASE("h2 client: a request and its answer") {
   script::at_all_cuts([](Cuts cuts) {
     Pair pair(cuts);
