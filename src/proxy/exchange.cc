@@ -70,7 +70,7 @@ void Exchange::end_observing(semconv::Ending ending, const std::optional<Error>&
                     : ending == semconv::Ending::kAgentCancelled   ? End::kCancelled
                                                                    : End::kBroken);
   const semconv::genai::Call* call = observer_->model_call();
-  if (call == nullptr || trace_->agent_counts_itself()) return;
+  if (call == nullptr) return;
   constexpr int kFirstErrorStatus = 400;
   std::string type = call->error.type;
   if (type.empty() && error) {
@@ -78,10 +78,7 @@ void Exchange::end_observing(semconv::Ending ending, const std::optional<Error>&
   } else if (type.empty() && response_.status >= kFirstErrorStatus) {
     type = std::to_string(response_.status);
   }
-  worker_.metrics.models.record(*call, {.host = url_.authority.host,
-                                        .port = url_.port(),
-                                        .error_type = type,
-                                        .duration = worker_.loop.now().mono - start_.mono});
+  record_model(*call, type, start_.mono);
 }
 
 void Exchange::answer_error(const Error& error, semconv::Ending ending) {

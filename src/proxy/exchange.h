@@ -21,7 +21,9 @@
 
 namespace sidespan::proxy {
 
-class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStreamOwner {
+class Exchange final : public Recycled<Exchange, 64>,
+                       private wire::OriginStreamOwner,
+                       private semconv::SharedCallSink {
  public:
   Exchange(Worker& worker, AgentSide& agent, http::StreamId stream);
   ~Exchange();
@@ -132,6 +134,10 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void on_response_end();
   void on_origin_reset(Error error);
   void retry(const Error& error);
+
+  // exchange_calls.cc: calls of models
+  void record_model(const semconv::genai::Call& call, std::string_view error_type, MonoTime start);
+  void on_shared_call(const semconv::SharedCall& call) override;
 
   // exchange.cc: what concerns both
   void answer_error(const Error& error, semconv::Ending ending);

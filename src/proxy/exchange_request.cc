@@ -322,7 +322,8 @@ void Exchange::begin_observing() {
   observer_ = semconv::make_request_observer({.request = request_,
                                               .url = url_,
                                               .start = start_.mono,
-                                              .counts_itself = trace_->agent_counts_itself()},
+                                              .counts_itself = trace_->agent_counts_itself(),
+                                              .shared_calls = this},
                                              options_.observers);
   holding_ = wants_meta();
 }
@@ -331,7 +332,7 @@ void Exchange::observe_request(const Chain& data) {
   silence_observer();
   if (!observer_) return;
   data.visit([&](std::string_view bytes) {
-    if (tunnel_) return observer_->on_switched_request_bytes(bytes);
+    if (tunnel_) return observer_->on_switched_request_bytes(bytes, last_activity_);
     observer_->on_request_bytes(bytes);
   });
 }

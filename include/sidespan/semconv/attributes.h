@@ -133,6 +133,8 @@ inline constexpr Name kBytesReceived("sidespan.bytes.received");
 inline constexpr Name kWebSocketMessagesSent("sidespan.websocket.messages.sent");
 inline constexpr Name kWebSocketMessagesReceived("sidespan.websocket.messages.received");
 inline constexpr Name kWebSocketCloseCode("sidespan.websocket.close_code");
+// Why calls in it have no spans, or no more of them: extension, malformed, limit.
+inline constexpr Name kWebSocketUnread("sidespan.websocket.unread");
 // What a model asked for, and what it was given back since it spoke last: arrays, each kind in one
 // order. Arguments and texts are content.
 inline constexpr Name kToolCallIds("sidespan.tool_calls.ids");

@@ -101,4 +101,9 @@ struct HttpFacts {
 
 trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& options);
 
+// Of one of several calls within an exchange, a child of the exchange's span: of `facts` who, where
+// and when. What the call is, its name among it, is for others to add.
+trace::Span make_inner_span(const HttpFacts& facts, trace::SpanId id,
+                            const HttpSpanOptions& options);
+
 }  // namespace sidespan::semconv

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -35,7 +36,7 @@ class Observer {
   virtual void on_response_head(const http::Head&, MonoTime) {}
   virtual void on_response_bytes(std::string_view, MonoTime) {}
   // After 101 alone: what the agent says in that protocol.
-  virtual void on_switched_request_bytes(std::string_view) {}
+  virtual void on_switched_request_bytes(std::string_view, MonoTime) {}
   // Nothing more comes.
   virtual void on_end(End) {}
   // Adds what is known by now; once for each attempt.
@@ -44,6 +45,24 @@ class Observer {
   virtual bool is_mcp() const { return false; }
   // What it learnt of a call of a model, for metrics; null: this is none.
   virtual const genai::Call* model_call() const { return nullptr; }
+};
+
+// One of many calls that share an exchange, when it is over: a span of its own below that of the
+// exchange. For the call of the sink alone.
+struct SharedCall {
+  MonoTime start{};
+  Observer::End ending = Observer::End::kWhole;
+  const genai::Call* model_call = nullptr;  // as Observer::model_call()
+  // Adds what is known of it, its name among it.
+  std::function<void(trace::Span&)> describe = {};
+};
+
+class SharedCallSink {
+ public:
+  virtual void on_shared_call(const SharedCall& call) = 0;
+
+ protected:
+  ~SharedCallSink() = default;
 };
 
 struct ObserverOptions {
@@ -58,10 +77,12 @@ struct CallFacts {
   const http::Url& url;
   MonoTime start{};
   bool counts_itself = false;  // the agent tells the call's tokens by itself
+  // Where calls go that share the exchange, if anywhere; outlives the observer.
+  SharedCallSink* shared_calls = nullptr;
 };
 
-// The observer that a request asks for: where it is a call of a model, or of an MCP server. Null
-// when none. `options` outlives it.
+// The observer that a request asks for: where it is a call of a model or of an MCP server, or opens
+// a WebSocket for calls of models. Null when none. `options` outlives it.
 std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
                                                 const ObserverOptions& options);
 
