@@ -236,7 +236,7 @@ TEST_CASE("a WebSocket that cannot be read is counted, and says why") {
 }
 
 TEST_CASE("packed messages are read, and what an agent counts itself is not counted again") {
-  // The text of kTwice, by zlib with a flush at its end (RFC 7692 section 7.2.1), and once more.
+  // {"type":"response.create"} by zlib, its flush cut off (RFC 7692 section 7.2.1), and once more.
   const std::string first(
       "\xaa\x56\x2a\xa9\x2c\x48\x55\xb2\x52\x2a\x4a\x2d\x2e\xc8\xcf\x2b\x4e\xd5\x4b\x2e\x4a\x4d\x2c"
       "\x49\x55\xaa\x05\x00",
