@@ -126,7 +126,7 @@ void StdioCalls::append_line(std::string_view line) {
     const auto traceparent = trace::encode_traceparent(begun_->context);
     const std::string tracestate = begun_->context.tracestate.to_header();
     std::vector<semconv::MetaEntry> entries = {
-        {trace::kTraceparentField, {traceparent.data(), traceparent.size()}}};
+        {trace::kTraceparentField, std::string_view(traceparent.data(), traceparent.size())}};
     if (begun_->tracestate_cut) {
       entries.emplace_back(trace::kTracestateField, std::nullopt);
     } else if (!tracestate.empty()) {

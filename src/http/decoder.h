@@ -36,6 +36,7 @@ class Decoder {
 
 std::unique_ptr<Decoder> make_gzip_decoder();
 std::unique_ptr<Decoder> make_deflate_decoder();
+std::unique_ptr<Decoder> make_bare_deflate_decoder();  // RFC 1951, of any window
 std::unique_ptr<Decoder> make_brotli_decoder(size_t memory_bytes_max);
 std::unique_ptr<Decoder> make_zstd_decoder(size_t memory_bytes_max);
 

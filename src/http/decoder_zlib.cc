@@ -97,4 +97,8 @@ std::unique_ptr<Decoder> make_deflate_decoder() {
   return std::make_unique<DeflateDecoder>();
 }
 
+std::unique_ptr<Decoder> make_bare_deflate_decoder() {
+  return std::make_unique<ZlibDecoder>(kBareWindowBits);
+}
+
 }  // namespace sidespan::http

@@ -1,6 +1,7 @@
 #include "call_trace.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "header_carrier.h"
@@ -125,6 +126,48 @@ void CallTrace::copy_baggage() {
   }
 }
 
+std::optional<trace::SpanContext> CallTrace::heard_in(const Meta& meta) const {
+  const bool heard = (options_.context_sources & bit_of(lineage::Source::kMcpMeta)) != 0;
+  if (!active_ || !heard) return std::nullopt;
+  std::optional<trace::SpanContext> found = trace::parse_traceparent(meta.traceparent);
+  if (found && !meta.tracestate.empty()) {
+    found->tracestate = trace::TraceState::parse(std::array{meta.tracestate});
+  }
+  return found;
+}
+
+void CallTrace::adopt_meta(const Meta& meta, Random& random) {
+  const std::optional<trace::SpanContext> found = heard_in(meta);
+  if (!found) return;
+  const bool named = source_ == lineage::Source::kWire;
+  const bool another = parent_id_ != found->span_id || context_.span.trace_id != found->trace_id;
+  if (named && another) {
+    other_ = std::make_unique<const trace::SpanContext>(
+        trace::SpanContext{context_.span.trace_id, parent_id_, context_.span.flags, {}});
+  }
+  if (!meta.baggage.empty()) {
+    context_.baggage = {};
+    context_.baggage.add_line(meta.baggage);
+  }
+  context_.forget_sender();
+  source_ = lineage::Source::kMcpMeta;
+  parent_id_ = found->span_id;
+  parent_is_remote_ = true;
+  if (restarts_somewhere(options_)) parent_ = std::make_unique<const trace::SpanContext>(*found);
+  trace::StartedContext started = trace::start_span_context(&*found, *options_.sampler, random);
+  context_.span = std::move(started.context);
+  sampled_ = started.sampled;
+}
+
+void CallTrace::link_meta(const Meta& meta) {
+  std::optional<trace::SpanContext> found = heard_in(meta);
+  const bool known =
+      found && found->span_id == parent_id_ && found->trace_id == context_.span.trace_id;
+  // Nor is it another where it is the one that we wrote.
+  if (!found || known || source_ == lineage::Source::kMcpMeta) return;
+  other_ = std::make_unique<const trace::SpanContext>(*std::move(found));
+}
+
 void CallTrace::next_attempt(Random& random) {
   ++resend_count_;
   if (!active_) return;
@@ -195,6 +238,7 @@ void CallTrace::describe(semconv::HttpFacts& facts) const {
   }
   facts.earlier = earlier_.get();
   facts.left = left_.get();
+  facts.other = other_.get();
   facts.context_blocked = blocked_;
   facts.further_attributes = further_attributes_;
 }

@@ -37,6 +37,18 @@ class CallTrace {
   // The agent's own span is the parent, and so tells what the call cost.
   bool agent_counts_itself() const;
 
+  // What an MCP request says of its parent in `_meta`, before anything was sent: it counts more
+  // than the trace headers, which are linked where they say otherwise. Nothing changes where it
+  // names none, or is not listened to.
+  struct Meta {
+    std::string_view traceparent;
+    std::string_view tracestate;
+    std::string_view baggage;
+  };
+  void adopt_meta(const Meta& meta, Random& random);
+  // The same for who reads it when the head is gone: it is linked.
+  void link_meta(const Meta& meta);
+
   // Another attempt: a new span id in the same trace, linked to the one before.
   void next_attempt(Random& random);
   int resend_count() const { return resend_count_; }
@@ -54,6 +66,7 @@ class CallTrace {
 
  private:
   void extract(const http::Headers& headers);
+  std::optional<trace::SpanContext> heard_in(const Meta& meta) const;
   void choose_parent(Random& random);
   void hear_sender(const lineage::Parent& parent);
   void restart(Random& random);
@@ -71,6 +84,7 @@ class CallTrace {
   std::unique_ptr<const trace::SpanContext> earlier_;  // the attempt before
   std::unique_ptr<const trace::SpanContext> parent_;   // in full, where one may have to be linked
   std::unique_ptr<const trace::SpanContext> left_;     // where a restarted trace came from
+  std::unique_ptr<const trace::SpanContext> other_;    // who else is called the parent
   std::vector<std::pair<std::string, std::string>> further_attributes_;
   trace::SpanId parent_id_;
   bool parent_is_remote_ = false;

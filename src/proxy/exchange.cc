@@ -6,6 +6,7 @@
 #include "sidespan/http/answer.h"
 #include "sidespan/http/grpc.h"
 #include "sidespan/semconv/attributes.h"
+#include "sidespan/semconv/mcp.h"
 #include "sidespan/semconv/redact.h"
 
 namespace sidespan::proxy {
@@ -70,8 +71,11 @@ void Exchange::end_observing(semconv::Ending ending, const std::optional<Error>&
                     : ending == semconv::Ending::kAgentCancelled   ? End::kCancelled
                                                                    : End::kBroken,
                     worker_.loop.now().mono);
+  if (const semconv::McpMessage* message = observer_->mcp_request()) {
+    trace_->link_meta({message->traceparent, message->tracestate, message->baggage});
+  }
   const semconv::genai::Call* call = observer_->model_call();
-  if (call == nullptr || trace_->agent_counts_itself()) return;
+  if (call == nullptr) return;
   constexpr int kFirstErrorStatus = 400;
   std::string type = call->error.type;
   if (type.empty() && error) {
@@ -79,10 +83,7 @@ void Exchange::end_observing(semconv::Ending ending, const std::optional<Error>&
   } else if (type.empty() && response_.status >= kFirstErrorStatus) {
     type = std::to_string(response_.status);
   }
-  worker_.metrics.models.record(*call, {.host = url_.authority.host,
-                                        .port = url_.port(),
-                                        .error_type = type,
-                                        .duration = worker_.loop.now().mono - start_.mono});
+  record_model(*call, type, start_.mono);
 }
 
 void Exchange::answer_error(const Error& error, semconv::Ending ending) {

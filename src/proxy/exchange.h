@@ -21,7 +21,9 @@
 
 namespace sidespan::proxy {
 
-class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStreamOwner {
+class Exchange final : public Recycled<Exchange, 64>,
+                       private wire::OriginStreamOwner,
+                       private semconv::SharedCallSink {
  public:
   Exchange(Worker& worker, AgentSide& agent, http::StreamId stream);
   ~Exchange();
@@ -96,7 +98,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void send_request_end();
   void on_request_body(Chain data);
   void begin_observing();
-  semconv::CallFacts call_facts() const;
+  semconv::CallFacts call_facts();
   void observe_request(const Chain& data);
   void forward_to_origin(Chain data);
   void on_request_end();
@@ -107,6 +109,7 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
 
   // exchange_meta.cc: a body that is written into
   bool wants_meta() const;
+  void read_meta();
   void write_meta();
 
   // exchange_tunnel.cc: CONNECT
@@ -135,6 +138,10 @@ class Exchange final : public Recycled<Exchange, 64>, private wire::OriginStream
   void on_response_end();
   void on_origin_reset(Error error);
   void retry(const Error& error);
+
+  // exchange_calls.cc: calls of models
+  void record_model(const semconv::genai::Call& call, std::string_view error_type, MonoTime start);
+  void on_shared_call(const semconv::SharedCall& call) override;
 
   // exchange.cc: what concerns both
   void answer_error(const Error& error, semconv::Ending ending);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "exchange.h"
+#include "sidespan/semconv/mcp.h"
 #include "sidespan/semconv/mcp_meta.h"
 #include "sidespan/trace/w3c.h"
 
@@ -37,9 +38,22 @@ bool Exchange::wants_meta() const {
          !is_signed(headers);
 }
 
-// It is whole, and where it goes is known: what stands in it for others is replaced or goes.
+// It is whole: what it says of its parent comes before the trace headers.
+void Exchange::read_meta() {
+  const semconv::McpMessage* const message = observer_ ? observer_->mcp_request() : nullptr;
+  if (message == nullptr) return;
+  // Half of a list is none.
+  trace_->adopt_meta(
+      {.traceparent = message->traceparent,
+       .tracestate = message->tracestate_cut ? std::string_view() : message->tracestate,
+       .baggage = message->baggage_cut ? std::string_view() : message->baggage},
+      worker_.random);
+}
+
+// Where it goes is known, too: what stands in it for others is replaced or goes.
 void Exchange::write_meta() {
   holding_ = false;
+  if (!meta_written_ && (!observer_ || observer_->mcp_request() == nullptr)) return;
   const DestinationRule& rule = known_->rule(origin_address());
   const std::string before = held_.to_string();
   http::Headers sent;

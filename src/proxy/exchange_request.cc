@@ -324,7 +324,7 @@ void Exchange::begin_observing() {
   holding_ = wants_meta();
 }
 
-semconv::CallFacts Exchange::call_facts() const {
+semconv::CallFacts Exchange::call_facts() {
   const bool seen = trace_ && trace_->active();
   return {.request = request_,
           .url = url_,
@@ -332,14 +332,15 @@ semconv::CallFacts Exchange::call_facts() const {
           .counts_itself = seen && trace_->agent_counts_itself(),
           .sampled = seen && trace_->sampled(),
           .mcp_calls = seen ? &worker_.mcp_calls : nullptr,
-          .mcp_sink = seen ? &worker_.mcp_sink : nullptr};
+          .mcp_sink = seen ? &worker_.mcp_sink : nullptr,
+          .shared_calls = this};
 }
 
 void Exchange::observe_request(const Chain& data) {
   silence_observer();
   if (!observer_) return;
   data.visit([&](std::string_view bytes) {
-    if (tunnel_) return observer_->on_switched_request_bytes(bytes);
+    if (tunnel_) return observer_->on_switched_request_bytes(bytes, last_activity_);
     observer_->on_request_bytes(bytes, last_activity_);
   });
 }
@@ -377,7 +378,10 @@ void Exchange::on_request_end() {
   if (observer_ && !request_ended_) observer_->on_request_end();
   request_ended_ = true;
   arm_timer();
-  if (holding_) return connect(false);
+  if (holding_) {
+    read_meta();
+    return connect(false);
+  }
   if (origin_) send_request_end();
   finish_if_over();
 }

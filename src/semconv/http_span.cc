@@ -221,6 +221,12 @@ void set_rpc(trace::Span& span, const HttpFacts& facts, RpcStatus status_form) {
   if (facts.grpc_status) set_rpc_status(span.attributes, *facts.grpc_status, status_form);
 }
 
+void add_further(Attributes& attributes, const HttpFacts& facts) {
+  for (const auto& [key, value] : facts.further_attributes) {
+    if (!attributes.contains(key)) attributes.set(key, std::string_view(value));
+  }
+}
+
 void set_error(trace::Span& span, std::string_view type) {
   span.attributes.add(attribute::kErrorType, type);
   span.status = trace::SpanStatus::kError;
@@ -293,6 +299,7 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
   span.duration = std::max<Nanoseconds>(facts.end - facts.start.mono, Nanoseconds::zero());
   if (facts.earlier != nullptr) span.links.push_back({*facts.earlier, Attributes()});
   if (facts.left != nullptr) span.links.push_back({*facts.left, Attributes()});
+  if (facts.other != nullptr) span.links.push_back({*facts.other, Attributes()});
 
   set_method(span, facts.request->method(), options);
   set_target(span, *facts.url, options);
@@ -315,9 +322,23 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
     capture_headers(span.attributes, facts.response->headers, options.response_headers,
                     attribute::kHttpResponseHeaderPrefix, options);
   }
-  for (const auto& [key, value] : facts.further_attributes) {
-    if (!span.attributes.contains(key)) span.attributes.set(key, std::string_view(value));
-  }
+  add_further(span.attributes, facts);
+  return span;
+}
+
+trace::Span make_inner_span(const HttpFacts& facts, trace::SpanId id,
+                            const HttpSpanOptions& options) {
+  trace::Span span(options.limits);
+  span.context = facts.context;
+  span.context.span_id = id;
+  span.parent_id = facts.context.span_id;
+  span.kind = trace::SpanKind::kClient;
+  span.start = facts.start.wall;
+  span.duration = std::max<Nanoseconds>(facts.end - facts.start.mono, Nanoseconds::zero());
+  set_target(span, *facts.url, options);
+  set_lineage(span.attributes, facts);
+  set_outcome(span, facts);
+  add_further(span.attributes, facts);
   return span;
 }
 

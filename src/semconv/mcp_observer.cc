@@ -25,8 +25,10 @@ constexpr std::string_view kMethodField = "mcp-method";
 constexpr std::string_view kNameField = "mcp-name";
 constexpr std::string_view kCancelled = "notifications/cancelled";
 
+// As much as of a message's own.
 std::string field(const http::Headers& headers, std::string_view name) {
-  return std::string(headers.find(name).value_or(""));
+  constexpr size_t kValueBytesMax = 1024;
+  return std::string(headers.find(name).value_or("").substr(0, kValueBytesMax));
 }
 
 // Other protocols speak JSON-RPC over HTTP, too (A2A, language servers, ledgers).
@@ -126,6 +128,9 @@ class McpObserver final : public Observer {
     calls_.emit(post, options, {.id = session_, .version = version_}, random);
   }
   bool is_mcp() const override { return true; }
+  const McpMessage* mcp_request() const override {
+    return calls_.count() == 1 && notifications_ == 0 ? calls_.request() : nullptr;
+  }
 
  private:
   static bool is_success(int status) { return status >= 200 && status < 300; }

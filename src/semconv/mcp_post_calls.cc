@@ -88,8 +88,10 @@ void McpPostCalls::on_request(const McpMessage& request, Moment at) {
     ++left_out_;
     return;
   }
+  // Of one alone it may have to be written again.
+  if (!calls_.empty()) calls_.front().request.baggage.clear();
   calls_.push_back({.request = request, .start = at});
-  calls_.back().request.baggage.clear();
+  if (calls_.size() > 1) calls_.back().request.baggage.clear();
   charge_.set(calls_.size() * kCallBytes);
   share(calls_.back(), at.mono);
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "sidespan/semconv/attributes.h"
+#include "sidespan/semconv/redact.h"
 
 namespace sidespan::semconv {
 namespace {
@@ -41,8 +42,11 @@ void describe_mcp(trace::Span& span, const McpFacts& facts) {
   span.name = request.method;
   attributes.set(attribute::kMcpMethodName, std::string_view(request.method));
   describe_target(span, request);
-  if (!request.uri.empty())
-    attributes.set(attribute::kMcpResourceUri, std::string_view(request.uri));
+  if (!request.uri.empty()) {
+    std::string uri;
+    append_redacted_reference(uri, request.uri);
+    attributes.set(attribute::kMcpResourceUri, std::string_view(uri));
+  }
   if (!request.id.empty()) attributes.set(attribute::kJsonrpcRequestId, unquoted(request.id));
   if (!facts.session_id.empty()) attributes.set(attribute::kMcpSessionId, facts.session_id);
   const std::string_view version = !request.meta_version.empty()

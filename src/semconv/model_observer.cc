@@ -95,12 +95,7 @@ class ModelObserver final : public Observer {
     call_.finish(end == End::kBroken);
   }
   void describe(trace::Span& span) const override {
-    call_.describe(span, {.usage = !counts_itself_});
-    if (const auto cost = counts_itself_ || !call_.known()
-                              ? std::nullopt
-                              : genai::cost_of(call_.call(), prices_)) {
-      span.attributes.set(attribute::kCostUsd, *cost);
-    }
+    describe_model_call(span, call_, prices_, counts_itself_);
     if (events_) {
       span.attributes.set(attribute::kStreamEvents,
                           static_cast<int64_t>(response_documents_.begun()));
@@ -124,6 +119,14 @@ class ModelObserver final : public Observer {
 };
 
 }  // namespace
+
+void describe_model_call(trace::Span& span, const genai::CallReader& call,
+                         const std::vector<genai::Price>& prices, bool counts_itself) {
+  call.describe(span, {.usage = !counts_itself});
+  if (counts_itself || !call.known()) return;
+  const std::optional<double> cost = genai::cost_of(call.call(), prices);
+  if (cost) span.attributes.set(attribute::kCostUsd, *cost);
+}
 
 std::unique_ptr<Observer> make_model_observer(const CallFacts& facts,
                                               const ObserverOptions& options) {

@@ -1,12 +1,10 @@
 #include "sidespan/semconv/observer.h"
 
-#include <optional>
-
 #include "semconv/mcp_stream.h"
 #include "semconv/tap_observers.h"
+#include "semconv/websocket_tally.h"
 #include "sidespan/base/text.h"
 #include "sidespan/http/sse.h"
-#include "sidespan/http/websocket.h"
 #include "sidespan/semconv/attributes.h"
 
 namespace sidespan::semconv {
@@ -39,28 +37,16 @@ class StreamEventCounter final : public Observer {
   std::unique_ptr<McpStream> mcp_;  // as long as it may be one
 };
 
-// Two headers' worth of state, whatever the tunnel.
 class WebSocketObserver final : public Observer {
  public:
-  void on_response_bytes(std::string_view bytes, MonoTime) override { feed(received_, bytes); }
-  void on_switched_request_bytes(std::string_view bytes) override { feed(sent_, bytes); }
-  void describe(trace::Span& span) const override {
-    span.attributes.add(attribute::kWebSocketMessagesSent, static_cast<int64_t>(sent_.messages()));
-    span.attributes.add(attribute::kWebSocketMessagesReceived,
-                        static_cast<int64_t>(received_.messages()));
-    const std::optional<uint16_t> code = closer_ ? closer_->close_code() : std::nullopt;
-    if (code) span.attributes.add(attribute::kWebSocketCloseCode, static_cast<int64_t>(*code));
+  void on_response_bytes(std::string_view bytes, MonoTime) override { tally_.on_received(bytes); }
+  void on_switched_request_bytes(std::string_view bytes, MonoTime) override {
+    tally_.on_sent(bytes);
   }
+  void describe(trace::Span& span) const override { tally_.describe(span); }
 
  private:
-  void feed(http::WebSocketCounter& counter, std::string_view bytes) {
-    counter.feed(bytes);
-    if (closer_ == nullptr && counter.closed()) closer_ = &counter;
-  }
-
-  http::WebSocketCounter sent_;
-  http::WebSocketCounter received_;
-  const http::WebSocketCounter* closer_ = nullptr;  // the direction whose close frame came first
+  WebSocketTally tally_;
 };
 
 // Without its parameters.
@@ -80,6 +66,7 @@ std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
                                                 const ObserverOptions& options) {
   if (std::unique_ptr<Observer> grpc = make_grpc_observer(facts)) return grpc;
   if (std::unique_ptr<Observer> model = make_model_observer(facts, options)) return model;
+  if (std::unique_ptr<Observer> models = make_model_socket_observer(facts, options)) return models;
   return make_mcp_observer(facts);
 }
 

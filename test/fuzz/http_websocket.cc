@@ -7,11 +7,11 @@
 #include "sidespan/http/websocket.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using sidespan::http::WebSocketCounter;
+  using sidespan::http::WebSocketReader;
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  WebSocketCounter whole;
+  WebSocketReader whole;
   whole.feed(bytes);
-  WebSocketCounter cut;
+  WebSocketReader cut;
   for (size_t i = 0; i < size;) {
     const size_t piece = 1 + data[i] % 5U;
     cut.feed(bytes.substr(i, piece));

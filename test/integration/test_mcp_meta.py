@@ -47,11 +47,28 @@ def test_the_request_gets_the_context_of_its_head(agent, server, sink):
     assert span["attributes"]["sidespan.end"] == "complete"
 
 
-def test_the_agents_own_context_in_it_becomes_ours(agent, server, sink):
-    old = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    body = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"traceparent":"%s","p":7}}}' % old.encode()
-    agent.ask("POST", server.url("/mcp"), FIELDS, body)
-    assert context_of(server.requests[0].body) == {"traceparent": server.requests[0].get("traceparent"), "p": 7}
+OLD = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+WITH_CONTEXT = (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"traceparent":"00-%s-%s-01","p":7,'
+                b'"tracestate":"a=b","baggage":"k=v"}}}' % (OLD[0].encode(), OLD[1].encode()))
+
+
+def test_the_agents_own_context_in_it_is_the_parent_and_becomes_ours(agent, server, sink):
+    agent.ask("POST", server.url("/mcp"), FIELDS, WITH_CONTEXT)
+    [span] = sink.wait(1)
+    assert (span["trace_id"], span["parent_id"]) == OLD
+    assert span["attributes"]["sidespan.parent.source"] == "mcp_meta"
+    [seen] = server.requests
+    assert seen.get("traceparent") == f"00-{OLD[0]}-{span['span_id']}-01"
+    assert context_of(seen.body) == {"traceparent": seen.get("traceparent"), "tracestate": "a=b", "baggage": "k=v", "p": 7}
+
+
+def test_without_injection_it_is_linked(sidecar, server, sink):
+    with Client(sidecar({}).egress) as client:
+        client.ask("POST", server.url("/mcp"), FIELDS, WITH_CONTEXT)
+    [span] = sink.wait(1)
+    assert server.requests[0].body == WITH_CONTEXT
+    assert span["attributes"]["sidespan.parent.source"] == "root"
+    assert [(link["trace_id"], link["span_id"]) for link in span["links"]] == [OLD]
 
 
 @pytest.mark.parametrize("pause", [0, 0.01])
@@ -74,7 +91,10 @@ def test_a_body_in_pieces(agent, server, pause):
     ([], b'{"jsonrpc":"2.0","id":1,"result":{}}'),
     ([], b"no json"),
     ([], b'{"id":1,"method":"m","params":[1]}'),
-], ids=["packed", "digest", "signed", "batch", "cut", "notification", "answer", "no json", "params of another kind"])
+    ([], b'{"id":1,"method":"tools/call","params":{"x":1}}'),
+    ([], b'{"jsonrpc":"2.0","id":1,"method":"message/send","params":{"message":{}}}'),
+], ids=["packed", "digest", "signed", "batch", "cut", "notification", "answer", "no json", "params of another kind",
+        "no JSON-RPC", "another protocol"])
 def test_what_passes_as_it_came(agent, server, fields, body):
     agent.ask("POST", server.url("/mcp"), FIELDS + fields, body)
     assert server.requests[0].body == body

@@ -42,6 +42,8 @@ class CallReader {
   void on_stream();
   // The first document of a streamed answer came so long after the request was sent.
   void on_first_chunk(Nanoseconds after);
+  // What `answer` was told by documents of an answer counts here, too.
+  void take_answer(const CallReader& answer);
   // Nothing more comes. `broken`: the answer ended before it was whole. Once.
   void finish(bool broken);
 

@@ -65,6 +65,7 @@ struct HttpFacts {
   const trace::SpanContext* earlier = nullptr;  // the attempt before this one, to be linked
   // The parent in the trace that was left for a new one, to be linked.
   const trace::SpanContext* left = nullptr;
+  const trace::SpanContext* other = nullptr;  // who else is called the parent, to be linked
   bool context_blocked = false;  // a signature covers the trace headers, and they went on as sent
   // Of baggage; none takes the place of one that is told here.
   std::span<const std::pair<std::string, std::string>> further_attributes;
@@ -105,5 +106,10 @@ struct HttpFacts {
 };
 
 trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& options);
+
+// Of one of several calls within an exchange, a child of the exchange's span: of `facts` who, where
+// and when. What the call is, its name among it, is for others to add.
+trace::Span make_inner_span(const HttpFacts& facts, trace::SpanId id,
+                            const HttpSpanOptions& options);
 
 }  // namespace sidespan::semconv

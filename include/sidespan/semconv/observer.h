@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@ struct HttpFacts;
 struct HttpSpanOptions;
 class McpCalls;
 class McpCallSink;
+struct McpMessage;
 
 class Observer {
  public:
@@ -41,7 +43,7 @@ class Observer {
   virtual void on_response_head(const http::Head&, MonoTime) {}
   virtual void on_response_bytes(std::string_view, MonoTime) {}
   // After 101 alone: what the agent says in that protocol.
-  virtual void on_switched_request_bytes(std::string_view) {}
+  virtual void on_switched_request_bytes(std::string_view, MonoTime) {}
   // Nothing more comes.
   virtual void on_end(End, MonoTime) {}
   // Adds what is known by now; once for each attempt.
@@ -51,8 +53,28 @@ class Observer {
   virtual void emit_calls(const HttpFacts&, const HttpSpanOptions&, Random&) {}
   // Its messages may get a context of their own (mcp_meta.h).
   virtual bool is_mcp() const { return false; }
+  // The MCP request that its body is, once it was read; null: it is none, or several.
+  virtual const McpMessage* mcp_request() const { return nullptr; }
   // What it learnt of a call of a model, for metrics; null: this is none.
   virtual const genai::Call* model_call() const { return nullptr; }
+};
+
+// One of many calls that share an exchange, when it is over: a span of its own below that of the
+// exchange. For the call of the sink alone.
+struct SharedCall {
+  MonoTime start{};
+  Observer::End ending = Observer::End::kWhole;
+  const genai::Call* model_call = nullptr;  // as Observer::model_call()
+  // Adds what is known of it, its name among it.
+  std::function<void(trace::Span&)> describe = {};
+};
+
+class SharedCallSink {
+ public:
+  virtual void on_shared_call(const SharedCall& call) = 0;
+
+ protected:
+  ~SharedCallSink() = default;
 };
 
 struct ObserverOptions {
@@ -70,10 +92,12 @@ struct CallFacts {
   bool sampled = false;             // it will have a span
   McpCalls* mcp_calls = nullptr;    // outlives the observer, as does the sink; null: nobody looks
   McpCallSink* mcp_sink = nullptr;  // null with `mcp_calls`
+  // Where calls go that share the exchange, if anywhere; outlives the observer.
+  SharedCallSink* shared_calls = nullptr;
 };
 
 // The observer that a request asks for: where it is a call of gRPC, of a model, or of an MCP
-// server. Null when none. `options` outlives it.
+// server, or opens a WebSocket for calls of models. Null when none. `options` outlives it.
 std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
                                                 const ObserverOptions& options);
 

@@ -307,4 +307,28 @@ void CallDraft::set_finish_reason(size_t choice, std::string_view reason) {
   }
 }
 
+void CallDraft::take_answer(const Call& said) {
+  const auto take_text = [](std::string& to, const std::string& text) {
+    if (!text.empty()) to = text;
+  };
+  const auto take_tokens = [](std::optional<int64_t>& to, const std::optional<int64_t>& tokens) {
+    if (tokens) to = tokens;
+  };
+  take_text(call.response_id, said.response_id);
+  take_text(call.response_model, said.response_model);
+  take_text(call.conversation_id, said.conversation_id);
+  take_tokens(call.usage.input, said.usage.input);
+  take_tokens(call.usage.output, said.usage.output);
+  take_tokens(call.usage.cache_read, said.usage.cache_read);
+  take_tokens(call.usage.cache_write, said.usage.cache_write);
+  take_tokens(call.usage.reasoning, said.usage.reasoning);
+  if (!said.finish_reasons.empty()) call.finish_reasons = said.finish_reasons;
+  if (said.error.known()) call.error = said.error;
+  for (const ToolCall& tool : said.tool_calls) {
+    const auto known = std::ranges::find(call.tool_calls, tool.id, &ToolCall::id);
+    ToolCall* const to = known != call.tool_calls.end() ? &*known : add_tool_call();
+    if (to != nullptr) *to = tool;
+  }
+}
+
 }  // namespace sidespan::semconv::genai

@@ -98,6 +98,9 @@ class CallDraft {
 
   // That there is such a choice, which is to end with a reason.
   void expect_choice(size_t choice);
+  // What was said of the same answer elsewhere; what is known here goes on where nothing was.
+  void take_answer(const Call& said);
+
   // `choice` ended. An empty reason is none.
   void set_finish_reason(size_t choice, std::string_view reason);
 

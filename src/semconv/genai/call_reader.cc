@@ -134,6 +134,10 @@ void CallReader::on_first_chunk(Nanoseconds after) {
   impl_->draft.call.time_to_first_chunk = after;
 }
 
+void CallReader::take_answer(const CallReader& answer) {
+  impl_->draft.take_answer(answer.impl_->draft.call);
+}
+
 void CallReader::finish(bool broken) {
   Call& call = impl_->draft.call;
   if (impl_->refused) call.response_id.clear();  // it is the error's

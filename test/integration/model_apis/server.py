@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from wire import Reader, Truncated
 
-from . import anthropic, bedrock, cohere, gemini, mistral, ollama, openai
+from . import anthropic, bedrock, cohere, gemini, mistral, ollama, openai, websocket
 from .scenes import Call, of_request
 
 PROVIDERS = {module.HOST: module for module in (anthropic, bedrock, cohere, gemini, mistral, ollama, openai)}
@@ -22,7 +22,9 @@ PAUSE = 0.004  # between the events of a stream: enough to be read apart
 
 
 class ModelServer:
-    def __init__(self, authority):
+    def __init__(self, authority, packed=False):
+        """`packed`: WebSockets may compress their messages."""
+        self.packed = packed
         self.context = authority.server(*PROVIDERS)
         self.authority = authority
         self.calls = []
@@ -98,19 +100,25 @@ class ModelServer:
         where = urlsplit(request.target)
         host = where.hostname or request.get("host").partition(":")[0]
         module = PROVIDERS.get(host)
+
+        def called(document, raw):
+            with self._lock:
+                self.calls.append(Call(len(self.calls) + 1, host, unquote(where.path), where.query, request, document,
+                                       of_request(raw)))
+                return self.calls[-1]
+
+        if (request.get("upgrade") or "").lower() == "websocket":
+            return websocket.serve(sock, request, called, self.packed)
         if module is None or request.method != "POST":
             self.others.append(f"{request.method} {host}{where.path}")
             return self._send(sock, 404, [], b"{}", "application/json")
-        document = json.loads(request.body)
-        with self._lock:
-            call = Call(len(self.calls) + 1, host, unquote(where.path), where.query, request, document,
-                        of_request(request.body))
-            self.calls.append(call)
+        call = called(json.loads(request.body), request.body)
         answer = module.answer(call)
-        call.status = answer.status
+        call.status, call.headers = answer.status, answer.headers
         zipped = call.scene == "zipped" and "gzip" in (request.get("accept-encoding") or "")
         if answer.events is None:
-            return self._send(sock, answer.status, answer.headers, json.dumps(answer.document).encode(), answer.kind, zipped)
+            body = json.dumps(answer.document).encode()
+            return self._send(sock, answer.status, answer.headers, body, answer.kind, zipped)
         return self._stream(sock, answer, zipped)
 
     def _send(self, sock, status, headers, body, kind, zipped=False):

@@ -9,7 +9,7 @@
 #include "sidespan/base/random.h"
 
 using sidespan::Random;
-using sidespan::http::WebSocketCounter;
+using sidespan::http::WebSocketReader;
 
 namespace {
 
@@ -98,8 +98,8 @@ const std::vector<Row> kRows = {
     {"HTTP", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0, 0, false, true},
 };
 
-WebSocketCounter count_in_pieces(const std::string& stream, Random* cuts, size_t piece) {
-  WebSocketCounter counter;
+WebSocketReader count_in_pieces(const std::string& stream, Random* cuts, size_t piece) {
+  WebSocketReader counter;
   for (size_t i = 0; i < stream.size();) {
     const size_t n = std::min(cuts ? 1 + cuts->below(9) : piece, stream.size() - i);
     counter.feed(std::string_view(stream).substr(i, n));
@@ -108,7 +108,7 @@ WebSocketCounter count_in_pieces(const std::string& stream, Random* cuts, size_t
   return counter;
 }
 
-void check(const WebSocketCounter& counter, const Row& row) {
+void check(const WebSocketReader& counter, const Row& row) {
   CHECK(counter.messages() == row.messages);
   CHECK(counter.close_code().value_or(0) == row.close_code);
   CHECK(counter.closed() == row.closed);
@@ -132,7 +132,7 @@ TEST_CASE("a row before changes nothing of what follows") {
   std::string all;
   uint64_t messages = 0;
   for (const Row& row : kRows) {
-    const WebSocketCounter alone = count_in_pieces(row.stream + text("x"), nullptr, 1);
+    const WebSocketReader alone = count_in_pieces(row.stream + text("x"), nullptr, 1);
     const bool whole = !row.closed && !row.lost && alone.messages() == row.messages + 1;
     if (!whole || row.stream.ends_with("hell")) continue;
     all += row.stream;
@@ -143,5 +143,5 @@ TEST_CASE("a row before changes nothing of what follows") {
 }
 
 TEST_CASE("a counter keeps little, whatever passes") {
-  CHECK(sizeof(WebSocketCounter) <= 64);
+  CHECK(sizeof(WebSocketReader) <= 64);
 }

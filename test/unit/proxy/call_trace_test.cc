@@ -453,4 +453,51 @@ TEST_CASE("keys of baggage are chosen in every format, or the whole goes") {
   }
 }
 
+TEST_CASE("what an MCP request says of its parent comes before the trace headers") {
+  constexpr std::string_view kMeta = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  Rig rig;
+  SUBCASE("and they are linked where they say otherwise") {
+    rig.request.headers.add("traceparent", kParent);
+    CallTrace trace = rig.call();
+    trace.adopt_meta({kMeta, "a=b", "k=v"}, rig.random);
+    const semconv::HttpFacts facts = facts_of(trace);
+    CHECK(trace.source() == lineage::Source::kMcpMeta);
+    CHECK(facts.context.trace_id.to_string() == "4bf92f3577b34da6a3ce929d0e0e4736");
+    CHECK(facts.parent_id.to_string() == "00f067aa0ba902b7");
+    REQUIRE(facts.other != nullptr);
+    CHECK(facts.other->trace_id.to_string() == kTraceId);
+    CHECK(facts.other->span_id.to_string() == "b7ad6b7169203331");
+    const http::Headers sent = rig.sent(trace);
+    CHECK(sent.find("traceparent")->starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
+    CHECK(sent.find("tracestate") == "a=b");
+    CHECK(sent.find("baggage") == "k=v");
+  }
+  SUBCASE("and say nothing where they agree") {
+    rig.request.headers.add("traceparent", kMeta);
+    CallTrace trace = rig.call();
+    trace.adopt_meta({kMeta, "", ""}, rig.random);
+    CHECK(facts_of(trace).other == nullptr);
+  }
+  SUBCASE("unless it is malformed") {
+    CallTrace trace = rig.call();
+    trace.adopt_meta({"00-x", "", ""}, rig.random);
+    CHECK(trace.source() == lineage::Source::kRoot);
+  }
+  SUBCASE("unless nobody listens to it") {
+    rig.options.context_sources = bit_of(lineage::Source::kWire);
+    CallTrace trace = rig.call();
+    trace.adopt_meta({kMeta, "", ""}, rig.random);
+    trace.link_meta({kMeta, "", ""});
+    CHECK(trace.source() == lineage::Source::kRoot);
+    CHECK(facts_of(trace).other == nullptr);
+  }
+  SUBCASE("and is linked where it is read too late") {
+    CallTrace trace = rig.call();
+    trace.link_meta({kMeta, "", ""});
+    CHECK(trace.source() == lineage::Source::kRoot);
+    REQUIRE(facts_of(trace).other != nullptr);
+    CHECK(facts_of(trace).other->span_id.to_string() == "00f067aa0ba902b7");
+  }
+}
+
 }  // namespace sidespan::proxy

@@ -147,7 +147,7 @@ TEST_CASE("a WebSocket's messages are told by direction, with the code of who cl
     const std::unique_ptr<Observer> observer = switched_to("websocket");
     REQUIRE(observer != nullptr);
     if (row.origin_first) observer->on_response_bytes(row.received, MonoTime{});
-    observer->on_switched_request_bytes(row.sent);
+    observer->on_switched_request_bytes(row.sent, MonoTime{});
     if (!row.origin_first) observer->on_response_bytes(row.received, MonoTime{});
     CHECK(told_by(*observer) == row.told);
   }

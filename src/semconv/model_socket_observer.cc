@@ -1,0 +1,294 @@
+// Calls of models over a WebSocket (OpenAI's Responses API): the agent's `response.create` begins
+// one, and the server's typed events are its answer, up to the one that ends it.
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "semconv/tap_observers.h"
+#include "semconv/websocket_tally.h"
+#include "semconv/websocket_texts.h"
+#include "sidespan/base/memory_ledger.h"
+#include "sidespan/base/text.h"
+#include "sidespan/json/picker.h"
+#include "sidespan/semconv/attributes.h"
+#include "sidespan/semconv/genai_reader.h"
+#include "sidespan/semconv/genai_recognize.h"
+
+namespace sidespan::semconv {
+namespace {
+
+constexpr size_t kOwnBytes = size_t{12} * 1024;
+// What a call that is under way holds.
+constexpr size_t kCallBytes = size_t{12} * 1024;
+// Under way at once. Servers work them off one by one, in each lane.
+constexpr size_t kOpenCallsMax = 16;
+constexpr size_t kWordBytesMax = 64;
+
+constexpr std::string_view kCreate = "response.create";
+
+bool ends_call(std::string_view type) {
+  constexpr std::array<std::string_view, 5> kEnds = {"response.completed", "response.incomplete",
+                                                     "response.failed", "response.cancelled",
+                                                     "error"};
+  return std::ranges::find(kEnds, type) != kEnds.end();
+}
+
+// Everything to two handlers; the second may be absent.
+class Tee final : public json::Handler {
+ public:
+  explicit Tee(json::Handler& first) : first_(first) {}
+  void set_second(json::Handler* second) { second_ = second; }
+
+  void on_object() override { both(&Handler::on_object); }
+  void on_object_end() override { both(&Handler::on_object_end); }
+  void on_array() override { both(&Handler::on_array); }
+  void on_array_end() override { both(&Handler::on_array_end); }
+  void on_key(std::string_view key) override { both(&Handler::on_key, key); }
+  void on_text(std::string_view part, bool last) override { both(&Handler::on_text, part, last); }
+  void on_integer(int64_t number) override { both(&Handler::on_integer, number); }
+  void on_number(double number) override { both(&Handler::on_number, number); }
+  void on_bool(bool truth) override { both(&Handler::on_bool, truth); }
+  void on_null() override { both(&Handler::on_null); }
+
+ private:
+  template <class Method, class... Values>
+  void both(Method method, Values... values) {
+    (first_.*method)(values...);
+    if (second_ != nullptr) (second_->*method)(values...);
+  }
+
+  json::Handler& first_;
+  json::Handler* second_ = nullptr;
+};
+
+// What an event says of itself, whatever else is in it.
+class Envelope final : private json::PickSink {
+ public:
+  Envelope() : picker_(table(), *this, {.value_bytes_max = kWordBytesMax}), tee_(picker_) {}
+
+  std::string type;
+  std::string lane;  // requests of one are answered in their order
+
+  // Reads the event that begins, which is `further`'s, too.
+  json::Handler* begin(json::Handler* further) {
+    type.clear();
+    lane.clear();
+    picker_.reset();
+    tee_.set_second(further);
+    return &tee_;
+  }
+  void forget_further() { tee_.set_second(nullptr); }
+
+ private:
+  enum Pick : int { kType, kLane };
+  static const json::PickTable& table() {
+    static const json::PickTable kTable({{"type", kType}, {"stream_id", kLane}});
+    return kTable;
+  }
+  void on_pick(const json::Picked& picked) override {
+    if (picked.kind != json::Picked::Kind::kText) return;
+    (picked.id == kType ? type : lane) = picked.text;
+  }
+
+  json::Picker picker_;
+  Tee tee_;
+};
+
+struct OpenCall {
+  genai::CallReader reader;
+  MonoTime start;
+  std::string lane = {};
+  bool answered = false;
+};
+
+class ModelSocketObserver final : public Observer {
+ public:
+  ModelSocketObserver(const CallFacts& facts, genai::Endpoint endpoint,
+                      const ObserverOptions& options)
+      : endpoint_(std::move(endpoint)),
+        options_(options),
+        sink_(*facts.shared_calls),
+        counts_itself_(facts.counts_itself) {}
+
+  void on_response_head(const http::Head& head, MonoTime) override {
+    constexpr int kSwitchingProtocols = 101;
+    switched_ = head.status == kSwitchingProtocols && head.headers.lists("upgrade", "websocket");
+    const http::WebSocketExtension extension = http::websocket_extension(head.headers);
+    if (extension == http::WebSocketExtension::kOther) unread_ = "extension";
+    if (extension != http::WebSocketExtension::kDeflate) return;
+    asked_texts_.set_packed();
+    said_texts_.set_packed();
+  }
+  void on_switched_request_bytes(std::string_view bytes, MonoTime at) override {
+    if (!switched_) return;
+    now_ = at;
+    tally_.on_sent(bytes);
+    give_up_if_lost();
+  }
+  void on_response_bytes(std::string_view bytes, MonoTime at) override {
+    if (!switched_) return;
+    now_ = at;
+    tally_.on_received(bytes);
+    give_up_if_lost();
+  }
+  void on_end(End end, MonoTime) override {
+    // Whoever says goodbye ends what is under way.
+    if (tally_.agent_closed()) end = End::kCancelled;
+    if (end == End::kWhole) end = End::kBroken;
+    while (!open_.empty()) end_call(open_.begin(), end);
+  }
+  void describe(trace::Span& span) const override {
+    if (!switched_) return;
+    tally_.describe(span);
+    if (!unread_.empty()) span.attributes.add(attribute::kWebSocketUnread, unread_);
+  }
+
+ private:
+  using Calls = std::deque<OpenCall>;
+
+  // The agent's messages.
+  struct Asked final : BodySink {
+    explicit Asked(ModelSocketObserver& its) : owner(its) {}
+    json::Handler* begin_document(std::string_view) override { return owner.begin_request(); }
+    void end_document(bool whole) override { owner.end_request(whole); }
+    ModelSocketObserver& owner;
+  };
+  // The server's.
+  struct Said final : BodySink {
+    explicit Said(ModelSocketObserver& its) : owner(its) {}
+    json::Handler* begin_document(std::string_view) override { return owner.begin_event(); }
+    void end_document(bool whole) override { owner.end_event(whole); }
+    ModelSocketObserver& owner;
+  };
+
+  json::Handler* begin_request();
+  void end_request(bool whole);
+  json::Handler* begin_event();
+  void end_event(bool whole);
+  Calls::iterator first_of(std::string_view lane);
+  void end_call(Calls::iterator call, End end);
+  void give_up_if_lost();
+  void give_up(std::string_view why);
+  void count_memory() { charge_.set(kOwnBytes + open_.size() * kCallBytes); }
+
+  const genai::Endpoint endpoint_;
+  const ObserverOptions& options_;
+  SharedCallSink& sink_;
+  MemoryCharge charge_{kOwnBytes};
+  Asked asked_{*this};
+  Said said_{*this};
+  WebSocketTexts asked_texts_{BodyLimits{}, asked_};
+  WebSocketTexts said_texts_{BodyLimits{}, said_};
+  WebSocketTally tally_{&asked_texts_, &said_texts_};
+  Envelope request_;
+  Envelope event_;
+  Calls open_;                          // in the order they were asked
+  std::optional<OpenCall> asking_;      // its message is under way
+  std::optional<OpenCall> unassigned_;  // of several lanes: an event's, until it has told its own
+  MonoTime now_{};
+  std::string_view unread_;  // why nothing is read, or nothing more
+  const bool counts_itself_;
+  bool switched_ = false;
+};
+
+json::Handler* ModelSocketObserver::begin_request() {
+  if (!unread_.empty()) return nullptr;
+  asking_.emplace(genai::CallReader(endpoint_, options_.reader), now_);
+  return request_.begin(&asking_->reader.begin_request_document());
+}
+
+void ModelSocketObserver::end_request(bool whole) {
+  if (!asking_) return;
+  OpenCall call = *std::exchange(asking_, std::nullopt);
+  if (!unread_.empty() || request_.type != kCreate) return;
+  // An event would be taken for another call's.
+  if (!whole) return give_up("malformed");
+  if (open_.size() == kOpenCallsMax) return give_up("limit");
+  call.reader.end_request_document(whole);
+  call.lane = request_.lane;
+  open_.push_back(std::move(call));
+  count_memory();
+}
+
+json::Handler* ModelSocketObserver::begin_event() {
+  unassigned_.reset();
+  if (!unread_.empty() || open_.empty()) return nullptr;
+  const std::string& lane = open_.front().lane;
+  const bool one_lane =
+      std::ranges::all_of(open_, [&](const OpenCall& call) { return call.lane == lane; });
+  if (one_lane) return event_.begin(&open_.front().reader.begin_response_document());
+  unassigned_.emplace(genai::CallReader(endpoint_, options_.reader), now_);
+  return event_.begin(&unassigned_->reader.begin_response_document());
+}
+
+void ModelSocketObserver::end_event(bool whole) {
+  if (open_.empty()) return;
+  Calls::iterator call = open_.begin();
+  if (unassigned_) {
+    unassigned_->reader.end_response_document(whole);
+    call = first_of(event_.lane);
+    if (call == open_.end()) return;
+    call->reader.take_answer(unassigned_->reader);
+    unassigned_.reset();
+  } else {
+    call->reader.end_response_document(whole);
+  }
+  if (!std::exchange(call->answered, true)) call->reader.on_first_chunk(now_ - call->start);
+  if (ends_call(event_.type)) end_call(call, End::kWhole);
+}
+
+ModelSocketObserver::Calls::iterator ModelSocketObserver::first_of(std::string_view lane) {
+  return std::ranges::find(open_, lane, &OpenCall::lane);
+}
+
+void ModelSocketObserver::end_call(Calls::iterator call, End end) {
+  call->reader.finish(end == End::kBroken);
+  const genai::CallReader& reader = call->reader;
+  sink_.on_shared_call({.start = call->start,
+                        .ending = end,
+                        .model_call = reader.known() ? &reader.call() : nullptr,
+                        .describe = [&](trace::Span& span) {
+                          describe_model_call(span, reader, options_.prices, counts_itself_);
+                        }});
+  open_.erase(call);
+  count_memory();
+}
+
+void ModelSocketObserver::give_up_if_lost() {
+  using State = http::Inflater::State;
+  const auto is = [&](State state) {
+    return asked_texts_.state() == state || said_texts_.state() == state;
+  };
+  if (tally_.lost() || is(State::kBroken)) return give_up("malformed");
+  if (is(State::kLimit)) give_up("limit");
+}
+
+// Calls that are under way have no span then: how they end is not seen.
+void ModelSocketObserver::give_up(std::string_view why) {
+  if (!unread_.empty()) return;
+  unread_ = why;
+  event_.forget_further();
+  open_.clear();
+  count_memory();
+}
+
+}  // namespace
+
+std::unique_ptr<Observer> make_model_socket_observer(const CallFacts& facts,
+                                                     const ObserverOptions& options) {
+  const http::Headers& headers = facts.request.headers;
+  if (facts.shared_calls == nullptr || !facts.request.asks("GET")) return nullptr;
+  if (!headers.lists("upgrade", "websocket")) return nullptr;
+  const std::string host = text::lower(facts.url.authority.host);
+  std::optional<genai::Endpoint> endpoint = genai::recognize(
+      {.method = facts.request.method(), .host = host, .path = facts.url.path, .websocket = true},
+      options.recognize);
+  if (!endpoint) return nullptr;
+  return std::make_unique<ModelSocketObserver>(facts, *std::move(endpoint), options);
+}
+
+}  // namespace sidespan::semconv

@@ -1,0 +1,79 @@
+"""Model calls over a WebSocket: the openai SDK's Responses under `sidespan run`, where each call is a child of its own."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import peers
+from meaning import APIS, differences, expected
+from model_apis.server import ModelServer
+from sidecar import environment, exporting, run
+
+SCRIPT = Path(__file__).resolve().parent / "clients" / "calls" / "openai_websocket_calls.py"
+TIMEOUT = 240
+
+
+def played(authority, sink, directory, scenes, packed, **more):
+    """The scripted models' calls, what the SDK said of each, and the spans."""
+    words, env = [f"{peers.made('sdks')}/bin/python", SCRIPT, *scenes], {"OPENAI_API_KEY": "secret"}
+    config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}} | more
+    with ModelServer(authority, packed) as server:
+        straight = subprocess.run(words, env=environment(directory, env | server.environment()), text=True,
+                                  timeout=TIMEOUT, stdin=subprocess.DEVNULL, capture_output=True)
+        assert straight.returncode == 0, straight.stderr
+    with ModelServer(authority, packed) as server:
+        inherited = {name: value for name, value in server.environment().items() if "PROXY" in name.upper()}
+        done = run(directory, words, config, env | inherited, timeout=TIMEOUT)
+        assert done.returncode == 0, done.stderr
+        assert not server.others and not server.faults
+        calls = list(server.calls)
+    assert done.stdout == straight.stdout
+    return calls, json.loads(done.stdout)["calls"]
+
+
+def socket_and_children(sink, calls):
+    sink.wait(1 + len(calls))
+    socket, = [span for span in sink.spans if span["span_id"] == calls[0].span_id]
+    children = sorted((span for span in sink.spans if span["parent_id"] == socket["span_id"]),
+                      key=lambda span: span["start"])
+    return socket, children
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_each_call_is_a_child_of_the_socket(authority, sink, tmp_path, packed):
+    calls, said = played(authority, sink, tmp_path, ["plain", "cached", "tools", "cut"], packed)
+    assert len(calls) == len(said) == 4
+    extensions = [call.request.get("sec-websocket-extensions") for call in calls]
+    assert not packed or all("permessage-deflate" in offered for offered in extensions)
+    socket, children = socket_and_children(sink, calls)
+    assert socket["kind"] == "CLIENT" and socket["attributes"]["http.response.status_code"] == 101
+    assert socket["attributes"]["sidespan.websocket.messages.sent"] == 4
+    assert "gen_ai.operation.name" not in socket["attributes"]
+    assert [(span["name"], span["kind"]) for span in children] == [("chat gpt-5", "CLIENT")] * 4
+    for span, one in zip(children, said, strict=True):
+        assert not differences(span["attributes"], expected(APIS["openai-responses"], one))
+        assert span["attributes"].get("gen_ai.request.previous_response.id") == one.get("previous")
+        assert span["attributes"]["server.address"] == "api.openai.com"
+        assert span["attributes"]["sidespan.end"] == "complete"
+        assert socket["start"] <= span["start"] < span["end"] <= socket["end"]
+
+
+def test_a_call_that_fails_and_one_that_its_connection_ends(authority, sink, tmp_path):
+    calls, said = played(authority, sink, tmp_path, ["plain", "failing", "broken"], False)
+    assert len(calls) == len(said) == 3
+    _, (whole, failed, broken) = socket_and_children(sink, calls)
+    assert "error.type" not in whole["attributes"] and whole["status"] == "UNSET"
+    assert failed["attributes"]["error.type"] == "server_error" and failed["status"] == "ERROR"
+    assert failed["attributes"]["gen_ai.response.finish_reasons"] == ["error"]
+    assert broken["attributes"]["gen_ai.response.id"] == said[2]["id"]
+    assert broken["attributes"]["gen_ai.response.finish_reasons"] == ["error"]
+    assert broken["attributes"]["error.type"] == "truncated" and broken["status"] == "ERROR"
+    assert broken["attributes"]["sidespan.end"] == "origin_closed"
+
+
+def test_an_agent_that_counts_itself_keeps_its_tokens(authority, sink, tmp_path):
+    calls, _ = played(authority, sink, tmp_path, ["plain"], False, context={"agent_is_instrumented": "yes"})
+    _, (child,) = socket_and_children(sink, calls)
+    assert child["name"] == "chat gpt-5" and "gen_ai.usage.input_tokens" not in child["attributes"]
