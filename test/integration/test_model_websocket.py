@@ -17,7 +17,8 @@ TIMEOUT = 240
 
 def played(authority, sink, directory, scenes, packed, **more):
     """The scripted models' calls, what the SDK said of each, and the spans."""
-    words, env = [f"{peers.made('sdks')}/bin/python", SCRIPT, *scenes], {"OPENAI_API_KEY": "secret"}
+    words = [f"{peers.made('sdks')}/bin/python", SCRIPT, "packed" if packed else "plain", *scenes]
+    env = {"OPENAI_API_KEY": "secret"}
     config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}} | more
     with ModelServer(authority, packed) as server:
         straight = subprocess.run(words, env=environment(directory, env | server.environment()), text=True,
@@ -46,7 +47,7 @@ def test_each_call_is_a_child_of_the_socket(authority, sink, tmp_path, packed):
     calls, said = played(authority, sink, tmp_path, ["plain", "cached", "tools", "cut"], packed)
     assert len(calls) == len(said) == 4
     extensions = [call.request.get("sec-websocket-extensions") for call in calls]
-    assert not packed or all("permessage-deflate" in offered for offered in extensions)
+    assert all(("permessage-deflate" in (offered or "")) == packed for offered in extensions)
     socket, children = socket_and_children(sink, calls)
     assert socket["kind"] == "CLIENT" and socket["attributes"]["http.response.status_code"] == 101
     assert socket["attributes"]["sidespan.websocket.messages.sent"] == 4

@@ -1,5 +1,5 @@
-"""Responses over a WebSocket with the openai SDK as it comes: the scenes that the command line names, one after the
-other on one connection, each after the response before.
+"""Responses over a WebSocket with the openai SDK as it comes: the scenes that the command line names behind
+"packed" or "plain", one after the other on one connection, each after the response before.
 
 Prints for each what the SDK reports, as driving.py does.
 """
@@ -34,8 +34,10 @@ def answered(connection, said):
 
 
 calls = []
-with client.responses.connect() as connection:
-    for scene in sys.argv[1:]:
+packed = sys.argv[1] == "packed"  # the SDK offers it where it is asked to
+options = {"compression": "deflate"} if packed else {}
+with client.responses.connect(websocket_connection_options=options) as connection:
+    for scene in sys.argv[2:]:
         asked = {"previous_response_id": calls[-1]["id"]} if calls else {}
         connection.response.create(model=MODEL, input=f"What is the weather? ({scene})", **asked)
         calls.append(report(asked=MODEL, stream=True, **({"previous": asked["previous_response_id"]} if asked else {})))
