@@ -22,6 +22,11 @@ bool ExecutionTable::is_due(const Slot& slot, MonoTime now) const {
          now - slot.active >= turns_.idle;
 }
 
+bool ExecutionTable::is_late(const Slot& slot, MonoTime now) const {
+  return slot.opening.turn && slot.in_flight == 0 && slot.final_word &&
+         now - slot.active >= kGracesMax * turns_.grace;
+}
+
 ClosedTurn ExecutionTable::shut(Slot& slot, MonoTime now) {
   slot.open = false;
   slot.closed = now;
@@ -153,8 +158,8 @@ std::optional<Standing> ExecutionTable::standing(ExecutionRef execution, MonoTim
   const std::lock_guard lock(shard.mutex);
   const Slot* const slot = slot_of(shard, execution);
   if (slot == nullptr) return std::nullopt;
-  return Standing{is_open(*slot, now), slot->opening.turn, slot->opening.scope,
-                  slot->opening.session, slot->opening.before};
+  return Standing{is_open(*slot, now), is_late(*slot, now),   slot->opening.turn,
+                  slot->opening.scope, slot->opening.session, slot->opening.before};
 }
 
 bool ExecutionTable::exists(ExecutionRef execution) {

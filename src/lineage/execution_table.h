@@ -22,6 +22,7 @@ namespace sidespan::lineage {
 // What it takes to weigh one execution against another.
 struct Standing {
   bool open = false;
+  bool late = false;  // it is over for so long that nothing of it comes any more
   bool turn = false;
   uint64_t scope = 0;
   uint64_t session = 0;
@@ -73,6 +74,7 @@ class ExecutionTable {
   static constexpr size_t kShards = 16;
   static constexpr size_t kIndexBits = 12;
   static constexpr size_t kStepsKept = 16;
+  static constexpr int kGracesMax = 15;    // after its last word stragglers may come for so long
   static constexpr size_t kLooksMax = 16;  // slots that are looked at for one that may go
 
   struct Slot {
@@ -106,6 +108,7 @@ class ExecutionTable {
   static Slot* slot_of(Shard& shard, ExecutionRef execution);
   bool is_due(const Slot& slot, MonoTime now) const;
   bool is_open(const Slot& slot, MonoTime now) const { return slot.open && !is_due(slot, now); }
+  bool is_late(const Slot& slot, MonoTime now) const;
   ClosedTurn shut(Slot& slot, MonoTime now);
   void release(Shard& shard, size_t index);
   std::optional<size_t> take_slot(Shard& shard, MonoTime now);

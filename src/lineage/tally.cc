@@ -28,6 +28,7 @@ void Tally::holders_of(const Held& held, std::vector<std::pair<Candidate*, Holde
     if (who != nullptr && who->standing) {
       const Standing& standing = *who->standing;
       if (standing.scope != call_.scope.id) continue;
+      if (standing.late && held.holders[1].execution) continue;
       const bool other_session =
           standing.session != 0 && call_.session != 0 && standing.session != call_.session;
       if (other_session) continue;

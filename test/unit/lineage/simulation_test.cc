@@ -22,16 +22,16 @@ std::string sources(const Score& score) {
 }
 
 void tell(const char* name, const World& world) {
-  std::printf("%s: model calls %.2f %% of %zu (%zu wrong;%s), tool calls %.2f %% of %zu (%zu wrong;%s), "
-              "links %zu right %zu others', %zu turns, %zu KiB\n",
-              name, 100 * world.models.recall(), world.models.right + world.models.missed,
-              world.models.wrong, sources(world.models).c_str(), 100 * world.tools.recall(),
-              world.tools.right + world.tools.missed, world.tools.wrong,
-              sources(world.tools).c_str(), world.links_right, world.links_wrong,
-              world.turns.size(), world.peak.bytes / 1024);
+  std::printf(
+      "%s: model calls %.2f %% of %zu (%zu wrong;%s), tool calls %.2f %% of %zu (%zu wrong;%s), "
+      "links %zu right %zu others', %zu turns, %zu KiB\n",
+      name, 100 * world.models.recall(), world.models.right + world.models.missed,
+      world.models.wrong, sources(world.models).c_str(), 100 * world.tools.recall(),
+      world.tools.right + world.tools.missed, world.tools.wrong, sources(world.tools).c_str(),
+      world.links_right, world.links_wrong, world.turns.size(), world.peak.bytes / 1024);
   for (const auto& [kind, score] : world.by_kind) {
-    std::printf("    %-12s %6zu right %6zu opens %6zu missed %6zu wrong\n", kind.c_str(), score.right,
-                score.opens, score.missed, score.wrong);
+    std::printf("    %-12s %6zu right %6zu opens %6zu missed %6zu wrong\n", kind.c_str(),
+                score.right, score.opens, score.missed, score.wrong);
   }
 }
 
@@ -53,11 +53,18 @@ TEST_CASE("a wrong parent never, and most calls in the right execution") {
       {"equal arguments", {.executions = 800, .equal_arguments = 0.7}, 0.5, 0},
       {"equal prompts", {.executions = 800, .equal_prompts = 1, .equal_arguments = 1}, 0, 0},
       {"equal prompts, no ids",
-       {.executions = 800, .equal_prompts = 1, .equal_arguments = 1, .ids = 0}, 0, 0},
+       {.executions = 800, .equal_prompts = 1, .equal_arguments = 1, .ids = 0},
+       0,
+       0},
       {"retrieves first", {.executions = 500, .retrieves_first = 1}, 0.9, 0},
-      {"retrieves first, equal", {.executions = 500, .equal_prompts = 1, .retrieves_first = 1}, 0, 0},
+      {"retrieves first, equal",
+       {.executions = 500, .equal_prompts = 1, .retrieves_first = 1},
+       0,
+       0},
       {"sometimes retrieves first, equal",
-       {.executions = 500, .equal_prompts = 1, .retrieves_first = 0.5}, 0, 0},
+       {.executions = 500, .equal_prompts = 1, .retrieves_first = 0.5},
+       0,
+       0},
   };
   size_t calls = 0;
   for (const Row& row : rows) {

@@ -17,7 +17,8 @@ constexpr const char* kCities[] = {"Lisbon", "Porto", "Madrid", "Lyon",   "Ghent
 constexpr const char* kTools[] = {"search", "fetch", "weather", "order", "note", "ticket"};
 constexpr const char* kSystem =
     "You are the service agent of a mail order company. Be brief and exact. Our hotline is +49 30 "
-    "5550 100; orders older than 730 days are closed. Documents begin with https://kb.example/docs.";
+    "5550 100; orders older than 730 days are closed. Documents begin with "
+    "https://kb.example/docs.";
 
 std::string quoted(const std::string& text) {
   std::string out = "\"";
@@ -66,9 +67,10 @@ Gleaned glean(Registry& registry, Voice voice, const std::vector<std::string>& d
 std::string definitions() {
   std::string out = "[";
   for (const char* tool : kTools) {
-    out += std::string(out.size() > 1 ? "," : "") +
-           R"({"type":"function","function":{"name":")" + tool +
-           R"(","description":"Calls the service of the same name, see https://kb.example/docs/tools-2026."}})";
+    out +=
+        std::string(out.size() > 1 ? "," : "") + R"({"type":"function","function":{"name":")" +
+        tool +
+        R"(","description":"Calls the service of the same name, see https://kb.example/docs/tools-2026."}})";
   }
   return out + "]";
 }
@@ -118,7 +120,8 @@ void World::at(Nanoseconds delay, Then then) {
 }
 
 void World::run() {
-  for (size_t i = 0; i < knobs_.in_flight; ++i) at(milliseconds(below(2000)), [this] { begin_work(); });
+  for (size_t i = 0; i < knobs_.in_flight; ++i)
+    at(milliseconds(below(2000)), [this] { begin_work(); });
   if (knobs_.background) at(milliseconds(50), [this] { background(); });
   while (!events_.empty()) {
     const Event next = events_.top();
@@ -143,11 +146,17 @@ std::string World::hex(size_t digits) {
 }
 
 std::string World::word() {
-  constexpr const char* kParts[] = {"ba", "ri", "to", "mel", "kan", "sor", "vi", "pal", "den", "gu"};
+  constexpr const char* kParts[] = {"ba",  "ri", "to",  "mel", "kan",
+                                    "sor", "vi", "pal", "den", "gu"};
   size_t number = below(knobs_.words);
   std::string out;
   for (int i = 0; i < 3; ++i, number /= 10) out += kParts[number % 10];
   return out;
+}
+
+std::string World::day() {
+  return "2026-" + std::to_string(10 + below(3)) + "-" + std::to_string(10 + below(18)) +
+         (below(2) == 0 ? "" : "T1" + std::to_string(below(10)) + ":00");
 }
 
 std::string World::question() {
@@ -160,8 +169,7 @@ std::string World::question() {
   if (about) chance_ = Random(200 + kept.below(3));
   out += "The order " + std::string(1, static_cast<char>('A' + below(8))) + "K-" +
          std::to_string(10'000 + below(900'000)) + " has not come to " + kCities[below(12)] +
-         " by 2026-0" + std::to_string(1 + below(9)) + "-1" + std::to_string(below(10)) +
-         ". Find out about \"" + word() + " of " + word() + " " + word() + "\".";
+         " by " + day() + ". Find out about \"" + word() + " of " + word() + " " + word() + "\".";
   if (equal || about) chance_ = after;
   return out;
 }
@@ -189,8 +197,9 @@ void World::begin_turn(std::shared_ptr<Agent> agent) {
   if (fraction() >= knobs_.retrieves_first) return begin("");
   const std::string topic = agent->question.substr(agent->question.find('"') + 1);
   const std::string query = topic.substr(0, topic.find('"'));
-  call_tool(agent, "retrieval", "GET", "/search?q=" + encoded(query), "",
-            [this] { return R"({"results":["https://kb.example/docs/)" + hex(10) + "\"]}"; }, begin);
+  call_tool(
+      agent, "retrieval", "GET", "/search?q=" + encoded(query), "",
+      [this] { return R"({"results":["https://kb.example/docs/)" + hex(10) + "\"]}"; }, begin);
 }
 
 World::Sent World::send(const Call& call, const Work* work, const std::string& kind, bool begins) {
@@ -223,8 +232,8 @@ World::Sent World::send(const Call& call, const Work* work, const std::string& k
 }
 
 void World::ask(std::shared_ptr<Agent> agent, bool again) {
-  std::string body = R"({"model":"gpt-5","messages":[{"role":"system","content":)" +
-                     quoted(agent->system) + "}";
+  std::string body =
+      R"({"model":"gpt-5","messages":[{"role":"system","content":)" + quoted(agent->system) + "}";
   for (const std::string& message : agent->messages) body += "," + message;
   body += R"(],"tools":)" + definitions() + R"(,"temperature":0.2})";
   const Gleaned gleaned = glean(registry_, Voice::kModelRequest, {body});
@@ -235,12 +244,17 @@ void World::ask(std::shared_ptr<Agent> agent, bool again) {
                   .retries = again};
   const bool begins = !agent->sub && !agent->own->opened;
   if (agent->own != nullptr) agent->own->opened = true;
-  const Sent sent = send(call, agent->work, again ? "model again" : agent->sub ? "model sub" : "model", begins);
+  const Sent sent = send(call, agent->work,
+                         again        ? "model again"
+                         : agent->sub ? "model sub"
+                                      : "model",
+                         begins);
   at(milliseconds(200 + below(3000)), [this, agent, sent] {
     if (fraction() >= knobs_.errors) return answer(agent, sent);
-    registry_.publish(sent.execution, Voice::kModelAnswer, sent.step,
-                      glean(registry_, Voice::kModelAnswer,
-                            {R"({"error":{"message":"Too many requests"}})"}), now().mono);
+    registry_.publish(
+        sent.execution, Voice::kModelAnswer, sent.step,
+        glean(registry_, Voice::kModelAnswer, {R"({"error":{"message":"Too many requests"}})"}),
+        now().mono);
     registry_.call_ended(sent.execution, CallEnd::kOther, now().mono);
     at(milliseconds(100 + below(500)), [this, agent] { ask(agent, true); });
   });
@@ -259,8 +273,10 @@ std::string World::answer_text(const Agent& agent, std::vector<std::string>& pie
     }
     const std::string said =
         agent.asked.empty() ? quoted("This is settled, " + agent.question.substr(15, 30)) : "null";
-    pieces.push_back(R"({"id":")" + id + R"(","created":1800000123,"choices":[{"index":0,"message":{)"
-                     R"("role":"assistant","content":)" + said + R"(,"tool_calls":[)" + calls +
+    pieces.push_back(R"({"id":")" + id +
+                     R"(","created":1800000123,"choices":[{"index":0,"message":{)"
+                     R"("role":"assistant","content":)" +
+                     said + R"(,"tool_calls":[)" + calls +
                      R"(]}}],"usage":{"prompt_tokens":48231}})");
     return agent.asked.empty() ? "This is settled, " + agent.question.substr(15, 30) : "";
   }
@@ -300,14 +316,17 @@ void World::answer(std::shared_ptr<Agent> agent, Sent sent) {
     if (tool == "search") arguments = R"({"query":)" + quoted(topic) + R"(,"limit":5})";
     if (tool == "fetch") arguments = R"({"url":)" + quoted(agent->known_url) + "}";
     if (tool == "weather") {
-      arguments = R"({"city":")" + std::string(kCities[below(12)]) + R"(","date":"2026-0)" +
-                  std::to_string(1 + below(9)) + "-1" + std::to_string(below(10)) + "\"}";
+      arguments =
+          R"({"city":")" + std::string(kCities[below(12)]) + R"(","date":")" + day() + "\"}";
     }
     const std::string number = question.substr(order, question.find(' ', order) - order);
     if (tool == "order") arguments = R"({"order_id":)" + quoted(number) + "}";
-    if (tool == "note") arguments = R"({"note":)" + quoted(question.substr(15, 12) + " asked for " + number) + "}";
-    if (tool == "ticket") arguments = R"({"subject":)" + quoted(number + ": " + topic) + R"(,"priority":"normal"})";
-    if (tool == "delegate") arguments = R"({"task":)" + quoted("Find out about " + topic + " for order " + number) + "}";
+    if (tool == "note")
+      arguments = R"({"note":)" + quoted(question.substr(15, 12) + " asked for " + number) + "}";
+    if (tool == "ticket")
+      arguments = R"({"subject":)" + quoted(number + ": " + topic) + R"(,"priority":"normal"})";
+    if (tool == "delegate")
+      arguments = R"({"task":)" + quoted("Find out about " + topic + " for order " + number) + "}";
     agent->asked.push_back({"call_" + hex(20), tool, arguments});
   }
   std::vector<std::string> pieces;
@@ -319,8 +338,8 @@ void World::answer(std::shared_ptr<Agent> agent, Sent sent) {
   std::string calls;
   for (const Agent::Ask& ask : agent->asked) {
     calls += std::string(calls.empty() ? "" : ",") + "{" +
-             (agent->ids ? R"("id":")" + ask.id + "\"," : "") + R"("function":{"name":")" + ask.tool +
-             R"(","arguments":)" + quoted(ask.arguments) + "}}";
+             (agent->ids ? R"("id":")" + ask.id + "\"," : "") + R"("function":{"name":")" +
+             ask.tool + R"(","arguments":)" + quoted(ask.arguments) + "}}";
   }
   agent->messages.push_back(R"({"role":"assistant","content":)" + quoted(said) +
                             (calls.empty() ? "}" : R"(,"tool_calls":[)" + calls + "]}"));
@@ -359,34 +378,47 @@ void World::run_tool(std::shared_ptr<Agent> agent, size_t number) {
   };
   if (asked.tool == "delegate") return delegate(agent, value("task"), then);
   if (asked.tool == "search") {
-    return call_tool(agent, "search", "POST", "/search", asked.arguments, [this, agent] {
-      agent->known_url = "https://kb.example/docs/slug-" + hex(10);
-      return R"({"results":[{"title":"Getting started","url":"https://kb.example/docs/getting-started"},{"title":"About","url":)" +
-             quoted(agent->known_url) + "}]}";
-    }, then);
+    return call_tool(
+        agent, "search", "POST", "/search", asked.arguments,
+        [this, agent] {
+          agent->known_url = "https://kb.example/docs/slug-" + hex(10);
+          return R"({"results":[{"title":"Getting started","url":"https://kb.example/docs/getting-started"},{"title":"About","url":)" +
+                 quoted(agent->known_url) + "}]}";
+        },
+        then);
   }
   if (asked.tool == "fetch") {
-    return call_tool(agent, "fetch", "GET", value("url").substr(18), "",
-                     [this] { return R"({"text":"Applies within 14 days, see annex )" + hex(10) + "\"}"; }, then);
+    return call_tool(
+        agent, "fetch", "GET", value("url").substr(18), "",
+        [this] { return R"({"text":"Applies within 14 days, see annex )" + hex(10) + "\"}"; },
+        then);
   }
   if (asked.tool == "weather") {
-    return call_tool(agent, "weather", "GET",
-                     "/weather?city=" + value("city") + "&date=" + value("date"), "",
-                     [this] { return R"({"sky":"overcast","celsius":)" + std::to_string(below(30)) + "}"; }, then);
+    return call_tool(
+        agent, "weather", "GET", "/weather?city=" + value("city") + "&date=" + value("date"), "",
+        [this] { return R"({"sky":"overcast","celsius":)" + std::to_string(below(30)) + "}"; },
+        then);
   }
   if (asked.tool == "order") {
-    return call_tool(agent, "order", "GET", "/orders/" + value("order_id"), "",
-                     [this] { return R"({"state":"shipped","shipment":"SH)" + hex(12) + "\"}"; }, then);
+    return call_tool(
+        agent, "order", "GET", "/orders/" + value("order_id"), "",
+        [this] { return R"({"state":"shipped","shipment":"SH)" + hex(12) + "\"}"; }, then);
   }
   if (asked.tool == "note") {
-    return call_tool(agent, "mcp", "POST", "/mcp",
-                     R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"note","arguments":)" +
-                         asked.arguments + "}}",
-                     [this] { return R"({"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"noted as N-)" + hex(8) + "\"}]}}"; }, then);
+    return call_tool(
+        agent, "mcp", "POST", "/mcp",
+        R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"note","arguments":)" +
+            asked.arguments + "}}",
+        [this] {
+          return R"({"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"noted as N-)" +
+                 hex(8) + "\"}]}}";
+        },
+        then);
   }
-  call_tool(agent, "form", "FORM", "/tickets",
-            "subject=" + encoded(value("subject")) + "&priority=normal",
-            [this] { return R"({"ticket":"T-)" + hex(8) + "\"}"; }, then);
+  call_tool(
+      agent, "form", "FORM", "/tickets",
+      "subject=" + encoded(value("subject")) + "&priority=normal",
+      [this] { return R"({"ticket":"T-)" + hex(8) + "\"}"; }, then);
 }
 
 void World::call_tool(std::shared_ptr<Agent> agent, std::string kind, std::string method,
@@ -402,7 +434,8 @@ void World::call_tool(std::shared_ptr<Agent> agent, std::string kind, std::strin
     form.finish();
     gleaned = form.gleaned();
   }
-  const Call call{.head = &head, .body = &gleaned, .span = trace::SpanId::make(chance_), .flags = 1};
+  const Call call{
+      .head = &head, .body = &gleaned, .span = trace::SpanId::make(chance_), .flags = 1};
   // Before the model is asked there is nothing to be found.
   const bool begins = kind == "retrieval";
   const Sent sent = send(call, agent->work, kind, begins);
@@ -445,12 +478,14 @@ void World::background() {
     order = asked.substr(asked.find("order ") + 6, 9);
     order = order.substr(0, order.find(' '));
   }
-  call_tool(nobody, "background", "GET", "/orders/?since=2026-11-27", "",
-            [order] { return R"({"orders":[")" + order + "\"]}"; },
-            [this, nobody, order, done](const std::string&) {
-              call_tool(nobody, "background", "GET", "/orders/" + order, "",
-                        [] { return R"({"state":"shipped"})"; }, done);
-            });
+  call_tool(
+      nobody, "background", "GET", "/orders/?since=2026-11-27", "",
+      [order] { return R"({"orders":[")" + order + "\"]}"; },
+      [this, nobody, order, done](const std::string&) {
+        call_tool(
+            nobody, "background", "GET", "/orders/" + order, "",
+            [] { return R"({"state":"shipped"})"; }, done);
+      });
   at(milliseconds(300), [this] { background(); });
 }
 

@@ -1,6 +1,6 @@
 // Agents at work, many at a time, whose truth is known: what they send and get goes through the
-// gleaners and the registry as a proxy would let it, with time that is made up. Nothing of the truth
-// is in what they send. Used by simulation_test.cc.
+// gleaners and the registry as a proxy would let it, with time that is made up. Nothing of the
+// truth is in what they send. Used by simulation_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -80,11 +80,13 @@ class World {
   void call_tool(std::shared_ptr<Agent> agent, std::string kind, std::string method,
                  std::string path, std::string body, std::function<std::string()> answers,
                  std::function<void(std::string)> then);
-  void delegate(std::shared_ptr<Agent> agent, std::string task, std::function<void(std::string)> then);
+  void delegate(std::shared_ptr<Agent> agent, std::string task,
+                std::function<void(std::string)> then);
   void background();
   Sent send(const Call& call, const Work* work, const std::string& kind, bool begins);
   std::string question();
   std::string word();
+  std::string day();
   std::string hex(size_t digits);
   std::string answer_text(const Agent& agent, std::vector<std::string>& pieces);
 
