@@ -96,8 +96,8 @@ ExecutionRef ExecutionTable::open(Opening opening, const Moment& now, uint64_t c
                                 number << kIndexBits | *index)};
 }
 
-std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, trace::SpanId call,
-                                             bool to_model, MonoTime now) {
+std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, const Entering& call,
+                                             MonoTime now) {
   Shard& shard = shard_of(execution);
   const std::lock_guard lock(shard.mutex);
   Slot* const slot = slot_of(shard, execution);
@@ -106,8 +106,9 @@ std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, trace::Span
   ++slot->steps;
   slot->active = now;
   // Another call of the model is what its last word was not; a tool called late is none.
-  if (to_model) slot->final_word = false;
-  slot->calls[slot->steps % kStepsKept] = call;
+  if (call.to_model) slot->final_word = false;
+  if (call.goes_on && slot->asked > 0) --slot->asked;
+  slot->calls[slot->steps % kStepsKept] = call.span;
   return Entered{slot->opening.span, slot->steps};
 }
 
@@ -118,7 +119,9 @@ void ExecutionTable::leave(ExecutionRef execution, CallEnd end, MonoTime now) {
   if (slot == nullptr || slot->in_flight == 0) return;
   --slot->in_flight;
   slot->active = slot->last_end = now;
-  if (end != CallEnd::kOther) slot->final_word = end == CallEnd::kAnswered;
+  if (end == CallEnd::kAsked) ++slot->asked;
+  // A sub-agent's last word is not that of the one who waits for it.
+  if (end == CallEnd::kAnswered) slot->final_word = slot->asked == 0;
 }
 
 void ExecutionTable::set_flags(ExecutionRef execution, uint8_t flags) {

@@ -44,6 +44,12 @@ struct Entered {
   uint32_t step = 0;
 };
 
+struct Entering {
+  trace::SpanId span = {};
+  bool to_model = false;
+  bool goes_on = false;  // with what tools said that an earlier answer asked for
+};
+
 class ExecutionTable {
  public:
   ExecutionTable(size_t executions_max, const TurnOptions& turns);
@@ -51,8 +57,7 @@ class ExecutionTable {
   // None: there is no room, all are in use. `chance` picks the shard.
   ExecutionRef open(Opening opening, const Moment& now, uint64_t chance);
   // Nothing: it is closed, or gone.
-  std::optional<Entered> enter(ExecutionRef execution, trace::SpanId call, bool to_model,
-                               MonoTime now);
+  std::optional<Entered> enter(ExecutionRef execution, const Entering& call, MonoTime now);
   void leave(ExecutionRef execution, CallEnd end, MonoTime now);
   void set_flags(ExecutionRef execution, uint8_t flags);
   void close(ExecutionRef execution, MonoTime now);
@@ -91,6 +96,7 @@ class ExecutionTable {
     uint32_t in_flight = 0;
     uint32_t steps = 0;
     uint32_t values = 0;
+    uint32_t asked = 0;  // answers that want tools called, and that no call went on from yet
     std::array<trace::SpanId, kStepsKept> calls = {};
   };
   struct Shard {

@@ -115,7 +115,7 @@ void Registry::Impl::open_turn(const Call& call, const Judgement& judgement, con
   place_turn(call, now, random, opening);
   const ExecutionRef turn = executions.open(std::move(opening), now, random.next());
   const std::optional<Entered> entered =
-      turn ? executions.enter(turn, call.span, true, now.mono) : std::nullopt;
+      turn ? executions.enter(turn, {call.span, true, false}, now.mono) : std::nullopt;
   if (!entered) return;
   out.execution = turn;
   out.opened = true;
@@ -179,8 +179,8 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   const Judgement judgement = Tally(impl.values, impl.executions, call, now.mono).judge();
   Joined out{.verdict = judgement.verdict, .source = judgement.source};
   if (judgement.verdict == Joined::Verdict::kOne) {
-    const std::optional<Entered> entered =
-        impl.executions.enter(judgement.execution, call.span, call.to_model, now.mono);
+    const std::optional<Entered> entered = impl.executions.enter(
+        judgement.execution, {call.span, call.to_model, judgement.goes_on}, now.mono);
     if (entered) {
       out.execution = judgement.execution;
       out.parent = entered->span;

@@ -20,8 +20,9 @@ Tally::Candidate* Tally::candidate(ExecutionRef execution) {
   return &candidates_.back();
 }
 
-void Tally::holders_of(const Held& held, std::vector<std::pair<Candidate*, Holder>>& out) {
+bool Tally::holders_of(const Held& held, std::vector<std::pair<Candidate*, Holder>>& out) {
   out.clear();
+  bool narrowed = false;
   for (const Holder& holder : held.holders) {
     if (!holder.execution) break;
     Candidate* const who = candidate(holder.execution);
@@ -31,6 +32,7 @@ void Tally::holders_of(const Held& held, std::vector<std::pair<Candidate*, Holde
       if (standing.late && held.holders[1].execution) continue;
       const bool other_session =
           standing.session != 0 && call_.session != 0 && standing.session != call_.session;
+      narrowed |= other_session;
       if (other_session) continue;
     }
     out.emplace_back(who, holder);
@@ -43,6 +45,7 @@ void Tally::holders_of(const Held& held, std::vector<std::pair<Candidate*, Holde
              other.first->standing->before == one.second.execution;
     });
   });
+  return narrowed;
 }
 
 bool Tally::alone(const Held& held, const std::vector<std::pair<Candidate*, Holder>>& holders) {
@@ -88,9 +91,9 @@ void Tally::count(const Value& value) {
   const std::optional<Held> held = values_.find(value.hash, now_);
   if (!held) return;
   std::vector<std::pair<Candidate*, Holder>> holders;
-  holders_of(*held, holders);
+  const bool narrowed = holders_of(*held, holders);
   if (alone(*held, holders)) {
-    const bool constant = held->common && value.weight < kHeavyWeight;
+    const bool constant = held->common && value.weight < kHeavyWeight && !narrowed;
     for (const auto& [who, holder] : holders) {
       if (who != nullptr && who->standing && !constant) support(*who, holder, value);
     }
@@ -173,9 +176,11 @@ Judgement Tally::judge() {
   count_all(call_.body, true);
   if (call_.to_model) count_prefixes();
   const auto ids = [](const Candidate& one) { return one.ids > 0; };
-  if (decide(Source::kId, out, ids)) return out;
   const auto by_prefix = [](const Candidate& one) { return one.prefix > 0; };
+  out.goes_on = call_.to_model;
+  if (decide(Source::kId, out, ids)) return out;
   if (call_.to_model && decide(Source::kEcho, out, by_prefix)) return out;
+  out.goes_on = false;
   count_all(call_.head, false);
   count_all(call_.body, false);
   const auto to_model = [](const Candidate& one) {

@@ -17,6 +17,7 @@ struct Judgement {
   Joined::Verdict verdict = Joined::Verdict::kNone;
   Source source = Source::kRoot;
   ExecutionRef execution = {};                // kOne
+  bool goes_on = false;                       // from an answer that asked for tools
   std::vector<ExecutionRef> candidates = {};  // kSeveral
   ExecutionRef before = {};                   // a turn that is over and that this one goes on from
   std::optional<uint8_t> asked_by = {};  // the step of the model's call that said what this carries
@@ -56,7 +57,8 @@ class Tally {
   void count_all(const Gleaned* gleaned, bool ids);
   void count(const Value& value);
   // Who may be meant by a value: of the holders those that the call's scope and session allow.
-  void holders_of(const Held& held, std::vector<std::pair<Candidate*, Holder>>& out);
+  // True: by the session some were left out.
+  bool holders_of(const Held& held, std::vector<std::pair<Candidate*, Holder>>& out);
   bool alone(const Held& held, const std::vector<std::pair<Candidate*, Holder>>& holders);
   void support(Candidate& candidate, const Holder& holder, const Value& value);
   template <class Score>

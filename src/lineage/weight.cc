@@ -19,6 +19,7 @@ struct Look {
   size_t letters = 0;
   size_t digits = 0;
   size_t blanks = 0;
+  size_t wide = 0;     // bytes of other scripts, some of which have no blanks
   size_t runs = 0;     // of letters and digits
   size_t changes = 0;  // between letters and digits, or to a capital, inside a run
   bool underscores = false;
@@ -37,6 +38,7 @@ Look look_at(std::string_view text) {
   for (const char c : text) {
     const bool letter = is_letter(c);
     const bool digit = is_digit(c);
+    look.wide += static_cast<uint8_t>(c) >= 0x80 ? 1U : 0U;
     look.letters += letter ? 1U : 0U;
     look.digits += digit ? 1U : 0U;
     if (digit) look.which_digits.set(static_cast<size_t>(c - '0'));
@@ -92,6 +94,7 @@ uint8_t weight_of_word(std::string_view text, const Look& look) {
     return size >= 6 ? 8 : 0;
   }
   if (size >= 9 && look.changes >= 3 && !look.underscores) return 20;
+  if (look.wide >= kHeavyWeight) return static_cast<uint8_t>(std::min<size_t>(look.wide / 2, 60));
   // A slug has words; a name in a program has underscores.
   if (!look.underscores && look.runs >= 3 && size >= 16) return 14;
   if (size >= 24) return look.underscores ? 8 : kEvidenceWeight;

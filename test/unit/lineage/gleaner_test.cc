@@ -111,7 +111,8 @@ TEST_CASE("a text weighs what it takes to guess it") {
       {"toolu_01A09q90qw90lq917835lq9", true},
       {"quarterly-revenue-report", true},
       {"0b5c6a0e-6c3b-4a52-9f6e-1d1a5b6c7d8e", true},
-      {"\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3\x81\xa1\xe3\x81\xaf", true},
+      {"注文はいつ届きますか", true},
+      {"こんにちは", false},
   };
   for (const Row& row : rows) {
     CAPTURE(row.text);
