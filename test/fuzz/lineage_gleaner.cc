@@ -1,5 +1,5 @@
-// Any bytes as a body of each voice, whole and in pieces of the size its first byte says: the same is
-// gleaned, and never more than the limit.
+// Any bytes as a body of each voice, whole and in pieces of the size its first byte says: the same
+// is gleaned, and never more than the limit.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
