@@ -169,12 +169,24 @@ void Tally::name_before(Judgement& out) {
   if (best != nullptr) out.before = best->execution;
 }
 
+// The latest call of this conversation was in a turn that is over. One that is still open, since
+// its end was not seen, may have said what stands further up; that is past, too.
+bool Tally::goes_on_from_the_past() const {
+  const auto longest = std::ranges::max_element(candidates_, {}, &Candidate::prefix);
+  return longest != candidates_.end() && longest->prefix > 0 && longest->standing &&
+         longest->standing->turn && !longest->standing->open;
+}
+
 Judgement Tally::judge() {
   Judgement out;
   candidates_.reserve(kCandidatesMax);
+  if (call_.to_model) count_prefixes();
   count_all(call_.head, true);
   count_all(call_.body, true);
-  if (call_.to_model) count_prefixes();
+  if (goes_on_from_the_past()) {
+    name_before(out);
+    return out;
+  }
   const auto ids = [](const Candidate& one) { return one.ids > 0; };
   const auto by_prefix = [](const Candidate& one) { return one.prefix > 0; };
   out.goes_on = call_.to_model;

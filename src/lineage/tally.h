@@ -63,6 +63,7 @@ class Tally {
   void support(Candidate& candidate, const Holder& holder, const Value& value);
   template <class Score>
   bool decide(Source source, Judgement& out, Score score);
+  bool goes_on_from_the_past() const;
   void name_before(Judgement& out);
 
   ValueTable& values_;
