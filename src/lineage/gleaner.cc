@@ -269,8 +269,8 @@ void Gleaner::begin_document() {
 }
 
 void Gleaner::end_document() {
-  // One that broke off in the middle of a text.
-  impl_->scan.end();
+  // Of one that broke off in the middle of a text, what came of that is none.
+  impl_->scan.drop();
 }
 
 void Gleaner::finish() {

@@ -36,9 +36,12 @@ std::string gleaned(Voice voice, std::string_view text, size_t step) {
   gleaner.end_document();
   gleaner.finish();
   form.finish();
-  std::string all = std::to_string(forgotten.sum);
+  // How far a text was read that is broken later on is the parser's.
+  const bool whole = reader.finish() == sidespan::json::Reader::State::kComplete;
+  std::string all = whole ? std::to_string(forgotten.sum) : "";
   for (const Gleaned* one : {&gleaner.gleaned(), &form.gleaned()}) {
     if (one->values.size() > kValuesMax) std::abort();
+    if (!whole && one == &gleaner.gleaned()) continue;
     for (const Value& value : one->values) all += " " + std::to_string(value.hash + value.weight);
     for (const Prefix& prefix : one->prefixes) all += " " + std::to_string(prefix.digest);
   }
