@@ -12,6 +12,10 @@ std::string_view name_of(Source source) {
       return "environment";
     case Source::kMcpMeta:
       return "mcp_meta";
+    case Source::kId:
+      return "id";
+    case Source::kEcho:
+      return "echo";
     case Source::kRoot:
       return "root";
   }

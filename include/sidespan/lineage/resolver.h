@@ -13,9 +13,9 @@
 namespace sidespan::lineage {
 
 // The weakest evidence that the actual parent rests on; the values of `sidespan.parent.source`.
-enum class Source : uint8_t { kWire, kListener, kEnvironment, kMcpMeta, kRoot };
+enum class Source : uint8_t { kWire, kListener, kEnvironment, kMcpMeta, kId, kEcho, kRoot };
 std::string_view name_of(Source source);
-inline constexpr size_t kSourceCount = 5;
+inline constexpr size_t kSourceCount = 7;
 // Its bit in the `sources` of resolve().
 constexpr uint32_t bit_of(Source source) {
   return 1U << static_cast<uint32_t>(source);

@@ -1,0 +1,95 @@
+// Gleans from bodies and URLs what may tell which execution a call belongs to (value.h): whole
+// texts, and inside of long ones their lines, numbers, ids and URLs; in a model's answer also what
+// its streamed arguments say, which are pieces of one JSON text inside the texts of others; of the
+// messages to a model the digest of each beginning of the conversation. Stands on the events of
+// json::Reader, beside whoever else reads the documents. Bounded: it holds a line, a few nested
+// readers, and up to `values_max` values; nothing of content outlives it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "sidespan/json/reader.h"
+#include "sidespan/lineage/value.h"
+
+namespace sidespan::lineage {
+
+// Whose words they are.
+enum class Voice : uint8_t {
+  kModelRequest,
+  kModelAnswer,
+  kToolRequest,  // of any call that is none of a model
+  kToolAnswer,
+  kGiven,  // a request that an execution begins with, as an ingress has it
+};
+
+struct GleanLimits {
+  size_t values_max = 8192;
+};
+
+// Told what did not fit, so that nobody takes it for what only others carried.
+class Overflow {
+ public:
+  virtual void forget(uint64_t hash) = 0;
+
+ protected:
+  ~Overflow() = default;
+};
+
+class Gleaner final : public json::Handler {
+ public:
+  // `overflow` outlives this. `streamed`: an answer of many documents, each a piece of it.
+  Gleaner(const HashKey& key, Voice voice, bool streamed, Overflow& overflow,
+          const GleanLimits& limits = {});
+  ~Gleaner() override;
+  Gleaner(const Gleaner&) = delete;
+  Gleaner& operator=(const Gleaner&) = delete;
+
+  // Around the events of each document.
+  void begin_document();
+  void end_document();
+  // Nothing more comes: what streamed texts say at their ends.
+  void finish();
+
+  const Gleaned& gleaned() const;
+  // What came since the last take(). Not while a request's messages are wanted as a whole.
+  Gleaned take();
+
+  void on_object() override;
+  void on_object_end() override;
+  void on_array() override;
+  void on_array_end() override;
+  void on_key(std::string_view key) override;
+  void on_text(std::string_view part, bool last) override;
+  void on_integer(int64_t number) override;
+  void on_number(double number) override;
+  void on_bool(bool truth) override;
+  void on_null() override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// A request's target: the whole, where it only fetches, the segments of its path and the values of
+// its query. `path` as written, with the query.
+void glean_url(const HashKey& key, std::string_view authority, std::string_view path, bool fetches,
+               Gleaned& out);
+
+// The fields of a form (application/x-www-form-urlencoded) that comes in any pieces.
+class FormGleaner {
+ public:
+  FormGleaner(const HashKey& key, Overflow& overflow, const GleanLimits& limits = {});
+  ~FormGleaner();
+  void feed(std::string_view bytes);
+  void finish();
+  const Gleaned& gleaned() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sidespan::lineage

@@ -1,0 +1,116 @@
+// Which execution does a call belong to, where it does not say so itself: executions that are under
+// way, and what each carried, compared by hash and weight. Shared by all workers: sharded, a mutex
+// a shard, held for a lookup or an insert, so that a call finds the same whichever worker it meets.
+// Pure: it is given the time and chance, and emits nothing. Bounded in executions and in values.
+//
+// A wrong parent is worse than none. What is evidence was carried first by an *answer* to this
+// execution, or said to it by its user, and by nobody else that is known of: not by another
+// execution, not by a call that belongs to none, and not by somebody who was forgotten for want of
+// room (a filter keeps that). That two users ask the same is no evidence of anything.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/base/random.h"
+#include "sidespan/lineage/gleaner.h"
+#include "sidespan/lineage/resolver.h"
+#include "sidespan/lineage/turn.h"
+#include "sidespan/lineage/value.h"
+
+namespace sidespan::lineage {
+
+struct RegistryOptions {
+  size_t executions_max = 4096;              // limits.lineage_executions
+  size_t values_max = 262'144;               // limits.lineage_values, of 32 bytes each
+  size_t values_per_execution_max = 16'384;  // limits.lineage_execution_values
+  TurnOptions turns = {};
+};
+
+// What says by itself that a call belongs to a run or a named credential: executions of other
+// scopes are none of its candidates.
+struct Scope {
+  uint64_t id = 0;    // zero: nothing says so
+  SpanRef span = {};  // of the run; none where the scope has no span
+};
+
+struct Call {
+  bool to_model = false;
+  Scope scope = {};
+  uint64_t session = 0;  // of the agent's session header (session.h), hashed; zero: none
+  const Gleaned* head = nullptr;
+  const Gleaned* body = nullptr;
+  trace::SpanId span = {};  // its own
+  uint8_t flags = 0;        // of a trace that begins here
+  bool retries = false;     // it says that it is sent again
+};
+
+struct Joined {
+  enum class Verdict : uint8_t { kNone, kOne, kSeveral };
+
+  Verdict verdict = Verdict::kNone;
+  Source source = Source::kRoot;  // kId or kEcho where one execution explains the call
+  ExecutionRef execution = {};    // that one, or the turn that it opened
+  bool opened = false;
+  SpanRef parent = {};  // of `execution`
+  uint32_t step = 0;    // the call's place in it, from 1
+  std::vector<SpanRef> links =
+      {};  // candidates; the model call that asked for it; the attempt before
+};
+
+enum class CallEnd : uint8_t {
+  kAsked,     // a model wants tools called
+  kAnswered,  // a model has said its last word
+  kOther,
+};
+
+class Registry final : public Overflow {
+ public:
+  static constexpr size_t kLinksMax = 8;
+
+  Registry(const HashKey& key, const RegistryOptions& options);
+  ~Registry();
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  const HashKey& key() const;
+
+  // Decides, and enters the call: what it carried is published, so that it must be called before
+  // anything is forwarded. What comes of the body later is published by publish(), and call_ended()
+  // comes once for each call that has an execution.
+  Joined join(const Call& call, const Moment& now, Random& random);
+  // What `voice` carried in a call of `execution`; of none: by a call that belongs to nobody.
+  // Answers: before their bytes reach the agent.
+  void publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
+               MonoTime now);
+  void call_ended(ExecutionRef execution, CallEnd end, MonoTime now);
+  // Of a turn that was opened by a call that is not recorded after all.
+  void set_flags(ExecutionRef execution, uint8_t flags);
+
+  // An execution with a span of its own, as a request on the ingress is, until close_given().
+  ExecutionRef open_given(const SpanRef& span, uint64_t scope, const Moment& now);
+  void close_given(ExecutionRef execution, MonoTime now);
+
+  // Turns that are over; all that are open, where nothing more comes.
+  std::vector<ClosedTurn> close_due(MonoTime now, bool all = false);
+
+  // What is not kept: whoever carries it later is not the only one who did.
+  void forget(uint64_t hash) override;
+
+  struct Counts {
+    size_t executions = 0;   // open ones
+    size_t bytes = 0;        // that values, filters and executions take
+    uint64_t forgotten = 0;  // values, for want of room
+    uint64_t refused = 0;    // executions, for want of room
+  };
+  Counts counts() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sidespan::lineage

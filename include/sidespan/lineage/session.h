@@ -1,0 +1,31 @@
+// The session that an agent names in a header of its own: what is known of such headers, in one
+// table. Exact for the session and nothing more: it narrows which executions a call may belong to,
+// and is the conversation's id where the convention allows one. A private header is a setting.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "sidespan/http/message.h"
+#include "sidespan/lineage/value.h"
+
+namespace sidespan::lineage {
+
+struct Session {
+  std::string_view header;  // as it came
+  std::string_view id;      // a view of the headers
+};
+
+// The first of `further` that the request has, else of the table's: Claude Code, Codex, OpenCode,
+// Qwen Code, Hermes, Kimi. What is empty, longer than 256 bytes or has other than visible ASCII is
+// none.
+std::optional<Session> session_of(const http::Headers& headers,
+                                  std::span<const std::string> further = {});
+
+// As Call::session has it; never zero. Two headers' ids are never the same session.
+uint64_t hash_of(const HashKey& key, const Session& session);
+
+}  // namespace sidespan::lineage

@@ -1,0 +1,54 @@
+// A turn: what an agent does from a question to the model's last word on it. No request stands
+// behind it; its span is synthesized from what is said here, once it is closed. Values only: the
+// registry opens and closes turns, whoever asks it to makes the span.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/trace/context.h"
+
+namespace sidespan::lineage {
+
+struct TurnOptions {
+  bool on = true;                                // context.turns
+  Nanoseconds grace = std::chrono::seconds(2);   // context.turn_grace
+  Nanoseconds idle = std::chrono::seconds(120);  // context.turn_idle
+  bool in_runs_trace = true;                     // context.trace_per: run
+  size_t trace_spans_max = 2000;                 // limits.trace_spans
+  Nanoseconds trace_age_max = std::chrono::minutes(15);
+};
+
+// An execution in the registry. One that is gone names nothing.
+struct ExecutionRef {
+  uint32_t value = 0;
+
+  explicit operator bool() const { return value != 0; }
+  bool operator==(const ExecutionRef&) const = default;
+};
+
+// A span elsewhere, as a parent or a link needs it.
+struct SpanRef {
+  trace::TraceId trace_id = {};
+  trace::SpanId span_id = {};
+  uint8_t flags = 0;
+
+  explicit operator bool() const { return trace_id && span_id; }
+  bool operator==(const SpanRef&) const = default;
+};
+
+// One that is over: `invoke_agent`, kind INTERNAL, `sidespan.inferred`.
+struct ClosedTurn {
+  SpanRef span = {};
+  trace::SpanId parent_id = {};  // the run's; zero: a root
+  uint64_t scope = 0;            // as the opening call had it
+  WallTime start{};
+  Nanoseconds duration{0};  // up to the end of its last call
+  uint32_t calls = 0;
+  std::vector<SpanRef> links = {};  // the run, where this has a trace of its own; the turn before
+};
+
+}  // namespace sidespan::lineage

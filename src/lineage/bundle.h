@@ -1,0 +1,74 @@
+// All that a tool is asked for, as one value: a city and a day are nothing by themselves and nearly
+// everything together. The names of the arguments and their order are left out, since a tool's call
+// on the wire may have its own. Used for the arguments a model gives and for what a request sends.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "lineage/value_list.h"
+#include "sidespan/base/text.h"
+#include "sidespan/lineage/value.h"
+
+namespace sidespan::lineage {
+
+class Bundle {
+ public:
+  explicit Bundle(ValueList& values) : values_(values), part_(values.key()) {}
+
+  void begin() {
+    part_ = Hasher(values_.key());
+    sum_ = 0;
+    weight_ = size_ = digits_ = count_ = 0;
+    active_ = true;
+  }
+  bool active() const { return active_; }
+  void drop() { active_ = false; }
+  // One of its texts, in any pieces.
+  void feed(std::string_view piece) {
+    part_.add(piece);
+    size_ += piece.size();
+    for (const char c : piece.substr(0, kLooksMax)) digits_ += text::is_digit(c) ? 1U : 0U;
+  }
+  void end_text() {
+    if (size_ > 0) {
+      sum_ += part_.finish();
+      weight_ += std::min<size_t>(size_ + digits_ / 2, kPartWeightMax);
+      ++count_;
+    }
+    part_ = Hasher(values_.key());
+    size_ = digits_ = 0;
+  }
+  void add(std::string_view whole) {
+    feed(whole);
+    end_text();
+  }
+  void end() {
+    if (active_ && count_ >= 2 && weight_ >= kEvidenceWeight) {
+      Hasher all(values_.key());
+      all.add("all of a call");
+      all.add(sum_);
+      // What several say all of is no constant of theirs.
+      const size_t weight = std::clamp<size_t>(weight_, kHeavyWeight, 60);
+      values_.add_hash(all.finish(), static_cast<uint8_t>(weight));
+    }
+    active_ = false;
+  }
+
+ private:
+  static constexpr size_t kLooksMax = 16;
+  static constexpr size_t kPartWeightMax = 8;
+
+  ValueList& values_;
+  Hasher part_;
+  uint64_t sum_ = 0;
+  size_t weight_ = 0;
+  size_t size_ = 0;
+  size_t digits_ = 0;
+  size_t count_ = 0;
+  bool active_ = false;
+};
+
+}  // namespace sidespan::lineage

@@ -1,0 +1,130 @@
+// The executions that are under way or were so a moment ago: sharded, a mutex a shard. A turn
+// closes by the clock alone: whoever asks after its time finds it closed, also where nobody swept
+// it yet. Closed ones linger, since what they carried must not pass for somebody else's. Bounded:
+// where there is no room an old one goes. Used by the registry.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "sidespan/base/clock.h"
+#include "sidespan/lineage/registry.h"
+#include "sidespan/lineage/turn.h"
+
+namespace sidespan::lineage {
+
+// What it takes to weigh one execution against another.
+struct Standing {
+  bool open = false;
+  bool late = false;  // it is over for so long that nothing of it comes any more
+  bool turn = false;
+  uint64_t scope = 0;
+  uint64_t session = 0;
+  ExecutionRef before = {};  // the turn that it goes on from
+};
+
+struct Opening {
+  bool turn = true;
+  SpanRef span = {};
+  trace::SpanId parent_id = {};
+  uint64_t scope = 0;
+  uint64_t session = 0;
+  ExecutionRef before = {};
+  std::vector<SpanRef> links = {};
+};
+
+struct Entered {
+  SpanRef span = {};
+  uint32_t step = 0;
+};
+
+struct Entering {
+  trace::SpanId span = {};
+  bool to_model = false;
+  bool goes_on = false;  // with what tools said that an earlier answer asked for
+};
+
+class ExecutionTable {
+ public:
+  ExecutionTable(size_t executions_max, const TurnOptions& turns);
+
+  // None: there is no room, all are in use. `chance` picks the shard.
+  ExecutionRef open(Opening opening, const Moment& now, uint64_t chance);
+  // Nothing: it is closed, or gone.
+  std::optional<Entered> enter(ExecutionRef execution, const Entering& call, MonoTime now);
+  void leave(ExecutionRef execution, CallEnd end, MonoTime now);
+  void set_flags(ExecutionRef execution, uint8_t flags);
+  void close(ExecutionRef execution, MonoTime now);
+  std::vector<ClosedTurn> sweep(MonoTime now, bool all);
+
+  std::optional<Standing> standing(ExecutionRef execution, MonoTime now);
+  bool exists(ExecutionRef execution);
+  std::optional<SpanRef> span_of(ExecutionRef execution);
+  // Of its call with that step, of which the low bits are known, if it is one of the latest.
+  std::optional<SpanRef> call_at(ExecutionRef execution, uint8_t step);
+  // Takes room for one value more in its account; false: it has none.
+  bool charge_value(ExecutionRef execution, size_t values_max);
+
+  size_t open_count() const { return open_.load(std::memory_order_relaxed); }
+  size_t bytes() const { return slots_made_.load(std::memory_order_relaxed) * sizeof(Slot); }
+  uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr size_t kShards = 16;
+  static constexpr size_t kIndexBits = 12;
+  static constexpr size_t kStepsKept = 16;
+  static constexpr int kGracesMax = 15;    // after its last word stragglers may come for so long
+  static constexpr size_t kLooksMax = 16;  // slots that are looked at for one that may go
+
+  struct Slot {
+    uint16_t generation = 1;
+    bool used = false;
+    bool open = false;
+    bool final_word = false;  // the model has said it
+    Opening opening;
+    WallTime start{};
+    MonoTime started{};
+    MonoTime active{};
+    MonoTime last_end{};
+    MonoTime closed{};
+    uint32_t in_flight = 0;
+    uint32_t steps = 0;
+    uint32_t values = 0;
+    uint32_t asked = 0;  // answers that want tools called, and that no call went on from yet
+    std::array<trace::SpanId, kStepsKept> calls = {};
+  };
+  struct Shard {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Slot>> slots;
+    std::vector<uint16_t> free;
+    size_t hand = 0;
+    std::vector<ClosedTurn> pushed_out;
+  };
+
+  Shard& shard_of(ExecutionRef execution) {
+    return shards_[(execution.value >> kIndexBits) % kShards];
+  }
+  // Null: stale. With the shard's mutex held.
+  static Slot* slot_of(Shard& shard, ExecutionRef execution);
+  bool is_due(const Slot& slot, MonoTime now) const;
+  bool is_open(const Slot& slot, MonoTime now) const { return slot.open && !is_due(slot, now); }
+  bool is_late(const Slot& slot, MonoTime now) const;
+  ClosedTurn shut(Slot& slot, MonoTime now);
+  void release(Shard& shard, size_t index);
+  std::optional<size_t> take_slot(Shard& shard, MonoTime now);
+
+  const size_t slots_max_;  // of a shard
+  const TurnOptions turns_;
+  std::array<Shard, kShards> shards_;
+  std::atomic<size_t> open_{0};
+  std::atomic<size_t> slots_made_{0};
+  std::atomic<uint64_t> refused_{0};
+};
+
+}  // namespace sidespan::lineage

@@ -1,0 +1,73 @@
+#include "lineage/nested_json.h"
+
+#include <array>
+#include <charconv>
+
+namespace sidespan::lineage {
+
+namespace {
+
+template <class Number>
+void scan_digits(Number number, ValueList& values, Bundle& bundle) {
+  std::array<char, 40> text;
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  const std::string_view digits(text.data(), static_cast<size_t>(end - text.data()));
+  if (bundle.active()) bundle.add(digits);
+  values.add(digits, weight_of(digits));
+}
+
+}  // namespace
+
+void scan_integer(int64_t number, ValueList& values, Bundle& bundle) {
+  if (number > -10'000 && number < 10'000 && !bundle.active()) return;
+  scan_digits(number, values, bundle);
+}
+
+void scan_number(double number, ValueList& values, Bundle& bundle) {
+  scan_digits(number, values, bundle);
+}
+
+void NestedJson::restart() {
+  reader_.reset();
+  scan_.drop();
+  numbers_ = 0;
+  depth_ = 0;
+  bundle_.drop();
+}
+
+void NestedJson::feed(std::string_view part) {
+  while (!part.empty()) {
+    const size_t used = reader_.feed(part);
+    if (reader_.state() == json::Reader::State::kBroken) return;
+    if (reader_.state() == json::Reader::State::kComplete) restart();
+    if (used == 0) return;
+    part.remove_prefix(used);
+  }
+}
+
+void NestedJson::begin_bundle() {
+  if (arguments_ && depth_ == 0) bundle_.begin();
+  ++depth_;
+}
+
+void NestedJson::on_object_end() {
+  if (depth_ > 0 && --depth_ == 0) bundle_.end();
+}
+
+void NestedJson::on_text(std::string_view part, bool last) {
+  scan_.feed(part);
+  if (bundle_.active()) bundle_.feed(part);
+  if (!last) return;
+  scan_.end();
+  if (bundle_.active()) bundle_.end_text();
+}
+
+void NestedJson::on_integer(int64_t number) {
+  if (numbers_++ < kArrayNumbersMax) scan_integer(number, values_, bundle_);
+}
+
+void NestedJson::on_number(double number) {
+  if (numbers_++ < kArrayNumbersMax) scan_number(number, values_, bundle_);
+}
+
+}  // namespace sidespan::lineage

@@ -1,0 +1,252 @@
+#include "sidespan/lineage/registry.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "lineage/execution_table.h"
+#include "lineage/tally.h"
+#include "lineage/value_table.h"
+
+namespace sidespan::lineage {
+namespace {
+
+uint8_t marks_of(Voice voice, Place place) {
+  switch (voice) {
+    case Voice::kModelRequest:
+      return place == Place::kWords ? kSaidByUser : kSentFixed;
+    case Voice::kModelAnswer:
+      return kSaidByModel;
+    case Voice::kToolRequest:
+      return kSentFixed;
+    case Voice::kToolAnswer:
+      return kSaidByTool;
+    case Voice::kGiven:
+      return kGivenAtBegin;
+  }
+  return kSentFixed;
+}
+
+void add_link(std::vector<SpanRef>& links, const std::optional<SpanRef>& link) {
+  if (!link || !*link || links.size() == Registry::kLinksMax) return;
+  if (std::ranges::find(links, *link) == links.end()) links.push_back(*link);
+}
+
+}  // namespace
+
+struct Registry::Impl {
+  Impl(const HashKey& hash_key, const RegistryOptions& given)
+      : key(hash_key),
+        options(given),
+        executions(given.executions_max, given.turns),
+        values(given.values_max, 2 * given.turns.idle, executions) {}
+
+  // The trace of a run, as turns fill it.
+  struct RunTrace {
+    MonoTime since{};
+    uint64_t spans = 0;
+    SpanRef last_turn = {};
+  };
+  static constexpr size_t kRunsMax = 1024;
+
+  void place_turn(const Call& call, const Moment& now, Random& random, Opening& opening);
+  void count_span(const Scope& scope, MonoTime now);
+  void open_turn(const Call& call, const Judgement& judgement, const Moment& now, Random& random,
+                 Joined& out);
+  void publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
+               MonoTime now);
+  std::pair<size_t, size_t> resent(ExecutionRef execution, const Gleaned& gleaned, MonoTime now);
+  RunTrace& run_of(const Scope& scope, MonoTime now);
+
+  const HashKey key;
+  const RegistryOptions options;
+  ExecutionTable executions;
+  ValueTable values;
+  std::mutex runs_mutex;
+  std::map<uint64_t, RunTrace> runs;
+  std::atomic<int64_t> latest{0};  // what forget() knows of the time
+};
+
+// With runs_mutex held.
+Registry::Impl::RunTrace& Registry::Impl::run_of(const Scope& scope, MonoTime now) {
+  if (runs.size() >= kRunsMax && !runs.contains(scope.id)) {
+    runs.erase(
+        std::ranges::min_element(runs, {}, [](const auto& run) { return run.second.since; }));
+  }
+  return runs.try_emplace(scope.id, RunTrace{.since = now}).first->second;
+}
+
+void Registry::Impl::count_span(const Scope& scope, MonoTime now) {
+  if (!scope.span) return;
+  const std::lock_guard lock(runs_mutex);
+  ++run_of(scope, now).spans;
+}
+
+// Whose trace a new turn is in, and what it is linked to.
+void Registry::Impl::place_turn(const Call& call, const Moment& now, Random& random,
+                                Opening& opening) {
+  const trace::SpanId own = trace::SpanId::make(random);
+  if (call.scope.span) {
+    const std::lock_guard lock(runs_mutex);
+    RunTrace& run = run_of(call.scope, now.mono);
+    const bool room = run.spans < options.turns.trace_spans_max &&
+                      now.mono - run.since < options.turns.trace_age_max;
+    if (options.turns.in_runs_trace && room) {
+      opening.span = {call.scope.span.trace_id, own, call.scope.span.flags};
+      opening.parent_id = call.scope.span.span_id;
+      ++run.spans;
+    } else {
+      opening.span = {trace::TraceId::make(random), own, call.flags};
+      add_link(opening.links, call.scope.span);
+      add_link(opening.links, run.last_turn);
+    }
+    run.last_turn = opening.span;
+  } else {
+    opening.span = {trace::TraceId::make(random), own, call.flags};
+  }
+  if (opening.before) add_link(opening.links, executions.span_of(opening.before));
+}
+
+void Registry::Impl::open_turn(const Call& call, const Judgement& judgement, const Moment& now,
+                               Random& random, Joined& out) {
+  Opening opening{.scope = call.scope.id, .session = call.session, .before = judgement.before};
+  place_turn(call, now, random, opening);
+  const ExecutionRef turn = executions.open(std::move(opening), now, random.next());
+  const std::optional<Entered> entered =
+      turn ? executions.enter(turn, {call.span, true, false}, now.mono) : std::nullopt;
+  if (!entered) return;
+  out.execution = turn;
+  out.opened = true;
+  out.parent = entered->span;
+  out.step = entered->step;
+}
+
+// Of a body's values, those of a conversation's beginning that this execution, or the turn before
+// it, sent before.
+std::pair<size_t, size_t> Registry::Impl::resent(ExecutionRef execution, const Gleaned& gleaned,
+                                                 MonoTime now) {
+  const std::optional<Standing> standing = executions.standing(execution, now);
+  const ExecutionRef before = standing ? standing->before : ExecutionRef{};
+  for (size_t i = gleaned.prefixes.size(); i-- > 0;) {
+    const std::optional<Held> held = values.find(gleaned.prefixes[i].digest, now);
+    if (!held) continue;
+    for (const Holder& holder : held->holders) {
+      const bool own =
+          holder.execution && (holder.execution == execution || holder.execution == before);
+      if (own && (holder.marks & kAllMessages) != 0) {
+        return {gleaned.messages_begin, gleaned.prefixes[i].values_end};
+      }
+    }
+  }
+  return {0, 0};
+}
+
+void Registry::Impl::publish(ExecutionRef execution, Voice voice, uint32_t step,
+                             const Gleaned& gleaned, MonoTime now) {
+  const auto low = static_cast<uint8_t>(step);
+  const auto [skip_from, skip_to] = execution && !gleaned.prefixes.empty()
+                                        ? resent(execution, gleaned, now)
+                                        : std::pair<size_t, size_t>{0, 0};
+  for (size_t i = 0; i < gleaned.values.size(); ++i) {
+    if (i >= skip_from && i < skip_to) continue;
+    const Value& value = gleaned.values[i];
+    const bool light = value.weight < kHeavyWeight && !value.id;
+    uint8_t marks = marks_of(voice, value.place);
+    if (value.id) marks |= kAsId;
+    const bool added = values.insert(value.hash, {execution, marks, low}, light, now).added;
+    if (added && !executions.charge_value(execution, options.values_per_execution_max)) {
+      values.forget(value.hash, now);
+    }
+  }
+  if (voice != Voice::kModelRequest || gleaned.prefixes.empty()) return;
+  values.insert(gleaned.prefixes.back().digest, {execution, kAllMessages, low}, false, now);
+}
+
+Registry::Registry(const HashKey& key, const RegistryOptions& options)
+    : impl_(std::make_unique<Impl>(key, options)) {}
+
+Registry::~Registry() = default;
+
+const HashKey& Registry::key() const {
+  return impl_->key;
+}
+
+Joined Registry::join(const Call& call, const Moment& now, Random& random) {
+  Impl& impl = *impl_;
+  impl.latest.store(now.mono.time_since_epoch().count(), std::memory_order_relaxed);
+  const Judgement judgement = Tally(impl.values, impl.executions, call, now.mono).judge();
+  Joined out{.verdict = judgement.verdict, .source = judgement.source};
+  if (judgement.verdict == Joined::Verdict::kOne) {
+    const std::optional<Entered> entered = impl.executions.enter(
+        judgement.execution, {call.span, call.to_model, judgement.goes_on}, now.mono);
+    if (entered) {
+      out.execution = judgement.execution;
+      out.parent = entered->span;
+      out.step = entered->step;
+      if (judgement.asked_by) {
+        add_link(out.links, impl.executions.call_at(out.execution, *judgement.asked_by));
+      }
+      if (judgement.attempt) {
+        add_link(out.links, impl.executions.call_at(out.execution, *judgement.attempt));
+      }
+    } else {  // it closed meanwhile
+      out.verdict = Joined::Verdict::kNone;
+      out.source = Source::kRoot;
+    }
+  }
+  for (const ExecutionRef candidate : judgement.candidates) {
+    add_link(out.links, impl.executions.span_of(candidate));
+  }
+  if (!out.execution && call.to_model && impl.options.turns.on) {
+    impl.open_turn(call, judgement, now, random, out);
+  }
+  if (out.execution) impl.count_span(call.scope, now.mono);
+  const Voice voice = call.to_model ? Voice::kModelRequest : Voice::kToolRequest;
+  for (const Gleaned* gleaned : {call.head, call.body}) {
+    if (gleaned != nullptr) impl.publish(out.execution, voice, out.step, *gleaned, now.mono);
+  }
+  return out;
+}
+
+void Registry::publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
+                       MonoTime now) {
+  impl_->publish(execution, voice, step, gleaned, now);
+}
+
+void Registry::call_ended(ExecutionRef execution, CallEnd end, MonoTime now) {
+  if (execution) impl_->executions.leave(execution, end, now);
+}
+
+void Registry::set_flags(ExecutionRef execution, uint8_t flags) {
+  impl_->executions.set_flags(execution, flags);
+}
+
+ExecutionRef Registry::open_given(const SpanRef& span, uint64_t scope, const Moment& now) {
+  return impl_->executions.open({.turn = false, .span = span, .scope = scope}, now,
+                                span.span_id.value);
+}
+
+void Registry::close_given(ExecutionRef execution, MonoTime now) {
+  impl_->executions.close(execution, now);
+}
+
+std::vector<ClosedTurn> Registry::close_due(MonoTime now, bool all) {
+  impl_->latest.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  return impl_->executions.sweep(now, all);
+}
+
+void Registry::forget(uint64_t hash) {
+  const auto latest = MonoTime::duration(impl_->latest.load(std::memory_order_relaxed));
+  impl_->values.forget(hash, MonoTime(latest));
+}
+
+Registry::Counts Registry::counts() const {
+  return {.executions = impl_->executions.open_count(),
+          .bytes = impl_->executions.bytes() + impl_->values.bytes(),
+          .forgotten = impl_->values.forgotten(),
+          .refused = impl_->executions.refused()};
+}
+
+}  // namespace sidespan::lineage

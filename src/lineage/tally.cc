@@ -1,0 +1,223 @@
+#include "lineage/tally.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sidespan::lineage {
+
+// Pointers into candidates_ are used: it never grows beyond what it has room for at once.
+Tally::Candidate* Tally::candidate(ExecutionRef execution) {
+  const auto found = std::ranges::find(candidates_, execution, &Candidate::execution);
+  if (found != candidates_.end()) return &*found;
+  if (candidates_.size() == kCandidatesMax) {
+    unnamed_ = true;
+    return nullptr;
+  }
+  Candidate made;
+  made.execution = execution;
+  made.standing = executions_.standing(execution, now_);
+  candidates_.push_back(std::move(made));
+  return &candidates_.back();
+}
+
+bool Tally::holders_of(const Held& held, std::vector<std::pair<Candidate*, Holder>>& out) {
+  out.clear();
+  bool narrowed = false;
+  for (const Holder& holder : held.holders) {
+    if (!holder.execution) break;
+    Candidate* const who = candidate(holder.execution);
+    if (who != nullptr && who->standing) {
+      const Standing& standing = *who->standing;
+      if (standing.scope != call_.scope.id) continue;
+      if (standing.late && held.holders[1].execution) continue;
+      const bool other_session =
+          standing.session != 0 && call_.session != 0 && standing.session != call_.session;
+      narrowed |= other_session;
+      if (other_session) continue;
+    }
+    out.emplace_back(who, holder);
+  }
+  // A turn that another one of these went on from is over, and what it said is that one's now.
+  std::erase_if(out, [&](const auto& one) {
+    if (one.first == nullptr || !one.first->standing || one.first->standing->open) return false;
+    return std::ranges::any_of(out, [&](const auto& other) {
+      return other.first != nullptr && other.first->standing &&
+             other.first->standing->before == one.second.execution;
+    });
+  });
+  return narrowed;
+}
+
+bool Tally::alone(const Held& held, const std::vector<std::pair<Candidate*, Holder>>& holders) {
+  if (held.more || held.forgotten) return false;
+  size_t count = 0;
+  for (const auto& [who, holder] : holders) {
+    const bool gone = who != nullptr && !who->standing;
+    if (!gone || held.fresh) ++count;
+  }
+  return count == 1;
+}
+
+void Tally::support(Candidate& candidate, const Holder& holder, const Value& value) {
+  if (value.weight < kEvidenceWeight) {
+    if (candidate.light.size() == kLightMax) return;
+    if (std::ranges::find(candidate.light, value.hash) != candidate.light.end()) return;
+    candidate.light.push_back(value.hash);
+  }
+  const auto has = [&](uint8_t mark) { return (holder.marks & mark) != 0; };
+  const bool told_before = has(kSaidByUser) || has(kSentFixed) || has(kGivenAtBegin);
+  if (has(kGivenAtBegin)) candidate.given += value.weight;
+  if (has(kSentFixed)) return;  // a constant of the agent's, whoever says it again
+  if (has(kSaidByUser)) candidate.words += value.weight;
+  if (has(kSaidByModel)) {
+    (told_before ? candidate.copied : candidate.said) += value.weight;
+    if (value.weight > candidate.best) {
+      candidate.best = value.weight;
+      candidate.asked_by = holder.step;
+    }
+    if (value.id && has(kAsId) && !told_before) {
+      ++candidate.ids;
+      candidate.asked_by = holder.step;
+      candidate.best = 255;
+    }
+  }
+  if (has(kSaidByTool) && !told_before) {
+    candidate.told += value.weight;
+    if (value.id && has(kAsId)) ++candidate.ids;
+  }
+}
+
+void Tally::count(const Value& value) {
+  const std::optional<Held> held = values_.find(value.hash, now_);
+  if (!held) return;
+  std::vector<std::pair<Candidate*, Holder>> holders;
+  const bool narrowed = holders_of(*held, holders);
+  if (alone(*held, holders)) {
+    const bool constant = held->common && value.weight < kHeavyWeight && !narrowed;
+    for (const auto& [who, holder] : holders) {
+      if (who != nullptr && who->standing && !constant) support(*who, holder, value);
+    }
+    return;
+  }
+  for (const auto& [who, holder] : holders) {
+    const uint8_t wanted = call_.to_model ? kSaidByModel : kSaidByModel | kSaidByTool | kSaidByUser;
+    const bool sent = (holder.marks & kSentFixed) != 0;
+    if (who != nullptr && (holder.marks & wanted) != 0 && !sent) who->shared += value.weight;
+  }
+}
+
+void Tally::count_all(const Gleaned* gleaned, bool ids) {
+  if (gleaned == nullptr) return;
+  for (const Value& value : gleaned->values) {
+    if (value.id == ids) count(value);
+  }
+}
+
+// The conversation of an earlier call, with the model's answer behind it, is that call's own; one
+// that is equal to the last message is the same question, of whomever.
+void Tally::count_prefixes() {
+  if (call_.body == nullptr) return;
+  const std::vector<Prefix>& prefixes = call_.body->prefixes;
+  for (size_t i = prefixes.size(); i-- > 0;) {
+    const bool whole = i + 1 == prefixes.size();
+    if (!whole && !prefixes[i].answer_follows) continue;
+    const std::optional<Held> held = values_.find(prefixes[i].digest, now_);
+    if (!held) continue;
+    std::vector<std::pair<Candidate*, Holder>> holders;
+    holders_of(*held, holders);
+    const bool is_alone = alone(*held, holders);
+    for (const auto& [who, holder] : holders) {
+      if (who == nullptr || !who->standing || (holder.marks & kAllMessages) == 0) continue;
+      if (whole) who->attempt = holder.step;
+      if (is_alone && (!whole || call_.retries) && who->prefix == 0) {
+        who->prefix = static_cast<uint32_t>(i + 1);
+        who->asked_by = holder.step;
+      }
+    }
+  }
+}
+
+// True: by this kind of evidence it is decided.
+template <class Score>
+bool Tally::decide(Source source, Judgement& out, Score score) {
+  std::vector<const Candidate*> found;
+  for (const Candidate& one : candidates_) {
+    if (one.standing && one.standing->open && score(one)) found.push_back(&one);
+  }
+  if (found.empty()) return false;
+  if (found.size() == 1 && !unnamed_) {
+    out.verdict = Joined::Verdict::kOne;
+    out.source = source;
+    out.execution = found.front()->execution;
+    out.asked_by = found.front()->asked_by;
+    out.attempt = found.front()->attempt;
+    return true;
+  }
+  out.verdict = Joined::Verdict::kSeveral;
+  for (const Candidate* one : found) out.candidates.push_back(one->execution);
+  return true;
+}
+
+void Tally::name_before(Judgement& out) {
+  const Candidate* best = nullptr;
+  for (const Candidate& one : candidates_) {
+    const bool over = one.standing && one.standing->turn && !one.standing->open;
+    if (!over || one.ids + one.prefix + one.said == 0) continue;
+    // The latest: what was resent of those before is in it as well, but by another's answer.
+    if (best == nullptr || one.prefix > best->prefix) best = &one;
+  }
+  if (best != nullptr) out.before = best->execution;
+}
+
+// The latest call of this conversation was in a turn that is over. One that is still open, since
+// its end was not seen, may have said what stands further up; that is past, too.
+bool Tally::goes_on_from_the_past() const {
+  const auto longest = std::ranges::max_element(candidates_, {}, &Candidate::prefix);
+  return longest != candidates_.end() && longest->prefix > 0 && longest->standing &&
+         longest->standing->turn && !longest->standing->open;
+}
+
+Judgement Tally::judge() {
+  Judgement out;
+  candidates_.reserve(kCandidatesMax);
+  if (call_.to_model) count_prefixes();
+  count_all(call_.head, true);
+  count_all(call_.body, true);
+  if (goes_on_from_the_past()) {
+    name_before(out);
+    return out;
+  }
+  const auto ids = [](const Candidate& one) { return one.ids > 0; };
+  const auto by_prefix = [](const Candidate& one) { return one.prefix > 0; };
+  out.goes_on = call_.to_model;
+  if (decide(Source::kId, out, ids)) return out;
+  if (call_.to_model && decide(Source::kEcho, out, by_prefix)) return out;
+  out.goes_on = false;
+  count_all(call_.head, false);
+  count_all(call_.body, false);
+  const auto to_model = [](const Candidate& one) {
+    return one.said >= kEvidenceWeight || one.given >= kEvidenceWeight ||
+           (one.told >= kEvidenceWeight && one.words >= kEvidenceWeight);
+  };
+  const auto to_tool = [](const Candidate& one) {
+    return one.said + one.copied + one.told >= kEvidenceWeight ||
+           one.words + one.copied >= kEvidenceWeight || one.given >= kEvidenceWeight;
+  };
+  if (call_.to_model ? decide(Source::kEcho, out, to_model) : decide(Source::kEcho, out, to_tool)) {
+    return out;
+  }
+  const auto shared = [](const Candidate& one) { return one.shared >= kEvidenceWeight; };
+  if (decide(Source::kEcho, out, shared)) {
+    // What several hold is no evidence for the one of them that is still open.
+    if (out.verdict == Joined::Verdict::kOne) out.candidates = {out.execution};
+    out.verdict = Joined::Verdict::kSeveral;
+    out.source = Source::kRoot;
+    out.execution = {};
+    out.asked_by.reset();
+    out.attempt.reset();
+  }
+  if (call_.to_model) name_before(out);
+  return out;
+}
+
+}  // namespace sidespan::lineage

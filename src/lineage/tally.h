@@ -1,0 +1,77 @@
+// Weighs what one call carried against what each execution did: the judge of registry.h's rule.
+// Made for one call; used by the registry.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "lineage/execution_table.h"
+#include "lineage/value_table.h"
+#include "sidespan/lineage/registry.h"
+
+namespace sidespan::lineage {
+
+struct Judgement {
+  Joined::Verdict verdict = Joined::Verdict::kNone;
+  Source source = Source::kRoot;
+  ExecutionRef execution = {};                // kOne
+  bool goes_on = false;                       // from an answer that asked for tools
+  std::vector<ExecutionRef> candidates = {};  // kSeveral
+  ExecutionRef before = {};                   // a turn that is over and that this one goes on from
+  std::optional<uint8_t> asked_by = {};  // the step of the model's call that said what this carries
+  std::optional<uint8_t> attempt = {};   // the step of the same request before
+};
+
+class Tally {
+ public:
+  Tally(ValueTable& values, ExecutionTable& executions, const Call& call, MonoTime now)
+      : values_(values), executions_(executions), call_(call), now_(now) {}
+
+  Judgement judge();
+
+ private:
+  static constexpr size_t kCandidatesMax = 16;
+  static constexpr size_t kLightMax = 64;
+
+  struct Candidate {
+    ExecutionRef execution;
+    std::optional<Standing> standing;
+    uint32_t ids = 0;
+    uint32_t prefix = 0;  // length of the conversation that this goes on from
+    uint32_t said = 0;    // by the model, and by nobody before
+    uint32_t told = 0;    // by tools
+    uint32_t words = 0;   // of its user
+    uint32_t copied = 0;  // of these what the model said again
+    uint32_t given = 0;
+    uint32_t shared = 0;  // what others hold, too
+    uint8_t best = 0;     // weight of the heaviest that the model said, and the call that it was in
+    std::optional<uint8_t> asked_by;
+    std::optional<uint8_t> attempt;
+    std::vector<uint64_t> light;  // that are counted
+  };
+
+  Candidate* candidate(ExecutionRef execution);
+  void count_prefixes();
+  void count_all(const Gleaned* gleaned, bool ids);
+  void count(const Value& value);
+  // Who may be meant by a value: of the holders those that the call's scope and session allow.
+  // True: by the session some were left out.
+  bool holders_of(const Held& held, std::vector<std::pair<Candidate*, Holder>>& out);
+  bool alone(const Held& held, const std::vector<std::pair<Candidate*, Holder>>& holders);
+  void support(Candidate& candidate, const Holder& holder, const Value& value);
+  template <class Score>
+  bool decide(Source source, Judgement& out, Score score);
+  bool goes_on_from_the_past() const;
+  void name_before(Judgement& out);
+
+  ValueTable& values_;
+  ExecutionTable& executions_;
+  const Call& call_;
+  const MonoTime now_;
+  std::vector<Candidate> candidates_;
+  bool unnamed_ = false;  // there are more than are kept
+};
+
+}  // namespace sidespan::lineage

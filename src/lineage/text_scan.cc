@@ -1,0 +1,211 @@
+#include "lineage/text_scan.h"
+
+#include <algorithm>
+#include <array>
+
+#include "lineage/bundle.h"
+#include "sidespan/base/text.h"
+
+namespace sidespan::lineage {
+namespace {
+
+// Of a byte, what it says of the word it stands in.
+enum : uint8_t { kBreak = 1, kDigit = 2, kColon = 4, kAt = 8, kEquals = 16 };
+
+constexpr std::array<uint8_t, 256> classes() {
+  std::array<uint8_t, 256> out{};
+  for (size_t c = 0; c <= ' '; ++c) out[c] = kBreak;
+  for (const char c : std::string_view("\"'`<>()[]{},;|\\*")) {
+    out[static_cast<uint8_t>(c)] = kBreak;
+  }
+  for (char c = '0'; c <= '9'; ++c) out[static_cast<uint8_t>(c)] = kDigit;
+  out[static_cast<uint8_t>(':')] = kColon;
+  out[static_cast<uint8_t>('@')] = kAt;
+  out[static_cast<uint8_t>('=')] = kEquals;
+  return out;
+}
+constexpr std::array<uint8_t, 256> kClass = classes();
+
+std::string_view without_edges(std::string_view word) {
+  const size_t last = word.find_last_not_of(".,:;!?");
+  return last == std::string_view::npos ? std::string_view() : word.substr(0, last + 1);
+}
+
+bool is_url(std::string_view word) {
+  return word.starts_with("https://") || word.starts_with("http://");
+}
+
+// userinfo is no part of what is fetched, nor is a port that goes without saying.
+std::string plain_authority(std::string_view authority) {
+  if (const size_t at = authority.rfind('@'); at != std::string_view::npos) {
+    authority.remove_prefix(at + 1);
+  }
+  for (const std::string_view port : {":80", ":443"}) {
+    if (authority.ends_with(port)) authority.remove_suffix(port.size());
+  }
+  return text::lower(text::without_root_dot(authority));
+}
+
+std::string form_decode(std::string_view value) {
+  std::string spaced(value);
+  std::ranges::replace(spaced, '+', ' ');
+  return text::percent_decode(spaced);
+}
+
+void scan_url_word(std::string_view url, ValueList& values) {
+  url.remove_prefix(url.find("://") + 3);
+  url = url.substr(0, url.find('#'));
+  const size_t path = std::min(url.find_first_of("/?"), url.size());
+  scan_url(url.substr(0, path), url.substr(path), true, values);
+}
+
+}  // namespace
+
+void scan_url(std::string_view authority, std::string_view path, bool fetches, ValueList& values) {
+  const size_t query = std::min(path.find('?'), path.size());
+  size_t longest = 0;
+  size_t count = 0;
+  bool told = query + 1 < path.size();
+  std::optional<std::string_view> rest = path.substr(0, query);
+  while (rest) {
+    const std::string_view segment = text::split_first(rest, '/');
+    if (segment.empty()) continue;
+    const std::string plain = text::percent_decode(segment);
+    longest = std::max(longest, plain.size());
+    ++count;
+    told |= weight_of(plain) >= kEvidenceWeight;
+    scan_text(plain, values);
+  }
+  Bundle all(values);
+  all.begin();
+  rest = path.substr(std::min(query + 1, path.size()));
+  while (rest) {
+    std::optional<std::string_view> pair = text::split_first(rest, '&');
+    text::split_first(pair, '=');
+    if (!pair) continue;
+    const std::string plain = form_decode(*pair);
+    scan_text(plain, values);
+    all.add(plain);
+  }
+  all.end();
+  // An interface's own address is a constant of those who call it.
+  if (!fetches || (!told && longest < 10)) return;
+  std::string whole = plain_authority(authority);
+  whole += path;
+  values.add(whole, static_cast<uint8_t>(std::min<size_t>(12 + 3 * count + longest, 40)));
+}
+
+void scan_word(std::string_view word, ValueList& values) {
+  word = without_edges(word);
+  if (word.size() < 5) return;
+  if (is_url(word)) return scan_url_word(word, values);
+  values.add(word, weight_of(word));
+}
+
+// What one puts into the words of others: the text behind a label ("Task: ...") and sentences.
+void TextScan::phrases(std::string_view line) {
+  constexpr size_t kLabelBytesMax = 40;
+  const size_t label = line.substr(0, kLabelBytesMax).find(": ");
+  const auto add = [&](std::string_view part) {
+    part = text::trim(part);
+    if (part.size() < line.size()) values_.add(part, weight_of(part));
+  };
+  if (label != std::string_view::npos) add(line.substr(label + 2));
+  size_t start = 0;
+  for (size_t at = line.find_first_of(".?!"); at != std::string_view::npos;
+       at = line.find_first_of(".?!", at + 1)) {
+    if (at + 1 < line.size() && line[at + 1] != ' ') continue;
+    const std::string_view sentence = line.substr(start, at + 1 - start);
+    if (sentence.size() >= kHeavyWeight) add(sentence);
+    start = at + 1;
+  }
+}
+
+void TextScan::line(std::string_view line) {
+  line = text::trim(line);
+  if (line.size() < 5) return;
+  const uint8_t weight = weight_of(line);
+  const bool url = is_url(line);
+  if (!url) values_.add(line, weight);
+  whole_.add(hash_of(values_.key(), line));
+  whole_weight_ = static_cast<uint8_t>(std::min(60, whole_weight_ + weight));
+  ++lines_;
+  if (!url && weight >= kHeavyWeight) phrases(line);
+  size_t start = 0;
+  uint8_t seen = 0;
+  for (size_t i = 0; i <= line.size(); ++i) {
+    const uint8_t is = i < line.size() ? kClass[static_cast<uint8_t>(line[i])] : uint8_t{kBreak};
+    if ((is & kBreak) == 0) {
+      seen |= is;
+      continue;
+    }
+    // A word of letters alone tells nothing beside its line.
+    if (const std::string_view word = line.substr(start, i - start); seen != 0) {
+      if (url || word.size() < line.size()) scan_word(word, values_);
+      if ((seen & (kEquals | kColon)) != 0 && !is_url(word)) {
+        const size_t behind = word.find_last_of("=:") + 1;
+        scan_word(word.substr(behind), values_);
+      }
+    }
+    seen = 0;
+    start = i + 1;
+  }
+}
+
+void TextScan::append(std::string_view part) {
+  while (line_.size() + part.size() > kLineBytesMax) {
+    const size_t room = kLineBytesMax - line_.size();
+    line_ += part.substr(0, room);
+    part.remove_prefix(room);
+    const size_t blank = line_.find_last_of(" \t");
+    if (blank == std::string::npos || blank == 0) {
+      line(line_);
+      line_.clear();
+    } else {
+      const std::string rest = line_.substr(blank + 1);
+      line(std::string_view(line_).substr(0, blank));
+      line_ = rest;
+    }
+  }
+  line_ += part;
+}
+
+void TextScan::flush() {
+  if (!line_.empty()) line(line_);
+  line_.clear();
+}
+
+void TextScan::feed(std::string_view part) {
+  while (!part.empty()) {
+    const size_t end = part.find('\n');
+    if (end == std::string_view::npos) return append(part);
+    if (line_.empty() && end <= kLineBytesMax) {
+      line(part.substr(0, end));
+    } else {
+      append(part.substr(0, end));
+      flush();
+    }
+    part.remove_prefix(end + 1);
+  }
+}
+
+void TextScan::end() {
+  flush();
+  if (lines_ > 1 && whole_weight_ > 0) values_.add_hash(whole_.finish(), whole_weight_);
+  drop();
+}
+
+void TextScan::drop() {
+  line_.clear();
+  if (lines_ > 0) whole_ = Hasher(values_.key());
+  lines_ = 0;
+  whole_weight_ = 0;
+}
+
+void scan_text(std::string_view text, ValueList& values) {
+  TextScan scan(values);
+  scan.feed(text);
+  scan.end();
+}
+
+}  // namespace sidespan::lineage

@@ -1,0 +1,48 @@
+// What is worth comparing inside a text that comes in any pieces: the whole of it, each line, and
+// of the words those that are numbers, ids or URLs. Holds a line, up to a limit; a longer one is
+// taken for several, cut at a blank.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lineage/value_list.h"
+#include "sidespan/lineage/value.h"
+
+namespace sidespan::lineage {
+
+class TextScan {
+ public:
+  static constexpr size_t kLineBytesMax = 4096;
+
+  explicit TextScan(ValueList& values) : values_(values), whole_(values.key()) {}
+
+  void feed(std::string_view part);
+  // The text is over; the next feed() begins another.
+  void end();
+  // What came of a text is none.
+  void drop();
+
+ private:
+  void append(std::string_view part);
+  void flush();
+  void line(std::string_view line);
+  void phrases(std::string_view line);
+
+  ValueList& values_;
+  std::string line_;  // what came of it
+  Hasher whole_;      // of the lines' hashes
+  size_t lines_ = 0;
+  uint8_t whole_weight_ = 0;
+};
+
+// The same of one text that is whole.
+void scan_text(std::string_view text, ValueList& values);
+// A word, as it stands between blanks.
+void scan_word(std::string_view word, ValueList& values);
+// What of a URL tells; `authority` in any case, `path` with its query and without a fragment.
+void scan_url(std::string_view authority, std::string_view path, bool fetches, ValueList& values);
+
+}  // namespace sidespan::lineage

@@ -1,0 +1,41 @@
+// Where gleaned values are put: a list of limited length, and what is beyond goes to the overflow.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+
+#include "sidespan/lineage/gleaner.h"
+#include "sidespan/lineage/value.h"
+
+namespace sidespan::lineage {
+
+class ValueList {
+ public:
+  // `overflow` may be null: what is beyond is dropped.
+  ValueList(const HashKey& key, Gleaned& out, Overflow* overflow, size_t values_max)
+      : key_(key), out_(out), overflow_(overflow), values_max_(values_max) {}
+
+  const HashKey& key() const { return key_; }
+  void set_place(Place place) { place_ = place; }
+
+  void add(std::string_view text, uint8_t weight, bool id = false) {
+    if (weight > 0) add_hash(hash_of(key_, text), weight, id);
+  }
+  void add_hash(uint64_t hash, uint8_t weight, bool id = false) {
+    if (out_.values.size() < values_max_) {
+      out_.values.push_back({hash, weight, place_, id});
+    } else if (overflow_ != nullptr) {
+      overflow_->forget(hash);
+    }
+  }
+
+ private:
+  const HashKey key_;
+  Gleaned& out_;
+  Overflow* const overflow_;
+  const size_t values_max_;
+  Place place_ = Place::kFixed;
+};
+
+}  // namespace sidespan::lineage

@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <bitset>
+
+#include "sidespan/base/text.h"
+#include "sidespan/lineage/value.h"
+
+namespace sidespan::lineage {
+namespace {
+
+using text::is_alpha;
+using text::is_digit;
+using text::is_lower;
+using text::is_upper;
+
+constexpr size_t kLooksMax = 256;  // bytes that are looked at
+
+// What a text is made of.
+struct Look {
+  size_t letters = 0;
+  size_t digits = 0;
+  size_t blanks = 0;
+  size_t wide = 0;     // bytes of other scripts, some of which have no blanks
+  size_t runs = 0;     // of letters and digits
+  size_t changes = 0;  // between letters and digits, or to a capital, inside a run
+  bool underscores = false;
+  bool at_sign = false;
+  bool slashes = false;
+  std::bitset<10> which_digits;
+};
+
+bool is_letter(char c) {
+  return is_alpha(c) || static_cast<uint8_t>(c) >= 0x80;
+}
+
+Look look_at(std::string_view text) {
+  Look look;
+  char before = ' ';
+  for (const char c : text) {
+    const bool letter = is_letter(c);
+    const bool digit = is_digit(c);
+    look.wide += static_cast<uint8_t>(c) >= 0x80 ? 1U : 0U;
+    look.letters += letter ? 1U : 0U;
+    look.digits += digit ? 1U : 0U;
+    if (digit) look.which_digits.set(static_cast<size_t>(c - '0'));
+    look.blanks += c == ' ' || c == '\t' ? 1U : 0U;
+    look.underscores |= c == '_';
+    look.at_sign |= c == '@';
+    look.slashes |= c == '/';
+    if (letter || digit) {
+      const bool in_run = is_letter(before) || is_digit(before);
+      if (!in_run) ++look.runs;
+      if (in_run && (digit != is_digit(before) || (is_upper(c) && is_lower(before)))) {
+        ++look.changes;
+      }
+    }
+    before = c;
+  }
+  return look;
+}
+
+// "2026-11-27", and a time behind it.
+bool is_date(std::string_view text) {
+  if (text.size() < 8 || text.size() > 40) return false;
+  size_t digits = 0;
+  while (digits < text.size() && is_digit(text[digits])) ++digits;
+  if (digits != 4 || (text[4] != '-' && text[4] != '/')) return false;
+  return std::ranges::all_of(text, [](char c) {
+    return is_digit(c) || std::string_view("-/:.TZ+ tz").find(c) != std::string_view::npos;
+  });
+}
+
+// Seconds since 1970 of these decades, or parts of them: clocks tell everybody the same.
+bool is_clock(std::string_view digits) {
+  const bool size =
+      digits.size() == 10 || digits.size() == 13 || digits.size() == 16 || digits.size() == 19;
+  return size && (digits.front() == '1' || digits.front() == '2');
+}
+
+uint8_t weight_of_number(std::string_view digits, const Look& look) {
+  if (is_clock(digits) || look.which_digits.count() < 3 || digits.size() < 5) return 0;
+  if (digits.size() == 5) return look.which_digits.count() >= 4 ? kEvidenceWeight : 0;
+  return static_cast<uint8_t>(std::min<size_t>(3 * digits.size(), 40));
+}
+
+uint8_t weight_of_word(std::string_view text, const Look& look) {
+  const size_t size = look.letters + look.digits;
+  if (look.at_sign && size >= 8) return 20;
+  if (look.digits == text.size()) return weight_of_number(text, look);
+  if (look.digits > 0 && look.letters == 0) return look.digits >= 7 ? 16 : 0;
+  if (look.digits > 0) {
+    if (size >= 16 && look.digits >= 2 && look.changes >= 2) return 40;
+    if (size >= 8) return look.digits >= 2 ? 20 : kEvidenceWeight;
+    if (look.digits >= 4 && look.which_digits.count() >= 3) return kEvidenceWeight;
+    return size >= 6 ? 8 : 0;
+  }
+  if (size >= 9 && look.changes >= 3 && !look.underscores) return 20;
+  if (look.wide >= kHeavyWeight) return static_cast<uint8_t>(std::min<size_t>(look.wide / 2, 60));
+  // A slug has words; a name in a program has underscores.
+  if (!look.underscores && look.runs >= 3 && size >= 16) return 14;
+  if (size >= 24) return look.underscores ? 8 : kEvidenceWeight;
+  return size >= 10 ? 6 : 0;
+}
+
+}  // namespace
+
+uint8_t weight_of(std::string_view text) {
+  const size_t size = text.size();
+  text = text.substr(0, kLooksMax);
+  if (text.size() < 5 || is_date(text)) return 0;
+  const Look look = look_at(text);
+  if (look.blanks == 0) return weight_of_word(text, look);
+  const size_t told = look.letters + 2 * look.digits;
+  if (told < 10) return static_cast<uint8_t>(told / 2);
+  return static_cast<uint8_t>(std::min<size_t>(std::max(told, size / 4), 60));
+}
+
+}  // namespace sidespan::lineage

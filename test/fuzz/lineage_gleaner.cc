@@ -1,0 +1,64 @@
+// Any bytes as a body of each voice, whole and in pieces of the size its first byte says: the same
+// is gleaned, and never more than the limit.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "sidespan/json/reader.h"
+#include "sidespan/lineage/gleaner.h"
+
+using namespace sidespan::lineage;
+
+namespace {
+
+constexpr HashKey kKey{3, 5};
+constexpr size_t kValuesMax = 64;
+
+struct Forgotten final : Overflow {
+  void forget(uint64_t hash) override { sum += hash; }
+  uint64_t sum = 0;
+};
+
+std::string gleaned(Voice voice, std::string_view text, size_t step) {
+  Forgotten forgotten;
+  Gleaner gleaner(kKey, voice, voice == Voice::kModelAnswer, forgotten, {kValuesMax});
+  FormGleaner form(kKey, forgotten, {kValuesMax});
+  gleaner.begin_document();
+  sidespan::json::Reader reader(gleaner);
+  for (size_t at = 0; at < text.size(); at += step) {
+    const std::string piece(text.substr(at, step));
+    reader.feed(piece);
+    form.feed(piece);
+  }
+  gleaner.end_document();
+  gleaner.finish();
+  form.finish();
+  // How far a text was read that is broken later on is the parser's.
+  const bool whole = reader.finish() == sidespan::json::Reader::State::kComplete;
+  std::string all = whole ? std::to_string(forgotten.sum) : "";
+  for (const Gleaned* one : {&gleaner.gleaned(), &form.gleaned()}) {
+    if (one->values.size() > kValuesMax) std::abort();
+    if (!whole && one == &gleaner.gleaned()) continue;
+    for (const Value& value : one->values) all += " " + std::to_string(value.hash + value.weight);
+    for (const Prefix& prefix : one->prefixes) all += " " + std::to_string(prefix.digest);
+  }
+  return all;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  for (const Voice voice : {Voice::kModelRequest, Voice::kModelAnswer, Voice::kToolRequest}) {
+    if (gleaned(voice, text, text.size() + 1) != gleaned(voice, text, data[0] % 9U + 1)) {
+      std::abort();
+    }
+  }
+  Gleaned url;
+  glean_url(kKey, text.substr(0, text.size() / 4), text.substr(text.size() / 4), true, url);
+  return 0;
+}

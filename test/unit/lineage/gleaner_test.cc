@@ -1,0 +1,276 @@
+#include "sidespan/lineage/gleaner.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "sidespan/base/random.h"
+#include "sidespan/json/reader.h"
+
+using namespace sidespan::lineage;
+using sidespan::Random;
+
+namespace {
+
+constexpr HashKey kKey{1, 2};
+
+struct Forgotten final : Overflow {
+  void forget(uint64_t) override { ++count; }
+  size_t count = 0;
+};
+
+using Cut = std::vector<size_t>;
+
+Gleaned glean(Voice voice, const std::vector<std::string>& documents, bool streamed = false,
+              size_t step = 1'000'000, size_t values_max = 8192) {
+  Forgotten forgotten;
+  Gleaner gleaner(kKey, voice, streamed, forgotten, {.values_max = values_max});
+  for (const std::string& document : documents) {
+    gleaner.begin_document();
+    sidespan::json::Reader reader(gleaner);
+    for (size_t at = 0; at < document.size(); at += step) {
+      reader.feed(std::string_view(document).substr(at, step));
+    }
+    CHECK(reader.finish() == sidespan::json::Reader::State::kComplete);
+    gleaner.end_document();
+  }
+  gleaner.finish();
+  return gleaner.take();
+}
+
+const Value* find(const Gleaned& gleaned, std::string_view text) {
+  const uint64_t hash = hash_of(kKey, text);
+  const auto found = std::ranges::find(gleaned.values, hash, &Value::hash);
+  return found == gleaned.values.end() ? nullptr : &*found;
+}
+
+bool same(const Gleaned& a, const Gleaned& b) {
+  const auto equal = [](const Value& x, const Value& y) {
+    return x.hash == y.hash && x.weight == y.weight && x.place == y.place && x.id == y.id;
+  };
+  const auto level = [](const Prefix& x, const Prefix& y) {
+    return x.digest == y.digest && x.values_end == y.values_end &&
+           x.answer_follows == y.answer_follows;
+  };
+  return std::ranges::equal(a.values, b.values, equal) &&
+         std::ranges::equal(a.prefixes, b.prefixes, level);
+}
+
+bool shares(const Gleaned& a, const Gleaned& b) {
+  return std::ranges::any_of(a.values, [&](const Value& one) {
+    return one.weight >= kEvidenceWeight &&
+           std::ranges::find(b.values, one.hash, &Value::hash) != b.values.end();
+  });
+}
+
+Gleaned url(std::string_view authority, std::string_view path, bool fetches = true) {
+  Gleaned out;
+  glean_url(kKey, authority, path, fetches, out);
+  return out;
+}
+
+const std::string kRequest =
+    R"({"model":"gpt-5","temperature":0.25,"messages":[{"role":"system","content":"You are the agent of order desk 47."},)"
+    R"({"role":"user","content":"Hello, this is Mira.\nWhere is order AK-48219?"},)"
+    R"({"role":"assistant","content":null,"tool_calls":[{"id":"call_9fA3bC77dE01xY","type":"function","function":{"name":"order","arguments":"{\"order_id\":\"AK-48219\"}"}}]},)"
+    R"({"role":"tool","tool_call_id":"call_9fA3bC77dE01xY","content":"{\"shipment\":\"SH77ab01cd99\"}"}],)"
+    R"("tools":[{"type":"function","function":{"name":"order","description":"What is known of an order."}}]})";
+
+}  // namespace
+
+TEST_CASE("a text weighs what it takes to guess it") {
+  struct Row {
+    const char* text;
+    bool evidence;
+  };
+  const std::vector<Row> rows = {
+      {"", false},
+      {"Lisbon", false},
+      {"relevance", false},
+      {"metric", false},
+      {"tools/call", false},
+      {"2026-11-27", false},
+      {"application/json", false},
+      {"2026-11-27T19:20:00Z", false},
+      {"1800000123", false},
+      {"1800000123456", false},
+      {"100000", false},
+      {"call_0", false},
+      {"get_current_weather", false},
+      {"gpt-5", false},
+      {"sha256", false},
+      {"12", false},
+      {"New York", false},
+      {"48219", true},
+      {"AK-48219", true},
+      {"SH77ab01cd99", true},
+      {"machine learning books", true},
+      {"mira@example.com", true},
+      {"toolu_01A09q90qw90lq917835lq9", true},
+      {"quarterly-revenue-report", true},
+      {"0b5c6a0e-6c3b-4a52-9f6e-1d1a5b6c7d8e", true},
+      {"注文はいつ届きますか", true},
+      {"こんにちは", false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    CHECK((weight_of(row.text) >= kEvidenceWeight) == row.evidence);
+  }
+}
+
+TEST_CASE("a hash is the same in any pieces, and another with another key") {
+  const std::string text = "The order AK-48219 has still not come, and 12.50 EUR were paid.";
+  for (size_t size = 0; size <= text.size(); ++size) {
+    const std::string_view whole = std::string_view(text).substr(0, size);
+    for (size_t cut = 0; cut <= size; ++cut) {
+      Hasher hasher(kKey);
+      hasher.add(whole.substr(0, cut));
+      hasher.add(whole.substr(cut));
+      CHECK(hasher.finish() == hash_of(kKey, whole));
+    }
+    CHECK(hash_of({1, 3}, whole) != hash_of(kKey, whole));
+  }
+}
+
+TEST_CASE("the same is gleaned whole, byte by byte and in any pieces") {
+  const std::vector<std::string> answer = {
+      R"({"id":"chatcmpl-a1b2c3d4e5f6a7","choices":[{"index":0,"message":{"content":"See https://kb.example/docs/slug-77ab01 and\nwrite to mira@example.com."}}]})"};
+  for (const Voice voice : {Voice::kModelRequest, Voice::kToolRequest, Voice::kToolAnswer}) {
+    const Gleaned whole = glean(voice, {kRequest});
+    CHECK(whole.values.size() > 8);
+    for (size_t step = 1; step < 40; ++step)
+      CHECK(same(whole, glean(voice, {kRequest}, false, step)));
+  }
+  const Gleaned whole = glean(Voice::kModelAnswer, answer);
+  for (size_t step = 1; step < 40; ++step) {
+    CHECK(same(whole, glean(Voice::kModelAnswer, answer, false, step)));
+  }
+}
+
+TEST_CASE("a long line is the same in any pieces") {
+  std::string line = R"({"text":")";
+  for (int i = 0; i < 3000; ++i) line += "w" + std::to_string(i * 7919) + (i % 97 == 0 ? "" : " ");
+  line += R"("})";
+  const Gleaned whole = glean(Voice::kToolAnswer, {line});
+  for (const size_t step : {size_t{1}, size_t{7}, size_t{4096}, size_t{5000}}) {
+    CHECK(same(whole, glean(Voice::kToolAnswer, {line}, false, step)));
+  }
+}
+
+TEST_CASE("in messages to a model it matters who said it") {
+  const Gleaned gleaned = glean(Voice::kModelRequest, {kRequest});
+  REQUIRE(find(gleaned, "AK-48219") != nullptr);
+  CHECK(find(gleaned, "AK-48219")->place == Place::kWords);
+  REQUIRE(find(gleaned, "Hello, this is Mira.") != nullptr);
+  REQUIRE(find(gleaned, "You are the agent of order desk 47.") != nullptr);
+  CHECK(find(gleaned, "You are the agent of order desk 47.")->place == Place::kFixed);
+  CHECK(find(gleaned, "What is known of an order.")->place == Place::kFixed);
+  REQUIRE(find(gleaned, "call_9fA3bC77dE01xY") != nullptr);
+  CHECK(find(gleaned, "call_9fA3bC77dE01xY")->id);
+  CHECK(find(gleaned, "SH77ab01cd99") != nullptr);  // a text that is JSON
+  CHECK(find(gleaned, "gpt-5") == nullptr);
+  REQUIRE(gleaned.prefixes.size() == 4);
+  CHECK_FALSE(gleaned.prefixes[0].answer_follows);
+  CHECK(gleaned.prefixes[1].answer_follows);
+  CHECK_FALSE(gleaned.prefixes[2].answer_follows);
+}
+
+TEST_CASE("a conversation that goes on has the digests of its beginning") {
+  const auto request = [](const std::string& messages) {
+    return glean(Voice::kModelRequest, {R"({"messages":[)" + messages + "]}"});
+  };
+  const std::string one = R"({"role":"user","content":"Where is order AK-48219?"})";
+  const std::string marked =
+      R"({"role":"user","content":[{"type":"text","text":"Where is order AK-48219?","cache_control":{"type":"ephemeral"}}]})";
+  const std::string two = R"({"role":"assistant","content":"It is on its way."})";
+  const std::string three = R"({"role":"user","content":"And when does it come?"})";
+  const Gleaned first = request(one);
+  const Gleaned second = request(one + "," + two + "," + three);
+  REQUIRE(first.prefixes.size() == 1);
+  REQUIRE(second.prefixes.size() == 3);
+  CHECK(second.prefixes[0].digest == first.prefixes[0].digest);
+  CHECK(second.prefixes[0].answer_follows);
+  CHECK(request(marked).prefixes[0].digest == first.prefixes[0].digest);
+  CHECK(request(three).prefixes[0].digest != first.prefixes[0].digest);
+  CHECK(request(one + "," + three).prefixes[1].digest != second.prefixes[1].digest);
+}
+
+TEST_CASE("arguments that a model says in pieces are found in a tool's call") {
+  const std::string arguments =
+      R"({"city":"Lisbon","date":"2026-03-05","url":"https://kb.example/docs/slug-77ab01"})";
+  const auto escaped = [](std::string_view text) {
+    std::string out;
+    for (const char c : text) out += c == '"' ? std::string("\\\"") : std::string(1, c);
+    return out;
+  };
+  for (size_t step = 1; step < 20; ++step) {
+    CAPTURE(step);
+    std::vector<std::string> chat = {
+        R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_9fA3bC77dE01xY"}]}}]})"};
+    std::vector<std::string> messages;
+    std::vector<std::string> responses;
+    for (size_t at = 0; at < arguments.size(); at += step) {
+      const std::string piece = escaped(std::string_view(arguments).substr(at, step));
+      chat.push_back(R"({"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":")" +
+                     piece + R"("}}]}}]})");
+      messages.push_back(
+          R"({"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":")" +
+          piece + R"("}})");
+    }
+    for (const std::vector<std::string>* pieces : {&chat, &messages}) {
+      const Gleaned said = glean(Voice::kModelAnswer, *pieces, true);
+      CHECK(shares(said, url("kb.example", "/docs/slug-77ab01")));
+      CHECK(find(said, "slug-77ab01") != nullptr);
+    }
+  }
+}
+
+TEST_CASE("all that a tool is asked for counts as one, however it is sent") {
+  const auto said =
+      glean(Voice::kModelAnswer,
+            {R"({"content":[{"type":"tool_use","input":{"city":"Lisbon","date":"2026-03-05"}}]})"});
+  CHECK(shares(said, url("api.example", "/weather?when=2026-03-05&where=Lisbon")));
+  CHECK_FALSE(shares(said, url("api.example", "/weather?when=2026-03-06&where=Lisbon")));
+  CHECK_FALSE(shares(said, url("api.example", "/weather?where=Lisbon")));
+  CHECK(shares(said, glean(Voice::kToolRequest, {R"({"place":"Lisbon","day":"2026-03-05"})"})));
+  CHECK(shares(
+      said,
+      glean(
+          Voice::kToolRequest,
+          {R"({"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"weather","arguments":{"a":"Lisbon","b":"2026-03-05"}}})"})));
+  Forgotten forgotten;
+  FormGleaner form(kKey, forgotten);
+  form.feed("city=Lis");
+  form.feed("bon&date=2026-03-05");
+  form.finish();
+  CHECK(shares(said, form.gleaned()));
+}
+
+TEST_CASE("a URL in a text is the one that is fetched") {
+  const Gleaned said = glean(
+      Voice::kToolAnswer, {R"({"text":"Read (https://KB.example:443/wiki/Alan_Turing#life)."})"});
+  CHECK(shares(said, url("kb.example", "/wiki/Alan_Turing")));
+  CHECK_FALSE(shares(said, url("other.example", "/wiki/Alan_Kay")));
+  CHECK(url("kb.example", "/v1/search", false).values.empty());
+  CHECK(url("kb.example", "/v1/search").values.empty());
+  CHECK(shares(glean(Voice::kToolAnswer, {R"({"q":"best laptops, 2024"})"}),
+               url("s.example", "/?q=best+laptops%2C+2024")));
+}
+
+TEST_CASE("what does not fit is told, and its size is bounded") {
+  std::string text = R"({"list":[)";
+  for (int i = 0; i < 1000; ++i)
+    text +=
+        (i > 0 ? "," : "") + std::string("\"entry-") + std::to_string(7'000'000 + i * 7919) + "\"";
+  text += "]}";
+  Forgotten forgotten;
+  Gleaner gleaner(kKey, Voice::kToolAnswer, false, forgotten, {.values_max = 100});
+  gleaner.begin_document();
+  sidespan::json::Reader reader(gleaner);
+  reader.feed(text);
+  gleaner.end_document();
+  CHECK(gleaner.gleaned().values.size() == 100);
+  CHECK(forgotten.count == 900);
+}

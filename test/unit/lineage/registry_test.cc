@@ -1,0 +1,310 @@
+#include "sidespan/lineage/registry.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "sidespan/json/reader.h"
+
+using namespace sidespan;
+using namespace sidespan::lineage;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+struct Rig {
+  explicit Rig(const RegistryOptions& options = {}) : registry({1, 2}, options) {}
+
+  Gleaned glean(Voice voice, const std::string& document) {
+    Gleaner gleaner(registry.key(), voice, false, registry);
+    gleaner.begin_document();
+    json::Reader reader(gleaner);
+    reader.feed(document);
+    gleaner.end_document();
+    gleaner.finish();
+    return gleaner.take();
+  }
+  Joined model(const std::string& messages, Scope scope = {}, uint64_t session = 0,
+               bool again = false) {
+    const Gleaned body = glean(Voice::kModelRequest, R"({"messages":[)" + messages + "]}");
+    return registry.join({.to_model = true,
+                          .scope = scope,
+                          .session = session,
+                          .body = &body,
+                          .span = trace::SpanId::make(random),
+                          .retries = again},
+                         now, random);
+  }
+  Joined get(const std::string& path, Scope scope = {}, uint64_t session = 0) {
+    Gleaned head;
+    glean_url(registry.key(), "api.example", path, true, head);
+    return registry.join(
+        {.scope = scope, .session = session, .head = &head, .span = trace::SpanId::make(random)},
+        now, random);
+  }
+  void said(const Joined& call, const std::string& document, CallEnd end = CallEnd::kAsked) {
+    registry.publish(call.execution, Voice::kModelAnswer, call.step,
+                     glean(Voice::kModelAnswer, document), now.mono);
+    registry.call_ended(call.execution, end, now.mono);
+  }
+  void told(const Joined& call, const std::string& document) {
+    registry.publish(call.execution, Voice::kToolAnswer, call.step,
+                     glean(Voice::kToolAnswer, document), now.mono);
+    registry.call_ended(call.execution, CallEnd::kOther, now.mono);
+  }
+  void wait(Nanoseconds time) {
+    now.mono += time;
+    now.wall += time;
+  }
+
+  Registry registry;
+  Random random{7};
+  Moment now{MonoTime(seconds(5000)), WallTime(seconds(1'800'000'000))};
+};
+
+std::string user(const std::string& text) {
+  return R"({"role":"user","content":")" + text + "\"}";
+}
+std::string calls(const std::string& id, const std::string& argument) {
+  return R"({"role":"assistant","tool_calls":[{"id":")" + id +
+         R"(","function":{"name":"f","arguments":"{\"a\":\")" + argument + R"(\"}"}}]})";
+}
+std::string asks(const std::string& id, const std::string& argument) {
+  return R"({"choices":[{"message":)" + calls(id, argument) + "}]}";
+}
+
+const std::string kQuestion = "Where is order AK-48219 of Mira?";
+const std::string kId = "call_9fA3bC77dE01xY";
+constexpr auto kOne = Joined::Verdict::kOne;
+constexpr auto kSeveral = Joined::Verdict::kSeveral;
+constexpr auto kNone = Joined::Verdict::kNone;
+
+}  // namespace
+
+TEST_CASE("a turn: the question, a tool, the answer") {
+  Rig rig;
+  const Joined first = rig.model(user(kQuestion));
+  CHECK(first.verdict == kNone);
+  CHECK(first.opened);
+  CHECK(first.step == 1);
+  rig.said(first, asks(kId, "AK-48219"));
+  const Joined tool = rig.get("/orders/AK-48219");
+  CHECK(tool.verdict == kOne);
+  CHECK(tool.source == Source::kEcho);
+  CHECK(tool.parent == first.parent);
+  CHECK(tool.step == 2);
+  REQUIRE(tool.links.size() == 1);  // the call that asked for it
+  CHECK(tool.links[0].trace_id == first.parent.trace_id);
+  CHECK(tool.links[0].span_id != first.parent.span_id);
+  rig.told(tool, R"({"state":"shipped"})");
+  rig.wait(seconds(5));
+  const Joined second = rig.model(user(kQuestion) + "," + calls(kId, "AK-48219"));
+  CHECK(second.source == Source::kId);
+  CHECK(second.execution == first.execution);
+  CHECK_FALSE(second.opened);
+  rig.said(second, R"({"choices":[{"message":{"content":"It is shipped."}}]})", CallEnd::kAnswered);
+  CHECK(rig.registry.close_due(rig.now.mono).empty());
+  rig.wait(seconds(2));
+  const std::vector<ClosedTurn> closed = rig.registry.close_due(rig.now.mono);
+  REQUIRE(closed.size() == 1);
+  CHECK(closed[0].span == first.parent);
+  CHECK(closed[0].duration == seconds(5));
+  CHECK(closed[0].calls == 3);
+  CHECK_FALSE(closed[0].parent_id);
+}
+
+TEST_CASE("who asks the same is somebody else") {
+  Rig rig;
+  const Joined one = rig.model(user(kQuestion));
+  rig.said(one, asks("call_aaaa1111bbbb2222", "AK-48219"));
+  const Joined other = rig.model(user(kQuestion));
+  CHECK(other.opened);
+  CHECK(other.execution != one.execution);
+  const Joined tool = rig.get("/orders/AK-48219");
+  CHECK(tool.verdict == kSeveral);
+  CHECK_FALSE(tool.execution);
+  CHECK(tool.links.size() == 2);
+  rig.said(other, asks("call_cccc3333dddd4444", "AK-48219"));
+  CHECK(rig.get("/orders/AK-48219").verdict == kSeveral);
+  // Ids were given to one alone.
+  CHECK(rig.model(user(kQuestion) + "," + calls("call_aaaa1111bbbb2222", "AK-48219")).execution ==
+        one.execution);
+  CHECK(rig.model(user(kQuestion) + "," + calls("call_cccc3333dddd4444", "AK-48219")).execution ==
+        other.execution);
+}
+
+TEST_CASE("an id that everybody sends is none") {
+  Rig rig;
+  const std::string example = user("Weather?") + "," + calls(kId, "Lisbon");
+  const Joined one = rig.model(example + "," + user("Where is order AK-48219?"));
+  const Joined other = rig.model(example + "," + user("What does BL-99127 cost?"));
+  CHECK(other.opened);
+  CHECK(other.execution != one.execution);
+  rig.said(one, asks("call_0", "x"));
+  CHECK(rig.model(user("Another one asks 778123") + "," + calls("call_0", "x")).opened);
+}
+
+TEST_CASE("a value of a call that is nobody's is nobody's evidence") {
+  Rig rig;
+  const Joined job = rig.get("/jobs/list");
+  rig.told(job, R"({"orders":["AK-48219"]})");
+  const Joined turn = rig.model(user(kQuestion));
+  rig.said(turn, asks(kId, "AK-48219"));
+  CHECK(rig.get("/orders/AK-48219").verdict != kOne);
+}
+
+TEST_CASE("a constant of an agent's is no evidence") {
+  Rig rig;
+  const Joined turn =
+      rig.model(R"({"role":"system","content":"Ask https://api.example/status/eu-west-77"},)" +
+                user(kQuestion));
+  rig.said(turn, asks(kId, "https://api.example/status/eu-west-77"));
+  CHECK(rig.get("/status/eu-west-77").verdict == kNone);
+}
+
+TEST_CASE("a conversation goes on without ids where it alone began so") {
+  Rig rig;
+  const std::string answer = R"({"role":"assistant","content":"ok"})";
+  const Joined one = rig.model(user(kQuestion));
+  rig.said(one, R"({"choices":[{"message":{"content":"ok"}}]})");
+  CHECK(rig.model(user(kQuestion) + "," + answer + "," + user("go on")).execution == one.execution);
+  const Joined other = rig.model(user(kQuestion));
+  CHECK(other.opened);
+  CHECK(rig.model(user(kQuestion) + "," + answer + "," + user("no, go back")).opened);
+}
+
+TEST_CASE("the next question of a conversation is a turn of its own, linked to the one before") {
+  Rig rig;
+  const Joined one = rig.model(user(kQuestion));
+  rig.said(one, R"({"choices":[{"message":{"content":"It will come on Monday, Mira."}}]})",
+           CallEnd::kAnswered);
+  rig.wait(seconds(3));
+  const Joined next = rig.model(
+      user(kQuestion) + R"(,{"role":"assistant","content":"It will come on Monday, Mira."},)" +
+      user("And the invoice?"));
+  CHECK(next.opened);
+  CHECK(next.parent.trace_id != one.parent.trace_id);
+  const std::vector<ClosedTurn> closed = rig.registry.close_due(rig.now.mono, true);
+  REQUIRE(closed.size() == 2);
+  const ClosedTurn& later = closed[0].span == next.parent ? closed[0] : closed[1];
+  REQUIRE(later.links.size() == 1);
+  CHECK(later.links[0] == one.parent);
+}
+
+TEST_CASE("a retry that says so stays in its turn, one that does not is somebody's") {
+  Rig rig;
+  const Joined one = rig.model(user(kQuestion));
+  rig.said(one, R"({"error":{"message":"busy"}})", CallEnd::kOther);
+  const Joined again = rig.model(user(kQuestion), {}, 0, true);
+  CHECK(again.execution == one.execution);
+  CHECK(again.links.size() == 1);
+  CHECK(rig.model(user(kQuestion)).opened);
+  CHECK(rig.model(user(kQuestion), {}, 0, true).opened);  // by now two asked so
+}
+
+TEST_CASE("turns of a run are in its trace until that is full, and others' are none of its calls") {
+  RegistryOptions options;
+  options.turns.trace_spans_max = 4;
+  Rig rig(options);
+  const Scope run{77, {trace::TraceId::make(rig.random), trace::SpanId::make(rig.random), 1}};
+  const Joined one = rig.model(user(kQuestion), run);
+  CHECK(one.parent.trace_id == run.span.trace_id);
+  rig.said(one, asks(kId, "AK-48219"));
+  CHECK(rig.get("/orders/AK-48219").verdict == kNone);
+  CHECK(rig.get("/orders/AK-48219", {78, {}}).verdict == kNone);
+  CHECK(rig.model(user("What of BL-70911?"), run).parent.trace_id == run.span.trace_id);
+  const Joined third = rig.model(user("What of CL-81127?"), run);
+  CHECK(third.parent.trace_id != run.span.trace_id);
+  for (const ClosedTurn& turn : rig.registry.close_due(rig.now.mono, true)) {
+    const bool own = turn.span == third.parent;
+    CHECK(turn.links.size() == (own ? 2 : 0));
+    CHECK(turn.parent_id == (own ? trace::SpanId{} : run.span.span_id));
+  }
+}
+
+TEST_CASE("by the session that an agent names others are left out") {
+  Rig rig;
+  const Joined one = rig.model(user(kQuestion), {}, 1);
+  const Joined other = rig.model(user(kQuestion), {}, 2);
+  rig.said(one, asks("call_aaaa1111bbbb2222", "AK-48219"));
+  rig.said(other, asks("call_cccc3333dddd4444", "AK-48219"));
+  CHECK(rig.get("/orders/AK-48219", {}, 1).execution == one.execution);
+  CHECK(rig.get("/orders/AK-48219", {}, 2).execution == other.execution);
+  CHECK(rig.get("/orders/AK-48219").verdict == kSeveral);
+}
+
+TEST_CASE("what a request on the ingress brought is its own") {
+  Rig rig;
+  const SpanRef span{trace::TraceId::make(rig.random), trace::SpanId::make(rig.random), 1};
+  const ExecutionRef request = rig.registry.open_given(span, 0, rig.now);
+  rig.registry.publish(request, Voice::kGiven, 0,
+                       rig.glean(Voice::kGiven, R"({"q":")" + kQuestion + "\"}"), rig.now.mono);
+  const Joined call = rig.model(user(kQuestion));
+  CHECK(call.execution == request);
+  CHECK(call.parent == span);
+  rig.registry.call_ended(call.execution, CallEnd::kAnswered, rig.now.mono);
+  rig.registry.close_given(request, rig.now.mono);
+  CHECK(rig.model(user(kQuestion)).opened);
+}
+
+TEST_CASE("what was forgotten for want of room is nobody's") {
+  RegistryOptions options;
+  options.values_per_execution_max = 64;
+  Rig rig(options);
+  std::string many = "x";
+  for (int i = 0; i < 200; ++i) many += "\\nentry-" + std::to_string(7'000'000 + i * 7919);
+  const Joined large = rig.model(user(many));
+  CHECK(rig.registry.counts().forgotten > 100);
+  // The last entry was the large one's, too, whoever brings it now.
+  const Joined other = rig.model(user("See entry-" + std::to_string(7'000'000 + 199 * 7919)));
+  rig.said(other, asks(kId, "entry-" + std::to_string(7'000'000 + 199 * 7919)));
+  CHECK(rig.get("/entries/entry-" + std::to_string(7'000'000 + 199 * 7919)).verdict != kOne);
+}
+
+TEST_CASE("a million executions with values nobody has seen stay within their memory") {
+  Rig rig;
+  Gleaned gleaned;
+  gleaned.values.resize(8);
+  size_t refused = 0;
+  for (int i = 0; i < 1'000'000; ++i) {
+    for (Value& value : gleaned.values) value = {rig.random.next(), 40, Place::kWords, false};
+    const Joined call = rig.registry.join(
+        {.to_model = true, .body = &gleaned, .span = trace::SpanId::make(rig.random)}, rig.now,
+        rig.random);
+    if (!call.execution) ++refused;
+    if (i % 3 == 0) rig.registry.call_ended(call.execution, CallEnd::kOther, rig.now.mono);
+    if (i % 10'000 == 0) rig.wait(milliseconds(500));
+    if (i % 100'000 == 0) rig.registry.close_due(rig.now.mono);
+  }
+  const Registry::Counts counts = rig.registry.counts();
+  CHECK(counts.bytes < size_t{16} << 20);
+  CHECK(counts.executions <= 4096);
+  CHECK(counts.forgotten > 1'000'000);
+  CHECK(refused > 0);
+}
+
+TEST_CASE("the same answer for all threads") {
+  Rig rig;
+  const Joined turn = rig.model(user(kQuestion));
+  rig.said(turn, asks(kId, "AK-48219"));
+  std::vector<std::thread> threads;
+  std::vector<int> wrong(4);
+  for (size_t t = 0; t < wrong.size(); ++t) {
+    threads.emplace_back([&, t] {
+      Random random(t + 1);
+      for (int i = 0; i < 500; ++i) {
+        Gleaned head;
+        glean_url(rig.registry.key(), "api.example", "/orders/AK-48219", true, head);
+        const Joined call = rig.registry.join({.head = &head, .span = trace::SpanId::make(random)},
+                                              rig.now, random);
+        if (call.execution != turn.execution) ++wrong[t];
+        rig.registry.call_ended(call.execution, CallEnd::kOther, rig.now.mono);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const int count : wrong) CHECK(count == 0);
+}

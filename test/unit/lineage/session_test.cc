@@ -1,0 +1,45 @@
+#include "sidespan/lineage/session.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace sidespan;
+using namespace sidespan::lineage;
+
+TEST_CASE("the session that an agent names") {
+  struct Row {
+    const char* name;
+    std::string value;
+    const char* id;
+  };
+  const std::vector<Row> rows = {
+      {"X-Claude-Code-Session-Id", "0b5c6a0e", "0b5c6a0e"},
+      {"session_id", "c1", "c1"},
+      {"Session-Id", "c2", "c2"},
+      {"x-opencode-session", "ses_1", "ses_1"},
+      {"X-Qwen-Code-Session-Id", "q", "q"},
+      {"X-Hermes-Session-Id", "h", "h"},
+      {"X-Session-Id", "k", "k"},
+      {"X-Acme-Session", "a", "a"},  // a setting
+      {"Mcp-Session-Id", "m", ""},
+      {"X-Session-Id", "", ""},
+      {"X-Session-Id", "two words", ""},
+      {"X-Session-Id", std::string(257, 'a'), ""},
+  };
+  const std::vector<std::string> further = {"x-acme-session"};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    http::Headers headers;
+    headers.add(row.name, row.value);
+    const std::optional<Session> found = session_of(headers, further);
+    CHECK(std::string(found ? found->id : "") == row.id);
+  }
+}
+
+TEST_CASE("one id by two headers is two sessions") {
+  const HashKey key{1, 2};
+  CHECK(hash_of(key, Session{"a", "x"}) != hash_of(key, Session{"b", "x"}));
+  CHECK(hash_of(key, Session{"A", "x"}) == hash_of(key, Session{"a", "x"}));
+}
