@@ -102,10 +102,7 @@ class McpObserver final : public Observer {
     if (request_) request_->finish(false);
     if (response_) response_->finish(end == End::kWhole);
     calls_.settle(goes_on(end));
-    // The old transport says it once, in the answer to `initialize`.
-    if (version_.empty() && session_.empty() && !shared_.empty()) {
-      version_ = elsewhere_->version_of(shared_);
-    }
+    learn_version();
     request_.reset();
     response_.reset();
   }
@@ -138,7 +135,15 @@ class McpObserver final : public Observer {
   void share(std::string session) {
     if (elsewhere_ == nullptr || session.empty()) return;
     shared_ = std::move(session);
+    learn_version();
     calls_.share(shared_, now_);
+  }
+  // The old transport says it once, in the answer to `initialize`; the session may end before we
+  // do.
+  void learn_version() {
+    if (version_.empty() && session_.empty() && !shared_.empty()) {
+      version_ = elsewhere_->version_of(shared_);
+    }
   }
   void on_request(const McpMessage& message) {
     const bool ours = message.json_rpc && (sure_ || is_mcp_method(message.method));

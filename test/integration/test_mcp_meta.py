@@ -129,7 +129,7 @@ def test_nothing_is_written_unasked(sidecar, server):
 
 def test_a_destination_that_may_see_nothing(sidecar, server):
     policy = {"mcp": {"inject_meta": True}, "propagation": {"destinations": [{"match": ["*"], "send": []}]}}
-    old = b'{"id":1,"method":"ping","params":{"_meta":{"traceparent":"00-a","p":7}}}'
+    old = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"traceparent":"00-a","p":7}}}'
     with Client(sidecar(policy).egress) as client:
         client.ask("POST", server.url("/mcp"), FIELDS, CALL)
         client.ask("POST", server.url("/mcp"), FIELDS, old)
