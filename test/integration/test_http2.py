@@ -9,8 +9,8 @@ import peers
 from h2_origin import H2Client, H2Origin
 from origin import Origin
 from sidecar import exporting, resident, run, wait_for
-from tunnel import HOST, context_of
-from wire import Reader, connect, head
+from tunnel import HOST, context_of, trusted
+from wire import Reader, connect, head, outward_address
 
 
 MIB = 1 << 20
@@ -356,6 +356,73 @@ def test_curl_and_httpx_under_run(h2_origin, authority, sink, tmp_path):
     calls = [span for span in sink.wait(4) if span["kind"] == "CLIENT"]
     assert [span["attributes"]["network.protocol.version"] for span in calls] == ["2", "2"]
     assert [request.get("traceparent").split("-")[2] for request in h2_origin.requests] == [c["span_id"] for c in calls]
+
+
+def test_go_under_run(authority, sink, tmp_path):
+    """Which sends nothing for loopback addresses through a proxy."""
+    address = outward_address() or peers.missing("Go never proxies loopback, and there is no other address here")
+    there = H2Origin(address, tls=authority.server(address), alpn=("h2", "http/1.1"))
+    config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}}
+    command = [peers.made("gohttp/build"), "POST", f"https://{address}:{there.port}/echo", "words"]
+    done = run(tmp_path, command, config)
+    assert done.stdout.startswith("200 "), done.stderr
+    call, = [span for span in sink.wait(2) if span["kind"] == "CLIENT"]
+    assert call["attributes"]["network.protocol.version"] == "2"
+    assert call["attributes"]["sidespan.mode"] == "intercept"
+    request, = there.requests
+    assert request.body == b"words"
+    assert request.get("traceparent").split("-")[2] == call["span_id"]
+    there.stop()
+
+
+# Many streams at once by Node's http2: ORIGIN CA PROXY-HOST PROXY-PORT, "tunnel" or "prior".
+NODE = """
+const [origin, ca, host, port, way] = process.argv.slice(1);
+const http2 = require("node:http2"), http = require("node:http"), tls = require("node:tls"), fs = require("node:fs");
+const url = new URL(origin);
+
+function ask(session, i) {
+  return new Promise((resolve, reject) => {
+    const stream = session.request({":method": "POST", ":path": "/echo?" + i, ":authority": url.host,
+                                    ":scheme": url.protocol.slice(0, -1)});
+    let status, bytes = 0;
+    stream.on("response", (headers) => { status = headers[":status"]; });
+    stream.on("data", (piece) => { bytes += piece.length; });
+    stream.on("end", () => resolve(status + (bytes > 0 ? "" : " empty")));
+    stream.on("error", reject);
+    stream.end("words");
+  });
+}
+
+async function use(session) {
+  const answers = await Promise.all([...Array(20).keys()].map((i) => ask(session, i)));
+  console.log(answers.filter((answer) => answer === "200").length);
+  session.close();
+}
+
+if (way === "prior") {
+  use(http2.connect(`http://${host}:${port}`));
+} else {
+  const connect = http.request({host, port, method: "CONNECT", path: url.host});
+  connect.on("connect", (answer, socket) => use(http2.connect(origin, {
+    createConnection: () => tls.connect({socket, servername: url.hostname, ALPNProtocols: ["h2"],
+                                         ca: fs.readFileSync(ca)})})));
+  connect.end();
+}
+"""
+
+
+@pytest.mark.parametrize("way", ["tunnel", "prior"])
+def test_node(way, intercepting, h2_origin, sink):
+    side = intercepting()
+    command = [peers.installed("node"), "-e", NODE, f"https://{HOST}:{h2_origin.port}", str(trusted(side)), *map(
+        str, side.egress), way]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "20\n", done.stderr
+    spans = sink.wait(20)
+    assert len(sink.quiet()) == 20
+    assert {span["attributes"]["network.protocol.version"] for span in spans} == {"2"}
+    assert {request.get("traceparent").split("-")[2] for request in h2_origin.requests} == {s["span_id"] for s in spans}
 
 
 def test_h2load_and_nghttp(intercepting, sidecar, origin, sink):
