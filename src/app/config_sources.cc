@@ -164,6 +164,24 @@ class Gatherer {
     const bool left_open = endpoint.where == "OTEL_TRACES_EXPORTER" &&
                            endpoint.value.text == standard::kDefaultEndpoint;
     if (grpc && left_open) endpoint.value.text = standard::kDefaultGrpcEndpoint;
+    if (grpc && is_standard(endpoint)) complete_endpoint(endpoint);
+  }
+
+  // For gRPC alone OpenTelemetry lets an endpoint go without its scheme (protocol/exporter).
+  void complete_endpoint(Candidate& endpoint) {
+    std::string& url = endpoint.value.text;
+    const bool written = endpoint.value.kind == Node::Kind::kText && url != "off";
+    if (!written || url.find("://") != std::string::npos) return;
+    const bool own = endpoint.where == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    const std::string_view general = variable("OTEL_EXPORTER_OTLP_INSECURE");
+    const std::string_view traces = variable("OTEL_EXPORTER_OTLP_TRACES_INSECURE");
+    const std::string_view insecure = own && !traces.empty() ? traces : general;
+    url.insert(0, text::equal_ignoring_case(insecure, "true") ? "http://" : "https://");
+  }
+
+  std::string_view variable(std::string_view name) const {
+    const auto found = sources_.environment.find(name);
+    return found == sources_.environment.end() ? std::string_view() : text::trim(found->second);
   }
 
   // An endpoint that OpenTelemetry's variables name for a protocol we do not speak is no place to

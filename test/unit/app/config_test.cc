@@ -509,6 +509,28 @@ TEST_CASE("which endpoint OpenTelemetry's variables mean") {
   }
 }
 
+TEST_CASE("for gRPC an endpoint of OpenTelemetry's variables may have no scheme") {
+  const auto url = [](const Environment& environment) {
+    Environment all = environment;
+    all.emplace("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    const Configuration configuration = configured("", all);
+    CHECK(faults_of(configuration).empty());
+    return configuration.settings.exporting.endpoint->scheme + " " + url_of(configuration);
+  };
+  const char* const base = "OTEL_EXPORTER_OTLP_ENDPOINT";
+  const char* const own = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+  const char* const insecure = "OTEL_EXPORTER_OTLP_INSECURE";
+  CHECK(url({{base, "c:4317"}}) == "https c:4317/v1/traces");
+  CHECK(url({{base, "c:4317"}, {insecure, "true"}}) == "http c:4317/v1/traces");
+  CHECK(url({{base, "c:4317"}, {insecure, "TRUE"}}) == "http c:4317/v1/traces");
+  CHECK(url({{base, "c:4317"}, {insecure, "1"}}) == "https c:4317/v1/traces");
+  CHECK(url({{base, "https://c:4317"}, {insecure, "true"}}) == "https c:4317/v1/traces");
+  CHECK(url({{own, "c:4317"}, {insecure, "true"}}) == "http c:4317/v1/traces");
+  CHECK(
+      url({{own, "c:4317"}, {insecure, "true"}, {"OTEL_EXPORTER_OTLP_TRACES_INSECURE", "false"}}) ==
+      "https c:4317/v1/traces");
+}
+
 TEST_CASE("which protocol OpenTelemetry's variables mean, and for whose endpoint") {
   const auto protocol = [](const std::string& file, const Environment& environment) {
     return configured(file, environment).settings.exporting.protocol;
