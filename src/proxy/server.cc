@@ -143,7 +143,11 @@ void Server::reset_largest(size_t bytes) {
 }
 
 size_t Server::busy() const {
-  return impl_->worker.exchanges;
+  size_t busy = impl_->worker.exchanges;
+  if (!impl_->worker.draining) return busy;
+  // The last bytes of an answer may wait for the agent when its exchange is over.
+  impl_->sessions.for_each([&](SlotId, const Session& session) { busy += session.is_owing(); });
+  return busy;
 }
 
 size_t Server::connections() const {

@@ -198,6 +198,11 @@ void Session::reset(const Error& error) {
   abort();
 }
 
+bool Session::is_owing() const {
+  if (!exchanges_.empty() || connection_.closed()) return false;
+  return connection_.has_unsent() || (multiplexed() && connection_.codec().streams() > 0);
+}
+
 size_t Session::held() const {
   size_t bytes = charge_.bytes() + connection_.held();
   for (const auto& exchange : exchanges_) bytes += exchange->held();

@@ -34,6 +34,8 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void abort(const Error& error);
   // Cuts both off, without another word to the agent.
   void reset(const Error& error);
+  // Its exchanges are over, but what they sent has not all left.
+  bool is_owing() const;
   // Bytes that it and its exchanges keep, those for origins included.
   size_t held() const;
   // Forgets exchanges that are over. True: the session itself is.

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -341,6 +342,21 @@ def test_draining_says_goaway(sidecar, origin, sink):
             pass
         assert client.closed == 0
     assert sink.wait(1)[0]["attributes"]["sidespan.end"] == "complete"
+
+
+def test_a_drain_waits_for_what_the_agent_has_no_window_for(sidecar, origin, sink):
+    """The exchange is over by then: the rest of its answer waits in the connection."""
+    side = sidecar({"drain": {"quiet": "300ms"}})
+    origin.answer("/long", [b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000])
+    with plain(side) as client:
+        long = client.ask(f"127.0.0.1:{origin.port}", "/long")
+        assert sink.wait(1)[0]["attributes"]["http.response.body.size"] == 100_000
+        side.terminate()
+        time.sleep(1)
+        assert side.process.poll() is None
+        (answer,) = client.wait(long)
+        assert answer.body == b"x" * 100_000 and answer.error is None
+    assert side.process.wait(timeout=20) == 0, side.log()
 
 
 def test_curl_and_httpx_under_run(h2_origin, authority, sink, tmp_path):

@@ -41,7 +41,8 @@ class Server {
   // Resets who holds most, and so on, until that has freed so many bytes. Not from inside a call
   // of the server's.
   void reset_largest(size_t bytes);
-  size_t busy() const;         // exchanges under way
+  // Exchanges under way; in a drain also connections that still have something to send.
+  size_t busy() const;
   size_t connections() const;  // agent connections
 
   // Any thread.
