@@ -180,9 +180,11 @@ bool Tally::goes_on_from_the_past() const {
 Judgement Tally::judge() {
   Judgement out;
   candidates_.reserve(kCandidatesMax);
-  if (call_.to_model) count_prefixes();
-  count_all(call_.head, true);
-  count_all(call_.body, true);
+  if (call_.to_model && admitted_.prefixes) count_prefixes();
+  if (admitted_.ids) {
+    count_all(call_.head, true);
+    count_all(call_.body, true);
+  }
   if (goes_on_from_the_past()) {
     name_before(out);
     return out;
@@ -193,6 +195,10 @@ Judgement Tally::judge() {
   if (decide(Source::kId, out, ids)) return out;
   if (call_.to_model && decide(Source::kEcho, out, by_prefix)) return out;
   out.goes_on = false;
+  if (!admitted_.texts) {
+    if (call_.to_model) name_before(out);
+    return out;
+  }
   count_all(call_.head, false);
   count_all(call_.body, false);
   const auto to_model = [](const Candidate& one) {
