@@ -196,7 +196,8 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   Joined out{.verdict = judgement.verdict, .source = judgement.source};
   if (judgement.verdict == Joined::Verdict::kOne) {
     const std::optional<Entered> entered = impl.executions.enter(
-        judgement.execution, {call.span, call.to_model, judgement.goes_on}, now.mono);
+        judgement.execution,
+        {call.span, call.to_model && call.converses, judgement.goes_on}, now.mono);
     if (entered) {
       out.execution = judgement.execution;
       out.parent = entered->span;
@@ -216,11 +217,13 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   for (const ExecutionRef candidate : judgement.candidates) {
     add_link(out.links, impl.executions.span_of(candidate));
   }
-  if (!out.execution && call.to_model && impl.options.turns.on) {
+  const bool opens = call.to_model && call.converses && impl.options.turns.on;
+  if (!out.execution && opens) {
     impl.open_turn(call, judgement, now, random, out);
   }
   if (out.execution) impl.count_span(call.scope, now.mono);
-  const Voice voice = call.to_model ? Voice::kModelRequest : Voice::kToolRequest;
+  const bool of_model = call.to_model && call.converses;
+  const Voice voice = of_model ? Voice::kModelRequest : Voice::kToolRequest;
   for (const Gleaned* gleaned : {call.head, call.body}) {
     if (gleaned != nullptr) impl.publish(out.execution, voice, out.step, *gleaned, now.mono);
   }

@@ -89,7 +89,10 @@ void Tally::support(Candidate& candidate, const Holder& holder, const Value& val
 
 void Tally::count(const Value& value) {
   const std::optional<Held> held = values_.find(value.hash, now_);
-  if (!held) return;
+  if (!held) {
+    if (value.weight >= kHeavyWeight) unheard_ += value.weight;
+    return;
+  }
   std::vector<std::pair<Candidate*, Holder>> holders;
   const bool narrowed = holders_of(*held, holders);
   if (alone(*held, holders)) {
@@ -205,7 +208,11 @@ Judgement Tally::judge() {
     return one.said >= kEvidenceWeight || one.given >= kEvidenceWeight ||
            (one.told >= kEvidenceWeight && one.words >= kEvidenceWeight);
   };
-  const auto to_tool = [](const Candidate& one) {
+  // Among much that nobody has heard yet, a text that somebody knows is that by chance: a new
+  // question about what another is about.
+  const auto to_tool = [&](const Candidate& one) {
+    const uint32_t known = one.said + one.copied + one.told + one.words;
+    if (2 * known < unheard_) return false;
     return one.said + one.copied + one.told >= kEvidenceWeight ||
            one.words + one.copied >= kEvidenceWeight || one.given >= kEvidenceWeight;
   };

@@ -85,6 +85,7 @@ class Tally {
   const Admitted admitted_;
   std::vector<Candidate> candidates_;
   bool unnamed_ = false;  // there are more than are kept
+  uint32_t unheard_ = 0;  // weight of texts that nobody has carried yet
 };
 
 }  // namespace sidespan::lineage

@@ -92,8 +92,8 @@ const lineage::Joined* Exchange::join() {
   lineage::Registry& registry = *worker_.shared.lineage;
   lineage::Call call;
   trace_->ask(call, worker_.random);
-  call.to_model =
-      observer_ && observer_->is_conversation() && observer_->model_call() != nullptr;
+  call.to_model = observer_ && observer_->model_call() != nullptr;
+  call.converses = call.to_model && observer_->is_conversation();
   call.start = start_;
   call.retries = lineage::is_sent_again(request_.headers);
   if (const auto session = lineage::session_of(request_.headers, options_.session_headers)) {

@@ -41,7 +41,8 @@ struct Scope {
 };
 
 struct Call {
-  bool to_model = false;  // it asks for the next words of a conversation
+  bool to_model = false;  // what people say to a model, whoever else says it
+  bool converses = true;  // with one; else it opens no turn, as a search for what is alike
   Scope scope = {};
   uint64_t session = 0;  // of the agent's session header (session.h), hashed; zero: none
   const Gleaned* head = nullptr;
