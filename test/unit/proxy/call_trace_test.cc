@@ -527,7 +527,7 @@ TEST_CASE("the turn that a call belongs to is its parent") {
   REQUIRE(call.trace);
   CHECK_FALSE(call.is_sent);
   SUBCASE("of another trace") {
-    const trace::TraceId other{1, 2};
+    const trace::TraceId other{1, ~uint64_t{0}};
     const lineage::Joined joined = turn_of(other, false);
     trace.decide(&joined, {}, rig.random);
     const semconv::HttpFacts facts = facts_of(trace);
