@@ -152,8 +152,8 @@ void Tree::arrange() {
 
 // A turn with a trace of its own is linked to the run.
 uint64_t Tree::parent_of(const RunSpan& span) const {
-  const bool of_run = !span.parent_id && !span.links.empty() &&
-                      span.links.front().context.span_id == run_.root;
+  const bool of_run =
+      !span.parent_id && !span.links.empty() && span.links.front().context.span_id == run_.root;
   return of_run ? run_.root.value : span.parent_id.value;
 }
 

@@ -55,7 +55,8 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<word_of<kTracePer>, &S::lineage, &R::turns, &T::in_runs_trace>,
      .sentence =
          "Whether the turns of a `run` are in its trace (run), up to limits.trace_spans and for a "
-         "quarter of an hour, or each in its own, linked to the run and to the turn before (turn)."},
+         "quarter of an hour, or each in its own, linked to the run and to the turn before "
+         "(turn)."},
     {.key = "context.session_headers",
      .value = "[]",
      .shape = Shape::kList,

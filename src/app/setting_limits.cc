@@ -282,13 +282,12 @@ constexpr auto kRows = std::to_array<Setting>({
 
     {.key = "limits.lineage_hold_bytes",
      .value = "256KiB",
-     .read =
-         assign<size_between<0, 16 * kMiB>, &S::limits, &L::proxy, &P::lineage_hold_bytes_max>,
+     .read = assign<size_between<0, 16 * kMiB>, &S::limits, &L::proxy, &P::lineage_hold_bytes_max>,
      .sentence = "A request's body up to which its head waits for it, to tell whose call it is."},
     {.key = "limits.lineage_hold_time",
      .value = "20ms",
-     .read = assign<time_between<0, 10 * kSecond>, &S::limits, &L::proxy,
-                    &P::lineage_hold_time_max>,
+     .read =
+         assign<time_between<0, 10 * kSecond>, &S::limits, &L::proxy, &P::lineage_hold_time_max>,
      .sentence = "How long it waits at most; 0 never waits."},
     {.key = "limits.lineage_executions",
      .value = "4096",

@@ -168,7 +168,7 @@ struct Settings {
   EgressSettings egress;
   TlsSettings tls;
   PropagationSettings propagation;
-  uint32_t context_sources = 0;  // bits 1 << lineage::Source
+  uint32_t context_sources = 0;      // bits 1 << lineage::Source
   lineage::RegistryOptions lineage;  // `ids` and `echo` are bits of the sources
   std::vector<std::string> session_headers;
   proxy::Instrumented agent_is_instrumented = proxy::Instrumented::kAuto;

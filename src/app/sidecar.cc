@@ -87,9 +87,9 @@ Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net
   const auto options = proxy_options(settings_, tls_.authority, lineage);
   ListenAddress egress = settings_.listen.egress;
   for (size_t i = 0; i < settings_.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(
-        settings_, options, tls_, telemetry_, log_, memory_,
-        proxy::Shared{connections_, memory_, mcp_calls_, lineage_.get()}));
+    workers_.push_back(
+        std::make_unique<Worker>(settings_, options, tls_, telemetry_, log_, memory_,
+                                 proxy::Shared{connections_, memory_, mcp_calls_, lineage_.get()}));
     Worker& worker = *workers_.back();
     telemetry_.watch(worker);
     worker.guard(own);

@@ -189,15 +189,14 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   Impl& impl = *impl_;
   impl.latest.store(now.mono.time_since_epoch().count(), std::memory_order_relaxed);
   const bool blind = now.mono.time_since_epoch().count() < impl.blind_until.load();
-  const Tally::Admitted admitted{.ids = impl.options.ids,
-                                 .prefixes = impl.options.echo,
-                                 .texts = impl.options.echo && !blind};
+  const Tally::Admitted admitted{
+      .ids = impl.options.ids, .prefixes = impl.options.echo, .texts = impl.options.echo && !blind};
   const Judgement judgement = Tally(impl.values, impl.executions, call, now.mono, admitted).judge();
   Joined out{.verdict = judgement.verdict, .source = judgement.source};
   if (judgement.verdict == Joined::Verdict::kOne) {
     const std::optional<Entered> entered = impl.executions.enter(
-        judgement.execution,
-        {call.span, call.to_model && call.converses, judgement.goes_on}, now.mono);
+        judgement.execution, {call.span, call.to_model && call.converses, judgement.goes_on},
+        now.mono);
     if (entered) {
       out.execution = judgement.execution;
       out.parent = entered->span;

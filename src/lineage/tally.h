@@ -35,11 +35,7 @@ class Tally {
 
   Tally(ValueTable& values, ExecutionTable& executions, const Call& call, MonoTime now,
         const Admitted& admitted)
-      : values_(values),
-        executions_(executions),
-        call_(call),
-        now_(now),
-        admitted_(admitted) {}
+      : values_(values), executions_(executions), call_(call), now_(now), admitted_(admitted) {}
 
   Judgement judge();
 

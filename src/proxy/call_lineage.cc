@@ -28,8 +28,8 @@ bool is_form(std::string_view type) {
 // Pages and the like; JSON has readers of its own.
 bool is_text(std::string_view type) {
   constexpr std::string_view kText = "text/";
-  constexpr std::array<std::string_view, 3> kOthers = {
-      "application/xml", "application/xhtml+xml", "application/yaml"};
+  constexpr std::array<std::string_view, 3> kOthers = {"application/xml", "application/xhtml+xml",
+                                                       "application/yaml"};
   return text::equal_ignoring_case(type.substr(0, kText.size()), kText) ||
          std::ranges::any_of(kOthers, [&](std::string_view other) {
            return text::equal_ignoring_case(type, other);
@@ -83,9 +83,9 @@ void CallLineage::begin(const http::Head& request, const http::Url& url,
   if (!converses_) {
     lineage::glean_url(registry_.key(), url.authority.host, url.path, request.asks("GET"), head_);
   }
-  const bool has_body = request.body.kind != http::BodyLength::Kind::kNone &&
-                        !(request.body.kind == http::BodyLength::Kind::kKnown &&
-                          request.body.bytes == 0);
+  const bool has_body =
+      request.body.kind != http::BodyLength::Kind::kNone &&
+      !(request.body.kind == http::BodyLength::Kind::kKnown && request.body.bytes == 0);
   if (has_body) read_request(request.headers);
 }
 

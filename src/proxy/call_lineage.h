@@ -82,10 +82,10 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   std::unique_ptr<Texts> texts_;
   std::optional<lineage::Joined> joined_;
   const bool of_nobody_;
-  bool converses_ = false;      // the observer's: voices are those of a conversation with a model
-  bool observed_ = false;       // an observer reads the documents
+  bool converses_ = false;  // the observer's: voices are those of a conversation with a model
+  bool observed_ = false;   // an observer reads the documents
   bool reads_request_ = false;
-  bool pieces_ = false;         // the answer's documents are pieces of one
+  bool pieces_ = false;  // the answer's documents are pieces of one
 };
 
 }  // namespace sidespan::proxy

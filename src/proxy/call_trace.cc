@@ -124,8 +124,8 @@ void CallTrace::decide(const lineage::Joined* joined, const Meta& meta, Random& 
   } else if (joined != nullptr && joined->execution) {
     adopt(*joined);
     if (!joined->opened) forget_hints();
-    found = trace::SpanContext{joined->parent.trace_id, joined->parent.span_id,
-                               joined->parent.flags, {}};
+    found = trace::SpanContext{
+        joined->parent.trace_id, joined->parent.span_id, joined->parent.flags, {}};
     if (!joined->tracestate.empty()) {
       const std::string_view state = joined->tracestate;
       found->tracestate = trace::TraceState::parse(std::array{state});
@@ -154,11 +154,12 @@ void CallTrace::start(const trace::SpanContext* parent, Random& random) {
   const trace::TraceId trace =
       parent != nullptr || context_.trace_hint ? context_.trace_hint : own_trace_;
   trace::StartedContext started =
-      asked || trace ? trace::start_span_context(parent, context_.asked, trace, *options_.sampler,
-                                                 random)
-                     : trace::start_span_context(parent, *options_.sampler, random);
+      asked || trace
+          ? trace::start_span_context(parent, context_.asked, trace, *options_.sampler, random)
+          : trace::start_span_context(parent, *options_.sampler, random);
   // A trace that we made the id of.
-  if (parent == nullptr && trace && !context_.trace_hint) started.context.flags |= trace::kRandomFlag;
+  if (parent == nullptr && trace && !context_.trace_hint)
+    started.context.flags |= trace::kRandomFlag;
   context_.span = std::move(started.context);
   context_.span.span_id = own_id_;
   sampled_ = started.sampled;
@@ -168,9 +169,8 @@ void CallTrace::adopt(const lineage::Joined& joined) {
   if (!joined.opened) source_ = joined.source;
   parent_id_ = joined.parent.span_id;
   parent_is_remote_ = false;
-  turn_ = std::make_unique<const Turn>(Turn{.id = joined.parent.span_id.to_string(),
-                                            .step = joined.step,
-                                            .fixed_by = source_});
+  turn_ = std::make_unique<const Turn>(
+      Turn{.id = joined.parent.span_id.to_string(), .step = joined.step, .fixed_by = source_});
 }
 
 void CallTrace::join_late(const lineage::Joined& joined) {

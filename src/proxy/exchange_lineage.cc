@@ -22,8 +22,8 @@ lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int sta
   }
   if (!call.tool_calls.empty()) return lineage::CallEnd::kAsked;
   // Anthropic: the model has not said its last word, and is to be asked again.
-  const bool pauses = std::ranges::find(call.finish_reasons, "pause_turn") !=
-                      call.finish_reasons.end();
+  const bool pauses =
+      std::ranges::find(call.finish_reasons, "pause_turn") != call.finish_reasons.end();
   return pauses ? lineage::CallEnd::kOther : lineage::CallEnd::kAnswered;
 }
 
@@ -49,10 +49,10 @@ bool Exchange::waits_for_body() const {
   if (!known || limits.lineage_hold_time_max == Milliseconds(0)) return false;
   if (!options_.inject || request_.upgrade || request_.headers.contains("expect")) return false;
   const bool tells = lineage_ && !lineage_->of_nobody() && lineage_->reads_request();
-  const bool hears_meta = observer_ && observer_->is_mcp() && trace_->hears_meta() &&
-                          semconv::framing_of(request_.headers.find(http::FieldName::kContentType)
-                                                  .value_or(""))
-                              .has_value();
+  const bool hears_meta =
+      observer_ && observer_->is_mcp() && trace_->hears_meta() &&
+      semconv::framing_of(request_.headers.find(http::FieldName::kContentType).value_or(""))
+          .has_value();
   return (tells || hears_meta) && known_->takes_context();
 }
 

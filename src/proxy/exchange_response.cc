@@ -71,8 +71,7 @@ void Exchange::on_response_body(Chain data) {
         [&](std::string_view bytes) { observer_->on_response_bytes(bytes, last_activity_); });
   }
   if (lineage_) {
-    data.visit(
-        [&](std::string_view bytes) { lineage_->on_response_bytes(bytes, last_activity_); });
+    data.visit([&](std::string_view bytes) { lineage_->on_response_bytes(bytes, last_activity_); });
   }
   on_agent_queue(to_agent(http::Body{std::move(data)}));
 }

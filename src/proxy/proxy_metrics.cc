@@ -103,7 +103,8 @@ void ProxyMetrics::collect_lineage(metrics::Snapshot& snapshot) const {
                  Kind::kCounter, number({}, static_cast<double>(lineage_ambiguous.value())));
   metrics::merge(snapshot, "sidespan_lineage_hold_seconds",
                  "How long requests waited for the body that may tell whose call they are.",
-                 Kind::kHistogram, {.labels = {}, .value = 0, .histogram = lineage_hold.snapshot()});
+                 Kind::kHistogram,
+                 {.labels = {}, .value = 0, .histogram = lineage_hold.snapshot()});
 }
 
 }  // namespace sidespan::proxy

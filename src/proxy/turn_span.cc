@@ -44,8 +44,7 @@ trace::Span make_turn_span(const lineage::ClosedTurn& turn, const Options& optio
   attributes.set(attribute::kInferred, true);
   attributes.set(attribute::kParentSource, lineage::name_of(parent));
   attributes.set(attribute::kTurnId, std::string_view(own));
-  attributes.set(attribute::kExecutionId,
-                 std::string_view(run != nullptr ? run->id : own));
+  attributes.set(attribute::kExecutionId, std::string_view(run != nullptr ? run->id : own));
   attributes.set(attribute::kExecutionSource,
                  lineage::name_of(run != nullptr ? run->fixed_by : lineage::Source::kRoot));
   return span;

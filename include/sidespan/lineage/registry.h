@@ -25,8 +25,8 @@
 namespace sidespan::lineage {
 
 struct RegistryOptions {
-  bool ids = true;   // context.sources has `id`
-  bool echo = true;  // and `echo`
+  bool ids = true;                           // context.sources has `id`
+  bool echo = true;                          // and `echo`
   size_t executions_max = 4096;              // limits.lineage_executions
   size_t values_max = 262'144;               // limits.lineage_values, of 32 bytes each
   size_t values_per_execution_max = 16'384;  // limits.lineage_execution_values
@@ -47,7 +47,7 @@ struct Call {
   uint64_t session = 0;  // of the agent's session header (session.h), hashed; zero: none
   const Gleaned* head = nullptr;
   const Gleaned* body = nullptr;
-  trace::SpanId span = {};  // its own
+  trace::SpanId span = {};    // its own
   trace::TraceId trace = {};  // that it is in unless it joins another; a turn it opens is so, too
   bool is_sent = false;       // so that this is its trace
   Moment start = {};          // of its first byte
@@ -62,9 +62,9 @@ struct Joined {
   Source source = Source::kRoot;  // kId or kEcho where one execution explains the call
   ExecutionRef execution = {};    // that one, or the turn that it opened
   bool opened = false;
-  SpanRef parent = {};  // of `execution`
+  SpanRef parent = {};          // of `execution`
   std::string tracestate = {};  // the parent's
-  uint32_t step = 0;    // the call's place in it, from 1
+  uint32_t step = 0;            // the call's place in it, from 1
   std::vector<SpanRef> links =
       {};  // candidates; the model call that asked for it; the attempt before
 };
