@@ -177,6 +177,7 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
   options->routes = settings.routes;
   options->deny = settings.egress.deny;
   options->allow_from = settings.egress.allow_from;
+  options->credentials_required = settings.egress.credentials_required;
   options->second_proxy = second_proxy(settings.egress);
   options->interception = settings.tls.interception;
   options->interception.authority = std::move(authority);

@@ -31,6 +31,7 @@ constexpr auto kModes =
 constexpr auto kMismatches = std::to_array<Word<proxy::Interception::Mismatch>>(
     {{"passthrough", proxy::Interception::Mismatch::kPassthrough},
      {"refuse", proxy::Interception::Mismatch::kRefuse}});
+constexpr auto kCredentials = std::to_array<Word<bool>>({{"optional", false}, {"required", true}});
 constexpr auto kContents =
     std::to_array<Word<semconv::genai::Capture>>({{"off", semconv::genai::Capture::kOff},
                                                   {"tools", semconv::genai::Capture::kTools},
@@ -107,6 +108,15 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<list_of<read_network>, &S::egress, &EgressSettings::allow_from>,
      .sentence = "Networks that agents may connect from; needed where listen.egress is more than "
                  "loopback, empty is any."},
+
+    {.key = "egress.credentials",
+     .value = "optional",
+     .read = assign<word_of<kCredentials>, &S::egress, &EgressSettings::credentials_required>,
+     .sentence =
+         "The user of the proxy's URL, http://NAME:@127.0.0.1:17001, names whose work the calls "
+         "are, and run:TRACEPARENT the span that they are children of. `required` refuses those "
+         "without one (407), base-URL routes among them; it tells agents apart and keeps nobody "
+         "out who knows that."},
 
     {.key = "egress.via",
      .value = "off",

@@ -17,7 +17,6 @@ constexpr size_t kKeyBytesMax =
 // Keys and sections that documentation of later versions names.
 constexpr auto kLater = std::to_array<std::string_view>({
     "capture.query",
-    "egress.credentials",
     "export.file",
     "export.spool",
     "export.zipkin",

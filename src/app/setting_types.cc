@@ -173,9 +173,10 @@ std::optional<ClientCertificateFiles> read_client_certificate(const Node& node,
 
 std::optional<uint32_t> read_sources(const Node& node, Complaints& complaints) {
   using lineage::Source;
-  constexpr std::array<Word<Source>, 6> kSources = {{{"mcp_meta", Source::kMcpMeta},
+  constexpr std::array<Word<Source>, 7> kSources = {{{"mcp_meta", Source::kMcpMeta},
                                                      {"wire", Source::kWire},
                                                      {"listener", Source::kListener},
+                                                     {"credential", Source::kCredential},
                                                      {"id", Source::kId},
                                                      {"echo", Source::kEcho},
                                                      {"environment", Source::kEnvironment}}};

@@ -54,6 +54,7 @@ struct ListenSettings {
 struct EgressSettings {
   std::vector<proxy::HostPattern> deny;
   std::vector<net::Network> allow_from;  // empty: any (loopback binds only)
+  bool credentials_required = false;
   std::optional<http::Url> via;          // a second proxy, http; may hold a secret
   std::vector<std::string> via_except;   // as NO_PROXY
 };

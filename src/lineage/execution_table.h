@@ -36,6 +36,8 @@ struct Opening {
   std::string tracestate = {};
   trace::SpanId parent_id = {};
   uint64_t scope = 0;
+  std::string execution_id = {};
+  Source fixed_by = Source::kRoot;
   uint64_t session = 0;
   ExecutionRef before = {};
   std::vector<SpanRef> links = {};

@@ -116,7 +116,11 @@ void Registry::Impl::place_turn(const Call& call, const Moment& now, Random& ran
 
 void Registry::Impl::open_turn(const Call& call, const Judgement& judgement, const Moment& now,
                                Random& random, Joined& out) {
-  Opening opening{.scope = call.scope.id, .session = call.session, .before = judgement.before};
+  Opening opening{.scope = call.scope.id,
+                  .execution_id = std::string(call.scope.execution_id),
+                  .fixed_by = call.scope.fixed_by,
+                  .session = call.session,
+                  .before = judgement.before};
   place_turn(call, now, random, opening);
   const bool told = call.start.mono != MonoTime{} && call.start.mono < now.mono;
   const Moment& start = told ? call.start : now;

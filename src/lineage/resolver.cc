@@ -8,6 +8,8 @@ std::string_view name_of(Source source) {
       return "wire";
     case Source::kListener:
       return "listener";
+    case Source::kCredential:
+      return "credential";
     case Source::kEnvironment:
       return "environment";
     case Source::kMcpMeta:
@@ -28,17 +30,24 @@ Parent resolve(const Evidence& evidence, uint32_t sources) {
   };
   // A run's listener says which execution a call belongs to even where the wire names a closer
   // parent: the agent's own span inside that run.
-  const bool listener_counts = (sources & bit_of(Source::kListener)) != 0;
-  const Execution* run = listener_counts ? evidence.listener : nullptr;
+  const auto counts = [&](Source source, const Execution* execution) {
+    return (sources & bit_of(source)) != 0 ? execution : nullptr;
+  };
+  const Execution* const run = counts(Source::kListener, evidence.listener);
+  const Execution* const named = counts(Source::kCredential, evidence.credential);
+  const Execution* const outer = run != nullptr ? run : named;
   if (holds(Source::kMcpMeta, evidence.mcp_meta)) {
-    return {evidence.mcp_meta, Source::kMcpMeta, run};
+    return {evidence.mcp_meta, Source::kMcpMeta, outer};
   }
-  if (holds(Source::kWire, evidence.wire)) return {evidence.wire, Source::kWire, run};
-  if (run != nullptr && run->context.valid()) return {&run->context, Source::kListener, run};
+  if (holds(Source::kWire, evidence.wire)) return {evidence.wire, Source::kWire, outer};
+  if (run != nullptr && run->context.valid()) return {&run->context, Source::kListener, outer};
+  if (named != nullptr && named->context.valid()) {
+    return {&named->context, Source::kCredential, named};
+  }
   if (holds(Source::kEnvironment, evidence.environment)) {
-    return {evidence.environment, Source::kEnvironment, run};
+    return {evidence.environment, Source::kEnvironment, outer};
   }
-  return {nullptr, Source::kRoot, run};
+  return {nullptr, Source::kRoot, outer};
 }
 
 }  // namespace sidespan::lineage

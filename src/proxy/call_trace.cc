@@ -38,11 +38,12 @@ std::unique_ptr<const SignedFields> signed_fields(const http::Headers& headers,
 }  // namespace
 
 CallTrace::CallTrace(const Options& options, const http::Head& request, const http::Url& url,
-                     Random& random)
+                     std::shared_ptr<const lineage::Execution> credential, Random& random)
     : options_(options),
       foreign_(request.headers),
       signed_(signed_fields(request.headers, url.path)),
-      own_id_(trace::SpanId::make(random)) {
+      own_id_(trace::SpanId::make(random)),
+      credential_(std::move(credential)) {
   if (options.extract) extract(request.headers);
   active_ = options.tracing && !is_ignored(options.ignore_paths, url.path);
   if (!active_) return;
@@ -64,6 +65,7 @@ void CallTrace::hear_head() {
       .mcp_meta = nullptr,
       .wire = context_.span.valid() ? &context_.span : nullptr,
       .listener = options_.run ? &*options_.run : nullptr,
+      .credential = credential_.get(),
       .environment = options_.environment ? &*options_.environment : nullptr,
   };
   const lineage::Parent parent = lineage::resolve(evidence, options_.context_sources);
@@ -82,6 +84,7 @@ const trace::SpanContext* CallTrace::named_parent() const {
     case lineage::Source::kWire:
       return &context_.span;
     case lineage::Source::kListener:
+    case lineage::Source::kCredential:
       return &execution_->context;
     case lineage::Source::kEnvironment:
       return &*options_.environment;
@@ -92,9 +95,15 @@ const trace::SpanContext* CallTrace::named_parent() const {
 
 void CallTrace::ask(lineage::Call& call, Random& random) {
   const trace::SpanContext* const named = named_parent();
-  if (execution_ != nullptr || source_ == lineage::Source::kEnvironment) {
-    const trace::SpanContext& span = execution_ != nullptr ? execution_->context : *named;
-    call.scope = {span.span_id.value, {span.trace_id, span.span_id, span.flags}};
+  if (named != nullptr) {
+    call.scope = {.id = named->span_id.value,
+                  .span = {named->trace_id, named->span_id, named->flags}};
+  }
+  if (execution_ != nullptr) {
+    // Two sidecars' runs are never asked about together, names and span ids neither.
+    if (named == nullptr) call.scope.id = std::hash<std::string>()(execution_->id) | 1U;
+    call.scope.execution_id = execution_->id;
+    call.scope.fixed_by = execution_->fixed_by;
   }
   call.span = own_id_;
   call.is_sent = decided_;

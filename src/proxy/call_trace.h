@@ -27,9 +27,9 @@ namespace sidespan::proxy {
 
 class CallTrace {
  public:
-  // Reads the request's context. `options` outlives this.
+  // Reads the request's context. `options` outlives this; `credential` may be null.
   CallTrace(const Options& options, const http::Head& request, const http::Url& url,
-            Random& random);
+            std::shared_ptr<const lineage::Execution> credential, Random& random);
 
   // False for what `spans.ignore` names and when tracing is off: no span, no context of ours.
   bool active() const { return active_; }
@@ -38,6 +38,7 @@ class CallTrace {
   lineage::Source source() const { return source_; }
   // Nothing that is said on the wire names the parent, so that others may tell.
   bool is_open() const { return active_ && source_ != lineage::Source::kWire; }
+  const std::shared_ptr<const lineage::Execution>& credential() const { return credential_; }
   bool hears_meta() const {
     return (options_.context_sources & bit_of(lineage::Source::kMcpMeta)) != 0;
   }
@@ -117,6 +118,7 @@ class CallTrace {
   std::unique_ptr<const Turn> turn_;
   bool parent_is_remote_ = false;
   lineage::Source source_ = lineage::Source::kRoot;
+  std::shared_ptr<const lineage::Execution> credential_;
   const lineage::Execution* execution_ = nullptr;
   int resend_count_ = 0;
   bool active_ = false;

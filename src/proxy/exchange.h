@@ -91,6 +91,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   void refuse_foreign(const Inside& inside);
   std::optional<Error> choose_absolute();
   bool answer_max_forwards();
+  void demand_credential();
   void refuse_without_span(int status, std::string body);
   void connect(bool fresh);
   void on_dialled(Result<wire::OriginStreamPtr> result);

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "credential.h"
 #include "exchange.h"
 #include "sidespan/base/text.h"
 #include "sidespan/http/answer.h"
@@ -92,13 +93,16 @@ void Exchange::begin(http::Head&& request) {
   if (!known_) {
     known_ = worker_.origins.find(url_.authority, url_.port(), url_.scheme == "https");
   }
-  trace_.emplace(options_, request_, url_, worker_.random);
+  const Inside* inside = agent_.inside();
+  std::shared_ptr<const lineage::Execution> credential =
+      inside != nullptr ? inside->credential : credential_in(request_.headers);
+  if (options_.credentials_required && !credential) return demand_credential();
+  trace_.emplace(options_, request_, url_, std::move(credential), worker_.random);
   if (known_->denied()) {
     return answer_error({Code::kDenied, Side::kAgent, false,
                          url_.authority.host + " is on the list of egress.deny"},
                         semconv::Ending::kRefused);
   }
-  const Inside* inside = agent_.inside();
   if (inside != nullptr && inside->failure) {
     return answer_error(*inside->failure, semconv::Ending::kOriginClosed);
   }
@@ -205,6 +209,17 @@ bool Exchange::answer_max_forwards() {
   send_answer(std::move(answer));
   finish(semconv::Ending::kComplete, std::nullopt);
   return true;
+}
+
+// Where others than this machine's agents may connect, each says who it is.
+void Exchange::demand_credential() {
+  http::LocalAnswer answer =
+      http::make_answer(407,
+                        "sidespan: the proxy's URL must name a user: egress.credentials is "
+                        "required.\n");
+  answer.head.headers.add("Proxy-Authenticate", "Basic realm=\"sidespan\"");
+  send_answer(std::move(answer));
+  finish(semconv::Ending::kRefused, std::nullopt);
 }
 
 void Exchange::refuse_without_span(int status, std::string body) {

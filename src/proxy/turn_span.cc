@@ -32,21 +32,20 @@ trace::Span make_turn_span(const lineage::ClosedTurn& turn, const Options& optio
   for (const lineage::SpanRef& link : turn.links) {
     span.links.push_back({context_of(link), trace::Attributes()});
   }
-  const lineage::Execution* const run = options.run ? &*options.run : nullptr;
-  const bool within = static_cast<bool>(turn.parent_id);
-  const lineage::Source parent = !within          ? lineage::Source::kRoot
-                                 : run != nullptr ? lineage::Source::kListener
-                                                  : lineage::Source::kEnvironment;
-  span.parent_is_remote = parent == lineage::Source::kEnvironment;
+  const bool named = !turn.execution_id.empty();
+  const lineage::Source parent = !turn.parent_id ? lineage::Source::kRoot
+                                 : named         ? turn.fixed_by
+                                                 : lineage::Source::kEnvironment;
+  span.parent_is_remote = turn.parent_id && parent != lineage::Source::kListener;
   const std::string own = turn.span.span_id.to_string();
   trace::Attributes& attributes = span.attributes;
   attributes.set(attribute::kGenAiOperationName, kOperation);
   attributes.set(attribute::kInferred, true);
   attributes.set(attribute::kParentSource, lineage::name_of(parent));
   attributes.set(attribute::kTurnId, std::string_view(own));
-  attributes.set(attribute::kExecutionId, std::string_view(run != nullptr ? run->id : own));
+  attributes.set(attribute::kExecutionId, std::string_view(named ? turn.execution_id : own));
   attributes.set(attribute::kExecutionSource,
-                 lineage::name_of(run != nullptr ? run->fixed_by : lineage::Source::kRoot));
+                 lineage::name_of(named ? turn.fixed_by : lineage::Source::kRoot));
   return span;
 }
 

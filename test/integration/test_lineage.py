@@ -1,6 +1,7 @@
 """Whose call it is, where the agent propagates nothing: turns are opened by calls of models, and what belongs to them is
 found by what it carries. test_fidelity.py and test/bench/fidelity measure how much; this is about each rule."""
 
+import base64
 import json
 import secrets
 import sys
@@ -205,6 +206,61 @@ def test_a_form_says_whose_it_is(sidecar, model, origin, sink):
     turn, = sink.wait(1, where=is_turn)
     call, = [span for span in sink.spans if span["attributes"].get("url.full", "").endswith("/tickets")]
     assert call["parent_id"] == turn["span_id"] and source(call) == "echo"
+
+
+def with_user(name, password=""):
+    return [("Proxy-Authorization", "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode())]
+
+
+def test_the_user_of_the_proxys_url_names_the_execution(sidecar, model, origin, sink):
+    """What two have in common tells nothing between those who are named, and everything within one."""
+    side = sidecar(IDLE)
+    wish = asks("track", {"parcel": "00340434161094042557"})[1]
+    for name in "ada", "bob":
+        path = f"/{name}/chat/completions"
+        model.answer(path, plain(wish))
+        post(side, model.url(path), chat(user("Hello")), with_user(name))
+    with Client(side.egress) as client:
+        client.ask("GET", origin.url("/parcels/00340434161094042557"), with_user("bob"))
+        client.ask("GET", origin.url("/healthz"), with_user("bob"))
+    sink.wait(2, where=is_turn)
+    call, probe = sorted([span for span in sink.spans if asked(span) == "GET"], key=lambda span: span["start"])
+    turn, = [span for span in sink.spans if span["span_id"] == call["parent_id"]]
+    assert is_turn(turn) and source(call) == "echo"
+    assert {span["attributes"]["sidespan.execution.id"] for span in (call, turn, probe)} == {"bob"}
+    assert {span["attributes"]["sidespan.execution.source"] for span in (call, turn, probe)} == {"credential"}
+    assert source(probe) == "root" and not probe["parent_id"]
+    assert not any("authorization" in name.lower() for request in origin.requests for name, _ in request.headers)
+
+
+def test_and_a_span_that_is_the_parent(sidecar, origin, sink):
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with Client(sidecar({}).egress) as client:
+        client.ask("GET", origin.url("/x"), with_user("run", parent))
+    span, = sink.wait(1)
+    assert (span["trace_id"], span["parent_id"]) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+    assert source(span) == "credential"
+
+
+def test_which_a_tunnel_has_for_all_that_is_in_it(sidecar, origin, sink):
+    with Client(sidecar({}).egress) as client:
+        assert client.ask("CONNECT", f"127.0.0.1:{origin.port}", with_user("ada")).status == 200
+        client.send(head("GET /x HTTP/1.1", [("Host", f"127.0.0.1:{origin.port}")]))
+        assert client.response().status == 200
+    span, = sink.wait(1)
+    assert span["attributes"]["sidespan.execution.id"] == "ada"
+
+
+def test_who_must_say_who_it_is(sidecar, origin, sink):
+    side = sidecar({"egress": {"credentials": "required"}})
+    with Client(side.egress) as client:
+        refused = client.ask("GET", origin.url("/x"))
+        assert refused.status == 407 and refused.get("proxy-authenticate") == 'Basic realm="sidespan"'
+    with Client(side.egress) as client:
+        assert client.ask("CONNECT", f"127.0.0.1:{origin.port}").status == 407
+    with Client(side.egress) as client:
+        assert client.ask("GET", origin.url("/x"), with_user("ada")).status == 200
+    assert len(origin.requests) == 1
 
 
 def in_pieces(client, url, body, pause):

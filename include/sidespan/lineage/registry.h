@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sidespan/base/clock.h"
@@ -36,8 +37,10 @@ struct RegistryOptions {
 // What says by itself that a call belongs to a run or a named credential: executions of other
 // scopes are none of its candidates.
 struct Scope {
-  uint64_t id = 0;    // zero: nothing says so
-  SpanRef span = {};  // of the run; none where the scope has no span
+  uint64_t id = 0;                     // zero: nothing says so
+  SpanRef span = {};                   // of the run; none where the scope has no span
+  std::string_view execution_id = {};  // `sidespan.execution.id`; empty: it has none of its own
+  Source fixed_by = Source::kRoot;
 };
 
 struct Call {

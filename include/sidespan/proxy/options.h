@@ -60,6 +60,7 @@ struct Options {
   std::vector<Route> routes;
   std::vector<HostPattern> deny = default_deny();
   std::vector<net::Network> allow_from;  // agents' addresses; empty: any
+  bool credentials_required = false;     // egress.credentials
   std::vector<DestinationRule> destinations = default_destinations();
   Interception interception;
   wire::SecondProxy second_proxy;

@@ -35,7 +35,7 @@ struct Rig {
   }
   CallTrace undecided(std::string_view url = "http://h.example/x") {
     target = *http::parse_url(url);
-    return CallTrace(options, request, target, random);
+    return CallTrace(options, request, target, credential, random);
   }
 
   http::Headers sent(CallTrace& trace, std::string_view host = "localhost",
@@ -66,6 +66,7 @@ struct Rig {
   }
 
   Options options;
+  std::shared_ptr<const lineage::Execution> credential;
   http::Head request;
   http::Url target;
   Random random{1};
