@@ -244,7 +244,8 @@ def test_and_a_span_that_is_the_parent(sidecar, origin, sink):
 
 def test_which_a_tunnel_has_for_all_that_is_in_it(sidecar, origin, sink):
     with Client(sidecar({}).egress) as client:
-        assert client.ask("CONNECT", f"127.0.0.1:{origin.port}", with_user("ada")).status == 200
+        client.send(head(f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1", [("Host", "h"), *with_user("ada")]))
+        assert client.reader.head().status == 200
         client.send(head("GET /x HTTP/1.1", [("Host", f"127.0.0.1:{origin.port}")]))
         assert client.response().status == 200
     span, = sink.wait(1)
@@ -257,7 +258,7 @@ def test_who_must_say_who_it_is(sidecar, origin, sink):
         refused = client.ask("GET", origin.url("/x"))
         assert refused.status == 407 and refused.get("proxy-authenticate") == 'Basic realm="sidespan"'
     with Client(side.egress) as client:
-        assert client.ask("CONNECT", f"127.0.0.1:{origin.port}").status == 407
+        assert client.ask("CONNECT", f"127.0.0.1:{origin.port}", host="x").status == 407
     with Client(side.egress) as client:
         assert client.ask("GET", origin.url("/x"), with_user("ada")).status == 200
     assert len(origin.requests) == 1
