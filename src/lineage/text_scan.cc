@@ -26,6 +26,9 @@ constexpr std::array<uint8_t, 256> classes() {
 }
 constexpr std::array<uint8_t, 256> kClass = classes();
 
+// Shorter ones tell nothing.
+constexpr size_t kWordBytesMin = 5;
+
 std::string_view without_edges(std::string_view word) {
   const size_t last = word.find_last_not_of(".,:;!?");
   return last == std::string_view::npos ? std::string_view() : word.substr(0, last + 1);
@@ -70,12 +73,17 @@ void scan_url(std::string_view authority, std::string_view path, bool fetches, V
   while (rest) {
     const std::string_view segment = text::split_first(rest, '/');
     if (segment.empty()) continue;
+    if (segment.size() < kWordBytesMin) {  // as in most interfaces
+      ++count;
+      continue;
+    }
     const std::string plain = text::percent_decode(segment);
     longest = std::max(longest, plain.size());
     ++count;
     told |= weight_of(plain) >= kEvidenceWeight;
     scan_text(plain, values);
   }
+  if (query == path.size() && !told && longest < 10) return;
   Bundle all(values);
   all.begin();
   rest = path.substr(std::min(query + 1, path.size()));
@@ -97,7 +105,7 @@ void scan_url(std::string_view authority, std::string_view path, bool fetches, V
 
 void scan_word(std::string_view word, ValueList& values) {
   word = without_edges(word);
-  if (word.size() < 5) return;
+  if (word.size() < kWordBytesMin) return;
   if (is_url(word)) return scan_url_word(word, values);
   values.add(word, weight_of(word));
 }

@@ -115,7 +115,7 @@ void CallLineage::on_request_end() {
 
 void CallLineage::on_response_head(const http::Head& head) {
   constexpr int kSwitchingProtocols = 101;
-  if (!observed_ && head.status != kSwitchingProtocols) read_answer(head.headers);
+  if (!silent_ && !observed_ && head.status != kSwitchingProtocols) read_answer(head.headers);
 }
 
 void CallLineage::read_answer(const http::Headers& headers) {
@@ -156,6 +156,7 @@ void CallLineage::on_response_end(bool whole, MonoTime now) {
 }
 
 json::Handler* CallLineage::begin_request_document() {
+  if (silent_) return nullptr;
   if (!request_) {
     const Voice voice = converses_ ? Voice::kModelRequest : Voice::kToolRequest;
     request_ = std::make_unique<lineage::Gleaner>(registry_.key(), voice, false, registry_);
@@ -166,6 +167,7 @@ json::Handler* CallLineage::begin_request_document() {
 }
 
 void CallLineage::end_request_document() {
+  if (!request_) return;
   request_->end_document();
   charge_.set(kGleanerBytes + bytes_of(request_->gleaned()));
 }
@@ -175,6 +177,7 @@ void CallLineage::begin_answer(bool pieces) {
 }
 
 json::Handler* CallLineage::begin_response_document() {
+  if (silent_) return nullptr;
   if (!answer_) {
     const Voice voice = converses_ ? Voice::kModelAnswer : Voice::kToolAnswer;
     answer_ = std::make_unique<lineage::Gleaner>(registry_.key(), voice, pieces_ && converses_,
@@ -186,7 +189,7 @@ json::Handler* CallLineage::begin_response_document() {
 }
 
 void CallLineage::end_response_document() {
-  answer_->end_document();
+  if (answer_) answer_->end_document();
 }
 
 const lineage::Joined& CallLineage::join(lineage::Call call, const Moment& now, Random& random) {
@@ -217,7 +220,7 @@ void CallLineage::pass(MonoTime now) {
 // An answer that begins before its call was placed waits.
 void CallLineage::publish_answer(MonoTime now) {
   if (!joined_) {
-    if (!of_nobody_) return;
+    if (!of_nobody_ || silent_) return;
     pass(now);
   }
   const Voice voice = converses_ ? Voice::kModelAnswer : Voice::kToolAnswer;
@@ -239,7 +242,7 @@ void CallLineage::silence() {
   form_.reset();
   request_.reset();
   answer_.reset();
-  observed_ = true;  // and nobody looks at its answer
+  silent_ = true;
   charge_.set(0);
 }
 

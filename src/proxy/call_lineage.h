@@ -52,6 +52,7 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   // Its place once it is joined. Looks no further from now on.
   const lineage::Joined& place() const { return *joined_; }
   void silence();
+  bool is_silent() const { return silent_; }
   // The exchange is over.
   void end(lineage::CallEnd how, MonoTime now);
 
@@ -83,6 +84,7 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   std::optional<lineage::Joined> joined_;
   const bool of_nobody_;
   bool converses_ = false;  // the observer's: voices are those of a conversation with a model
+  bool silent_ = false;
   bool observed_ = false;   // an observer reads the documents
   bool reads_request_ = false;
   bool pieces_ = false;  // the answer's documents are pieces of one

@@ -111,6 +111,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   void on_origin_queue(size_t bytes);
 
   // exchange_lineage.cc: whose call it is
+  void make_lineage();
   void begin_lineage();
   bool waits_for_body() const;
   void place();

@@ -29,14 +29,36 @@ lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int sta
 
 }  // namespace
 
-void Exchange::begin_lineage() {
+void Exchange::make_lineage() {
   lineage::Registry* const registry = worker_.shared.lineage;
   const bool opaque = mode_ == semconv::Mode::kTunnel || http::is_grpc(request_.headers);
   if (registry == nullptr || opaque) return;
   const bool of_nobody = !trace_->is_open();
-  // Where nobody is at work, nobody can be taken for another.
-  if (of_nobody && registry->idle()) return;
+  // Where nobody is at work only a call of a model is of interest, and nobody can be taken for
+  // another.
+  if (registry->idle() && (of_nobody || !request_.asks("POST"))) return;
   lineage_ = std::make_unique<CallLineage>(*registry, of_nobody);
+}
+
+void Exchange::begin_lineage() {
+  lineage::Registry* const registry = worker_.shared.lineage;
+  const bool converses = observer_ && observer_->is_conversation();
+  if (lineage_ && (converses || !registry->idle())) {
+    return lineage_->begin(request_, url_, observer_.get());
+  }
+  // Whom the observer tells stays.
+  const bool watched = observer_ && observer_->reads_documents();
+  if (lineage_ && watched) {
+    lineage_->silence();
+  } else {
+    lineage_.reset();
+  }
+  // What belongs to nobody before anybody is at work: its address may be a constant of the agent's.
+  if (registry == nullptr || !trace_->is_open() || mode_ == semconv::Mode::kTunnel) return;
+  lineage::Gleaned head;
+  lineage::glean_url(registry->key(), url_.authority.host, url_.path, request_.asks("GET"), head);
+  if (head.values.empty()) return;
+  registry->publish({}, lineage::Voice::kToolRequest, 0, head, worker_.loop.now().mono);
 }
 
 // Only where the body may say more than the head, and the origin would see the difference. What
@@ -48,7 +70,8 @@ bool Exchange::waits_for_body() const {
                      body.bytes <= limits.lineage_hold_bytes_max;
   if (!known || limits.lineage_hold_time_max == Milliseconds(0)) return false;
   if (!options_.inject || request_.upgrade || request_.headers.contains("expect")) return false;
-  const bool tells = lineage_ && !lineage_->of_nobody() && lineage_->reads_request();
+  const bool tells = lineage_ && !lineage_->is_silent() && !lineage_->of_nobody() &&
+                     lineage_->reads_request();
   const bool hears_meta =
       observer_ && observer_->is_mcp() && trace_->hears_meta() &&
       semconv::framing_of(request_.headers.find(http::FieldName::kContentType).value_or(""))
@@ -72,7 +95,7 @@ void Exchange::on_body_awaited(bool in_time) {
 // As well as it can be by now; once.
 void Exchange::place() {
   if (!trace_ || !trace_->active()) return;
-  if (lineage_ && lineage_->of_nobody() && request_ended_) {
+  if (lineage_ && !lineage_->is_silent() && lineage_->of_nobody() && request_ended_) {
     lineage_->pass(worker_.loop.now().mono);
   }
   if (!trace_->decided()) return place_with(meta_of_request());
@@ -88,16 +111,19 @@ void Exchange::place_with(const CallTrace::Meta& meta) {
 
 // Null: nobody is to be asked, or was so before.
 const lineage::Joined* Exchange::join() {
-  if (!lineage_ || lineage_->of_nobody() || lineage_->joined()) return nullptr;
+  if (!lineage_ || lineage_->is_silent() || lineage_->of_nobody() || lineage_->joined()) {
+    return nullptr;
+  }
   lineage::Registry& registry = *worker_.shared.lineage;
   lineage::Call call;
   trace_->ask(call, worker_.random);
   call.to_model = observer_ && observer_->model_call() != nullptr;
   call.converses = call.to_model && observer_->is_conversation();
   call.start = start_;
-  call.retries = lineage::is_sent_again(request_.headers);
-  if (const auto session = lineage::session_of(request_.headers, options_.session_headers)) {
-    call.session = lineage::hash_of(registry.key(), *session);
+  if (call.to_model) {
+    call.retries = lineage::is_sent_again(request_.headers);
+    const auto session = lineage::session_of(request_.headers, options_.session_headers);
+    if (session) call.session = lineage::hash_of(registry.key(), *session);
   }
   const lineage::Joined& joined = lineage_->join(call, worker_.loop.now(), worker_.random);
   if (joined.verdict == lineage::Joined::Verdict::kSeveral) worker_.metrics.lineage_ambiguous.add();
@@ -105,7 +131,7 @@ const lineage::Joined* Exchange::join() {
 }
 
 void Exchange::end_lineage(semconv::Ending ending) {
-  if (!lineage_) return;
+  if (!lineage_ || (lineage_->is_silent() && !lineage_->joined())) return;
   place();
   const bool complete = ending == semconv::Ending::kComplete;
   const semconv::genai::Call* const call = observer_ ? observer_->model_call() : nullptr;

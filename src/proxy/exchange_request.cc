@@ -342,16 +342,18 @@ void Exchange::on_request_body(Chain data) {
 void Exchange::begin_observing() {
   if (!trace_->active()) return;
   if (worker_.memory.over(MemoryMark::kTapsOff)) return lose_sight();
-  begin_lineage();
+  make_lineage();
   observer_ = semconv::make_request_observer(call_facts(), options_.observers);
-  if (lineage_) lineage_->begin(request_, url_, observer_.get());
+  begin_lineage();
   writes_meta_ = wants_meta();
   holding_ = writes_meta_ || waits_for_body();
   if (holding_) {
     held_since_ = worker_.loop.now().mono;
     return arm_timer();
   }
-  if (!lineage_ || lineage_->of_nobody() || !lineage_->reads_request()) place();
+  if (!lineage_ || lineage_->is_silent() || lineage_->of_nobody() || !lineage_->reads_request()) {
+    place();
+  }
 }
 
 semconv::CallFacts Exchange::call_facts() {

@@ -353,7 +353,7 @@ def test_an_open_turn_is_told_in_a_drain(sidecar, model, sink):
     side = sidecar({})
     model.answer(CHAT, plain(asks("search", {"query": "x"})[1]))
     post(side, model.url(CHAT), chat(user("Where is it?")))
-    side.terminate()
+    side.stop()
     spans = sink.wait(2)
     turn, = [span for span in spans if is_turn(span)]
     assert {span["parent_id"] for span in spans} == {"", turn["span_id"]}
