@@ -335,6 +335,7 @@ void Gleaner::on_null() {
 void glean_url(const HashKey& key, std::string_view authority, std::string_view path, bool fetches,
                Gleaned& out) {
   constexpr size_t kUrlValuesMax = 256;
+  if (path.size() <= kWordBytesMin) return;  // "/json"
   ValueList values(key, out, nullptr, kUrlValuesMax);
   scan_url(authority, path.substr(0, path.find('#')), fetches, values);
 }

@@ -26,9 +26,6 @@ constexpr std::array<uint8_t, 256> classes() {
 }
 constexpr std::array<uint8_t, 256> kClass = classes();
 
-// Shorter ones tell nothing.
-constexpr size_t kWordBytesMin = 5;
-
 std::string_view without_edges(std::string_view word) {
   const size_t last = word.find_last_not_of(".,:;!?");
   return last == std::string_view::npos ? std::string_view() : word.substr(0, last + 1);

@@ -13,6 +13,9 @@
 
 namespace sidespan::lineage {
 
+// Shorter words tell nothing.
+inline constexpr size_t kWordBytesMin = 5;
+
 class TextScan {
  public:
   static constexpr size_t kLineBytesMax = 4096;

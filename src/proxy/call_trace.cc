@@ -242,7 +242,7 @@ void CallTrace::copy_baggage() {
 }
 
 std::optional<trace::SpanContext> CallTrace::heard_in(const Meta& meta) const {
-  if (!active_ || !hears_meta()) return std::nullopt;
+  if (meta.traceparent.empty() || !active_ || !hears_meta()) return std::nullopt;
   std::optional<trace::SpanContext> found = trace::parse_traceparent(meta.traceparent);
   if (found && !meta.tracestate.empty()) {
     found->tracestate = trace::TraceState::parse(std::array{meta.tracestate});

@@ -114,7 +114,11 @@ class Exchange final : public Recycled<Exchange, 64>,
   void make_lineage();
   void begin_lineage();
   bool waits_for_body() const;
-  void place();
+  // As well as it can be by now; mostly it is.
+  void place() {
+    if (lineage_ || (trace_ && !trace_->decided())) place_now();
+  }
+  void place_now();
   void place_with(const CallTrace::Meta& meta);
   const lineage::Joined* join();
   void on_body_awaited(bool in_time);

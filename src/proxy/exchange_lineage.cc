@@ -92,8 +92,7 @@ void Exchange::on_body_awaited(bool in_time) {
   connect(false);
 }
 
-// As well as it can be by now; once.
-void Exchange::place() {
+void Exchange::place_now() {
   if (!trace_ || !trace_->active()) return;
   if (lineage_ && !lineage_->is_silent() && lineage_->of_nobody() && request_ended_) {
     lineage_->pass(worker_.loop.now().mono);
