@@ -8,24 +8,35 @@
 #include <string>
 #include <string_view>
 
+#include "sidespan/trace/baggage.h"
 #include "sidespan/trace/context.h"
 
 namespace sidespan::lineage {
 
 // The weakest evidence that the actual parent rests on; the values of `sidespan.parent.source`.
-enum class Source : uint8_t { kWire, kListener, kEnvironment, kMcpMeta, kId, kEcho, kRoot };
+enum class Source : uint8_t {
+  kWire,
+  kListener,
+  kEnvironment,
+  kMcpMeta,
+  kId,
+  kEcho,
+  kIngress,
+  kRoot
+};
 std::string_view name_of(Source source);
-inline constexpr size_t kSourceCount = 7;
+inline constexpr size_t kSourceCount = 8;
 // Its bit in the `sources` of resolve().
 constexpr uint32_t bit_of(Source source) {
   return 1U << static_cast<uint32_t>(source);
 }
 
-// One piece of agent work that calls belong to: a run.
+// One piece of agent work that calls belong to: a run, a request on the ingress.
 struct Execution {
-  std::string id;              // `sidespan.execution.id`
-  Source fixed_by;             // `sidespan.execution.source`
-  trace::SpanContext context;  // its span: the parent of what belongs to it
+  std::string id;               // `sidespan.execution.id`
+  Source fixed_by;              // `sidespan.execution.source`
+  trace::SpanContext context;   // its span: the parent of what belongs to it
+  trace::Baggage baggage = {};  // what it was asked with
 };
 
 // What is known about one call. Pointers may be null: no such evidence.
@@ -33,6 +44,7 @@ struct Evidence {
   const trace::SpanContext* mcp_meta = nullptr;     // `params._meta` of an MCP message
   const trace::SpanContext* wire = nullptr;         // trace headers of the request
   const Execution* listener = nullptr;              // the private listener of a run
+  const Execution* ingress = nullptr;               // the only request there (ingress_watch.h)
   const trace::SpanContext* environment = nullptr;  // the sidecar's own TRACEPARENT
 };
 
