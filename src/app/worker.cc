@@ -38,7 +38,7 @@ wire::Dialer::Options dialer_options(const Settings& settings) {
 struct Worker::Inside {
   Inside(Worker& worker, net::Loop& loop, const Settings& settings, const TlsSetup& tls,
          Telemetry& telemetry, Log& log, std::atomic<size_t>& agent_connections,
-         MemoryLedger& ledger, semconv::McpCalls& mcp_calls)
+         MemoryLedger& ledger, semconv::McpCalls& mcp_calls, lineage::IngressWatch& ingress)
       : memory(ledger,
                [&worker] { worker.thread_.mailbox().post([&worker] { worker.let_go(); }); }),
         client_tls(client_context(settings, tls)),
@@ -47,16 +47,22 @@ struct Worker::Inside {
             [this, options = worker.options_](std::string_view host, const net::Address& to) {
               return proxy::check_address(*options, self, host, to);
             },
-            client_tls.get()),
+            client_tls.get(),
+            [this](std::string_view host, const net::Address& to) {
+              return proxy::check_self(self, host, to);
+            }),
         pool(loop, dialer, settings.limits.pool),
         spans(loop, telemetry.mailbox(), telemetry.pipeline(), settings.exporting.queue_spans),
         server(loop, pool, Random::from_system(), spans, log, worker.options_, agent_connections,
-               ledger, mcp_calls),
+               ledger, mcp_calls, ingress),
         pulse(loop, [&worker] { worker.pulse(); }) {}
 
   Result<std::unique_ptr<net::Listener>> open(net::Loop& loop, const net::Address& address,
-                                              bool shared);
-  Result<net::Address> bind(net::Loop& loop, const net::Address& address, PortUse use);
+                                              bool shared, proxy::Door door);
+  Result<net::Address> bind(net::Loop& loop, const net::Address& address, PortUse use,
+                            proxy::Door door);
+  uint64_t shed_at(const std::vector<std::unique_ptr<net::Listener>>& which) const;
+  void close_ingress();
 
   MemoryAccount memory;  // first: it counts what the others hold
   proxy::SelfGuard self;
@@ -67,7 +73,9 @@ struct Worker::Inside {
   proxy::Server server;
   net::Timer pulse;
   Milliseconds pulse_every = kHeartbeat;
-  std::vector<std::unique_ptr<net::Listener>> listeners;
+  std::vector<std::unique_ptr<net::Listener>> egress;
+  std::vector<std::unique_ptr<net::Listener>> ingress;
+  uint64_t shed_before = 0;  // by listeners that were closed
   RareLine shed{"agents' connections were closed unanswered, no descriptor was left"};
   RareLine taps_off{"answers went by unobserved, limits.memory is near"};
   RareLine refused{"requests were refused, limits.memory is near"};
@@ -76,35 +84,49 @@ struct Worker::Inside {
 
 Result<std::unique_ptr<net::Listener>> Worker::Inside::open(net::Loop& loop,
                                                             const net::Address& address,
-                                                            bool shared) {
+                                                            bool shared, proxy::Door door) {
   net::Listener::Options options;
   options.reuse_port = shared;
   options.descriptors_kept = kDescriptorsKept;
-  return net::Listener::listen(loop, address, options, [this](std::unique_ptr<net::Stream> stream) {
-    server.accept(std::move(stream));
-  });
+  return net::Listener::listen(loop, address, options,
+                               [this, door](std::unique_ptr<net::Stream> stream) {
+                                 server.accept(std::move(stream), door);
+                               });
 }
 
-Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& address,
-                                          PortUse use) {
+Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& address, PortUse use,
+                                          proxy::Door door) {
   net::Address free = address;
   if (use == PortUse::kFirstOfMany) {
     // Two sidecars whose workers share would take half of each other's connections. So the port is
     // taken alone first, and given back.
-    const auto alone = open(loop, address, false);
+    const auto alone = open(loop, address, false, door);
     if (!alone) return std::unexpected(alone.error());
     free = (*alone)->address();
   }
-  Result<std::unique_ptr<net::Listener>> listener = open(loop, free, use != PortUse::kAlone);
+  Result<std::unique_ptr<net::Listener>> listener = open(loop, free, use != PortUse::kAlone, door);
   if (!listener) return std::unexpected(std::move(listener.error()));
+  auto& listeners = door == proxy::Door::kEgress ? egress : ingress;
   listeners.push_back(std::move(*listener));
   self.add(listeners.back()->address());
   return listeners.back()->address();
 }
 
+uint64_t Worker::Inside::shed_at(const std::vector<std::unique_ptr<net::Listener>>& which) const {
+  uint64_t shed = 0;
+  for (const auto& listener : which) shed += listener->shed();
+  return shed;
+}
+
+void Worker::Inside::close_ingress() {
+  shed_before += shed_at(ingress);
+  ingress.clear();
+}
+
 Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
                const TlsSetup& tls, Telemetry& telemetry, Log& log,
-               std::atomic<size_t>& connections, MemoryLedger& memory, semconv::McpCalls& mcp_calls)
+               std::atomic<size_t>& connections, MemoryLedger& memory, semconv::McpCalls& mcp_calls,
+               lineage::IngressWatch& ingress)
     : settings_(settings),
       log_(log),
       options_(std::move(options)),
@@ -112,7 +134,7 @@ Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> o
       heartbeat_(mono_now()) {
   thread_.call([&] {
     inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, tls, telemetry, log,
-                                       connections, memory, mcp_calls);
+                                       connections, memory, mcp_calls, ingress);
     pulse();
   });
 }
@@ -127,19 +149,23 @@ void Worker::guard(const std::vector<net::Address>& own) {
   });
 }
 
-Result<std::vector<net::Address>> Worker::listen(const ListenAddress& egress, PortUse use) {
+Result<std::vector<net::Address>> Worker::listen(const ListenAddress& where, PortUse use,
+                                                 proxy::Door door) {
   Result<std::vector<net::Address>> bound;
   thread_.call([&] {
     const Binding binding{
-        .bind = [&](const auto& address) { return inside_->bind(thread_.loop(), address, use); },
-        .undo = [&] { inside_->listeners.clear(); }};
-    bound = bind_all(egress, binding);
+        .bind =
+            [&](const auto& address) { return inside_->bind(thread_.loop(), address, use, door); },
+        .undo =
+            [&] { (door == proxy::Door::kEgress ? inside_->egress : inside_->ingress).clear(); }};
+    bound = bind_all(where, binding);
   });
   return bound;
 }
 
 void Worker::drain(bool agents_gone) {
   thread_.mailbox().post([this, agents_gone] {
+    inside_->close_ingress();
     inside_->server.drain(agents_gone);
     inside_->pool.drain();
     inside_->pulse_every = kDrainPulse;
@@ -151,7 +177,8 @@ void Worker::stop() {
   if (!inside_) return;
   thread_.call([this] {
     look_for_losses();
-    inside_->listeners.clear();
+    inside_->egress.clear();
+    inside_->ingress.clear();
     inside_->server.abort();
     inside_->spans.flush();
     const std::scoped_lock lock(collect_mutex_);
@@ -183,8 +210,8 @@ void Worker::let_go() {
 }
 
 void Worker::look_for_losses() {
-  uint64_t shed = 0;
-  for (const auto& listener : inside_->listeners) shed += listener->shed();
+  const uint64_t shed =
+      inside_->shed_before + inside_->shed_at(inside_->egress) + inside_->shed_at(inside_->ingress);
   shed_ = shed;
   const MonoTime now = SystemClock().now().mono;
   inside_->shed.look(shed, now, log_);

@@ -1,4 +1,4 @@
-// One worker thread: the proxy with its loop, its connections to origins and its egress listeners.
+// One worker thread: the proxy with its loop, its connections to origins and its listeners.
 // Several workers share one port. Made, drained and stopped by a command's main thread; health
 // looks at it through Watched.
 #pragma once
@@ -14,12 +14,13 @@
 #include "app/time_watch.h"
 #include "app/tls_setup.h"
 #include "sidespan/base/memory_ledger.h"
+#include "sidespan/lineage/ingress_watch.h"
 #include "sidespan/proxy/options.h"
 #include "sidespan/semconv/mcp_calls.h"
 
 namespace sidespan::app {
 
-// How a worker takes the egress port.
+// How a worker takes a port.
 enum class PortUse : uint8_t {
   kAlone,        // the only worker
   kFirstOfMany,  // others will join; a port that somebody has already is an error nevertheless
@@ -28,21 +29,23 @@ enum class PortUse : uint8_t {
 
 class Worker final : public Watched {
  public:
-  // `connections`, `memory` and `mcp_calls` are what proxy::Server asks for. References outlive
-  // this.
+  // `connections`, `memory`, `mcp_calls` and `ingress` are what proxy::Server asks for. References
+  // outlive this.
   Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
          const TlsSetup& tls, Telemetry& telemetry, Log& log, std::atomic<size_t>& connections,
-         MemoryLedger& memory, semconv::McpCalls& mcp_calls);
+         MemoryLedger& memory, semconv::McpCalls& mcp_calls, lineage::IngressWatch& ingress);
   ~Worker();  // stop()
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
   // Never dialled for an agent. Before listen().
   void guard(const std::vector<net::Address>& own);
-  // Opens egress. Error side: kSelf.
-  Result<std::vector<net::Address>> listen(const ListenAddress& egress, PortUse use);
+  // Error side: kSelf.
+  Result<std::vector<net::Address>> listen(const ListenAddress& where, PortUse use,
+                                           proxy::Door door);
 
-  // Serves on, but keeps no idle connection, and measures its activity often.
+  // Serves on, but takes no connection to the agent's server, keeps no idle one to origins, and
+  // measures its activity often.
   void drain(bool agents_gone);
   // Ends every exchange now, and the thread. The last spans are in telemetry's mailbox by then.
   void stop();

@@ -38,15 +38,22 @@ std::unique_ptr<const SignedFields> signed_fields(const http::Headers& headers,
 }  // namespace
 
 CallTrace::CallTrace(const Options& options, const http::Head& request, const http::Url& url,
-                     Random& random)
+                     Random& random, Standing standing)
     : options_(options),
       foreign_(request.headers),
-      signed_(signed_fields(request.headers, url.path)) {
+      signed_(signed_fields(request.headers, url.path)),
+      ingress_(std::move(standing.ingress)),
+      served_(standing.served) {
   if (options.extract) extract(request.headers);
-  active_ = options.tracing && !is_ignored(options.ignore_paths, url.path);
+  active_ = options.tracing && !standing.ignored;
   if (!active_) return;
   choose_parent(random);
+  if (served_) become_execution();
   if (!options.baggage_to_attributes.empty()) copy_baggage();
+}
+
+bool CallTrace::ignores(const Options& options, const http::Url& url) {
+  return is_ignored(options.ignore_paths, url.path);
 }
 
 void CallTrace::extract(const http::Headers& headers) {
@@ -59,23 +66,30 @@ void CallTrace::extract(const http::Headers& headers) {
 }
 
 void CallTrace::choose_parent(Random& random) {
+  // A run and the environment say whose the agent's calls are, not who asks its server.
   const lineage::Evidence evidence{
       .mcp_meta = nullptr,
       .wire = context_.span.valid() ? &context_.span : nullptr,
-      .listener = options_.run ? &*options_.run : nullptr,
-      .environment = options_.environment ? &*options_.environment : nullptr,
+      .listener = options_.run && !served_ ? &*options_.run : nullptr,
+      .ingress = ingress_.get(),
+      .environment = options_.environment && !served_ ? &*options_.environment : nullptr,
   };
   const lineage::Parent parent = lineage::resolve(evidence, options_.context_sources);
   source_ = parent.source;
   execution_ = parent.execution;
   if (parent.context != nullptr) {
     parent_id_ = parent.context->span_id;
-    parent_is_remote_ = parent.source != lineage::Source::kListener;
+    parent_is_remote_ =
+        parent.source != lineage::Source::kListener && parent.source != lineage::Source::kIngress;
     if (restarts_somewhere(options_)) {
       parent_ = std::make_unique<const trace::SpanContext>(*parent.context);
     }
   }
   hear_sender(parent);
+  // An agent without a tracer of its own hands nothing on.
+  if (parent.source == lineage::Source::kIngress && context_.baggage.empty()) {
+    context_.baggage = ingress_->baggage;
+  }
   const bool asked = context_.asked != trace::Asked::kNothing || context_.trace_hint;
   trace::StartedContext started =
       asked ? trace::start_span_context(parent.context, context_.asked, context_.trace_hint,
@@ -83,6 +97,15 @@ void CallTrace::choose_parent(Random& random) {
             : trace::start_span_context(parent.context, *options_.sampler, random);
   context_.span = std::move(started.context);
   sampled_ = started.sampled;
+}
+
+void CallTrace::become_execution() {
+  ingress_ = std::make_shared<const lineage::Execution>(
+      lineage::Execution{.id = context_.span.span_id.to_string(),
+                         .fixed_by = lineage::Source::kIngress,
+                         .context = context_.span,
+                         .baggage = context_.baggage});
+  execution_ = ingress_.get();
 }
 
 bool CallTrace::agent_counts_itself() const {
@@ -216,6 +239,7 @@ void CallTrace::restart(Random& random) {
   parent_id_ = {};
   parent_is_remote_ = false;
   source_ = lineage::Source::kRoot;
+  if (served_) become_execution();
 }
 
 trace::Context CallTrace::with_changed_baggage(const DestinationRule& rule) const {

@@ -25,14 +25,27 @@ namespace sidespan::proxy {
 
 class CallTrace {
  public:
+  // Where the request stands beside the agent's server.
+  struct Standing {
+    bool served = false;   // goes to it, and is an execution of its own
+    bool ignored = false;  // gets no span and no context
+    // What a call of the agent's is made for, as far as that is known.
+    std::shared_ptr<const lineage::Execution> ingress = nullptr;
+  };
   // Reads the request's context and decides parent and sampling. `options` outlives this.
-  CallTrace(const Options& options, const http::Head& request, const http::Url& url,
-            Random& random);
+  CallTrace(const Options& options, const http::Head& request, const http::Url& url, Random& random,
+            Standing standing);
+  // Whether `spans.ignore` names a call to `url`.
+  static bool ignores(const Options& options, const http::Url& url);
 
-  // False for what `spans.ignore` names and when tracing is off: no span, no context of ours.
+  // False for what is ignored and when tracing is off: no span, no context of ours.
   bool active() const { return active_; }
   bool sampled() const { return active_ && sampled_; }
   lineage::Source source() const { return source_; }
+
+  // What calls belong to that are made for a request to the agent's server; null: it is none, or
+  // has no span. Another one once inject() began a new trace.
+  const std::shared_ptr<const lineage::Execution>& execution() const { return ingress_; }
 
   // The agent's own span is the parent, and so tells what the call cost.
   bool agent_counts_itself() const;
@@ -51,6 +64,8 @@ class CallTrace {
 
   // Another attempt: a new span id in the same trace, linked to the one before.
   void next_attempt(Random& random);
+  // The same within one span, as a server's is.
+  void repeat() { ++resend_count_; }
   int resend_count() const { return resend_count_; }
 
   // Writes this attempt's context into the request's fields, as far as the destination may see it,
@@ -68,6 +83,7 @@ class CallTrace {
   void extract(const http::Headers& headers);
   std::optional<trace::SpanContext> heard_in(const Meta& meta) const;
   void choose_parent(Random& random);
+  void become_execution();
   void hear_sender(const lineage::Parent& parent);
   void restart(Random& random);
   void inject_into(trace::CarrierWriter& writer, const DestinationRule& rule) const;
@@ -90,7 +106,9 @@ class CallTrace {
   bool parent_is_remote_ = false;
   lineage::Source source_ = lineage::Source::kRoot;
   const lineage::Execution* execution_ = nullptr;
+  std::shared_ptr<const lineage::Execution> ingress_;  // what it is made for, or what it is
   int resend_count_ = 0;
+  const bool served_;
   bool active_ = false;
   bool sampled_ = false;
   bool blocked_ = false;  // a signature covers the context

@@ -92,7 +92,7 @@ void Exchange::begin(http::Head&& request) {
   if (!known_) {
     known_ = worker_.origins.find(url_.authority, url_.port(), url_.scheme == "https");
   }
-  trace_.emplace(options_, request_, url_, worker_.random);
+  trace_.emplace(options_, request_, url_, worker_.random, standing());
   if (known_->denied()) {
     return answer_error({Code::kDenied, Side::kAgent, false,
                          url_.authority.host + " is on the list of egress.deny"},
@@ -107,6 +107,7 @@ void Exchange::begin(http::Head&& request) {
 }
 
 std::optional<Error> Exchange::choose_target() {
+  if (agent_.door() == Door::kIngress) return choose_ingress();
   if (const Inside* inside = agent_.inside()) return choose_inside(*inside);
   if (request_.asks("CONNECT")) {
     mode_ = semconv::Mode::kTunnel;
@@ -288,7 +289,9 @@ void Exchange::send_request_head() {
   if (trailers && origin_->protocol() == "2") head.headers.set("te", "trailers");
   if (!head.upgrade) head.headers.remove("http2-settings");
   // Inside a tunnel the agent wrote Host for this origin itself.
-  if (agent_.inside() == nullptr || !names_no_origin(head.target())) {
+  if (mode_ == semconv::Mode::kIngress) {
+    set_ingress_host();
+  } else if (agent_.inside() == nullptr || !names_no_origin(head.target())) {
     head.headers.set("Host", known_->authority());
   }
   const bool asks_server = head.asks("OPTIONS") && !url_.path_given && url_.path == "/";
@@ -301,6 +304,7 @@ void Exchange::send_request_head() {
   }
   if (options_.via && !via_added_) via_added_ = head.headers.add("Via", "1.1 sidespan");
   trace_->inject(head.headers, known_->rule(origin_address()), worker_.random);
+  begin_serving();
   send_started_ = worker_.loop.now().mono;
   origin_->send_head(head);
 }
@@ -319,7 +323,9 @@ void Exchange::on_request_body(Chain data) {
 }
 
 void Exchange::begin_observing() {
-  if (!trace_->active() || worker_.memory.over(MemoryMark::kTapsOff)) return;
+  // What the agent's server is asked is no call of a model or a tool.
+  if (!trace_->active() || mode_ == semconv::Mode::kIngress) return;
+  if (worker_.memory.over(MemoryMark::kTapsOff)) return;
   observer_ = semconv::make_request_observer(call_facts(), options_.observers);
   holding_ = wants_meta();
 }

@@ -13,7 +13,7 @@ namespace sidespan::proxy {
 struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
   Impl(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
        const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
-       const MemoryLedger& memory, semconv::McpCalls& mcp_calls)
+       const MemoryLedger& memory, semconv::McpCalls& mcp_calls, lineage::IngressWatch& ingress)
       : worker{loop,
                pool,
                random,
@@ -26,7 +26,8 @@ struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
                connections,
                memory,
                mcp_calls,
-               *this},
+               *this,
+               ingress},
         sweeper(loop, [this] { sweep(); }) {}
   ~Impl() { worker.loop.cancel_turn_end(*this); }
 
@@ -42,7 +43,7 @@ struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
   void on_call_left_out() override { worker.metrics.mcp_calls_left_out.add(); }
   void sweep();
   // `others`: connections of the process before this one.
-  std::optional<Error> refusal_for(const net::Stream& stream, size_t others);
+  std::optional<Error> refusal_for(const net::Stream& stream, Door door, size_t others);
 
   Worker worker;
   SlotMap<Session> sessions;
@@ -52,15 +53,17 @@ struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
 
 Server::Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
                const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
-               const MemoryLedger& memory, semconv::McpCalls& mcp_calls)
+               const MemoryLedger& memory, semconv::McpCalls& mcp_calls,
+               lineage::IngressWatch& ingress)
     : impl_(std::make_unique<Impl>(loop, pool, random, sink, log, options, connections, memory,
-                                   mcp_calls)) {}
+                                   mcp_calls, ingress)) {}
 
 Server::~Server() = default;
 
-std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, size_t others) {
+std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, Door door,
+                                               size_t others) {
   const std::vector<net::Network>& allowed = worker.options->allow_from;
-  const bool known = allowed.empty() || stream.peer().is_loopback() ||
+  const bool known = door == Door::kIngress || allowed.empty() || stream.peer().is_loopback() ||
                      std::ranges::any_of(allowed, [&](const net::Network& network) {
                        return network.contains(stream.peer());
                      });
@@ -73,14 +76,14 @@ std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, size_t
   return Error{Code::kOverload, Side::kSelf, true, "there are too many connections"};
 }
 
-void Server::accept(std::unique_ptr<net::Stream> stream) {
+void Server::accept(std::unique_ptr<net::Stream> stream, Door door) {
   Place place(impl_->worker.connections_of_process);
   // Those who are only told 503 need memory too; beyond twice the limit nobody is told.
   if (place.others() >= 2 * impl_->worker.options->limits.connections_max) return;
-  std::optional<Error> refusal = impl_->refusal_for(*stream, place.others());
+  std::optional<Error> refusal = impl_->refusal_for(*stream, door, place.others());
   impl_->sessions.emplace([&](SlotId id) {
-    return std::make_unique<Session>(impl_->worker, *impl_, id, std::move(place), std::move(stream),
-                                     std::move(refusal));
+    return std::make_unique<Session>(impl_->worker, *impl_, id, std::move(place), door,
+                                     std::move(stream), std::move(refusal));
   });
   if (!impl_->sweeper.active()) impl_->sweeper.start(Session::kSweepInterval, true);
 }
@@ -170,13 +173,17 @@ void Server::collect(metrics::Snapshot& snapshot) const {
   impl_->worker.interceptor.collect(snapshot);
 }
 
+std::optional<Error> check_self(const SelfGuard& self, std::string_view host,
+                                const net::Address& address) {
+  if (!self.is_self(address)) return std::nullopt;
+  return Error{
+      Code::kLoop, Side::kAgent, false,
+      std::string(host) + " port " + std::to_string(address.port()) + " is this sidecar itself"};
+}
+
 std::optional<Error> check_address(const Options& options, const SelfGuard& self,
                                    std::string_view host, const net::Address& address) {
-  if (self.is_self(address)) {
-    return Error{
-        Code::kLoop, Side::kAgent, false,
-        std::string(host) + " port " + std::to_string(address.port()) + " is this sidecar itself"};
-  }
+  if (std::optional<Error> loop = check_self(self, host, address)) return loop;
   const wire::SecondProxy& second = options.second_proxy;
   if (host == second.host && address.port() == second.port) return std::nullopt;
   if (matches(options.deny, host, &address)) {

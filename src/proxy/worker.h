@@ -13,6 +13,7 @@
 #include "sidespan/base/log.h"
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/random.h"
+#include "sidespan/lineage/ingress_watch.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/proxy/options.h"
 #include "sidespan/semconv/mcp_calls.h"
@@ -55,7 +56,8 @@ struct Worker {
   const MemoryLedger& memory;
   semconv::McpCalls& mcp_calls;  // of all workers
   semconv::McpCallSink& mcp_sink;
-  size_t exchanges = 0;  // under way
+  lineage::IngressWatch& ingress;  // of all workers
+  size_t exchanges = 0;            // under way
   bool draining = false;
   bool agents_gone = false;  // who has sent FIN waits for nothing
 };

@@ -11,8 +11,10 @@
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/metrics.h"
 #include "sidespan/base/random.h"
+#include "sidespan/lineage/ingress_watch.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/stream.h"
+#include "sidespan/proxy/ingress.h"
 #include "sidespan/proxy/options.h"
 #include "sidespan/semconv/mcp_calls.h"
 #include "sidespan/trace/span.h"
@@ -23,17 +25,18 @@ namespace sidespan::proxy {
 class Server {
  public:
   // `pool` must check addresses with check_address(). `connections` counts those of all servers of
-  // the process, whose limit is one; so does `memory`, and `mcp_calls` is theirs together. All
-  // references outlive the server.
+  // the process, whose limit is one; so does `memory`; `mcp_calls` and `ingress` are theirs
+  // together. All references outlive the server.
   Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
          const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
-         const MemoryLedger& memory, semconv::McpCalls& mcp_calls);
+         const MemoryLedger& memory, semconv::McpCalls& mcp_calls, lineage::IngressWatch& ingress);
   ~Server();
 
-  void accept(std::unique_ptr<net::Stream> stream);
+  void accept(std::unique_ptr<net::Stream> stream, Door door);
 
   // Goes on serving, new connections too: the agent's last calls must get out. Answers say
   // Connection: close from now on; idle connections stay, since the agent may be about to use one.
+  // On the ingress those end.
   // Ask busy() to know when it is over. `agents_gone`: who has sent FIN waits for nothing any more.
   void drain(bool agents_gone);
   // Ends everything now; exchanges under way get their span with `sidespan.end` = drain.
@@ -61,8 +64,11 @@ class Server {
   std::unique_ptr<Impl> impl_;
 };
 
-// The check to give to the Dialer: our own listeners and `deny`.
+// The checks to give to the Dialer: our own listeners and `deny`; for the agent's own server our
+// listeners alone.
 std::optional<Error> check_address(const Options& options, const SelfGuard& self,
                                    std::string_view host, const net::Address& address);
+std::optional<Error> check_self(const SelfGuard& self, std::string_view host,
+                                const net::Address& address);
 
 }  // namespace sidespan::proxy
