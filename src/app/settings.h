@@ -43,11 +43,24 @@ struct ListenAddress {
   explicit operator bool() const { return !addresses.empty(); }
 };
 
-// Under `run`, egress and admin are "127.0.0.1:0" and health is off, whatever the file says.
+// Under `run`, egress and admin are "127.0.0.1:0", ingress and health are off, whatever the file
+// says.
 struct ListenSettings {
   ListenAddress egress;
+  ListenAddress ingress;
   ListenAddress admin;
   ListenAddress health;
+};
+
+// Which requests on the ingress are nobody's work.
+struct IgnoredRequests {
+  std::vector<std::string> paths;  // wildcards
+  bool probes = false;
+};
+
+struct IngressSettings {
+  std::optional<net::HostPort> forward_to;  // the agent's own server; set where listen.ingress is
+  IgnoredRequests ignore;
 };
 
 struct EgressSettings {
@@ -163,6 +176,7 @@ struct DrainSettings {
 struct Settings {
   ServiceSettings service;
   ListenSettings listen;
+  IngressSettings ingress;
   std::vector<proxy::Route> routes;
   EgressSettings egress;
   TlsSettings tls;
