@@ -204,9 +204,12 @@ std::optional<ClientCertificateFiles> read_client_certificate(const Node& node,
 
 std::optional<uint32_t> read_sources(const Node& node, Complaints& complaints) {
   using lineage::Source;
-  constexpr std::array<Word<Source>, 5> kSources = {{{"mcp_meta", Source::kMcpMeta},
+  constexpr std::array<Word<Source>, 8> kSources = {{{"mcp_meta", Source::kMcpMeta},
                                                      {"wire", Source::kWire},
                                                      {"listener", Source::kListener},
+                                                     {"credential", Source::kCredential},
+                                                     {"id", Source::kId},
+                                                     {"echo", Source::kEcho},
                                                      {"ingress", Source::kIngress},
                                                      {"environment", Source::kEnvironment}}};
   const auto sources = read_list(node, complaints, [&](const Node& item, Complaints& inner) {

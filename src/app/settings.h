@@ -15,6 +15,7 @@
 #include "sidespan/base/clock.h"
 #include "sidespan/base/log.h"
 #include "sidespan/http/uri.h"
+#include "sidespan/lineage/registry.h"
 #include "sidespan/net/address.h"
 #include "sidespan/proxy/destination.h"
 #include "sidespan/proxy/options.h"
@@ -66,8 +67,9 @@ struct IngressSettings {
 struct EgressSettings {
   std::vector<proxy::HostPattern> deny;
   std::vector<net::Network> allow_from;  // empty: any (loopback binds only)
-  std::optional<http::Url> via;          // a second proxy, http; may hold a secret
-  std::vector<std::string> via_except;   // as NO_PROXY
+  bool credentials_required = false;
+  std::optional<http::Url> via;         // a second proxy, http; may hold a secret
+  std::vector<std::string> via_except;  // as NO_PROXY
 };
 
 // A certificate of the agent's, for the origins that want one.
@@ -181,7 +183,9 @@ struct Settings {
   EgressSettings egress;
   TlsSettings tls;
   PropagationSettings propagation;
-  uint32_t context_sources = 0;  // bits 1 << lineage::Source
+  uint32_t context_sources = 0;      // bits 1 << lineage::Source
+  lineage::RegistryOptions lineage;  // `ids` and `echo` are bits of the sources
+  std::vector<std::string> session_headers;
   proxy::Instrumented agent_is_instrumented = proxy::Instrumented::kAuto;
   SamplingSettings sampling;
   SpanSettings spans;

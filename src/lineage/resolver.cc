@@ -8,6 +8,8 @@ std::string_view name_of(Source source) {
       return "wire";
     case Source::kListener:
       return "listener";
+    case Source::kCredential:
+      return "credential";
     case Source::kEnvironment:
       return "environment";
     case Source::kMcpMeta:
@@ -25,21 +27,23 @@ std::string_view name_of(Source source) {
 }
 
 Parent resolve(const Evidence& evidence, uint32_t sources) {
-  const auto counts = [&](Source source) { return (sources & bit_of(source)) != 0; };
   const auto holds = [&](Source source, const trace::SpanContext* context) {
-    return counts(source) && context != nullptr && context->valid();
+    return (sources & bit_of(source)) != 0 && context != nullptr && context->valid();
   };
   // A run's listener says which execution a call belongs to even where the wire names a closer
   // parent: the agent's own span inside that run.
-  const Execution* const run = counts(Source::kListener) ? evidence.listener : nullptr;
-  const Execution* const served =
-      evidence.ingress != nullptr && holds(Source::kIngress, &evidence.ingress->context)
-          ? evidence.ingress
-          : nullptr;
+  const auto counts = [&](Source source, const Execution* execution) {
+    return (sources & bit_of(source)) != 0 ? execution : nullptr;
+  };
+  const Execution* const run = counts(Source::kListener, evidence.listener);
+  const Execution* const named = counts(Source::kCredential, evidence.credential);
+  const Execution* const outer = run != nullptr ? run : named;
+  const Execution* served = counts(Source::kIngress, evidence.ingress);
+  if (served != nullptr && !served->context.valid()) served = nullptr;
   // So does a request on the ingress, if that parent is in its trace; another trace is another's.
-  const auto around = [&](const trace::SpanContext& named) {
-    const bool within = served != nullptr && served->context.trace_id == named.trace_id;
-    return run == nullptr && within ? served : run;
+  const auto around = [&](const trace::SpanContext& parent) {
+    const bool within = served != nullptr && served->context.trace_id == parent.trace_id;
+    return outer == nullptr && within ? served : outer;
   };
   if (holds(Source::kMcpMeta, evidence.mcp_meta)) {
     return {evidence.mcp_meta, Source::kMcpMeta, around(*evidence.mcp_meta)};
@@ -47,12 +51,17 @@ Parent resolve(const Evidence& evidence, uint32_t sources) {
   if (holds(Source::kWire, evidence.wire)) {
     return {evidence.wire, Source::kWire, around(*evidence.wire)};
   }
-  if (run != nullptr && run->context.valid()) return {&run->context, Source::kListener, run};
-  if (served != nullptr) return {&served->context, Source::kIngress, run ? run : served};
-  if (holds(Source::kEnvironment, evidence.environment)) {
-    return {evidence.environment, Source::kEnvironment, run};
+  if (run != nullptr && run->context.valid()) return {&run->context, Source::kListener, outer};
+  if (named != nullptr && named->context.valid()) {
+    return {&named->context, Source::kCredential, named};
   }
-  return {nullptr, Source::kRoot, run};
+  if (served != nullptr) {
+    return {&served->context, Source::kIngress, outer != nullptr ? outer : served};
+  }
+  if (holds(Source::kEnvironment, evidence.environment)) {
+    return {evidence.environment, Source::kEnvironment, outer};
+  }
+  return {nullptr, Source::kRoot, outer};
 }
 
 }  // namespace sidespan::lineage

@@ -10,6 +10,7 @@
 #include "sidespan/base/error.h"
 #include "sidespan/http/event.h"
 #include "sidespan/http/uri.h"
+#include "sidespan/lineage/resolver.h"
 #include "sidespan/net/address.h"
 #include "sidespan/proxy/ingress.h"
 #include "sidespan/tls/engine.h"
@@ -25,7 +26,8 @@ struct Inside {
   tls::PeerCertificate certificate;
   // Why the origin cannot be reached, or not safely: what every request is told.
   std::optional<Error> failure;
-  bool agent_h2 = false;  // what the agent speaks in it
+  bool agent_h2 = false;                                      // what the agent speaks in it
+  std::shared_ptr<const lineage::Execution> credential = {};  // that the tunnel was asked for with
 
   std::string_view scheme() const { return key.secure ? "https" : "http"; }
 };

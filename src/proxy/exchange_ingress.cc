@@ -3,6 +3,7 @@
 // as the client said it: Host, Forwarded and X-Forwarded-* are neither added nor changed.
 #include <utility>
 
+#include "credential.h"
 #include "exchange.h"
 #include "sidespan/semconv/body_reader.h"
 
@@ -43,22 +44,26 @@ void Exchange::set_ingress_host() {
   }
 }
 
-CallTrace::Standing Exchange::standing() {
+CallTrace::Standing Exchange::find_standing() {
   if (agent_.door() == Door::kIngress) {
     const std::string_view path = std::string_view(url_.path).substr(0, url_.path.find('?'));
     probe_ = options_.ingress.ignores(request_, path);
     return {.served = true, .ignored = probe_};
   }
-  if (CallTrace::ignores(options_, url_)) return {.ignored = true};
-  if (!options_.ingress) return {};
-  work_ = worker_.ingress.begin_work();
-  return {.ingress = work_.request()};
+  const Inside* const inside = agent_.inside();
+  CallTrace::Standing found{
+      .ignored = CallTrace::ignores(options_, url_),
+      .credential = inside != nullptr ? inside->credential : credential_in(request_.headers)};
+  if (!options_.ingress || found.ignored) return found;
+  work_ = worker_.shared.ingress.begin_work();
+  found.ingress = work_.request();
+  return found;
 }
 
 // Not before its context is final, since a call may come as soon as the agent has read a byte.
 void Exchange::begin_serving() {
   if (mode_ != semconv::Mode::kIngress || in_flight_ || probe_) return;
-  in_flight_ = worker_.ingress.begin(trace_->execution());
+  in_flight_ = worker_.shared.ingress.begin(trace_->execution());
 }
 
 // What stays open without anything going on in it, as far as anybody can tell, would keep every

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "credential.h"
 #include "exchange.h"
 #include "sidespan/base/text.h"
 #include "sidespan/http/answer.h"
@@ -92,13 +93,16 @@ void Exchange::begin(http::Head&& request) {
   if (!known_) {
     known_ = worker_.origins.find(url_.authority, url_.port(), url_.scheme == "https");
   }
-  trace_.emplace(options_, request_, url_, worker_.random, standing());
+  const Inside* inside = agent_.inside();
+  CallTrace::Standing standing = find_standing();
+  const bool unnamed = !standing.served && !standing.credential;
+  if (options_.credentials_required && unnamed) return demand_credential();
+  trace_.emplace(options_, request_, url_, std::move(standing), worker_.random);
   if (known_->denied()) {
     return answer_error({Code::kDenied, Side::kAgent, false,
                          url_.authority.host + " is on the list of egress.deny"},
                         semconv::Ending::kRefused);
   }
-  const Inside* inside = agent_.inside();
   if (inside != nullptr && inside->failure) {
     return answer_error(*inside->failure, semconv::Ending::kOriginClosed);
   }
@@ -208,6 +212,17 @@ bool Exchange::answer_max_forwards() {
   return true;
 }
 
+// Where others than this machine's agents may connect, each says who it is.
+void Exchange::demand_credential() {
+  http::LocalAnswer answer =
+      http::make_answer(407,
+                        "sidespan: the proxy's URL must name a user: egress.credentials is "
+                        "required.\n");
+  answer.head.headers.add("Proxy-Authenticate", "Basic realm=\"sidespan\"");
+  send_answer(std::move(answer));
+  finish(semconv::Ending::kRefused, std::nullopt);
+}
+
 void Exchange::refuse_without_span(int status, std::string body) {
   send_answer(http::make_answer(status, "sidespan: " + std::move(body) + ".\n"));
   finish(semconv::Ending::kRefused, std::nullopt);
@@ -275,7 +290,7 @@ void Exchange::on_connected(wire::OriginStreamPtr stream) {
 
 // What there is of it.
 void Exchange::send_request() {
-  if (holding_) write_meta();
+  if (writes_meta_) write_meta();
   send_request_head();
   forward_to_origin(std::exchange(held_, {}));
 }
@@ -303,7 +318,12 @@ void Exchange::send_request_head() {
     head.set_target(asks_server ? "*" : std::string_view(url_.path));
   }
   if (options_.via && !via_added_) via_added_ = head.headers.add("Via", "1.1 sidespan");
-  trace_->inject(head.headers, known_->rule(origin_address()), worker_.random);
+  const DestinationRule& rule = known_->rule(origin_address());
+  // Who gets no context does not see whose call it is either, which may come to light yet.
+  if (rule.traceparent && options_.inject && !trace_->decided()) {
+    trace_->decide(nullptr, {}, worker_.random);
+  }
+  trace_->inject(head.headers, rule, worker_.random);
   begin_serving();
   send_started_ = worker_.loop.now().mono;
   origin_->send_head(head);
@@ -313,6 +333,7 @@ void Exchange::on_request_body(Chain data) {
   if (peeking_) return peek(std::move(data));
   request_bytes_ += data.size();
   observe_request(data);
+  if (lineage_) data.visit([&](std::string_view bytes) { lineage_->on_request_bytes(bytes); });
   if (holding_) {
     agent_.consumed(stream_, data.size());
     return held_.append(std::move(data));
@@ -323,11 +344,20 @@ void Exchange::on_request_body(Chain data) {
 }
 
 void Exchange::begin_observing() {
+  if (!trace_->active()) return;
   // What the agent's server is asked is no call of a model or a tool.
-  if (!trace_->active() || mode_ == semconv::Mode::kIngress) return;
-  if (worker_.memory.over(MemoryMark::kTapsOff)) return;
+  if (mode_ == semconv::Mode::kIngress) return trace_->decide(nullptr, {}, worker_.random);
+  if (worker_.memory.over(MemoryMark::kTapsOff)) return lose_sight();
+  begin_lineage();
   observer_ = semconv::make_request_observer(call_facts(), options_.observers);
-  holding_ = wants_meta();
+  if (lineage_) lineage_->begin(request_, url_, observer_.get());
+  writes_meta_ = wants_meta();
+  holding_ = writes_meta_ || waits_for_body();
+  if (holding_) {
+    held_since_ = worker_.loop.now().mono;
+    return arm_timer();
+  }
+  if (!lineage_ || lineage_->of_nobody() || !lineage_->reads_request()) place();
 }
 
 semconv::CallFacts Exchange::call_facts() {
@@ -337,9 +367,10 @@ semconv::CallFacts Exchange::call_facts() {
           .start = start_,
           .counts_itself = seen && trace_->agent_counts_itself(),
           .sampled = seen && trace_->sampled(),
-          .mcp_calls = seen ? &worker_.mcp_calls : nullptr,
+          .mcp_calls = seen ? &worker_.shared.mcp_calls : nullptr,
           .mcp_sink = seen ? &worker_.mcp_sink : nullptr,
-          .shared_calls = this};
+          .shared_calls = this,
+          .watcher = lineage_.get()};
 }
 
 void Exchange::observe_request(const Chain& data) {
@@ -382,12 +413,11 @@ void Exchange::on_request_end() {
   }
   stop_peeking();
   if (observer_ && !request_ended_) observer_->on_request_end();
+  if (lineage_ && !request_ended_) lineage_->on_request_end();
   request_ended_ = true;
   arm_timer();
-  if (holding_) {
-    read_meta();
-    return connect(false);
-  }
+  if (holding_) return on_body_awaited(true);
+  place();
   if (origin_) send_request_end();
   finish_if_over();
 }

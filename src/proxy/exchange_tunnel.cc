@@ -138,6 +138,7 @@ void Exchange::secure_origin(const std::string& name) {
   inside->authority = {name, url_.authority.port};
   if (inside->authority.port == kHttpsPort) inside->authority.port.reset();
   inside->key = secured_key(name, offers(opening_->alpn, http::kH2Alpn));
+  inside->credential = trace_->credential();
   opening_->inside = std::move(inside);
   const wire::PoolKey& key = opening_->inside->key;
   if (origin_) {
@@ -246,9 +247,10 @@ void Exchange::stop_peeking() {
 void Exchange::leave_tunnel() {
   if (origin_ && opening_->settings.empty()) origin_->resume_http();
   origin_.reset();
-  trace_.reset();  // the requests inside have the spans
   auto inside = std::make_unique<Inside>();
   inside->authority = url_.authority;
+  inside->credential = trace_->credential();
+  trace_.reset();  // the requests inside have the spans
   inside->key = known_->tunnel_key();
   // Who begins so knows that the origin speaks it.
   inside->key.h2 = held_.to_string().starts_with(http::kH2Preface);

@@ -91,6 +91,7 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
                    number({{"reaction", reaction}}, static_cast<double>(counter->value())));
   }
   collect_mcp(snapshot);
+  collect_lineage(snapshot);
   durations_.collect(snapshot);
   served_durations_.collect(snapshot);
   models.collect(snapshot);
@@ -107,6 +108,18 @@ void ProxyMetrics::collect_mcp(metrics::Snapshot& snapshot) const {
   metrics::merge(snapshot, "sidespan_mcp_calls_left_out",
                  "MCP requests of a batch that got no span, for limits.mcp_calls.", Kind::kCounter,
                  number({}, static_cast<double>(mcp_calls_left_out.value())));
+}
+
+void ProxyMetrics::collect_lineage(metrics::Snapshot& snapshot) const {
+  metrics::merge(snapshot, "sidespan_turns", "Turns of agents that were told as spans.",
+                 Kind::kCounter, number({}, static_cast<double>(turns.value())));
+  metrics::merge(snapshot, "sidespan_lineage_ambiguous",
+                 "Calls whose content fits several executions, which are linked then.",
+                 Kind::kCounter, number({}, static_cast<double>(lineage_ambiguous.value())));
+  metrics::merge(snapshot, "sidespan_lineage_hold_seconds",
+                 "How long requests waited for the body that may tell whose call they are.",
+                 Kind::kHistogram,
+                 {.labels = {}, .value = 0, .histogram = lineage_hold.snapshot()});
 }
 
 }  // namespace sidespan::proxy

@@ -55,10 +55,16 @@ class ProxyMetrics {
   // MCP calls with spans of their own, by how they ended, and those that got none.
   std::array<metrics::Counter, semconv::kEndingCount> mcp_calls;
   metrics::Counter mcp_calls_left_out;
+  // How long requests waited for their bodies to tell whose call they are.
+  metrics::Histogram lineage_hold{kHoldBounds};
+  metrics::Counter lineage_ambiguous;  // calls that several executions explain
+  metrics::Counter turns;              // that were closed
 
   void collect(metrics::Snapshot& snapshot) const;
 
  private:
+  static constexpr std::array<double, 8> kHoldBounds = {0.0001, 0.0005, 0.001, 0.002,
+                                                        0.005,  0.01,   0.02,  0.05};
   static constexpr size_t kModes = semconv::kModeCount;
   static constexpr size_t kClasses = 6;  // none, 1xx to 5xx
 
@@ -66,6 +72,7 @@ class ProxyMetrics {
   metrics::Counter requests_ended_;  // the sum of requests_
   std::array<metrics::Counter, lineage::kSourceCount> parents_;
   void collect_mcp(metrics::Snapshot& snapshot) const;
+  void collect_lineage(metrics::Snapshot& snapshot) const;
 
   metrics::HistogramFamily durations_;
   metrics::HistogramFamily served_durations_;

@@ -13,9 +13,9 @@
 #include "sidespan/base/log.h"
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/random.h"
-#include "sidespan/lineage/ingress_watch.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/proxy/options.h"
+#include "sidespan/proxy/server.h"
 #include "sidespan/semconv/mcp_calls.h"
 #include "sidespan/trace/span.h"
 #include "sidespan/wire/pool.h"
@@ -52,12 +52,10 @@ struct Worker {
   ProxyMetrics metrics;
   OriginBook origins;
   Interceptor interceptor;
-  std::atomic<size_t>& connections_of_process;
+  const Shared shared;  // with all workers
   const MemoryLedger& memory;
-  semconv::McpCalls& mcp_calls;  // of all workers
   semconv::McpCallSink& mcp_sink;
-  lineage::IngressWatch& ingress;  // of all workers
-  size_t exchanges = 0;            // under way
+  size_t exchanges = 0;  // under way
   bool draining = false;
   bool agents_gone = false;  // who has sent FIN waits for nothing
 };

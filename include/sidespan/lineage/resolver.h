@@ -17,6 +17,7 @@ namespace sidespan::lineage {
 enum class Source : uint8_t {
   kWire,
   kListener,
+  kCredential,
   kEnvironment,
   kMcpMeta,
   kId,
@@ -25,17 +26,18 @@ enum class Source : uint8_t {
   kRoot
 };
 std::string_view name_of(Source source);
-inline constexpr size_t kSourceCount = 8;
+inline constexpr size_t kSourceCount = 9;
 // Its bit in the `sources` of resolve().
 constexpr uint32_t bit_of(Source source) {
   return 1U << static_cast<uint32_t>(source);
 }
 
-// One piece of agent work that calls belong to: a run, a request on the ingress.
+// One piece of agent work that calls belong to: a run, what a user of the proxy's URL names, a
+// request on the ingress.
 struct Execution {
   std::string id;               // `sidespan.execution.id`
   Source fixed_by;              // `sidespan.execution.source`
-  trace::SpanContext context;   // its span: the parent of what belongs to it
+  trace::SpanContext context;   // its span: the parent of what belongs to it; invalid: it has none
   trace::Baggage baggage = {};  // what it was asked with
 };
 
@@ -44,6 +46,7 @@ struct Evidence {
   const trace::SpanContext* mcp_meta = nullptr;     // `params._meta` of an MCP message
   const trace::SpanContext* wire = nullptr;         // trace headers of the request
   const Execution* listener = nullptr;              // the private listener of a run
+  const Execution* credential = nullptr;            // the user of the proxy's URL
   const Execution* ingress = nullptr;               // the only request there (ingress_watch.h)
   const trace::SpanContext* environment = nullptr;  // the sidecar's own TRACEPARENT
 };

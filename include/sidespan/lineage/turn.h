@@ -6,9 +6,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "sidespan/base/clock.h"
+#include "sidespan/lineage/resolver.h"
 #include "sidespan/trace/context.h"
 
 namespace sidespan::lineage {
@@ -43,8 +45,10 @@ struct SpanRef {
 // One that is over: `invoke_agent`, kind INTERNAL, `sidespan.inferred`.
 struct ClosedTurn {
   SpanRef span = {};
-  trace::SpanId parent_id = {};  // the run's; zero: a root
-  uint64_t scope = 0;            // as the opening call had it
+  std::string tracestate = {};
+  trace::SpanId parent_id = {};   // the run's; zero: a root
+  std::string execution_id = {};  // of the opening call's scope
+  Source fixed_by = Source::kRoot;
   WallTime start{};
   Nanoseconds duration{0};  // up to the end of its last call
   uint32_t calls = 0;

@@ -33,6 +33,9 @@ struct Limits {
   Milliseconds begin_time_max{600'000};         // from the request's end to the answer's first byte
   Milliseconds half_close_time_max{30'000};     // the same, once the agent has sent FIN
   size_t mcp_message_bytes_max = size_t{1024} * 1024;  // that waits to be written into
+  // Of a request's body that may tell whose call it is, before its head goes on; 0: none waits.
+  size_t lineage_hold_bytes_max = size_t{256} * 1024;
+  Milliseconds lineage_hold_time_max{20};
 };
 
 // Whether the agent tells the tokens of its model calls by itself.
@@ -59,6 +62,7 @@ struct Options {
   std::vector<Route> routes;
   std::vector<HostPattern> deny = default_deny();
   std::vector<net::Network> allow_from;  // agents' addresses; empty: any
+  bool credentials_required = false;     // egress.credentials
   std::vector<DestinationRule> destinations = default_destinations();
   Interception interception;
   wire::SecondProxy second_proxy;
@@ -77,6 +81,7 @@ struct Options {
   uint32_t context_sources = ~0U;         // lineage::resolve
   std::optional<lineage::Execution> run;  // the execution of a private listener
   std::optional<trace::SpanContext> environment;
+  std::vector<std::string> session_headers;  // context.session_headers, before those that are known
 
   Instrumented agent_is_instrumented = Instrumented::kAuto;
 

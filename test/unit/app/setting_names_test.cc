@@ -24,7 +24,7 @@ TEST_CASE("what is said about keys that are no settings") {
       {"a short word is like many", "a", "is not a setting"},
       {"a section of a later version", "store", "is not in this version"},
       {"a key in one", "store.max_bytes", "is not in this version"},
-      {"a later key of a known section", "egress.credentials", "is not in this version"},
+      {"a later key of a known section", "listen.transparent", "is not in this version"},
       {"only whole names are later ones", "storex", "is not a setting"},
       {"very long", std::string(100'000, 'x'), "is not a setting"},
   };
