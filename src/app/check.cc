@@ -33,6 +33,7 @@ ConfigSources sources_of(const CommandLine& line, Environment environment,
   if (!runs_command(line)) return sources;
   if (line.name) sources.flags.push_back({"service.name", *line.name, "--name"});
   sources.flags.push_back({"listen.egress", "127.0.0.1:0", "run"});
+  sources.flags.push_back({"listen.ingress", "off", "run"});
   sources.flags.push_back({"listen.admin", "127.0.0.1:0", "run"});
   sources.flags.push_back({"listen.health", "off", "run"});
   if (line.intercept)

@@ -174,6 +174,12 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
                                                     std::shared_ptr<const tls::Authority> authority,
                                                     Lineage lineage) {
   auto options = std::make_shared<proxy::Options>();
+  if (settings.listen.ingress && settings.ingress.forward_to) {
+    options->ingress = {.host = settings.ingress.forward_to->host,
+                        .port = settings.ingress.forward_to->port,
+                        .ignore_paths = settings.ingress.ignore.paths,
+                        .ignore_probes = settings.ingress.ignore.probes};
+  }
   options->routes = settings.routes;
   options->deny = settings.egress.deny;
   options->allow_from = settings.egress.allow_from;

@@ -16,8 +16,9 @@ struct Listener {
   const ListenAddress* where;
 };
 
-std::array<Listener, 3> listeners_of(const Settings& settings) {
+std::array<Listener, 4> listeners_of(const Settings& settings) {
   return {{{"listen.egress", &settings.listen.egress},
+           {"listen.ingress", &settings.listen.ingress},
            {"listen.admin", &settings.listen.admin},
            {"listen.health", &settings.listen.health}}};
 }
@@ -89,6 +90,31 @@ void check_tls(const Settings& settings, std::vector<Conflict>& conflicts) {
   }
 }
 
+// Whose listener that is, null: nobody's of ours.
+const Listener* own_listener(const std::array<Listener, 4>& listeners, const std::string& host,
+                             uint16_t port) {
+  const auto found = std::ranges::find_if(listeners, [&](const Listener& listener) {
+    return std::ranges::any_of(listener.where->addresses, [&](const net::Address& address) {
+      return reaches(host, port, address);
+    });
+  });
+  return found == listeners.end() ? nullptr : &*found;
+}
+
+void check_ingress(const Settings& settings, std::vector<Conflict>& conflicts) {
+  const std::optional<net::HostPort>& server = settings.ingress.forward_to;
+  if (settings.listen.ingress && !server) {
+    conflicts.push_back({"listen.ingress", "ingress.forward_to",
+                         "needs ingress.forward_to, where the agent's own server is"});
+  }
+  if (!settings.listen.ingress || !server) return;
+  const auto listeners = listeners_of(settings);
+  if (const Listener* own = own_listener(listeners, server->host, server->port)) {
+    conflicts.push_back(
+        {"ingress.forward_to", own->key, "is sidespan's own " + std::string(own->key)});
+  }
+}
+
 void check_export(const Settings& settings, std::vector<Conflict>& conflicts) {
   if (settings.exporting.batch_spans > settings.exporting.queue_spans) {
     conflicts.push_back({"export.batch.spans", "export.batch.queue",
@@ -99,14 +125,10 @@ void check_export(const Settings& settings, std::vector<Conflict>& conflicts) {
   }
   if (!settings.exporting.endpoint) return;
   const http::Url& endpoint = *settings.exporting.endpoint;
-  for (const Listener& listener : listeners_of(settings)) {
-    const bool own =
-        std::ranges::any_of(listener.where->addresses, [&](const net::Address& address) {
-          return reaches(endpoint.authority.host, endpoint.port(), address);
-        });
-    if (!own) continue;
+  const auto listeners = listeners_of(settings);
+  if (const Listener* own = own_listener(listeners, endpoint.authority.host, endpoint.port())) {
     conflicts.push_back(
-        {"export.otlp.endpoint", listener.key, "is sidespan's own " + std::string(listener.key)});
+        {"export.otlp.endpoint", own->key, "is sidespan's own " + std::string(own->key)});
   }
 }
 
@@ -166,6 +188,7 @@ void check_routes(const Settings& settings, std::vector<Conflict>& conflicts) {
 std::vector<Conflict> find_conflicts(const Settings& settings) {
   std::vector<Conflict> conflicts;
   check_listeners(settings, conflicts);
+  check_ingress(settings, conflicts);
   check_routes(settings, conflicts);
   check_tls(settings, conflicts);
   check_format_list("propagation.extract", settings.propagation.extract, settings.propagation,

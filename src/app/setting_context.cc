@@ -28,14 +28,14 @@ std::optional<Nanoseconds> read_turn_time(const Node& node, Complaints& complain
 
 constexpr auto kRows = std::to_array<Setting>({
     {.key = "context.sources",
-     .value = "[mcp_meta, wire, listener, credential, id, echo, environment]",
+     .value = "[mcp_meta, wire, listener, credential, id, echo, ingress, environment]",
      .shape = Shape::kList,
      .read = assign<read_sources, &S::context_sources>,
      .sentence =
          "What may tell the parent of a call: the context in an MCP message's `_meta`, trace "
          "headers, the private listener of a `run`, the user of the proxy's URL, ids and texts "
          "that one turn alone has seen "
-         "(id, echo), sidespan's own TRACEPARENT."},
+         "(id, echo), the only request in flight on the ingress, sidespan's own TRACEPARENT."},
     {.key = "context.turns",
      .value = "on",
      .read = assign<read_switch, &S::lineage, &R::turns, &T::on>,

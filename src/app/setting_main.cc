@@ -75,6 +75,12 @@ constexpr auto kRows = std::to_array<Setting>({
      .sentence =
          "Where the agent's requests come in. `localhost` is 127.0.0.1 and ::1, `:PORT` is every "
          "address, port 0 takes a free one, `off` is none."},
+    {.key = "listen.ingress",
+     .value = "off",
+     .read = assign<read_listen, &S::listen, &ListenSettings::ingress>,
+     .sentence =
+         "Where requests to the agent's own server come in: `:17006` in manifests. Each gets "
+         "a span, the parent of the calls that are made for it."},
     {.key = "listen.admin",
      .value = "localhost:17000",
      .read = assign<read_listen, &S::listen, &ListenSettings::admin>,
@@ -86,6 +92,21 @@ constexpr auto kRows = std::to_array<Setting>({
      .sentence =
          "/healthz, /readyz and /metrics alone, for the kubelet and Prometheus: `:17021` in "
          "manifests."},
+
+    {.key = "ingress.forward_to",
+     .value = "off",
+     .read = assign<read_forward_to, &S::ingress, &IngressSettings::forward_to>,
+     .sentence =
+         "The agent's own server, like 127.0.0.1:8080. It gets every request as the client wrote "
+         "it: Host stays, X-Forwarded fields are neither added nor changed."},
+    {.key = "ingress.ignore",
+     .value = "[probes]",
+     .shape = Shape::kList,
+     .read = assign<read_ingress_ignore, &S::ingress, &IngressSettings::ignore>,
+     .sentence =
+         "Requests that pass without span and context, and never tell the parent of a call: paths, "
+         "wildcards allowed; `probes` stands for health checks, by their User-Agent and by the "
+         "usual paths (/healthz, /readyz, /livez, /health)."},
 
     {.key = "routes",
      .value = "[]",

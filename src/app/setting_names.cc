@@ -20,8 +20,6 @@ constexpr auto kLater = std::to_array<std::string_view>({
     "export.file",
     "export.spool",
     "export.zipkin",
-    "ingress",
-    "listen.ingress",
     "listen.otlp",
     "listen.otlp_grpc",
     "listen.transparent",

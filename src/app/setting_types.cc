@@ -80,6 +80,37 @@ std::optional<ListenAddress> read_listen(const Node& node, Complaints& complaint
   return ListenAddress{*text, std::move(addresses)};
 }
 
+std::optional<std::optional<net::HostPort>> read_forward_to(const Node& node,
+                                                            Complaints& complaints) {
+  const std::optional<std::string> text = read_text(node, complaints);
+  if (!text) return std::nullopt;
+  if (*text == "off") return std::optional<net::HostPort>();
+  Result<net::HostPort> where = net::parse_host_port(*text);
+  if (!where || where->host.empty() || where->port == 0) {
+    return complain(node, quote(*text) + " is no HOST:PORT like 127.0.0.1:8080", complaints);
+  }
+  where->host = text::lower(where->host);
+  return *std::move(where);
+}
+
+std::optional<IgnoredRequests> read_ingress_ignore(const Node& node, Complaints& complaints) {
+  const auto entries = list_of<read_name>(node, complaints);
+  if (!entries) return std::nullopt;
+  const size_t before = complaints.size();
+  IgnoredRequests ignored;
+  for (const std::string& entry : *entries) {
+    if (entry == "probes") {
+      ignored.probes = true;
+    } else if (entry.starts_with('/')) {
+      ignored.paths.push_back(entry);
+    } else {
+      complain(node, quote(entry) + " is neither probes nor a path that starts with /", complaints);
+    }
+  }
+  if (complaints.size() > before) return std::nullopt;
+  return ignored;
+}
+
 std::optional<net::Network> read_network(const Node& node, Complaints& complaints) {
   const std::optional<std::string> text = read_text(node, complaints);
   if (!text) return std::nullopt;
@@ -173,12 +204,13 @@ std::optional<ClientCertificateFiles> read_client_certificate(const Node& node,
 
 std::optional<uint32_t> read_sources(const Node& node, Complaints& complaints) {
   using lineage::Source;
-  constexpr std::array<Word<Source>, 7> kSources = {{{"mcp_meta", Source::kMcpMeta},
+  constexpr std::array<Word<Source>, 8> kSources = {{{"mcp_meta", Source::kMcpMeta},
                                                      {"wire", Source::kWire},
                                                      {"listener", Source::kListener},
                                                      {"credential", Source::kCredential},
                                                      {"id", Source::kId},
                                                      {"echo", Source::kEcho},
+                                                     {"ingress", Source::kIngress},
                                                      {"environment", Source::kEnvironment}}};
   const auto sources = read_list(node, complaints, [&](const Node& item, Complaints& inner) {
     return read_word(item, kSources, inner);

@@ -17,6 +17,12 @@ namespace sidespan::app {
 // "localhost:17001", "127.0.0.1:0", "[::1]:17001", ":17021", "off".
 std::optional<ListenAddress> read_listen(const Node& node, Complaints& complaints);
 
+// "127.0.0.1:8080", "agent:8080"; `off` is an empty optional within the result.
+std::optional<std::optional<net::HostPort>> read_forward_to(const Node& node,
+                                                            Complaints& complaints);
+// Path wildcards and the word `probes`.
+std::optional<IgnoredRequests> read_ingress_ignore(const Node& node, Complaints& complaints);
+
 // "10.0.0.0/8", "::1".
 std::optional<net::Network> read_network(const Node& node, Complaints& complaints);
 // http://user:password@host:port, `off`; nothing of it is ever repeated.

@@ -44,19 +44,32 @@ struct ListenAddress {
   explicit operator bool() const { return !addresses.empty(); }
 };
 
-// Under `run`, egress and admin are "127.0.0.1:0" and health is off, whatever the file says.
+// Under `run`, egress and admin are "127.0.0.1:0", ingress and health are off, whatever the file
+// says.
 struct ListenSettings {
   ListenAddress egress;
+  ListenAddress ingress;
   ListenAddress admin;
   ListenAddress health;
+};
+
+// Which requests on the ingress are nobody's work.
+struct IgnoredRequests {
+  std::vector<std::string> paths;  // wildcards
+  bool probes = false;
+};
+
+struct IngressSettings {
+  std::optional<net::HostPort> forward_to;  // the agent's own server; set where listen.ingress is
+  IgnoredRequests ignore;
 };
 
 struct EgressSettings {
   std::vector<proxy::HostPattern> deny;
   std::vector<net::Network> allow_from;  // empty: any (loopback binds only)
   bool credentials_required = false;
-  std::optional<http::Url> via;          // a second proxy, http; may hold a secret
-  std::vector<std::string> via_except;   // as NO_PROXY
+  std::optional<http::Url> via;         // a second proxy, http; may hold a secret
+  std::vector<std::string> via_except;  // as NO_PROXY
 };
 
 // A certificate of the agent's, for the origins that want one.
@@ -165,6 +178,7 @@ struct DrainSettings {
 struct Settings {
   ServiceSettings service;
   ListenSettings listen;
+  IngressSettings ingress;
   std::vector<proxy::Route> routes;
   EgressSettings egress;
   TlsSettings tls;

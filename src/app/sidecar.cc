@@ -76,6 +76,7 @@ Result<void> Sidecar::open(const Lineage& lineage) {
   if (Result<void> opened = open_workers(lineage, own); !opened) return opened;
 
   announce("egress", egress_);
+  announce("ingress", ingress_);
   announce("admin", *admin);
   announce("health", *health);
   telemetry_.set_ready(true);
@@ -86,23 +87,32 @@ Result<void> Sidecar::open(const Lineage& lineage) {
 Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net::Address>& own) {
   const auto options = proxy_options(settings_, tls_.authority, lineage);
   ListenAddress egress = settings_.listen.egress;
+  ListenAddress ingress = settings_.listen.ingress;
   for (size_t i = 0; i < settings_.workers; ++i) {
-    workers_.push_back(
-        std::make_unique<Worker>(settings_, options, tls_, telemetry_, log_, memory_,
-                                 proxy::Shared{connections_, memory_, mcp_calls_, lineage_.get()}));
+    workers_.push_back(std::make_unique<Worker>(
+        settings_, options, tls_, telemetry_, log_, memory_,
+        proxy::Shared{connections_, memory_, mcp_calls_, lineage_.get(), ingress_watch_}));
     Worker& worker = *workers_.back();
     telemetry_.watch(worker);
     worker.guard(own);
-    if (!egress) continue;
-    const PortUse use = settings_.workers == 1 ? PortUse::kAlone
-                        : i == 0               ? PortUse::kFirstOfMany
-                                               : PortUse::kJoining;
-    Result<std::vector<net::Address>> bound = worker.listen(egress, use);
-    if (!bound) return std::unexpected(std::move(bound.error()));
-    // Where any port was asked for, the others join the one that was found.
-    egress.addresses = *bound;
-    egress_ = std::move(*bound);
+    auto opened = listen(worker, proxy::Door::kEgress, egress, egress_);
+    if (opened) opened = listen(worker, proxy::Door::kIngress, ingress, ingress_);
+    if (!opened) return opened;
   }
+  return {};
+}
+
+Result<void> Sidecar::listen(Worker& worker, proxy::Door door, ListenAddress& wanted,
+                             std::vector<net::Address>& bound) {
+  if (!wanted) return {};
+  const PortUse use = settings_.workers == 1 ? PortUse::kAlone
+                      : bound.empty()        ? PortUse::kFirstOfMany
+                                             : PortUse::kJoining;
+  Result<std::vector<net::Address>> found = worker.listen(wanted, use, door);
+  if (!found) return std::unexpected(std::move(found.error()));
+  // Where any port was asked for, the others join the one that was found.
+  wanted.addresses = *found;
+  bound = std::move(*found);
   return {};
 }
 

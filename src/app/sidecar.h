@@ -15,6 +15,7 @@
 #include "app/tls_setup.h"
 #include "app/worker.h"
 #include "sidespan/base/memory_ledger.h"
+#include "sidespan/lineage/ingress_watch.h"
 #include "sidespan/lineage/registry.h"
 #include "sidespan/semconv/mcp_calls.h"
 
@@ -67,6 +68,9 @@ class Sidecar {
 
  private:
   Result<void> open_workers(const Lineage& lineage, const std::vector<net::Address>& own);
+  // In the next worker. `wanted` is what others are to join then, `bound` what was bound.
+  Result<void> listen(Worker& worker, proxy::Door door, ListenAddress& wanted,
+                      std::vector<net::Address>& bound);
   void announce(std::string_view listener, const std::vector<net::Address>& addresses);
 
   const Settings& settings_;
@@ -77,10 +81,12 @@ class Sidecar {
   MemoryLedger memory_;
   MemoryWatch memory_watch_{memory_};
   semconv::McpCalls mcp_calls_;
+  lineage::IngressWatch ingress_watch_;
   const std::unique_ptr<lineage::Registry> lineage_;  // null: nothing but heads is evidence
   LineageWatch lineage_watch_{lineage_.get()};
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<net::Address> egress_;
+  std::vector<net::Address> ingress_;
 };
 
 }  // namespace sidespan::app

@@ -45,15 +45,21 @@ struct Worker::Inside {
             [this, options = worker.options_](std::string_view host, const net::Address& to) {
               return proxy::check_address(*options, self, host, to);
             },
-            client_tls.get()),
+            client_tls.get(),
+            [this](std::string_view host, const net::Address& to) {
+              return proxy::check_self(self, host, to);
+            }),
         pool(loop, dialer, settings.limits.pool),
         spans(loop, telemetry.mailbox(), telemetry.pipeline(), settings.exporting.queue_spans),
         server(loop, pool, Random::from_system(), spans, log, worker.options_, shared),
         pulse(loop, [&worker] { worker.pulse(); }) {}
 
   Result<std::unique_ptr<net::Listener>> open(net::Loop& loop, const net::Address& address,
-                                              bool shared);
-  Result<net::Address> bind(net::Loop& loop, const net::Address& address, PortUse use);
+                                              bool shared, proxy::Door door);
+  Result<net::Address> bind(net::Loop& loop, const net::Address& address, PortUse use,
+                            proxy::Door door);
+  uint64_t shed_at(const std::vector<std::unique_ptr<net::Listener>>& which) const;
+  void close_ingress();
 
   MemoryAccount memory;  // first: it counts what the others hold
   proxy::SelfGuard self;
@@ -64,7 +70,9 @@ struct Worker::Inside {
   proxy::Server server;
   net::Timer pulse;
   Milliseconds pulse_every = kHeartbeat;
-  std::vector<std::unique_ptr<net::Listener>> listeners;
+  std::vector<std::unique_ptr<net::Listener>> egress;
+  std::vector<std::unique_ptr<net::Listener>> ingress;
+  uint64_t shed_before = 0;  // by listeners that were closed
   RareLine shed{"agents' connections were closed unanswered, no descriptor was left"};
   RareLine taps_off{"answers went by unobserved, limits.memory is near"};
   RareLine refused{"requests were refused, limits.memory is near"};
@@ -73,30 +81,43 @@ struct Worker::Inside {
 
 Result<std::unique_ptr<net::Listener>> Worker::Inside::open(net::Loop& loop,
                                                             const net::Address& address,
-                                                            bool shared) {
+                                                            bool shared, proxy::Door door) {
   net::Listener::Options options;
   options.reuse_port = shared;
   options.descriptors_kept = kDescriptorsKept;
-  return net::Listener::listen(loop, address, options, [this](std::unique_ptr<net::Stream> stream) {
-    server.accept(std::move(stream));
-  });
+  return net::Listener::listen(loop, address, options,
+                               [this, door](std::unique_ptr<net::Stream> stream) {
+                                 server.accept(std::move(stream), door);
+                               });
 }
 
-Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& address,
-                                          PortUse use) {
+Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& address, PortUse use,
+                                          proxy::Door door) {
   net::Address free = address;
   if (use == PortUse::kFirstOfMany) {
     // Two sidecars whose workers share would take half of each other's connections. So the port is
     // taken alone first, and given back.
-    const auto alone = open(loop, address, false);
+    const auto alone = open(loop, address, false, door);
     if (!alone) return std::unexpected(alone.error());
     free = (*alone)->address();
   }
-  Result<std::unique_ptr<net::Listener>> listener = open(loop, free, use != PortUse::kAlone);
+  Result<std::unique_ptr<net::Listener>> listener = open(loop, free, use != PortUse::kAlone, door);
   if (!listener) return std::unexpected(std::move(listener.error()));
+  auto& listeners = door == proxy::Door::kEgress ? egress : ingress;
   listeners.push_back(std::move(*listener));
   self.add(listeners.back()->address());
   return listeners.back()->address();
+}
+
+uint64_t Worker::Inside::shed_at(const std::vector<std::unique_ptr<net::Listener>>& which) const {
+  uint64_t shed = 0;
+  for (const auto& listener : which) shed += listener->shed();
+  return shed;
+}
+
+void Worker::Inside::close_ingress() {
+  shed_before += shed_at(ingress);
+  ingress.clear();
 }
 
 Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
@@ -124,19 +145,23 @@ void Worker::guard(const std::vector<net::Address>& own) {
   });
 }
 
-Result<std::vector<net::Address>> Worker::listen(const ListenAddress& egress, PortUse use) {
+Result<std::vector<net::Address>> Worker::listen(const ListenAddress& where, PortUse use,
+                                                 proxy::Door door) {
   Result<std::vector<net::Address>> bound;
   thread_.call([&] {
     const Binding binding{
-        .bind = [&](const auto& address) { return inside_->bind(thread_.loop(), address, use); },
-        .undo = [&] { inside_->listeners.clear(); }};
-    bound = bind_all(egress, binding);
+        .bind =
+            [&](const auto& address) { return inside_->bind(thread_.loop(), address, use, door); },
+        .undo =
+            [&] { (door == proxy::Door::kEgress ? inside_->egress : inside_->ingress).clear(); }};
+    bound = bind_all(where, binding);
   });
   return bound;
 }
 
 void Worker::drain(bool agents_gone) {
   thread_.mailbox().post([this, agents_gone] {
+    inside_->close_ingress();
     inside_->server.drain(agents_gone);
     inside_->pool.drain();
     inside_->pulse_every = kDrainPulse;
@@ -148,7 +173,8 @@ void Worker::stop() {
   if (!inside_) return;
   thread_.call([this] {
     look_for_losses();
-    inside_->listeners.clear();
+    inside_->egress.clear();
+    inside_->ingress.clear();
     inside_->server.abort();
     inside_->spans.flush();
     const std::scoped_lock lock(collect_mutex_);
@@ -180,8 +206,8 @@ void Worker::let_go() {
 }
 
 void Worker::look_for_losses() {
-  uint64_t shed = 0;
-  for (const auto& listener : inside_->listeners) shed += listener->shed();
+  const uint64_t shed =
+      inside_->shed_before + inside_->shed_at(inside_->egress) + inside_->shed_at(inside_->ingress);
   shed_ = shed;
   const MonoTime now = SystemClock().now().mono;
   inside_->shed.look(shed, now, log_);

@@ -1,4 +1,4 @@
-// One worker thread: the proxy with its loop, its connections to origins and its egress listeners.
+// One worker thread: the proxy with its loop, its connections to origins and its listeners.
 // Several workers share one port. Made, drained and stopped by a command's main thread; health
 // looks at it through Watched.
 #pragma once
@@ -19,7 +19,7 @@
 
 namespace sidespan::app {
 
-// How a worker takes the egress port.
+// How a worker takes a port.
 enum class PortUse : uint8_t {
   kAlone,        // the only worker
   kFirstOfMany,  // others will join; a port that somebody has already is an error nevertheless
@@ -38,10 +38,12 @@ class Worker final : public Watched {
 
   // Never dialled for an agent. Before listen().
   void guard(const std::vector<net::Address>& own);
-  // Opens egress. Error side: kSelf.
-  Result<std::vector<net::Address>> listen(const ListenAddress& egress, PortUse use);
+  // Error side: kSelf.
+  Result<std::vector<net::Address>> listen(const ListenAddress& where, PortUse use,
+                                           proxy::Door door);
 
-  // Serves on, but keeps no idle connection, and measures its activity often.
+  // Serves on, but takes no connection to the agent's server, keeps no idle one to origins, and
+  // measures its activity often.
   void drain(bool agents_gone);
   // Ends every exchange now, and the thread. The last spans are in telemetry's mailbox by then.
   void stop();

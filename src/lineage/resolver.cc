@@ -18,6 +18,8 @@ std::string_view name_of(Source source) {
       return "id";
     case Source::kEcho:
       return "echo";
+    case Source::kIngress:
+      return "ingress";
     case Source::kRoot:
       return "root";
   }
@@ -36,13 +38,25 @@ Parent resolve(const Evidence& evidence, uint32_t sources) {
   const Execution* const run = counts(Source::kListener, evidence.listener);
   const Execution* const named = counts(Source::kCredential, evidence.credential);
   const Execution* const outer = run != nullptr ? run : named;
+  const Execution* served = counts(Source::kIngress, evidence.ingress);
+  if (served != nullptr && !served->context.valid()) served = nullptr;
+  // So does a request on the ingress, if that parent is in its trace; another trace is another's.
+  const auto around = [&](const trace::SpanContext& parent) {
+    const bool within = served != nullptr && served->context.trace_id == parent.trace_id;
+    return outer == nullptr && within ? served : outer;
+  };
   if (holds(Source::kMcpMeta, evidence.mcp_meta)) {
-    return {evidence.mcp_meta, Source::kMcpMeta, outer};
+    return {evidence.mcp_meta, Source::kMcpMeta, around(*evidence.mcp_meta)};
   }
-  if (holds(Source::kWire, evidence.wire)) return {evidence.wire, Source::kWire, outer};
+  if (holds(Source::kWire, evidence.wire)) {
+    return {evidence.wire, Source::kWire, around(*evidence.wire)};
+  }
   if (run != nullptr && run->context.valid()) return {&run->context, Source::kListener, outer};
   if (named != nullptr && named->context.valid()) {
     return {&named->context, Source::kCredential, named};
+  }
+  if (served != nullptr) {
+    return {&served->context, Source::kIngress, outer != nullptr ? outer : served};
   }
   if (holds(Source::kEnvironment, evidence.environment)) {
     return {evidence.environment, Source::kEnvironment, outer};

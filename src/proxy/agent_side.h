@@ -1,4 +1,5 @@
-// What an Exchange may do to the agent's connection; Session is what is behind it.
+// What an Exchange may do to the agent's connection; Session is what is behind it. On the ingress
+// that is the connection of whoever asks the agent's own server.
 #pragma once
 
 #include <memory>
@@ -10,6 +11,8 @@
 #include "sidespan/http/event.h"
 #include "sidespan/http/uri.h"
 #include "sidespan/lineage/resolver.h"
+#include "sidespan/net/address.h"
+#include "sidespan/proxy/ingress.h"
 #include "sidespan/tls/engine.h"
 #include "sidespan/wire/pool.h"
 
@@ -35,6 +38,8 @@ class AgentSide {
   virtual size_t send(http::Event&& event) = 0;
   virtual size_t send_head(http::StreamId stream, const http::Head& head) = 0;
   virtual size_t queued(http::StreamId stream) const = 0;
+  virtual Door door() const = 0;
+  virtual const net::Address& peer() const = 0;
   virtual void consumed(http::StreamId stream, size_t n) = 0;
   virtual void tunnel(http::StreamId stream) = 0;
   // What was asked for as a tunnel carries plain HTTP: `first` and what follows are requests.

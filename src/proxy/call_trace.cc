@@ -38,17 +38,23 @@ std::unique_ptr<const SignedFields> signed_fields(const http::Headers& headers,
 }  // namespace
 
 CallTrace::CallTrace(const Options& options, const http::Head& request, const http::Url& url,
-                     std::shared_ptr<const lineage::Execution> credential, Random& random)
+                     Standing standing, Random& random)
     : options_(options),
       foreign_(request.headers),
       signed_(signed_fields(request.headers, url.path)),
       own_id_(trace::SpanId::make(random)),
-      credential_(std::move(credential)) {
+      credential_(std::move(standing.credential)),
+      ingress_(std::move(standing.ingress)),
+      served_(standing.served) {
   if (options.extract) extract(request.headers);
-  active_ = options.tracing && !is_ignored(options.ignore_paths, url.path);
+  active_ = options.tracing && !standing.ignored;
   if (!active_) return;
   hear_head();
   if (!options.baggage_to_attributes.empty()) copy_baggage();
+}
+
+bool CallTrace::ignores(const Options& options, const http::Url& url) {
+  return is_ignored(options.ignore_paths, url.path);
 }
 
 void CallTrace::extract(const http::Headers& headers) {
@@ -61,21 +67,28 @@ void CallTrace::extract(const http::Headers& headers) {
 }
 
 void CallTrace::hear_head() {
+  // A run and the environment say whose the agent's calls are, not who asks its server.
   const lineage::Evidence evidence{
       .mcp_meta = nullptr,
       .wire = context_.span.valid() ? &context_.span : nullptr,
-      .listener = options_.run ? &*options_.run : nullptr,
+      .listener = options_.run && !served_ ? &*options_.run : nullptr,
       .credential = credential_.get(),
-      .environment = options_.environment ? &*options_.environment : nullptr,
+      .ingress = ingress_.get(),
+      .environment = options_.environment && !served_ ? &*options_.environment : nullptr,
   };
   const lineage::Parent parent = lineage::resolve(evidence, options_.context_sources);
   source_ = parent.source;
   execution_ = parent.execution;
   if (parent.context != nullptr) {
     parent_id_ = parent.context->span_id;
-    parent_is_remote_ = parent.source != lineage::Source::kListener;
+    parent_is_remote_ =
+        parent.source != lineage::Source::kListener && parent.source != lineage::Source::kIngress;
   }
   hear_sender(parent.context != nullptr);
+  // An agent without a tracer of its own hands nothing on.
+  if (parent.source == lineage::Source::kIngress && context_.baggage.empty()) {
+    context_.baggage = ingress_->baggage;
+  }
 }
 
 // By the evidence of the head; null: it names none.
@@ -86,6 +99,8 @@ const trace::SpanContext* CallTrace::named_parent() const {
     case lineage::Source::kListener:
     case lineage::Source::kCredential:
       return &execution_->context;
+    case lineage::Source::kIngress:
+      return &ingress_->context;
     case lineage::Source::kEnvironment:
       return &*options_.environment;
     default:
@@ -172,6 +187,16 @@ void CallTrace::start(const trace::SpanContext* parent, Random& random) {
   context_.span = std::move(started.context);
   context_.span.span_id = own_id_;
   sampled_ = started.sampled;
+  if (served_) become_execution();
+}
+
+void CallTrace::become_execution() {
+  ingress_ = std::make_shared<const lineage::Execution>(
+      lineage::Execution{.id = context_.span.span_id.to_string(),
+                         .fixed_by = lineage::Source::kIngress,
+                         .context = context_.span,
+                         .baggage = context_.baggage});
+  execution_ = ingress_.get();
 }
 
 void CallTrace::adopt(const lineage::Joined& joined) {
@@ -307,6 +332,7 @@ void CallTrace::restart(Random& random) {
   parent_id_ = {};
   parent_is_remote_ = false;
   source_ = lineage::Source::kRoot;
+  if (served_) become_execution();
 }
 
 trace::Context CallTrace::with_changed_baggage(const DestinationRule& rule) const {

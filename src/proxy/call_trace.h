@@ -27,11 +27,21 @@ namespace sidespan::proxy {
 
 class CallTrace {
  public:
-  // Reads the request's context. `options` outlives this; `credential` may be null.
+  // What is known of a request beside what it says of its trace.
+  struct Standing {
+    bool served = false;   // it goes to the agent's own server, and is an execution
+    bool ignored = false;  // it gets no span and no context
+    std::shared_ptr<const lineage::Execution> credential = nullptr;  // null: none
+    // The request to the agent's server that it is made for; null: not known.
+    std::shared_ptr<const lineage::Execution> ingress = nullptr;
+  };
+  // Reads the request's context. `options` outlives this.
   CallTrace(const Options& options, const http::Head& request, const http::Url& url,
-            std::shared_ptr<const lineage::Execution> credential, Random& random);
+            Standing standing, Random& random);
+  // Whether `spans.ignore` names a call to `url`.
+  static bool ignores(const Options& options, const http::Url& url);
 
-  // False for what `spans.ignore` names and when tracing is off: no span, no context of ours.
+  // False for what is ignored and when tracing is off: no span, no context of ours.
   bool active() const { return active_; }
   // Until it is decided: it may be.
   bool sampled() const { return active_ && (sampled_ || !decided_); }
@@ -39,6 +49,9 @@ class CallTrace {
   // Nothing that is said on the wire names the parent, so that others may tell.
   bool is_open() const { return active_ && source_ != lineage::Source::kWire; }
   const std::shared_ptr<const lineage::Execution>& credential() const { return credential_; }
+  // What calls belong to that are made for a request to the agent's server, once it is decided;
+  // null: it has no span. Another one when inject() began a new trace.
+  const std::shared_ptr<const lineage::Execution>& execution() const { return ingress_; }
   bool hears_meta() const {
     return (options_.context_sources & bit_of(lineage::Source::kMcpMeta)) != 0;
   }
@@ -67,6 +80,8 @@ class CallTrace {
 
   // Another attempt: a new span id in the same trace, linked to the one before.
   void next_attempt(Random& random);
+  // The same within one span, as a server's is.
+  void repeat() { ++resend_count_; }
   int resend_count() const { return resend_count_; }
 
   // Writes this attempt's context into the request's fields, as far as the destination may see it,
@@ -84,6 +99,7 @@ class CallTrace {
   void extract(const http::Headers& headers);
   std::optional<trace::SpanContext> heard_in(const Meta& meta) const;
   void hear_head();
+  void become_execution();
   void hear_sender(bool has_parent);
   void forget_hints();
   const trace::SpanContext* named_parent() const;
@@ -119,8 +135,10 @@ class CallTrace {
   bool parent_is_remote_ = false;
   lineage::Source source_ = lineage::Source::kRoot;
   std::shared_ptr<const lineage::Execution> credential_;
+  std::shared_ptr<const lineage::Execution> ingress_;  // what it is made for, or what it is
   const lineage::Execution* execution_ = nullptr;
   int resend_count_ = 0;
+  const bool served_;
   bool active_ = false;
   bool decided_ = false;
   bool sampled_ = false;

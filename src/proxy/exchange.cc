@@ -133,6 +133,8 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
     if (options_.access_log) write_access_log(ending, error);
   }
   done_ = true;
+  work_.end();
+  in_flight_.end();
   --worker_.exchanges;
   waiting_.reset();
   if (!(request_ended_ && response_ended_)) cut_off();
@@ -173,9 +175,15 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   const std::string_view outcome = error        ? name_of(error->code)
                                    : unanswered ? name_of(ending)
                                                 : std::string_view(status_text);
-  const ProxyMetrics::Attempt attempt{request_.method(), url_.authority.host, outcome, unanswered};
-  known_->record_duration(worker_.metrics, attempt, to_seconds(end - start_.mono));
-  if (trace_->active()) worker_.metrics.count_parent(trace_->source());
+  const double duration = to_seconds(end - start_.mono);
+  if (mode_ == semconv::Mode::kIngress) {
+    worker_.metrics.served_durations_of({request_.method(), url_.scheme, outcome, unanswered})
+        .record(duration);
+  } else {
+    known_->record_duration(
+        worker_.metrics, {request_.method(), url_.authority.host, outcome, unanswered}, duration);
+    if (trace_->active()) worker_.metrics.count_parent(trace_->source());
+  }
   if (!trace_->sampled()) return;
   semconv::HttpFacts facts;
   trace_->describe(facts);
@@ -202,6 +210,8 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
     facts.tls_version = tls->version();
     facts.tls_resumed = tls->resumed();
   }
+  std::string client;
+  if (mode_ == semconv::Mode::kIngress) describe_client(facts, client);
   facts.start = start_;
   facts.end = end;
   facts.dns = phases_.dns;
@@ -239,7 +249,8 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
   }
   worker_.log.write(
       LogLevel::kInfo, "request",
-      {{"method", request_.method()},
+      {{"mode", name_of(mode_)},
+       {"method", request_.method()},
        {"host", url_.authority.host},
        {"path", path},
        {"status", status},

@@ -110,6 +110,13 @@ class Exchange final : public Recycled<Exchange, 64>,
   void give_up_replay();
   void on_origin_queue(size_t bytes);
 
+  // exchange_ingress.cc: requests to the agent's server, and calls that are made for them
+  std::optional<Error> choose_ingress();
+  void set_ingress_host();
+  CallTrace::Standing find_standing();
+  void begin_serving();
+  void settle_work();
+  void describe_client(semconv::HttpFacts& facts, std::string& ip) const;
   // exchange_lineage.cc: whose call it is
   void make_lineage();
   void begin_lineage();
@@ -200,6 +207,8 @@ class Exchange final : public Recycled<Exchange, 64>,
   std::optional<CallTrace> trace_;
   std::unique_ptr<CallLineage> lineage_;  // null: nothing but its head says whose call it is
   std::unique_ptr<semconv::Observer> observer_;
+  lineage::IngressWatch::InFlight in_flight_;  // on the ingress, from the head's way on
+  lineage::IngressWatch::Work work_;           // on egress, where there is an ingress
 
   std::unique_ptr<Opening> opening_;  // CONNECT alone
   std::unique_ptr<wire::Pool::Waiting> waiting_;
@@ -238,6 +247,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   bool peeking_ = false;       // the tunnel's first bytes have not been seen, or not enough of them
   bool handed_over_ = false;   // to the session, which has nothing under way by it
   bool tap_off_ = false;       // the observer was silenced
+  bool probe_ = false;         // ingress.ignore names it
   bool done_ = false;
 };
 

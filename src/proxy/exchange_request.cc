@@ -94,10 +94,10 @@ void Exchange::begin(http::Head&& request) {
     known_ = worker_.origins.find(url_.authority, url_.port(), url_.scheme == "https");
   }
   const Inside* inside = agent_.inside();
-  std::shared_ptr<const lineage::Execution> credential =
-      inside != nullptr ? inside->credential : credential_in(request_.headers);
-  if (options_.credentials_required && !credential) return demand_credential();
-  trace_.emplace(options_, request_, url_, std::move(credential), worker_.random);
+  CallTrace::Standing standing = find_standing();
+  const bool unnamed = !standing.served && !standing.credential;
+  if (options_.credentials_required && unnamed) return demand_credential();
+  trace_.emplace(options_, request_, url_, std::move(standing), worker_.random);
   if (known_->denied()) {
     return answer_error({Code::kDenied, Side::kAgent, false,
                          url_.authority.host + " is on the list of egress.deny"},
@@ -111,6 +111,7 @@ void Exchange::begin(http::Head&& request) {
 }
 
 std::optional<Error> Exchange::choose_target() {
+  if (agent_.door() == Door::kIngress) return choose_ingress();
   if (const Inside* inside = agent_.inside()) return choose_inside(*inside);
   if (request_.asks("CONNECT")) {
     mode_ = semconv::Mode::kTunnel;
@@ -303,7 +304,9 @@ void Exchange::send_request_head() {
   if (trailers && origin_->protocol() == "2") head.headers.set("te", "trailers");
   if (!head.upgrade) head.headers.remove("http2-settings");
   // Inside a tunnel the agent wrote Host for this origin itself.
-  if (agent_.inside() == nullptr || !names_no_origin(head.target())) {
+  if (mode_ == semconv::Mode::kIngress) {
+    set_ingress_host();
+  } else if (agent_.inside() == nullptr || !names_no_origin(head.target())) {
     head.headers.set("Host", known_->authority());
   }
   const bool asks_server = head.asks("OPTIONS") && !url_.path_given && url_.path == "/";
@@ -321,6 +324,7 @@ void Exchange::send_request_head() {
     trace_->decide(nullptr, {}, worker_.random);
   }
   trace_->inject(head.headers, rule, worker_.random);
+  begin_serving();
   send_started_ = worker_.loop.now().mono;
   origin_->send_head(head);
 }
@@ -341,6 +345,8 @@ void Exchange::on_request_body(Chain data) {
 
 void Exchange::begin_observing() {
   if (!trace_->active()) return;
+  // What the agent's server is asked is no call of a model or a tool.
+  if (mode_ == semconv::Mode::kIngress) return trace_->decide(nullptr, {}, worker_.random);
   if (worker_.memory.over(MemoryMark::kTapsOff)) return lose_sight();
   make_lineage();
   observer_ = semconv::make_request_observer(call_facts(), options_.observers);

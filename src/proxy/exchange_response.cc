@@ -41,9 +41,10 @@ void Exchange::on_response_head(http::Head&& head) {
   const bool switching = response_.status == 101;
   if (observer_) {
     observer_->on_response_head(response_, *first_byte_);
-  } else {
+  } else if (mode_ != semconv::Mode::kIngress) {
     observer_ = semconv::make_response_observer(call_facts(), response_);
   }
+  settle_work();
   if (lineage_) lineage_->on_response_head(response_);
   http::remove_hop_by_hop(response_.headers, switching);
   // What it offers is an origin that we would not see.
@@ -111,7 +112,8 @@ void Exchange::on_origin_reset(Error error) {
   const bool idempotent = http::is_idempotent(request_.method());
   const bool again = ((stale && idempotent) || error.retryable) && trace_->resend_count() == 0;
   if (again && replayable_) return retry(error);
-  if (stale && !idempotent && !agent_.multiplexed()) {
+  // A client's connection to the ingress is not the one that was stale.
+  if (stale && !idempotent && !agent_.multiplexed() && mode_ != semconv::Mode::kIngress) {
     agent_.abort();
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
@@ -128,14 +130,18 @@ void Exchange::on_origin_reset(Error error) {
 }
 
 void Exchange::retry(const Error& error) {
-  emit_span(semconv::Ending::kOriginClosed, error, false);
-  trace_->next_attempt(worker_.random);
+  if (mode_ == semconv::Mode::kIngress) {
+    trace_->repeat();
+  } else {
+    emit_span(semconv::Ending::kOriginClosed, error, false);
+    trace_->next_attempt(worker_.random);
+    start_ = worker_.loop.now();
+  }
   origin_.reset();
   // What the origin never read goes out again; bytes that still wait follow it.
   replay_.append(std::exchange(held_, {}));
   held_ = std::exchange(replay_, {});
   writes_meta_ = meta_written_;
-  start_ = worker_.loop.now();
   send_started_.reset();
   sent_.reset();
   connect(true);

@@ -69,6 +69,7 @@ void Exchange::open_tunnel() {
   response_.status = 200;
   first_byte_ = worker_.loop.now().mono;
   tunnel_ = true;
+  settle_work();
   opening_ = std::make_unique<Opening>();
   // A stream has no room for another connection's worth of TLS and requests.
   peeking_ = !agent_.multiplexed();

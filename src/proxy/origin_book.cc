@@ -31,6 +31,14 @@ KnownOrigin::KnownOrigin(const Options& options, const http::Authority& authorit
       denied_(matches(options.deny, authority.host, nullptr) ||
               (through_ && is_hidden_address(authority.host))) {}
 
+KnownOrigin::KnownOrigin(const Options& options)
+    : options_(options),
+      through_(false),
+      tunnel_key_{.host = options.ingress.host, .port = options.ingress.port, .own = true},
+      key_(tunnel_key_),
+      authority_(http::Authority{options.ingress.host, options.ingress.port}.to_string()),
+      denied_(false) {}
+
 void KnownOrigin::look_at(const net::Address& peer) {
   peer_ = peer;
   peer_ip_ = peer ? peer.ip() : std::string();
@@ -69,6 +77,11 @@ size_t OriginBook::Hash::operator()(const NameView& name) const {
 
 size_t OriginBook::Hash::operator()(const Name& name) const {
   return (*this)(NameView{name.host, name.port, name.effective_port, name.secure});
+}
+
+OriginBook::Use OriginBook::agents_server() {
+  if (!agents_server_) agents_server_.emplace(options_);
+  return Use(*agents_server_);
 }
 
 OriginBook::Use OriginBook::find(const http::Authority& authority, uint16_t port, bool secure) {

@@ -24,6 +24,9 @@ namespace sidespan::proxy {
 class KnownOrigin {
  public:
   KnownOrigin(const Options& options, const http::Authority& authority, uint16_t port, bool secure);
+  // The agent's own server, by `options.ingress`: nothing is denied, and no second proxy leads to
+  // it.
+  explicit KnownOrigin(const Options& options);
 
   // `egress.deny`, by name alone; the address is tested when it is dialled.
   bool denied() const { return denied_; }
@@ -93,6 +96,8 @@ class OriginBook {
 
   explicit OriginBook(const Options& options) : options_(options) {}
 
+  // There must be an ingress.
+  Use agents_server();
   // The entry of `authority`, made where there is none. `port`: the effective one. `secure`: by
   // TLS.
   Use find(const http::Authority& authority, uint16_t port, bool secure);
@@ -149,6 +154,7 @@ class OriginBook {
   void remember(std::string_view target, const http::Url& url, const Use& origin);
 
   const Options& options_;
+  std::optional<KnownOrigin> agents_server_;
   std::unordered_map<Name, KnownOrigin, Hash, Equal> origins_;
   Beginnings beginnings_;
   const Beginnings::value_type* recent_ = nullptr;  // of them, used last

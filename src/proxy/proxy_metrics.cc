@@ -22,7 +22,11 @@ ProxyMetrics::ProxyMetrics(size_t series_max)
     : models(series_max),
       durations_({.name = "http_client_request_duration_seconds",
                   .help = "Time from an attempt's start to the last byte of its answer.",
-                  .series_max = series_max}) {}
+                  .series_max = series_max}),
+      served_durations_({.name = "http_server_request_duration_seconds",
+                         .help = "Time from the first byte of a request on the ingress to the last "
+                                 "one of its answer.",
+                         .series_max = series_max}) {}
 
 void ProxyMetrics::count_request(semconv::Mode mode, int status) {
   const auto status_class = static_cast<size_t>(std::clamp(status / 100, 0, 5));
@@ -37,17 +41,27 @@ metrics::Histogram& ProxyMetrics::durations_of(const Attempt& attempt) {
                                                           {outcome, attempt.outcome}}});
 }
 
+metrics::Histogram& ProxyMetrics::served_durations_of(const Served& served) {
+  const std::string_view outcome = served.unanswered ? "error_type" : "http_response_status_code";
+  return served_durations_.of(
+      std::array<metrics::LabelView, 3>{{{"http_request_method", served.method},
+                                         {"url_scheme", served.scheme},
+                                         {outcome, served.outcome}}});
+}
+
 void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
   for (size_t mode = 0; mode < kModes; ++mode) {
     for (size_t c = 0; c < kClasses; ++c) {
       const uint64_t count = requests_[mode][c].value();
       if (count == 0) continue;
-      metrics::merge(snapshot, "sidespan_requests", "Requests of the agent, by the answer it got.",
-                     Kind::kCounter,
-                     number({{"listener", "egress"},
-                             {"mode", std::string(name_of(static_cast<semconv::Mode>(mode)))},
-                             {"status_class", std::string(kClassNames[c])}},
-                            static_cast<double>(count)));
+      metrics::merge(
+          snapshot, "sidespan_requests", "Requests of the agent, by the answer it got.",
+          Kind::kCounter,
+          number({{"listener",
+                   mode == static_cast<size_t>(semconv::Mode::kIngress) ? "ingress" : "egress"},
+                  {"mode", std::string(name_of(static_cast<semconv::Mode>(mode)))},
+                  {"status_class", std::string(kClassNames[c])}},
+                 static_cast<double>(count)));
     }
   }
   for (size_t i = 0; i < lineage::kSourceCount; ++i) {
@@ -79,6 +93,7 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
   collect_mcp(snapshot);
   collect_lineage(snapshot);
   durations_.collect(snapshot);
+  served_durations_.collect(snapshot);
   models.collect(snapshot);
 }
 

@@ -32,6 +32,15 @@ class ProxyMetrics {
   // What attempts of that series are recorded in; stays where it is.
   metrics::Histogram& durations_of(const Attempt& attempt);
 
+  // The same for requests to the agent's server, whose host is one.
+  struct Served {
+    std::string_view method;
+    std::string_view scheme;
+    std::string_view outcome;
+    bool unanswered = false;
+  };
+  metrics::Histogram& served_durations_of(const Served& served);
+
   // Requests counted so far, of any kind.
   uint64_t requests() const { return requests_ended_.value(); }
 
@@ -66,6 +75,7 @@ class ProxyMetrics {
   void collect_lineage(metrics::Snapshot& snapshot) const;
 
   metrics::HistogramFamily durations_;
+  metrics::HistogramFamily served_durations_;
 };
 
 }  // namespace sidespan::proxy

@@ -42,7 +42,7 @@ struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
   void sweep();
   void close_turns(bool all);
   // `others`: connections of the process before this one.
-  std::optional<Error> refusal_for(const net::Stream& stream, size_t others);
+  std::optional<Error> refusal_for(const net::Stream& stream, Door door, size_t others);
 
   Worker worker;
   SlotMap<Session> sessions;
@@ -56,9 +56,10 @@ Server::Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink
 
 Server::~Server() = default;
 
-std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, size_t others) {
+std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, Door door,
+                                               size_t others) {
   const std::vector<net::Network>& allowed = worker.options->allow_from;
-  const bool known = allowed.empty() || stream.peer().is_loopback() ||
+  const bool known = door == Door::kIngress || allowed.empty() || stream.peer().is_loopback() ||
                      std::ranges::any_of(allowed, [&](const net::Network& network) {
                        return network.contains(stream.peer());
                      });
@@ -71,14 +72,14 @@ std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, size_t
   return Error{Code::kOverload, Side::kSelf, true, "there are too many connections"};
 }
 
-void Server::accept(std::unique_ptr<net::Stream> stream) {
+void Server::accept(std::unique_ptr<net::Stream> stream, Door door) {
   Place place(impl_->worker.shared.connections);
   // Those who are only told 503 need memory too; beyond twice the limit nobody is told.
   if (place.others() >= 2 * impl_->worker.options->limits.connections_max) return;
-  std::optional<Error> refusal = impl_->refusal_for(*stream, place.others());
+  std::optional<Error> refusal = impl_->refusal_for(*stream, door, place.others());
   impl_->sessions.emplace([&](SlotId id) {
-    return std::make_unique<Session>(impl_->worker, *impl_, id, std::move(place), std::move(stream),
-                                     std::move(refusal));
+    return std::make_unique<Session>(impl_->worker, *impl_, id, std::move(place), door,
+                                     std::move(stream), std::move(refusal));
   });
   if (!impl_->sweeper.active()) impl_->sweeper.start(Session::kSweepInterval, true);
 }
@@ -182,13 +183,17 @@ void Server::collect(metrics::Snapshot& snapshot) const {
   impl_->worker.interceptor.collect(snapshot);
 }
 
+std::optional<Error> check_self(const SelfGuard& self, std::string_view host,
+                                const net::Address& address) {
+  if (!self.is_self(address)) return std::nullopt;
+  return Error{
+      Code::kLoop, Side::kAgent, false,
+      std::string(host) + " port " + std::to_string(address.port()) + " is this sidecar itself"};
+}
+
 std::optional<Error> check_address(const Options& options, const SelfGuard& self,
                                    std::string_view host, const net::Address& address) {
-  if (self.is_self(address)) {
-    return Error{
-        Code::kLoop, Side::kAgent, false,
-        std::string(host) + " port " + std::to_string(address.port()) + " is this sidecar itself"};
-  }
+  if (std::optional<Error> loop = check_self(self, host, address)) return loop;
   const wire::SecondProxy& second = options.second_proxy;
   if (host == second.host && address.port() == second.port) return std::nullopt;
   if (matches(options.deny, host, &address)) {

@@ -15,7 +15,7 @@ constexpr size_t kIdleBytes = size_t{3} * 1024;
 
 }  // namespace
 
-Session::Session(Worker& worker, Owner& owner, SlotId id, Place place,
+Session::Session(Worker& worker, Owner& owner, SlotId id, Place place, Door door,
                  std::unique_ptr<net::Stream> stream, std::optional<Error> refusal)
     : worker_(worker),
       owner_(owner),
@@ -26,7 +26,8 @@ Session::Session(Worker& worker, Owner& owner, SlotId id, Place place,
                   *this),
       refusal_(refusal ? std::make_unique<const Error>(*std::move(refusal)) : nullptr),
       due_(MonoTime::max()),
-      idle_since_(worker.loop.now().mono) {
+      idle_since_(worker.loop.now().mono),
+      door_(door) {
   worker_.metrics.connections.add(1);
   Session::call_at(idle_since_ + worker.options->limits.keep_alive_time_max);
 }
@@ -90,7 +91,9 @@ void Session::begin(http::Head&& head, http::StreamId stream) {
 
 void Session::refuse(http::StreamId stream, const Error& error) {
   http::LocalAnswer answer = http::make_answer(error);
-  worker_.metrics.count_request(semconv::Mode::kForward, answer.head.status);
+  worker_.metrics.count_request(
+      door_ == Door::kIngress ? semconv::Mode::kIngress : semconv::Mode::kForward,
+      answer.head.status);
   const LogLevel level = worker_.options->access_log ? LogLevel::kInfo : LogLevel::kDebug;
   if (worker_.log.enabled(level)) {
     worker_.log.write(
@@ -183,6 +186,9 @@ bool Session::is_here(const http::Authority& authority) const {
 void Session::drain() {
   if (!exchanges_.empty()) connection_.drain();
   for (const auto& exchange : exchanges_) exchange->on_timer();  // a wait may be shorter now
+  if (door_ == Door::kEgress || !exchanges_.empty()) return;
+  connection_.drain();
+  connection_.finish();
 }
 
 void Session::abort(const Error& error) {

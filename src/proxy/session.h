@@ -24,11 +24,12 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
     ~Owner() = default;
   };
   // `refusal`, when set, answers whatever the agent asks: it may not be here.
-  Session(Worker& worker, Owner& owner, SlotId id, Place place, std::unique_ptr<net::Stream> stream,
-          std::optional<Error> refusal);
+  Session(Worker& worker, Owner& owner, SlotId id, Place place, Door door,
+          std::unique_ptr<net::Stream> stream, std::optional<Error> refusal);
   ~Session();
 
-  // The answer under way is the last on this connection.
+  // The answer under way is the last on this connection; on the ingress it ends where there is
+  // none.
   void drain();
   // Ends exchanges and connection now.
   void abort(const Error& error);
@@ -62,6 +63,8 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
     return connection_.send_head(stream, head);
   }
   size_t queued(http::StreamId stream) const override { return connection_.queued(stream); }
+  Door door() const override { return door_; }
+  const net::Address& peer() const override { return connection_.peer(); }
   void consumed(http::StreamId stream, size_t n) override { connection_.consumed(stream, n); }
   void tunnel(http::StreamId stream) override { connection_.tunnel(stream); }
   void resume_http(http::StreamId stream, std::unique_ptr<Inside> inside, Chain first) override;
@@ -97,6 +100,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   // For what is due sooner than a sweep is sure to come: most connections never need one.
   std::unique_ptr<net::Timer> timer_;
   MonoTime idle_since_;
+  const Door door_;
   bool pinned_ = false;
   bool changed_ = false;  // the owner was told, and has not reaped yet
 };

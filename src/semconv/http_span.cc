@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "semconv/http_server.h"
 #include "semconv/url_template.h"
 #include "sidespan/base/text.h"
 #include "sidespan/http/grpc.h"
@@ -236,15 +237,23 @@ void set_error(trace::Span& span, std::string_view type) {
   span.status = trace::SpanStatus::kError;
 }
 
+// What the one who asked calls an error, or on the ingress, who was asked.
+bool is_error(const HttpFacts& facts, int status) {
+  return facts.mode == Mode::kIngress ? is_server_error(status) : status >= kFirstErrorStatus;
+}
+bool is_grpc_error(const HttpFacts& facts, uint32_t status) {
+  return facts.mode == Mode::kIngress ? is_grpc_server_error(status) : status != 0;
+}
+
 void set_outcome(trace::Span& span, const HttpFacts& facts) {
   const int status = facts.response == nullptr ? 0 : facts.response->status;
   if (status != 0) {
     span.attributes.add(attribute::kHttpResponseStatusCode, static_cast<int64_t>(status));
   }
   // To a client of gRPC any status but OK is an error; 200 says nothing then.
-  if (facts.grpc && facts.grpc_status.value_or(0) != 0) {
+  if (facts.grpc && is_grpc_error(facts, facts.grpc_status.value_or(0))) {
     set_error(span, grpc_status_text(*facts.grpc_status));
-  } else if (status >= kFirstErrorStatus) {
+  } else if (is_error(facts, status)) {
     std::array<char, 16> digits{};
     const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr;
     set_error(span, std::string_view(digits.data(), end));
@@ -267,6 +276,8 @@ std::string_view name_of(Mode mode) {
       return "route";
     case Mode::kIntercept:
       return "intercept";
+    case Mode::kIngress:
+      return "ingress";
     case Mode::kStdio:
       return "stdio";
   }
@@ -298,7 +309,8 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
   span.context = facts.context;
   span.parent_id = facts.parent_id;
   span.parent_is_remote = facts.parent_is_remote;
-  span.kind = trace::SpanKind::kClient;
+  const bool served = facts.mode == Mode::kIngress;
+  span.kind = served ? trace::SpanKind::kServer : trace::SpanKind::kClient;
   span.start = facts.start.wall;
   span.duration = std::max<Nanoseconds>(facts.end - facts.start.mono, Nanoseconds::zero());
   if (facts.earlier != nullptr) span.links.push_back({*facts.earlier, Attributes()});
@@ -306,10 +318,10 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
   for (const trace::SpanContext& link : facts.links) span.links.push_back({link, Attributes()});
 
   set_method(span, facts.request->method(), options);
-  set_target(span, *facts.url, options);
+  served ? set_server_target(span, facts, options) : set_target(span, *facts.url, options);
   if (facts.grpc) set_rpc(span, facts, options.rpc_status);
   set_lineage(span.attributes, facts);
-  if (facts.resend_count > 0) {
+  if (facts.resend_count > 0 && !served) {
     span.attributes.add(attribute::kHttpRequestResendCount,
                         static_cast<int64_t>(facts.resend_count));
   }

@@ -17,6 +17,7 @@ struct Dialer::Impl {
   net::Loop& loop;
   Options options;
   AddressCheck check;
+  AddressCheck own_check;
   net::Resolver resolver;
   tls::ClientContext* tls;
 };
@@ -25,8 +26,9 @@ struct Dialer::Impl {
 // first to connect wins.
 class Dialer::Impl::Race final : public Dialer::Attempt {
  public:
-  Race(Impl& dialer, std::string host, uint16_t port, OnDial done)
+  Race(Impl& dialer, const AddressCheck& check, std::string host, uint16_t port, OnDial done)
       : dialer_(dialer),
+        check_(check),
         host_(std::move(host)),
         port_(port),
         done_(std::move(done)),
@@ -58,7 +60,7 @@ class Dialer::Impl::Race final : public Dialer::Attempt {
   void admit(const net::Resolver::Addresses& addresses) {
     for (const net::Address& address : addresses) {
       const net::Address target = address.with_port(port_);
-      std::optional<Error> refused = dialer_.check ? dialer_.check(host_, target) : std::nullopt;
+      std::optional<Error> refused = check_ ? check_(host_, target) : std::nullopt;
       if (refused) {
         if (!refusal_) refusal_ = std::move(*refused);
       } else {
@@ -118,6 +120,7 @@ class Dialer::Impl::Race final : public Dialer::Attempt {
   }
 
   Impl& dialer_;
+  const AddressCheck& check_;
   std::string host_;
   uint16_t port_;
   OnDial done_;
@@ -134,14 +137,20 @@ class Dialer::Impl::Race final : public Dialer::Attempt {
   std::optional<Error> failure_;
 };
 
-Dialer::Dialer(net::Loop& loop, const Options& options, AddressCheck check, tls::ClientContext* tls)
-    : impl_(new Impl{loop, options, std::move(check), net::Resolver(loop, options.resolver), tls}) {
-}
+Dialer::Dialer(net::Loop& loop, const Options& options, AddressCheck check, tls::ClientContext* tls,
+               AddressCheck own_check)
+    : impl_(new Impl{loop, options, std::move(check), std::move(own_check),
+                     net::Resolver(loop, options.resolver), tls}) {}
 
 Dialer::~Dialer() = default;
 
 std::unique_ptr<Dialer::Attempt> Dialer::dial(const std::string& host, uint16_t port, OnDial done) {
-  return std::make_unique<Impl::Race>(*impl_, host, port, std::move(done));
+  return std::make_unique<Impl::Race>(*impl_, impl_->check, host, port, std::move(done));
+}
+
+std::unique_ptr<Dialer::Attempt> Dialer::dial_own(const std::string& host, uint16_t port,
+                                                  OnDial done) {
+  return std::make_unique<Impl::Race>(*impl_, impl_->own_check, host, port, std::move(done));
 }
 
 std::unique_ptr<Dialer::Attempt> Dialer::dial_through(const std::string& host, uint16_t port,

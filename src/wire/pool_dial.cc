@@ -32,6 +32,7 @@ class Pool::Impl::Dial final : public Waiting {
   void start() {
     auto then = [this](Result<Dialled> result) { on_dialled(std::move(result)); };
     attempt_ = key_.through ? pool_.dialer.dial_through(key_.host, key_.port, std::move(then))
+               : key_.own   ? pool_.dialer.dial_own(key_.host, key_.port, std::move(then))
                             : pool_.dialer.dial(key_.host, key_.port, std::move(then));
   }
   // Whether somebody else's connection takes it. It may be gone then.

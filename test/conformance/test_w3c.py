@@ -1,9 +1,12 @@
-"""W3C trace-context validation of the egress: 41 cases, as forward proxy and as base-URL route.
+"""W3C trace-context validation: 41 cases, of the egress as forward proxy and as base-URL route, and of sidespan around
+a service.
 
     this test -> service -> sidespan -> callback
+    this test -> sidespan -> service -> sidespan -> callback
 
-The service has no tracing of its own: it hands every traceparent and tracestate line on exactly as it came, so that
-what the callback sees is what sidespan made of it. Both run on raw sockets: an HTTP library would merge, reorder or
+The service has no tracing of its own. In front of the egress it hands every traceparent and tracestate line on exactly
+as it came, so that what the callback sees is what sidespan made of it. Between ingress and egress it copies nothing:
+sidespan alone links what comes in to what goes out. All run on raw sockets: an HTTP library would merge, reorder or
 trim lines, and hide what the cases are about.
 """
 
@@ -27,7 +30,8 @@ TRACE_LINES = (b"traceparent:", b"tracestate:")
 class Service:
     """Makes the POST calls that a request's body lists, [{"url": …, "arguments": …}], and then answers it."""
 
-    def __init__(self, sidecar, address_call, relays=True):
+    def __init__(self, sidecar=None, address_call=None, relays=True):
+        """`sidecar`: whose egress its calls go through, which may be said later."""
         self.sidecar, self.address_call, self.relays = sidecar, address_call, relays
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = self.listener.getsockname()
@@ -44,7 +48,7 @@ class Service:
                 request = Reader(sock).request()
                 for call in json.loads(request.body):
                     self.call(call, request.raw.split(b"\r\n\r\n")[0].split(b"\r\n")[1:])
-                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
     def call(self, call, lines):
         copied = [line.decode("latin-1") for line in lines if line.lower().startswith(TRACE_LINES)]
@@ -68,12 +72,12 @@ def through_route(url, sidecar):
 
 
 class Send:
-    """Calls the service with header lines and returns the context of what it called."""
+    """Calls the service, or who stands in front of it, with header lines and returns the context of what it called."""
 
     numbers = itertools.count()
 
-    def __init__(self, service, callback):
-        self.service, self.callback = service, callback
+    def __init__(self, address, callback):
+        self.address, self.callback = address, callback
 
     def __call__(self, *lines):
         return self.calls(1, *lines)[0]
@@ -81,7 +85,7 @@ class Send:
     def calls(self, count, *lines):
         path = f"/status/200/{next(self.numbers)}"
         wanted = [{"url": self.callback.url(path), "arguments": []}] * count
-        answer = ask(self.service.address, "POST", "/", lines, json.dumps(wanted).encode(), "service.example")
+        answer = ask(self.address, "POST", "/", lines, json.dumps(wanted).encode(), "service.example")
         assert answer.status == 200
         arrived = self.callback.seen(path)
         assert len(arrived) == count, f"{len(arrived)} of {count} calls arrived"
@@ -113,8 +117,20 @@ def topology(request, callback, tmp_path_factory):
 @pytest.fixture(scope="module")
 def send(topology, callback):
     service = Service(*topology)
-    yield Send(service, callback)
+    yield Send(service.address, callback)
     service.stop()
+
+
+@pytest.fixture(scope="module")
+def send_around(callback, tmp_path_factory):
+    """Through the ingress to a service that copies nothing, and through the egress."""
+    sink, service = OtlpSink(), Service(address_call=absolute_form, relays=False)
+    config = merged(exporting(sink.endpoint), {"listen": {"ingress": "127.0.0.1:0"},
+                                               "ingress": {"forward_to": "127.0.0.1:%d" % service.address[1]}})
+    with Sidecar(tmp_path_factory.mktemp("around"), config) as service.sidecar:
+        yield Send(service.sidecar.ingress, callback)
+    service.stop()
+    sink.stop()
 
 
 def marked(name):
@@ -127,11 +143,16 @@ def test_w3c(case, send):
     CASES[case](send)
 
 
+@pytest.mark.parametrize("case", [marked(name) for name in CASES])
+def test_w3c_around_a_service_that_copies_nothing(case, send_around):
+    CASES[case](send_around)
+
+
 @pytest.mark.parametrize("topology", ["forward"], indirect=True)
 def test_the_suite_tells_a_hop_that_propagates_nothing(topology, callback):
     """A service that copies no line must fail exactly the discriminating sixteen, and pass the other 25."""
     service = Service(*topology, relays=False)
-    failed = {name for name, case in CASES.items() if fails(case, Send(service, callback))}
+    failed = {name for name, case in CASES.items() if fails(case, Send(service.address, callback))}
     service.stop()
     assert failed == set(DISCRIMINATING)
     assert (len(CASES), len(CASES) - len(failed)) == (41, 25)

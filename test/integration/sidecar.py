@@ -118,6 +118,10 @@ class Sidecar:
         return self.address("egress")
 
     @property
+    def ingress(self):
+        return self.address("ingress")
+
+    @property
     def admin(self):
         return self.address("admin")
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "sidespan/trace/baggage.h"
 #include "sidespan/trace/context.h"
 
 namespace sidespan::lineage {
@@ -21,20 +22,23 @@ enum class Source : uint8_t {
   kMcpMeta,
   kId,
   kEcho,
+  kIngress,
   kRoot
 };
 std::string_view name_of(Source source);
-inline constexpr size_t kSourceCount = 8;
+inline constexpr size_t kSourceCount = 9;
 // Its bit in the `sources` of resolve().
 constexpr uint32_t bit_of(Source source) {
   return 1U << static_cast<uint32_t>(source);
 }
 
-// One piece of agent work that calls belong to: a run, or what a user of the proxy's URL names.
+// One piece of agent work that calls belong to: a run, what a user of the proxy's URL names, a
+// request on the ingress.
 struct Execution {
-  std::string id;              // `sidespan.execution.id`
-  Source fixed_by;             // `sidespan.execution.source`
-  trace::SpanContext context;  // its span: the parent of what belongs to it; invalid: it has none
+  std::string id;               // `sidespan.execution.id`
+  Source fixed_by;              // `sidespan.execution.source`
+  trace::SpanContext context;   // its span: the parent of what belongs to it; invalid: it has none
+  trace::Baggage baggage = {};  // what it was asked with
 };
 
 // What is known about one call. Pointers may be null: no such evidence.
@@ -43,6 +47,7 @@ struct Evidence {
   const trace::SpanContext* wire = nullptr;         // trace headers of the request
   const Execution* listener = nullptr;              // the private listener of a run
   const Execution* credential = nullptr;            // the user of the proxy's URL
+  const Execution* ingress = nullptr;               // the only request there (ingress_watch.h)
   const trace::SpanContext* environment = nullptr;  // the sidecar's own TRACEPARENT
 };
 

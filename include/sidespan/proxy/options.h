@@ -11,6 +11,7 @@
 #include "sidespan/http/codec.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/proxy/destination.h"
+#include "sidespan/proxy/ingress.h"
 #include "sidespan/proxy/interception.h"
 #include "sidespan/semconv/http_span.h"
 #include "sidespan/semconv/observer.h"
@@ -57,6 +58,7 @@ struct OtherFormats {
 };
 
 struct Options {
+  Ingress ingress;
   std::vector<Route> routes;
   std::vector<HostPattern> deny = default_deny();
   std::vector<net::Network> allow_from;  // agents' addresses; empty: any

@@ -11,9 +11,11 @@
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/metrics.h"
 #include "sidespan/base/random.h"
+#include "sidespan/lineage/ingress_watch.h"
 #include "sidespan/lineage/registry.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/stream.h"
+#include "sidespan/proxy/ingress.h"
 #include "sidespan/proxy/options.h"
 #include "sidespan/semconv/mcp_calls.h"
 #include "sidespan/trace/span.h"
@@ -27,6 +29,7 @@ struct Shared {
   const MemoryLedger& memory;
   semconv::McpCalls& mcp_calls;
   lineage::Registry* lineage;  // null: only a request's head says whose call it is
+  lineage::IngressWatch& ingress;
 };
 
 class Server {
@@ -36,10 +39,11 @@ class Server {
          const std::shared_ptr<const Options>& options, const Shared& shared);
   ~Server();
 
-  void accept(std::unique_ptr<net::Stream> stream);
+  void accept(std::unique_ptr<net::Stream> stream, Door door);
 
   // Goes on serving, new connections too: the agent's last calls must get out. Answers say
   // Connection: close from now on; idle connections stay, since the agent may be about to use one.
+  // On the ingress those end.
   // Ask busy() to know when it is over. `agents_gone`: who has sent FIN waits for nothing any more.
   void drain(bool agents_gone);
   // Ends everything now; exchanges under way get their span with `sidespan.end` = drain.
@@ -67,8 +71,11 @@ class Server {
   std::unique_ptr<Impl> impl_;
 };
 
-// The check to give to the Dialer: our own listeners and `deny`.
+// The checks to give to the Dialer: our own listeners and `deny`; for the agent's own server our
+// listeners alone.
 std::optional<Error> check_address(const Options& options, const SelfGuard& self,
                                    std::string_view host, const net::Address& address);
+std::optional<Error> check_self(const SelfGuard& self, std::string_view host,
+                                const net::Address& address);
 
 }  // namespace sidespan::proxy

@@ -76,6 +76,13 @@ inline constexpr Name kErrorType("error.type");
 inline constexpr Name kUrlFull("url.full");
 inline constexpr Name kUrlTemplate("url.template");  // development
 
+// Of a request to the agent's own server.
+inline constexpr Name kUrlScheme("url.scheme");
+inline constexpr Name kUrlPath("url.path");
+inline constexpr Name kUrlQuery("url.query");
+inline constexpr Name kClientAddress("client.address");
+inline constexpr Name kUserAgentOriginal("user_agent.original");
+
 // Whom we called: by name, and the address that was dialled (registry: server, network).
 inline constexpr Name kServerAddress("server.address");
 inline constexpr Name kServerPort("server.port");

@@ -1,7 +1,7 @@
 // The span of one attempt to reach an origin over HTTP: OpenTelemetry's stable HTTP client
-// conventions and sidespan's own attributes (names in attributes.h). Pure: the Exchange collects
-// the facts, this turns them into a span. Nothing secret passes: URLs go through redact, headers by
-// allow-list.
+// conventions and sidespan's own attributes (names in attributes.h); of a request on the ingress
+// the server's. Pure: the Exchange collects the facts, this turns them into a span. Nothing secret
+// passes: URLs go through redact, headers by allow-list.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@
 namespace sidespan::semconv {
 
 // `sidespan.mode`
-enum class Mode : uint8_t { kForward, kTunnel, kRoute, kIntercept, kStdio };
-inline constexpr size_t kModeCount = 5;
+enum class Mode : uint8_t { kForward, kTunnel, kRoute, kIntercept, kIngress, kStdio };
+inline constexpr size_t kModeCount = 6;
 std::string_view name_of(Mode mode);
 
 // `sidespan.end`: who ended it
@@ -80,8 +80,9 @@ struct HttpFacts {
   bool grpc = false;                     // the call is one of gRPC
   std::optional<uint32_t> grpc_status;   // absent: none came
   int resend_count = 0;                  // 0: the first attempt
-  std::string_view protocol_version;     // towards the origin: "1.1"; empty: never connected
-  std::string_view peer_ip;              // empty: never connected
+  // Of the connection to the origin: "1.1"; empty: there was none. On the ingress of the client's.
+  std::string_view protocol_version;
+  std::string_view peer_ip;  // likewise
   uint16_t peer_port = 0;
   uint64_t request_body_bytes = 0;  // on the wire, without framing
   uint64_t response_body_bytes = 0;

@@ -53,13 +53,15 @@ class Dialer {
     virtual ~Attempt() = default;
   };
 
-  // `tls` may be null: then there is no second step.
+  // `tls` may be null: then there is no second step. `own_check`: for dial_own().
   Dialer(net::Loop& loop, const Options& options, AddressCheck check,
-         tls::ClientContext* tls = nullptr);
+         tls::ClientContext* tls = nullptr, AddressCheck own_check = {});
   ~Dialer();
 
   // `done` comes later, never within the call.
   std::unique_ptr<Attempt> dial(const std::string& host, uint16_t port, OnDial done);
+  // The same to the agent's own server.
+  std::unique_ptr<Attempt> dial_own(const std::string& host, uint16_t port, OnDial done);
   // The same through the second proxy, which there must be.
   std::unique_ptr<Attempt> dial_through(const std::string& host, uint16_t port, OnDial done);
   // TLS on what was dialled and carried no byte yet. The same of `done`.

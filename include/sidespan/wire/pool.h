@@ -26,6 +26,7 @@ struct PoolKey {
   uint64_t pinned_to = 0;
   bool secure = false;   // by TLS
   bool through = false;  // the second proxy's CONNECT
+  bool own = false;      // the agent's own server: other checks of its address
   bool h2 = false;       // may be HTTP/2: by TLS where the origin takes it, plainly for sure
   // Then: whom the certificate must name, where that is not `host`, and which of ours is shown.
   std::string server_name = {};

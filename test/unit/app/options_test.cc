@@ -66,6 +66,20 @@ log: {access: on}
   CHECK(options->limits.queue_bytes_max == 1'048'576);
 }
 
+TEST_CASE("the ingress leads to the agent's server, where there is one") {
+  const auto options = proxy_options(
+      settings_of("listen: {ingress: ':17006'}\n"
+                  "ingress: {forward_to: 'localhost:8080', ignore: [probes, /static/*]}"),
+      nullptr, {});
+  CHECK(options->ingress);
+  CHECK(options->ingress.host == "localhost");
+  CHECK(options->ingress.port == 8080);
+  CHECK(options->ingress.ignore_probes);
+  CHECK(options->ingress.ignore_paths == std::vector<std::string>{"/static/*"});
+  CHECK_FALSE(
+      proxy_options(settings_of("ingress: {forward_to: 'localhost:8080'}"), nullptr, {})->ingress);
+}
+
 TEST_CASE("none is no propagator") {
   const auto options =
       proxy_options(settings_of("propagation: {extract: [none], inject: [none]}"), nullptr, {});

@@ -110,11 +110,31 @@ TEST_CASE("sources and samplers") {
   CHECK(value_of(read_sources, "[wire, environment]") ==
         ((1U << static_cast<unsigned>(lineage::Source::kWire)) |
          (1U << static_cast<unsigned>(lineage::Source::kEnvironment))));
+  CHECK(value_of(read_sources, "[ingress]") == lineage::bit_of(lineage::Source::kIngress));
   CHECK_FALSE(complaints_of(read_sources, "[root]").empty());
 
   CHECK(value_of(read_sampler, "ParentBased_TraceIdRatio") == "parentbased_traceidratio");
   CHECK_FALSE(complaints_of(read_sampler, "jaeger_remote").empty());
   CHECK_FALSE(complaints_of(read_sampler, "sometimes").empty());
+}
+
+TEST_CASE("where the agent's own server is, and who asks only whether it is well") {
+  const auto where = value_of(read_forward_to, "Localhost:8080");
+  REQUIRE(where);
+  CHECK(where->host == "localhost");
+  CHECK(where->port == 8080);
+  CHECK(value_of(read_forward_to, "'[::1]:80'")->host == "::1");
+  CHECK_FALSE(value_of(read_forward_to, "off"));
+  for (const char* wrong :
+       {"localhost", "':8080'", "localhost:0", "http://localhost:8080", "a:b"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(complaints_of(read_forward_to, wrong).empty());
+  }
+  CHECK(value_of(read_ingress_ignore, "[probes]").probes);
+  CHECK(value_of(read_ingress_ignore, "[probes, /static/*]").paths ==
+        std::vector<std::string>{"/static/*"});
+  CHECK_FALSE(value_of(read_ingress_ignore, "[]").probes);
+  CHECK_FALSE(complaints_of(read_ingress_ignore, "[health]").empty());
 }
 
 TEST_CASE("what spans show and hide") {

@@ -30,6 +30,7 @@ SpanContext context_of(uint64_t n) {
 struct World {
   SpanContext wire = context_of(1);
   Execution run{"run-1", Source::kListener, context_of(2)};
+  Execution request{"request-1", Source::kIngress, context_of(5)};
   SpanContext environment = context_of(3);
 };
 
@@ -110,13 +111,16 @@ TEST_CASE(
     for (const Offer listener : offers) {
       for (const Offer environment : offers) {
         for (uint32_t sources = 0; sources < 1U << kSourceCount; ++sources) {
+          const Offer ingress = offers[sources % 4];
           World world;
           spoil(world.wire, wire);
           spoil(world.run.context, listener);
+          spoil(world.request.context, ingress);
           spoil(world.environment, environment);
           const Evidence evidence{
               .wire = wire == Offer::kAbsent ? nullptr : &world.wire,
               .listener = listener == Offer::kAbsent ? nullptr : &world.run,
+              .ingress = ingress == Offer::kAbsent ? nullptr : &world.request,
               .environment = environment == Offer::kAbsent ? nullptr : &world.environment};
           const Parent parent = resolve(evidence, sources);
           CHECK((parent.context == nullptr) == (parent.source == Source::kRoot));
@@ -125,6 +129,8 @@ TEST_CASE(
           CHECK((sources & bit_of(parent.source)) != 0);
           const bool is_runs = parent.context == &world.run.context;
           CHECK(is_runs == (parent.source == Source::kListener));
+          const bool is_requests = parent.context == &world.request.context;
+          CHECK(is_requests == (parent.source == Source::kIngress));
           CHECK((parent.context == evidence.wire) == (parent.source == Source::kWire));
         }
       }
@@ -136,6 +142,7 @@ TEST_CASE("source names are the contract's") {
   CHECK(name_of(Source::kWire) == "wire");
   CHECK(name_of(Source::kListener) == "listener");
   CHECK(name_of(Source::kEnvironment) == "environment");
+  CHECK(name_of(Source::kIngress) == "ingress");
   CHECK(name_of(Source::kRoot) == "root");
 }
 
@@ -153,4 +160,30 @@ TEST_CASE("what a message itself says comes before all else") {
   CHECK(resolve(evidence, kAll & ~bit_of(Source::kMcpMeta)).source == Source::kWire);
   const SpanContext none;
   CHECK(resolve({.mcp_meta = &none, .wire = &world.wire}, kAll).source == Source::kWire);
+}
+
+TEST_CASE("the only request on the ingress comes after what is exact, and before the environment") {
+  World world;
+  const Evidence alone{.ingress = &world.request, .environment = &world.environment};
+  const Parent parent = resolve(alone, kAll);
+  CHECK(parent.context == &world.request.context);
+  CHECK(parent.source == Source::kIngress);
+  CHECK(parent.execution == &world.request);
+  CHECK(resolve(alone, kAll & ~bit_of(Source::kIngress)).source == Source::kEnvironment);
+  CHECK(resolve(alone, kAll & ~bit_of(Source::kIngress)).execution == nullptr);
+
+  const Evidence in_run{.listener = &world.run, .ingress = &world.request};
+  CHECK(resolve(in_run, kAll).source == Source::kListener);
+  CHECK(resolve(in_run, kAll).execution == &world.run);
+}
+
+TEST_CASE("a parent on the wire belongs to the request on the ingress if it is in its trace") {
+  World world;
+  const Evidence evidence{.wire = &world.wire, .ingress = &world.request};
+  CHECK(resolve(evidence, kAll).source == Source::kWire);
+  CHECK(resolve(evidence, kAll).execution == nullptr);
+  world.wire.trace_id = world.request.context.trace_id;
+  CHECK(resolve(evidence, kAll).source == Source::kWire);
+  CHECK(resolve(evidence, kAll).execution == &world.request);
+  CHECK(resolve(evidence, kAll & ~bit_of(Source::kIngress)).execution == nullptr);
 }

@@ -35,7 +35,21 @@ struct Rig {
   }
   CallTrace undecided(std::string_view url = "http://h.example/x") {
     target = *http::parse_url(url);
-    return CallTrace(options, request, target, credential, random);
+    return CallTrace(options, request, target,
+                     {.ignored = CallTrace::ignores(options, target), .credential = credential},
+                     random);
+  }
+  // Made while `served` was the only request in flight on the ingress.
+  CallTrace call_for(const CallTrace& served) {
+    CallTrace trace(options, request, target, {.ingress = served.execution()}, random);
+    trace.decide(nullptr, {}, random);
+    return trace;
+  }
+  CallTrace served(std::string_view url = "http://agent.example/chat") {
+    target = *http::parse_url(url);
+    CallTrace trace(options, request, target, {.served = true}, random);
+    trace.decide(nullptr, {}, random);
+    return trace;
   }
 
   http::Headers sent(CallTrace& trace, std::string_view host = "localhost",
@@ -504,6 +518,114 @@ TEST_CASE("what an MCP request says of its parent comes before the trace headers
     REQUIRE(facts_of(trace).links.size() == 1);
     CHECK(facts_of(trace).links[0].span_id.to_string() == "00f067aa0ba902b7");
   }
+}
+
+TEST_CASE("a request to the agent's server is an execution, with its own span as the id") {
+  Rig rig;
+  CallTrace trace = rig.served();
+  CHECK(trace.source() == lineage::Source::kRoot);
+  CHECK(facts_of(trace).execution_id == facts_of(trace).context.span_id.to_string());
+  CHECK(facts_of(trace).execution_source == "ingress");
+  rig.request.headers.add("traceparent", kParent);
+  CallTrace continued = rig.served();
+  CHECK(continued.source() == lineage::Source::kWire);
+  CHECK(facts_of(continued).context.trace_id.to_string() == kTraceId);
+  CHECK(facts_of(continued).parent_is_remote);
+  CHECK(continued.execution()->context.span_id == facts_of(continued).context.span_id);
+}
+
+TEST_CASE("neither a run nor the environment is the parent of a request to the agent's server") {
+  Rig rig;
+  rig.options.environment = trace::parse_traceparent(kParent);
+  rig.options.run = lineage::Execution{"run", lineage::Source::kListener, *rig.options.environment};
+  const CallTrace trace = rig.served();
+  CHECK(trace.source() == lineage::Source::kRoot);
+  CHECK(facts_of(trace).context.trace_id.to_string() != kTraceId);
+}
+
+TEST_CASE("a call that is made for a request is its child, with its state and its baggage") {
+  Rig rig;
+  rig.request.headers.add("traceparent", kParent);
+  rig.request.headers.add("tracestate", "a=1,b=2");
+  rig.request.headers.add("baggage", "user=7");
+  const CallTrace served = rig.served();
+  rig.request.headers.clear();
+  CallTrace call = rig.call_for(served);
+  const semconv::HttpFacts facts = facts_of(call);
+  CHECK(call.source() == lineage::Source::kIngress);
+  CHECK(facts.parent_id == facts_of(served).context.span_id);
+  CHECK(facts.context.trace_id.to_string() == kTraceId);
+  CHECK_FALSE(facts.parent_is_remote);
+  CHECK(facts.parent_source == "ingress");
+  CHECK(facts.execution_id == served.execution()->id);
+  CHECK_FALSE(call.agent_counts_itself());
+  const http::Headers near = rig.sent(call);
+  CHECK(near.find("tracestate") == "a=1,b=2");
+  CHECK(near.find("baggage") == "user=7");
+  const http::Headers far = rig.sent(call, "api.example.com", "192.0.2.1");
+  CHECK_FALSE(far.contains("tracestate"));
+  CHECK_FALSE(far.contains("baggage"));
+}
+
+TEST_CASE("the agent's own baggage and context count before those of the request") {
+  Rig rig;
+  CallTrace served = rig.served();
+  const std::string passed_in(rig.sent(served).find("traceparent").value());
+  rig.request.headers.add("baggage", "own=1");
+  CallTrace call = rig.call_for(served);
+  CHECK(rig.sent(call).find("baggage") == "own=1");
+
+  // An agent that hands on what it was sent tells nothing of its own.
+  rig.request.headers.add("traceparent", passed_in);
+  const CallTrace handed_on = rig.call_for(served);
+  CHECK(handed_on.source() == lineage::Source::kWire);
+  CHECK(facts_of(handed_on).execution_id == served.execution()->id);
+  CHECK_FALSE(handed_on.agent_counts_itself());
+}
+
+TEST_CASE("where the agent's server begins a trace of its own, its calls are in that one") {
+  Rig rig;
+  rig.options.destinations.front().restart = true;
+  rig.request.headers.add("traceparent", kParent);
+  CallTrace served = rig.served();
+  CHECK(served.execution()->context.trace_id.to_string() == kTraceId);
+  rig.sent(served);
+  const semconv::HttpFacts facts = facts_of(served);
+  CHECK(facts.context.trace_id.to_string() != kTraceId);
+  CHECK(served.execution()->context.trace_id == facts.context.trace_id);
+  CHECK(facts.execution_id == facts.context.span_id.to_string());
+}
+
+TEST_CASE("a turn in a request on the ingress is the parent, and the request the execution") {
+  Rig rig;
+  const CallTrace served = rig.served();
+  CallTrace trace(rig.options, rig.request, rig.target, {.ingress = served.execution()},
+                  rig.random);
+  lineage::Call call;
+  trace.ask(call, rig.random);
+  CHECK(call.scope.span.span_id == facts_of(served).context.span_id);
+  CHECK(call.scope.execution_id == served.execution()->id);
+  lineage::Joined joined{.verdict = lineage::Joined::Verdict::kOne,
+                         .source = lineage::Source::kEcho,
+                         .execution = {7},
+                         .parent = {call.trace, {0x1234}, trace::kSampledFlag}};
+  trace.decide(&joined, {}, rig.random);
+  const semconv::HttpFacts facts = facts_of(trace);
+  CHECK(facts.parent_id.value == 0x1234);
+  CHECK(facts.parent_source == "echo");
+  CHECK(facts.execution_id == served.execution()->id);
+  CHECK(facts.context.trace_id == facts_of(served).context.trace_id);
+}
+
+TEST_CASE("a probe has no span, and its context passes as it came") {
+  Rig rig;
+  rig.request.headers.add("traceparent", kParent);
+  rig.target = *http::parse_url("http://agent.example/healthz");
+  CallTrace trace(rig.options, rig.request, rig.target, {.served = true, .ignored = true},
+                  rig.random);
+  CHECK_FALSE(trace.active());
+  CHECK(trace.execution() == nullptr);
+  CHECK(rig.sent(trace).find("traceparent") == kParent);
 }
 
 // As the registry would answer.

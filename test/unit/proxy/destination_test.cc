@@ -178,6 +178,8 @@ TEST_CASE("an address is checked against ourselves first, then against the deny 
   CHECK(check_address(options, self, "sly.example", address("169.254.169.254"))->code ==
         Code::kDenied);
   CHECK_FALSE(check_address(options, self, "localhost", address("127.0.0.1", 80)));
+  CHECK(check_self(self, "localhost", address("127.0.0.1", 17001))->code == Code::kLoop);
+  CHECK_FALSE(check_self(self, "sly.example", address("169.254.169.254")));
   options.deny = patterns({"*.example"});
   CHECK(check_address(options, self, "a.example", address("192.0.2.1"))->code == Code::kDenied);
 }

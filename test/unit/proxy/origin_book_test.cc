@@ -130,5 +130,23 @@ TEST_CASE("origin book: bounded, and what is used stays") {
   CHECK(book.find(authority("used"), 80, false).operator->() == used.operator->());
 }
 
+TEST_CASE("origin book: the agent's own server, which nothing denies") {
+  Options options;
+  options.ingress = {.host = "localhost", .port = 8080};
+  options.deny.push_back(*HostPattern::parse("localhost"));
+  options.second_proxy.host = "proxy.example";
+  OriginBook book(options);
+  const OriginBook::Use server = book.agents_server();
+  CHECK_FALSE(server->denied());
+  CHECK_FALSE(server->absolute());
+  CHECK(server->authority() == "localhost:8080");
+  CHECK(server->rule(*net::Address::parse("127.0.0.1", 8080)).baggage);
+  CHECK(&*book.agents_server() == &*server);
+  // A call of the agent's to the same place is another matter, on connections of its own.
+  const OriginBook::Use call = book.find(authority("localhost", 8080), 8080, false);
+  CHECK(call->denied());
+  CHECK(call->key() != server->key());
+}
+
 }  // namespace
 }  // namespace sidespan::proxy

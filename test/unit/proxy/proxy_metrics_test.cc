@@ -14,12 +14,14 @@ namespace sidespan::proxy {
 namespace {
 
 // "METHOD HOST LABEL=OUTCOME COUNT" of every series.
-std::vector<std::string> series(const ProxyMetrics& metrics) {
+std::vector<std::string> series(
+    const ProxyMetrics& metrics,
+    std::string_view family_name = "http_client_request_duration_seconds") {
   metrics::Snapshot snapshot;
   metrics.collect(snapshot);
   std::vector<std::string> out;
   for (const metrics::Family& family : snapshot) {
-    if (family.name != "http_client_request_duration_seconds") continue;
+    if (family.name != family_name) continue;
     for (const metrics::Sample& sample : family.samples) {
       std::string line;
       for (const auto& [name, value] : sample.labels) line += name + "=" + value + " ";
@@ -46,6 +48,18 @@ TEST_CASE("durations are told apart by method, host and outcome") {
             "http_request_method=GET server_address=a http_response_status_code=404 1",
             "http_request_method=GET server_address=b http_response_status_code=200 1",
             "http_request_method=POST server_address=a http_response_status_code=200 1"});
+}
+
+TEST_CASE("requests to the agent's server have durations of their own") {
+  ProxyMetrics metrics(10);
+  metrics.served_durations_of({"GET", "http", "200"}).record(0.1);
+  metrics.served_durations_of({"GET", "http", "200"}).record(0.1);
+  metrics.served_durations_of({"GET", "http", "connection_refused", true}).record(0.1);
+  CHECK(series(metrics, "http_server_request_duration_seconds") ==
+        std::vector<std::string>{
+            "http_request_method=GET url_scheme=http error_type=connection_refused 1",
+            "http_request_method=GET url_scheme=http http_response_status_code=200 2"});
+  CHECK(series(metrics).empty());
 }
 
 TEST_CASE("series over the limit are one") {

@@ -192,6 +192,110 @@ TEST_CASE("the golden span of a plain GET") {
   CHECK(span.links[0].context.span_id.value == 9);
 }
 
+namespace {
+
+void serve(Call& call) {
+  call.facts.mode = Mode::kIngress;
+  call.facts.peer_ip = "127.0.0.1";
+  call.facts.peer_port = 40'000;
+}
+
+}  // namespace
+
+TEST_CASE("the golden span of a request to the agent's server") {
+  Call call;
+  prepare(call);
+  serve(call);
+  call.go_to("http://agent.example:8080/chat?token=x&q=1");
+  call.request.headers.add("User-Agent", "curl/8");
+  const Span span = call.span();
+  const std::vector<std::string> expected = {
+      "name GET",
+      "status unset",
+      "http.request.method 'GET'",
+      "url.scheme 'http'",
+      "url.path '/chat'",
+      "url.query 'token=REDACTED&q=1'",
+      "server.address 'agent.example'",
+      "server.port 8080",
+      "client.address '127.0.0.1'",
+      "user_agent.original 'curl/8'",
+      "sidespan.mode 'ingress'",
+      "sidespan.parent.source 'wire'",
+      "network.peer.address '127.0.0.1'",
+      "network.peer.port 40000",
+      "network.protocol.version '1.1'",
+      "http.response.status_code 200",
+      "sidespan.end 'complete'",
+      "http.response.body.size 512",
+      "sidespan.phase.send 0.002",
+      "sidespan.phase.wait 0.05",
+      "sidespan.phase.receive 0.197",
+      "sidespan.time_to_first_byte 0.053",
+  };
+  CHECK(lines_of(span) == expected);
+  CHECK(span.kind == SpanKind::kServer);
+}
+
+TEST_CASE("a server's span: what the client knows it by, and what is its own error") {
+  const auto said = [](void (*change)(Call&)) {
+    Call call;
+    prepare(call);
+    serve(call);
+    call.go_to("http://agent.example/chat");
+    change(call);
+    return call.span();
+  };
+  const Span proxied = said([](Call& c) {
+    c.request.headers.add("X-Forwarded-For", "203.0.113.9, 10.0.0.1");
+    c.request.headers.add("X-Forwarded-Proto", "https");
+    c.request.headers.add("X-Forwarded-Host", "chat.example");
+  });
+  CHECK(proxied.attributes.text("client.address") == "203.0.113.9");
+  CHECK(proxied.attributes.text("network.peer.address") == "127.0.0.1");
+  CHECK(proxied.attributes.text("url.scheme") == "https");
+  CHECK(proxied.attributes.text("server.address") == "chat.example");
+  CHECK(std::ranges::count(lines_of(proxied), "server.port 443") == 1);
+
+  const Span nameless = said([](Call& c) { c.url.authority = {}; });
+  CHECK_FALSE(nameless.attributes.contains("server.address"));
+
+  const Span templated = said([](Call& c) { c.options.url_templates = {"/{what}"}; });
+  CHECK(templated.name == "GET");
+
+  const Span not_found = said([](Call& c) { c.response.status = 404; });
+  CHECK(not_found.status == SpanStatus::kUnset);
+  CHECK_FALSE(not_found.attributes.contains("error.type"));
+  const Span failed = said([](Call& c) { c.response.status = 503; });
+  CHECK(failed.status == SpanStatus::kError);
+  CHECK(failed.attributes.text("error.type") == "503");
+  const Span unreachable =
+      said([](Call& c) { c.fail(Code::kConnectionRefused, Side::kOrigin, Ending::kOriginClosed); });
+  CHECK(unreachable.status == SpanStatus::kError);
+  CHECK(unreachable.attributes.text("error.type") == "connection_refused");
+
+  const Span repeated = said([](Call& c) { c.facts.resend_count = 1; });
+  CHECK_FALSE(repeated.attributes.contains("http.request.resend_count"));
+}
+
+TEST_CASE("of gRPC's statuses six are a server's errors") {
+  const std::vector<uint32_t> errors = {2, 4, 12, 13, 14, 15};
+  for (uint32_t status = 0; status <= 17; ++status) {
+    CAPTURE(status);
+    Call call;
+    prepare(call);
+    serve(call);
+    call.go_to("http://agent.example/pkg.Service/Method");
+    call.facts.grpc = true;
+    call.facts.grpc_status = status;
+    const Span span = call.span();
+    CHECK(span.name == "pkg.Service/Method");
+    CHECK(span.attributes.text("rpc.system.name") == "grpc");
+    const bool error = std::ranges::find(errors, status) != errors.end();
+    CHECK((span.status == SpanStatus::kError) == error);
+  }
+}
+
 TEST_CASE("methods, targets and sizes") {
   check({
       {"POST with a body",
@@ -539,6 +643,7 @@ TEST_CASE("modes and endings have the contract's names") {
   CHECK(name_of(Mode::kForward) == "forward");
   CHECK(name_of(Mode::kTunnel) == "tunnel");
   CHECK(name_of(Mode::kRoute) == "route");
+  CHECK(name_of(Mode::kIngress) == "ingress");
   CHECK(name_of(Ending::kComplete) == "complete");
   CHECK(name_of(Ending::kAgentCancelled) == "agent_cancelled");
   CHECK(name_of(Ending::kOriginClosed) == "origin_closed");

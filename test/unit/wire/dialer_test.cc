@@ -70,6 +70,23 @@ TEST_CASE("failures name their cause and their side") {
   }
 }
 
+TEST_CASE("the agent's own server has a check of its own") {
+  Rig rig;
+  const auto refuse = [](std::string_view, const net::Address&) -> std::optional<Error> {
+    return Error{Code::kDenied, Side::kAgent, false, "no"};
+  };
+  const auto dial = [&](AddressCheck check, AddressCheck own_check) {
+    Dialer dialer(rig.loop, {}, std::move(check), nullptr, std::move(own_check));
+    std::optional<Result<Dialled>> result;
+    auto attempt = dialer.dial_own("127.0.0.1", rig.origin.port(),
+                                   [&](Result<Dialled> got) { result = std::move(got); });
+    REQUIRE(run_until(rig.loop, [&] { return result.has_value(); }));
+    return result->has_value();
+  };
+  CHECK(dial(refuse, {}));
+  CHECK_FALSE(dial({}, refuse));
+}
+
 TEST_CASE("every address is checked, and one that is refused is not dialled") {
   Rig rig;
   std::vector<std::string> asked;

@@ -1,0 +1,88 @@
+// A request to the agent's own server, and what it says of the calls that the agent makes
+// meanwhile. The server is where the settings say, whatever the request names, and is told the rest
+// as the client said it: Host, Forwarded and X-Forwarded-* are neither added nor changed.
+#include <utility>
+
+#include "credential.h"
+#include "exchange.h"
+#include "sidespan/semconv/body_reader.h"
+
+namespace sidespan::proxy {
+
+std::optional<Error> Exchange::choose_ingress() {
+  mode_ = semconv::Mode::kIngress;
+  const std::string_view target = request_.target();
+  if (request_.asks("CONNECT")) {
+    return Error{Code::kUnsupported, Side::kAgent, false, "the ingress opens no tunnels"};
+  }
+  known_ = worker_.origins.agents_server();
+  if (target.starts_with('/') || target == "*") {
+    url_.scheme = "http";
+    url_.path_given = target != "*";
+    url_.path = url_.path_given ? target : "/";
+    Result<http::Authority> named =
+        http::parse_authority(request_.headers.find("host").value_or(""));
+    if (named) url_.authority = *std::move(named);
+    return std::nullopt;
+  }
+  Result<http::Url> url = http::parse_url(target);
+  if (!url) return std::move(url).error();
+  url_ = *std::move(url);
+  if (url_.scheme == "http" || url_.scheme == "https") return std::nullopt;
+  return Error{Code::kUnsupported, Side::kAgent, false,
+               "a request's target is an http:// or https:// URL, not " + url_.scheme + "://"};
+}
+
+// RFC 9112 section 3.2.2: a target in absolute-form counts, whatever Host says.
+void Exchange::set_ingress_host() {
+  http::Headers& headers = request_.headers;
+  const std::string_view target = request_.target();
+  if (!target.starts_with('/') && target != "*") {
+    headers.set("Host", url_.authority.to_string());
+  } else if (!headers.find("host")) {
+    headers.set("Host", known_->authority());  // HTTP/1.0 has none
+  }
+}
+
+CallTrace::Standing Exchange::find_standing() {
+  if (agent_.door() == Door::kIngress) {
+    const std::string_view path = std::string_view(url_.path).substr(0, url_.path.find('?'));
+    probe_ = options_.ingress.ignores(request_, path);
+    return {.served = true, .ignored = probe_};
+  }
+  const Inside* const inside = agent_.inside();
+  CallTrace::Standing found{
+      .ignored = CallTrace::ignores(options_, url_),
+      .credential = inside != nullptr ? inside->credential : credential_in(request_.headers)};
+  if (!options_.ingress || found.ignored) return found;
+  work_ = worker_.shared.ingress.begin_work();
+  found.ingress = work_.request();
+  return found;
+}
+
+// Not before its context is final, since a call may come as soon as the agent has read a byte.
+void Exchange::begin_serving() {
+  if (mode_ != semconv::Mode::kIngress || in_flight_ || probe_) return;
+  in_flight_ = worker_.shared.ingress.begin(trace_->execution());
+}
+
+// What stays open without anything going on in it, as far as anybody can tell, would keep every
+// later request from being evidence: a tunnel, a stream of events that was asked for by GET.
+void Exchange::settle_work() {
+  const bool subscribed =
+      request_.asks("GET") &&
+      semconv::framing_of(response_.headers.find("content-type").value_or("")) ==
+          semconv::BodyFraming::kEvents;
+  if (mode_ == semconv::Mode::kTunnel || subscribed) work_.end();
+}
+
+// The client, as who the span's other side is.
+void Exchange::describe_client(semconv::HttpFacts& facts, std::string& ip) const {
+  const net::Address& client = agent_.peer();
+  ip = client.ip();
+  facts.peer_ip = ip;
+  facts.peer_port = client.port();
+  facts.protocol_version = agent_.multiplexed() ? "2" : request_.minor_version == 0 ? "1.0" : "1.1";
+}
+
+}  // namespace sidespan::proxy

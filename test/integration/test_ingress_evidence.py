@@ -1,0 +1,203 @@
+"""Whose a call of the agent's is that says nothing: the only request in flight on the ingress, or nobody's."""
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from agent_server import AgentServer, behind
+from wire import Client, ask, head, wait_for
+
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.fixture
+def agent(origin):
+    agent = AgentServer()
+    agent.origin = origin
+    yield agent
+    agent.stop()
+
+
+@pytest.fixture
+def side(sidecar, agent):
+    """A sidecar around the agent."""
+    side = sidecar(behind(agent.port))
+    agent.egress = side.egress
+    return side
+
+
+def is_served(span):
+    return span["kind"] == "SERVER"
+
+
+def name_of(span):
+    """`7` of /work/7, and of the URLs that are called for it."""
+    found = span["attributes"]
+    return found["url.path"].split("/")[2] if is_served(span) else found["url.full"].split("/")[-1].split(".")[0]
+
+
+def tree(spans):
+    """({name: server span}, [(call, the server span it was made for)])."""
+    served = {name_of(span): span for span in spans if is_served(span)}
+    return served, [(span, served[name_of(span)]) for span in spans if not is_served(span)]
+
+
+def belongs(call, served):
+    found = call["attributes"]
+    return (call["trace_id"] == served["trace_id"] and call["parent_id"] == served["span_id"]
+            and found["sidespan.parent.source"] == "ingress"
+            and found["sidespan.execution.id"] == served["span_id"]
+            and found["sidespan.execution.source"] == "ingress")
+
+
+def is_nobodys(call):
+    found = call["attributes"]
+    return (not call["parent_id"] and found["sidespan.parent.source"] == "root"
+            and "sidespan.execution.id" not in found)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_one_request_after_another(sidecar, agent, sink, workers):
+    """All of their calls belong to them, on connections that are kept and on fresh ones, with probes in between."""
+    side = sidecar(behind(agent.port) | {"workers": workers})
+    agent.egress = side.egress
+    agent.between = lambda name: ask(side.ingress, "GET", "/healthz", host="h") if int(name) % 10 == 0 else None
+    requests = 200
+    with Client(side.ingress) as client:
+        for number in range(requests):
+            if number % 4:
+                assert client.ask("GET", f"/work/{number}", host="agent.example").status == 200
+            else:
+                assert ask(side.ingress, "GET", f"/work/{number}", host="agent.example").status == 200
+    served, calls = tree(sink.wait(4 * requests, timeout=60))
+    assert (len(served), len(calls)) == (requests, 3 * requests)
+    lost = [call["attributes"]["url.full"] for call, request in calls if not belongs(call, request)]
+    assert not lost
+    for span in served.values():
+        assert not span["parent_id"]
+        assert span["attributes"]["sidespan.execution.id"] == span["span_id"]
+    assert side.metrics().total("sidespan_span_parents_total", source="ingress") == 3 * requests
+    assert side.metrics().total("sidespan_requests_total", listener="ingress", status_class="2xx") == requests + 60
+
+
+@pytest.mark.parametrize("clients", [2, 5])
+def test_several_requests_at_once(side, agent, sink, clients):
+    """Never a wrong one, and now and then a right one."""
+    agent.pause = 0.001
+    requests = 100 * clients
+
+    def drive(first):
+        with Client(side.ingress) as client:
+            for number in range(first, requests, clients):
+                assert client.ask("GET", f"/work/{number}", host="agent.example").status == 200
+                time.sleep(0.004 * (number % 3))
+
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(drive, range(clients)))
+    served, calls = tree(sink.wait(4 * requests, timeout=60))
+    assert (len(served), len(calls)) == (requests, 3 * requests)
+    outcomes = Counter("right" if belongs(call, request) else "none" if is_nobodys(call) else "wrong"
+                       for call, request in calls)
+    assert outcomes["wrong"] == 0, outcomes
+    assert outcomes["none"] > 0, outcomes
+
+
+def test_a_call_that_was_under_way_before_makes_the_next_request_no_evidence(side, agent, origin, sink):
+    gate = threading.Event()
+    origin.answer("/background", [lambda sock, reader, request: gate.wait(20), b"HTTP/1.1 204 No Content\r\n\r\n"])
+    with Client(side.egress) as background:
+        background.send(head(f"GET {origin.url('/background')} HTTP/1.1", [("Host", "h")]))
+        wait_for("the call", lambda: origin.seen("/background"))
+        ask(side.ingress, "GET", "/work/1", host="h")
+        gate.set()
+        background.response()
+    ask(side.ingress, "GET", "/work/2", host="h")
+    spans = [span for span in sink.wait(9) if "background" not in span["attributes"].get("url.full", "")]
+    _, calls = tree(spans)
+    assert all(is_nobodys(call) for call, request in calls if name_of(request) == "1")
+    assert all(belongs(call, request) for call, request in calls if name_of(request) == "2")
+
+
+def test_what_only_stays_open_is_no_call_under_way(side, agent, origin, sink):
+    """A tunnel that the agent keeps, and a stream of events that it has subscribed to."""
+    gate = threading.Event()
+    origin.answer("/events", [b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: hello\n\n",
+                              lambda sock, reader, request: gate.wait(20)])
+    with Client(side.egress) as tunnel, Client(side.egress) as events:
+        authority = f"127.0.0.1:{origin.port}"
+        tunnel.send(head(f"CONNECT {authority} HTTP/1.1", [("Host", authority)]))
+        tunnel.reader.until(b"\r\n\r\n")
+        tunnel.send(b"\x00opaque")
+        events.send(head(f"GET {origin.url('/events')} HTTP/1.1", [("Host", "h")]))
+        events.reader.until(b"hello\n\n")
+        ask(side.ingress, "GET", "/work/1", host="h")
+        served, calls = tree(sink.wait(4))
+        gate.set()
+    assert len(calls) == 3 and all(belongs(call, request) for call, request in calls)
+
+
+def test_a_request_that_is_not_a_probe_but_ignored_is_no_evidence_either(sidecar, agent, sink):
+    side = sidecar(behind(agent.port, ignore=["/work/1"]))
+    agent.egress = side.egress
+    ask(side.ingress, "GET", "/work/1", host="h")
+    calls = sink.wait(3)
+    assert all(is_nobodys(call) for call in calls)
+    ask(side.ingress, "GET", "/healthz", host="h")  # `probes` is not in this list
+    assert [span["attributes"]["url.path"] for span in sink.wait(4) if is_served(span)] == ["/healthz"]
+
+
+def test_the_agents_own_context_comes_first(side, agent, origin, sink):
+    """In the request's trace the call is the request's all the same; in another it is not."""
+    gate = threading.Event()
+    agent.between = lambda name: gate.wait(20)
+    request = threading.Thread(target=ask, args=(side.ingress, "GET", "/work/1", [("traceparent", f"00-{TRACE}-{PARENT}-01")]),
+                               kwargs={"host": "h"})
+    request.start()
+    wait_for("the request", lambda: "/work/1" in agent.seen)
+    for trace in (TRACE, "1" * 32):
+        ask(side.egress, "GET", origin.url(f"/status/200/own.{trace[0]}"), [("traceparent", f"00-{trace}-{'2' * 16}-01")])
+    gate.set()
+    request.join()
+    spans = sink.wait(6)
+    served, = filter(is_served, spans)
+    mine, other = [span for span in spans if "own." in span["attributes"].get("url.full", "")]
+    assert served["trace_id"] == TRACE and served["parent_id"] == PARENT
+    for span in (mine, other):
+        assert span["attributes"]["sidespan.parent.source"] == "wire" and span["parent_id"] == "2" * 16
+    assert mine["attributes"]["sidespan.execution.id"] == served["span_id"]
+    assert "sidespan.execution.id" not in other["attributes"]
+
+
+def test_state_and_baggage_of_the_request_go_along(side, agent, origin, sink):
+    lines = [("traceparent", f"00-{TRACE}-{PARENT}-01"), ("tracestate", "a=1,b=2"), ("baggage", "user=7")]
+    ask(side.ingress, "GET", "/work/1", lines, host="h")
+    seen = agent.seen["/work/1"]
+    assert (seen["tracestate"], seen["baggage"]) == ("a=1,b=2", "user=7")
+    served, calls = tree(sink.wait(4))
+    assert seen["traceparent"] == f"00-{TRACE}-{served['1']['span_id']}-01"
+    for call, request in calls:
+        sent, = origin.seen("/" + call["attributes"]["url.full"].split("/", 3)[3])
+        assert sent.get("traceparent") == f"00-{TRACE}-{call['span_id']}-01"
+        assert (sent.get("tracestate"), sent.get("baggage")) == ("a=1,b=2", "user=7")
+        assert belongs(call, request)
+
+
+def test_what_is_not_sampled_stays_so(side, agent, origin, sink):
+    ask(side.ingress, "GET", "/work/1", [("traceparent", f"00-{TRACE}-{PARENT}-00")], host="h")
+    ask(side.ingress, "GET", "/work/2", host="h")
+    served, _ = tree(sink.wait(4))
+    assert list(served) == ["2"] and len(sink.quiet()) == 4
+    for number in range(3):
+        sent, = origin.seen(f"/status/200/1.{number}")
+        assert sent.get("traceparent").startswith(f"00-{TRACE}-") and sent.get("traceparent").endswith("-00")
+
+
+def test_switched_off(sidecar, agent, sink):
+    side = sidecar(behind(agent.port) | {"context": {"sources": ["wire"]}})
+    agent.egress = side.egress
+    ask(side.ingress, "GET", "/work/1", host="h")
+    _, calls = tree(sink.wait(4))
+    assert len(calls) == 3 and all(is_nobodys(call) for call, _ in calls)
