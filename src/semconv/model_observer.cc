@@ -40,6 +40,9 @@ class ResponseDocuments final : public BodySink {
     return &call_.begin_response_document(event);
   }
   void end_document(bool whole) override { call_.end_response_document(whole); }
+  void on_stream_error(std::string_view code, std::string_view text) override {
+    call_.on_stream_error(code, text);
+  }
   uint64_t begun() const { return begun_; }
 
  private:

@@ -50,6 +50,14 @@ class Call:
             yield b"".join(self.unit.replace(b"word", word(number)) for number in range(begin, min(begin + 100, count)))
         yield self.last
 
+    def long(self, size):
+        """So many bytes about, of the same thousand events again and again."""
+        block = b"".join(self.unit.replace(b"word", word(number)) for number in range(1000))
+        yield self.first
+        for _ in range(size // len(block) + 1):
+            yield block
+        yield self.last
+
     def bomb(self, count):
         """One that packs better than a limit allows."""
         return self.first + self.unit * count + self.last

@@ -82,7 +82,13 @@ def digest_of(reader, answer):
         found.update(reader.rest())
         return found.hexdigest()
     while size := int(reader.until(b"\r\n"), 16):
-        found.update(reader.exactly(size + 2)[:-2])
+        while size:
+            if not reader.pending:
+                assert reader.more(), "the answer ends too early"
+            part, reader.pending = reader.pending[:size], reader.pending[size:]
+            found.update(part)
+            size -= len(part)
+        assert reader.exactly(2) == b"\r\n"
     return found.hexdigest()
 
 
@@ -114,8 +120,7 @@ def test_a_request_of_two_megabytes_and_ten_thousand_events(setting, name, codin
 def test_an_answer_of_a_hundred_megabytes(setting, name):
     """Beyond 64 MiB the tap reads no more: what came at first is told, what came at last is not, and nothing wrong."""
     call = CALLS[name]
-    count = 100_000_000 // len(call.unit)
-    told = setting.exchange(call, call.answer(count))
+    told = setting.exchange(call, call.long(100_000_000))
     assert OUTPUT not in told.attributes or (name, told.attributes[OUTPUT]) == ("anthropic-sse", 1)
     agree(told, call.begun | {"error.type": ABSENT})
 

@@ -190,6 +190,15 @@ bool CallDraft::take_error(const Picked& picked) {
   }
 }
 
+void CallDraft::set_stream_error(std::string_view code, std::string_view text) {
+  call.error.told = true;
+  const Picked said{.kind = Picked::Kind::kText, .text = code};
+  keep_word(call.error.type, said);
+  if (!captures(Capture::kAll)) return;
+  call.error.text.clear();
+  append_content(call.error.text, {.kind = Picked::Kind::kText, .text = text});
+}
+
 // Some answers that are well have a `type`, a `code` and a `message`, too.
 bool CallDraft::take_bare_error(const Picked& picked) {
   switch (picked.id) {
