@@ -60,6 +60,7 @@ void Exchange::cut(const Error& error) {
 
 void Exchange::silence_observer() {
   if (!observer_ || !worker_.memory.over(MemoryMark::kTapsOff)) return;
+  observer_->on_silenced();
   observer_.reset();
   tap_off_ = true;
   worker_.metrics.memory_taps_off.add();
