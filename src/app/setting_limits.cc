@@ -86,9 +86,9 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.h2_ping_time",
      .value = "1m",
      .read = assign<time_between<0, kHour>, &S::limits, &L::proxy, &P::codec, &C::ping_time>,
-     .sentence =
-         "Without a byte on an HTTP/2 connection to an origin that owes answers, before it is asked "
-         "by PING whether it is there; 0s never asks."},
+     .sentence = "Without a byte on an HTTP/2 connection to an origin that owes answers, before it "
+                 "is asked "
+                 "by PING whether it is there; 0s never asks."},
     {.key = "limits.h2_ping_answer_time",
      .value = "20s",
      .read = assign<time_between<1, kHour>, &S::limits, &L::proxy, &P::codec, &C::ping_answer_time>,

@@ -1,6 +1,7 @@
 // The one edit of a body (mcp.inject_meta): an MCP request waits until it is whole, and gets the
-// context that its head gets into `params._meta`, too. Whatever else is posted there (notifications,
-// answers, batches) gets none, but what it has of the agent's goes no further than a header would.
+// context that its head gets into `params._meta`, too. Whatever else is posted there
+// (notifications, answers, batches) gets none, but what it has of the agent's goes no further than
+// a header would.
 #include <algorithm>
 #include <array>
 #include <optional>

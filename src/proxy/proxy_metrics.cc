@@ -99,10 +99,10 @@ void ProxyMetrics::collect_websockets(metrics::Snapshot& snapshot) const {
   for (size_t i = 0; i < semconv::kUnreadCount; ++i) {
     const std::vector<metrics::Label> reason = {
         {"reason", std::string(name_of(static_cast<semconv::Unread>(i)))}};
-    metrics::merge(snapshot, "sidespan_model_websockets_unread",
-                   "WebSockets whose calls of models were not read, or not any more, by the reason.",
-                   Kind::kCounter,
-                   number(reason, static_cast<double>(websockets_unread[i].value())));
+    metrics::merge(
+        snapshot, "sidespan_model_websockets_unread",
+        "WebSockets whose calls of models were not read, or not any more, by the reason.",
+        Kind::kCounter, number(reason, static_cast<double>(websockets_unread[i].value())));
     metrics::merge(snapshot, "sidespan_model_websocket_calls_lost",
                    "Calls of models that were under way then and have no span, by the reason.",
                    Kind::kCounter,

@@ -1,6 +1,7 @@
-// Where the members of a JSON object, or the elements of an array, stand in its text, for edits that leave every other byte as it
-// is. Strict (RFC 8259): whatever is not one well-formed object has none. Reads a whole text; what
-// comes in pieces, or is only to be read, is Reader's. Used for the one body that is edited.
+// Where the members of a JSON object, or the elements of an array, stand in its text, for edits
+// that leave every other byte as it is. Strict (RFC 8259): whatever is not one well-formed object
+// has none. Reads a whole text; what comes in pieces, or is only to be read, is Reader's. Used for
+// the one body that is edited.
 #pragma once
 
 #include <cstddef>

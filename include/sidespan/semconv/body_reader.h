@@ -37,8 +37,8 @@ class BodySink {
   virtual json::Handler* begin_document(std::string_view event_name) = 0;
   // `whole`: it was one well-formed text. Called with its last byte, where that is told apart.
   virtual void end_document(bool whole) = 0;
-  // The stream says by a message of its own that it failed (`:message-type: error`): in no document.
-  // For this call.
+  // The stream says by a message of its own that it failed (`:message-type: error`): in no
+  // document. For this call.
   virtual void on_stream_error(std::string_view /*code*/, std::string_view /*text*/) {}
 
  protected:

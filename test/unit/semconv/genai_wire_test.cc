@@ -106,9 +106,10 @@ TEST_CASE("genai by its bytes: a stream that says by a message of its own that i
   // A sentence might be content; what hangs on to it is no document.
   check(converse, role + error("It has failed.", R"({"stopReason":"end_turn"})"),
         failed + "words=yes");
-  const testing::PlayedCall invoke = {.host = std::string(kBedrock),
-                                      .path = "/model/anthropic.claude-x/invoke-with-response-stream",
-                                      .head = testing::answer_head(200, kEventStream)};
+  const testing::PlayedCall invoke = {
+      .host = std::string(kBedrock),
+      .path = "/model/anthropic.claude-x/invoke-with-response-stream",
+      .head = testing::answer_head(200, kEventStream)};
   check(invoke, error("InternalFailure", ""),
         "chat by=aws.bedrock model=anthropic.claude-x streamed=yes finish=error "
         "error=InternalFailure words=yes");

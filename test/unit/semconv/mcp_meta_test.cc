@@ -85,7 +85,8 @@ TEST_CASE("meta: what is no request gets no context, and keeps no other") {
     std::string without;
   };
   const std::string note = R"({"jsonrpc":"2.0","method":"n","params":{"_meta":{"p":1}}})";
-  const std::string answer = R"({"jsonrpc":"2.0","id":1,"result":{"_meta": {"traceparent" : "old"}}})";
+  const std::string answer =
+      R"({"jsonrpc":"2.0","id":1,"result":{"_meta": {"traceparent" : "old"}}})";
   const std::string answer_ours =
       R"({"jsonrpc":"2.0","id":1,"result":{"_meta": {"traceparent":"00-1"}}})";
   const std::string answer_none = R"({"jsonrpc":"2.0","id":1,"result":{"_meta": {}}})";
@@ -98,7 +99,8 @@ TEST_CASE("meta: what is no request gets no context, and keeps no other") {
       {"a batch", "[" + note + ", " + answer + " ,7,[" + answer + "],{}, " + answer + "]\n",
        "[" + note + ", " + answer_ours + " ,7,[" + answer + "],{}, " + answer_ours + "]\n",
        "[" + note + ", " + answer_none + " ,7,[" + answer + "],{}, " + answer_none + "]\n"},
-      {"both", R"({"jsonrpc":"2.0","result":{"_meta":{"tracestate":"a"}},"params":{"_meta":{"baggage":"b"}}})",
+      {"both",
+       R"({"jsonrpc":"2.0","result":{"_meta":{"tracestate":"a"}},"params":{"_meta":{"baggage":"b"}}})",
        R"({"jsonrpc":"2.0","result":{"_meta":{"tracestate":"a=\"b\""}},"params":{"_meta":{}}})",
        R"({"jsonrpc":"2.0","result":{"_meta":{}},"params":{"_meta":{}}})"},
   };
