@@ -232,12 +232,17 @@ EXCHANGES = 64
 MOST = 64 * KiB  # of one of them
 
 
+def words(begin, size):
+    """So many bytes that pack badly: whoever packs too well is not read for long."""
+    return b"".join(map(word, range(begin, begin + size // 8)))
+
+
 def crowded(call, coding):
     """A request and half an answer that leave as much as may be in the middle of being read: long names, deep nesting."""
-    long = b"n" * 100_000
+    long = words(0, 100_000)
     deep = b'{"a":' * 60 + b'["' + long
-    tools = b"".join(b'{"index":%d,"id":"%s","function":{"name":"%s"}},' % (number, b"i" * 3000, b"t" * 3000)
-                     for number in range(200))
+    tools = b"".join(b'{"index":%d,"id":"%s","function":{"name":"%s"}},' % (
+        number, words(number * 1000, 3000), words(number * 1000 + 500, 3000)) for number in range(200))
     packer = Packer(coding)
     parts = [call.first, *(call.unit.replace(b"word", word(number)) for number in range(2000))]
     if call.path.endswith("completions") and call.media == "text/event-stream":

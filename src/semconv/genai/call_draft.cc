@@ -276,6 +276,10 @@ ToolCall* CallDraft::add_tool_call() {
     ++call.tools_left_out;
     return nullptr;
   }
+  // No more room than is used in the end.
+  const size_t room = call.tool_calls.capacity();
+  if (call.tool_calls.size() == room)
+    call.tool_calls.reserve(std::clamp(2 * room, size_t{1}, kToolsMax));
   return &call.tool_calls.emplace_back();
 }
 
