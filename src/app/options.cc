@@ -192,6 +192,7 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
   options->context_sources = settings.context_sources;
   options->run = std::move(lineage.run);
   options->environment = std::move(lineage.environment);
+  options->session_headers = settings.session_headers;
   options->agent_is_instrumented = settings.agent_is_instrumented;
   options->spans = span_options(settings);
   options->observers.recognize.hosts = settings.spans.providers;
@@ -203,6 +204,17 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
   options->access_log = settings.log.access;
   options->limits = settings.limits.proxy;
   return options;
+}
+
+std::unique_ptr<lineage::Registry> make_registry(const Settings& settings) {
+  if (!settings.tracing || !settings.lineage.turns.on) return nullptr;
+  lineage::RegistryOptions options = settings.lineage;
+  options.ids = (settings.context_sources & bit_of(lineage::Source::kId)) != 0;
+  options.echo = (settings.context_sources & bit_of(lineage::Source::kEcho)) != 0;
+  lineage::HashKey key;
+  [[maybe_unused]] const int failed = ::getentropy(&key, sizeof(key));
+  assert(failed == 0);  // it asks for so little that there is no reason to
+  return std::make_unique<lineage::Registry>(key, options);
 }
 
 report::PipelineOptions pipeline_options(const Settings& settings) {

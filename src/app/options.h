@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "app/settings.h"
+#include "sidespan/lineage/registry.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/proxy/options.h"
 #include "sidespan/report/pipeline.h"
@@ -25,6 +26,10 @@ struct Lineage {
 std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
                                                     std::shared_ptr<const tls::Authority> authority,
                                                     Lineage lineage);
+
+// What all workers know of the executions under way. Null: nothing but heads is to be evidence, or
+// nothing could be the evidence of.
+std::unique_ptr<lineage::Registry> make_registry(const Settings& settings);
 
 // `host` is empty where none is set.
 wire::SecondProxy second_proxy(const EgressSettings& egress);

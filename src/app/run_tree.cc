@@ -89,8 +89,10 @@ class Tree {
 
   void measure_time();
   void arrange();
+  uint64_t parent_of(const RunSpan& span) const;
   void add_subtree(const RunSpan& top, const Children& children);
   void add_row(const RunSpan& span, std::string indent);
+  static std::string sum_of(const std::vector<const RunSpan*>& calls);
   Layout lay_out() const;
   std::string headline() const;
   std::string left_out() const;
@@ -133,8 +135,9 @@ void Tree::arrange() {
   for (const RunSpan* span : ordered) {
     if (span == root) continue;
     // Only under what has its place: parents come from the wire, and could close a ring.
-    if (placed.contains(span->parent_id.value)) {
-      children[span->parent_id.value].push_back(span);
+    const uint64_t parent = parent_of(*span);
+    if (placed.contains(parent)) {
+      children[parent].push_back(span);
     } else {
       tops.push_back(span);
     }
@@ -145,6 +148,13 @@ void Tree::arrange() {
     rows_.push_back({.target = "under spans of the command's own:"});
   }
   for (const RunSpan* top : tops) add_subtree(*top, children);
+}
+
+// A turn with a trace of its own is linked to the run.
+uint64_t Tree::parent_of(const RunSpan& span) const {
+  const bool of_run =
+      !span.parent_id && !span.links.empty() && span.links.front().context.span_id == run_.root;
+  return of_run ? run_.root.value : span.parent_id.value;
 }
 
 void Tree::add_subtree(const RunSpan& top, const Children& children) {
@@ -161,9 +171,11 @@ void Tree::add_subtree(const RunSpan& top, const Children& children) {
     const std::string_view branch = step.level == 0 ? ""
                                     : step.last     ? signs_.last_branch
                                                     : signs_.branch;
-    add_row(*step.span, step.trunk + std::string(branch));
     const auto below = children.find(step.span->span_id.value);
+    add_row(*step.span, step.trunk + std::string(branch));
     if (below == children.end()) continue;
+    const bool turn = step.span != &top && step.span->kind == trace::SpanKind::kInternal;
+    if (turn) rows_.back().note = sum_of(below->second);
     std::string trunk = step.trunk;
     if (step.level > 0 && step.level < kIndentLevelsMax) {
       trunk += step.last ? signs_.blank : signs_.trunk;
@@ -173,6 +185,13 @@ void Tree::add_subtree(const RunSpan& top, const Children& children) {
       steps.push_back({below->second[i], trunk, step.level + 1, i + 1 == below->second.size()});
     }
   }
+}
+
+// What the calls of a turn took together.
+std::string Tree::sum_of(const std::vector<const RunSpan*>& calls) {
+  const std::string tokens = tokens_of(calls);
+  return fmt::format("{} call{}{}{}", calls.size(), calls.size() == 1 ? "" : "s",
+                     tokens.empty() ? "" : ", ", tokens);
 }
 
 void Tree::add_row(const RunSpan& span, std::string indent) {
@@ -228,7 +247,9 @@ std::string Tree::headline() const {
     out += signs_.dot;
     out += painted(fmt::format("{} error{}", errors, errors == 1 ? "" : "s"), kRed);
   }
-  if (const std::string tokens = tokens_of(run_.spans); !tokens.empty()) {
+  std::vector<const RunSpan*> all;
+  for (const RunSpan& span : run_.spans) all.push_back(&span);
+  if (const std::string tokens = tokens_of(all); !tokens.empty()) {
     out += signs_.dot;
     out += tokens;
   }

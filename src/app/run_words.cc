@@ -84,8 +84,8 @@ std::string note_of(const RunSpan& span) {
   const int64_t events = integer(span, attribute::kStreamEvents).value_or(0);
   if (resend > 0) {
     notes.push_back(fmt::format("retry {}", resend));
-  } else if (!span.links.empty()) {
-    notes.emplace_back("linked");
+  } else if (!span.links.empty() && span.attributes.text(attribute::kTurnId).empty()) {
+    notes.emplace_back("linked");  // within a turn the calls that asked for it are
   }
   if (events > 0) notes.push_back(fmt::format("{} event{}", events, events == 1 ? "" : "s"));
   return fmt::format("{}", fmt::join(notes, ", "));
@@ -113,6 +113,12 @@ SpanWords words_of(const RunSpan& span) {
                   .target = target_of(span),
                   .note = note_of(span),
                   .status = status_of(span)};
+  if (value_of<bool>(span, attribute::kInferred).value_or(false)) {
+    words.method = "turn";
+    words.target.clear();
+    words.note.clear();
+    return words;
+  }
   const std::string_view model = attributes.text(attribute::kGenAiRequestModel);
   const std::string_view mcp = attributes.text(attribute::kMcpMethodName);
   if (!mcp.empty()) {
@@ -127,24 +133,25 @@ SpanWords words_of(const RunSpan& span) {
   std::string host = host_of(span);
   if (host.ends_with(kHttpsPort)) host.resize(host.size() - kHttpsPort.size());
   if (!host.empty()) words.target += (words.target.empty() ? "at " : " at ") + host;
-  if (const std::string tokens = tokens_of({&span, 1}); !tokens.empty()) words.note = tokens;
+  const RunSpan* const only = &span;
+  if (const std::string tokens = tokens_of({&only, 1}); !tokens.empty()) words.note = tokens;
   if (const std::string tools = tools_of(span); !tools.empty()) {
     words.note += (words.note.empty() ? "" : ", ") + tools;
   }
   return words;
 }
 
-std::string tokens_of(std::span<const RunSpan> spans) {
+std::string tokens_of(std::span<const RunSpan* const> spans) {
   std::optional<int64_t> input;
   std::optional<int64_t> output;
   std::optional<double> cost;
   const auto add = [](std::optional<int64_t>& sum, std::optional<int64_t> tokens) {
     if (tokens) sum = sum.value_or(0) + *tokens;
   };
-  for (const RunSpan& span : spans) {
-    add(input, integer(span, attribute::kGenAiUsageInputTokens));
-    add(output, integer(span, attribute::kGenAiUsageOutputTokens));
-    if (const auto one = value_of<double>(span, attribute::kCostUsd))
+  for (const RunSpan* span : spans) {
+    add(input, integer(*span, attribute::kGenAiUsageInputTokens));
+    add(output, integer(*span, attribute::kGenAiUsageOutputTokens));
+    if (const auto one = value_of<double>(*span, attribute::kCostUsd))
       cost = cost.value_or(0) + *one;
   }
   if (!input && !output) return "";

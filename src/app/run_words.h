@@ -17,6 +17,6 @@ struct SpanWords {
 SpanWords words_of(const RunSpan& span);
 
 // "1204 + 310 tokens", of all calls of models; empty: none was counted.
-std::string tokens_of(std::span<const RunSpan> spans);
+std::string tokens_of(std::span<const RunSpan* const> spans);
 
 }  // namespace sidespan::app

@@ -10,6 +10,7 @@ namespace {
 using S = Settings;
 using L = LimitSettings;
 using P = proxy::Limits;
+using G = lineage::RegistryOptions;
 using C = http::CodecLimits;
 using O = wire::Pool::Options;
 using D = wire::Dialer::Options;
@@ -288,6 +289,33 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<time_between<1, kDay>, &S::limits, &L::mcp_call_time>,
      .sentence = "How long an MCP request whose POST is over waits for its answer on another "
                  "stream."},
+
+    {.key = "limits.lineage_hold_bytes",
+     .value = "256KiB",
+     .read = assign<size_between<0, 16 * kMiB>, &S::limits, &L::proxy, &P::lineage_hold_bytes_max>,
+     .sentence = "A request's body up to which its head waits for it, to tell whose call it is."},
+    {.key = "limits.lineage_hold_time",
+     .value = "20ms",
+     .read =
+         assign<time_between<0, 10 * kSecond>, &S::limits, &L::proxy, &P::lineage_hold_time_max>,
+     .sentence = "How long it waits at most; 0 never waits."},
+    {.key = "limits.lineage_executions",
+     .value = "4096",
+     .read = assign<count_between<16, 65'536>, &S::lineage, &G::executions_max>,
+     .sentence = "Turns that are open or were so a moment ago; who is the next gets no turn."},
+    {.key = "limits.lineage_values",
+     .value = "262144",
+     .read = assign<count_between<1024, 16'777'216>, &S::lineage, &G::values_max>,
+     .sentence = "Texts and ids that are remembered, as hashes, 32 bytes each; older ones go."},
+    {.key = "limits.lineage_execution_values",
+     .value = "16384",
+     .read = assign<count_between<64, 16'777'216>, &S::lineage, &G::values_per_execution_max>,
+     .sentence = "Of these, those of one turn."},
+    {.key = "limits.trace_spans",
+     .value = "2000",
+     .read = assign<count_between<1, 1'000'000>, &S::lineage, &G::turns,
+                    &lineage::TurnOptions::trace_spans_max>,
+     .sentence = "Spans of a run's trace after which its turns have traces of their own."},
 });
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The rows of every section but `export` and `limits`.
+// The rows of every section but `context`, `export` and `limits`.
 #include <array>
 
 #include "app/setting_propagation.h"
@@ -39,11 +39,6 @@ constexpr auto kRpcStatuses = std::to_array<Word<semconv::RpcStatus>>(
     {{"rpc.status_code", semconv::RpcStatus::kName},
      {"rpc.response.status_code", semconv::RpcStatus::kResponseName},
      {"rpc.grpc.status_code", semconv::RpcStatus::kNumber}});
-constexpr auto kInstrumented =
-    std::to_array<Word<proxy::Instrumented>>({{"auto", proxy::Instrumented::kAuto},
-                                              {"yes", proxy::Instrumented::kYes},
-                                              {"no", proxy::Instrumented::kNo}});
-
 // As patterns, and as they are written: the authority's constraints are made of that.
 void read_listed_hosts(const Node& node, Settings& settings, Complaints& complaints) {
   auto patterns = list_of<read_host_pattern>(node, complaints);
@@ -236,21 +231,6 @@ constexpr auto kRows = std::to_array<Setting>({
          assign<list_of<read_name>, &S::propagation, &PropagationSettings::baggage_to_attributes>,
      .sentence = "Baggage keys, wildcards allowed, that are copied onto every span and into the "
                  "access log."},
-
-    {.key = "context.sources",
-     .value = "[mcp_meta, wire, listener, environment]",
-     .shape = Shape::kList,
-     .read = assign<read_sources, &S::context_sources>,
-     .sentence =
-         "What may tell the parent of a call: the context in an MCP message's `_meta`, trace "
-         "headers, the private listener of a `run`, sidespan's own TRACEPARENT."},
-
-    {.key = "context.agent_is_instrumented",
-     .value = "auto",
-     .read = assign<word_of<kInstrumented>, &S::agent_is_instrumented>,
-     .sentence =
-         "Whether the agent's own spans count the tokens of its model calls, so that ours do "
-         "not: yes, no, or where the call comes with a span of the agent's own (auto)."},
 
     {.key = "sampling.head.sampler",
      .value = "parentbased_always_on",

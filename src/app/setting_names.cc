@@ -16,22 +16,12 @@ constexpr size_t kKeyBytesMax =
 
 // Keys and sections that documentation of later versions names.
 constexpr auto kLater = std::to_array<std::string_view>({
-    "capture.content",
-    "capture.max_bytes",
     "capture.query",
-    "context.agent_is_instrumented",
-    "context.trace_per",
-    "context.turn_grace",
-    "context.turn_idle",
-    "context.turns",
     "egress.credentials",
     "export.file",
     "export.spool",
     "export.zipkin",
     "ingress",
-    "limits.lineage_hold_bytes",
-    "limits.lineage_hold_time",
-    "limits.trace_spans",
     "listen.ingress",
     "listen.otlp",
     "listen.otlp_grpc",

@@ -61,11 +61,15 @@ std::string Setting::variable() const {
 std::span<const Setting> setting_table() {
   static const std::vector<Setting> kTable = [] {
     const std::span<const Setting> main = main_settings();
+    const std::span<const Setting> context = context_settings();
     const std::span<const Setting> exports = export_settings();
     const std::span<const Setting> limits = limit_settings();
     // Limits come before the sections an operator touches last: log, drain, workers.
     const auto log = std::ranges::find(main, "log.level", &Setting::key);
-    std::vector<Setting> table(main.begin(), log);
+    const auto sampling = std::ranges::find(main, "sampling.head.sampler", &Setting::key);
+    std::vector<Setting> table(main.begin(), sampling);
+    table.insert(table.end(), context.begin(), context.end());
+    table.insert(table.end(), sampling, log);
     table.insert(table.end(), exports.begin(), exports.end());
     table.insert(table.end(), limits.begin(), limits.end());
     table.insert(table.end(), log, main.end());

@@ -64,6 +64,7 @@ Node default_of(const Setting& setting);
 
 // Parts of the table, each in its file.
 std::span<const Setting> main_settings();
+std::span<const Setting> context_settings();
 std::span<const Setting> export_settings();
 std::span<const Setting> limit_settings();
 

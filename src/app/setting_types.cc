@@ -173,9 +173,11 @@ std::optional<ClientCertificateFiles> read_client_certificate(const Node& node,
 
 std::optional<uint32_t> read_sources(const Node& node, Complaints& complaints) {
   using lineage::Source;
-  constexpr std::array<Word<Source>, 4> kSources = {{{"mcp_meta", Source::kMcpMeta},
+  constexpr std::array<Word<Source>, 6> kSources = {{{"mcp_meta", Source::kMcpMeta},
                                                      {"wire", Source::kWire},
                                                      {"listener", Source::kListener},
+                                                     {"id", Source::kId},
+                                                     {"echo", Source::kEcho},
                                                      {"environment", Source::kEnvironment}}};
   const auto sources = read_list(node, complaints, [&](const Node& item, Complaints& inner) {
     return read_word(item, kSources, inner);

@@ -15,6 +15,7 @@
 #include "sidespan/base/clock.h"
 #include "sidespan/base/log.h"
 #include "sidespan/http/uri.h"
+#include "sidespan/lineage/registry.h"
 #include "sidespan/net/address.h"
 #include "sidespan/proxy/destination.h"
 #include "sidespan/proxy/options.h"
@@ -167,7 +168,9 @@ struct Settings {
   EgressSettings egress;
   TlsSettings tls;
   PropagationSettings propagation;
-  uint32_t context_sources = 0;  // bits 1 << lineage::Source
+  uint32_t context_sources = 0;      // bits 1 << lineage::Source
+  lineage::RegistryOptions lineage;  // `ids` and `echo` are bits of the sources
+  std::vector<std::string> session_headers;
   proxy::Instrumented agent_is_instrumented = proxy::Instrumented::kAuto;
   SamplingSettings sampling;
   SpanSettings spans;

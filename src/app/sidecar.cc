@@ -25,6 +25,27 @@ void MemoryWatch::collect(metrics::Snapshot& snapshot) const {
   gauge("sidespan_memory_limit_bytes", "The most of it, by limits.memory.", ledger_.limit());
 }
 
+void LineageWatch::collect(metrics::Snapshot& snapshot) const {
+  if (registry_ == nullptr) return;
+  const lineage::Registry::Counts counts = registry_->counts();
+  const auto add = [&](std::string_view name, std::string_view help, metrics::Kind kind,
+                       uint64_t value) {
+    metrics::merge(snapshot, name, help, kind,
+                   {.labels = {}, .value = static_cast<double>(value), .histogram = {}});
+  };
+  using metrics::Kind;
+  add("sidespan_lineage_executions", "Turns that are open.", Kind::kGauge, counts.executions);
+  add("sidespan_lineage_bytes", "Memory of what calls carried, as hashes.", Kind::kGauge,
+      counts.bytes);
+  add("sidespan_lineage_values_forgotten", "Values that there was no room for.", Kind::kCounter,
+      counts.forgotten);
+  add("sidespan_lineage_executions_refused", "Turns that there was no room for.", Kind::kCounter,
+      counts.refused);
+  add("sidespan_lineage_blind",
+      "Bodies of which nobody saw all; for a while no text is evidence then.", Kind::kCounter,
+      counts.blinded);
+}
+
 Sidecar::Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log,
                  report::SpanTap tap)
     : settings_(settings),
@@ -32,14 +53,17 @@ Sidecar::Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log
       log_(log),
       telemetry_(settings, tls, log, std::move(tap)),
       memory_(memory_bytes(settings)),
-      mcp_calls_(settings.limits.mcp_calls, settings.limits.mcp_call_time) {
+      mcp_calls_(settings.limits.mcp_calls, settings.limits.mcp_call_time),
+      lineage_(make_registry(settings)) {
   telemetry_.watch(memory_watch_);
+  telemetry_.watch(lineage_watch_);
 }
 
 Sidecar::~Sidecar() {
   stop_workers();
   for (const auto& worker : workers_) telemetry_.forget(*worker);
   telemetry_.forget(memory_watch_);
+  telemetry_.forget(lineage_watch_);
 }
 
 Result<void> Sidecar::open(const Lineage& lineage) {
@@ -63,8 +87,9 @@ Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net
   const auto options = proxy_options(settings_, tls_.authority, lineage);
   ListenAddress egress = settings_.listen.egress;
   for (size_t i = 0; i < settings_.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(settings_, options, tls_, telemetry_, log_,
-                                                connections_, memory_, mcp_calls_));
+    workers_.push_back(
+        std::make_unique<Worker>(settings_, options, tls_, telemetry_, log_, memory_,
+                                 proxy::Shared{connections_, memory_, mcp_calls_, lineage_.get()}));
     Worker& worker = *workers_.back();
     telemetry_.watch(worker);
     worker.guard(own);

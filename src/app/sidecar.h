@@ -15,6 +15,7 @@
 #include "app/tls_setup.h"
 #include "app/worker.h"
 #include "sidespan/base/memory_ledger.h"
+#include "sidespan/lineage/registry.h"
 #include "sidespan/semconv/mcp_calls.h"
 
 namespace sidespan::app {
@@ -28,6 +29,18 @@ class MemoryWatch final : public Watched {
 
  private:
   const MemoryLedger& ledger_;
+};
+
+// What calls carried and the executions under way, for /metrics.
+class LineageWatch final : public Watched {
+ public:
+  // Null: there is none.
+  explicit LineageWatch(const lineage::Registry* registry) : registry_(registry) {}
+  MonoTime heartbeat() const override { return MonoTime::max(); }
+  void collect(metrics::Snapshot& snapshot) const override;
+
+ private:
+  const lineage::Registry* const registry_;
 };
 
 class Sidecar {
@@ -64,6 +77,8 @@ class Sidecar {
   MemoryLedger memory_;
   MemoryWatch memory_watch_{memory_};
   semconv::McpCalls mcp_calls_;
+  const std::unique_ptr<lineage::Registry> lineage_;  // null: nothing but heads is evidence
+  LineageWatch lineage_watch_{lineage_.get()};
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<net::Address> egress_;
 };

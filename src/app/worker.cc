@@ -10,7 +10,6 @@
 #include "app/tls_setup.h"
 #include "sidespan/net/listener.h"
 #include "sidespan/net/timer.h"
-#include "sidespan/proxy/server.h"
 #include "sidespan/report/pipeline.h"
 #include "sidespan/wire/dialer.h"
 #include "sidespan/wire/pool.h"
@@ -37,8 +36,7 @@ wire::Dialer::Options dialer_options(const Settings& settings) {
 
 struct Worker::Inside {
   Inside(Worker& worker, net::Loop& loop, const Settings& settings, const TlsSetup& tls,
-         Telemetry& telemetry, Log& log, std::atomic<size_t>& agent_connections,
-         MemoryLedger& ledger, semconv::McpCalls& mcp_calls)
+         Telemetry& telemetry, Log& log, MemoryLedger& ledger, const proxy::Shared& shared)
       : memory(ledger,
                [&worker] { worker.thread_.mailbox().post([&worker] { worker.let_go(); }); }),
         client_tls(client_context(settings, tls)),
@@ -50,8 +48,7 @@ struct Worker::Inside {
             client_tls.get()),
         pool(loop, dialer, settings.limits.pool),
         spans(loop, telemetry.mailbox(), telemetry.pipeline(), settings.exporting.queue_spans),
-        server(loop, pool, Random::from_system(), spans, log, worker.options_, agent_connections,
-               ledger, mcp_calls),
+        server(loop, pool, Random::from_system(), spans, log, worker.options_, shared),
         pulse(loop, [&worker] { worker.pulse(); }) {}
 
   Result<std::unique_ptr<net::Listener>> open(net::Loop& loop, const net::Address& address,
@@ -103,16 +100,16 @@ Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& a
 }
 
 Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
-               const TlsSetup& tls, Telemetry& telemetry, Log& log,
-               std::atomic<size_t>& connections, MemoryLedger& memory, semconv::McpCalls& mcp_calls)
+               const TlsSetup& tls, Telemetry& telemetry, Log& log, MemoryLedger& memory,
+               const proxy::Shared& shared)
     : settings_(settings),
       log_(log),
       options_(std::move(options)),
       thread_("worker"),
       heartbeat_(mono_now()) {
   thread_.call([&] {
-    inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, tls, telemetry, log,
-                                       connections, memory, mcp_calls);
+    inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, tls, telemetry, log, memory,
+                                       shared);
     pulse();
   });
 }

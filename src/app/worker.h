@@ -15,7 +15,7 @@
 #include "app/tls_setup.h"
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/proxy/options.h"
-#include "sidespan/semconv/mcp_calls.h"
+#include "sidespan/proxy/server.h"
 
 namespace sidespan::app {
 
@@ -28,11 +28,10 @@ enum class PortUse : uint8_t {
 
 class Worker final : public Watched {
  public:
-  // `connections`, `memory` and `mcp_calls` are what proxy::Server asks for. References outlive
-  // this.
+  // `memory` is that of `shared`. References outlive this.
   Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
-         const TlsSetup& tls, Telemetry& telemetry, Log& log, std::atomic<size_t>& connections,
-         MemoryLedger& memory, semconv::McpCalls& mcp_calls);
+         const TlsSetup& tls, Telemetry& telemetry, Log& log, MemoryLedger& memory,
+         const proxy::Shared& shared);
   ~Worker();  // stop()
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

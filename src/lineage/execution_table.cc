@@ -34,6 +34,7 @@ ClosedTurn ExecutionTable::shut(Slot& slot, MonoTime now) {
   // Where a call is still under way its end is not known, and nobody waits for it.
   const MonoTime end = slot.in_flight > 0 ? now : slot.last_end;
   return {.span = slot.opening.span,
+          .tracestate = slot.opening.tracestate,
           .parent_id = slot.opening.parent_id,
           .scope = slot.opening.scope,
           .start = slot.start,
@@ -90,7 +91,8 @@ ExecutionRef ExecutionTable::open(Opening opening, const Moment& now, uint64_t c
   slot.open = true;
   slot.opening = std::move(opening);
   slot.start = now.wall;
-  slot.started = slot.active = slot.last_end = now.mono;
+  slot.started = now.mono;
+  slot.active = slot.last_end = now.mono;
   open_.fetch_add(1, std::memory_order_relaxed);
   return {static_cast<uint32_t>(static_cast<uint32_t>(slot.generation) << 16 |
                                 number << kIndexBits | *index)};
@@ -109,7 +111,7 @@ std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, const Enter
   if (call.to_model) slot->final_word = false;
   if (call.goes_on && slot->asked > 0) --slot->asked;
   slot->calls[slot->steps % kStepsKept] = call.span;
-  return Entered{slot->opening.span, slot->steps};
+  return Entered{slot->opening.span, slot->opening.tracestate, slot->steps};
 }
 
 void ExecutionTable::leave(ExecutionRef execution, CallEnd end, MonoTime now) {
@@ -124,10 +126,14 @@ void ExecutionTable::leave(ExecutionRef execution, CallEnd end, MonoTime now) {
   if (end == CallEnd::kAnswered) slot->final_word = slot->asked == 0;
 }
 
-void ExecutionTable::set_flags(ExecutionRef execution, uint8_t flags) {
+void ExecutionTable::set_context(ExecutionRef execution, uint8_t flags,
+                                 const std::string& tracestate) {
   Shard& shard = shard_of(execution);
   const std::lock_guard lock(shard.mutex);
-  if (Slot* const slot = slot_of(shard, execution)) slot->opening.span.flags = flags;
+  Slot* const slot = slot_of(shard, execution);
+  if (slot == nullptr) return;
+  slot->opening.span.flags = flags;
+  slot->opening.tracestate = tracestate;
 }
 
 void ExecutionTable::close(ExecutionRef execution, MonoTime now) {

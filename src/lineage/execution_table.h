@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "sidespan/base/clock.h"
@@ -32,6 +33,7 @@ struct Standing {
 struct Opening {
   bool turn = true;
   SpanRef span = {};
+  std::string tracestate = {};
   trace::SpanId parent_id = {};
   uint64_t scope = 0;
   uint64_t session = 0;
@@ -41,6 +43,7 @@ struct Opening {
 
 struct Entered {
   SpanRef span = {};
+  std::string tracestate = {};
   uint32_t step = 0;
 };
 
@@ -59,7 +62,7 @@ class ExecutionTable {
   // Nothing: it is closed, or gone.
   std::optional<Entered> enter(ExecutionRef execution, const Entering& call, MonoTime now);
   void leave(ExecutionRef execution, CallEnd end, MonoTime now);
-  void set_flags(ExecutionRef execution, uint8_t flags);
+  void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate);
   void close(ExecutionRef execution, MonoTime now);
   std::vector<ClosedTurn> sweep(MonoTime now, bool all);
 

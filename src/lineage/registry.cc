@@ -67,6 +67,8 @@ struct Registry::Impl {
   std::mutex runs_mutex;
   std::map<uint64_t, RunTrace> runs;
   std::atomic<int64_t> latest{0};  // what forget() knows of the time
+  std::atomic<int64_t> blind_until{0};
+  std::atomic<uint64_t> blinded{0};
 };
 
 // With runs_mutex held.
@@ -88,23 +90,26 @@ void Registry::Impl::count_span(const Scope& scope, MonoTime now) {
 void Registry::Impl::place_turn(const Call& call, const Moment& now, Random& random,
                                 Opening& opening) {
   const trace::SpanId own = trace::SpanId::make(random);
+  const trace::TraceId trace = call.trace ? call.trace : trace::TraceId::make(random);
   if (call.scope.span) {
     const std::lock_guard lock(runs_mutex);
     RunTrace& run = run_of(call.scope, now.mono);
     const bool room = run.spans < options.turns.trace_spans_max &&
                       now.mono - run.since < options.turns.trace_age_max;
-    if (options.turns.in_runs_trace && room) {
+    const bool wanted = options.turns.in_runs_trace && room;
+    if (wanted || (call.is_sent && trace == call.scope.span.trace_id)) {
       opening.span = {call.scope.span.trace_id, own, call.scope.span.flags};
       opening.parent_id = call.scope.span.span_id;
       ++run.spans;
     } else {
-      opening.span = {trace::TraceId::make(random), own, call.flags};
+      const bool of_run = trace == call.scope.span.trace_id;
+      opening.span = {of_run ? trace::TraceId::make(random) : trace, own, call.flags};
       add_link(opening.links, call.scope.span);
       add_link(opening.links, run.last_turn);
     }
     run.last_turn = opening.span;
   } else {
-    opening.span = {trace::TraceId::make(random), own, call.flags};
+    opening.span = {trace, own, call.flags};
   }
   if (opening.before) add_link(opening.links, executions.span_of(opening.before));
 }
@@ -113,13 +118,16 @@ void Registry::Impl::open_turn(const Call& call, const Judgement& judgement, con
                                Random& random, Joined& out) {
   Opening opening{.scope = call.scope.id, .session = call.session, .before = judgement.before};
   place_turn(call, now, random, opening);
-  const ExecutionRef turn = executions.open(std::move(opening), now, random.next());
+  const bool told = call.start.mono != MonoTime{} && call.start.mono < now.mono;
+  const Moment& start = told ? call.start : now;
+  const ExecutionRef turn = executions.open(std::move(opening), start, random.next());
   const std::optional<Entered> entered =
       turn ? executions.enter(turn, {call.span, true, false}, now.mono) : std::nullopt;
   if (!entered) return;
   out.execution = turn;
   out.opened = true;
   out.parent = entered->span;
+  out.tracestate = entered->tracestate;
   out.step = entered->step;
 }
 
@@ -169,6 +177,10 @@ Registry::Registry(const HashKey& key, const RegistryOptions& options)
 
 Registry::~Registry() = default;
 
+bool Registry::idle() const {
+  return impl_->executions.open_count() == 0;
+}
+
 const HashKey& Registry::key() const {
   return impl_->key;
 }
@@ -176,14 +188,19 @@ const HashKey& Registry::key() const {
 Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   Impl& impl = *impl_;
   impl.latest.store(now.mono.time_since_epoch().count(), std::memory_order_relaxed);
-  const Judgement judgement = Tally(impl.values, impl.executions, call, now.mono).judge();
+  const bool blind = now.mono.time_since_epoch().count() < impl.blind_until.load();
+  const Tally::Admitted admitted{
+      .ids = impl.options.ids, .prefixes = impl.options.echo, .texts = impl.options.echo && !blind};
+  const Judgement judgement = Tally(impl.values, impl.executions, call, now.mono, admitted).judge();
   Joined out{.verdict = judgement.verdict, .source = judgement.source};
   if (judgement.verdict == Joined::Verdict::kOne) {
     const std::optional<Entered> entered = impl.executions.enter(
-        judgement.execution, {call.span, call.to_model, judgement.goes_on}, now.mono);
+        judgement.execution, {call.span, call.to_model && call.converses, judgement.goes_on},
+        now.mono);
     if (entered) {
       out.execution = judgement.execution;
       out.parent = entered->span;
+      out.tracestate = entered->tracestate;
       out.step = entered->step;
       if (judgement.asked_by) {
         add_link(out.links, impl.executions.call_at(out.execution, *judgement.asked_by));
@@ -199,11 +216,13 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   for (const ExecutionRef candidate : judgement.candidates) {
     add_link(out.links, impl.executions.span_of(candidate));
   }
-  if (!out.execution && call.to_model && impl.options.turns.on) {
+  const bool opens = call.to_model && call.converses && impl.options.turns.on;
+  if (!out.execution && opens) {
     impl.open_turn(call, judgement, now, random, out);
   }
   if (out.execution) impl.count_span(call.scope, now.mono);
-  const Voice voice = call.to_model ? Voice::kModelRequest : Voice::kToolRequest;
+  const bool of_model = call.to_model && call.converses;
+  const Voice voice = of_model ? Voice::kModelRequest : Voice::kToolRequest;
   for (const Gleaned* gleaned : {call.head, call.body}) {
     if (gleaned != nullptr) impl.publish(out.execution, voice, out.step, *gleaned, now.mono);
   }
@@ -219,8 +238,14 @@ void Registry::call_ended(ExecutionRef execution, CallEnd end, MonoTime now) {
   if (execution) impl_->executions.leave(execution, end, now);
 }
 
-void Registry::set_flags(ExecutionRef execution, uint8_t flags) {
-  impl_->executions.set_flags(execution, flags);
+void Registry::set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate) {
+  impl_->executions.set_context(execution, flags, tracestate);
+}
+
+void Registry::lose_sight(MonoTime now) {
+  const MonoTime until = now + 2 * impl_->options.turns.idle;
+  impl_->blind_until.store(until.time_since_epoch().count());
+  impl_->blinded.fetch_add(1, std::memory_order_relaxed);
 }
 
 ExecutionRef Registry::open_given(const SpanRef& span, uint64_t scope, const Moment& now) {
@@ -246,7 +271,8 @@ Registry::Counts Registry::counts() const {
   return {.executions = impl_->executions.open_count(),
           .bytes = impl_->executions.bytes() + impl_->values.bytes(),
           .forgotten = impl_->values.forgotten(),
-          .refused = impl_->executions.refused()};
+          .refused = impl_->executions.refused(),
+          .blinded = impl_->blinded.load(std::memory_order_relaxed)};
 }
 
 }  // namespace sidespan::lineage

@@ -37,6 +37,17 @@ std::optional<Session> session_of(const http::Headers& headers,
   return std::nullopt;
 }
 
+bool is_sent_again(const http::Headers& headers) {
+  const std::string_view count = headers.find("x-stainless-retry-count").value_or("0");
+  if (count != "0") return true;
+  constexpr std::string_view kAttempt = "attempt=";
+  const std::string_view sdk = headers.find("amz-sdk-request").value_or("");
+  const size_t at = sdk.find(kAttempt);
+  if (at == std::string_view::npos) return false;
+  const std::string_view number = sdk.substr(at + kAttempt.size());
+  return number.substr(0, number.find(';')) != "1";
+}
+
 uint64_t hash_of(const HashKey& key, const Session& session) {
   Hasher hasher(key);
   hasher.add(text::lower(session.header));

@@ -89,7 +89,10 @@ void Tally::support(Candidate& candidate, const Holder& holder, const Value& val
 
 void Tally::count(const Value& value) {
   const std::optional<Held> held = values_.find(value.hash, now_);
-  if (!held) return;
+  if (!held) {
+    if (value.weight >= kHeavyWeight) unheard_ += value.weight;
+    return;
+  }
   std::vector<std::pair<Candidate*, Holder>> holders;
   const bool narrowed = holders_of(*held, holders);
   if (alone(*held, holders)) {
@@ -180,9 +183,11 @@ bool Tally::goes_on_from_the_past() const {
 Judgement Tally::judge() {
   Judgement out;
   candidates_.reserve(kCandidatesMax);
-  if (call_.to_model) count_prefixes();
-  count_all(call_.head, true);
-  count_all(call_.body, true);
+  if (call_.to_model && admitted_.prefixes) count_prefixes();
+  if (admitted_.ids) {
+    count_all(call_.head, true);
+    count_all(call_.body, true);
+  }
   if (goes_on_from_the_past()) {
     name_before(out);
     return out;
@@ -193,13 +198,21 @@ Judgement Tally::judge() {
   if (decide(Source::kId, out, ids)) return out;
   if (call_.to_model && decide(Source::kEcho, out, by_prefix)) return out;
   out.goes_on = false;
+  if (!admitted_.texts) {
+    if (call_.to_model) name_before(out);
+    return out;
+  }
   count_all(call_.head, false);
   count_all(call_.body, false);
   const auto to_model = [](const Candidate& one) {
     return one.said >= kEvidenceWeight || one.given >= kEvidenceWeight ||
            (one.told >= kEvidenceWeight && one.words >= kEvidenceWeight);
   };
-  const auto to_tool = [](const Candidate& one) {
+  // Among much that nobody has heard yet, a text that somebody knows is that by chance: a new
+  // question about what another is about.
+  const auto to_tool = [&](const Candidate& one) {
+    const uint32_t known = one.said + one.copied + one.told + one.words;
+    if (2 * known < unheard_) return false;
     return one.said + one.copied + one.told >= kEvidenceWeight ||
            one.words + one.copied >= kEvidenceWeight || one.given >= kEvidenceWeight;
   };

@@ -26,8 +26,16 @@ struct Judgement {
 
 class Tally {
  public:
-  Tally(ValueTable& values, ExecutionTable& executions, const Call& call, MonoTime now)
-      : values_(values), executions_(executions), call_(call), now_(now) {}
+  // What counts as evidence.
+  struct Admitted {
+    bool ids = true;
+    bool prefixes = true;  // of conversations
+    bool texts = true;
+  };
+
+  Tally(ValueTable& values, ExecutionTable& executions, const Call& call, MonoTime now,
+        const Admitted& admitted)
+      : values_(values), executions_(executions), call_(call), now_(now), admitted_(admitted) {}
 
   Judgement judge();
 
@@ -70,8 +78,10 @@ class Tally {
   ExecutionTable& executions_;
   const Call& call_;
   const MonoTime now_;
+  const Admitted admitted_;
   std::vector<Candidate> candidates_;
   bool unnamed_ = false;  // there are more than are kept
+  uint32_t unheard_ = 0;  // weight of texts that nobody has carried yet
 };
 
 }  // namespace sidespan::lineage

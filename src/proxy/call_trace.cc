@@ -41,11 +41,12 @@ CallTrace::CallTrace(const Options& options, const http::Head& request, const ht
                      Random& random)
     : options_(options),
       foreign_(request.headers),
-      signed_(signed_fields(request.headers, url.path)) {
+      signed_(signed_fields(request.headers, url.path)),
+      own_id_(trace::SpanId::make(random)) {
   if (options.extract) extract(request.headers);
   active_ = options.tracing && !is_ignored(options.ignore_paths, url.path);
   if (!active_) return;
-  choose_parent(random);
+  hear_head();
   if (!options.baggage_to_attributes.empty()) copy_baggage();
 }
 
@@ -58,7 +59,7 @@ void CallTrace::extract(const http::Headers& headers) {
   }
 }
 
-void CallTrace::choose_parent(Random& random) {
+void CallTrace::hear_head() {
   const lineage::Evidence evidence{
       .mcp_meta = nullptr,
       .wire = context_.span.valid() ? &context_.span : nullptr,
@@ -71,18 +72,119 @@ void CallTrace::choose_parent(Random& random) {
   if (parent.context != nullptr) {
     parent_id_ = parent.context->span_id;
     parent_is_remote_ = parent.source != lineage::Source::kListener;
-    if (restarts_somewhere(options_)) {
-      parent_ = std::make_unique<const trace::SpanContext>(*parent.context);
+  }
+  hear_sender(parent.context != nullptr);
+}
+
+// By the evidence of the head; null: it names none.
+const trace::SpanContext* CallTrace::named_parent() const {
+  switch (source_) {
+    case lineage::Source::kWire:
+      return &context_.span;
+    case lineage::Source::kListener:
+      return &execution_->context;
+    case lineage::Source::kEnvironment:
+      return &*options_.environment;
+    default:
+      return nullptr;
+  }
+}
+
+void CallTrace::ask(lineage::Call& call, Random& random) {
+  const trace::SpanContext* const named = named_parent();
+  if (execution_ != nullptr || source_ == lineage::Source::kEnvironment) {
+    const trace::SpanContext& span = execution_ != nullptr ? execution_->context : *named;
+    call.scope = {span.span_id.value, {span.trace_id, span.span_id, span.flags}};
+  }
+  call.span = own_id_;
+  call.is_sent = decided_;
+  if (!own_trace_) own_trace_ = trace::TraceId::make(random);
+  const trace::TraceId of_root = context_.trace_hint ? context_.trace_hint : own_trace_;
+  call.trace = decided_ ? context_.span.trace_id : named != nullptr ? named->trace_id : of_root;
+  call.flags = decided_ ? context_.span.flags : uint8_t{0};
+}
+
+void CallTrace::decide(const lineage::Joined* joined, const Meta& meta, Random& random) {
+  if (decided()) return;
+  decided_ = true;
+  const trace::SpanContext* parent = named_parent();
+  std::optional<trace::SpanContext> found = heard_in(meta);
+  if (found) {
+    const bool other = source_ == lineage::Source::kWire &&
+                       !(parent->span_id == found->span_id && parent->trace_id == found->trace_id);
+    if (other) links_.push_back({parent->trace_id, parent->span_id, parent->flags, {}});
+    if (!meta.baggage.empty()) {
+      context_.baggage = {};
+      context_.baggage.add_line(meta.baggage);
+    }
+    context_.forget_sender();
+    source_ = lineage::Source::kMcpMeta;
+    parent_id_ = found->span_id;
+    parent_is_remote_ = true;
+  } else if (joined != nullptr && joined->execution) {
+    adopt(*joined);
+    if (!joined->opened) forget_hints();
+    found = trace::SpanContext{
+        joined->parent.trace_id, joined->parent.span_id, joined->parent.flags, {}};
+    if (!joined->tracestate.empty()) {
+      const std::string_view state = joined->tracestate;
+      found->tracestate = trace::TraceState::parse(std::array{state});
     }
   }
-  hear_sender(parent);
+  if (found) parent = &*found;
+  if (parent != nullptr && restarts_somewhere(options_)) {
+    parent_ = std::make_unique<const trace::SpanContext>(*parent);
+  }
+  if (joined != nullptr) {
+    for (const lineage::SpanRef& one : joined->links) link(one);
+  }
+  // A turn that begins with this call is decided upon with it: as its parent's child, or as a root.
+  const bool begins = joined != nullptr && joined->opened && source_ != lineage::Source::kMcpMeta;
+  if (begins) {
+    const trace::SpanContext* const above = named_parent();
+    const bool within = above != nullptr && above->trace_id == joined->parent.trace_id;
+    own_trace_ = joined->parent.trace_id;
+    return start(within ? above : nullptr, random);
+  }
+  start(parent, random);
+}
+
+void CallTrace::start(const trace::SpanContext* parent, Random& random) {
   const bool asked = context_.asked != trace::Asked::kNothing || context_.trace_hint;
+  const trace::TraceId trace =
+      parent != nullptr || context_.trace_hint ? context_.trace_hint : own_trace_;
   trace::StartedContext started =
-      asked ? trace::start_span_context(parent.context, context_.asked, context_.trace_hint,
-                                        *options_.sampler, random)
-            : trace::start_span_context(parent.context, *options_.sampler, random);
+      asked || trace
+          ? trace::start_span_context(parent, context_.asked, trace, *options_.sampler, random)
+          : trace::start_span_context(parent, *options_.sampler, random);
+  // A trace that we made the id of.
+  if (parent == nullptr && trace && !context_.trace_hint)
+    started.context.flags |= trace::kRandomFlag;
   context_.span = std::move(started.context);
+  context_.span.span_id = own_id_;
   sampled_ = started.sampled;
+}
+
+void CallTrace::adopt(const lineage::Joined& joined) {
+  if (!joined.opened) source_ = joined.source;
+  parent_id_ = joined.parent.span_id;
+  parent_is_remote_ = false;
+  turn_ = std::make_unique<const Turn>(
+      Turn{.id = joined.parent.span_id.to_string(), .step = joined.step, .fixed_by = source_});
+}
+
+void CallTrace::join_late(const lineage::Joined& joined) {
+  if (!active_) return;
+  for (const lineage::SpanRef& one : joined.links) link(one);
+  if (!joined.execution) return;
+  const bool within = joined.parent.trace_id == context_.span.trace_id;
+  const bool stronger =
+      source_ == lineage::Source::kMcpMeta || source_ == lineage::Source::kWire || left_;
+  within && !stronger ? adopt(joined) : link(joined.parent);
+}
+
+void CallTrace::link(const lineage::SpanRef& ref) {
+  links_.push_back({ref.trace_id, ref.span_id, ref.flags, {}});
 }
 
 bool CallTrace::agent_counts_itself() const {
@@ -97,10 +199,9 @@ bool CallTrace::agent_counts_itself() const {
 
 // What formats say beside a span context counts with theirs, or where none was found; a decision
 // not to record, or to do so in any case, also beside other evidence.
-void CallTrace::hear_sender(const lineage::Parent& parent) {
+void CallTrace::hear_sender(bool has_parent) {
   using trace::Asked;
-  const bool by_wire = parent.source == lineage::Source::kWire;
-  if (by_wire) return;
+  if (source_ == lineage::Source::kWire) return;
   const bool heard = (options_.context_sources & bit_of(lineage::Source::kWire)) != 0;
   if (context_.span.valid() || !heard) context_.forget_sender();
   if (context_.asked == Asked::kNothing && foreign_.denies() && heard && options_.extract) {
@@ -108,7 +209,12 @@ void CallTrace::hear_sender(const lineage::Parent& parent) {
   }
   const std::string_view debug_id = context_.find_kept(kJaegerDebugId);
   if (!debug_id.empty()) further_attributes_.emplace_back(kJaegerDebugId, debug_id);
-  if (parent.context == nullptr) return;
+  if (has_parent) forget_hints();
+}
+
+// There is a parent, and what was said beside none does not count.
+void CallTrace::forget_hints() {
+  using trace::Asked;
   const bool decides = context_.asked == Asked::kDrop || context_.asked == Asked::kDebug;
   if (!decides) context_.asked = Asked::kNothing;
   context_.trace_hint = {};
@@ -127,36 +233,12 @@ void CallTrace::copy_baggage() {
 }
 
 std::optional<trace::SpanContext> CallTrace::heard_in(const Meta& meta) const {
-  const bool heard = (options_.context_sources & bit_of(lineage::Source::kMcpMeta)) != 0;
-  if (!active_ || !heard) return std::nullopt;
+  if (!active_ || !hears_meta()) return std::nullopt;
   std::optional<trace::SpanContext> found = trace::parse_traceparent(meta.traceparent);
   if (found && !meta.tracestate.empty()) {
     found->tracestate = trace::TraceState::parse(std::array{meta.tracestate});
   }
   return found;
-}
-
-void CallTrace::adopt_meta(const Meta& meta, Random& random) {
-  const std::optional<trace::SpanContext> found = heard_in(meta);
-  if (!found) return;
-  const bool named = source_ == lineage::Source::kWire;
-  const bool another = parent_id_ != found->span_id || context_.span.trace_id != found->trace_id;
-  if (named && another) {
-    other_ = std::make_unique<const trace::SpanContext>(
-        trace::SpanContext{context_.span.trace_id, parent_id_, context_.span.flags, {}});
-  }
-  if (!meta.baggage.empty()) {
-    context_.baggage = {};
-    context_.baggage.add_line(meta.baggage);
-  }
-  context_.forget_sender();
-  source_ = lineage::Source::kMcpMeta;
-  parent_id_ = found->span_id;
-  parent_is_remote_ = true;
-  if (restarts_somewhere(options_)) parent_ = std::make_unique<const trace::SpanContext>(*found);
-  trace::StartedContext started = trace::start_span_context(&*found, *options_.sampler, random);
-  context_.span = std::move(started.context);
-  sampled_ = started.sampled;
 }
 
 void CallTrace::link_meta(const Meta& meta) {
@@ -165,7 +247,7 @@ void CallTrace::link_meta(const Meta& meta) {
       found && found->span_id == parent_id_ && found->trace_id == context_.span.trace_id;
   // Nor is it another where it is the one that we wrote.
   if (!found || known || source_ == lineage::Source::kMcpMeta) return;
-  other_ = std::make_unique<const trace::SpanContext>(*std::move(found));
+  links_.push_back(*std::move(found));
 }
 
 void CallTrace::next_attempt(Random& random) {
@@ -235,10 +317,17 @@ void CallTrace::describe(semconv::HttpFacts& facts) const {
   if (execution_ != nullptr) {
     facts.execution_id = execution_->id;
     facts.execution_source = lineage::name_of(execution_->fixed_by);
+  } else if (turn_) {
+    facts.execution_id = turn_->id;
+    facts.execution_source = lineage::name_of(turn_->fixed_by);
+  }
+  if (turn_) {
+    facts.turn_id = turn_->id;
+    facts.turn_step = turn_->step;
   }
   facts.earlier = earlier_.get();
   facts.left = left_.get();
-  facts.other = other_.get();
+  facts.links = links_;
   facts.context_blocked = blocked_;
   facts.further_attributes = further_attributes_;
 }

@@ -1,6 +1,7 @@
 // The trace side of one exchange: who the parent is, whether it is sampled, the identity of each
 // attempt, what is written into the headers, and the span at the end. The Exchange tells it what
-// happened; it never touches traffic.
+// happened; it never touches traffic. First it reads what the request's head says; once what its
+// body says is known, or cannot be waited for, decide() makes it a call in a trace.
 #pragma once
 
 #include <memory>
@@ -14,6 +15,7 @@
 #include "sidespan/base/random.h"
 #include "sidespan/http/message.h"
 #include "sidespan/http/uri.h"
+#include "sidespan/lineage/registry.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/net/address.h"
 #include "sidespan/proxy/options.h"
@@ -25,29 +27,42 @@ namespace sidespan::proxy {
 
 class CallTrace {
  public:
-  // Reads the request's context and decides parent and sampling. `options` outlives this.
+  // Reads the request's context. `options` outlives this.
   CallTrace(const Options& options, const http::Head& request, const http::Url& url,
             Random& random);
 
   // False for what `spans.ignore` names and when tracing is off: no span, no context of ours.
   bool active() const { return active_; }
-  bool sampled() const { return active_ && sampled_; }
+  // Until it is decided: it may be.
+  bool sampled() const { return active_ && (sampled_ || !decided_); }
   lineage::Source source() const { return source_; }
+  // Nothing that is said on the wire names the parent, so that others may tell.
+  bool is_open() const { return active_ && source_ != lineage::Source::kWire; }
+  bool hears_meta() const {
+    return (options_.context_sources & bit_of(lineage::Source::kMcpMeta)) != 0;
+  }
 
   // The agent's own span is the parent, and so tells what the call cost.
   bool agent_counts_itself() const;
 
-  // What an MCP request says of its parent in `_meta`, before anything was sent: it counts more
-  // than the trace headers, which are linked where they say otherwise. Nothing changes where it
-  // names none, or is not listened to.
+  // What an MCP request says of its parent in `_meta`. It counts more than the trace headers, which
+  // are linked where they say otherwise; nothing where it names none, or is not listened to.
   struct Meta {
     std::string_view traceparent;
     std::string_view tracestate;
     std::string_view baggage;
   };
-  void adopt_meta(const Meta& meta, Random& random);
-  // The same for who reads it when the head is gone: it is linked.
+  // Fills in what it takes to find the execution that the call belongs to.
+  void ask(lineage::Call& call, Random& random);
+  // Parent and sampling, before the context is sent; once. Null: nobody was asked.
+  void decide(const lineage::Joined* joined, const Meta& meta, Random& random);
+  bool decided() const { return decided_ || !active_; }
+  // What came to light when the head was gone: it is the parent where that is in the same trace,
+  // else it is linked.
+  void join_late(const lineage::Joined& joined);
   void link_meta(const Meta& meta);
+  uint8_t flags() const { return context_.span.flags; }
+  const std::string& tracestate() const { return context_.span.tracestate.to_string(); }
 
   // Another attempt: a new span id in the same trace, linked to the one before.
   void next_attempt(Random& random);
@@ -67,8 +82,13 @@ class CallTrace {
  private:
   void extract(const http::Headers& headers);
   std::optional<trace::SpanContext> heard_in(const Meta& meta) const;
-  void choose_parent(Random& random);
-  void hear_sender(const lineage::Parent& parent);
+  void hear_head();
+  void hear_sender(bool has_parent);
+  void forget_hints();
+  const trace::SpanContext* named_parent() const;
+  void adopt(const lineage::Joined& joined);
+  void start(const trace::SpanContext* parent, Random& random);
+  void link(const lineage::SpanRef& ref);
   void restart(Random& random);
   void inject_into(trace::CarrierWriter& writer, const DestinationRule& rule) const;
   trace::Context with_changed_baggage(const DestinationRule& rule) const;
@@ -84,14 +104,23 @@ class CallTrace {
   std::unique_ptr<const trace::SpanContext> earlier_;  // the attempt before
   std::unique_ptr<const trace::SpanContext> parent_;   // in full, where one may have to be linked
   std::unique_ptr<const trace::SpanContext> left_;     // where a restarted trace came from
-  std::unique_ptr<const trace::SpanContext> other_;    // who else is called the parent
+  std::vector<trace::SpanContext> links_;  // who else is called the parent, or has to do with it
   std::vector<std::pair<std::string, std::string>> further_attributes_;
+  trace::TraceId own_trace_;  // where it is a root
+  trace::SpanId own_id_;      // of the first attempt
   trace::SpanId parent_id_;
+  struct Turn {
+    std::string id;
+    uint32_t step = 0;
+    lineage::Source fixed_by{};
+  };
+  std::unique_ptr<const Turn> turn_;
   bool parent_is_remote_ = false;
   lineage::Source source_ = lineage::Source::kRoot;
   const lineage::Execution* execution_ = nullptr;
   int resend_count_ = 0;
   bool active_ = false;
+  bool decided_ = false;
   bool sampled_ = false;
   bool blocked_ = false;  // a signature covers the context
 };

@@ -59,9 +59,11 @@ void Exchange::cut(const Error& error) {
 }
 
 void Exchange::silence_observer() {
-  if (!observer_ || !worker_.memory.over(MemoryMark::kTapsOff)) return;
-  observer_->on_silenced();
+  const bool looks = observer_ || lineage_;
+  if (!looks || !worker_.memory.over(MemoryMark::kTapsOff)) return;
+  if (observer_) observer_->on_silenced();
   observer_.reset();
+  lose_sight();
   tap_off_ = true;
   worker_.metrics.memory_taps_off.add();
 }
@@ -121,6 +123,7 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
     grpc_status_ = http::grpc::kDeadlineExceeded;
   }
   if (observer_) end_observing(ending, error);
+  end_lineage(ending);
   // A tunnel that was left is no request of its own: those inside it are.
   if (trace_ || !tunnel_) {
     emit_span(ending, error, true);
@@ -161,6 +164,7 @@ void Exchange::cut_off() {
 
 void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& error, bool last) {
   if (!trace_) return;
+  place();
   const MonoTime end = worker_.loop.now().mono;
   // What the proxy answered by itself is no answer of the origin.
   const bool own_answer = error && !first_byte_;
@@ -211,6 +215,7 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   facts.error = error;
   trace::Span span = semconv::make_http_span(facts, options_.spans);
   if (observer_) observer_->describe(span);
+  describe_session(span);
   if (tap_off_) span.attributes.set(semconv::attribute::kTapOff, true);
   worker_.sink.emit(std::move(span));
   if (observer_ && last) observer_->emit_calls(facts, options_.spans, worker_.random);
@@ -253,6 +258,9 @@ Exchange::Wait Exchange::wait() const {
   if (peeking_ && !waiting_ && !(held_.empty() && opening_->settings.empty())) {
     return {Wait::For::kPeek, last_activity_, opening_->greeting ? kHelloTimeMax : kPeekTimeMax};
   }
+  if (holding_ && !writes_meta_) {
+    return {Wait::For::kBody, held_since_, limits.lineage_hold_time_max};
+  }
   if (half_closed_) {
     const Milliseconds patience =
         worker_.agents_gone ? Milliseconds(0) : limits.half_close_time_max;
@@ -279,6 +287,8 @@ void Exchange::on_timer() {
     case Wait::For::kPeek:
       stop_peeking();
       return arm_timer();
+    case Wait::For::kBody:
+      return on_body_awaited(false);
     case Wait::For::kHalfClosed:
       return give_up_half_closed({Code::kTimeout, Side::kAgent, false, "the agent has gone"});
     case Wait::For::kProgress: {

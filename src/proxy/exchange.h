@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent_side.h"
+#include "call_lineage.h"
 #include "call_trace.h"
 #include "sidespan/base/spares.h"
 #include "sidespan/http/answer.h"
@@ -64,6 +65,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   struct Wait {
     enum class For : uint8_t {
       kPeek,        // a tunnel's first bytes may be HTTP or TLS
+      kBody,        // the rest of a request, which may tell whose call it is
       kHalfClosed,  // any byte of the answer, for an agent that has sent FIN
       kProgress,    // any byte
     };
@@ -107,9 +109,20 @@ class Exchange final : public Recycled<Exchange, 64>,
   void give_up_replay();
   void on_origin_queue(size_t bytes);
 
+  // exchange_lineage.cc: whose call it is
+  void begin_lineage();
+  bool waits_for_body() const;
+  void place();
+  void place_with(const CallTrace::Meta& meta);
+  const lineage::Joined* join();
+  void on_body_awaited(bool in_time);
+  void end_lineage(semconv::Ending ending);
+  void lose_sight();
+  void describe_session(trace::Span& span) const;
+
   // exchange_meta.cc: a body that is written into
   bool wants_meta() const;
-  void read_meta();
+  CallTrace::Meta meta_of_request() const;
   void write_meta();
 
   // exchange_tunnel.cc: CONNECT
@@ -180,6 +193,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   OriginBook::Use known_;  // the origin `url_` names, once it is known
   semconv::Mode mode_ = semconv::Mode::kForward;
   std::optional<CallTrace> trace_;
+  std::unique_ptr<CallLineage> lineage_;  // null: nothing but its head says whose call it is
   std::unique_ptr<semconv::Observer> observer_;
 
   std::unique_ptr<Opening> opening_;  // CONNECT alone
@@ -198,6 +212,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   uint64_t response_bytes_ = 0;
   Moment start_;
   MonoTime last_activity_{};
+  MonoTime held_since_{};
   std::optional<MonoTime> send_started_;
   std::optional<MonoTime> sent_;
   std::optional<MonoTime> first_byte_;
@@ -205,7 +220,8 @@ class Exchange final : public Recycled<Exchange, 64>,
   net::Address peer_;
 
   bool replayable_ = false;    // replay_ is all of the request's body that was sent so far
-  bool holding_ = false;       // the request waits to be whole, to be written into
+  bool holding_ = false;       // the request waits to be whole
+  bool writes_meta_ = false;   // to be written into
   bool meta_written_ = false;  // and was
   bool via_added_ = false;
   bool half_closed_ = false;  // the agent may be gone, or wait for its answer

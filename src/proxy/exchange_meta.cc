@@ -40,21 +40,19 @@ bool Exchange::wants_meta() const {
          !is_signed(headers);
 }
 
-// It is whole: what it says of its parent comes before the trace headers.
-void Exchange::read_meta() {
+// What a whole one says of its parent.
+CallTrace::Meta Exchange::meta_of_request() const {
   const semconv::McpMessage* const message = observer_ ? observer_->mcp_request() : nullptr;
-  if (message == nullptr) return;
+  if (message == nullptr) return {};
   // Half of a list is none.
-  trace_->adopt_meta(
-      {.traceparent = message->traceparent,
-       .tracestate = message->tracestate_cut ? std::string_view() : message->tracestate,
-       .baggage = message->baggage_cut ? std::string_view() : message->baggage},
-      worker_.random);
+  return {.traceparent = message->traceparent,
+          .tracestate = message->tracestate_cut ? std::string_view() : message->tracestate,
+          .baggage = message->baggage_cut ? std::string_view() : message->baggage};
 }
 
 // Where it goes is known, too: what stands in it for others is replaced or goes.
 void Exchange::write_meta() {
-  holding_ = false;
+  writes_meta_ = false;
   const DestinationRule& rule = known_->rule(origin_address());
   const std::string before = held_.to_string();
   http::Headers sent;

@@ -274,7 +274,7 @@ void Exchange::on_connected(wire::OriginStreamPtr stream) {
 
 // What there is of it.
 void Exchange::send_request() {
-  if (holding_) write_meta();
+  if (writes_meta_) write_meta();
   send_request_head();
   forward_to_origin(std::exchange(held_, {}));
 }
@@ -301,7 +301,12 @@ void Exchange::send_request_head() {
     head.set_target(asks_server ? "*" : std::string_view(url_.path));
   }
   if (options_.via && !via_added_) via_added_ = head.headers.add("Via", "1.1 sidespan");
-  trace_->inject(head.headers, known_->rule(origin_address()), worker_.random);
+  const DestinationRule& rule = known_->rule(origin_address());
+  // Who gets no context does not see whose call it is either, which may come to light yet.
+  if (rule.traceparent && options_.inject && !trace_->decided()) {
+    trace_->decide(nullptr, {}, worker_.random);
+  }
+  trace_->inject(head.headers, rule, worker_.random);
   send_started_ = worker_.loop.now().mono;
   origin_->send_head(head);
 }
@@ -310,6 +315,7 @@ void Exchange::on_request_body(Chain data) {
   if (peeking_) return peek(std::move(data));
   request_bytes_ += data.size();
   observe_request(data);
+  if (lineage_) data.visit([&](std::string_view bytes) { lineage_->on_request_bytes(bytes); });
   if (holding_) {
     agent_.consumed(stream_, data.size());
     return held_.append(std::move(data));
@@ -320,9 +326,18 @@ void Exchange::on_request_body(Chain data) {
 }
 
 void Exchange::begin_observing() {
-  if (!trace_->active() || worker_.memory.over(MemoryMark::kTapsOff)) return;
+  if (!trace_->active()) return;
+  if (worker_.memory.over(MemoryMark::kTapsOff)) return lose_sight();
+  begin_lineage();
   observer_ = semconv::make_request_observer(call_facts(), options_.observers);
-  holding_ = wants_meta();
+  if (lineage_) lineage_->begin(request_, url_, observer_.get());
+  writes_meta_ = wants_meta();
+  holding_ = writes_meta_ || waits_for_body();
+  if (holding_) {
+    held_since_ = worker_.loop.now().mono;
+    return arm_timer();
+  }
+  if (!lineage_ || lineage_->of_nobody() || !lineage_->reads_request()) place();
 }
 
 semconv::CallFacts Exchange::call_facts() {
@@ -332,9 +347,10 @@ semconv::CallFacts Exchange::call_facts() {
           .start = start_,
           .counts_itself = seen && trace_->agent_counts_itself(),
           .sampled = seen && trace_->sampled(),
-          .mcp_calls = seen ? &worker_.mcp_calls : nullptr,
+          .mcp_calls = seen ? &worker_.shared.mcp_calls : nullptr,
           .mcp_sink = seen ? &worker_.mcp_sink : nullptr,
-          .shared_calls = this};
+          .shared_calls = this,
+          .watcher = lineage_.get()};
 }
 
 void Exchange::observe_request(const Chain& data) {
@@ -377,12 +393,11 @@ void Exchange::on_request_end() {
   }
   stop_peeking();
   if (observer_ && !request_ended_) observer_->on_request_end();
+  if (lineage_ && !request_ended_) lineage_->on_request_end();
   request_ended_ = true;
   arm_timer();
-  if (holding_) {
-    read_meta();
-    return connect(false);
-  }
+  if (holding_) return on_body_awaited(true);
+  place();
   if (origin_) send_request_end();
   finish_if_over();
 }

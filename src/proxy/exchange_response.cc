@@ -44,6 +44,7 @@ void Exchange::on_response_head(http::Head&& head) {
   } else {
     observer_ = semconv::make_response_observer(call_facts(), response_);
   }
+  if (lineage_) lineage_->on_response_head(response_);
   http::remove_hop_by_hop(response_.headers, switching);
   // What it offers is an origin that we would not see.
   if (origin_->tls() != nullptr) response_.headers.remove("alt-svc");
@@ -69,6 +70,9 @@ void Exchange::on_response_body(Chain data) {
     data.visit(
         [&](std::string_view bytes) { observer_->on_response_bytes(bytes, last_activity_); });
   }
+  if (lineage_) {
+    data.visit([&](std::string_view bytes) { lineage_->on_response_bytes(bytes, last_activity_); });
+  }
   on_agent_queue(to_agent(http::Body{std::move(data)}));
 }
 
@@ -79,6 +83,7 @@ void Exchange::on_agent_queue(size_t bytes) {
 
 void Exchange::on_response_end() {
   stop_peeking();
+  if (lineage_) lineage_->on_response_end(true, last_activity_);
   response_ended_ = true;
   to_agent(http::End{});
   finish_if_over();
@@ -129,7 +134,7 @@ void Exchange::retry(const Error& error) {
   // What the origin never read goes out again; bytes that still wait follow it.
   replay_.append(std::exchange(held_, {}));
   held_ = std::exchange(replay_, {});
-  holding_ = meta_written_;
+  writes_meta_ = meta_written_;
   start_ = worker_.loop.now();
   send_started_.reset();
   sent_.reset();

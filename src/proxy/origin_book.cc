@@ -42,6 +42,11 @@ const DestinationRule& KnownOrigin::rule(const net::Address& peer) {
   return *rule_;
 }
 
+bool KnownOrigin::takes_context() const {
+  if (rule_ != nullptr) return rule_->traceparent;
+  return rule_for(options_.destinations, tunnel_key_.host, nullptr).traceparent;
+}
+
 std::string_view KnownOrigin::peer_ip(const net::Address& peer) {
   if (rule_ == nullptr || peer != peer_) look_at(peer);
   return peer_ip_;

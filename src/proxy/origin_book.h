@@ -39,6 +39,8 @@ class KnownOrigin {
 
   // What may be sent to it at that address; none: nobody knows it.
   const DestinationRule& rule(const net::Address& peer);
+  // Whether it gets context, as far as that is known before it is dialled.
+  bool takes_context() const;
   // That address as text, for spans.
   std::string_view peer_ip(const net::Address& peer);
   void record_duration(ProxyMetrics& metrics, const ProxyMetrics::Attempt& attempt, double seconds);

@@ -78,6 +78,7 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
   }
   collect_mcp(snapshot);
   collect_websockets(snapshot);
+  collect_lineage(snapshot);
   durations_.collect(snapshot);
   models.collect(snapshot);
 }
@@ -108,6 +109,18 @@ void ProxyMetrics::collect_websockets(metrics::Snapshot& snapshot) const {
                    Kind::kCounter,
                    number(reason, static_cast<double>(websocket_calls_lost[i].value())));
   }
+}
+
+void ProxyMetrics::collect_lineage(metrics::Snapshot& snapshot) const {
+  metrics::merge(snapshot, "sidespan_turns", "Turns of agents that were told as spans.",
+                 Kind::kCounter, number({}, static_cast<double>(turns.value())));
+  metrics::merge(snapshot, "sidespan_lineage_ambiguous",
+                 "Calls whose content fits several executions, which are linked then.",
+                 Kind::kCounter, number({}, static_cast<double>(lineage_ambiguous.value())));
+  metrics::merge(snapshot, "sidespan_lineage_hold_seconds",
+                 "How long requests waited for the body that may tell whose call they are.",
+                 Kind::kHistogram,
+                 {.labels = {}, .value = 0, .histogram = lineage_hold.snapshot()});
 }
 
 }  // namespace sidespan::proxy

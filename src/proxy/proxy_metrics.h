@@ -50,10 +50,16 @@ class ProxyMetrics {
   // WebSockets to models that were not read (to their end), and the calls under way then.
   std::array<metrics::Counter, semconv::kUnreadCount> websockets_unread;
   std::array<metrics::Counter, semconv::kUnreadCount> websocket_calls_lost;
+  // How long requests waited for their bodies to tell whose call they are.
+  metrics::Histogram lineage_hold{kHoldBounds};
+  metrics::Counter lineage_ambiguous;  // calls that several executions explain
+  metrics::Counter turns;              // that were closed
 
   void collect(metrics::Snapshot& snapshot) const;
 
  private:
+  static constexpr std::array<double, 8> kHoldBounds = {0.0001, 0.0005, 0.001, 0.002,
+                                                        0.005,  0.01,   0.02,  0.05};
   static constexpr size_t kModes = semconv::kModeCount;
   static constexpr size_t kClasses = 6;  // none, 1xx to 5xx
 
@@ -62,6 +68,7 @@ class ProxyMetrics {
   std::array<metrics::Counter, lineage::kSourceCount> parents_;
   void collect_mcp(metrics::Snapshot& snapshot) const;
   void collect_websockets(metrics::Snapshot& snapshot) const;
+  void collect_lineage(metrics::Snapshot& snapshot) const;
 
   metrics::HistogramFamily durations_;
 };

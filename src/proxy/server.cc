@@ -7,13 +7,13 @@
 #include "session.h"
 #include "sidespan/base/slot_map.h"
 #include "sidespan/net/timer.h"
+#include "turn_span.h"
 
 namespace sidespan::proxy {
 
 struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
   Impl(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-       const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
-       const MemoryLedger& memory, semconv::McpCalls& mcp_calls)
+       const std::shared_ptr<const Options>& options, const Shared& shared)
       : worker{loop,
                pool,
                random,
@@ -23,9 +23,8 @@ struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
                ProxyMetrics(options->limits.metric_series_max),
                OriginBook(*options),
                Interceptor(options->interception),
-               connections,
-               memory,
-               mcp_calls,
+               shared,
+               shared.memory,
                *this},
         sweeper(loop, [this] { sweep(); }) {}
   ~Impl() { worker.loop.cancel_turn_end(*this); }
@@ -41,6 +40,7 @@ struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
   }
   void on_call_left_out() override { worker.metrics.mcp_calls_left_out.add(); }
   void sweep();
+  void close_turns(bool all);
   // `others`: connections of the process before this one.
   std::optional<Error> refusal_for(const net::Stream& stream, size_t others);
 
@@ -51,10 +51,8 @@ struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
 };
 
 Server::Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-               const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
-               const MemoryLedger& memory, semconv::McpCalls& mcp_calls)
-    : impl_(std::make_unique<Impl>(loop, pool, random, sink, log, options, connections, memory,
-                                   mcp_calls)) {}
+               const std::shared_ptr<const Options>& options, const Shared& shared)
+    : impl_(std::make_unique<Impl>(loop, pool, random, sink, log, options, shared)) {}
 
 Server::~Server() = default;
 
@@ -74,7 +72,7 @@ std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, size_t
 }
 
 void Server::accept(std::unique_ptr<net::Stream> stream) {
-  Place place(impl_->worker.connections_of_process);
+  Place place(impl_->worker.shared.connections);
   // Those who are only told 503 need memory too; beyond twice the limit nobody is told.
   if (place.others() >= 2 * impl_->worker.options->limits.connections_max) return;
   std::optional<Error> refusal = impl_->refusal_for(*stream, place.others());
@@ -95,9 +93,22 @@ void Server::Impl::on_turn_end() {
 void Server::Impl::sweep() {
   const MonoTime now = worker.loop.now().mono;
   sessions.for_each([&](SlotId, Session& session) { session.sweep(now); });
-  worker.mcp_calls.expire(now, *this);
-  const bool more = sessions.size() > 0 || worker.mcp_calls.waiting() > 0;
+  worker.shared.mcp_calls.expire(now, *this);
+  close_turns(false);
+  const bool turns = worker.shared.lineage != nullptr && !worker.shared.lineage->idle();
+  const bool more = sessions.size() > 0 || worker.shared.mcp_calls.waiting() > 0 || turns;
   if (more) sweeper.start(Session::kSweepInterval, true);
+}
+
+// `all`: nothing more comes.
+void Server::Impl::close_turns(bool all) {
+  if (worker.shared.lineage == nullptr) return;
+  for (const lineage::ClosedTurn& turn :
+       worker.shared.lineage->close_due(worker.loop.now().mono, all)) {
+    if ((turn.span.flags & trace::kSampledFlag) == 0) continue;
+    worker.metrics.turns.add();
+    worker.sink.emit(make_turn_span(turn, *worker.options));
+  }
 }
 
 void Server::drain(bool agents_gone) {
@@ -109,8 +120,9 @@ void Server::drain(bool agents_gone) {
 void Server::abort() {
   const Error error{Code::kOverload, Side::kSelf, true, "the sidecar is shutting down"};
   impl_->sessions.for_each([&](SlotId, Session& session) { session.abort(error); });
-  impl_->worker.mcp_calls.end_all(
+  impl_->worker.shared.mcp_calls.end_all(
       {.ending = semconv::Ending::kDrain, .at = impl_->worker.loop.now().mono}, *impl_);
+  impl_->close_turns(true);
 }
 
 void Server::reset_largest(size_t bytes) {

@@ -15,6 +15,7 @@
 #include "sidespan/base/random.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/proxy/options.h"
+#include "sidespan/proxy/server.h"
 #include "sidespan/semconv/mcp_calls.h"
 #include "sidespan/trace/span.h"
 #include "sidespan/wire/pool.h"
@@ -51,9 +52,8 @@ struct Worker {
   ProxyMetrics metrics;
   OriginBook origins;
   Interceptor interceptor;
-  std::atomic<size_t>& connections_of_process;
+  const Shared shared;  // with all workers
   const MemoryLedger& memory;
-  semconv::McpCalls& mcp_calls;  // of all workers
   semconv::McpCallSink& mcp_sink;
   size_t exchanges = 0;  // under way
   bool draining = false;

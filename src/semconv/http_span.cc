@@ -169,6 +169,10 @@ void set_lineage(Attributes& attributes, const HttpFacts& facts) {
   attributes.add(attribute::kMode, name_of(facts.mode));
   attributes.add(attribute::kParentSource, facts.parent_source);
   if (facts.context_blocked) attributes.add(attribute::kPropagation, "blocked");
+  if (!facts.turn_id.empty()) {
+    attributes.add(attribute::kTurnId, facts.turn_id);
+    attributes.add(attribute::kTurnStep, static_cast<int64_t>(facts.turn_step));
+  }
   if (facts.execution_id.empty()) return;
   attributes.add(attribute::kExecutionId, facts.execution_id);
   attributes.add(attribute::kExecutionSource, facts.execution_source);
@@ -299,7 +303,7 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
   span.duration = std::max<Nanoseconds>(facts.end - facts.start.mono, Nanoseconds::zero());
   if (facts.earlier != nullptr) span.links.push_back({*facts.earlier, Attributes()});
   if (facts.left != nullptr) span.links.push_back({*facts.left, Attributes()});
-  if (facts.other != nullptr) span.links.push_back({*facts.other, Attributes()});
+  for (const trace::SpanContext& link : facts.links) span.links.push_back({link, Attributes()});
 
   set_method(span, facts.request->method(), options);
   set_target(span, *facts.url, options);

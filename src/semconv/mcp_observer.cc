@@ -56,8 +56,11 @@ class McpObserver final : public Observer {
  public:
   // `session`: what the requests' answers may come by elsewhere, where that is known already.
   McpObserver(const CallFacts& facts, bool sure, std::string session)
-      : requests_([this](const McpMessage& message) { on_request(message); }),
-        answers_([this](const McpMessage& message) { on_answer(message); }),
+      : requests_([this](const McpMessage& message) { on_request(message); },
+                  McpDocuments::Of::kRequest, facts.watcher),
+        answers_([this](const McpMessage& message) { on_answer(message); },
+                 McpDocuments::Of::kAnswer, facts.watcher),
+        watcher_(facts.watcher),
         request_(make_body_reader(facts.request.headers, {}, requests_)),
         // Who has no span has none for its calls.
         calls_(facts.sampled ? facts.mcp_calls : nullptr, facts.mcp_sink),
@@ -88,6 +91,7 @@ class McpObserver final : public Observer {
     // The server gives it with its answer to `initialize`.
     if (session_.empty()) session_ = field(head.headers, kSessionField);
     if (shared_.empty() && !session_.empty()) share(mcp_session_by_id(url_, session_));
+    if (watcher_ != nullptr) watcher_->begin_answer(false);
     response_ = make_body_reader(head.headers, {}, answers_);
     events_ = framing_of(head.headers.find("content-type").value_or("")) == BodyFraming::kEvents;
     if (ends_session_ && is_success(status_) && elsewhere_ != nullptr && !shared_.empty()) {
@@ -125,6 +129,7 @@ class McpObserver final : public Observer {
     calls_.emit(post, options, {.id = session_, .version = version_}, random);
   }
   bool is_mcp() const override { return true; }
+  bool reads_documents() const override { return true; }
   const McpMessage* mcp_request() const override {
     return calls_.count() == 1 && notifications_ == 0 ? calls_.request() : nullptr;
   }
@@ -186,6 +191,7 @@ class McpObserver final : public Observer {
   const MemoryCharge charge_{kOwnBytes};
   McpDocuments requests_;
   McpDocuments answers_;
+  DocumentWatcher* const watcher_;
   std::unique_ptr<BodyReader> request_;
   std::unique_ptr<BodyReader> response_;
   McpPostCalls calls_;

@@ -6,6 +6,7 @@
 #include "semconv/tap_observers.h"
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/text.h"
+#include "sidespan/json/tee.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/body_reader.h"
 #include "sidespan/semconv/genai_reader.h"
@@ -19,27 +20,43 @@ constexpr size_t kOwnBytes = size_t{16} * 1024;
 
 constexpr int kFirstErrorStatus = 400;
 
-// One side's documents, handed on to the reader of the call.
+// One side's documents, handed on to the reader of the call, and to who watches.
 class RequestDocuments final : public BodySink {
  public:
-  explicit RequestDocuments(genai::CallReader& call) : call_(call) {}
+  RequestDocuments(genai::CallReader& call, DocumentWatcher* watcher)
+      : call_(call), watcher_(watcher) {}
   json::Handler* begin_document(std::string_view) override {
-    return &call_.begin_request_document();
+    json::Handler& reader = call_.begin_request_document();
+    if (watcher_ == nullptr) return &reader;
+    tee_.set(reader, watcher_->begin_request_document());
+    return &tee_;
   }
-  void end_document(bool whole) override { call_.end_request_document(whole); }
+  void end_document(bool whole) override {
+    call_.end_request_document(whole);
+    if (watcher_ != nullptr) watcher_->end_request_document();
+  }
 
  private:
   genai::CallReader& call_;
+  DocumentWatcher* const watcher_;
+  json::Tee tee_;
 };
 
 class ResponseDocuments final : public BodySink {
  public:
-  explicit ResponseDocuments(genai::CallReader& call) : call_(call) {}
+  ResponseDocuments(genai::CallReader& call, DocumentWatcher* watcher)
+      : call_(call), watcher_(watcher) {}
   json::Handler* begin_document(std::string_view event) override {
     ++begun_;
-    return &call_.begin_response_document(event);
+    json::Handler& reader = call_.begin_response_document(event);
+    if (watcher_ == nullptr) return &reader;
+    tee_.set(reader, watcher_->begin_response_document());
+    return &tee_;
   }
-  void end_document(bool whole) override { call_.end_response_document(whole); }
+  void end_document(bool whole) override {
+    call_.end_response_document(whole);
+    if (watcher_ != nullptr) watcher_->end_response_document();
+  }
   void on_stream_error(std::string_view code, std::string_view text) override {
     call_.on_stream_error(code, text);
   }
@@ -47,6 +64,8 @@ class ResponseDocuments final : public BodySink {
 
  private:
   genai::CallReader& call_;
+  DocumentWatcher* const watcher_;
+  json::Tee tee_;
   uint64_t begun_ = 0;
 };
 
@@ -56,10 +75,12 @@ class ModelObserver final : public Observer {
                 const ObserverOptions& options)
       : call_(endpoint, options.reader),
         prices_(options.prices),
-        request_documents_(call_),
-        response_documents_(call_),
+        request_documents_(call_, facts.watcher),
+        response_documents_(call_, facts.watcher),
         request_(make_body_reader(facts.request.headers, {}, request_documents_)),
+        watcher_(facts.watcher),
         start_(facts.start.mono),
+        converses_(endpoint.operation != genai::Operation::kEmbeddings),
         elements_(endpoint.api == genai::Api::kGeminiGenerate && endpoint.streams),
         counts_itself_(facts.counts_itself) {}
 
@@ -80,6 +101,7 @@ class ModelObserver final : public Observer {
     const bool many = array || (framing && *framing != BodyFraming::kJson);
     streams_ = many && head.status < kFirstErrorStatus;
     if (streams_) call_.on_stream();
+    if (watcher_ != nullptr) watcher_->begin_answer(many);
     response_ = make_body_reader(head.headers, {}, response_documents_,
                                  array ? BodyFraming::kElements : framing);
   }
@@ -105,6 +127,8 @@ class ModelObserver final : public Observer {
     }
   }
   const genai::Call* model_call() const override { return call_.known() ? &call_.call() : nullptr; }
+  bool is_conversation() const override { return converses_; }
+  bool reads_documents() const override { return true; }
 
  private:
   const MemoryCharge charge_{kOwnBytes};
@@ -114,7 +138,9 @@ class ModelObserver final : public Observer {
   ResponseDocuments response_documents_;
   std::unique_ptr<BodyReader> request_;
   std::unique_ptr<BodyReader> response_;
+  DocumentWatcher* const watcher_;
   MonoTime start_;
+  const bool converses_;
   const bool elements_;
   bool streams_ = false;  // and its first document has not come
   bool events_ = false;   // the answer is a stream of them

@@ -14,6 +14,7 @@
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/text.h"
 #include "sidespan/json/picker.h"
+#include "sidespan/json/tee.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/genai_reader.h"
 #include "sidespan/semconv/genai_recognize.h"
@@ -37,38 +38,10 @@ bool ends_call(std::string_view type) {
   return std::ranges::find(kEnds, type) != kEnds.end();
 }
 
-// Everything to two handlers; the second may be absent.
-class Tee final : public json::Handler {
- public:
-  explicit Tee(json::Handler& first) : first_(first) {}
-  void set_second(json::Handler* second) { second_ = second; }
-
-  void on_object() override { both(&Handler::on_object); }
-  void on_object_end() override { both(&Handler::on_object_end); }
-  void on_array() override { both(&Handler::on_array); }
-  void on_array_end() override { both(&Handler::on_array_end); }
-  void on_key(std::string_view key) override { both(&Handler::on_key, key); }
-  void on_text(std::string_view part, bool last) override { both(&Handler::on_text, part, last); }
-  void on_integer(int64_t number) override { both(&Handler::on_integer, number); }
-  void on_number(double number) override { both(&Handler::on_number, number); }
-  void on_bool(bool truth) override { both(&Handler::on_bool, truth); }
-  void on_null() override { both(&Handler::on_null); }
-
- private:
-  template <class Method, class... Values>
-  void both(Method method, Values... values) {
-    (first_.*method)(values...);
-    if (second_ != nullptr) (second_->*method)(values...);
-  }
-
-  json::Handler& first_;
-  json::Handler* second_ = nullptr;
-};
-
 // What an event says of itself, whatever else is in it.
 class Envelope final : private json::PickSink {
  public:
-  Envelope() : picker_(table(), *this, {.value_bytes_max = kWordBytesMax}), tee_(picker_) {}
+  Envelope() : picker_(table(), *this, {.value_bytes_max = kWordBytesMax}) {}
 
   std::string type;
   std::string lane;  // requests of one are answered in their order
@@ -78,10 +51,10 @@ class Envelope final : private json::PickSink {
     type.clear();
     lane.clear();
     picker_.reset();
-    tee_.set_second(further);
+    tee_.set(picker_, further);
     return &tee_;
   }
-  void forget_further() { tee_.set_second(nullptr); }
+  void forget_further() { tee_.forget_second(); }
 
  private:
   enum Pick : int { kType, kLane };
@@ -95,7 +68,7 @@ class Envelope final : private json::PickSink {
   }
 
   json::Picker picker_;
-  Tee tee_;
+  json::Tee tee_;
 };
 
 struct OpenCall {

@@ -232,10 +232,10 @@ class Metrics:
         return accounts
 
 
-def run(directory, command, config=None, env=None, options=(), timeout=60):
-    """`sidespan run` around a command, nothing printed by sidespan itself; the finished process with its texts."""
+def run(directory, command, config=None, env=None, options=(), timeout=60, shown="none"):
+    """`sidespan run` around a command, by itself nothing printed; the finished process with its texts."""
     path = write_config(directory, merged({"service": {"name": "tested"}, "drain": BASE["drain"]}, config or {}))
     return subprocess.run(
-        [binary(), "run", "--print", "none", "--config", str(path), *options, "--", *map(str, command)],
+        [binary(), "run", "--print", shown, "--config", str(path), *options, "--", *map(str, command)],
         env=environment(directory, env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, timeout=timeout)

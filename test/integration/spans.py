@@ -11,6 +11,11 @@ KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 STATUSES = ("UNSET", "OK", "ERROR")
 
 
+def is_turn(span):
+    """No request stands behind it: it was inferred from calls that belong together."""
+    return span["attributes"].get("sidespan.inferred", False)
+
+
 def from_protobuf(message):
     """Every span of one ExportTraceServiceRequest."""
     found = []

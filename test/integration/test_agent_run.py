@@ -14,6 +14,7 @@ from meaning import INPUT, OPERATION, OUTPUT, REQUEST_MODEL, RESPONSE_ID, TOOL_I
 from model_apis.scenes import TEXT
 from model_apis.server import ModelServer
 from sidecar import exporting, run
+from spans import is_turn
 
 SCRIPT = Path(__file__).resolve().parent / "clients" / "calls" / "agents_run.py"
 ROUNDS = 10
@@ -37,8 +38,16 @@ def test_every_call_of_an_agent_has_its_meaning(api, authority, sink, tmp_path):
 
     spans = sorted(sink.wait(ROUNDS + 1, where=lambda span: span["kind"] == "CLIENT"), key=lambda span: span["start"])
     assert [span["span_id"] for span in spans] == [call.span_id for call in calls]
-    root, = [span for span in sink.spans if span["kind"] == "INTERNAL"]
+    root, = [span for span in sink.spans if span["kind"] == "INTERNAL" and not is_turn(span)]
     assert {span["trace_id"] for span in spans} == {root["trace_id"]}
+    # The framework propagates nothing; what it sends again tells that it goes on.
+    turn, = [span for span in sink.spans if is_turn(span)]
+    assert turn["name"] == "invoke_agent" and turn["parent_id"] == root["span_id"]
+    assert {span["parent_id"] for span in spans} == {turn["span_id"]}
+    assert [span["attributes"]["sidespan.turn.step"] for span in spans] == list(range(1, ROUNDS + 2))
+    assert {span["attributes"]["sidespan.execution.id"] for span in spans} == {root["span_id"]}
+    assert turn["start"] <= spans[0]["start"]
+    assert abs(turn["end"] - spans[-1]["end"]) < 1_000_000  # nanoseconds: each has its own reading of the clock
 
     found = [span["attributes"] for span in spans]
     assert {span["name"] for span in spans} == {"chat gpt-5-mini"}

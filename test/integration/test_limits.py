@@ -72,6 +72,12 @@ REACHED = {  # setting: file below test/, and the test's name
     "mcp_message_bytes": ("integration/test_stdio.py", "test_a_message_beyond_the_limit_passes_as_it_is"),
     "mcp_calls": ("integration/test_stdio.py", "test_requests_beyond_the_limit_end_at_once"),
     "mcp_call_time": ("integration/test_mcp_streams.py", "test_a_call_that_nobody_answers"),
+    "lineage_hold_bytes": ("integration/test_lineage.py", "test_a_long_body_is_not_waited_for"),
+    "lineage_hold_time": ("integration/test_lineage.py", "test_a_slow_body_is_not_waited_for_long"),
+    "lineage_executions": ("integration/test_lineage.py", "test_turns_have_a_number"),
+    "lineage_values": ("integration/test_lineage.py", "test_what_is_remembered_has_a_size"),
+    "lineage_execution_values": ("integration/test_lineage.py", "test_one_turn_is_not_everything"),
+    "trace_spans": ("integration/test_lineage.py", "test_a_long_run_gets_a_trace_for_each_turn"),
 }
 
 

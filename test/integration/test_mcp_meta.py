@@ -62,9 +62,24 @@ def test_the_agents_own_context_in_it_is_the_parent_and_becomes_ours(agent, serv
     assert context_of(seen.body) == {"traceparent": seen.get("traceparent"), "tracestate": "a=b", "baggage": "k=v", "p": 7}
 
 
-def test_without_injection_it_is_linked(sidecar, server, sink):
+def test_without_injection_it_is_the_parent_and_the_body_passes_as_it_came(sidecar, server, sink):
     with Client(sidecar({}).egress) as client:
         client.ask("POST", server.url("/mcp"), FIELDS, WITH_CONTEXT)
+    [span] = sink.wait(1)
+    assert server.requests[0].body == WITH_CONTEXT
+    assert (span["trace_id"], span["parent_id"]) == OLD
+    assert span["attributes"]["sidespan.parent.source"] == "mcp_meta"
+    assert server.requests[0].get("traceparent") == f"00-{OLD[0]}-{span['span_id']}-01"
+
+
+def test_where_the_head_has_gone_before_its_body_came_it_is_linked(sidecar, server, sink):
+    with Client(sidecar({"limits": {"lineage_hold_time": 0}}).egress) as client:
+        client.send(head(f"POST {server.url('/mcp')} HTTP/1.1",
+                         [("Host", "x"), ("Content-Length", str(len(WITH_CONTEXT))), *FIELDS]))
+        wait_for("a connection", lambda: server.connections or None)
+        time.sleep(0.1)
+        client.send(WITH_CONTEXT)
+        client.response()
     [span] = sink.wait(1)
     assert server.requests[0].body == WITH_CONTEXT
     assert span["attributes"]["sidespan.parent.source"] == "root"

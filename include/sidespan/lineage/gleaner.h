@@ -92,4 +92,19 @@ class FormGleaner {
   std::unique_ptr<Impl> impl_;
 };
 
+// A text that is no JSON, as pages are, in any pieces.
+class TextGleaner {
+ public:
+  TextGleaner(const HashKey& key, Voice voice, Overflow& overflow, const GleanLimits& limits = {});
+  ~TextGleaner();
+  void feed(std::string_view bytes);
+  void finish();
+  // What came since the last take().
+  Gleaned take();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 }  // namespace sidespan::lineage

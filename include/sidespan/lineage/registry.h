@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "sidespan/base/clock.h"
@@ -24,6 +25,8 @@
 namespace sidespan::lineage {
 
 struct RegistryOptions {
+  bool ids = true;                           // context.sources has `id`
+  bool echo = true;                          // and `echo`
   size_t executions_max = 4096;              // limits.lineage_executions
   size_t values_max = 262'144;               // limits.lineage_values, of 32 bytes each
   size_t values_per_execution_max = 16'384;  // limits.lineage_execution_values
@@ -38,14 +41,18 @@ struct Scope {
 };
 
 struct Call {
-  bool to_model = false;
+  bool to_model = false;  // what people say to a model, whoever else says it
+  bool converses = true;  // with one; else it opens no turn, as a search for what is alike
   Scope scope = {};
   uint64_t session = 0;  // of the agent's session header (session.h), hashed; zero: none
   const Gleaned* head = nullptr;
   const Gleaned* body = nullptr;
-  trace::SpanId span = {};  // its own
-  uint8_t flags = 0;        // of a trace that begins here
-  bool retries = false;     // it says that it is sent again
+  trace::SpanId span = {};    // its own
+  trace::TraceId trace = {};  // that it is in unless it joins another; a turn it opens is so, too
+  bool is_sent = false;       // so that this is its trace
+  Moment start = {};          // of its first byte
+  uint8_t flags = 0;          // of a trace that begins here
+  bool retries = false;       // it says that it is sent again
 };
 
 struct Joined {
@@ -55,8 +62,9 @@ struct Joined {
   Source source = Source::kRoot;  // kId or kEcho where one execution explains the call
   ExecutionRef execution = {};    // that one, or the turn that it opened
   bool opened = false;
-  SpanRef parent = {};  // of `execution`
-  uint32_t step = 0;    // the call's place in it, from 1
+  SpanRef parent = {};          // of `execution`
+  std::string tracestate = {};  // the parent's
+  uint32_t step = 0;            // the call's place in it, from 1
   std::vector<SpanRef> links =
       {};  // candidates; the model call that asked for it; the attempt before
 };
@@ -77,6 +85,8 @@ class Registry final : public Overflow {
   Registry& operator=(const Registry&) = delete;
 
   const HashKey& key() const;
+  // No execution is under way.
+  bool idle() const;
 
   // Decides, and enters the call: what it carried is published, so that it must be called before
   // anything is forwarded. What comes of the body later is published by publish(), and call_ended()
@@ -87,8 +97,11 @@ class Registry final : public Overflow {
   void publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
                MonoTime now);
   void call_ended(ExecutionRef execution, CallEnd end, MonoTime now);
-  // Of a turn that was opened by a call that is not recorded after all.
-  void set_flags(ExecutionRef execution, uint8_t flags);
+  // What was decided for the call that opened a turn holds for this.
+  void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate);
+  // Something went by unread. Whoever seems to be the only one that carried a text may not be so,
+  // for as long as texts are remembered: ids alone are evidence then.
+  void lose_sight(MonoTime now);
 
   // An execution with a span of its own, as a request on the ingress is, until close_given().
   ExecutionRef open_given(const SpanRef& span, uint64_t scope, const Moment& now);
@@ -105,6 +118,7 @@ class Registry final : public Overflow {
     size_t bytes = 0;        // that values, filters and executions take
     uint64_t forgotten = 0;  // values, for want of room
     uint64_t refused = 0;    // executions, for want of room
+    uint64_t blinded = 0;    // lose_sight()
   };
   Counts counts() const;
 

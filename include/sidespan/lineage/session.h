@@ -25,6 +25,9 @@ struct Session {
 std::optional<Session> session_of(const http::Headers& headers,
                                   std::span<const std::string> further = {});
 
+// It says that it is another attempt at the same: the SDKs of OpenAI and Anthropic, and AWS's.
+bool is_sent_again(const http::Headers& headers);
+
 // As Call::session has it; never zero. Two headers' ids are never the same session.
 uint64_t hash_of(const HashKey& key, const Session& session);
 

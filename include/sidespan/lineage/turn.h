@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "sidespan/base/clock.h"
@@ -43,6 +44,7 @@ struct SpanRef {
 // One that is over: `invoke_agent`, kind INTERNAL, `sidespan.inferred`.
 struct ClosedTurn {
   SpanRef span = {};
+  std::string tracestate = {};
   trace::SpanId parent_id = {};  // the run's; zero: a root
   uint64_t scope = 0;            // as the opening call had it
   WallTime start{};

@@ -32,6 +32,9 @@ struct Limits {
   Milliseconds begin_time_max{600'000};         // from the request's end to the answer's first byte
   Milliseconds half_close_time_max{30'000};     // the same, once the agent has sent FIN
   size_t mcp_message_bytes_max = size_t{1024} * 1024;  // that waits to be written into
+  // Of a request's body that may tell whose call it is, before its head goes on; 0: none waits.
+  size_t lineage_hold_bytes_max = size_t{256} * 1024;
+  Milliseconds lineage_hold_time_max{20};
 };
 
 // Whether the agent tells the tokens of its model calls by itself.
@@ -75,6 +78,7 @@ struct Options {
   uint32_t context_sources = ~0U;         // lineage::resolve
   std::optional<lineage::Execution> run;  // the execution of a private listener
   std::optional<trace::SpanContext> environment;
+  std::vector<std::string> session_headers;  // context.session_headers, before those that are known
 
   Instrumented agent_is_instrumented = Instrumented::kAuto;
 

@@ -11,6 +11,7 @@
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/metrics.h"
 #include "sidespan/base/random.h"
+#include "sidespan/lineage/registry.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/stream.h"
 #include "sidespan/proxy/options.h"
@@ -20,14 +21,19 @@
 
 namespace sidespan::proxy {
 
+// What all servers of a process have in common. Outlives them.
+struct Shared {
+  std::atomic<size_t>& connections;  // of agents
+  const MemoryLedger& memory;
+  semconv::McpCalls& mcp_calls;
+  lineage::Registry* lineage;  // null: only a request's head says whose call it is
+};
+
 class Server {
  public:
-  // `pool` must check addresses with check_address(). `connections` counts those of all servers of
-  // the process, whose limit is one; so does `memory`, and `mcp_calls` is theirs together. All
-  // references outlive the server.
+  // `pool` must check addresses with check_address(). All references outlive the server.
   Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
-         const std::shared_ptr<const Options>& options, std::atomic<size_t>& connections,
-         const MemoryLedger& memory, semconv::McpCalls& mcp_calls);
+         const std::shared_ptr<const Options>& options, const Shared& shared);
   ~Server();
 
   void accept(std::unique_ptr<net::Stream> stream);

@@ -115,6 +115,9 @@ inline constexpr Name kParentSource("sidespan.parent.source");
 inline constexpr Name kPropagation("sidespan.propagation");  // blocked: by a signature
 inline constexpr Name kExecutionId("sidespan.execution.id");
 inline constexpr Name kExecutionSource("sidespan.execution.source");
+inline constexpr Name kTurnId("sidespan.turn.id");
+inline constexpr Name kTurnStep("sidespan.turn.step");
+inline constexpr Name kInferred("sidespan.inferred");
 inline constexpr Name kPhaseDns("sidespan.phase.dns");
 inline constexpr Name kPhaseConnect("sidespan.phase.connect");
 inline constexpr Name kPhaseTls("sidespan.phase.tls");

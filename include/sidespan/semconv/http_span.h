@@ -65,7 +65,9 @@ struct HttpFacts {
   const trace::SpanContext* earlier = nullptr;  // the attempt before this one, to be linked
   // The parent in the trace that was left for a new one, to be linked.
   const trace::SpanContext* left = nullptr;
-  const trace::SpanContext* other = nullptr;  // who else is called the parent, to be linked
+  std::span<const trace::SpanContext> links;  // whoever else has to do with it
+  std::string_view turn_id;                   // the turn's span; empty: none known
+  uint32_t turn_step = 0;                     // its place in it, from 1
   bool context_blocked = false;  // a signature covers the trace headers, and they went on as sent
   // Of baggage; none takes the place of one that is told here.
   std::span<const std::pair<std::string, std::string>> further_attributes;

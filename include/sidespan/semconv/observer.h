@@ -13,6 +13,7 @@
 #include "sidespan/base/random.h"
 #include "sidespan/http/message.h"
 #include "sidespan/http/uri.h"
+#include "sidespan/json/reader.h"
 #include "sidespan/semconv/genai_reader.h"
 #include "sidespan/semconv/genai_recognize.h"
 #include "sidespan/semconv/prices.h"
@@ -59,6 +60,25 @@ class Observer {
   virtual const McpMessage* mcp_request() const { return nullptr; }
   // What it learnt of a call of a model, for metrics; null: this is none.
   virtual const genai::Call* model_call() const { return nullptr; }
+  // By what the head said it asks a model for the next words of a conversation.
+  virtual bool is_conversation() const { return false; }
+  // It reads the documents of both bodies, and tells CallFacts::watcher of them.
+  virtual bool reads_documents() const { return false; }
+};
+
+// Reads what an observer reads, beside it: the JSON documents of both bodies, by the handlers that
+// it gives (body_reader.h). It must outlive the observer.
+class DocumentWatcher {
+ public:
+  virtual json::Handler* begin_request_document() = 0;
+  virtual void end_request_document() = 0;
+  // The answer's head was read. `pieces`: its documents are pieces of one answer.
+  virtual void begin_answer(bool pieces) = 0;
+  virtual json::Handler* begin_response_document() = 0;
+  virtual void end_response_document() = 0;
+
+ protected:
+  ~DocumentWatcher() = default;
 };
 
 // One of many calls that share an exchange, when it is over: a span of its own below that of the
@@ -108,6 +128,7 @@ struct CallFacts {
   McpCallSink* mcp_sink = nullptr;  // null with `mcp_calls`
   // Where calls go that share the exchange, if anywhere; outlives the observer.
   SharedCallSink* shared_calls = nullptr;
+  DocumentWatcher* watcher = nullptr;  // may be null
 };
 
 // The observer that a request asks for: where it is a call of gRPC, of a model, or of an MCP

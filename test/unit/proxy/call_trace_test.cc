@@ -29,6 +29,11 @@ struct Rig {
   }
 
   CallTrace call(std::string_view url = "http://h.example/x") {
+    CallTrace trace = undecided(url);
+    trace.decide(nullptr, {}, random);
+    return trace;
+  }
+  CallTrace undecided(std::string_view url = "http://h.example/x") {
     target = *http::parse_url(url);
     return CallTrace(options, request, target, random);
   }
@@ -458,15 +463,15 @@ TEST_CASE("what an MCP request says of its parent comes before the trace headers
   Rig rig;
   SUBCASE("and they are linked where they say otherwise") {
     rig.request.headers.add("traceparent", kParent);
-    CallTrace trace = rig.call();
-    trace.adopt_meta({kMeta, "a=b", "k=v"}, rig.random);
+    CallTrace trace = rig.undecided();
+    trace.decide(nullptr, {kMeta, "a=b", "k=v"}, rig.random);
     const semconv::HttpFacts facts = facts_of(trace);
     CHECK(trace.source() == lineage::Source::kMcpMeta);
     CHECK(facts.context.trace_id.to_string() == "4bf92f3577b34da6a3ce929d0e0e4736");
     CHECK(facts.parent_id.to_string() == "00f067aa0ba902b7");
-    REQUIRE(facts.other != nullptr);
-    CHECK(facts.other->trace_id.to_string() == kTraceId);
-    CHECK(facts.other->span_id.to_string() == "b7ad6b7169203331");
+    REQUIRE(facts.links.size() == 1);
+    CHECK(facts.links[0].trace_id.to_string() == kTraceId);
+    CHECK(facts.links[0].span_id.to_string() == "b7ad6b7169203331");
     const http::Headers sent = rig.sent(trace);
     CHECK(sent.find("traceparent")->starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
     CHECK(sent.find("tracestate") == "a=b");
@@ -474,30 +479,125 @@ TEST_CASE("what an MCP request says of its parent comes before the trace headers
   }
   SUBCASE("and say nothing where they agree") {
     rig.request.headers.add("traceparent", kMeta);
-    CallTrace trace = rig.call();
-    trace.adopt_meta({kMeta, "", ""}, rig.random);
-    CHECK(facts_of(trace).other == nullptr);
+    CallTrace trace = rig.undecided();
+    trace.decide(nullptr, {kMeta, "", ""}, rig.random);
+    CHECK(facts_of(trace).links.empty());
   }
   SUBCASE("unless it is malformed") {
-    CallTrace trace = rig.call();
-    trace.adopt_meta({"00-x", "", ""}, rig.random);
+    CallTrace trace = rig.undecided();
+    trace.decide(nullptr, {"00-x", "", ""}, rig.random);
     CHECK(trace.source() == lineage::Source::kRoot);
   }
   SUBCASE("unless nobody listens to it") {
     rig.options.context_sources = bit_of(lineage::Source::kWire);
-    CallTrace trace = rig.call();
-    trace.adopt_meta({kMeta, "", ""}, rig.random);
+    CallTrace trace = rig.undecided();
+    trace.decide(nullptr, {kMeta, "", ""}, rig.random);
     trace.link_meta({kMeta, "", ""});
     CHECK(trace.source() == lineage::Source::kRoot);
-    CHECK(facts_of(trace).other == nullptr);
+    CHECK(facts_of(trace).links.empty());
   }
   SUBCASE("and is linked where it is read too late") {
     CallTrace trace = rig.call();
     trace.link_meta({kMeta, "", ""});
     CHECK(trace.source() == lineage::Source::kRoot);
-    REQUIRE(facts_of(trace).other != nullptr);
-    CHECK(facts_of(trace).other->span_id.to_string() == "00f067aa0ba902b7");
+    REQUIRE(facts_of(trace).links.size() == 1);
+    CHECK(facts_of(trace).links[0].span_id.to_string() == "00f067aa0ba902b7");
   }
+}
+
+// As the registry would answer.
+lineage::Joined turn_of(trace::TraceId trace, bool opened) {
+  return {.verdict = lineage::Joined::Verdict::kOne,
+          .source = opened ? lineage::Source::kRoot : lineage::Source::kEcho,
+          .execution = {7},
+          .opened = opened,
+          .parent = {trace, {0x1234}, trace::kSampledFlag | trace::kRandomFlag},
+          .tracestate = "ot=th:8",
+          .step = 3,
+          .links = {{trace, {0x99}, 1}}};
+}
+
+TEST_CASE("the turn that a call belongs to is its parent") {
+  Rig rig;
+  CallTrace trace = rig.undecided();
+  CHECK(trace.is_open());
+  CHECK_FALSE(trace.decided());
+  lineage::Call call;
+  trace.ask(call, rig.random);
+  REQUIRE(call.trace);
+  CHECK_FALSE(call.is_sent);
+  SUBCASE("of another trace") {
+    const trace::TraceId other{1, ~uint64_t{0}};
+    const lineage::Joined joined = turn_of(other, false);
+    trace.decide(&joined, {}, rig.random);
+    const semconv::HttpFacts facts = facts_of(trace);
+    CHECK(facts.context.trace_id == other);
+    CHECK(facts.context.span_id == call.span);
+    CHECK(facts.context.tracestate.to_string() == "ot=th:8");
+    CHECK(facts.parent_id.value == 0x1234);
+    CHECK_FALSE(facts.parent_is_remote);
+    CHECK(facts.parent_source == "echo");
+    CHECK(facts.turn_id == facts.parent_id.to_string());
+    CHECK(facts.turn_step == 3);
+    CHECK(facts.execution_id == facts.turn_id);
+    REQUIRE(facts.links.size() == 1);
+    CHECK(facts.links[0].span_id.value == 0x99);
+  }
+  SUBCASE("which began with it, and so is in its trace and sampled as a root") {
+    rig.options.sampler = Rig::sampler("parentbased_always_off");
+    const lineage::Joined joined = turn_of(call.trace, true);
+    trace.decide(&joined, {}, rig.random);
+    CHECK_FALSE(trace.sampled());
+    const semconv::HttpFacts facts = facts_of(trace);
+    CHECK(facts.context.trace_id == call.trace);
+    CHECK(facts.context.random());
+    CHECK(facts.context.tracestate.empty());
+    CHECK(facts.parent_id.value == 0x1234);
+    CHECK(facts.parent_source == "root");
+  }
+}
+
+TEST_CASE("a turn that is found when the head has gone") {
+  Rig rig;
+  CallTrace trace = rig.call();
+  lineage::Call call;
+  trace.ask(call, rig.random);
+  CHECK(call.is_sent);
+  const trace::TraceId own = facts_of(trace).context.trace_id;
+  CHECK(call.trace == own);
+  SUBCASE("is the parent in the same trace") {
+    trace.join_late(turn_of(own, true));
+    CHECK(facts_of(trace).parent_id.value == 0x1234);
+    CHECK(facts_of(trace).context.trace_id == own);
+  }
+  SUBCASE("is linked where it has another") {
+    trace.join_late(turn_of({1, 2}, false));
+    CHECK_FALSE(facts_of(trace).parent_id);
+    CHECK(facts_of(trace).parent_source == "root");
+    CHECK(facts_of(trace).turn_id.empty());
+    REQUIRE(facts_of(trace).links.size() == 2);
+    CHECK(facts_of(trace).links[1].span_id.value == 0x1234);
+  }
+}
+
+TEST_CASE("in a run the turn is the run's child") {
+  Rig rig;
+  const trace::SpanContext run{{5, 6}, {7}, trace::kSampledFlag | trace::kRandomFlag, {}};
+  rig.options.run = lineage::Execution{"run", lineage::Source::kListener, run};
+  CallTrace trace = rig.undecided();
+  CHECK(trace.is_open());
+  lineage::Call call;
+  trace.ask(call, rig.random);
+  CHECK(call.trace == run.trace_id);
+  CHECK(call.scope.span == lineage::SpanRef{run.trace_id, run.span_id, run.flags});
+  const lineage::Joined joined = turn_of(run.trace_id, true);
+  trace.decide(&joined, {}, rig.random);
+  const semconv::HttpFacts facts = facts_of(trace);
+  CHECK(facts.context.trace_id == run.trace_id);
+  CHECK(facts.parent_source == "listener");
+  CHECK(facts.execution_id == "run");
+  CHECK(facts.turn_id == facts.parent_id.to_string());
+  CHECK(trace.sampled());
 }
 
 }  // namespace sidespan::proxy

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "lineage/bundle.h"
 #include "lineage/text_scan.h"
@@ -64,6 +65,36 @@ void FormGleaner::finish() {
 
 const Gleaned& FormGleaner::gleaned() const {
   return impl_->out;
+}
+
+struct TextGleaner::Impl {
+  Impl(const HashKey& key, Voice voice, Overflow& overflow, const GleanLimits& limits)
+      : values(key, out, &overflow, limits.values_max), scan(values) {
+    const bool sent = voice == Voice::kModelRequest || voice == Voice::kToolRequest;
+    values.set_place(sent ? Place::kFixed : Place::kContent);
+  }
+
+  Gleaned out;
+  ValueList values;
+  TextScan scan;
+};
+
+TextGleaner::TextGleaner(const HashKey& key, Voice voice, Overflow& overflow,
+                         const GleanLimits& limits)
+    : impl_(std::make_unique<Impl>(key, voice, overflow, limits)) {}
+
+TextGleaner::~TextGleaner() = default;
+
+void TextGleaner::feed(std::string_view bytes) {
+  impl_->scan.feed(bytes);
+}
+
+void TextGleaner::finish() {
+  impl_->scan.end();
+}
+
+Gleaned TextGleaner::take() {
+  return std::exchange(impl_->out, {});
 }
 
 }  // namespace sidespan::lineage

@@ -1,0 +1,91 @@
+// What one call carries that may tell whose it is, as its bytes pass, and its place in the registry
+// (lineage/registry.h). Gleans beside the observer of the call, where that reads documents, else by
+// readers of its own: JSON in its framings, forms, texts. It changes and keeps nothing of what
+// passes. Made by the Exchange for calls that lineage has a say in.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "sidespan/base/memory_ledger.h"
+#include "sidespan/base/random.h"
+#include "sidespan/base/spares.h"
+#include "sidespan/http/inflate.h"
+#include "sidespan/http/message.h"
+#include "sidespan/http/uri.h"
+#include "sidespan/lineage/gleaner.h"
+#include "sidespan/lineage/registry.h"
+#include "sidespan/semconv/body_reader.h"
+#include "sidespan/semconv/observer.h"
+
+namespace sidespan::proxy {
+
+class CallLineage final : public Recycled<CallLineage, 64>, public semconv::DocumentWatcher {
+ public:
+  // `registry` outlives this. `of_nobody`: the call's own headers name its parent; what it carries
+  // is told, so that others that carry the same are not taken for the only ones.
+  CallLineage(lineage::Registry& registry, bool of_nobody);
+  ~CallLineage();
+
+  // By the request's head. `observer`: that of the call, which was given this as its watcher; may
+  // be null.
+  void begin(const http::Head& request, const http::Url& url, const semconv::Observer* observer);
+  bool of_nobody() const { return of_nobody_; }
+  // There is a body, and it can be read.
+  bool reads_request() const { return reads_request_; }
+
+  // What an observer does not read itself.
+  void on_request_bytes(std::string_view bytes);
+  void on_request_end();
+  void on_response_head(const http::Head& head);
+  // Publishes what they carry, so before they are forwarded.
+  void on_response_bytes(std::string_view bytes, MonoTime now);
+  void on_response_end(bool whole, MonoTime now);
+
+  // Of nobody's call: tells what its request carried.
+  void pass(MonoTime now);
+  // Asks for the call's execution, once. `call` has what is known beside what it carries.
+  const lineage::Joined& join(lineage::Call call, const Moment& now, Random& random);
+  bool joined() const { return joined_.has_value(); }
+  // Its place once it is joined. Looks no further from now on.
+  const lineage::Joined& place() const { return *joined_; }
+  void silence();
+  // The exchange is over.
+  void end(lineage::CallEnd how, MonoTime now);
+
+ private:
+  // One side's own reader of documents.
+  struct Documents;
+  struct Texts;
+
+  json::Handler* begin_request_document() override;
+  void end_request_document() override;
+  void begin_answer(bool pieces) override;
+  json::Handler* begin_response_document() override;
+  void end_response_document() override;
+
+  void read_request(const http::Headers& headers);
+  void read_answer(const http::Headers& headers);
+  void publish_answer(MonoTime now);
+  void look_at(const semconv::BodyReader* reader, MonoTime now);
+
+  lineage::Registry& registry_;
+  MemoryCharge charge_;
+  lineage::Gleaned head_;
+  std::unique_ptr<lineage::Gleaner> request_;
+  std::unique_ptr<lineage::Gleaner> answer_;
+  std::unique_ptr<lineage::FormGleaner> form_;
+  std::unique_ptr<Documents> own_request_;
+  std::unique_ptr<Documents> own_answer_;
+  std::unique_ptr<Texts> texts_;
+  std::optional<lineage::Joined> joined_;
+  const bool of_nobody_;
+  bool converses_ = false;  // the observer's: voices are those of a conversation with a model
+  bool observed_ = false;   // an observer reads the documents
+  bool reads_request_ = false;
+  bool pieces_ = false;  // the answer's documents are pieces of one
+};
+
+}  // namespace sidespan::proxy

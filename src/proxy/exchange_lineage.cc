@@ -1,0 +1,134 @@
+// Whose call it is, where its head does not say so: the request waits for its body where that may
+// tell, within bounds, and the registry is asked before anything is forwarded. What comes to light
+// later is linked, or is the parent in the trace that the call is in already.
+#include <algorithm>
+#include <string>
+
+#include "exchange.h"
+#include "sidespan/http/grpc.h"
+#include "sidespan/lineage/session.h"
+#include "sidespan/semconv/attributes.h"
+#include "sidespan/semconv/body_reader.h"
+
+namespace sidespan::proxy {
+namespace {
+
+constexpr int kFirstErrorStatus = 400;
+
+// How a call of a model left its conversation.
+lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status) {
+  if (!complete || status >= kFirstErrorStatus || call.error.known()) {
+    return lineage::CallEnd::kOther;
+  }
+  if (!call.tool_calls.empty()) return lineage::CallEnd::kAsked;
+  // Anthropic: the model has not said its last word, and is to be asked again.
+  const bool pauses =
+      std::ranges::find(call.finish_reasons, "pause_turn") != call.finish_reasons.end();
+  return pauses ? lineage::CallEnd::kOther : lineage::CallEnd::kAnswered;
+}
+
+}  // namespace
+
+void Exchange::begin_lineage() {
+  lineage::Registry* const registry = worker_.shared.lineage;
+  const bool opaque = mode_ == semconv::Mode::kTunnel || http::is_grpc(request_.headers);
+  if (registry == nullptr || opaque) return;
+  const bool of_nobody = !trace_->is_open();
+  // Where nobody is at work, nobody can be taken for another.
+  if (of_nobody && registry->idle()) return;
+  lineage_ = std::make_unique<CallLineage>(*registry, of_nobody);
+}
+
+// Only where the body may say more than the head, and the origin would see the difference. What
+// asks first (Expect) would wait for us.
+bool Exchange::waits_for_body() const {
+  const Limits& limits = options_.limits;
+  const http::BodyLength& body = request_.body;
+  const bool known = body.kind == http::BodyLength::Kind::kKnown && body.bytes > 0 &&
+                     body.bytes <= limits.lineage_hold_bytes_max;
+  if (!known || limits.lineage_hold_time_max == Milliseconds(0)) return false;
+  if (!options_.inject || request_.upgrade || request_.headers.contains("expect")) return false;
+  const bool tells = lineage_ && !lineage_->of_nobody() && lineage_->reads_request();
+  const bool hears_meta =
+      observer_ && observer_->is_mcp() && trace_->hears_meta() &&
+      semconv::framing_of(request_.headers.find(http::FieldName::kContentType).value_or(""))
+          .has_value();
+  return (tells || hears_meta) && known_->takes_context();
+}
+
+void Exchange::on_body_awaited(bool in_time) {
+  holding_ = false;
+  const MonoTime now = worker_.loop.now().mono;
+  worker_.metrics.lineage_hold.record(to_seconds(now - held_since_));
+  if (in_time) {
+    place();
+  } else {
+    trace_->decide(nullptr, {}, worker_.random);
+    arm_timer();
+  }
+  connect(false);
+}
+
+// As well as it can be by now; once.
+void Exchange::place() {
+  if (!trace_ || !trace_->active()) return;
+  if (lineage_ && lineage_->of_nobody() && request_ended_) {
+    lineage_->pass(worker_.loop.now().mono);
+  }
+  if (!trace_->decided()) return place_with(meta_of_request());
+  if (const lineage::Joined* const late = join()) trace_->join_late(*late);
+}
+
+void Exchange::place_with(const CallTrace::Meta& meta) {
+  const lineage::Joined* const joined = join();
+  trace_->decide(joined, meta, worker_.random);
+  if (joined == nullptr || !joined->opened) return;
+  worker_.shared.lineage->set_context(joined->execution, trace_->flags(), trace_->tracestate());
+}
+
+// Null: nobody is to be asked, or was so before.
+const lineage::Joined* Exchange::join() {
+  if (!lineage_ || lineage_->of_nobody() || lineage_->joined()) return nullptr;
+  lineage::Registry& registry = *worker_.shared.lineage;
+  lineage::Call call;
+  trace_->ask(call, worker_.random);
+  call.to_model = observer_ && observer_->model_call() != nullptr;
+  call.converses = call.to_model && observer_->is_conversation();
+  call.start = start_;
+  call.retries = lineage::is_sent_again(request_.headers);
+  if (const auto session = lineage::session_of(request_.headers, options_.session_headers)) {
+    call.session = lineage::hash_of(registry.key(), *session);
+  }
+  const lineage::Joined& joined = lineage_->join(call, worker_.loop.now(), worker_.random);
+  if (joined.verdict == lineage::Joined::Verdict::kSeveral) worker_.metrics.lineage_ambiguous.add();
+  return &joined;
+}
+
+void Exchange::end_lineage(semconv::Ending ending) {
+  if (!lineage_) return;
+  place();
+  const bool complete = ending == semconv::Ending::kComplete;
+  const semconv::genai::Call* const call = observer_ ? observer_->model_call() : nullptr;
+  const bool asks = call != nullptr && observer_->is_conversation();
+  lineage_->end(asks ? end_of(*call, complete, response_.status) : lineage::CallEnd::kOther,
+                worker_.loop.now().mono);
+}
+
+// Where memory is short nobody looks at what passes, and whoever does may be taken for the only one
+// that has it.
+void Exchange::lose_sight() {
+  if (lineage_) lineage_->silence();
+  if (lineage::Registry* const registry = worker_.shared.lineage) {
+    registry->lose_sight(worker_.loop.now().mono);
+  }
+}
+
+// The agent's own word for its conversation, where the call says none.
+void Exchange::describe_session(trace::Span& span) const {
+  if (!observer_ || observer_->model_call() == nullptr) return;
+  if (!observer_->model_call()->conversation_id.empty()) return;
+  const auto session = lineage::session_of(request_.headers, options_.session_headers);
+  if (session) span.attributes.set(semconv::attribute::kGenAiConversationId, session->id);
+}
+
+}  // namespace sidespan::proxy

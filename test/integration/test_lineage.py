@@ -1,0 +1,410 @@
+"""Whose call it is, where the agent propagates nothing: turns are opened by calls of models, and what belongs to them is
+found by what it carries. test_fidelity.py and test/bench/fidelity measure how much; this is about each rule."""
+
+import json
+import secrets
+import sys
+import threading
+import time
+
+import pytest
+
+from origin import CLOSE, Origin
+from sidecar import exporting, run
+from spans import is_turn
+from wire import Client, head, wait_for
+
+JSON = [("Content-Type", "application/json")]
+CHAT = "/v1/chat/completions"
+GRACE = {"context": {"turn_grace": "300ms"}}
+IDLE = {"context": {"turn_idle": "500ms"}}  # for models that never say their last word
+
+
+def chat(*messages, **more):
+    return json.dumps({"model": "gpt-5-mini", "messages": list(messages)} | more).encode()
+
+
+def user(text):
+    return {"role": "user", "content": text}
+
+
+def asks(tool, arguments, call="call_" + "7f3a9c1d5e2b8460aa17"):
+    """An answer that wants a tool called."""
+    message = {"role": "assistant", "content": None, "tool_calls": [
+        {"id": call, "type": "function", "function": {"name": tool, "arguments": json.dumps(arguments)}}]}
+    return message, completion(message, "tool_calls")
+
+
+def says(text):
+    message = {"role": "assistant", "content": text}
+    return message, completion(message, "stop")
+
+
+def completion(message, reason):
+    return json.dumps({"id": "chatcmpl-" + secrets.token_hex(12), "object": "chat.completion", "model": "gpt-5-mini",
+                       "choices": [{"index": 0, "message": message, "finish_reason": reason}],
+                       "usage": {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}}).encode()
+
+
+def plain(body, kind="application/json"):
+    return [b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (kind.encode(), len(body), body)]
+
+
+def asked(span):
+    return span["attributes"].get("http.request.method")
+
+
+def source(span):
+    return span["attributes"]["sidespan.parent.source"]
+
+
+@pytest.fixture
+def model():
+    model = Origin()
+    yield model
+    model.stop()
+
+
+def post(side, url, body, fields=()):
+    with Client(side.egress) as client:
+        return client.ask("POST", url, [*JSON, *fields], body)
+
+
+def get(side, url):
+    with Client(side.egress) as client:
+        return client.ask("GET", url)
+
+
+def work(side, model, tools, question, arguments):
+    """A model is asked, wants a tool, gets its result and says its last word: three requests. The span ids of them."""
+    before = len(model.requests)
+    wish, wished = asks("search", arguments, "call_" + secrets.token_hex(10))
+    last, lasted = says("That is settled for " + question[:12])
+    path = f"/{secrets.token_hex(4)}/chat/completions"
+    model.answer(path, plain(wished), plain(lasted))
+    post(side, model.url(path), chat(user(question)))
+    found = post(side, tools.url("/search"), json.dumps(arguments).encode()).body.decode()
+    post(side, model.url(path), chat(user(question), wish, {"role": "tool", "content": found,
+                                                            "tool_call_id": wish["tool_calls"][0]["id"]}))
+    return [request.get("traceparent").split("-")[2] for request in model.requests[before:] + tools.requests[-1:]]
+
+
+def test_a_turn_is_the_parent_of_what_belongs_to_it(sidecar, model, origin, sink):
+    side = sidecar(GRACE)
+    first, second, search = work(side, model, origin, "Where is the parcel of order QK-482913?", {"query": "QK-482913"})
+    spans = {span["span_id"]: span for span in sink.wait(4)}
+    turn, = [span for span in spans.values() if is_turn(span)]
+    assert turn["name"] == "invoke_agent" and turn["kind"] == "INTERNAL" and not turn["parent_id"]
+    assert turn["attributes"]["gen_ai.operation.name"] == "invoke_agent"
+    calls = [spans[one] for one in (first, search, second)]
+    assert {(span["trace_id"], span["parent_id"]) for span in calls} == {(turn["trace_id"], turn["span_id"])}
+    assert [span["attributes"]["sidespan.turn.step"] for span in calls] == [1, 2, 3]
+    assert [source(span) for span in calls] == ["root", "echo", "id"]
+    assert {span["attributes"]["sidespan.turn.id"] for span in calls} == {turn["span_id"]}
+    assert {span["attributes"]["sidespan.execution.id"] for span in [turn, *calls]} == {turn["span_id"]}
+    # The model call that asked for the tool is linked from the tool's.
+    assert [link["span_id"] for link in calls[1]["links"]] == [first]
+    assert turn["start"] <= calls[0]["start"]
+    assert calls[2]["end"] <= turn["end"] + 1_000_000 and turn["end"] < calls[2]["end"] + 200_000_000
+    assert side.metrics().total("sidespan_turns_total") == 1
+    assert side.metrics().total("sidespan_lineage_hold_seconds_count") == 3
+
+
+def test_eight_at_once_are_eight_trees(sidecar, model, origin, sink):
+    side = sidecar(GRACE)
+    names = ["Ada", "Bob", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal"]
+
+    def one(name):
+        for _ in range(2):
+            order = f"QK-{secrets.randbelow(900_000) + 100_000}"
+            work(side, model, origin, f"This is {name}, where is my order {order}?", {"query": order})
+
+    threads = [threading.Thread(target=one, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spans = sink.wait(4 * 16, timeout=30)
+    turns = {span["span_id"]: span for span in spans if is_turn(span)}
+    assert len(turns) == 16 and len({span["trace_id"] for span in spans}) == 16
+    for turn in turns.values():
+        assert len([span for span in spans if span["parent_id"] == turn["span_id"]]) == 3
+
+
+def test_without_a_model_nothing_is_opened(sidecar, origin, sink):
+    get(sidecar({}), origin.url("/documents/QK-482913-annex-2"))
+    span, = sink.wait(1)
+    assert source(span) == "root" and not span["parent_id"] and "sidespan.turn.id" not in span["attributes"]
+
+
+def test_turns_can_be_off(sidecar, model, sink):
+    side = sidecar({"context": {"turns": False}})
+    model.answer(CHAT, plain(says("Yes.")[1]))
+    post(side, model.url(CHAT), chat(user("Is it?")))
+    span, = sink.wait(1)
+    assert source(span) == "root" and not span["parent_id"]
+
+
+def test_what_the_agent_propagates_counts_more(sidecar, model, sink):
+    side = sidecar(GRACE)
+    model.answer(CHAT, plain(says("Yes.")[1]))
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    post(side, model.url(CHAT), chat(user("Is it?")), [("traceparent", parent)])
+    span, = sink.wait(1)
+    assert source(span) == "wire" and span["parent_id"] == "b7ad6b7169203331"
+    time.sleep(1.5)
+    assert len(sink.spans) == 1
+
+
+def test_two_that_say_the_same_are_linked_and_not_joined(sidecar, model, origin, sink):
+    """Both were given the same parcel's number by their models; who calls the tool?"""
+    side = sidecar({"context": {"turn_grace": "2s"}})
+    wish = asks("track", {"parcel": "00340434161094042557"})[1]
+    for name in "Ada", "Bob":
+        path = f"/{name}/chat/completions"
+        model.answer(path, plain(wish))
+        post(side, model.url(path), chat(user(f"This is {name}.")))
+    get(side, origin.url("/parcels/00340434161094042557"))
+    call, = [span for span in sink.wait(3) if asked(span) == "GET"]
+    assert source(call) == "root" and not call["parent_id"]
+    turns = {request.get("traceparent").split("-")[1] for request in model.requests}
+    assert {link["trace_id"] for link in call["links"]} == turns and len(turns) == 2
+    assert side.metrics().total("sidespan_lineage_ambiguous_total") == 1
+
+
+def test_an_embedding_opens_no_turn(sidecar, model, sink):
+    model.answer("/v1/embeddings", plain(json.dumps(
+        {"object": "list", "model": "text-embedding-3-small", "data": [{"index": 0, "embedding": [0.1, 0.2]}],
+         "usage": {"prompt_tokens": 3, "total_tokens": 3}}).encode()))
+    post(sidecar({}), model.url("/v1/embeddings"), json.dumps({"model": "text-embedding-3-small", "input": "a b"}).encode())
+    span, = sink.wait(1)
+    assert span["name"] == "embeddings text-embedding-3-small" and not span["parent_id"]
+
+
+def test_a_page_says_what_is_fetched_next(sidecar, model, origin, sink):
+    """What a tool said as text, and not as JSON."""
+    side = sidecar(IDLE)
+    page = "http://127.0.0.1:%d/manuals/kettle-%s.html" % (origin.port, secrets.token_hex(5))
+    model.answer(CHAT, plain(asks("read", {"topic": "descaling of kettle KX-77120"})[1]))
+    origin.answer("/topics", plain(f'<p>See <a href="{page}">the manual</a></p>'.encode(), "text/html"))
+    post(side, model.url(CHAT), chat(user("How do I clean it?")))
+    post(side, origin.url("/topics"), json.dumps({"topic": "descaling of kettle KX-77120"}).encode())
+    get(side, page)
+    turn, = sink.wait(1, where=is_turn)
+    assert {source(span) for span in sink.spans if span["parent_id"] == turn["span_id"]} == {"root", "echo"}
+    assert len([span for span in sink.spans if span["parent_id"] == turn["span_id"]]) == 3
+
+
+def test_a_form_says_whose_it_is(sidecar, model, origin, sink):
+    side = sidecar(IDLE)
+    model.answer(CHAT, plain(asks("open_ticket", {"subject": "Cracked screen of QK-482913"})[1]))
+    post(side, model.url(CHAT), chat(user("Help!")))
+    with Client(side.egress) as client:
+        client.ask("POST", origin.url("/tickets"), [("Content-Type", "application/x-www-form-urlencoded")],
+                   b"subject=Cracked+screen+of+QK-482913&priority=normal")
+    turn, = sink.wait(1, where=is_turn)
+    call, = [span for span in sink.spans if span["attributes"].get("url.full", "").endswith("/tickets")]
+    assert call["parent_id"] == turn["span_id"] and source(call) == "echo"
+
+
+def in_pieces(client, url, body, pause):
+    client.send(head(f"POST {url} HTTP/1.1", [("Host", "h"), *JSON, ("Content-Length", str(len(body)))]))
+    client.send(body[:10])
+    time.sleep(pause)
+    client.send(body[10:])
+    return client.response()
+
+
+def test_a_slow_body_is_not_waited_for_long(sidecar, model, sink):
+    """Its trace is on its way by then, and the turn that it opens is in that."""
+    side = sidecar(GRACE | {"limits": {"lineage_hold_time": "40ms"}})
+    model.answer(CHAT, plain(says("Yes.")[1]))
+    with Client(side.egress) as client:
+        assert in_pieces(client, model.url(CHAT), chat(user("Is it?")), 0.5).status == 200
+    call, turn = sorted(sink.wait(2), key=is_turn)
+    assert is_turn(turn) and call["parent_id"] == turn["span_id"]
+    assert call["trace_id"] == turn["trace_id"] == model.requests[0].get("traceparent").split("-")[1]
+    assert 0.03 < side.metrics().total("sidespan_lineage_hold_seconds_sum") < 0.4
+
+
+def test_a_long_body_is_not_waited_for(sidecar, model, origin, sink):
+    side = sidecar(GRACE | {"limits": {"lineage_hold_bytes": "200B"}})
+    wish, wished = asks("search", {"query": "QK-482913"})
+    model.answer(CHAT, plain(wished), plain(says("Yes.")[1]))
+    question = user("Where is it? " + "x " * 100)
+    post(side, model.url(CHAT), chat(question))
+    post(side, model.url(CHAT), chat(question, wish, {"role": "tool", "content": "-", "tool_call_id": wish["tool_calls"][0]["id"]}))
+    turn, = sink.wait(1, where=is_turn)
+    first, second = sorted([span for span in sink.spans if not is_turn(span)], key=lambda span: span["start"])
+    assert first["parent_id"] == turn["span_id"]
+    # Found too late for its trace.
+    assert not second["parent_id"] and turn["span_id"] in {link["span_id"] for link in second["links"]}
+    assert side.metrics().total("sidespan_lineage_hold_seconds_count") == 0
+
+
+@pytest.mark.parametrize("fields", [[("Expect", "100-continue")], [("Transfer-Encoding", "chunked")]])
+def test_some_are_never_waited_for(sidecar, model, sink, fields):
+    side = sidecar(GRACE | {"limits": {"lineage_hold_time": "5s"}})
+    body = chat(user("Is it?"))
+    model.answer(CHAT, plain(says("Yes.")[1]))
+    chunked = fields[0][0] == "Transfer-Encoding"
+    with Client(side.egress) as client:
+        length = [] if chunked else [("Content-Length", str(len(body)))]
+        client.send(head(f"POST {model.url(CHAT)} HTTP/1.1", [("Host", "h"), *JSON, *fields, *length]))
+        wait_for("a connection to the model", lambda: model.connections or None)
+        client.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body)
+        while client.response().status == 100:
+            pass
+    call, turn = sorted(sink.wait(2), key=is_turn)
+    assert call["parent_id"] == turn["span_id"]
+
+
+def test_turns_have_a_number(sidecar, model, sink):
+    side = sidecar({"limits": {"lineage_executions": 16}, "context": {"turn_idle": "1h", "turn_grace": "1h"}})
+    model.answer(CHAT, plain(asks("search", {"query": "x"})[1]))
+    for number in range(64):
+        post(side, model.url(CHAT), chat(user(f"Question number {number} of Ada.")))
+    assert side.metrics().total("sidespan_lineage_executions") <= 16
+    spans = sink.wait(64 + 48)
+    assert len([span for span in spans if is_turn(span)]) >= 48
+
+
+def test_what_is_remembered_has_a_size(sidecar, model, origin, sink):
+    side = sidecar({"limits": {"lineage_values": 1024}})
+    model.answer(CHAT, plain(asks("search", {"query": "QK-482913"})[1]))
+    post(side, model.url(CHAT), chat(user("Where is it?")))
+    for _ in range(20):
+        post(side, origin.url("/many"), json.dumps([secrets.token_hex(10) for _ in range(500)]).encode())
+    found = side.metrics()
+    assert found.total("sidespan_lineage_values_forgotten_total") > 5000
+    assert found.total("sidespan_lineage_bytes") < 1 << 20  # the most of it tells what was forgotten
+    get(side, origin.url("/orders/QK-482913"))
+    # Who knows whether nobody else has said it since: no parent.
+    call, = [span for span in sink.wait(22) if asked(span) == "GET"]
+    assert not call["parent_id"]
+
+
+def test_one_turn_is_not_everything(sidecar, model, sink):
+    side = sidecar({"limits": {"lineage_execution_values": 64}})
+    model.answer(CHAT, plain(asks("search", {"query": "x"})[1]))
+    post(side, model.url(CHAT), chat(user("\n".join(f"Line {secrets.token_hex(8)} of it." for _ in range(300)))))
+    sink.wait(1)
+    assert side.metrics().total("sidespan_lineage_values_forgotten_total") > 200
+
+
+def test_an_open_turn_is_told_in_a_drain(sidecar, model, sink):
+    side = sidecar({})
+    model.answer(CHAT, plain(asks("search", {"query": "x"})[1]))
+    post(side, model.url(CHAT), chat(user("Where is it?")))
+    side.terminate()
+    spans = sink.wait(2)
+    turn, = [span for span in spans if is_turn(span)]
+    assert {span["parent_id"] for span in spans} == {"", turn["span_id"]}
+
+
+def test_a_turn_is_recorded_or_not_with_its_calls(sidecar, model, origin, sink):
+    side = sidecar(GRACE | {"sampling": {"head": {"sampler": "parentbased_traceidratio", "ratio": 0.5}}})
+    for number in range(40):
+        order = f"QK-{400_000 + number}"
+        work(side, model, origin, f"Ada asks for her order {order} once more.", {"query": order})
+    wait_for("all turns to end", lambda: side.metrics().total("sidespan_lineage_executions") == 0 or None)
+    time.sleep(0.5)
+    spans = list(sink.spans)
+    turns = {span["span_id"] for span in spans if is_turn(span)}
+    assert 5 < len(turns) < 35
+    calls = [span for span in spans if not is_turn(span)]
+    assert len(calls) == 3 * len(turns) and {span["parent_id"] for span in calls} == turns
+    assert {span["tracestate"] for span in spans} == {"ot=th:8"}
+
+
+def test_a_session_of_the_agent_is_the_conversation(sidecar, model, sink):
+    side = sidecar({"context": {"session_headers": ["x-acme-thread"]}})
+    model.answer(CHAT, plain(says("Yes.")[1]))
+    post(side, model.url(CHAT), chat(user("Is it?")), [("X-Acme-Thread", "thread-7"), ("X-Session-Id", "other")])
+    post(side, model.url(CHAT), chat(user("And now?")), [("X-Session-Id", "session-9")])
+    calls = [span for span in sink.wait(2) if not is_turn(span)]
+    assert {span["attributes"]["gen_ai.conversation.id"] for span in calls} == {"thread-7", "session-9"}
+
+
+SCRIPT = """
+import json, sys, urllib.request
+model, tools, turns = sys.argv[1], sys.argv[2], int(sys.argv[3])
+def post(url, document):
+    request = urllib.request.Request(url, json.dumps(document).encode(), {"Content-Type": "application/json"})
+    return json.loads(urllib.request.urlopen(request).read())
+for number in range(turns):
+    messages = [{"role": "user", "content": f"Where is order QK-48291{number}, please?"}]
+    answer = post(f"{model}/{number}/chat/completions", {"model": "gpt-5-mini", "messages": messages})
+    message = answer["choices"][0]["message"]
+    call = message["tool_calls"][0]
+    found = post(tools + "/search", json.loads(call["function"]["arguments"]))
+    messages += [message, {"role": "tool", "tool_call_id": call["id"], "content": "on its way"}]
+    post(f"{model}/{number}/chat/completions", {"model": "gpt-5-mini", "messages": messages})
+urllib.request.urlopen(tools + "/healthz").read()
+"""
+
+
+def agent_run(tmp_path, model, origin, sink, config, turns):
+    for number in range(turns):
+        model.answer(f"/{number}/chat/completions", plain(asks("search", {"query": f"QK-48291{number}"}, f"call_{secrets.token_hex(9)}")[1]),
+                     plain(says(f"It is on its way, number {number}.")[1]))
+    done = run(tmp_path, [sys.executable, "-c", SCRIPT, model.url("").rstrip("/"), origin.url("").rstrip("/"), str(turns)],
+               exporting(sink.endpoint) | config, shown="tree")
+    assert done.returncode == 0, done.stderr
+    spans = sink.wait(4 * turns + 2)
+    root, = [span for span in spans if span["kind"] == "INTERNAL" and not is_turn(span)]
+    return root, [span for span in spans if is_turn(span)], spans, done.stderr
+
+
+def test_turns_of_a_run_are_its_children(tmp_path, sidespan, model, origin, sink):
+    root, turns, spans, shown = agent_run(tmp_path, model, origin, sink, {}, 3)
+    assert len(turns) == 3 and {turn["parent_id"] for turn in turns} == {root["span_id"]}
+    assert {span["trace_id"] for span in spans} == {root["trace_id"]}
+    for turn in turns:
+        assert source(turn) == "listener"
+        assert len([span for span in spans if span["parent_id"] == turn["span_id"]]) == 3
+    other, = [span for span in spans if span["parent_id"] == root["span_id"] and not is_turn(span)]
+    assert other["attributes"]["url.full"].endswith("/healthz") and source(other) == "listener"
+    assert {span["attributes"]["sidespan.execution.id"] for span in spans} == {root["span_id"]}
+    assert "turn" in shown and "3 calls, 40 + 10 tokens" in shown
+
+
+@pytest.mark.parametrize("config, in_run", [({"context": {"trace_per": "turn"}}, 0), ({"limits": {"trace_spans": 5}}, 2)])
+def test_a_long_run_gets_a_trace_for_each_turn(tmp_path, sidespan, model, origin, sink, config, in_run):
+    root, turns, spans, shown = agent_run(tmp_path, model, origin, sink, config, 3)
+    inside = [turn for turn in turns if turn["parent_id"] == root["span_id"]]
+    alone = sorted([turn for turn in turns if not turn["parent_id"]], key=lambda turn: turn["start"])
+    assert len(inside) == in_run and len(alone) == 3 - in_run
+    assert len({span["trace_id"] for span in spans}) == 1 + len(alone)
+    for turn in alone:
+        assert turn["links"][0]["span_id"] == root["span_id"]
+        assert len([span for span in spans if span["parent_id"] == turn["span_id"] and span["trace_id"] == turn["trace_id"]]) == 3
+    if len(alone) > 1:
+        assert alone[1]["links"][1]["span_id"] == alone[0]["span_id"]
+    assert shown.count("turn") == 3 and "under spans" not in shown
+
+
+def test_where_the_model_fails_the_turn_goes_on(sidecar, model, sink):
+    """A call that is sent again is in the same turn, and linked to the attempt before."""
+    side = sidecar(GRACE)
+    busy = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+    model.answer(CHAT, [busy], plain(says("Yes.")[1]))
+    body = chat(user("Is order QK-482913 on its way?"))
+    post(side, model.url(CHAT), body)
+    post(side, model.url(CHAT), body, [("x-stainless-retry-count", "1")])
+    turn, = sink.wait(1, where=is_turn)
+    first, second = sorted([span for span in sink.spans if not is_turn(span)], key=lambda span: span["start"])
+    assert {first["parent_id"], second["parent_id"]} == {turn["span_id"]}
+    assert [link["span_id"] for link in second["links"]] == [first["span_id"]]
+
+
+def test_an_agent_that_hangs_up_ends_its_call(sidecar, model, sink):
+    """A call that was given up is not under way for ever."""
+    side = sidecar(IDLE | {"limits": {"half_close_time": "100ms"}})
+    model.answer(CHAT, [30, CLOSE])
+    with Client(side.egress) as client:
+        body = chat(user("Is it?"))
+        client.send(head(f"POST {model.url(CHAT)} HTTP/1.1", [("Host", "h"), *JSON, ("Content-Length", str(len(body)))]) + body)
+        wait_for("the model to be asked", lambda: model.requests or None)
+    call, turn = sorted(sink.wait(2), key=is_turn)
+    assert call["attributes"]["sidespan.end"] == "agent_cancelled" and call["parent_id"] == turn["span_id"]
