@@ -84,6 +84,16 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<size_between<64 * kKiB, 64 * kMiB>, &S::limits, &L::proxy, &P::codec,
                     &C::connection_window_bytes>,
      .sentence = "The same of all streams of a connection together, until they are read."},
+    {.key = "limits.h2_ping_time",
+     .value = "1m",
+     .read = assign<time_between<0, kHour>, &S::limits, &L::proxy, &P::codec, &C::ping_time>,
+     .sentence = "Without a byte on an HTTP/2 connection to an origin that owes answers, before it "
+                 "is asked "
+                 "by PING whether it is there; 0s never asks."},
+    {.key = "limits.h2_ping_answer_time",
+     .value = "20s",
+     .read = assign<time_between<1, kHour>, &S::limits, &L::proxy, &P::codec, &C::ping_answer_time>,
+     .sentence = "Without a word after that: the connection is dead (504)."},
     {.key = "limits.head_time",
      .value = "10s",
      .read = assign<time_between<1, kHour>, &S::limits, &L::proxy, &P::codec, &C::head_time_max>,

@@ -38,6 +38,8 @@ size_t EventStreamReader::take(std::string_view bytes) {
   }
   if (at_ == At::kPayload) {
     sink_.on_payload(part);
+  } else if (at_ == At::kValue && header_ == Header::kText) {
+    text_.append(part.substr(0, kTextBytesMax - text_.size()));
   } else {
     keep(part);
   }
@@ -101,13 +103,14 @@ void EventStreamReader::end_prelude() {
   payload_bytes_ = total - around - headers_left_;
   kind_ = EventStreamHead::Kind::kEvent;
   name_size_ = 0;
+  text_.clear();
   next_header();
 }
 
 void EventStreamReader::next_header() {
   if (headers_left_ > 0) return enter(At::kNameSize, 1);
   in_message_ = true;
-  sink_.on_message({kind_, {name_.data(), name_size_}});
+  sink_.on_message({kind_, {name_.data(), name_size_}, text_});
   enter(At::kPayload, payload_bytes_);
 }
 
@@ -118,6 +121,7 @@ void EventStreamReader::end_name() {
   if (name == ":event-type" || name == ":exception-type" || name == ":error-code") {
     header_ = Header::kName;
   }
+  if (name == ":error-message") header_ = Header::kText;
   enter(At::kType, 1);
 }
 

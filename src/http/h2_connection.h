@@ -80,6 +80,8 @@ class H2Connection final : public Codec {
   static constexpr size_t kStreamsKept = 128;
 
   bool server() const { return scheme_.empty(); }
+  std::optional<MonoTime> ping_deadline() const;
+  void ping(MonoTime now);
   Side peer() const { return server() ? Side::kAgent : Side::kOrigin; }
   const H2Stream* find(StreamId id) const;
   H2Stream* find(StreamId id);
@@ -140,6 +142,9 @@ class H2Connection final : public Codec {
   size_t continuations_ = 0;
   size_t idle_frames_ = 0;
   MonoTime idle_since_{};
+  MonoTime heard_at_{};
+  std::optional<MonoTime> pinged_at_;  // and nothing was heard since
+  unsigned pings_ = 0;                 // that were all that was said for a while
   size_t resets_left_;
   bool produces_ = true;  // nghttp2 may have something to say
   bool greeted_ = false;  // the peer's SETTINGS came

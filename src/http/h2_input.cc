@@ -14,6 +14,7 @@ constexpr size_t kIdleFramesMax = 1000;
 constexpr std::chrono::minutes kIdleFramesTime{1};
 // Frames that wait inside nghttp2: answers to what a peer sends and reads no answers of.
 constexpr size_t kFramesWaitingMax = 1000;
+constexpr unsigned kPingDoublingsMax = 4;
 
 }  // namespace
 
@@ -25,7 +26,8 @@ void H2Connection::feed(const Chunk& read, MonoTime now) {
 
 void H2Connection::feed(std::string_view bytes, MonoTime now) {
   if (input_ended_ || closed_ || bytes.empty()) return;
-  now_ = now;
+  now_ = heard_at_ = now;
+  pinged_at_.reset();
   if (!greeted_ && !section_begun_) section_begun_ = now;
   const ssize_t used = nghttp2_session_mem_recv(
       session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
@@ -64,15 +66,40 @@ bool H2Connection::wants_input() const {
 }
 
 std::optional<MonoTime> H2Connection::deadline() const {
-  if (!section_begun_) return std::nullopt;
-  return *section_begun_ + limits_.head_time_max;
+  const std::optional<MonoTime> ping = ping_deadline();
+  if (!section_begun_) return ping;
+  const MonoTime section = *section_begun_ + limits_.head_time_max;
+  return ping ? std::min(*ping, section) : section;
 }
 
 void H2Connection::on_time(MonoTime now) {
-  const std::optional<MonoTime> due = deadline();
-  if (!due || now < *due) return;
-  section_begun_.reset();
-  give_up(NGHTTP2_ENHANCE_YOUR_CALM);
+  if (section_begun_ && now >= *section_begun_ + limits_.head_time_max) {
+    section_begun_.reset();
+    give_up(NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+  const std::optional<MonoTime> due = ping_deadline();
+  if (due && now >= *due) ping(now);
+}
+
+// A server of gRPC takes who asks again and again within five minutes for an abuser, at the third
+// time: twice as long is waited each time, until it says something else than that it is there.
+std::optional<MonoTime> H2Connection::ping_deadline() const {
+  const bool idle = server() || streams_.empty() || !greeted_ || given_up_ || input_ended_;
+  if (idle || limits_.ping_time <= Milliseconds(0)) return std::nullopt;
+  if (pinged_at_) return *pinged_at_ + limits_.ping_answer_time;
+  return heard_at_ + limits_.ping_time * (int64_t{1} << pings_);
+}
+
+void H2Connection::ping(MonoTime now) {
+  // What is not read says nothing of who wrote it.
+  if (pinged_at_ && wants_input()) {
+    input_ended_ = true;
+    lose_streams({Code::kTimeout, peer(), false, "the origin is silent and answers no PING"});
+    return out_.clear();
+  }
+  if (!pinged_at_) nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+  pinged_at_ = now;
+  produces_ = true;
 }
 
 void H2Connection::on_section_begin(const nghttp2_frame& frame) {
@@ -146,6 +173,8 @@ void H2Connection::on_body(int32_t wire_id, std::string_view bytes) {
 void H2Connection::on_frame(const nghttp2_frame& frame) {
   H2Stream* stream = on_wire(frame.hd.stream_id);
   const bool ended = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  const bool pong = frame.hd.type == NGHTTP2_PING && (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0;
+  pings_ = pong ? std::min(pings_ + 1, kPingDoublingsMax) : 0;
   switch (frame.hd.type) {
     case NGHTTP2_HEADERS:
       if (stream != nullptr) {

@@ -16,7 +16,9 @@ thread_local H2Fields fields;
 StreamId H2Connection::open() {
   const size_t allowed =
       nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  if (!reusable() || streams_.size() >= std::min(limits_.streams_max, allowed)) return 0;
+  // One is what any peer takes before its SETTINGS say how many; who sends it more is refused.
+  const size_t most = greeted_ ? std::min<size_t>(limits_.streams_max, allowed) : 1;
+  if (!reusable() || streams_.size() >= most) return 0;
   return add_stream(++last_stream_).id;
 }
 

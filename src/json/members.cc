@@ -23,6 +23,7 @@ class Scan {
   Scan(std::string_view text, size_t depth_max) : text_(text), depth_max_(depth_max) {}
 
   bool object(Members& members);
+  bool array(std::vector<std::string_view>& elements);
   bool at_end() {
     blanks();
     return at_ == text_.size();
@@ -154,6 +155,21 @@ bool Scan::object(Members& members) {
   return take('}');
 }
 
+bool Scan::array(std::vector<std::string_view>& elements) {
+  blanks();
+  if (!take('[')) return false;
+  blanks();
+  if (take(']')) return true;
+  do {
+    blanks();
+    const size_t start = at_;
+    if (!value(1)) return false;
+    elements.push_back(text_.substr(start, at_ - start));
+    blanks();
+  } while (take(','));
+  return take(']');
+}
+
 bool told_apart(const std::vector<Member>& members) {
   std::vector<std::string_view> keys;
   for (const Member& member : members) keys.push_back(member.key);
@@ -175,6 +191,13 @@ std::optional<Members> members_of(std::string_view object, size_t depth_max) {
   Scan scan(object, depth_max);
   if (!scan.object(members) || !scan.at_end() || !told_apart(members.all)) return std::nullopt;
   return members;
+}
+
+std::optional<std::vector<std::string_view>> elements_of(std::string_view array, size_t depth_max) {
+  std::vector<std::string_view> elements;
+  Scan scan(array, depth_max);
+  if (!scan.array(elements) || !scan.at_end()) return std::nullopt;
+  return elements;
 }
 
 }  // namespace sidespan::json

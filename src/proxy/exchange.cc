@@ -61,6 +61,7 @@ void Exchange::cut(const Error& error) {
 void Exchange::silence_observer() {
   const bool looks = observer_ || lineage_;
   if (!looks || !worker_.memory.over(MemoryMark::kTapsOff)) return;
+  if (observer_) observer_->on_silenced();
   observer_.reset();
   lose_sight();
   tap_off_ = true;

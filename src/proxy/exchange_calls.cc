@@ -59,4 +59,9 @@ void Exchange::on_shared_call(const semconv::SharedCall& call) {
   worker_.sink.emit(std::move(span));
 }
 
+void Exchange::on_calls_unread(semconv::Unread reason, size_t under_way) {
+  worker_.metrics.websockets_unread[static_cast<size_t>(reason)].add();
+  worker_.metrics.websocket_calls_lost[static_cast<size_t>(reason)].add(under_way);
+}
+
 }  // namespace sidespan::proxy

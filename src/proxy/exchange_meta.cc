@@ -1,5 +1,7 @@
 // The one edit of a body (mcp.inject_meta): an MCP request waits until it is whole, and gets the
-// context that its head gets into `params._meta`, too.
+// context that its head gets into `params._meta`, too. Whatever else is posted there
+// (notifications, answers, batches) gets none, but what it has of the agent's goes no further than
+// a header would.
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -51,7 +53,6 @@ CallTrace::Meta Exchange::meta_of_request() const {
 // Where it goes is known, too: what stands in it for others is replaced or goes.
 void Exchange::write_meta() {
   writes_meta_ = false;
-  if (!meta_written_ && (!observer_ || observer_->mcp_request() == nullptr)) return;
   const DestinationRule& rule = known_->rule(origin_address());
   const std::string before = held_.to_string();
   http::Headers sent;
@@ -61,7 +62,10 @@ void Exchange::write_meta() {
        {trace::kTraceparentField, trace::kTracestateField, trace::kBaggageField}) {
     if (const auto value = sent.find(name)) entries.emplace_back(name, *value);
   }
-  const std::optional<std::string> after = semconv::with_meta_context(before, entries);
+  const bool is_request = meta_written_ || (observer_ && observer_->mcp_request() != nullptr);
+  std::optional<std::string> after;
+  if (is_request) after = semconv::with_meta_context(before, entries);
+  if (!after) after = semconv::with_replaced_context(before, entries);
   if (!after) return;
   meta_written_ = true;
   held_ = Chain(*after);

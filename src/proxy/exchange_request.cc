@@ -303,10 +303,11 @@ void Exchange::send_request_head() {
   http::remove_hop_by_hop(head.headers, head.upgrade);
   if (trailers && origin_->protocol() == "2") head.headers.set("te", "trailers");
   if (!head.upgrade) head.headers.remove("http2-settings");
-  // Inside a tunnel the agent wrote Host for this origin itself.
+  // Inside a tunnel the agent wrote Host for this origin itself, unless it speaks HTTP/1.0.
   if (mode_ == semconv::Mode::kIngress) {
     set_ingress_host();
-  } else if (agent_.inside() == nullptr || !names_no_origin(head.target())) {
+  } else if (agent_.inside() == nullptr || !names_no_origin(head.target()) ||
+             !head.headers.contains("host")) {
     head.headers.set("Host", known_->authority());
   }
   const bool asks_server = head.asks("OPTIONS") && !url_.path_given && url_.path == "/";

@@ -91,6 +91,7 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
                    number({{"reaction", reaction}}, static_cast<double>(counter->value())));
   }
   collect_mcp(snapshot);
+  collect_websockets(snapshot);
   collect_lineage(snapshot);
   durations_.collect(snapshot);
   served_durations_.collect(snapshot);
@@ -108,6 +109,21 @@ void ProxyMetrics::collect_mcp(metrics::Snapshot& snapshot) const {
   metrics::merge(snapshot, "sidespan_mcp_calls_left_out",
                  "MCP requests of a batch that got no span, for limits.mcp_calls.", Kind::kCounter,
                  number({}, static_cast<double>(mcp_calls_left_out.value())));
+}
+
+void ProxyMetrics::collect_websockets(metrics::Snapshot& snapshot) const {
+  for (size_t i = 0; i < semconv::kUnreadCount; ++i) {
+    const std::vector<metrics::Label> reason = {
+        {"reason", std::string(name_of(static_cast<semconv::Unread>(i)))}};
+    metrics::merge(
+        snapshot, "sidespan_model_websockets_unread",
+        "WebSockets whose calls of models were not read, or not any more, by the reason.",
+        Kind::kCounter, number(reason, static_cast<double>(websockets_unread[i].value())));
+    metrics::merge(snapshot, "sidespan_model_websocket_calls_lost",
+                   "Calls of models that were under way then and have no span, by the reason.",
+                   Kind::kCounter,
+                   number(reason, static_cast<double>(websocket_calls_lost[i].value())));
+  }
 }
 
 void ProxyMetrics::collect_lineage(metrics::Snapshot& snapshot) const {

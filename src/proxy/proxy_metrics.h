@@ -12,6 +12,7 @@
 #include "sidespan/base/metrics.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/semconv/http_span.h"
+#include "sidespan/semconv/observer.h"
 
 namespace sidespan::proxy {
 
@@ -55,6 +56,9 @@ class ProxyMetrics {
   // MCP calls with spans of their own, by how they ended, and those that got none.
   std::array<metrics::Counter, semconv::kEndingCount> mcp_calls;
   metrics::Counter mcp_calls_left_out;
+  // WebSockets to models that were not read (to their end), and the calls under way then.
+  std::array<metrics::Counter, semconv::kUnreadCount> websockets_unread;
+  std::array<metrics::Counter, semconv::kUnreadCount> websocket_calls_lost;
   // How long requests waited for their bodies to tell whose call they are.
   metrics::Histogram lineage_hold{kHoldBounds};
   metrics::Counter lineage_ambiguous;  // calls that several executions explain
@@ -72,6 +76,7 @@ class ProxyMetrics {
   metrics::Counter requests_ended_;  // the sum of requests_
   std::array<metrics::Counter, lineage::kSourceCount> parents_;
   void collect_mcp(metrics::Snapshot& snapshot) const;
+  void collect_websockets(metrics::Snapshot& snapshot) const;
   void collect_lineage(metrics::Snapshot& snapshot) const;
 
   metrics::HistogramFamily durations_;

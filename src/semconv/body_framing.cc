@@ -111,7 +111,7 @@ class EventFramer final : public Framer, private http::SseSink {
 class MessageFramer final : public Framer, private http::EventStreamSink {
  public:
   MessageFramer(BodySink& sink, const json::ReaderLimits& limits)
-      : document_(sink, limits), reader_(*this) {}
+      : sink_(sink), document_(sink, limits), reader_(*this) {}
 
   void feed(std::string_view plain) override { reader_.feed(plain); }
   void finish(bool) override { reader_.finish(); }
@@ -119,13 +119,21 @@ class MessageFramer final : public Framer, private http::EventStreamSink {
 
  private:
   void on_message(const http::EventStreamHead& head) override {
+    in_error_ = head.kind == http::EventStreamHead::Kind::kError;
+    if (in_error_) return sink_.on_stream_error(head.name, head.text);
     document_.begin(head.name, false, false);
   }
-  void on_payload(std::string_view part) override { document_.feed(part); }
-  void on_message_end(bool whole) override { document_.end(whole); }
+  void on_payload(std::string_view part) override {
+    if (!in_error_) document_.feed(part);
+  }
+  void on_message_end(bool whole) override {
+    if (!in_error_) document_.end(whole);
+  }
 
+  BodySink& sink_;
   JsonDocument document_;
   http::EventStreamReader reader_;
+  bool in_error_ = false;
 };
 
 }  // namespace

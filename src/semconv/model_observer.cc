@@ -57,6 +57,9 @@ class ResponseDocuments final : public BodySink {
     call_.end_response_document(whole);
     if (watcher_ != nullptr) watcher_->end_response_document();
   }
+  void on_stream_error(std::string_view code, std::string_view text) override {
+    call_.on_stream_error(code, text);
+  }
   uint64_t begun() const { return begun_; }
 
  private:

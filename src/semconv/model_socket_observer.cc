@@ -91,7 +91,7 @@ class ModelSocketObserver final : public Observer {
     constexpr int kSwitchingProtocols = 101;
     switched_ = head.status == kSwitchingProtocols && head.headers.lists("upgrade", "websocket");
     const http::WebSocketExtension extension = http::websocket_extension(head.headers);
-    if (extension == http::WebSocketExtension::kOther) unread_ = "extension";
+    if (switched_ && extension == http::WebSocketExtension::kOther) give_up(Unread::kExtension);
     if (extension != http::WebSocketExtension::kDeflate) return;
     asked_texts_.set_packed();
     said_texts_.set_packed();
@@ -114,10 +114,13 @@ class ModelSocketObserver final : public Observer {
     if (end == End::kWhole) end = End::kBroken;
     while (!open_.empty()) end_call(open_.begin(), end);
   }
+  void on_silenced() override {
+    if (switched_) give_up(Unread::kMemory);
+  }
   void describe(trace::Span& span) const override {
     if (!switched_) return;
     tally_.describe(span);
-    if (!unread_.empty()) span.attributes.add(attribute::kWebSocketUnread, unread_);
+    if (unread_) span.attributes.add(attribute::kWebSocketUnread, name_of(*unread_));
   }
 
  private:
@@ -145,7 +148,8 @@ class ModelSocketObserver final : public Observer {
   Calls::iterator first_of(std::string_view lane);
   void end_call(Calls::iterator call, End end);
   void give_up_if_lost();
-  void give_up(std::string_view why);
+  // `more`: calls beside those under way.
+  void give_up(Unread why, size_t more = 0);
   void count_memory() { charge_.set(kOwnBytes + open_.size() * kCallBytes); }
 
   const genai::Endpoint endpoint_;
@@ -163,13 +167,13 @@ class ModelSocketObserver final : public Observer {
   std::optional<OpenCall> asking_;      // its message is under way
   std::optional<OpenCall> unassigned_;  // of several lanes: an event's, until it has told its own
   MonoTime now_{};
-  std::string_view unread_;  // why nothing is read, or nothing more
+  std::optional<Unread> unread_;  // why nothing is read, or nothing more
   const bool counts_itself_;
   bool switched_ = false;
 };
 
 json::Handler* ModelSocketObserver::begin_request() {
-  if (!unread_.empty()) return nullptr;
+  if (unread_) return nullptr;
   asking_.emplace(genai::CallReader(endpoint_, options_.reader), now_);
   return request_.begin(&asking_->reader.begin_request_document());
 }
@@ -177,10 +181,10 @@ json::Handler* ModelSocketObserver::begin_request() {
 void ModelSocketObserver::end_request(bool whole) {
   if (!asking_) return;
   OpenCall call = *std::exchange(asking_, std::nullopt);
-  if (!unread_.empty() || request_.type != kCreate) return;
+  if (unread_ || request_.type != kCreate) return;
   // An event would be taken for another call's.
-  if (!whole) return give_up("malformed");
-  if (open_.size() == kOpenCallsMax) return give_up("limit");
+  if (!whole) return give_up(Unread::kMalformed, 1);
+  if (open_.size() == kOpenCallsMax) return give_up(Unread::kLimit, 1);
   call.reader.end_request_document(whole);
   call.lane = request_.lane;
   open_.push_back(std::move(call));
@@ -189,7 +193,7 @@ void ModelSocketObserver::end_request(bool whole) {
 
 json::Handler* ModelSocketObserver::begin_event() {
   unassigned_.reset();
-  if (!unread_.empty() || open_.empty()) return nullptr;
+  if (unread_ || open_.empty()) return nullptr;
   const std::string& lane = open_.front().lane;
   const bool one_lane =
       std::ranges::all_of(open_, [&](const OpenCall& call) { return call.lane == lane; });
@@ -236,20 +240,27 @@ void ModelSocketObserver::give_up_if_lost() {
   const auto is = [&](State state) {
     return asked_texts_.state() == state || said_texts_.state() == state;
   };
-  if (tally_.lost() || is(State::kBroken)) return give_up("malformed");
-  if (is(State::kLimit)) give_up("limit");
+  if (tally_.lost() || is(State::kBroken)) return give_up(Unread::kMalformed);
+  if (is(State::kLimit)) give_up(Unread::kLimit);
 }
 
 // Calls that are under way have no span then: how they end is not seen.
-void ModelSocketObserver::give_up(std::string_view why) {
-  if (!unread_.empty()) return;
+void ModelSocketObserver::give_up(Unread why, size_t more) {
+  if (unread_) return;
   unread_ = why;
+  sink_.on_calls_unread(why, open_.size() + more);
   event_.forget_further();
   open_.clear();
   count_memory();
 }
 
 }  // namespace
+
+std::string_view name_of(Unread reason) {
+  constexpr std::array<std::string_view, kUnreadCount> kNames = {"extension", "malformed", "limit",
+                                                                 "memory"};
+  return kNames[static_cast<size_t>(reason)];
+}
 
 std::unique_ptr<Observer> make_model_socket_observer(const CallFacts& facts,
                                                      const ObserverOptions& options) {

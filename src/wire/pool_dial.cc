@@ -135,7 +135,7 @@ void Pool::Impl::remember(const PoolKey& key, bool h2) {
 
 void Pool::Impl::dial_ended(const PoolKey& key) {
   if (dials.empty()) return;
-  ended.push_back(key);
+  if (std::ranges::find(ended, key) == ended.end()) ended.push_back(key);
   loop.at_turn_end(*this);
 }
 

@@ -104,6 +104,8 @@ void Pool::Impl::Entry::wake(Connection&) {
     owner->on_origin_event({0, http::Reset{{Code::kConnectionClosed, Side::kOrigin, false,
                                             "the origin closed the connection"}}});
   }
+  // It may take more streams than a moment ago: SETTINGS came, or one of them is over.
+  if (h2()) pool_.dial_ended(origin_.first);
   const bool unfit = idle_ && !connection_.codec().reusable();
   if (!busy() && (connection_.closed() || unfit)) pool_.doom(*this);
 }

@@ -11,7 +11,7 @@ struct Record final : sidespan::http::EventStreamSink {
   void on_message(const sidespan::http::EventStreamHead& head) override {
     if (open) std::abort();
     open = true;
-    text.append(head.name).append("<");
+    text.append(head.name).append("=").append(head.text).append("<");
   }
   void on_payload(std::string_view part) override { text.append(part); }
   void on_message_end(bool whole) override {

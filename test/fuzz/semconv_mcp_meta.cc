@@ -14,6 +14,10 @@ using namespace sidespan;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::vector<semconv::MetaEntry> entries = {{"traceparent", "00-\"\\"}};
+  const auto replaced = semconv::with_replaced_context(input, entries);
+  if (replaced && semconv::with_replaced_context(*replaced, entries)) std::abort();
+  const auto bare = semconv::with_replaced_context(input, {});
+  if (bare && (bare->size() >= size || semconv::with_replaced_context(*bare, {}))) std::abort();
   const auto written = semconv::with_meta_context(input, entries);
   if (!written) return 0;
   const auto before = json::members_of(input);

@@ -1,5 +1,6 @@
 """A running OpenTelemetry Collector: OTLP over HTTP and gRPC in, OTLP JSON lines in a file out, read back as plain dicts."""
 
+import copy
 import json
 import socket
 import subprocess
@@ -20,13 +21,18 @@ CONFIG = {
 
 
 class Collector:
-    def __init__(self, directory, attempts=3):
+    def __init__(self, directory, attempts=3, tls=None):
+        """`tls`: how its gRPC port speaks it, in the Collector's own words."""
         self.program = peers.made("collector")
         self._read, self._spans = 0, []  # how much of the file, and what was in it
         self.file = directory / "spans.jsonl"
         self.log = directory / "collector.log"
         self.config = directory / "collector.yaml"
-        self.config.write_text(json.dumps(CONFIG))  # JSON is YAML
+        config = copy.deepcopy(CONFIG)
+        if tls:
+            config["receivers"]["otlp"]["protocols"]["grpc"]["tls"] = tls
+        self.tls = tls
+        self.config.write_text(json.dumps(config))  # JSON is YAML
         for _ in range(attempts):
             if self._start():
                 return
@@ -38,7 +44,7 @@ class Collector:
 
     @property
     def grpc_endpoint(self):
-        return f"http://127.0.0.1:{self.grpc_address[1]}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.grpc_address[1]}"
 
     def spans(self):
         """All spans written so far. A last line that is still being written is left for the next time."""

@@ -4,10 +4,16 @@ import re
 import subprocess
 import time
 
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.settings
 import pytest
+from hyperframe.frame import SettingsFrame
 
 import peers
-from h2_origin import H2Client, H2Origin
+from h2_origin import H2Client, H2Origin, Message
 from origin import Origin
 from sidecar import exporting, resident, run, wait_for
 from tunnel import HOST, context_of, trusted
@@ -284,6 +290,74 @@ def test_an_origin_that_refuses_everything_is_asked_twice(intercepting, h2_origi
         assert [answer.status for answer in client.wait(*asked)] == [502] * 20
     assert len(sink.wait(40)) == 40
     assert len(h2_origin.requests) == 40
+
+
+class Narrow(H2Origin):
+    """Takes `most` streams at a time, refuses what comes beyond it, and says so late."""
+
+    def __init__(self, most, late=0, **how):
+        self.most, self.late, self.refusals, self._under_way = most, late, 0, {}
+        super().__init__(settings={h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100}, **how)
+
+    def _speak(self, sock, number):
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        connection.initiate_connection()
+        connection.clear_outbound_data_buffer()
+        begun, greeted, waiting = time.monotonic(), False, []
+        sock.settimeout(0.02)
+        while True:
+            try:
+                data = sock.recv(65536)
+                if not data:
+                    return
+                events = connection.receive_data(data)
+            except TimeoutError:
+                events = []
+            if not greeted and time.monotonic() - begun >= self.late:
+                greeted = True
+                sock.sendall(SettingsFrame(0, settings={SettingsFrame.MAX_CONCURRENT_STREAMS: self.most}).serialize())
+            for event in events:
+                if isinstance(event, h2.events.RequestReceived):
+                    if len(waiting) == self.most:
+                        self.refusals += 1
+                        connection.reset_stream(event.stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
+                    else:
+                        waiting.append((time.monotonic(), event.stream_id))
+                        self.requests.append(Message(event.headers, connection=number))
+            if greeted:
+                for at, stream in [one for one in waiting if time.monotonic() - one[0] > 0.03]:
+                    waiting.remove((at, stream))
+                    connection.send_headers(stream, [(":status", "200")], end_stream=True)
+                sock.sendall(connection.data_to_send())
+
+
+@pytest.mark.parametrize("late", [0, 0.3], ids=["at once", "late"])
+@pytest.mark.parametrize("most", [1, 3, 100])
+def test_a_burst_to_an_origin_that_takes_few_streams(intercepting, authority, sink, most, late):
+    """Before its SETTINGS nobody knows how many it takes: one is sent, and the others wait or go elsewhere."""
+    origin = Narrow(most, late, tls=authority.server(HOST, "127.0.0.1"))
+    side = intercepting()
+    sock, _, name = inside(side, origin)
+    with H2Client(sock) as client:
+        for burst in range(3):
+            asked = [client.ask(name, f"/burst/{burst}/{i}", scheme="https") for i in range(10)]
+            assert [answer.status for answer in client.wait(*asked)] == [200] * 10
+    assert origin.refusals == 0
+    assert len(sink.wait(30)) == len(origin.requests) == 30
+    assert origin.connections <= (10 if most < 10 or late else 2)
+    origin.stop()
+
+
+def test_a_request_of_http10_without_host(intercepting, h2_origin, sink):
+    """Inside a tunnel the origin is known without it; HTTP/2 has no request without an authority."""
+    side = intercepting()
+    sock, got, name = inside(side, h2_origin, ("http/1.1",))
+    with sock:
+        sock.sendall(b"GET /echo HTTP/1.0\r\n\r\n")
+        assert Reader(sock).response("GET").status == 200
+    [seen] = h2_origin.requests
+    assert seen.get(":authority") == name
+    assert sink.wait(1)[0]["attributes"]["url.full"] == f"https://{name}/echo"
 
 
 def test_readers_that_stop_hold_up_no_other_agent(sidecar, h2_origin, authority):

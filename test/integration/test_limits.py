@@ -27,6 +27,8 @@ REACHED = {  # setting: file below test/, and the test's name
     "h2_streams": ("integration/test_h2_abuse.py", "test_limits_of_http2"),
     "h2_stream_window": ("integration/test_h2_abuse.py", "test_limits_of_http2"),
     "h2_connection_window": ("integration/test_h2_abuse.py", "test_windows_of_http2"),
+    "h2_ping_time": ("integration/test_h2_pings.py", "test_a_dead_origin_is_found"),
+    "h2_ping_answer_time": ("integration/test_h2_pings.py", "test_a_dead_origin_is_found"),
     "head_time": ("integration/test_path_limits.py", "test_a_head_that_takes_too_long_is_408"),
     "replay_bytes": ("integration/test_path_reuse.py", "test_a_body_over_the_limit_is_not_kept"),
     "queue_bytes": ("integration/test_limits.py", "test_bytes_that_wait_for_a_socket"),

@@ -152,6 +152,37 @@ def test_a_destination_that_may_see_nothing(sidecar, server):
     assert context_of(server.requests[1].body) == {"p": 7}
 
 
+AGENTS = b'"_meta":{"p":1,"traceparent":"00-%s-%s-01","tracestate":"a=b","baggage":"k=v"}' % (OLD[0].encode(), OLD[1].encode())
+NOTE = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{%s,"progressToken":1}}'
+RESULT = b'{"jsonrpc":"2.0", "id":7,"result":{"roots":[],%s}}'
+PING = b'{"jsonrpc":"2.0","id":8,"method":"ping","params":{%s}}'
+OTHERS = {"notification": NOTE, "answer": RESULT, "batch": b"[" + b", ".join((NOTE, RESULT, PING)) + b"]"}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_what_is_no_request_takes_no_context_where_none_may_go(sidecar, server, kind):
+    body = OTHERS[kind]
+    times = body.count(b"%s")
+    policy = {"mcp": {"inject_meta": True}, "propagation": {"destinations": [{"match": ["*"], "send": []}]}}
+    with Client(sidecar(policy).egress) as client:
+        client.ask("POST", server.url("/mcp"), FIELDS, body % ((AGENTS,) * times))
+        client.ask("POST", server.url("/mcp"), FIELDS, body % ((b'"_meta":{"p":1}',) * times))
+    assert [seen.body for seen in server.requests] == [body % ((b'"_meta":{"p":1}',) * times)] * 2
+    assert server.requests[0].all("content-length") == [str(len(server.requests[0].body))]
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_what_is_no_request_takes_the_context_of_its_head(sidecar, server, sink, kind):
+    """A span of the agent's would be named beside ours. The old name of the agent's goes nowhere that ours does not."""
+    body = OTHERS[kind]
+    with Client(sidecar({"mcp": {"inject_meta": True}, "propagation": {
+            "destinations": [{"match": ["*"], "send": ["traceparent"]}]}}).egress) as client:
+        client.ask("POST", server.url("/mcp"), FIELDS, body % ((AGENTS,) * body.count(b"%s")))
+    [seen] = server.requests
+    ours = b'"_meta":{"p":1,"traceparent":"%s"}' % seen.get("traceparent").encode()
+    assert seen.body == body % ((ours,) * body.count(b"%s"))
+
+
 def test_an_agent_that_goes_before_its_message_is_whole(sidecar, origin, sink):
     with Client(sidecar({"mcp": {"inject_meta": True}}).egress) as client:
         client.send(head(f"POST {origin.url('/mcp')} HTTP/1.1", [("Host", "x"), ("Content-Length", "100"), *FIELDS]))

@@ -7,6 +7,7 @@ beside that.
 """
 
 import json
+import socket
 import threading
 import time
 
@@ -323,3 +324,47 @@ def test_the_old_transport_s_session_ends_with_its_stream(sidecar, origin, sink,
     assert span["attributes"]["jsonrpc.request.id"] == "1"
     listener.close()
     old.end()
+
+
+# The SDKs' servers break off their stream of events when they hear that the client has gone.
+
+PARTED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk_of(data):
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["with its reply", "without a reply"])
+@pytest.mark.parametrize("leaves", ["half", "whole", "not"])
+def test_who_ended_a_stream_in_the_middle(sidecar, origin, sink, leaves, answered):
+    """A client that has its reply says FIN, by shutdown or by close, and the server, which hears it, breaks off: the
+    agent has cancelled. Where it has said nothing the same end is the origin's."""
+    heard = []
+
+    def play(sock, reader, request):
+        sock.sendall(PARTED + chunk_of(event(id=1, result={}) if answered else event(method="notifications/message")))
+        if leaves != "not":
+            heard.append(reader.rest())  # to the FIN that is passed on
+
+    origin.answer("/mcp", [play, CLOSE])
+    with Client(sidecar().egress) as agent:
+        agent.send(head(f"POST {origin.url('/mcp')} HTTP/1.1", [("Host", "h"), ("Content-Length", str(len(call(1)))), *POST]))
+        agent.send(call(1))
+        assert agent.reader.head().status == 200
+        agent.reader.until(b"\n\n\r\n")
+        if leaves == "half":
+            agent.sock.shutdown(socket.SHUT_WR)
+            assert agent.reader.rest() == b""  # no last chunk, which would make a whole answer of it
+        elif leaves == "whole":
+            agent.close()
+        span, = sink.wait(1)
+    assert heard == ([b""] if leaves != "not" else [])
+    found = span["attributes"]
+    assert span["name"] == "tools/call t" and found["sidespan.stream.events"] == 1
+    if leaves == "not":
+        assert found["sidespan.end"] == "origin_closed" and found["error.type"] == "truncated"
+        assert span["status"] == "ERROR"
+    else:
+        assert found["sidespan.end"] == "agent_cancelled"
+        assert found.get("error.type") != "truncated"

@@ -27,6 +27,7 @@ TALK = ["plain", "plain:stream", "zipped", "zipped:stream", "cut", "cut:stream",
 TOOLS = ["tools", "tools:stream"]
 CACHED = ["cached", "cached:stream"]
 FAILING = ["failing:stream"]
+STOPPED = ["stopped:stream"]
 
 # The driver, the API that its calls speak, the host they go to, the scenes.
 Sdk = namedtuple("Sdk", "driver api host scenes")
@@ -40,9 +41,9 @@ SDKS = {
     "python-google-genai": Sdk("genai_calls.py", "gemini", "generativelanguage.googleapis.com",
                                [*TALK, *TOOLS, *CACHED, "embed"]),
     "python-boto3-converse": Sdk("bedrock_converse_calls.py", "bedrock", "bedrock-runtime.us-east-1.amazonaws.com",
-                                 [*TALK, *TOOLS, *CACHED, *FAILING, "profile", "profile:stream"]),
+                                 [*TALK, *TOOLS, *CACHED, *FAILING, *STOPPED, "profile", "profile:stream"]),
     "python-boto3-invoke": Sdk("bedrock_invoke_calls.py", "bedrock-anthropic",
-                               "bedrock-runtime.us-east-1.amazonaws.com", [*TALK, *TOOLS, *CACHED, *FAILING]),
+                               "bedrock-runtime.us-east-1.amazonaws.com", [*TALK, *TOOLS, *CACHED, *FAILING, *STOPPED]),
     "python-cohere": Sdk("cohere_calls.py", "cohere", "api.cohere.com", [*TALK, *TOOLS, *CACHED, "embed"]),
     "python-mistral": Sdk("mistral_calls.py", "mistral", "api.mistral.ai", [*TALK, *TOOLS, "embed"]),
     "python-ollama": Sdk("ollama_chat_calls.py", "ollama", "ollama", [*TALK, *TOOLS, *FAILING, "embed"]),

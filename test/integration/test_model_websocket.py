@@ -9,7 +9,9 @@ import pytest
 import peers
 from meaning import APIS, differences, expected
 from model_apis.server import ModelServer
+from origin import CLOSE, NO_BODY
 from sidecar import environment, exporting, run
+from wire import Client, head
 
 SCRIPT = Path(__file__).resolve().parent / "clients" / "calls" / "openai_websocket_calls.py"
 TIMEOUT = 240
@@ -78,3 +80,46 @@ def test_an_agent_that_counts_itself_keeps_its_tokens(authority, sink, tmp_path)
     calls, _ = played(authority, sink, tmp_path, ["plain"], False, context={"agent_is_instrumented": "yes"})
     _, (child,) = socket_and_children(sink, calls)
     assert child["name"] == "chat gpt-5" and "gen_ai.usage.input_tokens" not in child["attributes"]
+
+
+def frame(opcode, payload, mask=None):
+    size = bytes([len(payload) | (0x80 if mask else 0)]) if len(payload) < 126 else (
+        bytes([126 | (0x80 if mask else 0)]) + len(payload).to_bytes(2, "big"))
+    body = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload)) if mask else payload
+    return bytes([opcode]) + size + (mask or b"") + body
+
+
+CREATE = frame(0x81, b'{"type":"response.create","model":"gpt-5","input":"hi"}', b"abcd")
+UPGRADE = [("Host", "h"), ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+           ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")]
+# The answer's extension, how often it is asked, what the server says; why nothing is read, and how many calls that is.
+UNREAD = {
+    "extension": ("x-other", 2, b"", 0),
+    "malformed": ("", 2, b"\x83\x00", 2),
+    "limit": ("", 17, b"", 17),
+}
+
+
+@pytest.mark.parametrize("reason", UNREAD)
+def test_calls_that_are_not_read_are_counted(sidecar, origin, sink, reason):
+    extension, times, said, lost = UNREAD[reason]
+    extra = [f"Sec-WebSocket-Extensions: {extension}"] if extension else []
+
+    def play(sock, reader, request):
+        sock.sendall(head("HTTP/1.1 101 Switching Protocols", ["Connection: Upgrade", "Upgrade: websocket", *extra]))
+        assert reader.exactly(len(CREATE) * times) == CREATE * times
+        sock.sendall(said + frame(0x88, b"\x03\xe8"))
+
+    origin.answer("/v1/responses", [NO_BODY, play, CLOSE])
+    side = sidecar()
+    with Client(side.egress) as agent:
+        agent.send(head(f"GET {origin.url('/v1/responses')} HTTP/1.1", UPGRADE))
+        assert agent.reader.head().status == 101
+        agent.send(CREATE * times)
+        assert agent.reader.rest() == said + frame(0x88, b"\x03\xe8")
+    span, = sink.wait(1)
+    assert span["attributes"]["sidespan.websocket.unread"] == reason
+    metrics = side.metrics()
+    for name, count in (("sidespan_model_websockets_unread_total", 1), ("sidespan_model_websocket_calls_lost_total", lost)):
+        found = {sample.labels["reason"]: sample.value for sample in metrics.all(name)}
+        assert found == dict.fromkeys(("extension", "malformed", "limit", "memory"), 0) | {reason: count}

@@ -34,6 +34,10 @@ struct CodecLimits {
   size_t streams_max = 100;
   size_t stream_window_bytes = size_t{256} * 1024;
   size_t connection_window_bytes = size_t{1024} * 1024;
+  // HTTP/2 client, while streams are under way: a peer that was silent for so long is sent a PING,
+  // and is gone if it then says nothing for so long.
+  Milliseconds ping_time{60'000};
+  Milliseconds ping_answer_time{20'000};
 };
 
 class Codec {

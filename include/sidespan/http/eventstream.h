@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace sidespan::http {
@@ -16,6 +17,7 @@ struct EventStreamHead {
   Kind kind = Kind::kEvent;  // of :message-type
   // Of :event-type, :exception-type or :error-code; a long one is cut.
   std::string_view name = {};
+  std::string_view text = {};  // of :error-message; a long one is cut
 };
 
 // Views are for this call. Each message is on_message, on_payload any number of times,
@@ -37,6 +39,7 @@ class EventStreamReader {
   static constexpr uint32_t kMessageBytesMax = uint32_t{24} << 20;
   static constexpr uint32_t kHeadersBytesMax = uint32_t{128} << 10;
   static constexpr size_t kNameBytesMax = 64;
+  static constexpr size_t kTextBytesMax = 1024;
 
   // Must outlive this.
   explicit EventStreamReader(EventStreamSink& sink) : sink_(sink) {}
@@ -60,7 +63,7 @@ class EventStreamReader {
     kPayload,
     kChecksum
   };
-  enum class Header : uint8_t { kOther, kMessageType, kName };
+  enum class Header : uint8_t { kOther, kMessageType, kName, kText };
   static constexpr uint32_t kPreludeBytes = 12;
 
   bool in_headers() const { return at_ > At::kPrelude && at_ < At::kPayload; }
@@ -91,6 +94,7 @@ class EventStreamReader {
   uint8_t name_size_ = 0;
   std::array<char, kNameBytesMax> kept_;  // the beginning of this part, where it is no payload
   std::array<char, kNameBytesMax> name_;
+  std::string text_;
 };
 
 }  // namespace sidespan::http

@@ -1,6 +1,7 @@
-// Where the members of a JSON object stand in its text, for edits that leave every other byte as it
-// is. Strict (RFC 8259): whatever is not one well-formed object has none. Reads a whole text; what
-// comes in pieces, or is only to be read, is Reader's. Used for the one body that is edited.
+// Where the members of a JSON object, or the elements of an array, stand in its text, for edits
+// that leave every other byte as it is. Strict (RFC 8259): whatever is not one well-formed object
+// has none. Reads a whole text; what comes in pieces, or is only to be read, is Reader's. Used for
+// the one body that is edited.
 #pragma once
 
 #include <cstddef>
@@ -29,5 +30,9 @@ struct Members {
 // or where its own keys are not told apart by their spelling: one comes twice, or is written with
 // an escape.
 std::optional<Members> members_of(std::string_view object, size_t depth_max = 64);
+
+// The same of an array: views into the text.
+std::optional<std::vector<std::string_view>> elements_of(std::string_view array,
+                                                         size_t depth_max = 64);
 
 }  // namespace sidespan::json

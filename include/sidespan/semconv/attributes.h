@@ -148,7 +148,7 @@ inline constexpr Name kWebSocketCloseCode("sidespan.websocket.close_code");
 inline constexpr Name kGrpcMessagesSent("sidespan.grpc.messages.sent");
 inline constexpr Name kGrpcMessagesReceived("sidespan.grpc.messages.received");
 inline constexpr Name kGrpcTimeout("sidespan.grpc.timeout");
-// Why calls in it have no spans, or no more of them: extension, malformed, limit.
+// Why calls in it have no spans, or no more of them: extension, malformed, limit, memory.
 inline constexpr Name kWebSocketUnread("sidespan.websocket.unread");
 // What a model asked for, and what it was given back since it spoke last: arrays, each kind in one
 // order. Arguments and texts are content.

@@ -21,7 +21,8 @@ enum class BodyFraming : uint8_t {
   kElements,  // one text; of an array the elements are documents
   kLines,     // a text a line
   kEvents,    // server-sent events, a text in each one's data
-  kMessages,  // AWS event stream, a text in each message's payload; an exception's has its name
+  kMessages,  // AWS event stream, a text in each message's payload; an exception's has its name,
+              // an error is none
 };
 
 // Of a Content-Type's value: `kJson` for application/json and what ends in +json, `kLines` for the
@@ -36,6 +37,9 @@ class BodySink {
   virtual json::Handler* begin_document(std::string_view event_name) = 0;
   // `whole`: it was one well-formed text. Called with its last byte, where that is told apart.
   virtual void end_document(bool whole) = 0;
+  // The stream says by a message of its own that it failed (`:message-type: error`): in no
+  // document. For this call.
+  virtual void on_stream_error(std::string_view /*code*/, std::string_view /*text*/) {}
 
  protected:
   ~BodySink() = default;

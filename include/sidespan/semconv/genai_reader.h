@@ -38,6 +38,8 @@ class CallReader {
 
   // The answer's head, before its documents.
   void on_response_head(const http::Head& head);
+  // Between documents: the stream itself says that it failed, and how.
+  void on_stream_error(std::string_view code, std::string_view text);
   // The answer is a stream of documents, whatever the request said.
   void on_stream();
   // The first document of a streamed answer came so long after the request was sent.

@@ -23,4 +23,10 @@ using MetaEntry = std::pair<std::string_view, std::optional<std::string_view>>;
 std::optional<std::string> with_meta_context(std::string_view message,
                                              std::span<const MetaEntry> entries);
 
+// `body` with these in the place of the context that it has in `params._meta` or `result._meta`:
+// one JSON-RPC message of any kind or a batch of them. Nothing is added where there was none; what
+// has no value here goes. Nothing where nothing changes, or where it is no such body.
+std::optional<std::string> with_replaced_context(std::string_view body,
+                                                 std::span<const MetaEntry> entries);
+
 }  // namespace sidespan::semconv

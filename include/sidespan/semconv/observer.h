@@ -47,6 +47,8 @@ class Observer {
   virtual void on_switched_request_bytes(std::string_view, MonoTime) {}
   // Nothing more comes.
   virtual void on_end(End, MonoTime) {}
+  // Memory is short: it sees no more of the exchange, and its end neither.
+  virtual void on_silenced() {}
   // Adds what is known by now; once for each attempt.
   virtual void describe(trace::Span&) const {}
   // After on_end() and describe(), where the exchange has a span: the calls that share it become
@@ -89,9 +91,21 @@ struct SharedCall {
   std::function<void(trace::Span&)> describe = {};
 };
 
+// Why the calls that share an exchange are not read, or not any more.
+enum class Unread : uint8_t {
+  kExtension,  // one of the WebSocket that is not known
+  kMalformed,
+  kLimit,
+  kMemory,  // the observer was silenced
+};
+inline constexpr size_t kUnreadCount = 4;
+std::string_view name_of(Unread reason);
+
 class SharedCallSink {
  public:
   virtual void on_shared_call(const SharedCall& call) = 0;
+  // From now on none is told, and so many that were under way are not either. Once.
+  virtual void on_calls_unread(Unread reason, size_t under_way) = 0;
 
  protected:
   ~SharedCallSink() = default;

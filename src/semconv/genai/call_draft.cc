@@ -190,6 +190,15 @@ bool CallDraft::take_error(const Picked& picked) {
   }
 }
 
+void CallDraft::set_stream_error(std::string_view code, std::string_view text) {
+  call.error.told = true;
+  const Picked said{.kind = Picked::Kind::kText, .text = code};
+  keep_word(call.error.type, said);
+  if (!captures(Capture::kAll)) return;
+  call.error.text.clear();
+  append_content(call.error.text, {.kind = Picked::Kind::kText, .text = text});
+}
+
 // Some answers that are well have a `type`, a `code` and a `message`, too.
 bool CallDraft::take_bare_error(const Picked& picked) {
   switch (picked.id) {
@@ -267,6 +276,10 @@ ToolCall* CallDraft::add_tool_call() {
     ++call.tools_left_out;
     return nullptr;
   }
+  // No more room than is used in the end.
+  const size_t room = call.tool_calls.capacity();
+  if (call.tool_calls.size() == room)
+    call.tool_calls.reserve(std::clamp(2 * room, size_t{1}, kToolsMax));
   return &call.tool_calls.emplace_back();
 }
 

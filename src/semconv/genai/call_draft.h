@@ -101,6 +101,8 @@ class CallDraft {
   // What was said of the same answer elsewhere; what is known here goes on where nothing was.
   void take_answer(const Call& said);
 
+  // The answer's framing says that it failed; the text only where it is captured.
+  void set_stream_error(std::string_view code, std::string_view text);
   // `choice` ended. An empty reason is none.
   void set_finish_reason(size_t choice, std::string_view reason);
 

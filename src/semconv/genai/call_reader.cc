@@ -126,6 +126,10 @@ void CallReader::on_response_head(const http::Head& head) {
   }
 }
 
+void CallReader::on_stream_error(std::string_view code, std::string_view text) {
+  impl_->draft.set_stream_error(code, text);
+}
+
 void CallReader::on_stream() {
   impl_->draft.call.streamed = true;
 }

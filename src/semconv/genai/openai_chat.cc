@@ -246,7 +246,8 @@ void OpenAiChatReader::end_choice() {
     if (!fragment.tool.name.empty()) tool->name = std::move(fragment.tool.name);
     draft_.add_arguments(*tool, fragment.tool.arguments);
   }
-  fragments_.clear();
+  // A chunk has one or two; what a whole answer's took is not held until the end.
+  std::vector<Fragment>().swap(fragments_);
 }
 
 // Servers that give every call the index 0 tell them apart by their ids.

@@ -59,6 +59,11 @@ def exception(kind, text):
                  json.dumps({"message": text}).encode())
 
 
+def error(code, text):
+    """The service's own, which is in the headers alone."""
+    return frame({":error-code": code, ":error-message": text, ":message-type": "error"}, b"")
+
+
 def made(call):
     """(content, reason, usage) of Converse."""
     given = sum("toolResult" in block for message in call.document["messages"] for block in message["content"])
@@ -103,6 +108,8 @@ def ended(call, events):
         return Answer(events=events[:3], kind=STREAM, broken=True)
     if call.scene == "failing":
         events = events[:3] + [exception("modelStreamErrorException", "The model could not go on.")]
+    if call.scene == "stopped":
+        events = events[:3] + [error("InternalFailure", "The service could not go on.")]
     return Answer(events=events, kind=STREAM)
 
 

@@ -12,6 +12,7 @@ A prompt names its scene in brackets: "What is the weather? (tools)". How it is 
 | cut | stops at the limit of tokens |
 | refused, limited | the provider's own error: a request that is wrong (4xx), and 429 with its rate limits |
 | failing | an error in the middle of a stream, where the API has such |
+| stopped | the same by the framing of the stream, beside its events (Bedrock) |
 | broken | the connection ends in the middle of a stream |
 
 Tokens differ from call to call, so that one taken for another is seen.

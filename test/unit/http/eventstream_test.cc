@@ -22,7 +22,9 @@ class Record final : public EventStreamSink {
  public:
   void on_message(const EventStreamHead& head) override {
     text += "exE"[static_cast<size_t>(head.kind)];
-    text.append(":").append(head.name).append("<");
+    text.append(":").append(head.name);
+    if (!head.text.empty()) text.append("=").append(head.text);
+    text += '<';
   }
   void on_payload(std::string_view part) override {
     CHECK(!part.empty());
@@ -90,6 +92,16 @@ TEST_CASE("eventstream: messages whole, byte by byte and at random cuts") {
            eventstream_header(":message-type", "error") + eventstream_header(":error-code", "500"),
            ""),
        {"E:500<>"}},
+      {"an error with its message",
+       eventstream_frame(eventstream_header(":error-message", "it failed") +
+                             eventstream_header(":message-type", "error") +
+                             eventstream_header(":error-code", "InternalFailure"),
+                         "") +
+           one,
+       {"E:InternalFailure=it failed<>e:chunk<{\"a\":1}>"}},
+      {"a long message of an error is cut",
+       eventstream_frame(eventstream_header(":error-message", std::string(5000, 'm')), ""),
+       {"e:=" + std::string(EventStreamReader::kTextBytesMax, 'm') + "<>"}},
       {"no headers and no payload", eventstream_frame("", ""), {"e:<>"}},
       {"headers of all types",
        eventstream_frame(other_headers() + eventstream_header(":event-type", "a"), "p"),

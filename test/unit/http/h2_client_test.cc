@@ -52,6 +52,8 @@ TEST_CASE("h2 client: what is another in each request takes no place in the peer
   const auto bytes_of_second = [](std::string_view name) {
     const std::string value = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     Line line = origin();
+    line.feed(h2::server_start());
+    line.output();
     size_t bytes = 0;
     for (int i = 0; i < 2; ++i) {
       const StreamId stream = line->open();
@@ -114,6 +116,93 @@ TEST_CASE("h2 client: many at a time, as many as both allow") {
         "\n3 200  1.1 [content-length: 0] 0\n1 200  1.1 [content-length: 0] 0"
         "\n2 200  1.1 [content-length: 0] 0\n3 end\n1 end\n2 end");
   CHECK(pair.client->open() == 4);
+}
+
+TEST_CASE("h2 client: one stream until the peer has said how many it takes") {
+  const auto settings = [](uint32_t streams) {
+    return h2::frame(h2::kSettings, 0, 0, h2::number(3, 2) + h2::number(streams, 4));
+  };
+  Line line = origin();
+  CHECK(ask(line) == 1);
+  CHECK(line->open() == 0);
+  CHECK(line->reusable());
+  line.feed(settings(2));
+  CHECK(ask(line) == 2);
+  CHECK(line->open() == 0);
+
+  Line none = origin();
+  none.feed(settings(0));
+  CHECK(none->open() == 0);
+
+  // Whoever is over makes room, whatever is known.
+  Line gone = origin();
+  const StreamId first = ask(gone);
+  gone.output();
+  gone.send(first, Reset{{Code::kConnectionClosed, Side::kSelf, false, ""}});
+  gone.output();
+  CHECK(ask(gone) == 2);
+}
+
+TEST_CASE("h2 client: a peer that is silent while it owes answers is asked whether it is there") {
+  using std::chrono::milliseconds;
+  const CodecLimits limits = {.ping_time = milliseconds(100), .ping_answer_time = milliseconds(30)};
+  const std::string pong = h2::frame(h2::kPing, h2::kAck, 0, std::string(8, '\0'));
+  const MonoTime start{std::chrono::seconds(5)};
+  const auto connected = [&](const CodecLimits& such) {
+    Line line = origin(such);
+    line.now = start;
+    line.feed(h2::server_start());
+    line.output();
+    return line;
+  };
+  const auto at = [&](Line& line, MonoTime now) {
+    line.now = now;
+    line->on_time(now);
+    line.pull();
+    return h2::show(line.output());
+  };
+  Line line = connected(limits);
+  CHECK_FALSE(line->deadline());  // nobody waits
+  ask(line);
+  line.output();
+  CHECK(line->deadline() == start + milliseconds(100));
+  CHECK(at(line, start + milliseconds(99)).empty());
+  CHECK(at(line, start + milliseconds(100)) == "ping 0");
+  CHECK(line->deadline() == start + milliseconds(130));
+  line.now = start + milliseconds(110);
+  line.feed(pong);
+  // Twice as long, and again, as long as that is all it says.
+  CHECK(line->deadline() == start + milliseconds(310));
+  CHECK(at(line, start + milliseconds(310)) == "ping 0");
+  line.feed(pong);
+  CHECK(line->deadline() == start + milliseconds(710));
+  line.now = start + milliseconds(400);
+  line.feed(h2::headers(1, {{":status", "200"}}, false));
+  CHECK(line->deadline() == start + milliseconds(500));
+  line.events();
+  // Any byte is a sign of life; none is none.
+  CHECK(at(line, start + milliseconds(500)) == "ping 0");
+  line.now = start + milliseconds(529);
+  line.feed(std::string_view("\0", 1));
+  CHECK(line->deadline() == start + milliseconds(629));
+  CHECK(at(line, start + milliseconds(629)) == "ping 0");
+  CHECK(at(line, start + milliseconds(658)).empty());
+  CHECK(line.events().empty());
+  at(line, start + milliseconds(659));
+  CHECK(line.events() == "\n1 reset timeout");
+  CHECK(line->streams() == 0);
+  CHECK(line->done());
+  CHECK_FALSE(line->reusable());
+  CHECK_FALSE(line->deadline());
+
+  Line off = connected({.ping_time = milliseconds(0)});
+  ask(off);
+  CHECK_FALSE(off->deadline());
+  Line over = connected(limits);
+  const StreamId stream = ask(over);
+  over.send(stream, Reset{{Code::kConnectionClosed, Side::kSelf, false, ""}});
+  over.output();
+  CHECK_FALSE(over->deadline());
 }
 
 TEST_CASE("h2 client: a body waits for the peer's window") {
@@ -198,6 +287,7 @@ TEST_CASE("h2 client: how streams fail") {
 
 TEST_CASE("h2 client: the connection goes") {
   Line line = origin();
+  line.feed(h2::server_start());
   ask(line);
   ask(line);
   line.output();

@@ -101,4 +101,21 @@ TEST_CASE("members: depth has a limit") {
 }
 
 }  // namespace
+TEST_CASE("elements: where they stand, and only in a well-formed array") {
+  const std::string text = R"( [1.0e2 , {"a":[1]},"x,]" ,[ ] ,null] )";
+  const auto elements = elements_of(text);
+  REQUIRE(elements);
+  CHECK(*elements ==
+        std::vector<std::string_view>{"1.0e2", R"({"a":[1]})", R"("x,]")", "[ ]", "null"});
+  for (const std::string_view element : *elements) CHECK(text.find(element) != std::string::npos);
+  CHECK(elements_of("[ ]")->empty());
+  for (const char* row : {"", "[", "[1,]", "[,1]", "[1 2]", "[1]x", "{}", "1"}) {
+    CAPTURE(row);
+    CHECK_FALSE(elements_of(row));
+  }
+  for (size_t n = 0; n + 2 < text.size(); ++n) CHECK_FALSE(elements_of(text.substr(0, n)));
+  CHECK(elements_of("[[1]]", 2));
+  CHECK_FALSE(elements_of("[[[1]]]", 2));
+}
+
 }  // namespace sidespan::json

@@ -20,6 +20,9 @@ class Answer final : public BodySink {
     return &call_.begin_response_document(event);
   }
   void end_document(bool whole) override { call_.end_response_document(whole); }
+  void on_stream_error(std::string_view code, std::string_view text) override {
+    call_.on_stream_error(code, text);
+  }
 
  private:
   CallReader& call_;
@@ -83,6 +86,33 @@ TEST_CASE("genai by its bytes: what is packed in frames of an invoked model, and
         start + testing::eventstream_exception("throttlingException", R"({"message":"TEXT"})"),
         "chat by=aws.bedrock model=anthropic.claude-x streamed=yes answered=c id=msg_1 "
         "finish=error input=7 output=1 read=4 error=throttlingException");
+}
+
+TEST_CASE("genai by its bytes: a stream that says by a message of its own that it failed") {
+  using testing::eventstream_header;
+  const auto error = [](std::string_view code, std::string_view payload) {
+    return testing::eventstream_frame(eventstream_header(":message-type", "error") +
+                                          eventstream_header(":error-code", code) +
+                                          eventstream_header(":error-message", "TEXT"),
+                                      payload);
+  };
+  const std::string role = testing::eventstream_event("messageStart", R"({"role":"assistant"})");
+  const testing::PlayedCall converse = {.host = std::string(kBedrock),
+                                        .path = "/model/m/converse-stream",
+                                        .head = testing::answer_head(200, kEventStream)};
+  const std::string failed = "chat by=aws.bedrock model=m streamed=yes finish=error ";
+  check(converse, role + error("InternalFailure", ""), failed + "error=InternalFailure words=yes");
+  check(converse, role + error("500", ""), failed + "error=500 words=yes");
+  // A sentence might be content; what hangs on to it is no document.
+  check(converse, role + error("It has failed.", R"({"stopReason":"end_turn"})"),
+        failed + "words=yes");
+  const testing::PlayedCall invoke = {
+      .host = std::string(kBedrock),
+      .path = "/model/anthropic.claude-x/invoke-with-response-stream",
+      .head = testing::answer_head(200, kEventStream)};
+  check(invoke, error("InternalFailure", ""),
+        "chat by=aws.bedrock model=anthropic.claude-x streamed=yes finish=error "
+        "error=InternalFailure words=yes");
 }
 
 TEST_CASE("genai by its bytes: lines of Ollama, and one that is an error") {

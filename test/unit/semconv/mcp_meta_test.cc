@@ -77,5 +77,47 @@ TEST_CASE("meta: what is left alone") {
   }
 }
 
+TEST_CASE("meta: what is no request gets no context, and keeps no other") {
+  struct Row {
+    std::string name;
+    std::string before;
+    std::string after;  // where there is a context of ours; without it comes below
+    std::string without;
+  };
+  const std::string note = R"({"jsonrpc":"2.0","method":"n","params":{"_meta":{"p":1}}})";
+  const std::string answer =
+      R"({"jsonrpc":"2.0","id":1,"result":{"_meta": {"traceparent" : "old"}}})";
+  const std::string answer_ours =
+      R"({"jsonrpc":"2.0","id":1,"result":{"_meta": {"traceparent":"00-1"}}})";
+  const std::string answer_none = R"({"jsonrpc":"2.0","id":1,"result":{"_meta": {}}})";
+  const std::vector<Row> rows = {
+      {"a notification",
+       R"( {"jsonrpc":"2.0","method":"n" ,"params":{"_meta":{"p":1,"traceparent":"old","baggage":"k=v"},"x":[1.0e2]}})",
+       R"( {"jsonrpc":"2.0","method":"n" ,"params":{"_meta":{"p":1,"traceparent":"00-1"},"x":[1.0e2]}})",
+       R"( {"jsonrpc":"2.0","method":"n" ,"params":{"_meta":{"p":1},"x":[1.0e2]}})"},
+      {"an answer", answer, answer_ours, answer_none},
+      {"a batch", "[" + note + ", " + answer + " ,7,[" + answer + "],{}, " + answer + "]\n",
+       "[" + note + ", " + answer_ours + " ,7,[" + answer + "],{}, " + answer_ours + "]\n",
+       "[" + note + ", " + answer_none + " ,7,[" + answer + "],{}, " + answer_none + "]\n"},
+      {"both",
+       R"({"jsonrpc":"2.0","result":{"_meta":{"tracestate":"a"}},"params":{"_meta":{"baggage":"b"}}})",
+       R"({"jsonrpc":"2.0","result":{"_meta":{"tracestate":"a=\"b\""}},"params":{"_meta":{}}})",
+       R"({"jsonrpc":"2.0","result":{"_meta":{}},"params":{"_meta":{}}})"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(with_replaced_context(row.before, kOurs).value_or("nothing") == row.after);
+    CHECK(with_replaced_context(row.before, {}).value_or("nothing") == row.without);
+    CHECK_FALSE(with_replaced_context(row.after, kOurs));
+  }
+  for (const std::string& same :
+       {note, "[" + note + "]", std::string("[]"), std::string("x"), answer + answer, "[" + answer,
+        std::string(R"({"method":"n","params":{"_meta":{"traceparent":"old"}}})"),
+        std::string(R"({"jsonrpc":"2.0","params":[{"_meta":{"traceparent":"old"}}]})")}) {
+    CAPTURE(same);
+    CHECK_FALSE(with_replaced_context(same, {}));
+  }
+}
+
 }  // namespace
 }  // namespace sidespan::semconv

@@ -96,11 +96,15 @@ class Played final : public SharedCallSink {
     previous.push_back(call.model_call->previous_response_id);
     usage_told.push_back(span.attributes.contains("gen_ai.usage.input_tokens"));
   }
+  void on_calls_unread(Unread reason, size_t under_way) override {
+    lost.push_back(std::string(name_of(reason)) + " " + std::to_string(under_way));
+  }
 
   size_t piece = size_t{1} << 20U;
   MonoTime now{};
   std::unique_ptr<Observer> observer;
   std::vector<std::string> calls;
+  std::vector<std::string> lost;
   std::vector<int64_t> first_chunks;
   std::vector<std::string> previous;
   std::vector<bool> usage_told;
@@ -213,6 +217,7 @@ TEST_CASE("a WebSocket that cannot be read is counted, and says why") {
   other.asks(kCreate);
   other.says(completed("r1", 10));
   CHECK(other.unread() == "extension");
+  CHECK(other.lost == Texts{"extension 0"});
 
   Played malformed;
   malformed.asks(kCreate);
@@ -223,15 +228,28 @@ TEST_CASE("a WebSocket that cannot be read is counted, and says why") {
   malformed.asks(kCreate);
   malformed.observer->on_end(Observer::End::kBroken, MonoTime());
   CHECK(malformed.unread() == "malformed");
+  CHECK(malformed.lost == Texts{"malformed 1"});
 
   Played many;
   for (int i = 0; i < 17; ++i) many.asks(kCreate);
   many.says(completed("r1", 10));
   CHECK(many.unread() == "limit");
+  CHECK(many.lost == Texts{"limit 17"});
 
   Played no_text("permessage-deflate");
   no_text.receives(frame("\xff\xff", false, '\xc1'));
   CHECK(no_text.unread() == "malformed");
+  CHECK(no_text.lost == Texts{"malformed 0"});
+
+  Played silenced;
+  silenced.asks(kCreate);
+  silenced.observer->on_silenced();
+  CHECK(silenced.lost == Texts{"memory 1"});
+  Played not_one;
+  not_one.asks(kCreate);
+  not_one.says(completed("r1", 10));
+  not_one.observer->on_end(Observer::End::kWhole, MonoTime());
+  CHECK(not_one.lost.empty());
   CHECK((other.calls.empty() && malformed.calls.empty() && many.calls.empty()));
 }
 
