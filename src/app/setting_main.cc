@@ -2,6 +2,7 @@
 #include <array>
 
 #include "app/setting_propagation.h"
+#include "app/setting_sampling.h"
 #include "app/setting_table.h"
 #include "app/setting_types.h"
 
@@ -262,6 +263,20 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<read_ratio, &S::sampling, &SamplingSettings::ratio>,
      .sentence = "For traceidratio: the share of traces that is kept, 0 to 1.",
      .standard = {{{"OTEL_TRACES_SAMPLER_ARG", as_written}}}},
+    {.key = "sampling.head.per_second",
+     .value = "0",
+     .read = assign<read_rate, &S::sampling, &SamplingSettings::per_second>,
+     .sentence =
+         "New traces a second at most, by all workers together; 0 is any number. What comes with "
+         "a decision of the agent's keeps it."},
+    {.key = "sampling.head.rules",
+     .value = "[]",
+     .shape = Shape::kRules,
+     .read = assign<list_of<read_sampler_rule>, &S::sampling, &SamplingSettings::rules>,
+     .sentence =
+         "Other samplers for some calls, the first match: {match: {host: \"*.example.com\", path: "
+         "\"/health*\", method: GET}, ratio: 0.1}. Each of the three may be a list or be left out. "
+         "A ratio alone is parentbased_traceidratio, sampler: NAME another one."},
 
     {.key = "spans.ignore",
      .value = "[otlp]",

@@ -92,9 +92,18 @@ struct PropagationSettings {
   std::vector<std::string> baggage_to_attributes;  // wildcards over keys
 };
 
+// One of `sampling.head.rules`.
+struct SamplerRule {
+  proxy::SamplingMatch match;
+  std::string sampler;
+  double ratio = 1.0;
+};
+
 struct SamplingSettings {
-  std::string sampler;  // one of trace::make_sampler's names
-  double ratio = 1.0;   // 0 to 1
+  std::string sampler;    // one of trace::make_sampler's names
+  double ratio = 1.0;     // 0 to 1
+  double per_second = 0;  // new traces of this process; 0: any number
+  std::vector<SamplerRule> rules;
 };
 
 struct SpanSettings {

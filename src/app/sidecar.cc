@@ -40,6 +40,7 @@ Sidecar::~Sidecar() {
   stop_workers();
   for (const auto& worker : workers_) telemetry_.forget(*worker);
   telemetry_.forget(memory_watch_);
+  telemetry_.forget(root_limit_watch_);
 }
 
 Result<void> Sidecar::open(const Lineage& lineage) {
@@ -61,6 +62,8 @@ Result<void> Sidecar::open(const Lineage& lineage) {
 
 Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net::Address>& own) {
   const auto options = proxy_options(settings_, tls_.authority, lineage);
+  root_limit_watch_.set(options->root_limit);
+  telemetry_.watch(root_limit_watch_);
   ListenAddress egress = settings_.listen.egress;
   for (size_t i = 0; i < settings_.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(settings_, options, tls_, telemetry_, log_,

@@ -40,6 +40,7 @@ std::unique_ptr<const SignedFields> signed_fields(const http::Headers& headers,
 CallTrace::CallTrace(const Options& options, const http::Head& request, const http::Url& url,
                      Random& random)
     : options_(options),
+      sampler_(sampler_for(options.sampling_rules, url, request.method(), *options.sampler)),
       foreign_(request.headers),
       signed_(signed_fields(request.headers, url.path)) {
   if (options.extract) extract(request.headers);
@@ -79,8 +80,8 @@ void CallTrace::choose_parent(Random& random) {
   const bool asked = context_.asked != trace::Asked::kNothing || context_.trace_hint;
   trace::StartedContext started =
       asked ? trace::start_span_context(parent.context, context_.asked, context_.trace_hint,
-                                        *options_.sampler, random)
-            : trace::start_span_context(parent.context, *options_.sampler, random);
+                                        sampler_, random)
+            : trace::start_span_context(parent.context, sampler_, random);
   context_.span = std::move(started.context);
   sampled_ = started.sampled;
 }
@@ -154,7 +155,7 @@ void CallTrace::adopt_meta(const Meta& meta, Random& random) {
   parent_id_ = found->span_id;
   parent_is_remote_ = true;
   if (restarts_somewhere(options_)) parent_ = std::make_unique<const trace::SpanContext>(*found);
-  trace::StartedContext started = trace::start_span_context(&*found, *options_.sampler, random);
+  trace::StartedContext started = trace::start_span_context(&*found, sampler_, random);
   context_.span = std::move(started.context);
   sampled_ = started.sampled;
 }

@@ -1,0 +1,33 @@
+#include "app/head_sampling.h"
+
+#include <cassert>
+#include <utility>
+
+namespace sidespan::app {
+
+HeadSampling::HeadSampling(const SamplingSettings& settings) {
+  static const SystemClock clock;
+  std::shared_ptr<trace::RateLimit> shared;
+  if (settings.per_second > 0) shared = std::make_shared<trace::RateLimit>(settings.per_second);
+  const auto made = [&](const std::string& name, double ratio) {
+    Result<std::unique_ptr<trace::Sampler>> one = trace::make_sampler(name, ratio);
+    // The settings were checked.
+    assert(one);
+    return shared ? trace::limit_roots(*std::move(one), shared, clock) : *std::move(one);
+  };
+  sampler = made(settings.sampler, settings.ratio);
+  for (const SamplerRule& rule : settings.rules) {
+    rules.push_back({rule.match, made(rule.sampler, rule.ratio)});
+  }
+  limit = std::move(shared);
+}
+
+void RootLimitWatch::collect(metrics::Snapshot& snapshot) const {
+  if (!limit_) return;
+  metrics::merge(snapshot, "sidespan_traces_limited",
+                 "New traces that sampling.head.per_second left without spans.",
+                 metrics::Kind::kCounter,
+                 {.labels = {}, .value = static_cast<double>(limit_->refused()), .histogram = {}});
+}
+
+}  // namespace sidespan::app
