@@ -214,6 +214,13 @@ report::PipelineOptions pipeline_options(const Settings& settings) {
   options.batch.queue_max = exporting.queue_spans;
   options.batch.queue_bytes_max = exporting.queue_bytes;
   if (!exporting.endpoint) return options;
+  options.tail = settings.sampling.tail;
+  if (options.tail) {
+    options.tail->traces_max = settings.limits.tail_traces;
+    options.tail->spans_max = settings.limits.tail_spans;
+    options.tail->bytes_max = settings.limits.tail_bytes;
+    options.tail->decisions_max = settings.limits.tail_decisions;
+  }
   options.otlp = otlp_options(exporting, *exporting.endpoint);
   if (options.otlp->secure) {
     options.otlp->certificate =
