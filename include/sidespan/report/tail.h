@@ -53,7 +53,7 @@ inline constexpr size_t kTailConditionsMax = 64;  // of all policies
 struct TailOptions {
   Milliseconds wait{10'000};       // after a trace's last span
   Milliseconds max_wait{150'000};  // after its first
-  std::vector<TailPolicy> policies;
+  std::vector<TailPolicy> policies = {};
   size_t traces_max = 5000;  // that wait
   size_t spans_max = 20'000;
   size_t bytes_max = size_t{16} * 1024 * 1024;  // of them, encoded
