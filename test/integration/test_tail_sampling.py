@@ -1,5 +1,6 @@
 """`sampling.tail`: which traces go on when they are over, and what becomes of every span."""
 
+import sys
 import threading
 import time
 from collections import Counter
@@ -7,7 +8,7 @@ from collections import Counter
 import pytest
 
 from many_traces import CALLS, ManyTraces
-from sidecar import merged, resident
+from sidecar import exporting, merged, resident, run
 from wire import Client, ask, head, wait_for
 
 ERRORS = {"wait": "1s", "policies": [{"errors": True}]}
@@ -175,6 +176,38 @@ def test_sigterm_decides_what_waits(tail, origin, sink):
     side.stop()
     # More than the queue holds: it is fed as the collector takes.
     assert traces(sink.spans) == {number: 1 for number in range(1, 61)}
+
+
+AGENT = """
+import sys, time, urllib.error, urllib.request
+for url in sys.argv[1:]:
+    try:
+        urllib.request.urlopen(url).read()
+    except urllib.error.HTTPError:
+        pass
+    time.sleep(0.5)
+"""
+
+
+@pytest.mark.parametrize("last, kept", [("/status/500", 4), ("/status/200", 0)])
+def test_a_run_is_not_over_before_its_end(tmp_path, origin, sink, last, kept):
+    """However long its calls are apart."""
+    config = merged(exporting(sink.endpoint), {"sampling": {"tail": {"wait": "100ms", "policies": [{"errors": True}]}}})
+    urls = [origin.url(path) for path in ("/status/200", "/status/200", last)]
+    done = run(tmp_path, [sys.executable, "-c", AGENT, *urls], config)
+    assert done.returncode == 0, done.stderr
+    assert "exported" not in done.stderr, "what was not kept is not lost"
+    assert len(sink.quiet()) == kept
+    assert len({span["trace_id"] for span in sink.spans}) == (1 if kept else 0)
+
+
+def test_a_run_says_how_many_were_kept(tmp_path, origin, sink):
+    config = merged(exporting(sink.endpoint), {"sampling": {"tail": {"policies": [{"errors": True}]}}})
+    done = run(tmp_path, [sys.executable, "-c", AGENT, origin.url("/status/200")], config,
+               options=["--print", "tree"])
+    assert "sidespan: 0 of 2 spans exported to" in done.stderr
+    assert "sampling.tail kept no more" in done.stderr
+    assert "/status/200" in done.stderr, "the tree is whole"
 
 
 def test_the_law_holds_for_very_many(tail, sink):
