@@ -215,7 +215,7 @@ def test_the_law_holds_for_very_many(tail, sink):
     limits = {"tail_traces": 600, "tail_spans": 3000, "tail_bytes": "2MiB", "tail_decisions": 4000}
     side = tail({"wait": "500ms", "policies": [{"errors": True}, {"probability": 0.02}]}, limits,
                 export={"batch": {"queue": 200_000}})
-    load = ManyTraces(side.egress, traces=10_000, bad_every=100)
+    load = ManyTraces(side.egress, traces=6_000, bad_every=100)
     watched = []
     over = threading.Event()
 
@@ -239,7 +239,7 @@ def test_the_law_holds_for_very_many(tail, sink):
     assert set(found.values()) == {CALLS}, "no trace in parts"
     assert load.bad <= set(found)
     others = len(found) - len(load.bad)
-    assert 100 < others < 300, others
+    assert 70 < others < 180, others
     # Each is kept by its own id.
     assert all(int(found_id[-14:], 16) >= 0xfae1 << 40 for found_id in set(found) - load.bad)
     assert metrics.total("sidespan_tail_decisions_total") == len(load.ids)
