@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view kParentBased = "parentbased_";
 
 ProbabilityState state_of(const SpanContext* parent) {
-  return parent == nullptr ? ProbabilityState{} : read_probability(parent->tracestate);
+  if (parent == nullptr || parent->tracestate.empty()) return {};
+  return read_probability(parent->tracestate);
 }
 
 TraceState tracestate_of(const SpanContext* parent) {
