@@ -33,14 +33,16 @@ constexpr std::array<OpaqueAdvice, 13> kOpaque = {{
 struct DropAdvice {
   std::string_view reason;
   std::string_view advice;
+  bool meant = false;
 };
-constexpr std::array<DropAdvice, 6> kDropped = {{
+constexpr std::array<DropAdvice, 7> kDropped = {{
     {"queue_full", "The collector is slower than the agent, or was away: export.batch.queue."},
     {"rejected", "The collector said never; the sidecar's log has its words."},
     {"too_large", "One span alone is more than the collector takes."},
     {"shutdown", "drain.deadline came before they were exported."},
     {"no_exporter", "export.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT names a collector."},
     {"retry_time", "The collector put them off for limits.export_retry_time."},
+    {"tail", "That is what sampling.tail is for.", true},
 }};
 
 Findings judge_opaque(const MetricsPage& metrics) {
@@ -76,8 +78,10 @@ Findings judge_dropped(const MetricsPage& metrics) {
   Findings findings;
   for (const auto& [reason, count] : metrics.by_label("sidespan_spans_dropped_total", "reason")) {
     const auto known = std::ranges::find(kDropped, reason, &DropAdvice::reason);
-    findings.push_back({Verdict::kFail, counted(count, "span") + " dropped: " + reason,
-                        known == kDropped.end() ? "" : std::string(known->advice)});
+    const bool is_known = known != kDropped.end();
+    findings.push_back({is_known && known->meant ? Verdict::kOk : Verdict::kFail,
+                        counted(count, "span") + " dropped: " + reason,
+                        is_known ? std::string(known->advice) : ""});
   }
   return findings;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/head_sampling.h"
 #include "app/version.h"
 #include "sidespan/base/random.h"
 #include "sidespan/base/text.h"
@@ -17,7 +18,6 @@
 #include "sidespan/trace/custom.h"
 #include "sidespan/trace/formats.h"
 #include "sidespan/trace/propagator.h"
-#include "sidespan/trace/sampler.h"
 
 namespace sidespan::app {
 namespace {
@@ -68,12 +68,6 @@ void set_formats(const PropagationSettings& propagation, proxy::Options& options
     if (formats->inject.has(format.name)) continue;
     others.custom.push_back(formats->registry.find(format.name));
   }
-}
-
-std::shared_ptr<const trace::Sampler> sampler(const SamplingSettings& sampling) {
-  auto made = trace::make_sampler(sampling.sampler, sampling.ratio);
-  assert(made);
-  return *std::move(made);
 }
 
 semconv::HttpSpanOptions span_options(const Settings& settings) {
@@ -191,7 +185,10 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
   options->destinations = settings.propagation.destinations;
   options->ignore_paths = settings.spans.ignore;
   set_formats(settings.propagation, *options);
-  options->sampler = sampler(settings.sampling);
+  HeadSampling sampling(settings.sampling);
+  options->sampler = std::move(sampling.sampler);
+  options->sampling_rules = std::move(sampling.rules);
+  options->root_limit = std::move(sampling.limit);
   options->baggage_allow = settings.propagation.baggage_allow;
   options->baggage_add = settings.propagation.baggage_add;
   options->baggage_to_attributes = settings.propagation.baggage_to_attributes;
@@ -236,6 +233,13 @@ report::PipelineOptions pipeline_options(const Settings& settings) {
   options.batch.queue_max = exporting.queue_spans;
   options.batch.queue_bytes_max = exporting.queue_bytes;
   if (!exporting.endpoint) return options;
+  options.tail = settings.sampling.tail;
+  if (options.tail) {
+    options.tail->traces_max = settings.limits.tail_traces;
+    options.tail->spans_max = settings.limits.tail_spans;
+    options.tail->bytes_max = settings.limits.tail_bytes;
+    options.tail->decisions_max = settings.limits.tail_decisions;
+  }
   options.otlp = otlp_options(exporting, *exporting.endpoint);
   if (options.otlp->secure) {
     options.otlp->certificate =

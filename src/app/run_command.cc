@@ -162,6 +162,7 @@ int RunCommand::start() {
     print_line("sidespan: " + opened.error().what);
     return kOwnFailure;
   }
+  if (root_.sampled) sidecar_.telemetry().hold(root_.context.span.trace_id);
   const Result<Pairs> further = further_variables();
   if (!further) {
     print_line("sidespan: " + further.error().what);
@@ -249,6 +250,7 @@ void RunCommand::end_run() {
   sidecar_.stop_workers();
   if (root_.sampled && end_) {
     sidecar_.telemetry().emit(close_run(root_, settings_.limits.attributes, *end_));
+    sidecar_.telemetry().release(root_.context.span.trace_id);
   }
   sidecar_.telemetry().totals();  // what was emitted before is in record_ when this returns
   print_run();
@@ -272,7 +274,8 @@ void RunCommand::print_outcome() {
   const report::Totals totals = sidecar_.telemetry().totals();
   const std::string spans = where_spans_went(settings_, totals, log_.path);
   const bool tree = printed_ == RunPrint::kTree;
-  const bool lost = settings_.exporting.endpoint && totals.exported != totals.emitted;
+  const uint64_t left_out = totals.dropped[static_cast<size_t>(report::DropReason::kTail)];
+  const bool lost = settings_.exporting.endpoint && totals.exported + left_out != totals.emitted;
   if ((tree || lost) && !spans.empty()) print_line(spans);
   for (const RunWarning& warning : warnings_) {
     const bool said = warning.changes_calls && !terminal_.present;

@@ -39,6 +39,11 @@ std::string where_spans_went(const Settings& settings, const report::Totals& tot
            "OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4318";
   }
   const std::string endpoint = shown(settings.exporting);
+  const uint64_t left_out = totals.dropped[static_cast<size_t>(report::DropReason::kTail)];
+  if (left_out > 0 && totals.exported + left_out == totals.emitted) {
+    return fmt::format("sidespan: {} of {} exported to {}; sampling.tail kept no more",
+                       totals.exported, counted(totals.emitted), endpoint);
+  }
   if (totals.exported == totals.emitted) {
     return fmt::format("sidespan: {} exported to {}", counted(totals.exported), endpoint);
   }

@@ -2,15 +2,14 @@
 
 #include <array>
 #include <cstring>
-#include <memory>
 #include <string_view>
 
 #include "app/child_status.h"
 #include "app/environment.h"
+#include "app/head_sampling.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/trace/carrier.h"
-#include "sidespan/trace/sampler.h"
 
 namespace sidespan::app {
 namespace {
@@ -50,10 +49,9 @@ RunRoot open_run(const Settings& settings, const std::string& command,
     return root;
   }
   root.parent = environment_counts(settings) ? inherited_context(own) : std::nullopt;
-  const Result<std::unique_ptr<trace::Sampler>> sampler =
-      trace::make_sampler(settings.sampling.sampler, settings.sampling.ratio);
+  const HeadSampling sampling(settings.sampling);
   trace::StartedContext started =
-      trace::start_span_context(root.parent ? &*root.parent : nullptr, **sampler, random);
+      trace::start_span_context(root.parent ? &*root.parent : nullptr, *sampling.sampler, random);
   root.sampled = started.sampled;
   root.context.span = std::move(started.context);
   root.id = root.context.span.span_id.to_string();

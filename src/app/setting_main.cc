@@ -2,6 +2,7 @@
 #include <array>
 
 #include "app/setting_propagation.h"
+#include "app/setting_sampling.h"
 #include "app/setting_table.h"
 #include "app/setting_types.h"
 
@@ -273,6 +274,32 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<read_ratio, &S::sampling, &SamplingSettings::ratio>,
      .sentence = "For traceidratio: the share of traces that is kept, 0 to 1.",
      .standard = {{{"OTEL_TRACES_SAMPLER_ARG", as_written}}}},
+    {.key = "sampling.head.per_second",
+     .value = "0",
+     .read = assign<read_rate, &S::sampling, &SamplingSettings::per_second>,
+     .sentence =
+         "New traces a second at most, by all workers together; 0 is any number. What comes with "
+         "a decision of the agent's keeps it."},
+    {.key = "sampling.head.rules",
+     .value = "[]",
+     .shape = Shape::kRules,
+     .read = assign<list_of<read_sampler_rule>, &S::sampling, &SamplingSettings::rules>,
+     .sentence =
+         "Other samplers for some calls, the first match: {match: {host: \"*.example.com\", path: "
+         "\"/health*\", method: GET}, ratio: 0.1}. Each of the three may be a list or be left out. "
+         "A ratio alone is parentbased_traceidratio, sampler: NAME another one."},
+    {.key = "sampling.tail",
+     .value = "off",
+     .shape = Shape::kRules,
+     .read = assign<read_tail, &S::sampling, &SamplingSettings::tail>,
+     .sentence =
+         "Which of the sampled traces are exported, decided when they are over: {wait: 10s, "
+         "max_wait: 150s, policies: [{errors: true}, {slower_than: 5s}, {status_codes: [429, "
+         "5xx]}, "
+         "{attribute: {key: gen_ai.request.model, values: [\"gpt-*\"]}}, {tokens: 10000}, {cost: "
+         "0.5}, {probability: 0.1}]}. Any of the policies keeps a trace, one with several keys "
+         "where all are true. A trace is over `wait` after its last span, a run not before its "
+         "end; `max_wait` after the first it is decided in any case."},
 
     {.key = "spans.ignore",
      .value = "[otlp]",

@@ -23,8 +23,6 @@ constexpr auto kLater = std::to_array<std::string_view>({
     "listen.otlp",
     "listen.otlp_grpc",
     "listen.transparent",
-    "sampling.head.per_second",
-    "sampling.tail",
     "store",
 });
 

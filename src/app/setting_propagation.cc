@@ -20,18 +20,6 @@ constexpr std::array<Word<bool proxy::DestinationRule::*>, 3> kFields = {
      {"tracestate", &proxy::DestinationRule::tracestate},
      {"baggage", &proxy::DestinationRule::baggage}}};
 
-// A key that may be left out.
-template <class Read, class Value>
-bool read_optional(const Node& node, std::string_view key, Complaints& complaints, Read&& read,
-                   Value& value) {
-  const Node* const part = node.find(key);
-  if (part == nullptr) return true;
-  auto found = read_part(*part, "." + std::string(key), complaints, std::forward<Read>(read));
-  if (!found) return false;
-  value = *std::move(found);
-  return true;
-}
-
 // `match` and `send` are needed, `baggage` and `restart` may be there.
 bool has_destination_keys(const Node& node, Complaints& complaints) {
   if (node.kind != Node::Kind::kMap) return has_keys(node, {"match", "send"}, complaints);

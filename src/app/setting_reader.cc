@@ -138,8 +138,8 @@ std::optional<Pairs> read_pairs(const Node& node, Complaints& complaints) {
   return pairs;
 }
 
-bool has_keys(const Node& node, std::initializer_list<std::string_view> keys,
-              Complaints& complaints) {
+bool has_only_keys(const Node& node, std::initializer_list<std::string_view> keys,
+                   Complaints& complaints) {
   std::string all_of_them;
   for (const std::string_view& key : keys) {
     const bool last = &key == keys.end() - 1;
@@ -149,10 +149,18 @@ bool has_keys(const Node& node, std::initializer_list<std::string_view> keys,
     complain(node, "takes a map with " + all_of_them, complaints);
     return false;
   }
+  const size_t before = complaints.size();
   for (const Node::Member& member : node.members) {
     if (std::ranges::find(keys, member.key) != keys.end()) continue;
     complaints.push_back({member.line, "." + member.key, "is not known here, only " + all_of_them});
   }
+  return complaints.size() == before;
+}
+
+bool has_keys(const Node& node, std::initializer_list<std::string_view> keys,
+              Complaints& complaints) {
+  has_only_keys(node, keys, complaints);
+  if (node.kind != Node::Kind::kMap) return false;
   bool all = true;
   for (const std::string_view key : keys) {
     if (node.find(key) != nullptr) continue;

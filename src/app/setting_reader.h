@@ -123,5 +123,32 @@ std::optional<Pairs> read_pairs(const Node& node, Complaints& complaints);
 // about those missing. True when all are there.
 bool has_keys(const Node& node, std::initializer_list<std::string_view> keys,
               Complaints& complaints);
+// The same for one whose keys may all be left out.
+bool has_only_keys(const Node& node, std::initializer_list<std::string_view> keys,
+                   Complaints& complaints);
+
+// A key of a map that may be left out; `value` stays as it is then.
+template <class Read, class Value>
+bool read_optional(const Node& node, std::string_view key, Complaints& complaints, Read&& read,
+                   Value& value) {
+  const Node* const part = node.find(key);
+  if (part == nullptr) return true;
+  auto found = read_part(*part, "." + std::string(key), complaints, std::forward<Read>(read));
+  if (!found) return false;
+  value = *std::move(found);
+  return true;
+}
+
+// One of whatever `ReadOne` reads, or a list of them.
+template <auto ReadOne>
+auto one_or_list_of(const Node& node, Complaints& complaints)
+    -> decltype(list_of<ReadOne>(node, complaints)) {
+  if (node.kind == Node::Kind::kList) return list_of<ReadOne>(node, complaints);
+  auto one = ReadOne(node, complaints);
+  if (!one) return std::nullopt;
+  typename decltype(list_of<ReadOne>(node, complaints))::value_type values;
+  values.push_back(*std::move(one));
+  return values;
+}
 
 }  // namespace sidespan::app

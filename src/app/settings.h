@@ -107,9 +107,19 @@ struct PropagationSettings {
   std::vector<std::string> baggage_to_attributes;  // wildcards over keys
 };
 
+// One of `sampling.head.rules`.
+struct SamplerRule {
+  proxy::SamplingMatch match;
+  std::string sampler;
+  double ratio = 1.0;
+};
+
 struct SamplingSettings {
-  std::string sampler;  // one of trace::make_sampler's names
-  double ratio = 1.0;   // 0 to 1
+  std::string sampler;    // one of trace::make_sampler's names
+  double ratio = 1.0;     // 0 to 1
+  double per_second = 0;  // new traces of this process; 0: any number
+  std::vector<SamplerRule> rules;
+  std::optional<report::TailOptions> tail;  // without its limits
 };
 
 struct SpanSettings {
@@ -154,9 +164,13 @@ struct LimitSettings {
   serve::Endpoint::Options serve;  // `hosts` is not a setting and stays empty
   trace::AttributeLimits attributes;
   size_t tls_sessions = 0;
-  size_t run_spans = 0;                // spans that `run` keeps in memory for its tree
-  Milliseconds run_export{};           // after its command has ended
-  Milliseconds stdio_export{};         // after its server has
+  size_t run_spans = 0;         // spans that `run` keeps in memory for its tree
+  Milliseconds run_export{};    // after its command has ended
+  Milliseconds stdio_export{};  // after its server has
+  size_t tail_traces = 0;       // that wait for a decision
+  size_t tail_spans = 0;
+  size_t tail_bytes = 0;
+  size_t tail_decisions = 0;           // that are remembered
   size_t mcp_calls = 0;                // without an answer yet; of stdio, on one side
   Milliseconds mcp_call_time{};        // that one waits whose POST is over
   std::optional<size_t> memory_bytes;  // of traffic held at once; nothing: by the machine

@@ -64,6 +64,7 @@ Sidecar::~Sidecar() {
   for (const auto& worker : workers_) telemetry_.forget(*worker);
   telemetry_.forget(memory_watch_);
   telemetry_.forget(lineage_watch_);
+  telemetry_.forget(root_limit_watch_);
 }
 
 Result<void> Sidecar::open(const Lineage& lineage) {
@@ -86,6 +87,8 @@ Result<void> Sidecar::open(const Lineage& lineage) {
 
 Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net::Address>& own) {
   const auto options = proxy_options(settings_, tls_.authority, lineage);
+  root_limit_watch_.set(options->root_limit);
+  telemetry_.watch(root_limit_watch_);
   ListenAddress egress = settings_.listen.egress;
   ListenAddress ingress = settings_.listen.ingress;
   for (size_t i = 0; i < settings_.workers; ++i) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/drain.h"
+#include "app/head_sampling.h"
 #include "app/log.h"
 #include "app/options.h"
 #include "app/settings.h"
@@ -80,6 +81,7 @@ class Sidecar {
   std::atomic<size_t> connections_ = 0;  // of agents, in all workers
   MemoryLedger memory_;
   MemoryWatch memory_watch_{memory_};
+  RootLimitWatch root_limit_watch_;
   semconv::McpCalls mcp_calls_;
   lineage::IngressWatch ingress_watch_;
   const std::unique_ptr<lineage::Registry> lineage_;  // null: nothing but heads is evidence

@@ -1,9 +1,9 @@
 #include "app/stdio_calls.h"
 
-#include <cassert>
 #include <utility>
 #include <vector>
 
+#include "app/head_sampling.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/mcp_meta.h"
@@ -17,13 +17,6 @@ namespace attribute = semconv::attribute;
 
 constexpr std::string_view kPipe = "pipe";
 constexpr std::string_view kCancelled = "notifications/cancelled";
-
-std::unique_ptr<trace::Sampler> sampler_of(const Settings& settings) {
-  auto sampler = trace::make_sampler(settings.sampling.sampler, settings.sampling.ratio);
-  // The settings were checked.
-  assert(sampler);
-  return *std::move(sampler);
-}
 
 std::optional<trace::SpanContext> context_of(const semconv::McpMessage& message) {
   std::optional<trace::SpanContext> context = trace::parse_traceparent(message.traceparent);
@@ -40,7 +33,7 @@ StdioCalls::StdioCalls(const Settings& settings, std::optional<trace::SpanContex
                        Random& random, OnSpan on_span)
     : settings_(settings),
       environment_(std::move(environment)),
-      sampler_(sampler_of(settings)),
+      sampler_(HeadSampling(settings.sampling).sampler),
       on_span_(std::move(on_span)),
       random_(random),
       agent_([this](const semconv::McpMessage& message) { on_message(message, false); }),

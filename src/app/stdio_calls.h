@@ -79,7 +79,7 @@ class StdioCalls {
 
   const Settings& settings_;
   const std::optional<trace::SpanContext> environment_;
-  std::unique_ptr<trace::Sampler> sampler_;
+  std::shared_ptr<const trace::Sampler> sampler_;
   OnSpan on_span_;
   SystemClock clock_;
 

@@ -116,6 +116,14 @@ void Telemetry::emit(trace::Span span) {
   thread_.mailbox().post([this, span = std::move(span)] { inside_->pipeline.accept({&span, 1}); });
 }
 
+void Telemetry::hold(const trace::TraceId& id) {
+  thread_.mailbox().post([this, id] { inside_->pipeline.hold(id); });
+}
+
+void Telemetry::release(const trace::TraceId& id) {
+  thread_.mailbox().post([this, id] { inside_->pipeline.release(id); });
+}
+
 void Telemetry::drain(report::DrainLimits limits, std::function<void()> done) {
   thread_.mailbox().post([this, limits, done = std::move(done)]() mutable {
     inside_->pipeline.drain(limits, std::move(done));

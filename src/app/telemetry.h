@@ -53,6 +53,9 @@ class Telemetry {
   net::Mailbox& mailbox() { return thread_.mailbox(); }
   report::Pipeline& pipeline();
   void emit(trace::Span span);
+  // What `sampling.tail` is not to decide on before release() or its time: a run that is open.
+  void hold(const trace::TraceId& id);
+  void release(const trace::TraceId& id);
 
   // Exports what is queued within `limits`; `done` is called on the telemetry thread.
   void drain(report::DrainLimits limits, std::function<void()> done);

@@ -81,7 +81,7 @@ Registry::Impl::RunTrace& Registry::Impl::run_of(const Scope& scope, MonoTime no
 }
 
 void Registry::Impl::count_span(const Scope& scope, MonoTime now) {
-  if (!scope.span) return;
+  if (!scope.span || scope.id == 0) return;
   const std::lock_guard lock(runs_mutex);
   ++run_of(scope, now).spans;
 }
@@ -91,7 +91,10 @@ void Registry::Impl::place_turn(const Call& call, const Moment& now, Random& ran
                                 Opening& opening) {
   const trace::SpanId own = trace::SpanId::make(random);
   const trace::TraceId trace = call.trace ? call.trace : trace::TraceId::make(random);
-  if (call.scope.span) {
+  if (call.scope.span && call.scope.id == 0) {
+    opening.span = {call.scope.span.trace_id, own, call.scope.span.flags};
+    opening.parent_id = call.scope.span.span_id;
+  } else if (call.scope.span) {
     const std::lock_guard lock(runs_mutex);
     RunTrace& run = run_of(call.scope, now.mono);
     const bool room = run.spans < options.turns.trace_spans_max &&

@@ -40,6 +40,7 @@ std::unique_ptr<const SignedFields> signed_fields(const http::Headers& headers,
 CallTrace::CallTrace(const Options& options, const http::Head& request, const http::Url& url,
                      Standing standing, Random& random)
     : options_(options),
+      sampler_(sampler_for(options.sampling_rules, url, request.method(), *options.sampler)),
       foreign_(request.headers),
       signed_(signed_fields(request.headers, url.path)),
       own_id_(trace::SpanId::make(random)),
@@ -111,7 +112,9 @@ const trace::SpanContext* CallTrace::named_parent() const {
 void CallTrace::ask(lineage::Call& call, Random& random) {
   const trace::SpanContext* const named = named_parent();
   if (named != nullptr) {
-    call.scope = {.id = named->span_id.value,
+    // Other requests on the ingress may come to be under way, and are candidates then.
+    const bool closed = source_ != lineage::Source::kIngress;
+    call.scope = {.id = closed ? named->span_id.value : 0,
                   .span = {named->trace_id, named->span_id, named->flags}};
   }
   if (execution_ != nullptr) {
@@ -179,8 +182,8 @@ void CallTrace::start(const trace::SpanContext* parent, Random& random) {
       parent != nullptr || context_.trace_hint ? context_.trace_hint : own_trace_;
   trace::StartedContext started =
       asked || trace
-          ? trace::start_span_context(parent, context_.asked, trace, *options_.sampler, random)
-          : trace::start_span_context(parent, *options_.sampler, random);
+          ? trace::start_span_context(parent, context_.asked, trace, sampler_, random)
+          : trace::start_span_context(parent, sampler_, random);
   // A trace that we made the id of.
   if (parent == nullptr && trace && !context_.trace_hint)
     started.context.flags |= trace::kRandomFlag;

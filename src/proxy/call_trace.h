@@ -112,6 +112,7 @@ class CallTrace {
   void copy_baggage();
 
   const Options& options_;
+  const trace::Sampler& sampler_;
   // What the request carried; once it is active, with this attempt's span in the place of the
   // agent's.
   trace::Context context_;

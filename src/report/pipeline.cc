@@ -6,15 +6,19 @@
 #include "report/batch.h"
 #include "report/exporter.h"
 #include "report/notice.h"
+#include "report/tail_sampler.h"
 #include "sidespan/net/timer.h"
 
 namespace sidespan::report {
 namespace {
 
-constexpr std::array kReasons = {DropReason::kQueueFull,  DropReason::kRejected,
-                                 DropReason::kTooLarge,   DropReason::kShutdown,
-                                 DropReason::kNoExporter, DropReason::kRetryTime};
+constexpr std::array kReasons = {
+    DropReason::kQueueFull,  DropReason::kRejected,  DropReason::kTooLarge, DropReason::kShutdown,
+    DropReason::kNoExporter, DropReason::kRetryTime, DropReason::kTail};
 static_assert(kReasons.size() == kDropReasonCount);
+
+// Traces that are over at nearly the same time are decided together.
+constexpr Milliseconds kTailPulse{20};
 
 constexpr size_t index_of(DropReason reason) {
   return static_cast<size_t>(reason);
@@ -25,6 +29,32 @@ struct Lost {
   uint64_t overflowed = 0;
   uint64_t late = 0;
 };
+
+void collect_tail(const TailSampler& tail, metrics::Snapshot& snapshot) {
+  using metrics::Kind;
+  const auto add = [&](std::string_view name, std::string_view help, Kind kind, uint64_t value,
+                       std::string_view label, std::string_view of) {
+    metrics::Sample sample;
+    if (!label.empty()) sample.labels = {{std::string(label), std::string(of)}};
+    sample.value = static_cast<double>(value);
+    metrics::merge(snapshot, name, help, kind, std::move(sample));
+  };
+  const TailSampler::Counts& counts = tail.counts();
+  constexpr std::string_view kDecisions = "Traces on which sampling.tail has decided.";
+  add("sidespan_tail_decisions", kDecisions, Kind::kCounter, counts.kept, "decision", "keep");
+  add("sidespan_tail_decisions", kDecisions, Kind::kCounter, counts.dropped, "decision", "drop");
+  for (size_t i = 0; i < counts.early.size(); ++i) {
+    add("sidespan_tail_early", "Of these, traces that were not over: a limit was reached.",
+        Kind::kCounter, counts.early[i], "limit",
+        TailSampler::name_of(static_cast<TailSampler::Early>(i)));
+  }
+  add("sidespan_tail_partial", "Dropped traces that a late span had kept from then on.",
+      Kind::kCounter, counts.partial, "", "");
+  add("sidespan_tail_traces", "Traces that wait for a decision.", Kind::kGauge, tail.traces(), "",
+      "");
+  add("sidespan_tail_spans", "Spans of these.", Kind::kGauge, tail.spans(), "", "");
+  add("sidespan_tail_bytes", "The same, encoded.", Kind::kGauge, tail.bytes(), "", "");
+}
 
 }  // namespace
 
@@ -42,14 +72,17 @@ std::string_view name_of(DropReason reason) {
       return "no_exporter";
     case DropReason::kRetryTime:
       return "retry_time";
+    case DropReason::kTail:
+      return "tail";
   }
   return "queue_full";
 }
 
-void EncodedSpans::add(const trace::Span& span) {
+void EncodedSpans::add(const trace::Span& span, const TailRules* rules) {
   const size_t begin = bytes.size();
   otlp::append_span(bytes, span);
   sizes.push_back(static_cast<uint32_t>(bytes.size() - begin));
+  if (rules != nullptr) tail.push_back(rules->read(span));
 }
 
 struct Pipeline::Impl {
@@ -57,9 +90,12 @@ struct Pipeline::Impl {
        SpanTap tap);
 
   void accept(const EncodedSpans& spans, std::span<const trace::Span> tapped);
+  void take(std::string_view span);
   std::optional<DropReason> enqueue(std::string_view span);
   void drop(DropReason reason, uint64_t spans);
   void advance();
+  void decide_tail();
+  void feed();
   void on_decision(const Decision& decision);
   void on_accepted(const Decision& decision);
   void on_too_large();
@@ -73,10 +109,13 @@ struct Pipeline::Impl {
   Log& log;
   otlp::Origin origin;
   SpanTap tap;
+  BatchOptions batch;
   BatchQueue queue;
+  std::unique_ptr<TailSampler> tail;   // null: every span goes on at once
   std::unique_ptr<Exporter> exporter;  // null: none is configured
   net::Timer batch_timer;
   net::Timer drain_timer;
+  net::Timer tail_timer;
   std::function<void()> drained;
   bool draining = false;
   bool ended = false;
@@ -103,15 +142,23 @@ Pipeline::Impl::Impl(net::Loop& on_loop, wire::Pool& pool, Random random, Log& t
       log(to_log),
       origin(std::move(options.origin)),
       tap(std::move(span_tap)),
+      batch(options.batch),
       queue(options.batch),
       batch_timer(loop, [this] { advance(); }),
       drain_timer(loop, [this] { end(); }),
+      tail_timer(loop, [this] { decide_tail(); }),
       full_notice(loop, log, "spans were dropped, the queue is full"),
       refused_notice(loop, log, "spans were dropped, the collector refused them"),
       large_notice(loop, log, "spans were dropped, each alone is too large"),
       late_notice(loop, log, "spans were dropped, the collector put them off for too long"),
       warning_notice(loop, log, "the collector took spans with a warning") {
+  // Where nothing is exported there is nothing to wait for.
   if (!options.otlp) return;
+  if (options.tail) {
+    tail = std::make_unique<TailSampler>(
+        *std::move(options.tail), [this](std::string_view span) { take(span); },
+        [this](uint64_t spans) { drop(DropReason::kTail, spans); });
+  }
   exporter =
       std::make_unique<Exporter>(loop, pool, random, log, *std::move(options.otlp),
                                  [this](const Decision& decision) { on_decision(decision); });
@@ -121,14 +168,44 @@ void Pipeline::Impl::accept(const EncodedSpans& spans, std::span<const trace::Sp
   if (tap) {
     for (const trace::Span& span : tapped) tap(span);
   }
+  const MonoTime now = loop.now().mono;
   std::string_view rest = spans.bytes;
-  for (const uint32_t size : spans.sizes) {
+  for (size_t i = 0; i < spans.sizes.size(); ++i) {
+    const std::string_view span = rest.substr(0, spans.sizes[i]);
     ++emitted;
-    if (const auto reason = enqueue(rest.substr(0, size))) drop(*reason, 1);
-    rest.remove_prefix(size);
+    tail ? tail->add(spans.tail[i], span, now) : take(span);
+    rest.remove_prefix(span.size());
   }
   notice_overflow();
+  decide_tail();
+}
+
+void Pipeline::Impl::take(std::string_view span) {
+  if (const auto reason = enqueue(span)) drop(*reason, 1);
+}
+
+// What waits for its trace is decided when that is over; at the end of it all at once.
+void Pipeline::Impl::decide_tail() {
+  if (tail && ended) tail->flush();
+  if (tail && !draining && !tail_timer.active()) {
+    const MonoTime now = loop.now().mono;
+    tail->advance(now);
+    if (const std::optional<MonoTime> due = tail->due()) {
+      tail_timer.start(std::max(std::chrono::ceil<Milliseconds>(*due - now), kTailPulse));
+    }
+  }
   advance();
+}
+
+// During a drain, as many traces as the queue has room for: more would be lost there.
+void Pipeline::Impl::feed() {
+  if (!tail || !draining) return;
+  while (!tail->empty()) {
+    const bool fits = queue.spans() + tail->oldest_spans() <= batch.queue_max &&
+                      queue.bytes() + tail->oldest_bytes() <= batch.queue_bytes_max;
+    if (!fits && !queue.empty()) return;
+    tail->decide_oldest();
+  }
 }
 
 std::optional<DropReason> Pipeline::Impl::enqueue(std::string_view span) {
@@ -147,6 +224,7 @@ void Pipeline::Impl::drop(DropReason reason, uint64_t spans) {
 // What stands first in the queue goes out, when it is due and nothing else is under way.
 void Pipeline::Impl::advance() {
   if (!exporter || exporter->busy() || ended) return;
+  feed();
   if (queue.empty()) {
     // Not now: whoever asked for the drain may be the caller.
     if (draining) drain_timer.start(Milliseconds(0));
@@ -214,6 +292,7 @@ void Pipeline::Impl::drain(const DrainLimits& limits, std::function<void()> done
   drained = std::move(done);
   draining = true;
   const MonoTime now = loop.now().mono;
+  feed();
   if (!exporter || queue.empty() || limits.deadline <= now) {
     drain_timer.start(Milliseconds(0));
     return;
@@ -226,7 +305,10 @@ void Pipeline::Impl::drain(const DrainLimits& limits, std::function<void()> done
 void Pipeline::Impl::end() {
   ended = true;
   batch_timer.stop();
+  tail_timer.stop();
   if (exporter) exporter->cancel();
+  // What would have been kept comes too late now.
+  if (tail) tail->flush();
   uint64_t left = 0;
   while (!queue.empty()) left += queue.pop_first();
   drop(DropReason::kShutdown, left);
@@ -262,7 +344,7 @@ Totals Pipeline::Impl::totals() const {
   totals.dropped = dropped;
   totals.dropped[index_of(DropReason::kQueueFull)] += on_the_way.overflowed;
   totals.dropped[index_of(DropReason::kShutdown)] += on_the_way.late;
-  totals.queued = queue.spans();
+  totals.queued = queue.spans() + (tail ? tail->spans() : 0);
   return totals;
 }
 
@@ -274,7 +356,7 @@ Pipeline::~Pipeline() = default;
 
 void Pipeline::accept(std::span<const trace::Span> spans) {
   EncodedSpans encoded;
-  for (const trace::Span& span : spans) encoded.add(span);
+  for (const trace::Span& span : spans) encoded.add(span, tail_rules());
   impl_->accept(encoded, spans);
 }
 
@@ -284,6 +366,20 @@ void Pipeline::accept(const EncodedSpans& spans, std::span<const trace::Span> ta
 
 bool Pipeline::has_tap() const {
   return static_cast<bool>(impl_->tap);
+}
+
+const TailRules* Pipeline::tail_rules() const {
+  return impl_->tail ? &impl_->tail->rules() : nullptr;
+}
+
+void Pipeline::hold(const trace::TraceId& id) {
+  if (impl_->tail) impl_->tail->hold(id);
+}
+
+void Pipeline::release(const trace::TraceId& id) {
+  if (!impl_->tail) return;
+  impl_->tail->release(id, impl_->loop.now().mono);
+  impl_->decide_tail();
 }
 
 void Pipeline::drain(DrainLimits limits, std::function<void()> done) {
@@ -315,6 +411,7 @@ void Pipeline::collect(metrics::Snapshot& snapshot) const {
   }
   add("sidespan_spans_queued", "Spans that wait or are being exported.", Kind::kGauge, now.queued,
       "");
+  if (impl_->tail) collect_tail(*impl_->tail, snapshot);
 }
 
 void Pipeline::attach(std::shared_ptr<const WorkerTally> tally) {

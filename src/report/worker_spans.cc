@@ -41,9 +41,10 @@ void WorkerSpans::emit(trace::Span&& span) {
   if (spans_.sizes.empty()) {
     spans_.sizes.reserve(gathered_max_);
     spans_.bytes.reserve(usual_bytes_);
+    if (pipeline_.tail_rules() != nullptr) spans_.tail.reserve(gathered_max_);
     timer_.start(kGatherTimeMax, true);
   }
-  spans_.add(span);
+  spans_.add(span, pipeline_.tail_rules());
   if (for_tap_) tapped_.push_back(std::move(span));
   if (spans_.sizes.size() >= gathered_max_) loop_.at_turn_end(*this);
 }

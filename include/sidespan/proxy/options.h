@@ -13,6 +13,7 @@
 #include "sidespan/proxy/destination.h"
 #include "sidespan/proxy/ingress.h"
 #include "sidespan/proxy/interception.h"
+#include "sidespan/proxy/sampling_rule.h"
 #include "sidespan/semconv/http_span.h"
 #include "sidespan/semconv/observer.h"
 #include "sidespan/trace/formats.h"
@@ -73,6 +74,9 @@ struct Options {
   std::shared_ptr<const trace::Propagator> inject;   // null: headers are left as they came
   OtherFormats other_formats;
   std::shared_ptr<const trace::Sampler> sampler;
+  std::vector<SamplingRule> sampling_rules;  // before it
+  // What all of them ask before they begin a trace; null: nothing.
+  std::shared_ptr<const trace::RateLimit> root_limit;
   std::vector<std::string> baggage_allow{"*"};  // keys, wildcards
   std::vector<std::pair<std::string, std::string>> baggage_add;
   std::vector<std::string> baggage_to_attributes;  // keys, wildcards

@@ -1,7 +1,7 @@
 // What happens to a span after it ended: the worker encodes it, once, and hands spans over many at
-// a time; the telemetry thread queues and exports. Keeps the accounting law: emitted = exported +
-// dropped by a named reason + queued, every term counted by itself. Nothing here ever delays a
-// worker: a full queue drops, and says so.
+// a time; the telemetry thread waits for a tail decision, where there is one, queues and exports.
+// Keeps the accounting law: emitted = exported + dropped by a named reason + queued, every term
+// counted by itself. Nothing here ever delays a worker: a full queue drops, and says so.
 #pragma once
 
 #include <array>
@@ -25,6 +25,7 @@
 #include "sidespan/net/mailbox.h"
 #include "sidespan/net/timer.h"
 #include "sidespan/otlp/encode.h"
+#include "sidespan/report/tail.h"
 #include "sidespan/trace/span.h"
 #include "sidespan/wire/pool.h"
 
@@ -38,8 +39,9 @@ enum class DropReason : uint8_t {
   kShutdown,    // shutdown: the drain's deadline came first
   kNoExporter,  // no_exporter: nothing is configured to take it
   kRetryTime,   // retry_time: the collector put its batch off for too long
+  kTail,        // tail: `sampling.tail` did not keep its trace
 };
-inline constexpr size_t kDropReasonCount = 6;
+inline constexpr size_t kDropReasonCount = 7;
 std::string_view name_of(DropReason reason);
 
 struct BatchOptions {
@@ -84,6 +86,7 @@ struct PipelineOptions {
   otlp::Origin origin;
   BatchOptions batch;
   std::optional<OtlpOptions> otlp;
+  std::optional<TailOptions> tail;  // nothing: every span goes on at once
 };
 
 struct Totals {
@@ -108,8 +111,10 @@ struct DrainLimits {
 struct EncodedSpans {
   std::string bytes;            // made by otlp::append_span, one behind the other
   std::vector<uint32_t> sizes;  // of each
+  std::vector<TailSpan> tail;   // likewise; empty without tail sampling
 
-  void add(const trace::Span& span);
+  // `rules` are the pipeline's, and null where it has none.
+  void add(const trace::Span& span, const TailRules* rules);
 };
 
 // Sees spans on the telemetry thread, in the order they arrive.
@@ -137,10 +142,17 @@ class Pipeline {
   void accept(const EncodedSpans& spans, std::span<const trace::Span> tapped);
   // Any thread.
   bool has_tap() const;
-  // Exports what is queued as fast as the collector takes it, within `limits`; what is left then,
-  // and what comes after, is dropped with kShutdown. Ends as soon as nothing is queued, or as the
-  // next attempt would come too late. `done` is called once, later. A second call replaces the
-  // first one's limits and `done`: a deadline that has passed ends it at once.
+  // What a worker is to read off its spans; null: nothing. Any thread.
+  const TailRules* tail_rules() const;
+  // While a trace is held, because a run or a turn in it is open, no silence is its end. Without
+  // tail sampling nothing happens.
+  void hold(const trace::TraceId& id);
+  void release(const trace::TraceId& id);
+  // Decides on the traces that wait, exports what is queued as fast as the collector takes it,
+  // within `limits`; what is left then, and what comes after, is dropped with kShutdown. Ends as
+  // soon as nothing is queued, or as the next attempt would come too late. `done` is called once,
+  // later. A second call replaces the first one's limits and `done`: a deadline that has passed
+  // ends it at once.
   void drain(DrainLimits limits, std::function<void()> done);
 
   // One snapshot, with what workers dropped on the way here: the law holds in it.

@@ -1,16 +1,17 @@
 // Head sampling: whether a call is recorded, decided before it is made, and the context it goes on
 // with. Samplers by their OTEL_TRACES_SAMPLER names; the ratio follows OpenTelemetry's consistent
-// probability sampling (trace/tracestate-probability-sampling): 56 bits of randomness R against a
-// threshold T, T told to later hops as `th` in the tracestate member `ot`. Pure: randomness is
-// given. Used by proxy and app; the tail sampler is another matter.
+// probability sampling (probability.h). Pure: randomness and the clock are given. Used by proxy and
+// app; the tail sampler is report's.
 #pragma once
 
 #include <memory>
 #include <string_view>
 
+#include "sidespan/base/clock.h"
 #include "sidespan/base/error.h"
 #include "sidespan/base/random.h"
 #include "sidespan/trace/context.h"
+#include "sidespan/trace/rate_limit.h"
 
 namespace sidespan::trace {
 
@@ -30,9 +31,16 @@ class Sampler {
 
 // always_on, always_off, traceidratio, and parentbased_ before each of them; case is ignored.
 // `ratio` is for traceidratio: 0 never, 1 always, the threshold rounded to 4 significant hex
-// digits. Error kInvalid when the name is unknown, the ratio is outside [0, 1], or the sampler
-// needs a remote service (jaeger_remote, xray).
-Result<std::unique_ptr<Sampler>> make_sampler(std::string_view name, double ratio = 1.0);
+// digits. `tells_always`: always_on writes `th:0`, so that who samples once more can tell a share
+// of all from a share of nobody knows what. Error kInvalid when the name is unknown, the ratio is
+// outside [0, 1], or the sampler needs a remote service (jaeger_remote, xray).
+Result<std::unique_ptr<Sampler>> make_sampler(std::string_view name, double ratio = 1.0,
+                                              bool tells_always = false);
+
+// The same but for roots: of those that `sampler` would keep, so many a second as `limit` has. They
+// go without `th`, since nobody knows how probable they were. `clock` outlives the sampler.
+std::unique_ptr<Sampler> limit_roots(std::unique_ptr<Sampler> sampler,
+                                     std::shared_ptr<RateLimit> limit, const Clock& clock);
 
 // The context of a new call. `sampled` equals context.sampled(): a span exists exactly then.
 struct StartedContext {

@@ -211,6 +211,8 @@ TEST_CASE("a sidecar that runs") {
        there + "ok   1 call, all with a parent\nwarn 2 tunnels passed unopened: pinned\n"},
       {"meant", counting(one + "sidespan_tunnels_opaque_total{reason=\"bypass\"} 1\n"),
        there + "ok   1 call, all with a parent\nok   1 tunnel passed unopened: bypass\n"},
+      {"left out", counting(one + "sidespan_spans_dropped_total{reason=\"tail\"} 1\n"),
+       there + "ok   1 call, all with a parent\nok   1 span dropped: tail\n"},
       {"dropped", counting(one + "sidespan_spans_dropped_total{reason=\"rejected\"} 1\n"),
        there + "ok   1 call, all with a parent\nFAIL 1 span dropped: rejected\n"},
       {"refused", counting(one + "sidespan_connections_refused_total 4\n"),

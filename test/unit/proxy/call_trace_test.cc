@@ -158,6 +158,19 @@ TEST_CASE("unsampled calls carry context with the bit clear") {
   CHECK(sent.find("traceparent")->substr(3, 32) == kTraceId);
 }
 
+TEST_CASE("some calls have another sampler, also where _meta names the parent") {
+  Rig rig;
+  rig.options.sampling_rules = {
+      {{.hosts = {}, .paths = {"/quiet*"}, .methods = {}}, Rig::sampler("always_off")}};
+  rig.request.set_method("POST");
+  CHECK(rig.call("http://h.example/x").sampled());
+  CallTrace quiet = rig.call("http://h.example/quiet?x=1");
+  CHECK(quiet.active());
+  CHECK_FALSE(quiet.sampled());
+  quiet.adopt_meta({.traceparent = kParent, .tracestate = {}, .baggage = {}}, rig.random);
+  CHECK_FALSE(quiet.sampled());
+}
+
 TEST_CASE("what is ignored has no context of ours") {
   Rig rig;
   rig.options.ignore_paths = {"/v1/traces", "/quiet/*"};

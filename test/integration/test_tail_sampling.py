@@ -1,0 +1,249 @@
+"""`sampling.tail`: which traces go on when they are over, and what becomes of every span."""
+
+import sys
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from many_traces import CALLS, ManyTraces
+from sidecar import exporting, merged, resident, run
+from wire import Client, ask, head, wait_for
+
+ERRORS = {"wait": "1s", "policies": [{"errors": True}]}
+MiB = 1 << 20
+
+
+@pytest.fixture
+def tail(sidecar):
+    def start(tail=None, limits=None, **more):
+        return sidecar(merged({"sampling": {"tail": tail or ERRORS}, "limits": limits or {}}, more))
+    return start
+
+
+def context(number, flags="03"):
+    return f"00-{number:032x}-00000000000000aa-{flags}"
+
+
+def call(side, origin, number, path="/status/200", lines=(), flags="03"):
+    return ask(side.egress, "GET", origin.url(path), [("traceparent", context(number, flags)), *lines], host="h")
+
+
+def traces(spans):
+    return Counter(int(span["trace_id"], 16) for span in spans)
+
+
+def dropped(side, reason="tail"):
+    return side.metrics().total("sidespan_spans_dropped_total", reason=reason)
+
+
+def all_decided(side, emitted):
+    wait_for(f"{emitted} spans", lambda: side.metrics().accounts()["otlp"][0] == emitted)
+    wait_for("no trace that waits", lambda: side.metrics().total("sidespan_tail_traces") == 0)
+    wait_for("an empty queue", lambda: side.metrics().total("sidespan_spans_queued") == 0)
+    return side.metrics()
+
+
+def test_a_trace_with_an_error_is_kept_whole_and_others_are_not(tail, origin, sink):
+    side = tail()
+    for number in (1, 2, 1):
+        call(side, origin, number)
+    call(side, origin, 1, "/status/500")
+    wait_for("what waits for a decision is queued", lambda: side.metrics().total("sidespan_spans_queued") == 4)
+    metrics = all_decided(side, 4)
+    assert traces(sink.spans) == {1: 3}
+    assert metrics.accounts()["otlp"] == (4, 3, 1, 0)
+    assert metrics.total("sidespan_spans_dropped_total", reason="tail") == 1
+    assert metrics.total("sidespan_tail_decisions_total", decision="keep") == 1
+    assert metrics.total("sidespan_tail_decisions_total", decision="drop") == 1
+    # Nobody's metrics miss what was not kept.
+    assert metrics.total("http_client_request_duration_seconds_count") == 4
+
+
+@pytest.mark.parametrize("policy, path", [
+    ({"status_codes": ["404", "5xx"]}, "/status/404"),
+    ({"slower_than": "150ms"}, "/slow?head=200"),
+    ({"attribute": {"key": "http.request.header.x-kept", "values": ["y*"]}}, "/status/200"),
+    ({"errors": True, "slower_than": "1ms"}, "/status/500"),
+    ({"probability": 1}, "/status/200"),
+])
+def test_policies(tail, origin, sink, policy, path):
+    side = tail({"wait": "100ms", "policies": [policy]}, capture={"request_headers": ["x-kept"]})
+    lines = [("X-Kept", "yes")] if "attribute" in policy else []
+    call(side, origin, 1, path, lines)
+    if "probability" not in policy:
+        call(side, origin, 2)
+    all_decided(side, 1 if "probability" in policy else 2)
+    assert traces(sink.spans) == {1: 1}
+
+
+def test_a_share_is_the_same_each_time_and_th_tells_it(tail, origin, sink):
+    side = tail({"wait": "100ms", "policies": [{"probability": 0.25}]})
+    high, low = (1 << 56) - 1, (0xc << 52) - 1  # randomness, against a threshold of c
+    call(side, origin, high, lines=[("tracestate", "ot=th:0,a=1")])
+    call(side, origin, low, lines=[("tracestate", "ot=th:0")])
+    call(side, origin, (1 << 64) + high, lines=[("tracestate", "ot=th:fd70a")])
+    call(side, origin, (2 << 64) + high)
+    all_decided(side, 4)
+    told = {int(span["trace_id"], 16): span["tracestate"] for span in sink.spans}
+    assert told == {high: "ot=th:c,a=1", (1 << 64) + high: "ot=th:fd70a", (2 << 64) + high: ""}
+
+
+def test_th_of_traces_that_begin_here(tail, origin, sink):
+    side = tail({"wait": "100ms", "policies": [{"probability": 0.25}, {"errors": True}]})
+    for _ in range(40):
+        ask(side.egress, "GET", origin.url("/status/200"), host="h")
+    ask(side.egress, "GET", origin.url("/status/500"), host="h")
+    all_decided(side, 41)
+    good = [span for span in sink.spans if span["status"] != "ERROR"]
+    assert 0 < len(good) < 30
+    assert {span["tracestate"] for span in good} == {"ot=th:c"}
+    [bad] = [span for span in sink.spans if span["status"] == "ERROR"]
+    assert bad["tracestate"] == "ot=th:0", "all of those are kept"
+
+
+def test_what_the_head_did_not_sample_stays_away(tail, origin, sink):
+    side = tail()
+    call(side, origin, 1, "/status/500", flags="02")
+    call(side, origin, 2, "/status/500")
+    all_decided(side, 1)
+    assert traces(sink.spans) == {2: 1}
+    assert side.metrics().total("sidespan_requests_total") == 2
+
+
+def test_a_late_error_keeps_what_is_left(tail, origin, sink):
+    side = tail({"wait": "100ms", "policies": [{"errors": True}]})
+    call(side, origin, 1)
+    wait_for("a decision", lambda: dropped(side) == 1)
+    call(side, origin, 1, "/status/500")
+    call(side, origin, 1)
+    metrics = all_decided(side, 3)
+    assert metrics.accounts()["otlp"] == (3, 2, 1, 0)
+    assert metrics.total("sidespan_tail_partial_total") == 1
+
+
+def test_a_decision_is_remembered_for_late_spans(tail, origin, sink):
+    """Until there are too many others."""
+    side = tail({"wait": "100ms", "policies": [{"errors": True}]}, {"tail_decisions": 4})
+    call(side, origin, 1, "/status/500")
+    sink.wait(1)
+    call(side, origin, 1)
+    sink.wait(2)
+    for number in range(10, 20):
+        call(side, origin, number)
+    wait_for("decisions", lambda: dropped(side) == 10)
+    call(side, origin, 1)
+    wait_for("a new one", lambda: dropped(side) == 11)
+
+
+def test_a_trace_waits_no_longer_than_max_wait(tail, origin, sink):
+    side = tail({"wait": "600ms", "max_wait": "1s", "policies": [{"errors": True}]})
+    with Client(side.egress) as agent:
+        end = time.monotonic() + 1.8
+        while time.monotonic() < end:
+            agent.send(head(f"GET {origin.url('/status/200')} HTTP/1.1", [("Host", "h"), ("traceparent", context(1))]))
+            agent.response()
+            time.sleep(0.1)
+    assert side.metrics().total("sidespan_tail_early_total", limit="max_wait") == 1
+    assert dropped(side) > 0
+
+
+@pytest.mark.parametrize("limit, value, label", [
+    ("tail_traces", 5, "traces"), ("tail_spans", 5, "spans"), ("tail_bytes", "4KiB", "bytes")])
+def test_what_does_not_fit_is_decided_at_once(tail, origin, sink, limit, value, label):
+    limits = {"tail_traces": 1000, "tail_spans": 1000, "tail_bytes": "1MiB"} | {limit: value}
+    side = tail({"wait": "1h", "max_wait": "1h", "policies": [{"errors": True}]}, limits)
+    for number in range(1, 31):
+        call(side, origin, number, "/status/500" if number % 3 == 0 else "/status/200")
+    wait_for("spans", lambda: side.metrics().accounts()["otlp"][0] == 30)
+    metrics = side.metrics()
+    waiting = metrics.total("sidespan_tail_traces")
+    early = metrics.total("sidespan_tail_early_total", limit=label)
+    assert 0 < waiting <= 15 and early == 30 - waiting
+    assert metrics.total("sidespan_tail_bytes") <= MiB
+    side.stop()
+    # The end decides the rest.
+    assert traces(sink.spans) == {number: 1 for number in range(3, 31, 3)}
+
+
+def test_sigterm_decides_what_waits(tail, origin, sink):
+    side = tail({"wait": "1h", "max_wait": "1h", "policies": [{"errors": True}]}, export={"batch": {"queue": 20, "spans": 10}})
+    for number in range(1, 61):
+        call(side, origin, number, "/status/500")
+    for number in range(100, 110):
+        call(side, origin, number)
+    side.stop()
+    # More than the queue holds: it is fed as the collector takes.
+    assert traces(sink.spans) == {number: 1 for number in range(1, 61)}
+
+
+AGENT = """
+import sys, time, urllib.error, urllib.request
+for url in sys.argv[1:]:
+    try:
+        urllib.request.urlopen(url).read()
+    except urllib.error.HTTPError:
+        pass
+    time.sleep(0.5)
+"""
+
+
+@pytest.mark.parametrize("last, kept", [("/status/500", 4), ("/status/200", 0)])
+def test_a_run_is_not_over_before_its_end(tmp_path, origin, sink, last, kept):
+    """However long its calls are apart."""
+    config = merged(exporting(sink.endpoint), {"sampling": {"tail": {"wait": "100ms", "policies": [{"errors": True}]}}})
+    urls = [origin.url(path) for path in ("/status/200", "/status/200", last)]
+    done = run(tmp_path, [sys.executable, "-c", AGENT, *urls], config)
+    assert done.returncode == 0, done.stderr
+    assert "exported" not in done.stderr, "what was not kept is not lost"
+    assert len(sink.quiet()) == kept
+    assert len({span["trace_id"] for span in sink.spans}) == (1 if kept else 0)
+
+
+def test_a_run_says_how_many_were_kept(tmp_path, origin, sink):
+    config = merged(exporting(sink.endpoint), {"sampling": {"tail": {"policies": [{"errors": True}]}}})
+    done = run(tmp_path, [sys.executable, "-c", AGENT, origin.url("/status/200")], config,
+               options=["--print", "tree"])
+    assert "sidespan: 0 of 2 spans exported to" in done.stderr
+    assert "sampling.tail kept no more" in done.stderr
+    assert "/status/200" in done.stderr, "the tree is whole"
+
+
+def test_the_law_holds_for_very_many(tail, sink):
+    """A hundredth of them end badly and are kept, whole; a fiftieth of the others; nothing grows beyond its limit."""
+    limits = {"tail_traces": 600, "tail_spans": 3000, "tail_bytes": "2MiB", "tail_decisions": 4000}
+    side = tail({"wait": "500ms", "policies": [{"errors": True}, {"probability": 0.02}]}, limits,
+                export={"batch": {"queue": 200_000}})
+    load = ManyTraces(side.egress, traces=6_000, bad_every=100)
+    watched = []
+    over = threading.Event()
+
+    def watch():
+        while not over.wait(0.1):
+            metrics = side.metrics()
+            metrics.accounts()
+            watched.append([metrics.total(f"sidespan_tail_{what}") for what in ("traces", "spans", "bytes")])
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    load.run()
+    over.set()
+    watcher.join()
+    metrics = all_decided(side, load.spans)
+    emitted, exported, lost, queued = metrics.accounts()["otlp"]
+    assert (emitted, queued) == (load.spans, 0)
+    assert lost == metrics.total("sidespan_spans_dropped_total", reason="tail"), "for no other reason"
+    found = Counter(span["trace_id"] for span in sink.spans)
+    assert sum(found.values()) == exported
+    assert set(found.values()) == {CALLS}, "no trace in parts"
+    assert load.bad <= set(found)
+    others = len(found) - len(load.bad)
+    assert 70 < others < 180, others
+    # Each is kept by its own id.
+    assert all(int(found_id[-14:], 16) >= 0xfae1 << 40 for found_id in set(found) - load.bad)
+    assert metrics.total("sidespan_tail_decisions_total") == len(load.ids)
+    most = [max(column) for column in zip(*watched)]
+    assert most[0] <= 600 and most[1] <= 3000 and most[2] <= 2 * MiB, most
+    assert metrics.total("sidespan_tail_early_total") > 0, "limits were reached"
+    assert resident(side) < 100 * MiB
