@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "semconv/mcp_documents.h"
+#include "semconv/json_rpc.h"
 #include "semconv/mcp_post_calls.h"
 #include "semconv/tap_observers.h"
 #include "sidespan/base/memory_ledger.h"
@@ -184,8 +184,8 @@ class McpObserver final : public Observer {
   }
 
   const MemoryCharge charge_{kOwnBytes};
-  McpDocuments requests_;
-  McpDocuments answers_;
+  RpcDocuments<McpReader> requests_;
+  RpcDocuments<McpReader> answers_;
   std::unique_ptr<BodyReader> request_;
   std::unique_ptr<BodyReader> response_;
   McpPostCalls calls_;
@@ -221,17 +221,20 @@ std::string endpoint_of(const CallFacts& facts) {
 }  // namespace
 
 std::unique_ptr<Observer> make_mcp_observer(const CallFacts& facts) {
-  const http::Headers& headers = facts.request.headers;
-  const bool has_field = has_mcp_field(headers);
+  const bool has_field = has_mcp_field(facts.request.headers);
   std::string session = has_field ? session_of(facts) : std::string();
   const bool named = session.empty() && !(session = endpoint_of(facts)).empty();
-  const bool sure = has_field || named;
-  // A client's first request may have none of these, but it must take both kinds of answers.
+  if (!has_field && !named) return nullptr;
+  return std::make_unique<McpObserver>(facts, true, std::move(session));
+}
+
+// It has none of these fields yet, but must take both kinds of answers.
+std::unique_ptr<Observer> make_likely_mcp_observer(const CallFacts& facts) {
+  const http::Headers& headers = facts.request.headers;
   const bool likely =
       facts.request.asks("POST") && headers.lists("content-type", "application/json") &&
       headers.lists("accept", "text/event-stream") && headers.lists("accept", "application/json");
-  if (!sure && !likely) return nullptr;
-  return std::make_unique<McpObserver>(facts, sure, std::move(session));
+  return likely ? std::make_unique<McpObserver>(facts, false, std::string()) : nullptr;
 }
 
 }  // namespace sidespan::semconv
