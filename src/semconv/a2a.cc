@@ -12,7 +12,7 @@ namespace {
 using json::Picked;
 using json::PickTable;
 
-constexpr size_t kReferencesMax = 16;
+constexpr size_t kReferencesMax = 8;
 
 struct MethodNames {
   std::string_view name;
@@ -229,7 +229,9 @@ void A2aRequestReader::on_pick(const Picked& picked) {
       request_.json_rpc = picked.text == "2.0";
       return;
     case kMethod:
-      return take_text(request_.method, picked);
+      // The first counts, by which a reader may have been told off.
+      if (request_.method.empty()) take_text(request_.method, picked);
+      return;
     case kMessageId:
       return take_text(request_.message_id, picked);
     case kContextId:

@@ -16,7 +16,8 @@
 namespace sidespan::semconv {
 namespace {
 
-constexpr size_t kOwnBytes = size_t{12} * 1024;
+// Two readers of JSON, and a dozen texts.
+constexpr size_t kOwnBytes = size_t{24} * 1024;
 constexpr std::string_view kVersionField = "a2a-version";
 
 bool is_events(const http::Headers& headers) {

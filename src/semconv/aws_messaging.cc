@@ -224,6 +224,10 @@ void take_aws_queue_text(AwsQueueCall& call, const XmlTexts::Text& text) {
     if (text.parent == "Message") ++call.messages;
     return take_message(call, text.text, text.cut);
   }
+  // Of a topic that was made just now.
+  if (text.parent == "CreateTopicResult" && text.name == "TopicArn") {
+    return take_text(call.topic_arn, text.text, text.cut);
+  }
   if (text.name != "Code") return;
   if (text.parent == "Error") return take_text(call.error, text.text, text.cut);
   take_failure(call, text.text);

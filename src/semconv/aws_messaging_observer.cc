@@ -13,7 +13,7 @@
 namespace sidespan::semconv {
 namespace {
 
-constexpr size_t kOwnBytes = size_t{10} * 1024;
+constexpr size_t kOwnBytes = size_t{14} * 1024;
 // What AWS JSON calls its type, BodyReader does not know.
 constexpr BodyFraming kFraming = BodyFraming::kJson;
 

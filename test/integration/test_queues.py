@@ -20,10 +20,10 @@ TIMEOUT = 240
 TYPES = {"SendMessage": "send", "SendMessageBatch": "send", "ReceiveMessage": "receive", "DeleteMessage": "settle",
          "DeleteMessageBatch": "settle", "Publish": "send", "PublishBatch": "send"}
 # In the order of queue_calls.py: where to, and how many messages are sent along.
-SCRIPT = [("CreateQueue", None, None), ("SendMessage", "orders", None), ("SendMessageBatch", "orders", 3),
+SCRIPT = [("CreateQueue", "orders", None), ("SendMessage", "orders", None), ("SendMessageBatch", "orders", 3),
           ("SendMessageBatch", "orders", 2), ("SendMessageBatch", "orders", 1), ("ReceiveMessage", "orders", None),
           ("ReceiveMessage", "orders", None), ("ReceiveMessage", "orders", None), ("DeleteMessage", "orders", None),
-          ("DeleteMessageBatch", "orders", 4), ("SendMessage", "orders-gone", None), ("CreateTopic", None, None),
+          ("DeleteMessageBatch", "orders", 4), ("SendMessage", "orders-gone", None), ("CreateTopic", "news", None),
           ("Publish", "news", None), ("PublishBatch", "news", 2), ("Publish", None, None), ("Publish", "news-gone", None)]
 
 

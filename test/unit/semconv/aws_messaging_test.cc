@@ -32,11 +32,11 @@ Fields form(const std::string& authorization = "") {
 
 struct Said {
   std::string url = "http://127.0.0.1:9324/";
-  Fields fields;
-  std::string body;
+  Fields fields = {};
+  std::string body = {};
   int status = 200;
   Fields answer_fields = kAnswer;
-  std::string answer;
+  std::string answer = {};
 };
 
 std::string told(const trace::Span& span) {
@@ -198,6 +198,13 @@ TEST_CASE("sqs, sns: a call by the query protocol") {
                   "</Message></ReceiveMessageResult></ReceiveMessageResponse>"},
        "ReceiveMessage orders\nmessaging.system=aws_sqs\nmessaging.operation.type=receive" +
            kToOrders + "\nmessaging.batch.message_count=2"},
+      {"a topic that is made",
+       {.fields = form(kSigned),
+        .body = "Action=CreateTopic&Name=news",
+        .answer_fields = kXml,
+        .answer = "<CreateTopicResponse><CreateTopicResult><TopicArn>" + topic +
+                  "</TopicArn></CreateTopicResult></CreateTopicResponse>"},
+       "CreateTopic news\nmessaging.system=aws.sns" + to_news},
       {"to a phone",
        {.fields = form(kSigned),
         .body = "Action=Publish&PhoneNumber=%2B1555",
