@@ -229,7 +229,7 @@ void A2aRequestReader::on_pick(const Picked& picked) {
       request_.json_rpc = picked.text == "2.0";
       return;
     case kMethod:
-      // The first counts, by which a reader may have been told off.
+      // The first counts: if it is another's, no more is read.
       if (request_.method.empty()) take_text(request_.method, picked);
       return;
     case kMessageId:

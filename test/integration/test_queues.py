@@ -24,7 +24,8 @@ SCRIPT = [("CreateQueue", "orders", None), ("SendMessage", "orders", None), ("Se
           ("SendMessageBatch", "orders", 2), ("SendMessageBatch", "orders", 1), ("ReceiveMessage", "orders", None),
           ("ReceiveMessage", "orders", None), ("ReceiveMessage", "orders", None), ("DeleteMessage", "orders", None),
           ("DeleteMessageBatch", "orders", 4), ("SendMessage", "orders-gone", None), ("CreateTopic", "news", None),
-          ("Publish", "news", None), ("PublishBatch", "news", 2), ("Publish", None, None), ("Publish", "news-gone", None)]
+          ("Publish", "news", None), ("PublishBatch", "news", 2), ("Publish", None, None),
+          ("Publish", "news-gone", None)]
 
 
 @pytest.fixture(scope="module")

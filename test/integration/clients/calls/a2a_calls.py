@@ -1,5 +1,6 @@
-"""An A2A client of the a2a SDK as it comes: BINDING VERSION URL. A JSON line for each thing it asks for, with what the SDK
-reports of it: ids, the task's last state, the error's code. Each is one HTTP request; the first fetches the card.
+"""An A2A client of the a2a SDK as it comes: BINDING VERSION URL [undeclared]. A JSON line for each thing it asks for,
+with what the SDK reports of it: ids, the task's last state, the error's code. Each is one HTTP request; the first
+fetches the card. `undeclared`: without the field that says the version, which clients before 1.0 do not have.
 """
 
 import asyncio
@@ -8,11 +9,11 @@ import sys
 
 import httpx
 from a2a.client import ClientConfig, ClientFactory
-from a2a.types import (CancelTaskRequest, GetTaskPushNotificationConfigRequest, GetTaskRequest, ListTasksRequest, Message,
-                       Part, Role, SendMessageRequest, TaskPushNotificationConfig, TaskState)
+from a2a.types import (CancelTaskRequest, GetTaskPushNotificationConfigRequest, GetTaskRequest, ListTasksRequest,
+                       Message, Part, Role, SendMessageRequest, TaskPushNotificationConfig, TaskState)
 from a2a.utils.errors import JSON_RPC_ERROR_CODE_MAP, A2AError
 
-binding, version, url = sys.argv[1:]
+binding, version, url, *how = sys.argv[1:]
 counted = iter(range(1, 1000))
 
 
@@ -58,9 +59,13 @@ async def heard(stream, streams):
     return said | ({"events": events} if streams else {})
 
 
+async def undeclare(request):
+    request.headers.pop("a2a-version", None)
+
+
 async def main():
     # The SDK would end a call that takes a busy machine longer than five seconds.
-    http = httpx.AsyncClient(timeout=120)
+    http = httpx.AsyncClient(timeout=120, event_hooks={"request": [undeclare]} if how else None)
 
     async def client(streaming):
         return await ClientFactory(ClientConfig(streaming=streaming, httpx_client=http,
