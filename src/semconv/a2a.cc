@@ -78,11 +78,19 @@ enum Pick : int {
 
 constexpr std::array<PickTable::Row, 3> kEnvelope = {
     {{"jsonrpc", kJsonRpc}, {"id*", kId}, {"method", kMethod}}};
-constexpr std::array<PickTable::Row, 8> kRequest = {{
-    {"message.messageId", kMessageId},
-    {"message.contextId", kContextId},
-    {"message.taskId", kMessageTaskId},
-    {"message.referenceTaskIds[]", kReferences},
+constexpr std::array<PickTable::Row, 4> kMessage = {{
+    {"messageId", kMessageId},
+    {"contextId", kContextId},
+    {"taskId", kMessageTaskId},
+    {"referenceTaskIds[]", kReferences},
+}};
+// As the names of protobuf, which its JSON may have as well: 0.3's clients of HTTP+JSON do that.
+constexpr std::array<PickTable::Row, 3> kProtoMessage = {{
+    {"message_id", kMessageId},
+    {"context_id", kContextId},
+    {"task_id", kMessageTaskId},
+}};
+constexpr std::array<PickTable::Row, 4> kRequest = {{
     {"contextId", kContextId},
     {"taskId", kTaskId},
     {"id", kObjectId},
@@ -108,12 +116,16 @@ constexpr std::array<PickTable::Row, 14> kAnswer = {{
 constexpr std::array<PickTable::Row, 1> kError = {{{"error.code", kErrorCode}}};
 constexpr std::array<std::string_view, 1> kTop = {""};
 constexpr std::array<std::string_view, 1> kParams = {"params."};
+constexpr std::array<std::string_view, 1> kParamsMessage = {"params.message."};
+constexpr std::array<std::string_view, 1> kRestMessage = {"message."};
+constexpr std::array<std::string_view, 1> kProtoRequest = {"request."};
 constexpr std::array<std::string_view, 1> kResult = {"result."};
 
 const PickTable& request_table(A2aBinding binding) {
-  static constexpr std::array<PickTable::Part, 2> kRpcParts = {
-      {{kEnvelope, kTop}, {kRequest, kParams}}};
-  static constexpr std::array<PickTable::Part, 1> kRestParts = {{{kRequest, kTop}}};
+  static constexpr std::array<PickTable::Part, 3> kRpcParts = {
+      {{kEnvelope, kTop}, {kRequest, kParams}, {kMessage, kParamsMessage}}};
+  static constexpr std::array<PickTable::Part, 3> kRestParts = {
+      {{kRequest, kTop}, {kMessage, kRestMessage}, {kProtoMessage, kProtoRequest}}};
   static const PickTable kRpc{std::span<const PickTable::Part>(kRpcParts)};
   static const PickTable kRest{std::span<const PickTable::Part>(kRestParts)};
   return binding == A2aBinding::kJsonRpc ? kRpc : kRest;
