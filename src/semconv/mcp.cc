@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "semconv/json_rpc.h"
+
 namespace sidespan::semconv {
 namespace {
 
@@ -10,8 +12,6 @@ using json::Picked;
 
 // What baggage may have at least (W3C Baggage 3.3.2): it is not only described, but written again.
 constexpr json::PickerLimits kLimits{.value_bytes_max = 8192};
-// Longer ids, names and addresses are cut: they would make no good attributes.
-constexpr size_t kAttributeBytesMax = 1024;
 
 enum Pick : int {
   kMessage,
@@ -55,13 +55,6 @@ const json::PickTable& table() {
   return kTable;
 }
 
-// An id that is cut might be another's.
-void take_id(std::string& id, const Picked& picked) {
-  const bool usable = picked.text.size() <= kAttributeBytesMax && picked.text != "null" &&
-                      !picked.text.starts_with('{') && !picked.text.starts_with('[');
-  if (usable) id = picked.text;
-}
-
 }  // namespace
 
 McpReader::McpReader(OnMessage on_message)
@@ -84,12 +77,12 @@ void McpReader::take(const Picked& picked) {
   const bool text = picked.kind == Picked::Kind::kText;
   switch (picked.id) {
     case kId:
-      return take_id(message_.id, picked);
+      return take_rpc_id(message_.id, picked);
     case kJsonRpc:
       message_.json_rpc = text && picked.text == "2.0";
       return;
     case kCancelled:
-      return take_id(message_.cancelled_id, picked);
+      return take_rpc_id(message_.cancelled_id, picked);
     case kAnswers:
       message_.answers = true;
       return;
@@ -126,7 +119,7 @@ void McpReader::take_text(const Picked& picked) {
                     : picked.id == kUri     ? message_.uri
                     : picked.id == kVersion ? message_.protocol_version
                                             : message_.meta_version;
-  to = picked.text.substr(0, kAttributeBytesMax);
+  to = picked.text.substr(0, kRpcTextBytesMax);
 }
 
 McpLines::McpLines(McpReader::OnMessage on_message)

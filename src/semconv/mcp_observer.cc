@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "semconv/mcp_documents.h"
+#include "semconv/json_rpc.h"
 #include "semconv/mcp_post_calls.h"
 #include "semconv/tap_observers.h"
 #include "sidespan/base/memory_ledger.h"
@@ -56,11 +56,10 @@ class McpObserver final : public Observer {
  public:
   // `session`: what the requests' answers may come by elsewhere, where that is known already.
   McpObserver(const CallFacts& facts, bool sure, std::string session)
-      : requests_([this](const McpMessage& message) { on_request(message); },
-                  McpDocuments::Of::kRequest, facts.watcher),
-        answers_([this](const McpMessage& message) { on_answer(message); },
-                 McpDocuments::Of::kAnswer, facts.watcher),
-        watcher_(facts.watcher),
+      : requests_([this](const McpMessage& message) { on_request(message); }),
+        answers_([this](const McpMessage& message) { on_answer(message); }),
+        // What only may be MCP is somebody else's to be read, perhaps.
+        watcher_(sure ? facts.watcher : nullptr),
         request_(make_body_reader(facts.request.headers, {}, requests_)),
         // Who has no span has none for its calls.
         calls_(facts.sampled ? facts.mcp_calls : nullptr, facts.mcp_sink),
@@ -72,6 +71,8 @@ class McpObserver final : public Observer {
         version_(field(facts.request.headers, kVersionField)),
         sure_(sure),
         ends_session_(facts.request.asks("DELETE")) {
+    requests_.set_watcher(watcher_, true);
+    answers_.set_watcher(watcher_, false);
     named_.method = field(facts.request.headers, kMethodField);
     named_.target = field(facts.request.headers, kNameField);
     share(std::move(session));
@@ -129,7 +130,7 @@ class McpObserver final : public Observer {
     calls_.emit(post, options, {.id = session_, .version = version_}, random);
   }
   bool is_mcp() const override { return true; }
-  bool reads_documents() const override { return true; }
+  bool reads_documents() const override { return watcher_ != nullptr; }
   const McpMessage* mcp_request() const override {
     return calls_.count() == 1 && notifications_ == 0 ? calls_.request() : nullptr;
   }
@@ -189,8 +190,8 @@ class McpObserver final : public Observer {
   }
 
   const MemoryCharge charge_{kOwnBytes};
-  McpDocuments requests_;
-  McpDocuments answers_;
+  RpcDocuments<McpReader> requests_;
+  RpcDocuments<McpReader> answers_;
   DocumentWatcher* const watcher_;
   std::unique_ptr<BodyReader> request_;
   std::unique_ptr<BodyReader> response_;
@@ -227,17 +228,20 @@ std::string endpoint_of(const CallFacts& facts) {
 }  // namespace
 
 std::unique_ptr<Observer> make_mcp_observer(const CallFacts& facts) {
-  const http::Headers& headers = facts.request.headers;
-  const bool has_field = has_mcp_field(headers);
+  const bool has_field = has_mcp_field(facts.request.headers);
   std::string session = has_field ? session_of(facts) : std::string();
   const bool named = session.empty() && !(session = endpoint_of(facts)).empty();
-  const bool sure = has_field || named;
-  // A client's first request may have none of these, but it must take both kinds of answers.
+  if (!has_field && !named) return nullptr;
+  return std::make_unique<McpObserver>(facts, true, std::move(session));
+}
+
+// It has none of these fields yet, but must take both kinds of answers.
+std::unique_ptr<Observer> make_likely_mcp_observer(const CallFacts& facts) {
+  const http::Headers& headers = facts.request.headers;
   const bool likely =
       facts.request.asks("POST") && headers.lists("content-type", "application/json") &&
       headers.lists("accept", "text/event-stream") && headers.lists("accept", "application/json");
-  if (!sure && !likely) return nullptr;
-  return std::make_unique<McpObserver>(facts, sure, std::move(session));
+  return likely ? std::make_unique<McpObserver>(facts, false, std::string()) : nullptr;
 }
 
 }  // namespace sidespan::semconv

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "semconv/json_rpc.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/redact.h"
 
@@ -12,15 +13,6 @@ constexpr std::string_view kToolsCall = "tools/call";
 constexpr std::string_view kPromptsGet = "prompts/get";
 constexpr std::string_view kExecuteTool = "execute_tool";
 constexpr std::string_view kToolError = "tool_error";
-
-std::string_view unquoted(std::string_view id) {
-  return id.size() >= 2 && id.front() == '"' ? id.substr(1, id.size() - 2) : id;
-}
-
-void set_error(trace::Span& span, std::string_view type) {
-  span.attributes.set(attribute::kErrorType, type);
-  span.status = trace::SpanStatus::kError;
-}
 
 void describe_target(trace::Span& span, const McpMessage& request) {
   if (request.method == kToolsCall) {
@@ -47,7 +39,8 @@ void describe_mcp(trace::Span& span, const McpFacts& facts) {
     append_redacted_reference(uri, request.uri);
     attributes.set(attribute::kMcpResourceUri, std::string_view(uri));
   }
-  if (!request.id.empty()) attributes.set(attribute::kJsonrpcRequestId, unquoted(request.id));
+  if (!request.id.empty())
+    attributes.set(attribute::kJsonrpcRequestId, unquoted_rpc_id(request.id));
   if (!facts.session_id.empty()) attributes.set(attribute::kMcpSessionId, facts.session_id);
   const std::string_view version = !request.meta_version.empty()
                                        ? std::string_view(request.meta_version)
@@ -63,11 +56,10 @@ void describe_mcp_answer(trace::Span& span, const McpMessage& answer) {
     span.attributes.set(attribute::kMcpProtocolVersion, std::string_view(answer.protocol_version));
   }
   if (answer.error_code) {
-    const std::string code = std::to_string(*answer.error_code);
-    span.attributes.set(attribute::kRpcResponseStatusCode, std::string_view(code));
-    set_error(span, code);
+    describe_rpc_error(span, *answer.error_code);
   } else if (answer.tool_failed) {
-    set_error(span, kToolError);
+    span.attributes.set(attribute::kErrorType, kToolError);
+    span.status = trace::SpanStatus::kError;
   }
 }
 

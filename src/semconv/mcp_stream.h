@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "semconv/mcp_documents.h"
+#include "semconv/json_rpc.h"
 #include "sidespan/http/sse.h"
 #include "sidespan/http/uri.h"
 #include "sidespan/semconv/body_reader.h"
@@ -50,7 +50,7 @@ class McpStream final : private http::SseSink {
   std::string session_;  // as McpCalls has it
   MonoTime now_{};
   http::SseReader first_;
-  McpDocuments answers_;
+  RpcDocuments<McpReader> answers_;
   BodyReader body_;
 };
 

@@ -67,7 +67,10 @@ std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
   if (std::unique_ptr<Observer> grpc = make_grpc_observer(facts)) return grpc;
   if (std::unique_ptr<Observer> model = make_model_observer(facts, options)) return model;
   if (std::unique_ptr<Observer> models = make_model_socket_observer(facts, options)) return models;
-  return make_mcp_observer(facts);
+  if (std::unique_ptr<Observer> queue = make_aws_queue_observer(facts)) return queue;
+  if (std::unique_ptr<Observer> mcp = make_mcp_observer(facts)) return mcp;
+  if (std::unique_ptr<Observer> a2a = make_a2a_observer(facts)) return a2a;
+  return make_likely_a2a_observer(facts, make_likely_mcp_observer(facts));
 }
 
 std::unique_ptr<Observer> make_response_observer(const CallFacts& facts,

@@ -31,10 +31,21 @@ inline constexpr Name kMcpResourceUri("mcp.resource.uri");
 inline constexpr Name kJsonrpcRequestId("jsonrpc.request.id");
 inline constexpr Name kNetworkTransport("network.transport");
 
+// A2A (gen-ai: a2a). Development. Its context is gen_ai.conversation.id.
+inline constexpr Name kA2aMethodName("a2a.method.name");
+inline constexpr Name kA2aProtocolVersion("a2a.protocol.version");
+inline constexpr Name kA2aTenant("a2a.tenant");
+inline constexpr Name kA2aMessageId("a2a.message.id");
+inline constexpr Name kA2aMessageReferenceTaskIds("a2a.message.reference_task_ids");
+inline constexpr Name kA2aTaskId("a2a.task.id");
+inline constexpr Name kA2aTaskState("a2a.task.state");
+
 // GenAI (gen-ai: client-inference, client-embeddings). Development.
 inline constexpr Name kGenAiOperationName("gen_ai.operation.name");
 inline constexpr Name kGenAiProviderName("gen_ai.provider.name");
 inline constexpr Name kGenAiConversationId("gen_ai.conversation.id");
+inline constexpr Name kGenAiAgentName("gen_ai.agent.name");
+inline constexpr Name kGenAiAgentVersion("gen_ai.agent.version");
 inline constexpr Name kGenAiOutputType("gen_ai.output.type");
 inline constexpr Name kGenAiRequestModel("gen_ai.request.model");
 inline constexpr Name kGenAiRequestMaxTokens("gen_ai.request.max_tokens");
@@ -62,6 +73,17 @@ inline constexpr Name kGenAiUsageCacheWriteInputTokens("gen_ai.usage.cache_write
 inline constexpr Name kGenAiUsageReasoningOutputTokens("gen_ai.usage.reasoning.output_tokens");
 inline constexpr Name kGenAiToolName("gen_ai.tool.name");
 inline constexpr Name kGenAiPromptName("gen_ai.prompt.name");
+
+// Queues and topics (messaging: sqs, sns) and AWS. Development.
+inline constexpr Name kMessagingSystem("messaging.system");
+inline constexpr Name kMessagingOperationName("messaging.operation.name");
+inline constexpr Name kMessagingOperationType("messaging.operation.type");
+inline constexpr Name kMessagingDestinationName("messaging.destination.name");
+inline constexpr Name kMessagingMessageId("messaging.message.id");
+inline constexpr Name kMessagingBatchMessageCount("messaging.batch.message_count");
+inline constexpr Name kAwsRequestId("aws.request_id");
+inline constexpr Name kAwsSqsQueueUrl("aws.sqs.queue.url");
+inline constexpr Name kAwsSnsTopicArn("aws.sns.topic.arn");
 
 // HTTP spans (http/http-spans). Stable, except the body sizes.
 inline constexpr Name kHttpRequestMethod("http.request.method");
@@ -148,6 +170,8 @@ inline constexpr Name kWebSocketCloseCode("sidespan.websocket.close_code");
 inline constexpr Name kGrpcMessagesSent("sidespan.grpc.messages.sent");
 inline constexpr Name kGrpcMessagesReceived("sidespan.grpc.messages.received");
 inline constexpr Name kGrpcTimeout("sidespan.grpc.timeout");
+// Of a batch: how many of its messages were not taken.
+inline constexpr Name kMessagingFailed("sidespan.messaging.failed");
 // Why calls in it have no spans, or no more of them: extension, malformed, limit, memory.
 inline constexpr Name kWebSocketUnread("sidespan.websocket.unread");
 // What a model asked for, and what it was given back since it spoke last: arrays, each kind in one

@@ -367,14 +367,14 @@ TEST_CASE("mcp: the old transport's requests are answered on the stream that nam
     stream.hear(event(R"({"jsonrpc":"2.0","id":2,"method":"ping"})") + event(result(2)), 25);
     CHECK(rig.ended.lines() == Lines{"tools/call t 2 complete 5ms"});
     McpExchange elsewhere(rig, "POST", "http://server:8080/messages/?session_id=6", kJson);
-    CHECK_FALSE(elsewhere.observed());
+    CHECK_FALSE(elsewhere.is_mcp());
     const trace::Span span = stream.end(30, Ending::kAgentCancelled);
     CHECK(span.name == "GET");
     CHECK(rig.ended.lines() ==
           Lines{"tools/call t 2 complete 5ms", "tools/call t 1 agent_cancelled 20ms"});
     CHECK(rig.calls.waiting() == 0);
     McpExchange late(rig, "POST", url, kJson);
-    CHECK_FALSE(late.observed());
+    CHECK_FALSE(late.is_mcp());
   }
 }
 
@@ -405,7 +405,7 @@ TEST_CASE("mcp: a stream that begins with another event is only counted") {
     McpExchange stream(rig, "GET", "http://server/sse", {});
     stream.answer(200, kEvents, 0);
     stream.hear(first + event("x"), 1);
-    CHECK_FALSE(McpExchange(rig, "POST", "http://server/messages", kJson).observed());
+    CHECK_FALSE(McpExchange(rig, "POST", "http://server/messages", kJson).is_mcp());
     stream.end(2);
   }
 }

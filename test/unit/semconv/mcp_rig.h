@@ -128,7 +128,7 @@ class McpExchange {
   }
   // Nobody looks any longer.
   void silence() { observer_.reset(); }
-  bool observed() const { return observer_ != nullptr; }
+  bool is_mcp() const { return observer_ && observer_->is_mcp(); }
 
  private:
   CallFacts facts() const {
