@@ -22,7 +22,7 @@ def knobs():
     parser.add_argument("--bad-every", type=int, default=100, help="one trace of so many has an error")
     parser.add_argument("--share", type=float, default=0.02, help="of the others, kept by trace id; 0: none")
     parser.add_argument("--waiting", type=int, default=2000, help="limits.tail_traces")
-    parser.add_argument("--wait", default="1s")
+    parser.add_argument("--wait", default="10s")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--off", action="store_true", help="without tail sampling, for comparison")
     return parser.parse_args()

@@ -180,6 +180,14 @@ def test_an_unsampled_trace_stays_unsampled(run, origin, sink):
     assert done.stderr == "sidespan: this run was not sampled (parentbased_always_on)\n"
 
 
+def test_a_run_says_how_many_spans_the_tail_kept(run, origin, sink):
+    done = run(PYTHON, "-c", CALL, origin.url("/"), options=["--print", "tree"],
+               env={"SIDESPAN_SAMPLING_TAIL": "{policies: [{errors: true}]}"})
+    assert f"0 of 2 spans exported to {sink.endpoint}" in done.stderr
+    assert "sampling.tail kept no more" in done.stderr and "GET" in done.stderr, "the tree is whole"
+    assert sink.spans == []
+
+
 def test_with_tracing_off_nothing_is_added(run, origin, sink):
     done = run("env", env={"OTEL_SDK_DISABLED": "true", "TRACEPARENT": TRACEPARENT})
     assert f"TRACEPARENT={TRACEPARENT}" in done.stdout.splitlines()

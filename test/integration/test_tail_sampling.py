@@ -201,19 +201,11 @@ def test_a_run_is_not_over_before_its_end(tmp_path, origin, sink, last, kept):
     assert len({span["trace_id"] for span in sink.spans}) == (1 if kept else 0)
 
 
-def test_a_run_says_how_many_were_kept(tmp_path, origin, sink):
-    config = merged(exporting(sink.endpoint), {"sampling": {"tail": {"policies": [{"errors": True}]}}})
-    done = run(tmp_path, [sys.executable, "-c", AGENT, origin.url("/status/200")], config,
-               options=["--print", "tree"])
-    assert "sidespan: 0 of 2 spans exported to" in done.stderr
-    assert "sampling.tail kept no more" in done.stderr
-    assert "/status/200" in done.stderr, "the tree is whole"
-
-
 def test_the_law_holds_for_very_many(tail, sink):
     """A hundredth of them end badly and are kept, whole; a fiftieth of the others; nothing grows beyond its limit."""
-    limits = {"tail_traces": 600, "tail_spans": 3000, "tail_bytes": "2MiB", "tail_decisions": 4000}
-    side = tail({"wait": "500ms", "policies": [{"errors": True}, {"probability": 0.02}]}, limits,
+    limits = {"tail_traces": 200, "tail_spans": 1000, "tail_bytes": "1MiB", "tail_decisions": 4000}
+    # On a busy machine a trace may be quiet for long between two calls: the limits decide, not the clock.
+    side = tail({"wait": "10s", "policies": [{"errors": True}, {"probability": 0.02}]}, limits,
                 export={"batch": {"queue": 200_000}})
     load = ManyTraces(side.egress, traces=6_000, bad_every=100)
     watched = []
@@ -244,6 +236,6 @@ def test_the_law_holds_for_very_many(tail, sink):
     assert all(int(found_id[-14:], 16) >= 0xfae1 << 40 for found_id in set(found) - load.bad)
     assert metrics.total("sidespan_tail_decisions_total") == len(load.ids)
     most = [max(column) for column in zip(*watched)]
-    assert most[0] <= 600 and most[1] <= 3000 and most[2] <= 2 * MiB, most
+    assert most[0] <= 200 and most[1] <= 1000 and most[2] <= MiB, most
     assert metrics.total("sidespan_tail_early_total") > 0, "limits were reached"
     assert resident(side) < 100 * MiB
