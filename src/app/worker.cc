@@ -110,9 +110,9 @@ Result<net::Address> Worker::Inside::bind(net::Loop& loop, const net::Address& a
 }
 
 uint64_t Worker::Inside::shed_at(const std::vector<std::unique_ptr<net::Listener>>& which) const {
-  uint64_t shed = 0;
-  for (const auto& listener : which) shed += listener->shed();
-  return shed;
+  uint64_t sum = 0;
+  for (const auto& listener : which) sum += listener->shed();
+  return sum;
 }
 
 void Worker::Inside::close_ingress() {
