@@ -61,6 +61,7 @@ class H2Connection final : public Codec {
   bool output_ended() const override;
   bool done() const override { return output_ended(); }
   bool ends_abruptly() const override { return false; }
+  bool greeted() const override { return greeted_; }
   bool reusable() const override;
   bool multiplexed() const override { return true; }
   std::optional<Milliseconds> keep_alive() const override { return std::nullopt; }

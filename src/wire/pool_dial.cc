@@ -119,9 +119,16 @@ class Pool::Impl::Securing final : public Waiting {
   std::unique_ptr<Dialer::Attempt> attempt_;
 };
 
+// Or is there already, and will say how many streams it takes.
 bool Pool::Impl::is_dialling(const PoolKey& key) const {
-  return std::ranges::any_of(
-      dials, [&](const Dial* dial) { return dial->running() && dial->key() == key; });
+  const auto origin = origins.find(key);
+  const bool greeting =
+      origin != origins.end() && std::ranges::any_of(origin->second.shared, [&](SlotId id) {
+        return !entries.find(id)->connection_.codec().greeted();
+      });
+  return greeting || std::ranges::any_of(dials, [&](const Dial* dial) {
+           return dial->running() && dial->key() == key;
+         });
 }
 
 void Pool::Impl::remember(const PoolKey& key, bool h2) {

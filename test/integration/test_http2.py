@@ -344,20 +344,22 @@ def test_a_burst_to_an_origin_that_takes_few_streams(intercepting, authority, si
             assert [answer.status for answer in client.wait(*asked)] == [200] * 10
     assert origin.refusals == 0
     assert len(sink.wait(30)) == len(origin.requests) == 30
-    assert origin.connections <= (10 if most < 10 or late else 2)
+    # One that is dialled while another becomes free is kept.
+    assert origin.connections <= (20 if most < 10 or late else 2)
     origin.stop()
 
 
-def test_a_request_of_http10_without_host(intercepting, h2_origin, sink):
-    """Inside a tunnel the origin is known without it; HTTP/2 has no request without an authority."""
-    side = intercepting()
-    sock, got, name = inside(side, h2_origin, ("http/1.1",))
+def test_a_request_of_http10_without_host(intercepting, authority, sink):
+    """Inside a tunnel the origin is known without it, and gets it: HTTP/1.1 has no request without one."""
+    origin = Origin(tls=authority.server(HOST, "127.0.0.1"))
+    sock, _, name = inside(intercepting(), origin, ("http/1.1",))
     with sock:
         sock.sendall(b"GET /echo HTTP/1.0\r\n\r\n")
         assert Reader(sock).response("GET").status == 200
-    [seen] = h2_origin.requests
-    assert seen.get(":authority") == name
+    [seen] = origin.requests
+    assert seen.get("host") == name
     assert sink.wait(1)[0]["attributes"]["url.full"] == f"https://{name}/echo"
+    origin.stop()
 
 
 def test_readers_that_stop_hold_up_no_other_agent(sidecar, h2_origin, authority):

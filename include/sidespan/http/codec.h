@@ -112,6 +112,8 @@ class Codec {
   // Client: another stream may be opened later, the connection is clean. Server: another request
   // may come.
   virtual bool reusable() const = 0;
+  // HTTP/2 client: false until the peer has said how many streams it takes.
+  virtual bool greeted() const { return true; }
   // Client: how long the peer said it keeps an idle connection (Keep-Alive: timeout).
   virtual std::optional<Milliseconds> keep_alive() const = 0;
 

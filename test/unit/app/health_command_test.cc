@@ -69,7 +69,8 @@ TEST_CASE("what is answered decides") {
   for (const Row& row : rows) {
     CAPTURE(row.name);
     const OneAnswer server(row.answer);
-    const Result<void> ready = ask_ready({.egress = {}, .admin = {}, .health = server.listen()});
+    const Result<void> ready =
+        ask_ready({.egress = {}, .ingress = {}, .admin = {}, .health = server.listen()});
     CHECK(ready.has_value() == (*row.fault == '\0'));
     if (!ready) CHECK(ready.error().what.find(row.fault) != std::string::npos);
   }
