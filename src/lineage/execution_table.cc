@@ -112,7 +112,7 @@ std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, const Enter
   if (call.to_model) slot->final_word = false;
   if (call.goes_on && slot->asked > 0) --slot->asked;
   slot->calls[slot->steps % kStepsKept] = call.span;
-  return Entered{slot->opening.span, slot->opening.tracestate, slot->steps};
+  return Entered{slot->opening.span, slot->opening.tracestate, slot->steps, slot->opening.turn};
 }
 
 void ExecutionTable::leave(ExecutionRef execution, CallEnd end, MonoTime now) {

@@ -47,6 +47,7 @@ struct Entered {
   SpanRef span = {};
   std::string tracestate = {};
   uint32_t step = 0;
+  bool is_turn = true;
 };
 
 struct Entering {

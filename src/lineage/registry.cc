@@ -209,6 +209,7 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
       out.parent = entered->span;
       out.tracestate = entered->tracestate;
       out.step = entered->step;
+      out.is_turn = entered->is_turn;
       if (judgement.asked_by) {
         add_link(out.links, impl.executions.call_at(out.execution, *judgement.asked_by));
       }

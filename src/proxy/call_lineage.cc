@@ -103,19 +103,40 @@ void CallLineage::read_request(const http::Headers& headers) {
   }
 }
 
-void CallLineage::on_request_bytes(std::string_view bytes) {
-  if (form_) return form_->feed(bytes);
-  if (own_request_ && own_request_->reader) own_request_->reader->feed(bytes);
+void CallLineage::serve(lineage::ExecutionRef execution, MonoTime now) {
+  serves_ = true;
+  joined_ = lineage::Joined{.execution = execution};
+  registry_.publish(execution, Voice::kGiven, 0, head_, now);
+  publish_given(now);
 }
 
-void CallLineage::on_request_end() {
+void CallLineage::publish_given(MonoTime now) {
+  if (!serves_) return;
+  if (request_ && !request_->gleaned().values.empty()) {
+    registry_.publish(joined_->execution, Voice::kGiven, 0, request_->take(), now);
+  }
+}
+
+void CallLineage::on_request_bytes(std::string_view bytes, MonoTime now) {
+  if (form_) return form_->feed(bytes);
+  if (own_request_ && own_request_->reader) own_request_->reader->feed(bytes);
+  publish_given(now);
+}
+
+void CallLineage::on_request_end(MonoTime now) {
   if (form_) form_->finish();
   if (own_request_ && own_request_->reader) own_request_->reader->finish(true);
+  publish_given(now);
+  if (serves_ && form_) {
+    registry_.publish(joined_->execution, Voice::kGiven, 0, form_->gleaned(), now);
+    form_.reset();
+  }
 }
 
 void CallLineage::on_response_head(const http::Head& head) {
   constexpr int kSwitchingProtocols = 101;
-  if (!silent_ && !observed_ && head.status != kSwitchingProtocols) read_answer(head.headers);
+  if (!silent_ && !serves_ && !observed_ && head.status != kSwitchingProtocols)
+    read_answer(head.headers);
 }
 
 void CallLineage::read_answer(const http::Headers& headers) {
@@ -177,7 +198,7 @@ void CallLineage::begin_answer(bool pieces) {
 }
 
 json::Handler* CallLineage::begin_response_document() {
-  if (silent_) return nullptr;
+  if (silent_ || serves_) return nullptr;
   if (!answer_) {
     const Voice voice = converses_ ? Voice::kModelAnswer : Voice::kToolAnswer;
     answer_ = std::make_unique<lineage::Gleaner>(registry_.key(), voice, pieces_ && converses_,
@@ -247,6 +268,7 @@ void CallLineage::silence() {
 }
 
 void CallLineage::end(lineage::CallEnd how, MonoTime now) {
+  if (serves_) return registry_.close_given(joined_->execution, now);
   publish_answer(now);
   if (joined_) registry_.call_ended(joined_->execution, how, now);
 }

@@ -29,6 +29,9 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   CallLineage(lineage::Registry& registry, bool of_nobody);
   ~CallLineage();
 
+  // A request to the agent's own server, before anything of it is sent there: what it carries is
+  // what `execution` begins with. Nobody reads its answer.
+  void serve(lineage::ExecutionRef execution, MonoTime now);
   // By the request's head. `observer`: that of the call, which was given this as its watcher; may
   // be null.
   void begin(const http::Head& request, const http::Url& url, const semconv::Observer* observer);
@@ -37,8 +40,8 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   bool reads_request() const { return reads_request_; }
 
   // What an observer does not read itself.
-  void on_request_bytes(std::string_view bytes);
-  void on_request_end();
+  void on_request_bytes(std::string_view bytes, MonoTime now);
+  void on_request_end(MonoTime now);
   void on_response_head(const http::Head& head);
   // Publishes what they carry, so before they are forwarded.
   void on_response_bytes(std::string_view bytes, MonoTime now);
@@ -69,6 +72,7 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
 
   void read_request(const http::Headers& headers);
   void read_answer(const http::Headers& headers);
+  void publish_given(MonoTime now);
   void publish_answer(MonoTime now);
   void look_at(const semconv::BodyReader* reader, MonoTime now);
 
@@ -85,7 +89,8 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   const bool of_nobody_;
   bool converses_ = false;  // the observer's: voices are those of a conversation with a model
   bool silent_ = false;
-  bool observed_ = false;   // an observer reads the documents
+  bool serves_ = false;
+  bool observed_ = false;  // an observer reads the documents
   bool reads_request_ = false;
   bool pieces_ = false;  // the answer's documents are pieces of one
 };

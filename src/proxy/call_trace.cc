@@ -181,9 +181,8 @@ void CallTrace::start(const trace::SpanContext* parent, Random& random) {
   const trace::TraceId trace =
       parent != nullptr || context_.trace_hint ? context_.trace_hint : own_trace_;
   trace::StartedContext started =
-      asked || trace
-          ? trace::start_span_context(parent, context_.asked, trace, sampler_, random)
-          : trace::start_span_context(parent, sampler_, random);
+      asked || trace ? trace::start_span_context(parent, context_.asked, trace, sampler_, random)
+                     : trace::start_span_context(parent, sampler_, random);
   // A trace that we made the id of.
   if (parent == nullptr && trace && !context_.trace_hint)
     started.context.flags |= trace::kRandomFlag;
@@ -207,7 +206,10 @@ void CallTrace::adopt(const lineage::Joined& joined) {
   parent_id_ = joined.parent.span_id;
   parent_is_remote_ = false;
   turn_ = std::make_unique<const Turn>(
-      Turn{.id = joined.parent.span_id.to_string(), .step = joined.step, .fixed_by = source_});
+      Turn{.id = joined.parent.span_id.to_string(),
+           .step = joined.step,
+           .fixed_by = joined.is_turn ? source_ : lineage::Source::kIngress,
+           .is_turn = joined.is_turn});
 }
 
 void CallTrace::join_late(const lineage::Joined& joined) {
@@ -359,7 +361,7 @@ void CallTrace::describe(semconv::HttpFacts& facts) const {
     facts.execution_id = turn_->id;
     facts.execution_source = lineage::name_of(turn_->fixed_by);
   }
-  if (turn_) {
+  if (turn_ && turn_->is_turn) {
     facts.turn_id = turn_->id;
     facts.turn_step = turn_->step;
   }

@@ -131,6 +131,7 @@ class CallTrace {
     std::string id;
     uint32_t step = 0;
     lineage::Source fixed_by{};
+    bool is_turn = true;  // else a request on the ingress
   };
   std::unique_ptr<const Turn> turn_;
   bool parent_is_remote_ = false;

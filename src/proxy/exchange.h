@@ -118,6 +118,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   void settle_work();
   void describe_client(semconv::HttpFacts& facts, std::string& ip) const;
   // exchange_lineage.cc: whose call it is
+  void begin_given();
   void make_lineage();
   void begin_lineage();
   bool waits_for_body() const;

@@ -5,6 +5,7 @@
 
 #include "credential.h"
 #include "exchange.h"
+#include "sidespan/http/grpc.h"
 #include "sidespan/semconv/body_reader.h"
 
 namespace sidespan::proxy {
@@ -63,7 +64,24 @@ CallTrace::Standing Exchange::find_standing() {
 // Not before its context is final, since a call may come as soon as the agent has read a byte.
 void Exchange::begin_serving() {
   if (mode_ != semconv::Mode::kIngress || in_flight_ || probe_) return;
-  in_flight_ = worker_.shared.ingress.begin(trace_->execution());
+  const std::shared_ptr<const lineage::Execution>& execution = trace_->execution();
+  in_flight_ = worker_.shared.ingress.begin(execution);
+  if (!lineage_ || !execution) return;
+  const trace::SpanContext& span = execution->context;
+  const Moment now = worker_.loop.now();
+  lineage_->serve(
+      worker_.shared.lineage->open_given({span.trace_id, span.span_id, span.flags}, 0, now),
+      now.mono);
+}
+
+// What the request says may be what tells the calls that are made for it from others.
+void Exchange::begin_given() {
+  trace_->decide(nullptr, {}, worker_.random);
+  lineage::Registry* const registry = worker_.shared.lineage;
+  if (registry == nullptr || http::is_grpc(request_.headers)) return;
+  if (worker_.memory.over(MemoryMark::kTapsOff)) return lose_sight();
+  lineage_ = std::make_unique<CallLineage>(*registry, false);
+  lineage_->begin(request_, url_, nullptr);
 }
 
 // What stays open without anything going on in it, as far as anybody can tell, would keep every

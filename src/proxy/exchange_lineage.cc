@@ -70,8 +70,8 @@ bool Exchange::waits_for_body() const {
                      body.bytes <= limits.lineage_hold_bytes_max;
   if (!known || limits.lineage_hold_time_max == Milliseconds(0)) return false;
   if (!options_.inject || request_.upgrade || request_.headers.contains("expect")) return false;
-  const bool tells = lineage_ && !lineage_->is_silent() && !lineage_->of_nobody() &&
-                     lineage_->reads_request();
+  const bool tells =
+      lineage_ && !lineage_->is_silent() && !lineage_->of_nobody() && lineage_->reads_request();
   const bool hears_meta =
       observer_ && observer_->is_mcp() && trace_->hears_meta() &&
       semconv::framing_of(request_.headers.find(http::FieldName::kContentType).value_or(""))
@@ -110,9 +110,9 @@ void Exchange::place_with(const CallTrace::Meta& meta) {
 
 // Null: nobody is to be asked, or was so before.
 const lineage::Joined* Exchange::join() {
-  if (!lineage_ || lineage_->is_silent() || lineage_->of_nobody() || lineage_->joined()) {
-    return nullptr;
-  }
+  const bool asks = lineage_ && mode_ != semconv::Mode::kIngress && !lineage_->is_silent() &&
+                    !lineage_->of_nobody() && !lineage_->joined();
+  if (!asks) return nullptr;
   lineage::Registry& registry = *worker_.shared.lineage;
   lineage::Call call;
   trace_->ask(call, worker_.random);

@@ -334,7 +334,8 @@ void Exchange::on_request_body(Chain data) {
   if (peeking_) return peek(std::move(data));
   request_bytes_ += data.size();
   observe_request(data);
-  if (lineage_) data.visit([&](std::string_view bytes) { lineage_->on_request_bytes(bytes); });
+  if (lineage_)
+    data.visit([&](std::string_view bytes) { lineage_->on_request_bytes(bytes, last_activity_); });
   if (holding_) {
     agent_.consumed(stream_, data.size());
     return held_.append(std::move(data));
@@ -347,7 +348,7 @@ void Exchange::on_request_body(Chain data) {
 void Exchange::begin_observing() {
   if (!trace_->active()) return;
   // What the agent's server is asked is no call of a model or a tool.
-  if (mode_ == semconv::Mode::kIngress) return trace_->decide(nullptr, {}, worker_.random);
+  if (mode_ == semconv::Mode::kIngress) return begin_given();
   if (worker_.memory.over(MemoryMark::kTapsOff)) return lose_sight();
   make_lineage();
   observer_ = semconv::make_request_observer(call_facts(), options_.observers);
@@ -416,7 +417,7 @@ void Exchange::on_request_end() {
   }
   stop_peeking();
   if (observer_ && !request_ended_) observer_->on_request_end();
-  if (lineage_ && !request_ended_) lineage_->on_request_end();
+  if (lineage_ && !request_ended_) lineage_->on_request_end(last_activity_);
   request_ended_ = true;
   arm_timer();
   if (holding_) return on_body_awaited(true);

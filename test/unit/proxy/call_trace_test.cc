@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sidespan/trace/sampler.h"
+#include "sidespan/trace/w3c.h"
 
 namespace sidespan::proxy {
 namespace {
@@ -164,11 +165,11 @@ TEST_CASE("some calls have another sampler, also where _meta names the parent") 
       {{.hosts = {}, .paths = {"/quiet*"}, .methods = {}}, Rig::sampler("always_off")}};
   rig.request.set_method("POST");
   CHECK(rig.call("http://h.example/x").sampled());
-  CallTrace quiet = rig.call("http://h.example/quiet?x=1");
+  CallTrace quiet = rig.undecided("http://h.example/quiet?x=1");
   CHECK(quiet.active());
+  quiet.decide(nullptr, {.traceparent = kParent, .tracestate = {}, .baggage = {}}, rig.random);
   CHECK_FALSE(quiet.sampled());
-  quiet.adopt_meta({.traceparent = kParent, .tracestate = {}, .baggage = {}}, rig.random);
-  CHECK_FALSE(quiet.sampled());
+  CHECK_FALSE(rig.call("http://h.example/quiet?x=1").sampled());
 }
 
 TEST_CASE("what is ignored has no context of ours") {
