@@ -7,6 +7,7 @@ import secrets
 import sys
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -381,6 +382,80 @@ def test_a_session_of_the_agent_is_the_conversation(sidecar, model, sink):
     post(side, model.url(CHAT), chat(user("And now?")), [("X-Session-Id", "session-9")])
     calls = [span for span in sink.wait(2) if not is_turn(span)]
     assert {span["attributes"]["gen_ai.conversation.id"] for span in calls} == {"thread-7", "session-9"}
+
+
+class Service:
+    """An agent that is a server: it asks a model about the question it is sent, uses two tools at once, asks again."""
+
+    def __init__(self, model, tools):
+        self.model, self.tools, self.side = model, tools, None
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                answer = service.work(body["question"], body["order"]).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def work(self, question, order):
+        wish, wished = asks("search", {"query": order}, "call_" + secrets.token_hex(10))
+        path = f"/{secrets.token_hex(4)}/chat/completions"
+        self.model.answer(path, plain(wished), plain(says("It is on its way.")[1]))
+        post(self.side, self.model.url(path), chat(user(question)))
+        tools = [threading.Thread(target=post, args=(self.side, self.tools.url("/search"), json.dumps({"query": order}).encode())),
+                 threading.Thread(target=get, args=(self.side, self.tools.url("/orders/" + order)))]
+        for tool in tools:
+            tool.start()
+        for tool in tools:
+            tool.join()
+        post(self.side, self.model.url(path), chat(user(question), wish, {
+            "role": "tool", "content": "on its way", "tool_call_id": wish["tool_calls"][0]["id"]}))
+        return "It is on its way."
+
+
+@pytest.mark.parametrize("users", [1, 8])
+def test_a_request_on_the_ingress_is_one_tree(sidecar, model, origin, sink, users):
+    """The agent is unaware of it: what it was asked is in what it asks the model."""
+    service = Service(model, origin)
+    service.side = sidecar(GRACE | {"listen": {"ingress": "127.0.0.1:0"},
+                                    "ingress": {"forward_to": f"127.0.0.1:{service.server.server_address[1]}"}})
+
+    def one(number):
+        order = f"QK-{secrets.randbelow(900_000) + 100_000}"
+        question = f"This is user number {number} of yours, where is my order {order}?"
+        with Client(service.side.ingress) as client:
+            assert client.ask("POST", "/chat", JSON, json.dumps({"question": question, "order": order}).encode(),
+                              host="h").status == 200
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(users)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    service.server.shutdown()
+    sink.wait(5 * users, where=lambda span: not is_turn(span), timeout=30)
+    time.sleep(1.5)  # turns, if there are any, end
+    served = {span["trace_id"]: span for span in sink.spans if span["kind"] == "SERVER"}
+    assert len(served) == users and {span["trace_id"] for span in sink.spans} == set(served)
+    for trace, server in served.items():
+        inside = {span["span_id"]: span for span in sink.spans if span["trace_id"] == trace}
+        calls = [span for span in inside.values() if span["kind"] == "CLIENT"]
+        assert len(calls) == 4 and not server["parent_id"]
+        # Each below the request, by its turn or by itself.
+        assert all(span["parent_id"] in inside for span in inside.values() if span is not server)
+        assert {span["attributes"]["sidespan.execution.id"] for span in inside.values()} == {server["span_id"]}
 
 
 SCRIPT = """
