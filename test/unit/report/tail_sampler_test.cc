@@ -28,7 +28,7 @@ struct Rig {
       : sampler(
             with_errors(std::move(options)),
             [this](std::string_view span) { kept.emplace_back(span); },
-            [this](uint64_t spans) { dropped += spans; }) {}
+            [this](uint64_t count) { dropped += count; }) {}
 
   static TailOptions with_errors(TailOptions options) {
     if (options.policies.empty()) options.policies = {{TailError{}}};
