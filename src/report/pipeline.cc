@@ -116,6 +116,7 @@ struct Pipeline::Impl {
   net::Timer batch_timer;
   net::Timer drain_timer;
   net::Timer tail_timer;
+  MonoTime tail_due{};  // what it is for
   std::function<void()> drained;
   bool draining = false;
   bool ended = false;
@@ -187,10 +188,13 @@ void Pipeline::Impl::take(std::string_view span) {
 // What waits for its trace is decided when that is over; at the end of it all at once.
 void Pipeline::Impl::decide_tail() {
   if (tail && ended) tail->flush();
-  if (tail && !draining && !tail_timer.active()) {
+  if (tail && !draining) {
     const MonoTime now = loop.now().mono;
-    tail->advance(now);
-    if (const std::optional<MonoTime> due = tail->due()) {
+    if (!tail_timer.active()) tail->advance(now);
+    // A trace that is held, or was, may be due later than one that came after it.
+    const std::optional<MonoTime> due = tail->due();
+    if (due && (!tail_timer.active() || *due < tail_due)) {
+      tail_due = *due;
       tail_timer.start(std::max(std::chrono::ceil<Milliseconds>(*due - now), kTailPulse));
     }
   }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <utility>
+
 #include "sidespan/otlp/encode.h"
 
 namespace sidespan::otlp {
@@ -12,7 +14,9 @@ std::string encoded(std::string_view tracestate, size_t attribute_bytes) {
   span.context = {{1, 2}, {3}, 1, trace::TraceState::parse({tracestate})};
   span.name = "GET";
   span.attributes.set("a", std::string_view(std::string(attribute_bytes, 'x')));
-  span.links.push_back({{{4, 5}, {6}, 1, trace::TraceState::parse({"link=1"})}, trace::Attributes()});
+  trace::Link link;
+  link.context = {{4, 5}, {6}, 1, trace::TraceState::parse({"link=1"})};
+  span.links.push_back(std::move(link));
   std::string out;
   append_span(out, span);
   return out;

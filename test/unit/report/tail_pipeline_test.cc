@@ -72,6 +72,16 @@ TEST_CASE("tail pipeline: a held trace waits") {
   CHECK(rig.exported() == 1);
 }
 
+TEST_CASE("tail pipeline: others do not wait for a held trace") {
+  TailRig rig;
+  rig.pipeline->hold({1, 1});
+  rig.emit(1, true);
+  rig.run_for(Milliseconds(30));
+  rig.emit(2, true);
+  REQUIRE(rig.until([&] { return rig.exported() == 1; }));
+  CHECK(rig.pipeline->totals().queued == 1);
+}
+
 TEST_CASE("tail pipeline: a drain decides at once, and feeds the queue as it empties") {
   TailRig rig(Milliseconds(60'000));
   rig.options.batch.queue_max = 8;
