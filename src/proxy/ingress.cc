@@ -28,7 +28,10 @@ constexpr std::array<std::string_view, 11> kProbePaths = {"/healthz",
 }  // namespace
 
 bool is_probe(const http::Head& request, std::string_view path) {
-  const auto is_path = [&](std::string_view known) { return text::matches_wildcard(known, path); };
+  const auto is_path = [&](std::string_view known) {
+    if (!known.ends_with('*')) return path == known;
+    return path.starts_with(known.substr(0, known.size() - 1));
+  };
   if (std::ranges::any_of(kProbePaths, is_path)) return true;
   const std::string_view agent = request.headers.find("user-agent").value_or("");
   return std::ranges::any_of(kProbers, [&](std::string_view prober) {

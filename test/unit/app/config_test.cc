@@ -51,7 +51,7 @@ TEST_CASE("without any source there are defaults") {
   CHECK_FALSE(settings.listen.health);
   CHECK_FALSE(settings.exporting.endpoint);
   CHECK(settings.tracing);
-  CHECK(settings.context_sources == 127);
+  CHECK(settings.context_sources == 255);
   CHECK(settings.workers == 1);
   CHECK(settings.spans.ignore.size() == 4);
 

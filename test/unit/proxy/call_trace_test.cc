@@ -663,35 +663,38 @@ TEST_CASE("the turn that a call belongs to is its parent") {
   trace.ask(call, rig.random);
   REQUIRE(call.trace);
   CHECK_FALSE(call.is_sent);
-  SUBCASE("of another trace") {
-    const trace::TraceId other{1, ~uint64_t{0}};
-    const lineage::Joined joined = turn_of(other, false);
-    trace.decide(&joined, {}, rig.random);
-    const semconv::HttpFacts facts = facts_of(trace);
-    CHECK(facts.context.trace_id == other);
-    CHECK(facts.context.span_id == call.span);
-    CHECK(facts.context.tracestate.to_string() == "ot=th:8");
-    CHECK(facts.parent_id.value == 0x1234);
-    CHECK_FALSE(facts.parent_is_remote);
-    CHECK(facts.parent_source == "echo");
-    CHECK(facts.turn_id == facts.parent_id.to_string());
-    CHECK(facts.turn_step == 3);
-    CHECK(facts.execution_id == facts.turn_id);
-    REQUIRE(facts.links.size() == 1);
-    CHECK(facts.links[0].span_id.value == 0x99);
-  }
-  SUBCASE("which began with it, and so is in its trace and sampled as a root") {
-    rig.options.sampler = Rig::sampler("parentbased_always_off");
-    const lineage::Joined joined = turn_of(call.trace, true);
-    trace.decide(&joined, {}, rig.random);
-    CHECK_FALSE(trace.sampled());
-    const semconv::HttpFacts facts = facts_of(trace);
-    CHECK(facts.context.trace_id == call.trace);
-    CHECK(facts.context.random());
-    CHECK(facts.context.tracestate.empty());
-    CHECK(facts.parent_id.value == 0x1234);
-    CHECK(facts.parent_source == "root");
-  }
+  const trace::TraceId other{1, ~uint64_t{0}};
+  const lineage::Joined joined = turn_of(other, false);
+  trace.decide(&joined, {}, rig.random);
+  const semconv::HttpFacts facts = facts_of(trace);
+  CHECK(facts.context.trace_id == other);
+  CHECK(facts.context.span_id == call.span);
+  CHECK(facts.context.tracestate.to_string() == "ot=th:8");
+  CHECK(facts.parent_id.value == 0x1234);
+  CHECK_FALSE(facts.parent_is_remote);
+  CHECK(facts.parent_source == "echo");
+  CHECK(facts.turn_id == facts.parent_id.to_string());
+  CHECK(facts.turn_step == 3);
+  CHECK(facts.execution_id == facts.turn_id);
+  REQUIRE(facts.links.size() == 1);
+  CHECK(facts.links[0].span_id.value == 0x99);
+}
+
+TEST_CASE("a turn that begins with a call is in its trace, and sampled as a root") {
+  Rig rig;
+  rig.options.sampler = Rig::sampler("parentbased_always_off");
+  CallTrace trace = rig.undecided();
+  lineage::Call call;
+  trace.ask(call, rig.random);
+  const lineage::Joined joined = turn_of(call.trace, true);
+  trace.decide(&joined, {}, rig.random);
+  CHECK_FALSE(trace.sampled());
+  const semconv::HttpFacts facts = facts_of(trace);
+  CHECK(facts.context.trace_id == call.trace);
+  CHECK(facts.context.random());
+  CHECK(facts.context.tracestate.empty());
+  CHECK(facts.parent_id.value == 0x1234);
+  CHECK(facts.parent_source == "root");
 }
 
 TEST_CASE("a turn that is found when the head has gone") {

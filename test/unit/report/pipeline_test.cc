@@ -428,6 +428,7 @@ TEST_CASE("pipeline: one snapshot as metrics") {
                      "sidespan_spans_dropped exporter=otlp reason=shutdown 0",
                      "sidespan_spans_dropped exporter=otlp reason=no_exporter 0",
                      "sidespan_spans_dropped exporter=otlp reason=retry_time 0",
+                     "sidespan_spans_dropped exporter=otlp reason=tail 0",
                      "sidespan_spans_queued exporter=otlp 3",
                  });
 }
