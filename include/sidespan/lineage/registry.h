@@ -65,7 +65,7 @@ struct Joined {
   Source source = Source::kRoot;  // kId or kEcho where one execution explains the call
   ExecutionRef execution = {};    // that one, or the turn that it opened
   bool opened = false;
-  bool is_turn = true;  // not a request on the ingress
+  bool is_turn = true;          // not a request on the ingress
   SpanRef parent = {};          // of `execution`
   std::string tracestate = {};  // the parent's
   uint32_t step = 0;            // the call's place in it, from 1

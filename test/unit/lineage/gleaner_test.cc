@@ -274,3 +274,26 @@ TEST_CASE("what does not fit is told, and its size is bounded") {
   CHECK(gleaner.gleaned().values.size() == 100);
   CHECK(forgotten.count == 900);
 }
+
+TEST_CASE("a page says what is in its lines, in whatever pieces it comes") {
+  const std::string page =
+      "<p>See <a href=\"http://kb.example/manuals/kettle-9f86d081.html\">the manual</a></p>\n"
+      "The shipment SH4c2d82ed2ed0 left Leipzig.\n";
+  for (const size_t step : {page.size(), size_t{1}, size_t{7}}) {
+    CAPTURE(step);
+    Forgotten forgotten;
+    TextGleaner gleaner(kKey, Voice::kToolAnswer, forgotten);
+    Gleaned gleaned;
+    for (size_t at = 0; at < page.size(); at += step) {
+      gleaner.feed(std::string_view(page).substr(at, step));
+      for (const Value& value : gleaner.take().values) gleaned.values.push_back(value);
+    }
+    gleaner.finish();
+    for (const Value& value : gleaner.take().values) gleaned.values.push_back(value);
+    const Value* const shipment = find(gleaned, "SH4c2d82ed2ed0");
+    REQUIRE(shipment != nullptr);
+    CHECK(shipment->place == Place::kContent);
+    CHECK(find(gleaned, "kb.example/manuals/kettle-9f86d081.html") != nullptr);
+    CHECK(find(gleaned, "See") == nullptr);
+  }
+}

@@ -308,3 +308,85 @@ TEST_CASE("the same answer for all threads") {
   for (std::thread& thread : threads) thread.join();
   for (const int count : wrong) CHECK(count == 0);
 }
+
+TEST_CASE("when something went by unread, ids alone are evidence for a while") {
+  Rig rig;
+  const Joined first = rig.model(user(kQuestion));
+  rig.said(first, asks(kId, "AK-48219"));
+  rig.registry.lose_sight(rig.now.mono);
+  CHECK(rig.registry.counts().blinded == 1);
+  CHECK(rig.get("/orders/AK-48219").verdict == kNone);
+  const std::string result = R"({"role":"tool","tool_call_id":")" + kId + R"(","content":"-"})";
+  const Joined next = rig.model(user(kQuestion) + "," + calls(kId, "AK-48219") + "," + result);
+  CHECK(next.source == Source::kId);
+  CHECK(next.execution == first.execution);
+}
+
+TEST_CASE("what is no source is no evidence") {
+  Rig no_echo({.ids = true, .echo = false});
+  no_echo.said(no_echo.model(user(kQuestion)), asks(kId, "AK-48219"));
+  CHECK(no_echo.get("/orders/AK-48219").verdict == kNone);
+
+  Rig no_ids({.ids = false, .echo = true});
+  const Joined first = no_ids.model(user(kQuestion));
+  no_ids.said(first, asks(kId, "AK-48219"));
+  const std::string result = R"({"role":"tool","tool_call_id":")" + kId + R"(","content":"-"})";
+  const Joined next = no_ids.model(user(kQuestion) + "," + calls(kId, "AK-48219") + "," + result);
+  CHECK(next.source == Source::kEcho);
+  CHECK(next.execution == first.execution);
+}
+
+TEST_CASE("a turn is in the trace that its first call was given, from that call's first byte on") {
+  Rig rig;
+  const Gleaned body = rig.glean(Voice::kModelRequest, R"({"messages":[)" + user("Hi") + "]}");
+  const trace::TraceId trace{8, 9};
+  const Moment start{rig.now.mono - milliseconds(30), rig.now.wall - milliseconds(30)};
+  const Joined opened = rig.registry.join({.to_model = true,
+                                           .body = &body,
+                                           .span = trace::SpanId::make(rig.random),
+                                           .trace = trace,
+                                           .start = start},
+                                          rig.now, rig.random);
+  REQUIRE(opened.opened);
+  CHECK(opened.parent.trace_id == trace);
+  rig.registry.set_context(opened.execution, 3, "ot=th:8");
+  rig.registry.call_ended(opened.execution, CallEnd::kAnswered, rig.now.mono);
+  rig.wait(seconds(3));
+  const std::vector<ClosedTurn> closed = rig.registry.close_due(rig.now.mono);
+  REQUIRE(closed.size() == 1);
+  CHECK(closed[0].start == start.wall);
+  CHECK(closed[0].duration == milliseconds(30));
+  CHECK(closed[0].span.flags == 3);
+  CHECK(closed[0].tracestate == "ot=th:8");
+  CHECK(rig.registry.idle());
+}
+
+TEST_CASE("what is said to a model without a conversation opens nothing, and is not a tool's") {
+  Rig rig;
+  const Joined first = rig.model(user(kQuestion));
+  rig.said(first, asks(kId, "AK-48219"));
+  const Gleaned body =
+      rig.glean(Voice::kToolRequest, R"({"input":"I am Bob. Is AK-48219 mine? It was to come."})");
+  const Joined other = rig.registry.join({.to_model = true,
+                                          .converses = false,
+                                          .body = &body,
+                                          .span = trace::SpanId::make(rig.random)},
+                                         rig.now, rig.random);
+  CHECK(other.verdict != kOne);
+  CHECK_FALSE(other.opened);
+}
+
+TEST_CASE("among much that nobody has heard one known text is no evidence") {
+  Rig rig;
+  rig.said(rig.model(user(kQuestion)), asks(kId, "AK-48219"));
+  const auto post = [&](const std::string& document) {
+    const Gleaned body = rig.glean(Voice::kToolRequest, document);
+    return rig.registry.join({.body = &body, .span = trace::SpanId::make(rig.random)}, rig.now,
+                             rig.random);
+  };
+  const std::string strange =
+      "Somebody else has written to us about all of this at length, and is not amused at all. "
+      "She wants to hear from the head of the department by Friday evening at the latest. ";
+  CHECK(post(R"({"text":")" + strange + R"(AK-48219","order":"AK-48219"})").verdict != kOne);
+  CHECK(post(R"({"order":"AK-48219"})").verdict == kOne);
+}

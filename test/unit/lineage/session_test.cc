@@ -43,3 +43,25 @@ TEST_CASE("one id by two headers is two sessions") {
   CHECK(hash_of(key, Session{"a", "x"}) != hash_of(key, Session{"b", "x"}));
   CHECK(hash_of(key, Session{"A", "x"}) == hash_of(key, Session{"a", "x"}));
 }
+
+TEST_CASE("a request may say that it is sent again") {
+  struct Row {
+    const char* name;
+    const char* value;
+    bool again;
+  };
+  const std::vector<Row> rows = {
+      {"x-stainless-retry-count", "0", false},
+      {"x-stainless-retry-count", "1", true},
+      {"amz-sdk-request", "attempt=1; max=3", false},
+      {"amz-sdk-request", "ttl=20261127T230000Z; attempt=2; max=3", true},
+      {"amz-sdk-request", "max=3", false},
+      {"x-other", "2", false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.value);
+    http::Headers headers;
+    headers.add(row.name, row.value);
+    CHECK(is_sent_again(headers) == row.again);
+  }
+}
