@@ -377,16 +377,17 @@ TEST_CASE("what is said to a model without a conversation opens nothing, and is 
 }
 
 TEST_CASE("among much that nobody has heard one known text is no evidence") {
-  Rig rig;
-  rig.said(rig.model(user(kQuestion)), asks(kId, "AK-48219"));
-  const auto post = [&](const std::string& document) {
-    const Gleaned body = rig.glean(Voice::kToolRequest, document);
-    return rig.registry.join({.body = &body, .span = trace::SpanId::make(rig.random)}, rig.now,
-                             rig.random);
-  };
   const std::string strange =
       "Somebody else has written to us about all of this at length, and is not amused at all. "
       "She wants to hear from the head of the department by Friday evening at the latest. ";
-  CHECK(post(R"({"text":")" + strange + R"(AK-48219","order":"AK-48219"})").verdict != kOne);
-  CHECK(post(R"({"order":"AK-48219"})").verdict == kOne);
+  for (const bool much : {false, true}) {
+    CAPTURE(much);
+    Rig rig;
+    rig.said(rig.model(user(kQuestion)), asks(kId, "AK-48219"));
+    const Gleaned body = rig.glean(Voice::kToolRequest, R"({"text":")" + (much ? strange : "") +
+                                                            R"(AK-48219","order":"AK-48219"})");
+    const Joined joined = rig.registry.join(
+        {.body = &body, .span = trace::SpanId::make(rig.random)}, rig.now, rig.random);
+    CHECK((joined.verdict == kOne) == !much);
+  }
 }
