@@ -87,6 +87,7 @@ void Exchange::begin_given() {
 // What stays open without anything going on in it, as far as anybody can tell, would keep every
 // later request from being evidence: a tunnel, a stream of events that was asked for by GET.
 void Exchange::settle_work() {
+  if (!options_.ingress) return;
   const bool subscribed =
       request_.asks("GET") &&
       semconv::framing_of(response_.headers.find("content-type").value_or("")) ==
