@@ -50,7 +50,7 @@ def mortal(authority):
 
 def test_a_dead_origin_is_found(intercepting, mortal, sink):
     """Every stream of the connection ends, and the next request goes over another."""
-    side = intercepting(FAST)
+    side = intercepting({"limits": {"h2_ping_time": "300ms", "h2_ping_answer_time": "400ms"}})
     sock, _, name = inside(side, mortal)
     with H2Client(sock) as client:
         assert client.get(name, "/echo", scheme="https").status == 200

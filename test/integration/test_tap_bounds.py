@@ -60,7 +60,7 @@ class Setting:
             agent.send(b"".join(b"1\r\n%c\r\n" % byte for byte in asked) + b"0\r\n\r\n" if chunks else asked)
             answer = agent.reader.head()
             came = digest_of(agent.reader, answer)
-        span, = self.sink.wait(1, where=lambda span: span["attributes"]["url.full"].endswith(f"?n={number}"))
+        span, = self.sink.wait(1, where=lambda span: span["attributes"].get("url.full", "").endswith(f"?n={number}"))
         assert self.origin.requests[-1].body == asked
         assert answer.get("content-encoding") == coding and answer.get("content-type") == call.media
         self.origin.requests.clear()
@@ -230,6 +230,8 @@ def test_requests_that_are_not_what_they_should_be(setting, name, kind):
 
 EXCHANGES = 64
 MOST = 64 * KiB  # of one of them
+# 200 tools asked for in one packed chunk: the packing's window, the calls, and what lineage reads of their arguments.
+MOST_OF = {("openai-sse", "gzip"): 96 * KiB}
 
 
 def words(begin, size):
@@ -310,4 +312,4 @@ def test_what_a_call_that_is_read_takes_of_memory(tmp_path, sidespan, name, codi
     known = "mcp.method.name" if name == "mcp-sse" else "gen_ai.operation.name"
     assert all(known in span["attributes"] for span in spans)
     assert not any(known in span["attributes"] for span in plain)
-    assert 1 * KiB < each <= MOST
+    assert 1 * KiB < each <= MOST_OF.get((name, coding), MOST)
