@@ -68,10 +68,9 @@ const Gleaned& FormGleaner::gleaned() const {
 }
 
 struct TextGleaner::Impl {
-  Impl(const HashKey& key, Voice voice, Overflow& overflow, const GleanLimits& limits)
+  Impl(const HashKey& key, Overflow& overflow, const GleanLimits& limits)
       : values(key, out, &overflow, limits.values_max), scan(values) {
-    const bool sent = voice == Voice::kModelRequest || voice == Voice::kToolRequest;
-    values.set_place(sent ? Place::kFixed : Place::kContent);
+    values.set_place(Place::kContent);
   }
 
   Gleaned out;
@@ -79,9 +78,8 @@ struct TextGleaner::Impl {
   TextScan scan;
 };
 
-TextGleaner::TextGleaner(const HashKey& key, Voice voice, Overflow& overflow,
-                         const GleanLimits& limits)
-    : impl_(std::make_unique<Impl>(key, voice, overflow, limits)) {}
+TextGleaner::TextGleaner(const HashKey& key, Overflow& overflow, const GleanLimits& limits)
+    : impl_(std::make_unique<Impl>(key, overflow, limits)) {}
 
 TextGleaner::~TextGleaner() = default;
 

@@ -198,12 +198,12 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   const bool blind = now.mono.time_since_epoch().count() < impl.blind_until.load();
   const Tally::Admitted admitted{
       .ids = impl.options.ids, .prefixes = impl.options.echo, .texts = impl.options.echo && !blind};
+  const bool converses = call.to_model && call.converses;
   const Judgement judgement = Tally(impl.values, impl.executions, call, now.mono, admitted).judge();
   Joined out{.verdict = judgement.verdict, .source = judgement.source};
   if (judgement.verdict == Joined::Verdict::kOne) {
     const std::optional<Entered> entered = impl.executions.enter(
-        judgement.execution, {call.span, call.to_model && call.converses, judgement.goes_on},
-        now.mono);
+        judgement.execution, {call.span, converses, judgement.goes_on}, now.mono);
     if (entered) {
       out.execution = judgement.execution;
       out.parent = entered->span;
@@ -224,13 +224,11 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   for (const ExecutionRef candidate : judgement.candidates) {
     add_link(out.links, impl.executions.span_of(candidate));
   }
-  const bool opens = call.to_model && call.converses && impl.options.turns.on;
-  if (!out.execution && opens) {
+  if (!out.execution && converses && impl.options.turns.on) {
     impl.open_turn(call, judgement, now, random, out);
   }
   if (out.execution) impl.count_span(call.scope, now.mono);
-  const bool of_model = call.to_model && call.converses;
-  const Voice voice = of_model ? Voice::kModelRequest : Voice::kToolRequest;
+  const Voice voice = converses ? Voice::kModelRequest : Voice::kToolRequest;
   for (const Gleaned* gleaned : {call.head, call.body}) {
     if (gleaned != nullptr) impl.publish(out.execution, voice, out.step, *gleaned, now.mono);
   }

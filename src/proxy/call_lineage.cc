@@ -60,10 +60,13 @@ struct CallLineage::Documents final : semconv::BodySink {
 
 struct CallLineage::Texts final : http::PlainSink {
   Texts(const lineage::HashKey& key, lineage::Overflow& overflow, const http::Codings& codings)
-      : gleaner(key, Voice::kToolAnswer, overflow) {
+      : gleaner(key, overflow) {
     if (codings.count > 0) inflater.emplace(codings, http::InflateLimits{}, *this);
   }
   void on_plain(std::string_view part) override { gleaner.feed(part); }
+  bool is_reading() const {
+    return !inflater || inflater->state() == http::Inflater::State::kReading;
+  }
   void feed(std::string_view bytes) { inflater ? inflater->feed(bytes) : gleaner.feed(bytes); }
 
   lineage::TextGleaner gleaner;
@@ -115,6 +118,9 @@ void CallLineage::publish_given(MonoTime now) {
   if (request_ && !request_->gleaned().values.empty()) {
     registry_.publish(joined_->execution, Voice::kGiven, 0, request_->take(), now);
   }
+  if (!form_ || !request_ended_) return;
+  registry_.publish(joined_->execution, Voice::kGiven, 0, form_->gleaned(), now);
+  form_.reset();
 }
 
 void CallLineage::on_request_bytes(std::string_view bytes, MonoTime now) {
@@ -126,11 +132,8 @@ void CallLineage::on_request_bytes(std::string_view bytes, MonoTime now) {
 void CallLineage::on_request_end(MonoTime now) {
   if (form_) form_->finish();
   if (own_request_ && own_request_->reader) own_request_->reader->finish(true);
+  request_ended_ = true;
   publish_given(now);
-  if (serves_ && form_) {
-    registry_.publish(joined_->execution, Voice::kGiven, 0, form_->gleaned(), now);
-    form_.reset();
-  }
 }
 
 void CallLineage::on_response_head(const http::Head& head) {
@@ -155,17 +158,15 @@ void CallLineage::read_answer(const http::Headers& headers) {
 
 void CallLineage::on_response_bytes(std::string_view bytes, MonoTime now) {
   if (texts_) texts_->feed(bytes);
-  if (own_answer_ && own_answer_->reader) {
-    own_answer_->reader->feed(bytes);
-    look_at(own_answer_->reader.get(), now);
-  }
+  if (own_answer_ && own_answer_->reader) own_answer_->reader->feed(bytes);
   publish_answer(now);
-}
-
-// What is read no further may say what others are believed to be alone with.
-void CallLineage::look_at(const semconv::BodyReader* reader, MonoTime now) {
-  if (reader->state() == semconv::BodyReader::State::kReading) return;
-  own_answer_->reader.reset();
+  const bool documents_end = own_answer_ && own_answer_->reader &&
+                             own_answer_->reader->state() != semconv::BodyReader::State::kReading;
+  const bool texts_end = texts_ && !texts_->is_reading();
+  if (!documents_end && !texts_end) return;
+  // What is read no further may say what others are believed to be alone with.
+  own_answer_.reset();
+  texts_.reset();
   registry_.lose_sight(now);
 }
 
@@ -179,8 +180,8 @@ void CallLineage::on_response_end(bool whole, MonoTime now) {
 json::Handler* CallLineage::begin_request_document() {
   if (silent_) return nullptr;
   if (!request_) {
-    const Voice voice = converses_ ? Voice::kModelRequest : Voice::kToolRequest;
-    request_ = std::make_unique<lineage::Gleaner>(registry_.key(), voice, false, registry_);
+    request_ =
+        std::make_unique<lineage::Gleaner>(registry_.key(), request_voice(), false, registry_);
     charge_.set(charge_.bytes() + kGleanerBytes);
   }
   request_->begin_document();
@@ -200,9 +201,8 @@ void CallLineage::begin_answer(bool pieces) {
 json::Handler* CallLineage::begin_response_document() {
   if (silent_ || serves_) return nullptr;
   if (!answer_) {
-    const Voice voice = converses_ ? Voice::kModelAnswer : Voice::kToolAnswer;
-    answer_ = std::make_unique<lineage::Gleaner>(registry_.key(), voice, pieces_ && converses_,
-                                                 registry_);
+    answer_ = std::make_unique<lineage::Gleaner>(registry_.key(), answer_voice(),
+                                                 pieces_ && converses_, registry_);
     charge_.set(kGleanerBytes);
   }
   answer_->begin_document();
@@ -231,7 +231,7 @@ const lineage::Joined& CallLineage::join(lineage::Call call, const Moment& now, 
 void CallLineage::pass(MonoTime now) {
   if (joined_) return;
   joined_.emplace();
-  const Voice voice = converses_ ? Voice::kModelRequest : Voice::kToolRequest;
+  const Voice voice = request_voice();
   registry_.publish({}, voice, 0, head_, now);
   if (request_) registry_.publish({}, voice, 0, request_->take(), now);
   if (form_) registry_.publish({}, voice, 0, form_->gleaned(), now);
@@ -244,7 +244,7 @@ void CallLineage::publish_answer(MonoTime now) {
     if (!of_nobody_ || silent_) return;
     pass(now);
   }
-  const Voice voice = converses_ ? Voice::kModelAnswer : Voice::kToolAnswer;
+  const Voice voice = answer_voice();
   if (answer_ && !answer_->gleaned().values.empty()) {
     registry_.publish(joined_->execution, voice, joined_->step, answer_->take(), now);
   }

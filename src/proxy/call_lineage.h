@@ -74,7 +74,12 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   void read_answer(const http::Headers& headers);
   void publish_given(MonoTime now);
   void publish_answer(MonoTime now);
-  void look_at(const semconv::BodyReader* reader, MonoTime now);
+  lineage::Voice request_voice() const {
+    return converses_ ? lineage::Voice::kModelRequest : lineage::Voice::kToolRequest;
+  }
+  lineage::Voice answer_voice() const {
+    return converses_ ? lineage::Voice::kModelAnswer : lineage::Voice::kToolAnswer;
+  }
 
   lineage::Registry& registry_;
   MemoryCharge charge_;
@@ -90,6 +95,7 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   bool converses_ = false;  // the observer's: voices are those of a conversation with a model
   bool silent_ = false;
   bool serves_ = false;
+  bool request_ended_ = false;
   bool observed_ = false;  // an observer reads the documents
   bool reads_request_ = false;
   bool pieces_ = false;  // the answer's documents are pieces of one

@@ -114,8 +114,7 @@ void CallTrace::ask(lineage::Call& call, Random& random) {
   if (named != nullptr) {
     // Other requests on the ingress may come to be under way, and are candidates then.
     const bool closed = source_ != lineage::Source::kIngress;
-    call.scope = {.id = closed ? named->span_id.value : 0,
-                  .span = {named->trace_id, named->span_id, named->flags}};
+    call.scope = {.id = closed ? named->span_id.value : 0, .span = lineage::ref_of(*named)};
   }
   if (execution_ != nullptr) {
     // Two sidecars' runs are never asked about together, names and span ids neither.
@@ -139,7 +138,7 @@ void CallTrace::decide(const lineage::Joined* joined, const Meta& meta, Random& 
   if (found) {
     const bool other = source_ == lineage::Source::kWire &&
                        !(parent->span_id == found->span_id && parent->trace_id == found->trace_id);
-    if (other) links_.push_back({parent->trace_id, parent->span_id, parent->flags, {}});
+    if (other) link(lineage::ref_of(*parent));
     if (!meta.baggage.empty()) {
       context_.baggage = {};
       context_.baggage.add_line(meta.baggage);
@@ -151,12 +150,7 @@ void CallTrace::decide(const lineage::Joined* joined, const Meta& meta, Random& 
   } else if (joined != nullptr && joined->execution) {
     adopt(*joined);
     if (!joined->opened) forget_hints();
-    found = trace::SpanContext{
-        joined->parent.trace_id, joined->parent.span_id, joined->parent.flags, {}};
-    if (!joined->tracestate.empty()) {
-      const std::string_view state = joined->tracestate;
-      found->tracestate = trace::TraceState::parse(std::array{state});
-    }
+    found = context_of(joined->parent, joined->tracestate);
   }
   if (found) parent = &*found;
   if (parent != nullptr && restarts_somewhere(options_)) {
@@ -223,7 +217,7 @@ void CallTrace::join_late(const lineage::Joined& joined) {
 }
 
 void CallTrace::link(const lineage::SpanRef& ref) {
-  links_.push_back({ref.trace_id, ref.span_id, ref.flags, {}});
+  links_.push_back(context_of(ref));
 }
 
 bool CallTrace::agent_counts_itself() const {

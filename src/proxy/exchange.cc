@@ -59,8 +59,8 @@ void Exchange::cut(const Error& error) {
 }
 
 void Exchange::silence_observer() {
-  const bool looks = observer_ || lineage_;
-  if (!looks || !worker_.memory.over(MemoryMark::kTapsOff)) return;
+  const bool looks = observer_ || (lineage_ && !lineage_->is_silent());
+  if (!looks || !worker_.shared.memory.over(MemoryMark::kTapsOff)) return;
   if (observer_) observer_->on_silenced();
   observer_.reset();
   lose_sight();

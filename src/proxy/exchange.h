@@ -92,7 +92,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   std::optional<Error> choose_absolute();
   bool answer_max_forwards();
   void demand_credential();
-  void refuse_without_span(int status, std::string body);
+  void refuse_without_span(int status, std::string body, std::string_view challenge = {});
   void connect(bool fresh);
   void on_dialled(Result<wire::OriginStreamPtr> result);
   void on_connected(wire::OriginStreamPtr stream);

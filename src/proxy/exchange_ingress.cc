@@ -67,11 +67,9 @@ void Exchange::begin_serving() {
   const std::shared_ptr<const lineage::Execution>& execution = trace_->execution();
   in_flight_ = worker_.shared.ingress.begin(execution);
   if (!lineage_ || !execution) return;
-  const trace::SpanContext& span = execution->context;
   const Moment now = worker_.loop.now();
-  lineage_->serve(
-      worker_.shared.lineage->open_given({span.trace_id, span.span_id, span.flags}, 0, now),
-      now.mono);
+  lineage_->serve(worker_.shared.lineage->open_given(lineage::ref_of(execution->context), 0, now),
+                  now.mono);
 }
 
 // What the request says may be what tells the calls that are made for it from others.
@@ -79,7 +77,7 @@ void Exchange::begin_given() {
   trace_->decide(nullptr, {}, worker_.random);
   lineage::Registry* const registry = worker_.shared.lineage;
   if (registry == nullptr || http::is_grpc(request_.headers)) return;
-  if (worker_.memory.over(MemoryMark::kTapsOff)) return lose_sight();
+  if (worker_.shared.memory.over(MemoryMark::kTapsOff)) return lose_sight();
   lineage_ = std::make_unique<CallLineage>(*registry, false);
   lineage_->begin(request_, url_, nullptr);
 }

@@ -214,17 +214,14 @@ bool Exchange::answer_max_forwards() {
 
 // Where others than this machine's agents may connect, each says who it is.
 void Exchange::demand_credential() {
-  http::LocalAnswer answer =
-      http::make_answer(407,
-                        "sidespan: the proxy's URL must name a user: egress.credentials is "
-                        "required.\n");
-  answer.head.headers.add("Proxy-Authenticate", "Basic realm=\"sidespan\"");
-  send_answer(std::move(answer));
-  finish(semconv::Ending::kRefused, std::nullopt);
+  refuse_without_span(407, "the proxy's URL must name a user: egress.credentials is required",
+                      "Basic realm=\"sidespan\"");
 }
 
-void Exchange::refuse_without_span(int status, std::string body) {
-  send_answer(http::make_answer(status, "sidespan: " + std::move(body) + ".\n"));
+void Exchange::refuse_without_span(int status, std::string body, std::string_view challenge) {
+  http::LocalAnswer answer = http::make_answer(status, "sidespan: " + std::move(body) + ".\n");
+  if (!challenge.empty()) answer.head.headers.add("Proxy-Authenticate", challenge);
+  send_answer(std::move(answer));
   finish(semconv::Ending::kRefused, std::nullopt);
 }
 
@@ -349,7 +346,7 @@ void Exchange::begin_observing() {
   if (!trace_->active()) return;
   // What the agent's server is asked is no call of a model or a tool.
   if (mode_ == semconv::Mode::kIngress) return begin_given();
-  if (worker_.memory.over(MemoryMark::kTapsOff)) return lose_sight();
+  if (worker_.shared.memory.over(MemoryMark::kTapsOff)) return lose_sight();
   make_lineage();
   observer_ = semconv::make_request_observer(call_facts(), options_.observers);
   begin_lineage();

@@ -24,7 +24,6 @@ struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
                OriginBook(*options),
                Interceptor(options->interception),
                shared,
-               shared.memory,
                *this},
         sweeper(loop, [this] { sweep(); }) {}
   ~Impl() { worker.loop.cancel_turn_end(*this); }

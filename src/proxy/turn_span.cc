@@ -1,6 +1,5 @@
 #include "turn_span.h"
 
-#include <array>
 #include <string>
 
 #include "sidespan/semconv/attributes.h"
@@ -11,19 +10,11 @@ namespace {
 namespace attribute = semconv::attribute;
 constexpr std::string_view kOperation = "invoke_agent";
 
-trace::SpanContext context_of(const lineage::SpanRef& ref) {
-  return {ref.trace_id, ref.span_id, ref.flags, {}};
-}
-
 }  // namespace
 
 trace::Span make_turn_span(const lineage::ClosedTurn& turn, const Options& options) {
   trace::Span span(options.spans.limits);
-  span.context = context_of(turn.span);
-  if (!turn.tracestate.empty()) {
-    const std::string_view state = turn.tracestate;
-    span.context.tracestate = trace::TraceState::parse(std::array{state});
-  }
+  span.context = context_of(turn.span, turn.tracestate);
   span.parent_id = turn.parent_id;
   span.kind = trace::SpanKind::kInternal;
   span.name = kOperation;
@@ -36,7 +27,8 @@ trace::Span make_turn_span(const lineage::ClosedTurn& turn, const Options& optio
   const lineage::Source parent = !turn.parent_id ? lineage::Source::kRoot
                                  : named         ? turn.fixed_by
                                                  : lineage::Source::kEnvironment;
-  span.parent_is_remote = turn.parent_id && parent != lineage::Source::kListener;
+  const bool ours = parent == lineage::Source::kListener || parent == lineage::Source::kIngress;
+  span.parent_is_remote = turn.parent_id && !ours;
   const std::string own = turn.span.span_id.to_string();
   trace::Attributes& attributes = span.attributes;
   attributes.set(attribute::kGenAiOperationName, kOperation);

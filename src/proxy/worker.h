@@ -53,7 +53,6 @@ struct Worker {
   OriginBook origins;
   Interceptor interceptor;
   const Shared shared;  // with all workers
-  const MemoryLedger& memory;
   semconv::McpCallSink& mcp_sink;
   size_t exchanges = 0;  // under way
   bool draining = false;

@@ -206,7 +206,7 @@ void Connection::flush() {
     }
   }
   update_reading();
-  arm_deadline();  // a stream that was opened may have one
+  if (codec_->multiplexed()) arm_deadline();  // a stream that was opened may have one
 }
 
 // Writing may bring about more: a stream that ends, a window that opens.

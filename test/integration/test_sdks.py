@@ -162,7 +162,7 @@ def test_one_call_is_one_span(call, secured, authority, sink, tmp_path):
     else:  # a turn of the run
         [turn] = turns
         assert turn["parent_id"] == root["span_id"]
-        check_parent(span, turn, SEEN_LATER_NS)
+        check_parent(span, turn, 1_000_000)  # each has its own reading of the clock
     for tunnel in left:  # it ends with the command, and may be seen to a moment later
         assert tunnel["trace_id"] == root["trace_id"] and tunnel["parent_id"] == root["span_id"]
     check_request(span, secured.url(api.path), secured)

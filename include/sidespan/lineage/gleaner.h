@@ -92,10 +92,10 @@ class FormGleaner {
   std::unique_ptr<Impl> impl_;
 };
 
-// A text that is no JSON, as pages are, in any pieces.
+// An answer that is a text and no JSON, as pages are, in any pieces.
 class TextGleaner {
  public:
-  TextGleaner(const HashKey& key, Voice voice, Overflow& overflow, const GleanLimits& limits = {});
+  TextGleaner(const HashKey& key, Overflow& overflow, const GleanLimits& limits = {});
   ~TextGleaner();
   void feed(std::string_view bytes);
   void finish();

@@ -37,8 +37,10 @@ struct RegistryOptions {
 // What says by itself that a call belongs to a run or a named credential: executions of other
 // scopes are none of its candidates.
 struct Scope {
-  uint64_t id = 0;                     // zero: nothing says so
-  SpanRef span = {};                   // of the run; none where the scope has no span
+  uint64_t id = 0;  // zero: nothing says so
+  // The parent of turns: the run's, if it has one. Without an id that of a request on the ingress,
+  // beside which others are candidates.
+  SpanRef span = {};
   std::string_view execution_id = {};  // `sidespan.execution.id`; empty: it has none of its own
   Source fixed_by = Source::kRoot;
 };

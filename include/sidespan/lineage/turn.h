@@ -42,6 +42,15 @@ struct SpanRef {
   bool operator==(const SpanRef&) const = default;
 };
 
+inline SpanRef ref_of(const trace::SpanContext& context) {
+  return {context.trace_id, context.span_id, context.flags};
+}
+inline trace::SpanContext context_of(const SpanRef& ref, const std::string& tracestate = {}) {
+  trace::SpanContext context{ref.trace_id, ref.span_id, ref.flags, {}};
+  if (!tracestate.empty()) context.tracestate = trace::TraceState::parse({tracestate});
+  return context;
+}
+
 // One that is over: `invoke_agent`, kind INTERNAL, `sidespan.inferred`.
 struct ClosedTurn {
   SpanRef span = {};

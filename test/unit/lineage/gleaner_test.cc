@@ -282,7 +282,7 @@ TEST_CASE("a page says what is in its lines, in whatever pieces it comes") {
   for (const size_t step : {page.size(), size_t{1}, size_t{7}}) {
     CAPTURE(step);
     Forgotten forgotten;
-    TextGleaner gleaner(kKey, Voice::kToolAnswer, forgotten);
+    TextGleaner gleaner(kKey, forgotten);
     Gleaned gleaned;
     for (size_t at = 0; at < page.size(); at += step) {
       gleaner.feed(std::string_view(page).substr(at, step));
