@@ -255,6 +255,15 @@ void Stream::write(Chain bytes) {
   impl_->write(std::move(bytes));
 }
 
+size_t Stream::write_now(std::string_view bytes) {
+  const bool first = impl_->queue.empty() && !impl_->outbox && !impl_->flushing;
+  if (!first || impl_->closed || impl_->failed || impl_->fin_wanted) return 0;
+  const uv_buf_t buffer =
+      uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
+  const int n = uv_try_write(impl_->stream(), &buffer, 1);
+  return n > 0 ? static_cast<size_t>(n) : 0;
+}
+
 size_t Stream::pending() const {
   return impl_->queue.size();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "access_log.h"
 #include "sidespan/http/answer.h"
 #include "sidespan/http/grpc.h"
 #include "sidespan/semconv/attributes.h"
@@ -187,6 +188,21 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   }
   if (!trace_->sampled()) return;
   semconv::HttpFacts facts;
+  std::string client;
+  describe(facts, status, client);
+  facts.end = end;
+  facts.ending = ending;
+  facts.error = error;
+  trace::Span span = semconv::make_http_span(facts, options_.spans);
+  if (observer_) observer_->describe(span);
+  describe_session(span);
+  if (tap_off_) span.attributes.set(semconv::attribute::kTapOff, true);
+  worker_.sink.emit(std::move(span));
+  if (observer_ && last) observer_->emit_calls(facts, options_.spans, worker_.random);
+}
+
+// All but how it ended. Views are into this exchange and `client`.
+void Exchange::describe(semconv::HttpFacts& facts, int status, std::string& client) const {
   trace_->describe(facts);
   facts.mode = mode_;
   facts.request = &request_;
@@ -211,30 +227,17 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
     facts.tls_version = tls->version();
     facts.tls_resumed = tls->resumed();
   }
-  std::string client;
   if (mode_ == semconv::Mode::kIngress) describe_client(facts, client);
   facts.start = start_;
-  facts.end = end;
   facts.dns = phases_.dns;
   facts.connect = phases_.connect;
   facts.tls = phases_.tls;
   facts.send_started = send_started_;
   facts.sent = sent_;
   facts.first_byte = first_byte_;
-  facts.ending = ending;
-  facts.error = error;
-  trace::Span span = semconv::make_http_span(facts, options_.spans);
-  if (observer_) observer_->describe(span);
-  describe_session(span);
-  if (tap_off_) span.attributes.set(semconv::attribute::kTapOff, true);
-  worker_.sink.emit(std::move(span));
-  if (observer_ && last) observer_->emit_calls(facts, options_.spans, worker_.random);
 }
 
 void Exchange::write_access_log(semconv::Ending ending, const std::optional<Error>& error) {
-  const std::string status = std::to_string(response_.status);
-  const std::string milliseconds = std::to_string(
-      std::chrono::duration_cast<Milliseconds>(worker_.loop.now().mono - start_.mono).count());
   const size_t query = std::min(url_.path.find('?'), url_.path.size());
   std::string path = url_.path.substr(0, query);
   if (query < url_.path.size()) {
@@ -242,26 +245,17 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
     semconv::append_redacted_query(path, std::string_view(url_.path).substr(query + 1),
                                    options_.spans.redact_query);
   }
-  semconv::HttpFacts identity;
-  if (trace_) trace_->describe(identity);
-  std::string further;
-  for (const auto& [key, value] : identity.further_attributes) {
-    further.append(further.empty() ? "" : ",").append(key).append("=").append(value);
-  }
-  worker_.log.write(
-      LogLevel::kInfo, "request",
-      {{"mode", name_of(mode_)},
-       {"method", request_.method()},
-       {"host", url_.authority.host},
-       {"path", path},
-       {"status", status},
-       {"duration_ms", milliseconds},
-       {"end", name_of(ending)},
-       {"error", error ? name_of(error->code) : std::string_view()},
-       {"side", error ? name_of(error->side) : std::string_view()},
-       {"trace_id", identity.context.valid() ? identity.context.trace_id.to_string() : ""},
-       {"span_id", identity.context.valid() ? identity.context.span_id.to_string() : ""},
-       {"baggage", further}});
+  const std::string baggage = trace_ ? baggage_text(trace_->further_attributes()) : std::string();
+  write_access_line(worker_.log, {.mode = mode_,
+                                  .method = request_.method(),
+                                  .host = url_.authority.host,
+                                  .path = path,
+                                  .status = response_.status,
+                                  .duration = worker_.loop.now().mono - start_.mono,
+                                  .ending = ending,
+                                  .error = error ? &*error : nullptr,
+                                  .span = trace_ ? &trace_->span() : nullptr,
+                                  .baggage = baggage});
 }
 
 Exchange::Wait Exchange::wait() const {

@@ -18,6 +18,7 @@
 #include "sidespan/http/uri.h"
 #include "sidespan/semconv/observer.h"
 #include "sidespan/wire/pool.h"
+#include "tunnel.h"
 #include "worker.h"
 
 namespace sidespan::proxy {
@@ -49,6 +50,12 @@ class Exchange final : public Recycled<Exchange, 64>,
   void silence_observer();
   // Ends it now for what it holds. The agent is told nothing: its connection is to be reset.
   void cut(const Error& error);
+
+  // A tunnel of which nothing waits on the way, and that nobody looks into: its sockets could as
+  // well pass their bytes to each other.
+  bool may_splice() const;
+  // Then: its end of that, with all that its span will tell. It is done by it.
+  Tunnel::Parts splice();
 
   http::StreamId stream() const { return stream_; }
   // Over: the span is out, and nothing may be called but the destructor.
@@ -180,6 +187,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   void cut_off();
   // `last`: no attempt follows.
   void emit_span(semconv::Ending ending, const std::optional<Error>& error, bool last);
+  void describe(semconv::HttpFacts& facts, int status, std::string& client) const;
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
   void end_observing(semconv::Ending ending, const std::optional<Error>& error);
   void touch() { last_activity_ = worker_.loop.now().mono; }

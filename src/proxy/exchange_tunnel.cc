@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "access_log.h"
 #include "exchange.h"
 #include "sidespan/http/answer.h"
 #include "sidespan/http/h1_codec.h"
@@ -242,6 +243,43 @@ void Exchange::stop_peeking() {
   if (Chain said = std::exchange(opening_->settings, {}); !said.empty()) {
     on_response_body(std::move(said));
   }
+}
+
+bool Exchange::may_splice() const {
+  const bool passes =
+      tunnel_ && opening_ && opening_->passed && !done_ && mode_ == semconv::Mode::kTunnel;
+  if (!passes || observer_ || lineage_ || !origin_ || waiting_) return false;
+  const bool plain = origin_->tls() == nullptr && origin_->protocol() == "1.1";
+  const bool quiet = held_.empty() && queued_to_agent() == 0 && queued_to_origin() == 0;
+  return plain && quiet && !request_ended_ && !response_ended_ && !agent_.multiplexed();
+}
+
+Tunnel::Parts Exchange::splice() {
+  Tunnel::Parts parts{.start = start_.mono,
+                      .opened = *first_byte_,
+                      .sent = request_bytes_,
+                      .received = response_bytes_,
+                      .reason = opening_->reason};
+  place();
+  if (trace_->active()) worker_.metrics.count_parent(trace_->source());
+  if (trace_->sampled()) {
+    semconv::HttpFacts facts;
+    std::string client;
+    describe(facts, response_.status, client);
+    facts.end = worker_.loop.now().mono;
+    trace::Span span = semconv::make_http_span(facts, options_.spans);
+    describe_session(span);
+    parts.span = std::make_unique<trace::PackedSpan>(std::move(span));
+  }
+  if (options_.access_log) {
+    parts.logged = std::make_unique<const Tunnel::Logged>(
+        Tunnel::Logged{trace_->span(), baggage_text(trace_->further_attributes())});
+  }
+  parts.known = std::move(known_);
+  parts.origin = wire::Pool::take(std::move(origin_));
+  done_ = true;
+  --worker_.exchanges;
+  return parts;
 }
 
 void Exchange::leave_tunnel() {

@@ -11,7 +11,7 @@
 
 namespace sidespan::proxy {
 
-struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
+struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv::McpCallSink {
   Impl(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
        const std::shared_ptr<const Options>& options, const Shared& shared)
       : worker{loop,
@@ -32,7 +32,13 @@ struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
     changed.push_back(id);
     worker.loop.at_turn_end(*this);
   }
+  void tunnel_over(SlotId id) override {
+    tunnels_over.push_back(id);
+    worker.loop.at_turn_end(*this);
+  }
   void on_turn_end() override;
+  // True: it was, and the session is over.
+  bool splice(Session& session);
   void on_call(trace::Span&& span, semconv::Ending ending) override {
     worker.metrics.mcp_calls[static_cast<size_t>(ending)].add();
     worker.sink.emit(std::move(span));
@@ -45,7 +51,9 @@ struct Server::Impl final : Session::Owner, net::TurnEnd, semconv::McpCallSink {
 
   Worker worker;
   SlotMap<Session> sessions;
+  SlotMap<Tunnel> tunnels;
   std::vector<SlotId> changed;
+  std::vector<SlotId> tunnels_over;
   net::Timer sweeper;
 };
 
@@ -86,17 +94,29 @@ void Server::accept(std::unique_ptr<net::Stream> stream, Door door) {
 void Server::Impl::on_turn_end() {
   for (const SlotId id : std::exchange(changed, {})) {
     Session* session = sessions.find(id);
-    if (session != nullptr && session->reap()) sessions.erase(id);
+    if (session != nullptr && (session->reap() || splice(*session))) sessions.erase(id);
   }
+  for (const SlotId id : std::exchange(tunnels_over, {})) tunnels.erase(id);
+}
+
+bool Server::Impl::splice(Session& session) {
+  std::optional<Tunnel::Parts> parts = session.splice();
+  if (!parts) return false;
+  tunnels.emplace([&](SlotId id) {
+    return std::make_unique<Tunnel>(worker, *this, id, session.leave(), *std::move(parts));
+  });
+  return true;
 }
 
 void Server::Impl::sweep() {
   const MonoTime now = worker.loop.now().mono;
   sessions.for_each([&](SlotId, Session& session) { session.sweep(now); });
+  tunnels.for_each([](SlotId, Tunnel& tunnel) { tunnel.sweep(); });
   worker.shared.mcp_calls.expire(now, *this);
   close_turns(false);
   const bool turns = worker.shared.lineage != nullptr && !worker.shared.lineage->idle();
-  const bool more = sessions.size() > 0 || worker.shared.mcp_calls.waiting() > 0 || turns;
+  const bool connections = sessions.size() + tunnels.size() > 0;
+  const bool more = connections || worker.shared.mcp_calls.waiting() > 0 || turns;
   if (more) sweeper.start(Session::kSweepInterval, true);
 }
 
@@ -120,6 +140,8 @@ void Server::drain(bool agents_gone) {
 void Server::abort() {
   const Error error{Code::kOverload, Side::kSelf, true, "the sidecar is shutting down"};
   impl_->sessions.for_each([&](SlotId, Session& session) { session.abort(error); });
+  impl_->tunnels.for_each(
+      [&](SlotId, Tunnel& tunnel) { tunnel.reset(semconv::Ending::kDrain, error); });
   impl_->worker.shared.mcp_calls.end_all(
       {.ending = semconv::Ending::kDrain, .at = impl_->worker.loop.now().mono}, *impl_);
   impl_->close_turns(true);
@@ -128,14 +150,17 @@ void Server::abort() {
 void Server::reset_largest(size_t bytes) {
   struct Holder {
     size_t bytes;
-    SlotId session;  // or, where it names nothing:
+    SlotId session;  // one of these names something
+    SlotId tunnel;
     SlotId leftover;
   };
   std::vector<Holder> holders;
   impl_->sessions.for_each(
-      [&](SlotId id, const Session& session) { holders.push_back({session.held(), id, {}}); });
+      [&](SlotId id, const Session& session) { holders.push_back({session.held(), id, {}, {}}); });
+  impl_->tunnels.for_each(
+      [&](SlotId id, const Tunnel& tunnel) { holders.push_back({tunnel.held(), {}, id, {}}); });
   for (const wire::Pool::Leftover& leftover : impl_->worker.pool.leftovers()) {
-    holders.push_back({leftover.bytes, {}, leftover.id});
+    holders.push_back({leftover.bytes, {}, {}, leftover.id});
   }
   // Mostly the first is enough, so they are not sorted.
   std::ranges::make_heap(holders, {}, &Holder::bytes);
@@ -144,10 +169,12 @@ void Server::reset_largest(size_t bytes) {
     const Holder& largest = holders.back();
     freed += largest.bytes;
     impl_->worker.metrics.memory_reset.add();
+    const Error error{Code::kOverload, Side::kSelf, true,
+                      "limits.memory is reached, and this connection held most"};
     if (largest.session) {
-      impl_->sessions.find(largest.session)
-          ->reset({Code::kOverload, Side::kSelf, true,
-                   "limits.memory is reached, and this connection held most"});
+      impl_->sessions.find(largest.session)->reset(error);
+    } else if (largest.tunnel) {
+      impl_->tunnels.find(largest.tunnel)->reset(semconv::Ending::kLimit, error);
     } else {
       impl_->worker.pool.reset(largest.leftover);
     }
@@ -163,7 +190,7 @@ size_t Server::busy() const {
 }
 
 size_t Server::connections() const {
-  return impl_->sessions.size();
+  return impl_->sessions.size() + impl_->tunnels.size();
 }
 
 uint64_t Server::requests() const {

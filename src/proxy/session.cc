@@ -224,6 +224,15 @@ bool Session::reap() {
   return connection_.closed() && exchanges_.empty();
 }
 
+std::optional<Tunnel::Parts> Session::splice() {
+  const bool alone = exchanges_.size() == 1 && inside_ == nullptr && connection_.tls() == nullptr;
+  if (!alone || !exchanges_.front()->may_splice() || connection_.has_unsent()) return std::nullopt;
+  Tunnel::Parts parts = exchanges_.front()->splice();
+  exchanges_.clear();
+  parts.agent = connection_.detach();
+  return parts;
+}
+
 // A request among others costs a comparison: what is due later is found by the sweep.
 void Session::call_at(MonoTime due) {
   if (due >= due_) return;

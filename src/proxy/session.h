@@ -41,6 +41,10 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   size_t held() const;
   // Forgets exchanges that are over. True: the session itself is.
   bool reap();
+  // Where all that is left of it is a tunnel that nobody looks into: that, and the session is over.
+  std::optional<Tunnel::Parts> splice();
+  // Its place, for what it has become.
+  Place leave() { return std::move(place_); }
   // Called now and then, every kSweepInterval at least: what is due happens.
   void sweep(MonoTime now);
   static constexpr Milliseconds kSweepInterval{1000};
@@ -87,7 +91,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   Worker& worker_;
   Owner& owner_;
   const SlotId id_;
-  const Place place_;
+  Place place_;
   const MemoryCharge charge_;
   wire::Connection connection_;
   // Few sessions have one of these, and most are idle.

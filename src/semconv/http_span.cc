@@ -195,10 +195,10 @@ void set_phases(Attributes& attributes, const HttpFacts& facts) {
 }
 
 // An agent that goes away in the middle of its own call has cancelled it, which is no error.
-bool is_cancelled(const HttpFacts& facts) {
-  if (facts.ending == Ending::kAgentCancelled) return true;
-  if (!facts.error || facts.error->side != Side::kAgent) return false;
-  const Code code = facts.error->code;
+bool is_cancelled(Ending ending, const Error& error) {
+  if (ending == Ending::kAgentCancelled) return true;
+  if (error.side != Side::kAgent) return false;
+  const Code code = error.code;
   return code == Code::kConnectionClosed || code == Code::kConnectionReset ||
          code == Code::kTruncated;
 }
@@ -257,7 +257,7 @@ void set_outcome(trace::Span& span, const HttpFacts& facts) {
     std::array<char, 16> digits{};
     const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr;
     set_error(span, std::string_view(digits.data(), end));
-  } else if (facts.error && !is_cancelled(facts)) {
+  } else if (facts.error && !is_cancelled(facts.ending, *facts.error)) {
     set_error(span, name_of(facts.error->code));
     span.status_message = facts.error->what;
   }
@@ -340,6 +340,19 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
   }
   add_further(span.attributes, facts);
   return span;
+}
+
+void end_tunnel_span(trace::Span& span, const TunnelEnd& facts) {
+  Attributes& attributes = span.attributes;
+  span.duration = std::max<Nanoseconds>(facts.end - facts.start, Nanoseconds::zero());
+  attributes.set(attribute::kBytesSent, count(facts.bytes_sent));
+  attributes.set(attribute::kBytesReceived, count(facts.bytes_received));
+  attributes.set(attribute::kPhaseReceive, seconds(facts.end - facts.opened));
+  attributes.set(attribute::kEnd, name_of(facts.ending));
+  if (facts.error == nullptr || is_cancelled(facts.ending, *facts.error)) return;
+  attributes.set(attribute::kErrorType, name_of(facts.error->code));
+  span.status = trace::SpanStatus::kError;
+  span.status_message = facts.error->what;
 }
 
 trace::Span make_inner_span(const HttpFacts& facts, trace::SpanId id,

@@ -67,7 +67,15 @@ struct Attributes::Pair {
 
 Attributes::Attributes(const Attributes& other)
     : limits_(other.limits_), count_(other.count_), dropped_(other.dropped_) {
-  const std::string_view pairs = other.encoded();
+  copy_pairs(other.encoded());
+}
+
+Attributes::Attributes(const Packed& packed)
+    : limits_(packed.limits), count_(packed.count), dropped_(packed.dropped) {
+  copy_pairs(packed.pairs);
+}
+
+void Attributes::copy_pairs(std::string_view pairs) {
   if (pairs.size() > kInlineBytes) grow(pairs.size());
   end_ += pairs.copy(begin_, pairs.size());
 }

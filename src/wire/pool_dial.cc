@@ -166,4 +166,8 @@ std::unique_ptr<Pool::Waiting> Pool::secure(OriginStreamPtr tunnel, const PoolKe
   return std::make_unique<Impl::Securing>(*impl_, key, tunnel->detach(), std::move(done));
 }
 
+std::unique_ptr<net::Stream> Pool::take(OriginStreamPtr tunnel) {
+  return tunnel->detach().stream;
+}
+
 }  // namespace sidespan::wire

@@ -254,6 +254,22 @@ def test_who_holds_most_is_reset_first(sidecar, sink):
         sock.close()
 
 
+def open_tunnel(agent, origin):
+    agent.send(head(f"CONNECT 127.0.0.1:{port_of(origin)} HTTP/1.1", [("Host", "h")]))
+    assert agent.reader.head().status == 200
+    return origin.accept()[0]
+
+
+def upgrade(agent, origin):
+    fields = [("Host", "h"), ("Connection", "Upgrade"), ("Upgrade", "echo")]
+    agent.send(head(f"GET http://127.0.0.1:{port_of(origin)}/ HTTP/1.1", fields))
+    peer = origin.accept()[0]
+    peer.recv(65536)
+    peer.sendall(head("HTTP/1.1 101 Switching Protocols", fields[1:]))
+    assert agent.reader.head().status == 101
+    return peer
+
+
 def test_what_is_left_of_tunnels_is_reset_too(sidecar, sink):
     """Both ends of a tunnel have said that they are done, and the origin takes none of what still waits for it."""
     side, agents, origins = sidecar(limited(2 * LIMIT, queue_bytes="8MiB", window_bytes="8MiB")), [], []
@@ -261,9 +277,7 @@ def test_what_is_left_of_tunnels_is_reset_too(sidecar, sink):
         origin.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         for _ in range(8):
             agents.append(Client(side.egress))
-            agents[-1].send(head(f"CONNECT 127.0.0.1:{port_of(origin)} HTTP/1.1", [("Host", "h")]))
-            assert agents[-1].reader.head().status == 200
-            origins.append(origin.accept()[0])
+            origins.append(upgrade(agents[-1], origin))
         for number, (agent, peer) in enumerate(zip(agents, origins)):
             try:
                 agent.send(b"\x00" * 6 * MiB)  # the kernel takes up to four of them
@@ -277,6 +291,27 @@ def test_what_is_left_of_tunnels_is_reset_too(sidecar, sink):
         # A tunnel's span says that it is over, and still there was something to reset.
         assert reactions(side)[2] > len(cut) and reactions(side)[1] == 0
         wait_for("an origin's connection to be reset", lambda: any(is_reset(peer) for peer in origins))
+    for sock in (*agents, *origins):
+        sock.close()
+
+
+def test_tunnels_are_reset_too(sidecar, sink):
+    """The same, of tunnels that nobody looks into: such a one is over once all of it has left."""
+    side, agents, origins = sidecar(limited(2 * LIMIT, queue_bytes="8MiB", window_bytes="8MiB")), [], []
+    with socket.create_server(("127.0.0.1", 0)) as origin:
+        origin.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        while not reactions(side)[2]:
+            assert len(agents) < 12
+            agents.append(Client(side.egress))
+            origins.append(open_tunnel(agents[-1], origin))
+            agents[-1].send(b"\x00" * 6 * MiB)
+            agents[-1].sock.shutdown(socket.SHUT_WR)
+            origins[-1].shutdown(socket.SHUT_WR)
+            assert agents[-1].reader.rest() == b""
+            assert held(side) <= 2 * LIMIT
+    span, = sink.wait(1)
+    assert (span["attributes"]["sidespan.end"], span["attributes"]["error.type"]) == ("limit", "overload")
+    assert sum(is_reset(peer) for peer in origins) == 1
     for sock in (*agents, *origins):
         sock.close()
 

@@ -1,7 +1,9 @@
 """What leaves HTTP: Upgrade and CONNECT. Bytes both ways, each direction's end, who speaks first, what is refused."""
 
+import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -63,8 +65,8 @@ def mirror(sock):
         sock.sendall(data)
 
 
-def tunnel(client, port, early=b""):
-    client.send(head(f"CONNECT 127.0.0.1:{port} HTTP/1.1", [("Host", f"127.0.0.1:{port}")]) + early)
+def tunnel(client, port, early=b"", fields=()):
+    client.send(head(f"CONNECT 127.0.0.1:{port} HTTP/1.1", [("Host", f"127.0.0.1:{port}"), *fields]) + early)
     answer = client.reader.head()
     assert answer.status == 200 and answer.headers == [], answer.raw
 
@@ -312,6 +314,94 @@ def test_a_reset_in_a_tunnel_is_a_reset_on_the_other_side(agent, plain, sink):
     assert ends == ["reset"]
     span, = sink.wait(1)
     assert (span["attributes"]["sidespan.end"], span["status"]) == ("agent_cancelled", "UNSET")
+
+
+def test_an_origin_that_breaks_a_tunnel_off_is_named(agent, plain, sink):
+    def cut(sock):
+        sock.recv(1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        sock.close()
+
+    tunnel(agent, plain(cut))
+    agent.send(b"\x00")
+    with pytest.raises(ConnectionResetError):
+        agent.reader.rest()
+    span, = sink.wait(1)
+    attributes = span["attributes"]
+    assert (attributes["sidespan.end"], attributes["error.type"]) == ("origin_closed", "connection_reset")
+    assert span["status"] == "ERROR" and "the origin broke" in span["message"]
+
+
+def test_a_silent_tunnel_ends(sidecar, plain, sink):
+    side = sidecar({"limits": {"stream_idle_time": "1s"}})
+    with Client(side.egress) as agent:
+        tunnel(agent, plain(mirror))
+        for _ in range(4):  # two seconds, but never silent for one
+            agent.send(b"\x00")
+            assert agent.reader.exactly(1) == b"\x00"
+            time.sleep(0.5)
+        with pytest.raises(ConnectionResetError):
+            agent.reader.rest()
+    span, = sink.wait(1)
+    assert (span["attributes"]["sidespan.end"], span["attributes"]["error.type"]) == ("timeout", "timeout")
+    assert span["message"] == "the origin was silent for 1000 ms"
+    assert span["attributes"]["sidespan.bytes.sent"] == 4
+
+
+def test_a_tunnel_at_the_end_of_a_drain(sidecar, plain, sink):
+    side = sidecar({"drain": {"deadline": "1s"}})
+    with Client(side.egress) as agent:
+        tunnel(agent, plain(mirror))
+        agent.send(b"\x00")
+        assert agent.reader.exactly(1) == b"\x00"
+        side.process.terminate()
+        agent.send(b"\x01")  # it goes on for as long as it may
+        assert agent.reader.exactly(1) == b"\x01"
+        with pytest.raises(ConnectionResetError):
+            agent.reader.rest()
+    span, = sink.wait(1)
+    assert span["attributes"]["sidespan.end"] == "drain"
+    assert span["attributes"]["sidespan.bytes.received"] == 2
+
+
+def test_a_tunnel_s_line_in_the_access_log(sidecar, plain, sink):
+    side = sidecar({"log": {"access": True}, "propagation": {"baggage": {"to_attributes": ["team"]}}})
+    with Client(side.egress) as agent:
+        tunnel(agent, port := plain(mirror), fields=[("baggage", "team=red")])
+        agent.send(b"\x00")
+        assert agent.reader.exactly(1) == b"\x00"
+    span, = sink.wait(1)
+    line, = [json.loads(text) for text in side.lines if '"request"' in text]
+    assert line["mode"] == "tunnel" and line["method"] == "CONNECT" and line["status"] == "200"
+    assert (line["trace_id"], line["span_id"]) == (span["trace_id"], span["span_id"])
+    assert line["host"] == "127.0.0.1" and line["end"] == "complete" and line["baggage"] == "team=red"
+    assert span["attributes"]["team"] == "red" and span["attributes"]["server.port"] == port
+
+
+def test_a_slow_reader_of_a_tunnel_slows_the_other_side(sidecar, plain, sink):
+    much, waits = memoryview(bytes(64 * 1024 * 1024)), []
+
+    def pour(sock):
+        sock.recv(1)
+        sock.settimeout(1)
+        done = 0
+        while done < len(much):
+            try:
+                done += sock.send(much[done:])
+            except TimeoutError:
+                waits.append(done)
+
+    side = sidecar()
+    with Client(side.egress) as agent:
+        tunnel(agent, plain(pour))
+        agent.send(b"\x00")
+        wait_for("it waits", lambda: waits)
+        assert side.metrics().total("sidespan_memory_bytes") < 4 * 1024 * 1024
+        assert len(agent.reader.exactly(len(much))) == len(much)
+        assert agent.reader.rest() == b""
+    span, = sink.wait(1)
+    assert span["attributes"]["sidespan.end"] == "complete"
+    assert span["attributes"]["sidespan.bytes.received"] == len(much)
 
 
 def test_many_tunnels_at_once(sidecar, plain):

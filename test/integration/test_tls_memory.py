@@ -71,7 +71,7 @@ def test_an_idle_connection(side, origin):
 def test_an_idle_tunnel(side, origin):
     cost = cost_of(side, lambda: tunnel(side, origin))
     print(f"idle tunnel, both sides: {cost / KIB:.1f} KiB")
-    assert cost <= 5 * KIB
+    assert cost <= 2 * KIB
 
 
 def test_a_sidecar_that_has_opened_tls_and_is_idle(side, tls_origin):

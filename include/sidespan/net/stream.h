@@ -1,11 +1,12 @@
 // A connected byte stream (TCP): reads are handed up as they come, writes go out at once as far as
-// the socket takes them. Who uses it: wire::Connection, which owns one, and nobody else. The
+// the socket takes them. Who uses it: wire::Connection, which owns one, and wire::Splice. The
 // reader's callbacks may do anything, destroying the stream included.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "sidespan/base/buffer.h"
 #include "sidespan/base/error.h"
@@ -54,6 +55,9 @@ class Stream {
   // both. Empty `bytes` is fine. Not after shutdown(); after a failure or close() it does nothing.
   // A write that fails lets what the peer had sent before be read first, then comes on_failure.
   void write(Chain bytes);
+  // What the socket takes of `bytes` there and then, of which nothing is kept or reported; none
+  // while something waits. An error is met by the write() of the rest.
+  size_t write_now(std::string_view bytes);
   // Accepted by write() and not yet taken by the socket.
   size_t pending() const;
   // Nothing waits to be read: no byte, no FIN, no error. One system call.

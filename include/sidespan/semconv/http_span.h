@@ -110,6 +110,19 @@ struct HttpFacts {
 
 trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& options);
 
+// How a tunnel ended whose span was made when it was opened.
+struct TunnelEnd {
+  uint64_t bytes_sent = 0;
+  uint64_t bytes_received = 0;
+  MonoTime start{};
+  MonoTime opened{};
+  MonoTime end{};
+  Ending ending = Ending::kComplete;
+  const Error* error = nullptr;
+};
+// Takes the place of what the span says of an end so far.
+void end_tunnel_span(trace::Span& span, const TunnelEnd& facts);
+
 // Of one of several calls within an exchange, a child of the exchange's span: of `facts` who, where
 // and when. What the call is, its name among it, is for others to add.
 trace::Span make_inner_span(const HttpFacts& facts, trace::SpanId id,

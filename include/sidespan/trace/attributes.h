@@ -16,6 +16,7 @@
 #include <limits>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -124,6 +125,16 @@ class Attributes {
   // How many the count limit kept out; also those without a usable key.
   uint32_t dropped() const { return dropped_; }
 
+  // The same in as little room as it takes, for a list that waits long until it is added to.
+  struct Packed {
+    AttributeLimits limits;
+    uint32_t count = 0;
+    uint32_t dropped = 0;
+    std::string pairs;
+  };
+  Packed pack() const { return {limits_, count_, dropped_, std::string(encoded())}; }
+  explicit Attributes(const Packed& packed);
+
   // All of them, each an element of Span.attributes: kEncodedTag, length, KeyValue.
   std::string_view encoded() const { return {begin_, end_}; }
   static constexpr char kEncodedTag = AttributeName::kPairTag;
@@ -211,6 +222,8 @@ class Attributes {
   // As empty as a new one; the pairs' memory is somebody else's.
   void forget();
   void take(Attributes& other);
+  // Into a list that is empty and inline.
+  void copy_pairs(std::string_view pairs);
   void grow(size_t more);
 
   AttributeLimits limits_;

@@ -119,6 +119,10 @@ class Pool {
   // idle connection for `key`, unless the origin wants a certificate. `done` comes later.
   std::unique_ptr<Waiting> secure(OriginStreamPtr tunnel, const PoolKey& key, OnSecured done);
 
+  // The connection of `tunnel`, which was opened as one, for other hands; it is no longer the
+  // pool's. Nothing may wait in it.
+  static std::unique_ptr<net::Stream> take(OriginStreamPtr tunnel);
+
   size_t idle() const;
   size_t busy() const;
   // Closes what is idle; nothing is kept from now on.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ using sidespan::WallTime;
 using sidespan::http::BodyLength;
 using sidespan::http::Head;
 using sidespan::http::Url;
+using sidespan::semconv::end_tunnel_span;
 using sidespan::semconv::Ending;
 using sidespan::semconv::HttpFacts;
 using sidespan::semconv::HttpSpanOptions;
@@ -390,6 +392,53 @@ TEST_CASE("url.full is the URL without its secrets") {
     CHECK(full.find("secret") == std::string::npos);
     CHECK(call.span().attributes.text("url.full") == full);
   }
+}
+
+TEST_CASE("how a tunnel ended takes the place of what its span said before") {
+  Call call;
+  call.request.set_method("CONNECT");
+  call.url = Url{};
+  call.url.authority = {"example.org", 443};
+  call.facts.mode = Mode::kTunnel;
+  call.facts.bytes_sent = 1;
+  // A name of ours that came as baggage is not told twice.
+  const std::vector<std::pair<std::string, std::string>> further = {{"error.type", "theirs"}};
+  call.facts.further_attributes = further;
+  Span span = call.span();
+  const MonoTime start = call.facts.start.mono;
+  const Error error{Code::kConnectionReset, Side::kOrigin, false, "it broke off"};
+  end_tunnel_span(span, {.bytes_sent = 1000,
+                         .bytes_received = 20'000,
+                         .start = start,
+                         .opened = start + 500ms,
+                         .end = start + 2500ms,
+                         .ending = Ending::kOriginClosed,
+                         .error = &error});
+  CHECK(span.duration == 2500ms);
+  CHECK(span.status == SpanStatus::kError);
+  CHECK(span.status_message == "it broke off");
+  CHECK(span.attributes.text("error.type") == "connection_reset");
+  CHECK(span.attributes.text("sidespan.end") == "origin_closed");
+  std::map<std::string_view, size_t> keys;
+  for (const sidespan::trace::Attributes::View attribute : span.attributes) {
+    ++keys[attribute.key];
+    if (attribute.key == "sidespan.bytes.sent") CHECK(std::get<int64_t>(attribute.value) == 1000);
+    if (attribute.key == "sidespan.bytes.received") {
+      CHECK(std::get<int64_t>(attribute.value) == 20'000);
+    }
+    if (attribute.key == "sidespan.phase.receive") CHECK(std::get<double>(attribute.value) == 2.0);
+  }
+  for (const auto& [key, times] : keys) CHECK_MESSAGE(times == 1, key);
+}
+
+TEST_CASE("an agent that leaves its tunnel has made no error") {
+  Call call;
+  Span span = call.span();
+  const Error error{Code::kConnectionReset, Side::kAgent, false, "it left"};
+  end_tunnel_span(span, {.ending = Ending::kAgentCancelled, .error = &error});
+  CHECK(span.status == SpanStatus::kUnset);
+  CHECK_FALSE(span.attributes.contains("error.type"));
+  CHECK(span.attributes.text("sidespan.end") == "agent_cancelled");
 }
 
 TEST_CASE("tunnels have bytes instead of bodies, and no URL") {

@@ -263,5 +263,24 @@ TEST_CASE("attributes: a copy, and a list that was moved from, go on alone") {
   CHECK(first.text("key") == "new");
 }
 
+TEST_CASE("attributes: what was packed goes on as it was") {
+  for (const size_t bytes : {size_t{10}, size_t{2000}}) {
+    CAPTURE(bytes);
+    Attributes attributes({.count_max = 3, .value_bytes_max = 4000});
+    const std::string text(bytes, 'x');
+    attributes.set("text", std::string_view(text));
+    attributes.set("int", int64_t{7});
+    Attributes again(attributes.pack());
+    CHECK(again.encoded() == attributes.encoded());
+    again.set("int", int64_t{-1});
+    again.set("third", true);
+    again.set("fourth", true);
+    CHECK(again.text("text") == text);
+    CHECK(std::get<int64_t>(again.at(1).value) == -1);
+    CHECK(again.size() == 3);
+    CHECK(again.dropped() == 1);
+  }
+}
+
 }  // namespace
 }  // namespace sidespan::trace

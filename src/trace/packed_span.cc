@@ -1,0 +1,30 @@
+#include "sidespan/trace/packed_span.h"
+
+#include <utility>
+
+namespace sidespan::trace {
+
+PackedSpan::PackedSpan(Span&& span)
+    : context_(std::move(span.context)),
+      parent_id_(span.parent_id),
+      parent_is_remote_(span.parent_is_remote),
+      kind_(span.kind),
+      name_(std::move(span.name)),
+      start_(span.start),
+      attributes_(span.attributes.pack()),
+      links_(std::move(span.links)) {}
+
+Span PackedSpan::unpack() && {
+  Span span;
+  span.context = std::move(context_);
+  span.parent_id = parent_id_;
+  span.parent_is_remote = parent_is_remote_;
+  span.kind = kind_;
+  span.name = std::move(name_);
+  span.start = start_;
+  span.attributes = Attributes(attributes_);
+  span.links = std::move(links_);
+  return span;
+}
+
+}  // namespace sidespan::trace
