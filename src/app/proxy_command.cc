@@ -11,7 +11,7 @@
 #include "app/authority_renewal.h"
 #include "app/authority_scope.h"
 #include "app/environment.h"
-#include "app/heap.h"
+#include "app/start_memory.h"
 #include "app/log.h"
 #include "app/sidecar.h"
 #include "app/tls_setup.h"
@@ -105,7 +105,7 @@ int ProxyCommand::run() {
     return 1;
   }
   renewal_timer_.start(kRenewEvery, true);
-  trim_heap();
+  give_start_memory_back();
   loop_.run();
   say_what_became_of_spans();
   return 0;

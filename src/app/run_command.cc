@@ -16,7 +16,7 @@
 #include "app/child_status.h"
 #include "app/command_log.h"
 #include "app/environment.h"
-#include "app/heap.h"
+#include "app/start_memory.h"
 #include "app/java.h"
 #include "app/run_report.h"
 #include "app/run_root.h"
@@ -140,7 +140,7 @@ int RunCommand::run_until_exported() {
   signals_.start([this, sender = mailbox_.sender()](const ReceivedSignal& signal) {
     sender.post([this, signal] { on_signal(signal); });
   });
-  trim_heap();
+  give_start_memory_back();
   loop_.run();
   return end_ ? exit_status(end_->exit) : kOwnFailure;
 }

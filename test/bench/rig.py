@@ -91,9 +91,11 @@ class Program:
             self._clock = clock.value
         return time.clock_gettime_ns(self._clock)
 
-    def rss_kib(self):
+    def rss_kib(self, written=False):
+        """Resident; `written`: without what is a part of the program's and the libraries' files."""
+        name = "RssAnon:" if written else "VmRSS:"
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name):
                 return int(line.split()[1])
         raise Failed(f"{self.name} has no memory")
 

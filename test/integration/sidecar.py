@@ -46,13 +46,15 @@ def sanitized():
         return b"__asan_init" in program.read()
 
 
-def resident(side):
-    """Bytes of memory. Of a sanitized program 0: there freed memory stays in quarantine, and its size says nothing of
-    ours."""
+def resident(side, code=False):
+    """Bytes of memory that it has written; with `code` also what it shares with the files of program and libraries,
+    which is there while it runs it. Of a sanitized program 0: there freed memory stays in quarantine, and its size says
+    nothing of ours."""
     if sanitized():
         return 0
+    name = "VmRSS:" if code else "RssAnon:"
     with open(f"/proc/{side.process.pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(name))
 
 
 def environment(directory, extra=None):
