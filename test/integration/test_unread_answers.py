@@ -24,7 +24,7 @@ def answer(body, kind, *fields):
     (b"no gzip at all", "text/html", 1),
     (DOCUMENT, "application/json", 0),
     (DOCUMENT[:40] + bytes(40), "application/json", 1),
-])
+], ids=["page", "cut page", "no gzip", "document", "cut document"])
 def test_what_is_unpacked_no_further_is_unread(sidecar, origin, body, kind, unread):
     side = sidecar()
     message = {"role": "assistant", "content": None, "tool_calls": [
