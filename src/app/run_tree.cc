@@ -248,7 +248,9 @@ std::string Tree::headline() const {
     out += painted(fmt::format("{} error{}", errors, errors == 1 ? "" : "s"), kRed);
   }
   std::vector<const RunSpan*> all;
-  for (const RunSpan& span : run_.spans) all.push_back(&span);
+  for (const RunSpan& span : run_.spans) {
+    if (is_call(span)) all.push_back(&span);  // a turn's are those of its calls
+  }
   if (const std::string tokens = tokens_of(all); !tokens.empty()) {
     out += signs_.dot;
     out += tokens;

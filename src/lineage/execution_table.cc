@@ -41,6 +41,7 @@ ClosedTurn ExecutionTable::shut(Slot& slot, MonoTime now) {
           .start = slot.start,
           .duration = std::max(Nanoseconds(0), Nanoseconds(end - slot.started)),
           .calls = slot.steps,
+          .tokens = slot.tokens,
           .links = std::exchange(slot.opening.links, {})};
 }
 
@@ -115,12 +116,14 @@ std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, const Enter
   return Entered{slot->opening.span, slot->opening.tracestate, slot->steps, slot->opening.turn};
 }
 
-void ExecutionTable::leave(ExecutionRef execution, CallEnd end, MonoTime now) {
+void ExecutionTable::leave(ExecutionRef execution, CallEnd end, MonoTime now,
+                           const TokenSum& tokens) {
   Shard& shard = shard_of(execution);
   const std::lock_guard lock(shard.mutex);
   Slot* const slot = slot_of(shard, execution);
   if (slot == nullptr || slot->in_flight == 0) return;
   --slot->in_flight;
+  slot->tokens.add(tokens);
   slot->active = slot->last_end = now;
   if (end == CallEnd::kAsked) ++slot->asked;
   // A sub-agent's last word is not that of the one who waits for it.

@@ -64,7 +64,7 @@ class ExecutionTable {
   ExecutionRef open(Opening opening, const Moment& now, uint64_t chance);
   // Nothing: it is closed, or gone.
   std::optional<Entered> enter(ExecutionRef execution, const Entering& call, MonoTime now);
-  void leave(ExecutionRef execution, CallEnd end, MonoTime now);
+  void leave(ExecutionRef execution, CallEnd end, MonoTime now, const TokenSum& tokens);
   void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate);
   void close(ExecutionRef execution, MonoTime now);
   std::vector<ClosedTurn> sweep(MonoTime now, bool all);
@@ -102,6 +102,7 @@ class ExecutionTable {
     uint32_t in_flight = 0;
     uint32_t steps = 0;
     uint32_t values = 0;
+    TokenSum tokens;
     uint32_t asked = 0;  // answers that want tools called, and that no call went on from yet
     std::array<trace::SpanId, kStepsKept> calls = {};
   };

@@ -240,8 +240,9 @@ void Registry::publish(ExecutionRef execution, Voice voice, uint32_t step, const
   impl_->publish(execution, voice, step, gleaned, now);
 }
 
-void Registry::call_ended(ExecutionRef execution, CallEnd end, MonoTime now) {
-  if (execution) impl_->executions.leave(execution, end, now);
+void Registry::call_ended(ExecutionRef execution, CallEnd end, MonoTime now,
+                          const TokenSum& tokens) {
+  if (execution) impl_->executions.leave(execution, end, now, tokens);
 }
 
 void Registry::set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate) {

@@ -267,10 +267,10 @@ void CallLineage::silence() {
   charge_.set(0);
 }
 
-void CallLineage::end(lineage::CallEnd how, MonoTime now) {
+void CallLineage::end(lineage::CallEnd how, MonoTime now, const lineage::TokenSum& tokens) {
   if (serves_) return registry_.close_given(joined_->execution, now);
   publish_answer(now);
-  if (joined_) registry_.call_ended(joined_->execution, how, now);
+  if (joined_) registry_.call_ended(joined_->execution, how, now, tokens);
 }
 
 }  // namespace sidespan::proxy

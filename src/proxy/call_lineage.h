@@ -57,7 +57,7 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   void silence();
   bool is_silent() const { return silent_; }
   // The exchange is over.
-  void end(lineage::CallEnd how, MonoTime now);
+  void end(lineage::CallEnd how, MonoTime now, const lineage::TokenSum& tokens);
 
  private:
   // One side's own reader of documents.

@@ -76,6 +76,7 @@ class CallTrace {
   void join_late(const lineage::Joined& joined);
   void link_meta(const Meta& meta);
   const trace::SpanContext& span() const { return context_.span; }
+  bool is_child_of(trace::SpanId span) const { return parent_id_ == span; }
   uint8_t flags() const { return context_.span.flags; }
   const std::string& tracestate() const { return context_.span.tracestate.to_string(); }
 

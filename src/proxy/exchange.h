@@ -136,6 +136,8 @@ class Exchange final : public Recycled<Exchange, 64>,
   void place_now();
   void place_with(const CallTrace::Meta& meta);
   const lineage::Joined* join();
+  lineage::TokenSum tokens_of(const semconv::genai::Call& call) const;
+  void hold_trace(const lineage::Joined& joined, uint8_t flags);
   void on_body_awaited(bool in_time);
   void end_lineage(semconv::Ending ending);
   void lose_sight();

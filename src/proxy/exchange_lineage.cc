@@ -9,6 +9,7 @@
 #include "sidespan/lineage/session.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/body_reader.h"
+#include "sidespan/semconv/prices.h"
 
 namespace sidespan::proxy {
 namespace {
@@ -98,7 +99,10 @@ void Exchange::place_now() {
     lineage_->pass(worker_.loop.now().mono);
   }
   if (!trace_->decided()) return place_with(meta_of_request());
-  if (const lineage::Joined* const late = join()) trace_->join_late(*late);
+  const lineage::Joined* const late = join();
+  if (late == nullptr) return;
+  trace_->join_late(*late);
+  hold_trace(*late, late->parent.flags);
 }
 
 void Exchange::place_with(const CallTrace::Meta& meta) {
@@ -106,6 +110,13 @@ void Exchange::place_with(const CallTrace::Meta& meta) {
   trace_->decide(joined, meta, worker_.random);
   if (joined == nullptr || !joined->opened) return;
   worker_.shared.lineage->set_context(joined->execution, trace_->flags(), trace_->tracestate());
+  hold_trace(*joined, trace_->flags());
+}
+
+// Until the turn that was opened is closed, and its span emitted.
+void Exchange::hold_trace(const lineage::Joined& joined, uint8_t flags) {
+  const bool sampled = (flags & trace::kSampledFlag) != 0;
+  if (joined.opened && sampled) worker_.sink.hold(joined.parent.trace_id);
 }
 
 // Null: nobody is to be asked, or was so before.
@@ -136,7 +147,16 @@ void Exchange::end_lineage(semconv::Ending ending) {
   const semconv::genai::Call* const call = observer_ ? observer_->model_call() : nullptr;
   const bool asks = call != nullptr && observer_->is_conversation();
   lineage_->end(asks ? end_of(*call, complete, response_.status) : lineage::CallEnd::kOther,
-                worker_.loop.now().mono);
+                worker_.loop.now().mono, call != nullptr ? tokens_of(*call) : lineage::TokenSum{});
+}
+
+// What the call's own span says, where that is the turn's child.
+lineage::TokenSum Exchange::tokens_of(const semconv::genai::Call& call) const {
+  const bool child = lineage_->joined() && trace_->is_child_of(lineage_->place().parent.span_id);
+  if (!child || trace_->agent_counts_itself()) return {};
+  return {.input = call.usage.input,
+          .output = call.usage.output,
+          .cost_usd = semconv::genai::cost_of(call, options_.observers.prices)};
 }
 
 // Where memory is short nobody looks at what passes, and whoever does may be taken for the only one

@@ -128,6 +128,7 @@ void Server::Impl::close_turns(bool all) {
     if ((turn.span.flags & trace::kSampledFlag) == 0) continue;
     worker.metrics.turns.add();
     worker.sink.emit(make_turn_span(turn, *worker.options));
+    worker.sink.release(turn.span.trace_id);
   }
 }
 

@@ -110,12 +110,14 @@ TailSpan TailRules::read(const trace::Span& span) const {
   return read;
 }
 
+// A turn's tokens are those of its calls, which tell them, too.
 void TailRules::read_attributes(const trace::Span& span, TailFacts& facts) const {
+  const bool sums = span.kind == trace::SpanKind::kInternal;
   for (const trace::Attributes::View view : span.attributes) {
-    if (view.key == attribute::kGenAiUsageInputTokens ||
-        view.key == attribute::kGenAiUsageOutputTokens) {
+    if (!sums && (view.key == attribute::kGenAiUsageInputTokens ||
+                  view.key == attribute::kGenAiUsageOutputTokens)) {
       facts.tokens += number_of(view.value);
-    } else if (view.key == attribute::kCostUsd) {
+    } else if (!sums && view.key == attribute::kCostUsd) {
       const double* cost = std::get_if<double>(&view.value);
       if (cost != nullptr) facts.cost += *cost;
     }

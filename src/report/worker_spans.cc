@@ -38,26 +38,44 @@ void WorkerSpans::emit(trace::Span&& span) {
     return;
   }
   tally_->sent.add();
+  gather();
   if (spans_.sizes.empty()) {
     spans_.sizes.reserve(gathered_max_);
     spans_.bytes.reserve(usual_bytes_);
     if (pipeline_.tail_rules() != nullptr) spans_.tail.reserve(gathered_max_);
-    timer_.start(kGatherTimeMax, true);
   }
   spans_.add(span, pipeline_.tail_rules());
   if (for_tap_) tapped_.push_back(std::move(span));
   if (spans_.sizes.size() >= gathered_max_) loop_.at_turn_end(*this);
 }
 
+void WorkerSpans::gather() {
+  if (spans_.sizes.empty() && released_.empty()) timer_.start(kGatherTimeMax, true);
+}
+
+void WorkerSpans::hold(const trace::TraceId& id) {
+  if (pipeline_.tail_rules() == nullptr) return;
+  telemetry_.post([pipeline = &pipeline_, id] { pipeline->hold(id); });
+}
+
+void WorkerSpans::release(const trace::TraceId& id) {
+  if (pipeline_.tail_rules() == nullptr) return;
+  gather();
+  released_.push_back(id);
+}
+
 void WorkerSpans::flush() {
   timer_.stop();
   const size_t count = spans_.sizes.size();
-  if (count == 0) return;
-  usual_bytes_ = std::min(spans_.bytes.size() / count * (gathered_max_ + 1), kUsualBytesMax);
+  if (count == 0 && released_.empty()) return;
+  if (count > 0) {
+    usual_bytes_ = std::min(spans_.bytes.size() / count * (gathered_max_ + 1), kUsualBytesMax);
+  }
   auto arrive = [pipeline = &pipeline_, tally = tally_, spans = std::exchange(spans_, {}),
-                 tapped = std::exchange(tapped_, {})] {
+                 tapped = std::exchange(tapped_, {}), released = std::exchange(released_, {})] {
     tally->arrived.add(spans.sizes.size());
     pipeline->accept(spans, tapped);
+    for (const trace::TraceId& id : released) pipeline->release(id);
   };
   if (!telemetry_.post(std::move(arrive))) {
     tally_->late.add(count);

@@ -17,17 +17,19 @@ from sidecar import exporting, run
 from spans import is_turn
 
 SCRIPT = Path(__file__).resolve().parent / "clients" / "calls" / "agents_run.py"
+COST = "sidespan.cost.usd"
+PRICES = [{"model": "gpt-5*", "input": 1, "output": 1}]
 ROUNDS = 10
 TIMEOUT = 240
 
 
 @pytest.mark.parametrize("api", ["chat_completions", "responses"])
 def test_every_call_of_an_agent_has_its_meaning(api, authority, sink, tmp_path):
-    config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}}
+    config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}, "prices": PRICES}
     with ModelServer(authority) as server:
         env = {name: value for name, value in server.environment().items() if "PROXY" in name.upper()}
         done = run(tmp_path, [f"{peers.made('sdks')}/bin/python", SCRIPT, str(ROUNDS), api], config,
-                   env | {"OPENAI_API_KEY": "secret"}, timeout=TIMEOUT)
+                   env | {"OPENAI_API_KEY": "secret"}, timeout=TIMEOUT, shown="tree")
         calls = list(server.calls)
         assert not server.others and not server.faults
     assert done.returncode == 0, done.stderr
@@ -54,6 +56,11 @@ def test_every_call_of_an_agent_has_its_meaning(api, authority, sink, tmp_path):
     assert {(one.get(OPERATION), one.get(REQUEST_MODEL)) for one in found} == {("chat", "gpt-5-mini")}
     assert sum(one.get(INPUT, 0) for one in found) == told["input"] == sum(call.tokens().input for call in calls)
     assert sum(one.get(OUTPUT, 0) for one in found) == told["output"] == sum(call.tokens().output for call in calls)
+    # The turn says what its calls took together, and where sums are told it is not counted once more.
+    cost = sum(one[COST] for one in found)
+    assert (turn["attributes"][INPUT], turn["attributes"][OUTPUT]) == (told["input"], told["output"])
+    assert turn["attributes"][COST] == pytest.approx(cost) == pytest.approx((told["input"] + told["output"]) / 1e6)
+    assert f" {told['input']} + {told['output']} tokens, ${cost:.4f} " in done.stderr
     asked = [list(pair) for one in found for pair in zip(one.get(TOOL_IDS, []), one.get(TOOL_NAMES, []))]
     assert asked == told["calls"]
     assert [name for _, name in told["calls"]] == told["used"]

@@ -1,9 +1,12 @@
 """Whose a call of the agent's is that says nothing: the only request in flight on the ingress, or nobody's."""
 
+import json
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 
@@ -193,6 +196,47 @@ def test_what_is_not_sampled_stays_so(side, agent, origin, sink):
     for number in range(3):
         sent, = origin.seen(f"/status/200/1.{number}")
         assert sent.get("traceparent").startswith(f"00-{TRACE}-") and sent.get("traceparent").endswith("-00")
+
+
+def test_a_form_is_what_tells_two_requests_apart(sidecar, origin, sink):
+    """It is whole before the server is reached, and what it says is in the calls that are made for it."""
+    both = threading.Barrier(2)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            both.wait(20)
+            words = {"role": "user", "content": form["question"][0]}
+            with Client(side.egress) as client:
+                client.ask("POST", origin.url(f"/{form['name'][0]}/chat/completions"), [("Content-Type", "application/json")],
+                           json.dumps({"model": "gpt-5-mini", "messages": [words]}).encode())
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    side = sidecar(behind(server.server_address[1]))
+    names = {"ada": "Where is the parcel of order QK-482913?", "bob": "Who has taken the crate XW-770215?"}
+
+    def one(name):
+        body = urlencode({"question": names[name], "name": name}).encode()
+        with Client(side.ingress) as client:
+            return client.ask("POST", "/chat?" + name, [("Content-Type", "application/x-www-form-urlencoded")], body,
+                              host="h").status
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(one, names)) == [204, 204]
+    server.shutdown()
+    server.server_close()
+    spans = sink.wait(4)
+    for name in names:
+        served, = [span for span in spans if is_served(span) and span["attributes"]["url.query"] == name]
+        call, = [span for span in spans if f"/{name}/" in span["attributes"].get("url.full", "")]
+        assert call["parent_id"] == served["span_id"] and call["trace_id"] == served["trace_id"]
+        assert call["attributes"]["sidespan.parent.source"] == "echo"
 
 
 def test_switched_off(sidecar, agent, sink):

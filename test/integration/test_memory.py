@@ -3,6 +3,7 @@ read; a sidecar with 4 MiB comes to its marks with a few dozen of them."""
 
 import errno
 import itertools
+import json
 import socket
 import threading
 import time
@@ -155,6 +156,46 @@ def test_at_80_percent_taps_go_off(sidecar, origin, sink, crowd):
              for span in sink.wait(4, where=lambda span: "/events" in span["attributes"]["url.full"])}
     assert {name: (span.get("sidespan.stream.events"), span.get("sidespan.tap.off")) for name, span in spans.items()} == {
         "before": (2, None), "whole": (None, True), "during": (None, True), "after": (2, None)}
+
+
+def test_a_tap_that_goes_off_is_counted_once(sidecar, origin, sink, crowd):
+    """Also where a turn is open, so that what passes is read for what it tells of its execution."""
+    full = threading.Event()
+
+    def trickle(sock, reader, request):
+        sock.sendall(EVENTS + EVENT)
+        assert full.wait(20)
+        for _ in range(30):
+            time.sleep(0.01)
+            sock.sendall(EVENT)
+        sock.sendall(b"0\r\n\r\n")
+
+    message = {"role": "assistant", "content": None, "tool_calls": [
+        {"id": "call_5d0e8b1c7f264a93", "type": "function", "function": {"name": "search", "arguments": "{}"}}]}
+    body = json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}).encode()
+    origin.answer("/v1/chat/completions", [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                           b"Content-Length: %d\r\n\r\n%s" % (len(body), body)])
+    origin.answer("/pour", [pour])
+    origin.answer("/events", [NO_BODY, trickle])
+    side = sidecar(limited(CROWDED))
+    agents = crowd(side)
+    with Client(side.egress) as agent:
+        question = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Where is order QK-482913?"}]}
+        agent.ask("POST", origin.url("/v1/chat/completions"), [("Content-Type", "application/json")],
+                  json.dumps(question).encode())
+        agent.send(get(origin.url("/events")))
+        assert agent.reader.head().status == 200
+        agents.fill(origin.url("/pour"), 80)
+        full.set()
+        agent.reader.until(b"0\r\n\r\n")
+    agents.leave()
+    wait_for("less held", lambda: held(side) < 0.8 * CROWDED)
+    asked = len(origin.seen("/pour"))
+    spans = sink.wait(asked + 1, where=lambda span: any(path in span["attributes"].get("url.full", "")
+                                                        for path in ("/pour", "/events")))
+    silenced = [span for span in spans if span["attributes"].get("sidespan.tap.off")]
+    assert any("/events" in span["attributes"]["url.full"] for span in silenced)
+    assert reactions(side)[0] == len(silenced)
 
 
 def test_at_90_percent_requests_are_refused(sidecar, origin, sink, crowd):

@@ -1,5 +1,6 @@
 """`sampling.tail`: which traces go on when they are over, and what becomes of every span."""
 
+import json
 import sys
 import threading
 import time
@@ -9,6 +10,7 @@ import pytest
 
 from many_traces import CALLS, ManyTraces
 from sidecar import exporting, merged, resident, run
+from spans import is_turn
 from wire import Client, ask, head, wait_for
 
 ERRORS = {"wait": "1s", "policies": [{"errors": True}]}
@@ -135,6 +137,54 @@ def test_a_decision_is_remembered_for_late_spans(tail, origin, sink):
     wait_for("decisions", lambda: dropped(side) == 10)
     call(side, origin, 1)
     wait_for("a new one", lambda: dropped(side) == 11)
+
+
+MODEL = "/v1/chat/completions"
+WISH = {"role": "assistant", "content": None, "tool_calls": [
+    {"id": "call_5d0e8b1c7f264a93", "type": "function", "function": {"name": "search", "arguments": "{}"}}]}
+QUESTION = {"role": "user", "content": "Where is the parcel of order QK-482913?"}
+
+
+def prompt(origin, side, *messages):
+    body = json.dumps({"model": "gpt-5-mini", "messages": [QUESTION, *messages]}).encode()
+    with Client(side.egress) as agent:
+        return agent.ask("POST", origin.url(MODEL), [("Content-Type", "application/json")], body)
+
+
+def answers(kind, body):
+    body = json.dumps(body).encode()
+    return [f"HTTP/1.1 {kind}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body]
+
+
+def asks_for_a_tool():
+    return answers("200 OK", {"id": "chatcmpl-1", "model": "gpt-5-mini", "choices": [
+        {"index": 0, "message": WISH, "finish_reason": "tool_calls"}]})
+
+
+def test_a_turn_that_is_open_is_waited_for(tail, origin, sink):
+    """Its last call fails long after the trace has been silent for `wait`: all of it is kept."""
+    side = tail({"wait": "300ms", "policies": [{"errors": True}]}, context={"turn_idle": "2s"})
+    origin.answer(MODEL, asks_for_a_tool(), answers("500 Internal Server Error", {"error": {"message": "no"}}))
+    prompt(origin, side)
+    call(side, origin, 7)  # another trace is silent for as long, and decided
+    wait_for("a decision", lambda: dropped(side) == 1)
+    time.sleep(1)
+    assert side.metrics().total("sidespan_spans_queued") == 1 and not sink.spans
+    prompt(origin, side, WISH, {"role": "tool", "tool_call_id": WISH["tool_calls"][0]["id"], "content": "at the depot"})
+    metrics = all_decided(side, 4)
+    assert metrics.accounts()["otlp"] == (4, 3, 1, 0)
+    turn, = [span for span in sink.spans if is_turn(span)]
+    assert {span["trace_id"] for span in sink.spans} == {turn["trace_id"]}
+    assert sorted(span["status"] for span in sink.spans) == ["ERROR", "UNSET", "UNSET"]
+    assert metrics.total("sidespan_tail_partial_total") == metrics.total("sidespan_tail_early_total") == 0
+
+
+def test_a_turn_is_waited_for_no_longer_than_max_wait(tail, origin, sink):
+    side = tail({"wait": "200ms", "max_wait": "1s", "policies": [{"errors": True}]}, context={"turn_idle": "30s"})
+    origin.answer(MODEL, asks_for_a_tool())
+    prompt(origin, side)
+    wait_for("a decision", lambda: dropped(side) == 1)
+    assert side.metrics().total("sidespan_tail_early_total", limit="max_wait") == 1
 
 
 def test_a_trace_waits_no_longer_than_max_wait(tail, origin, sink):

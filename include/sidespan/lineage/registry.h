@@ -102,7 +102,7 @@ class Registry final : public Overflow {
   // Answers: before their bytes reach the agent.
   void publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
                MonoTime now);
-  void call_ended(ExecutionRef execution, CallEnd end, MonoTime now);
+  void call_ended(ExecutionRef execution, CallEnd end, MonoTime now, const TokenSum& tokens = {});
   // What was decided for the call that opened a turn holds for this.
   void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate);
   // Something went by unread. Whoever seems to be the only one that carried a text may not be so,

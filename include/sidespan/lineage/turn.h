@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,19 @@ inline trace::SpanContext context_of(const SpanRef& ref, const std::string& trac
   return context;
 }
 
+// What calls of models took. Nothing: none of them told.
+struct TokenSum {
+  std::optional<int64_t> input = {};
+  std::optional<int64_t> output = {};
+  std::optional<double> cost_usd = {};
+
+  void add(const TokenSum& other) {
+    if (other.input) input = input.value_or(0) + *other.input;
+    if (other.output) output = output.value_or(0) + *other.output;
+    if (other.cost_usd) cost_usd = cost_usd.value_or(0) + *other.cost_usd;
+  }
+};
+
 // One that is over: `invoke_agent`, kind INTERNAL, `sidespan.inferred`.
 struct ClosedTurn {
   SpanRef span = {};
@@ -61,6 +75,7 @@ struct ClosedTurn {
   WallTime start{};
   Nanoseconds duration{0};  // up to the end of its last call
   uint32_t calls = 0;
+  TokenSum tokens = {};             // of its calls
   std::vector<SpanRef> links = {};  // the run, where this has a trace of its own; the turn before
 };
 

@@ -180,6 +180,10 @@ class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
   WorkerSpans& operator=(const WorkerSpans&) = delete;
 
   void emit(trace::Span&& span) override;
+  // At once, so that they come before spans, whichever worker emits those, and with what was
+  // gathered until then. Without tail sampling nothing happens.
+  void hold(const trace::TraceId& id) override;
+  void release(const trace::TraceId& id) override;
   // Posts what is collected now.
   void flush();
   // Emitted and at once dropped here (any thread); in the pipeline's totals on both sides of the
@@ -188,6 +192,8 @@ class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
 
  private:
   void on_turn_end() override { flush(); }
+  // Something more: the moment begins, where nothing waits yet.
+  void gather();
 
   net::Loop& loop_;
   net::Timer timer_;
@@ -198,7 +204,8 @@ class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
   size_t gathered_max_;  // spans
   EncodedSpans spans_;
   std::vector<trace::Span> tapped_;  // the same; empty unless for_tap_
-  size_t usual_bytes_ = 0;           // of all that are gathered, so that they need not move
+  std::vector<trace::TraceId> released_;
+  size_t usual_bytes_ = 0;  // of all that are gathered, so that they need not move
   std::shared_ptr<WorkerTally> tally_;
 };
 

@@ -54,6 +54,10 @@ class SpanSink {
  public:
   virtual ~SpanSink() = default;
   virtual void emit(Span&& span) = 0;
+  // Between them more spans of the trace are to come, however long it is silent. Holds of one trace
+  // add up; a release comes after the spans that were emitted before it.
+  virtual void hold(const TraceId&) {}
+  virtual void release(const TraceId&) {}
 };
 
 }  // namespace sidespan::trace

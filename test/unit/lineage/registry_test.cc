@@ -350,10 +350,14 @@ TEST_CASE("a turn is in the trace that its first call was given, from that call'
   REQUIRE(opened.opened);
   CHECK(opened.parent.trace_id == trace);
   rig.registry.set_context(opened.execution, 3, "ot=th:8");
-  rig.registry.call_ended(opened.execution, CallEnd::kAnswered, rig.now.mono);
+  rig.registry.call_ended(opened.execution, CallEnd::kAnswered, rig.now.mono,
+                          {.input = 20, .output = 5, .cost_usd = {}});
   rig.wait(seconds(3));
   const std::vector<ClosedTurn> closed = rig.registry.close_due(rig.now.mono);
   REQUIRE(closed.size() == 1);
+  CHECK(closed[0].tokens.input == 20);
+  CHECK(closed[0].tokens.output == 5);
+  CHECK(!closed[0].tokens.cost_usd);
   CHECK(closed[0].start == start.wall);
   CHECK(closed[0].duration == milliseconds(30));
   CHECK(closed[0].span.flags == 3);

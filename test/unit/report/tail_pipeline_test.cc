@@ -134,6 +134,36 @@ TEST_CASE("tail pipeline: a worker reads what policies ask for") {
   CHECK(rig.dropped(DropReason::kTail) == 1);
 }
 
+TEST_CASE(
+    "tail pipeline: what a worker holds waits until it is released, spans that are late too") {
+  TailRig rig;
+  net::Mailbox mailbox(rig.loop);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  worker.hold({1, 1});
+  worker.emit(span_in(1, 1));
+  worker.emit(span_in(2, 2));
+  REQUIRE(rig.until([&] { return rig.dropped(DropReason::kTail) == 1; }));
+  rig.run_for(Milliseconds(150));
+  CHECK(rig.pipeline->totals().queued == 1);
+  // The error comes with the release, and is judged before it.
+  worker.emit(span_in(1, 3, true));
+  worker.release({1, 1});
+  REQUIRE(rig.until([&] { return rig.exported() == 2; }));
+  CHECK(rig.dropped(DropReason::kTail) == 1);
+}
+
+TEST_CASE("tail pipeline: a worker's release comes though no span does") {
+  TailRig rig;
+  net::Mailbox mailbox(rig.loop);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  worker.hold({1, 1});
+  worker.emit(span_in(1, 1, true));
+  rig.run_for(Milliseconds(150));
+  CHECK(rig.exported() == 0);
+  worker.release({1, 1});
+  REQUIRE(rig.until([&] { return rig.exported() == 1; }));
+}
+
 TEST_CASE("tail pipeline: where it is off, nothing is read") {
   Rig rig;
   rig.start();

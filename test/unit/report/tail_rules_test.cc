@@ -89,6 +89,15 @@ TEST_CASE("tail rules: tokens and cost add up") {
   CHECK_FALSE(keeps({TailTokens{1001}}, {&call, &other}));
   CHECK(keeps({TailCost{0.5}}, {&call, &other}));
   CHECK_FALSE(keeps({TailCost{0.51}}, {&call, &other}));
+  // A turn says once more what its calls said.
+  trace::Span turn = span_of(0ms, 1ms);
+  turn.kind = trace::SpanKind::kInternal;
+  turn.attributes.set(attribute::kGenAiUsageInputTokens, int64_t{900});
+  turn.attributes.set(attribute::kGenAiUsageOutputTokens, int64_t{100});
+  turn.attributes.set(attribute::kCostUsd, 0.5);
+  CHECK(keeps({TailTokens{1000}}, {&call, &other, &turn}));
+  CHECK_FALSE(keeps({TailTokens{1001}}, {&call, &other, &turn}));
+  CHECK_FALSE(keeps({TailCost{0.51}}, {&call, &other, &turn}));
 }
 
 TEST_CASE("tail rules: a share goes by the trace id, or by rv") {
