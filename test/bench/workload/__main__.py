@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections import Counter
 
 from . import scorer_test
 from .harness import Failed, measure
@@ -41,6 +42,7 @@ def arguments(words=None):
     parser.add_argument("--sweep", action="store_true", help="a row each for other values of the knobs")
     parser.add_argument("--self-test", action="store_true", help="judge the judge; needs no program")
     parser.add_argument("--wrong", type=int, metavar="N", default=0, help="show up to N wrong ones")
+    parser.add_argument("--lost", action="store_true", help="show which calls were lost: what they asked for, and how")
     knobs = parser.add_argument_group("knobs")
     knobs.add_argument("--seed", type=int, default=1,
                        help="of tasks and models; ids, refusals and times are never the same")
@@ -110,6 +112,21 @@ def judged(knobs):
     return measured, score
 
 
+def show_lost(score):
+    """By what they asked for: how many had a true parent, and what became of those that did not get it."""
+    rows = {}
+    for call, span, verdict, _ in score.rows:
+        if verdict != "opens":
+            found = rows.setdefault((call.kind, call.what), Counter())
+            # A link beside none of its own work's spans is told apart from nothing at all.
+            found["elsewhere" if verdict == "root" and span.links else verdict] += 1
+    verdicts = ("right", "link", "elsewhere", "root", "wrong")
+    print("\n" + f"{'lost':<44}" + "".join(f"{verdict:>11}" for verdict in verdicts))
+    for (kind, what), found in sorted(rows.items(), key=lambda row: row[1]["right"] - row[1].total()):
+        if found["right"] < found.total():
+            print(f"{kind + ': ' + what:<44}" + "".join(f"{found[verdict]:>11}" for verdict in verdicts))
+
+
 def show(knobs, measured, score, wrong):
     print("  ".join(f"{name}={value}" for name, value in knobs.items()))
     calls = len(measured.calls)
@@ -167,6 +184,8 @@ def main():
             return sweep(options.knobs)
         measured, score = judged(options.knobs)
         show(options.knobs, measured, score, options.wrong)
+        if options.lost:
+            show_lost(score)
         return 1 if score.count()["wrong"] else 0
     except (Failed, AssertionError) as why:
         print(f"not measured: {why}", file=sys.stderr)
