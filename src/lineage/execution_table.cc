@@ -112,6 +112,10 @@ std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, const Enter
   if (call.to_model) slot->final_word = false;
   if (call.goes_on && slot->asked > 0) --slot->asked;
   slot->calls[slot->steps % kStepsKept] = call.span;
+  slot->answered.reset(slot->steps % kStepsKept);
+  if (call.goes_on && call.answered && is_kept(*slot, *call.answered)) {
+    slot->answered.set(*call.answered % kStepsKept);
+  }
   return Entered{slot->opening.span, slot->opening.tracestate, slot->steps, slot->opening.turn};
 }
 
@@ -190,10 +194,18 @@ std::optional<SpanRef> ExecutionTable::call_at(ExecutionRef execution, uint8_t s
   const std::lock_guard lock(shard.mutex);
   const Slot* const slot = slot_of(shard, execution);
   if (slot == nullptr) return std::nullopt;
-  const uint8_t back = static_cast<uint8_t>(slot->steps - step);
   const trace::SpanId call = slot->calls[step % kStepsKept];
-  if (back >= kStepsKept || !call) return std::nullopt;
+  if (!is_kept(*slot, step) || !call) return std::nullopt;
   return SpanRef{slot->opening.span.trace_id, call, slot->opening.span.flags};
+}
+
+ExecutionTable::Waits ExecutionTable::waits(ExecutionRef execution, uint8_t step, MonoTime now) {
+  Shard& shard = shard_of(execution);
+  const std::lock_guard lock(shard.mutex);
+  const Slot* const slot = slot_of(shard, execution);
+  if (slot == nullptr || !is_open(*slot, now)) return Waits::kNo;
+  if (!is_kept(*slot, step)) return Waits::kPerhaps;
+  return slot->answered.test(step % kStepsKept) ? Waits::kNo : Waits::kYes;
 }
 
 bool ExecutionTable::charge_value(ExecutionRef execution, size_t values_max) {

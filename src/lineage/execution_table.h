@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -53,7 +54,8 @@ struct Entered {
 struct Entering {
   trace::SpanId span = {};
   bool to_model = false;
-  bool goes_on = false;  // with what tools said that an earlier answer asked for
+  bool goes_on = false;                  // with what tools said that an earlier answer asked for
+  std::optional<uint8_t> answered = {};  // the step of the call with that answer
 };
 
 class ExecutionTable {
@@ -74,6 +76,9 @@ class ExecutionTable {
   std::optional<SpanRef> span_of(ExecutionRef execution);
   // Of its call with that step, of which the low bits are known, if it is one of the latest.
   std::optional<SpanRef> call_at(ExecutionRef execution, uint8_t step);
+  // Whether nobody has gone on yet from the answer to its call with that step.
+  enum class Waits : uint8_t { kNo, kPerhaps, kYes };
+  Waits waits(ExecutionRef execution, uint8_t step, MonoTime now);
   // Takes room for one value more in its account; false: it has none.
   bool charge_value(ExecutionRef execution, size_t values_max);
 
@@ -104,6 +109,7 @@ class ExecutionTable {
     uint32_t values = 0;
     uint32_t asked = 0;  // answers that want tools called, and that no call went on from yet
     std::array<trace::SpanId, kStepsKept> calls = {};
+    std::bitset<kStepsKept> answered;  // of these calls: a later one went on from the answer
   };
   struct Shard {
     std::mutex mutex;
@@ -120,6 +126,9 @@ class ExecutionTable {
   static Slot* slot_of(Shard& shard, ExecutionRef execution);
   bool is_due(const Slot& slot, MonoTime now) const;
   bool is_open(const Slot& slot, MonoTime now) const { return slot.open && !is_due(slot, now); }
+  static bool is_kept(const Slot& slot, uint8_t step) {
+    return static_cast<uint8_t>(slot.steps - step) < kStepsKept;
+  }
   bool is_late(const Slot& slot, MonoTime now) const;
   ClosedTurn shut(Slot& slot, MonoTime now);
   void release(Shard& shard, size_t index);

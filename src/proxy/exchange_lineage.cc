@@ -63,7 +63,8 @@ void Exchange::begin_lineage() {
   if (registry == nullptr || !trace_->is_open() || mode_ == semconv::Mode::kTunnel) return;
   lineage::Gleaned head;
   lineage::glean_url(registry->key(), url_.authority.host, url_.path, request_.asks("GET"), head);
-  if (head.values.empty()) return;
+  lineage::glean_asked(registry->key(), url_.path, head);
+  if (head.values.empty() && head.asked.empty()) return;
   registry->publish({}, lineage::Voice::kToolRequest, 0, head, worker_.loop.now().mono);
 }
 

@@ -15,7 +15,7 @@ QUICK = {"executions": 60, "in_flight": 8}
 SWEEP = [{}, {"in_flight": 1, "executions": 60}, {"in_flight": 4, "executions": 200}, {"in_flight": 64},
          {"vocabulary": 30}, {"equal_prompts": 0.5}, {"equal_arguments": 0.5}, {"propagate": "some"},
          {"propagate": "all"},
-         {"stream": "all"}, {"stream": "none"}, {"chunked": 1.0}, {"parallel": 6}, {"turns": 4},
+         {"stream": "all"}, {"stream": "none"}, {"chunked": 1.0}, {"common_pages": 1.0}, {"unasked": 0.5}, {"parallel": 6}, {"turns": 4},
          {"tool_servers": 4}, {"errors": 0.2}, {"delegate": 0.2}, {"retrieve": 1.0}, {"workers": 2}]
 
 
@@ -75,6 +75,10 @@ def arguments(words=None):
     knobs.add_argument("--coincidences", type=share, default=0.0,
                        help="share of job rounds that ask for an order which a task is just about; no evidence on the "
                             "wire tells them apart")
+    knobs.add_argument("--unasked", type=share, default=0.0,
+                       help="share of job rounds that ask for what everybody's models ask for")
+    knobs.add_argument("--common-pages", type=share, default=0.25,
+                       help="share of searches that find the page that all others find, first of all")
     knobs.add_argument("--chunked", type=share, default=0.05, help="share of bodies whose length is not told")
     knobs.add_argument("--pause", type=float, default=0.05, help="of a person between turns, in seconds, about")
     knobs.add_argument("--lies", type=share, default=0.0,

@@ -272,6 +272,9 @@ class Agent:
                 orders[0] = work.chance.choice(live)
             for order in orders:
                 await self._get(work, "0", host, "/orders/" + order, "background")
+            if work.chance.random() < self.knobs["unasked"]:
+                for path in ("/rates?base=EUR", "/docs/getting-started"):
+                    await self._get(work, "0", host, path, "background")
             await asyncio.sleep(0.1)
 
     # --- choices
