@@ -112,10 +112,8 @@ std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, const Enter
   if (call.to_model) slot->final_word = false;
   if (call.goes_on && slot->asked > 0) --slot->asked;
   slot->calls[slot->steps % kStepsKept] = call.span;
-  slot->answered.reset(slot->steps % kStepsKept);
-  if (call.goes_on && call.answered && is_kept(*slot, *call.answered)) {
-    slot->answered.set(*call.answered % kStepsKept);
-  }
+  slot->over.set(slot->steps % kStepsTold, !call.to_model);
+  if (call.goes_on && call.answered) slot->over.set(*call.answered);
   return Entered{slot->opening.span, slot->opening.tracestate, slot->steps, slot->opening.turn};
 }
 
@@ -194,18 +192,17 @@ std::optional<SpanRef> ExecutionTable::call_at(ExecutionRef execution, uint8_t s
   const std::lock_guard lock(shard.mutex);
   const Slot* const slot = slot_of(shard, execution);
   if (slot == nullptr) return std::nullopt;
+  const uint8_t back = static_cast<uint8_t>(slot->steps - step);
   const trace::SpanId call = slot->calls[step % kStepsKept];
-  if (!is_kept(*slot, step) || !call) return std::nullopt;
+  if (back >= kStepsKept || !call) return std::nullopt;
   return SpanRef{slot->opening.span.trace_id, call, slot->opening.span.flags};
 }
 
-ExecutionTable::Waits ExecutionTable::waits(ExecutionRef execution, uint8_t step, MonoTime now) {
+bool ExecutionTable::waits(ExecutionRef execution, uint8_t step, MonoTime now) {
   Shard& shard = shard_of(execution);
   const std::lock_guard lock(shard.mutex);
   const Slot* const slot = slot_of(shard, execution);
-  if (slot == nullptr || !is_open(*slot, now)) return Waits::kNo;
-  if (!is_kept(*slot, step)) return Waits::kPerhaps;
-  return slot->answered.test(step % kStepsKept) ? Waits::kNo : Waits::kYes;
+  return slot != nullptr && is_open(*slot, now) && !slot->over.test(step);
 }
 
 bool ExecutionTable::charge_value(ExecutionRef execution, size_t values_max) {

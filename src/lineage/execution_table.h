@@ -77,8 +77,7 @@ class ExecutionTable {
   // Of its call with that step, of which the low bits are known, if it is one of the latest.
   std::optional<SpanRef> call_at(ExecutionRef execution, uint8_t step);
   // Whether nobody has gone on yet from the answer to its call with that step.
-  enum class Waits : uint8_t { kNo, kPerhaps, kYes };
-  Waits waits(ExecutionRef execution, uint8_t step, MonoTime now);
+  bool waits(ExecutionRef execution, uint8_t step, MonoTime now);
   // Takes room for one value more in its account; false: it has none.
   bool charge_value(ExecutionRef execution, size_t values_max);
 
@@ -90,6 +89,7 @@ class ExecutionTable {
   static constexpr size_t kShards = 16;
   static constexpr size_t kIndexBits = 12;
   static constexpr size_t kStepsKept = 16;
+  static constexpr size_t kStepsTold = 256;
   static constexpr int kGracesMax = 15;    // after its last word stragglers may come for so long
   static constexpr size_t kLooksMax = 16;  // slots that are looked at for one that may go
 
@@ -109,7 +109,7 @@ class ExecutionTable {
     uint32_t values = 0;
     uint32_t asked = 0;  // answers that want tools called, and that no call went on from yet
     std::array<trace::SpanId, kStepsKept> calls = {};
-    std::bitset<kStepsKept> answered;  // of these calls: a later one went on from the answer
+    std::bitset<kStepsTold> over;  // by a step's low bits: nobody waits for what its answer wants
   };
   struct Shard {
     std::mutex mutex;
@@ -126,9 +126,6 @@ class ExecutionTable {
   static Slot* slot_of(Shard& shard, ExecutionRef execution);
   bool is_due(const Slot& slot, MonoTime now) const;
   bool is_open(const Slot& slot, MonoTime now) const { return slot.open && !is_due(slot, now); }
-  static bool is_kept(const Slot& slot, uint8_t step) {
-    return static_cast<uint8_t>(slot.steps - step) < kStepsKept;
-  }
   bool is_late(const Slot& slot, MonoTime now) const;
   ClosedTurn shut(Slot& slot, MonoTime now);
   void release(Shard& shard, size_t index);

@@ -106,6 +106,7 @@ struct Gleaner::Impl {
   std::array<Part, kParts> parts;
   int64_t index = 0;
   bool index_seen = false;  // in this document
+  bool name_waits = false;  // for that
 
   // The name beside a tool's arguments, and the arguments beside a name that comes behind them.
   ToolName name = {};
@@ -229,12 +230,14 @@ void Gleaner::Impl::named() {
     for (size_t i = unnamed_from; i < out.asked.size(); ++i) out.asked[i].name = name;
   }
   if (streamed && index_seen) part().name = name;
+  name_waits = !index_seen;
 }
 
 // The index of what a document is about may come behind its name.
 void Gleaner::Impl::at_index(int64_t number) {
   index = number < 0 ? 0 : number;
-  if (streamed && !index_seen && name_depth != 0) part().name = name;
+  if (streamed && name_waits) part().name = name;
+  name_waits = false;
   index_seen = true;
 }
 
@@ -345,6 +348,7 @@ void Gleaner::begin_document() {
   impl.in_text = false;
   impl.index = 0;
   impl.index_seen = false;
+  impl.name_waits = false;
   impl.name_depth = 0;
   impl.unnamed_depth = 0;
   impl.message_depth = 0;

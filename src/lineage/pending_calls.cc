@@ -30,8 +30,7 @@ bool PendingCalls::add(uint64_t arguments, const PendingCall& call, MonoTime now
       return true;
     }
     if (free != nullptr) continue;
-    const bool over = !other.execution || executions_.waits(other.execution, other.step, now) ==
-                                              ExecutionTable::Waits::kNo;
+    const bool over = !other.execution || !executions_.waits(other.execution, other.step, now);
     if (over) free = &entry;
   }
   if (free == nullptr) return false;
@@ -48,6 +47,15 @@ PendingCalls::Found PendingCalls::find(uint64_t arguments) {
     if (entry.call.execution && entry.arguments == arguments) out.calls[out.count++] = entry.call;
   }
   return out;
+}
+
+void PendingCalls::take(uint64_t arguments, ExecutionRef execution) {
+  Shard& shard = shards_[arguments >> 60];
+  const std::lock_guard lock(shard.mutex);
+  if (!shard.entries) return;
+  for (Entry& entry : std::span(bucket_of(shard, arguments), kWays)) {
+    entry.call.taken |= entry.arguments == arguments && entry.call.execution == execution;
+  }
 }
 
 }  // namespace sidespan::lineage

@@ -21,7 +21,8 @@ namespace sidespan::lineage {
 
 struct PendingCall {
   ExecutionRef execution = {};
-  uint8_t step = 0;  // of the model's call that asked for it, its low bits
+  uint8_t step = 0;    // of the model's call that asked for it, its low bits
+  bool taken = false;  // a request came that may be it
   ToolName name = {};
 };
 
@@ -40,6 +41,8 @@ class PendingCalls {
     size_t count = 0;
   };
   Found find(uint64_t arguments);
+  // A request of this execution came. From now on it is none for whom another may be taken.
+  void take(uint64_t arguments, ExecutionRef execution);
 
   size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 

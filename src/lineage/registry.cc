@@ -170,7 +170,7 @@ std::pair<size_t, size_t> Registry::Impl::resent(ExecutionRef execution, const G
 void Registry::Impl::want(ExecutionRef execution, uint32_t step, const Gleaned& answer,
                           MonoTime now) {
   for (const Asked& one : answer.asked) {
-    const PendingCall call{execution, static_cast<uint8_t>(step), one.name};
+    const PendingCall call{execution, static_cast<uint8_t>(step), false, one.name};
     const bool known = execution && pending.add(one.arguments, call, now);
     if (!known) values.insert(one.arguments, {}, false, now);
   }
@@ -257,7 +257,9 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   for (const Gleaned* gleaned : {call.head, call.body}) {
     if (gleaned == nullptr) continue;
     impl.publish(out.execution, voice, out.step, *gleaned, now.mono);
-    if (!call.to_model && !judgement.asked_for) impl.ask_unasked(*gleaned, now.mono);
+    if (call.to_model) continue;
+    if (!judgement.asked_for) impl.ask_unasked(*gleaned, now.mono);
+    for (const Asked& one : gleaned->asked) impl.pending.take(one.arguments, out.execution);
   }
   return out;
 }

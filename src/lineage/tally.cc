@@ -7,8 +7,11 @@
 namespace sidespan::lineage {
 namespace {
 
-// Shorter texts are told everywhere.
-constexpr uint8_t kToldWeightMin = 6;
+// Shorter texts are told everywhere, as names of tools are that stand in a body.
+constexpr uint8_t kToldInHeadWeightMin = 6;
+constexpr uint8_t kToldInBodyWeightMin = kEvidenceWeight;
+// What a tool told, and no user before.
+constexpr uint8_t kToldMarks = kSaidByTool | kSaidByUser | kGivenAtBegin;
 
 }  // namespace
 
@@ -102,10 +105,11 @@ void Tally::count(const Value& value) {
   }
   std::vector<std::pair<Candidate*, Holder>> holders;
   const bool narrowed = holders_of(*held, holders);
-  if (value.weight >= kToldWeightMin) {
+  const bool in_body = call_.body != nullptr && !call_.body->asked.empty();
+  if (value.weight >= (in_body ? kToldInBodyWeightMin : kToldInHeadWeightMin)) {
     told_to_unnamed_ |= (held->marks & kSaidByTool) != 0;
     for (const auto& [who, holder] : holders) {
-      const bool told = (holder.marks & (kSaidByTool | kSaidByUser | kGivenAtBegin)) == kSaidByTool;
+      const bool told = (holder.marks & kToldMarks) == kSaidByTool;
       if (who != nullptr) who->told_alone |= told;
     }
   }
@@ -132,7 +136,6 @@ void Tally::count_all(const Gleaned* gleaned, bool ids) {
 
 // Who waits for just what this call asks for.
 void Tally::find_waiting() {
-  using Waits = ExecutionTable::Waits;
   const bool in_body = call_.body != nullptr && !call_.body->asked.empty();
   const Gleaned* const from = in_body ? call_.body : call_.head;
   if (from == nullptr) return;
@@ -143,11 +146,11 @@ void Tally::find_waiting() {
     const ToolName& name = named ? asked.name : call_.head->path;
     const PendingCalls::Found found = pending_.find(asked.arguments);
     for (const PendingCall& one : std::span(found.calls).first(found.count)) {
-      const Waits waits = executions_.waits(one.execution, one.step, now_);
-      if (waits == Waits::kNo) continue;
+      if (!executions_.waits(one.execution, one.step, now_)) continue;
       Candidate* const who = candidate(one.execution);
       if (who == nullptr || !who->standing || who->standing->scope != call_.scope.id) continue;
-      who->waits = std::max(who->waits, waits);
+      who->waits = true;
+      who->untaken |= !one.taken;
       who->waits_since = one.step;
       who->resembles |= resemble(name, one.name);
     }
@@ -168,7 +171,7 @@ void Tally::decide_by_waiting(Judgement& out) {
   std::vector<const Candidate*> waiting;
   bool resembles = false;
   for (const Candidate& one : candidates_) {
-    if (one.waits == ExecutionTable::Waits::kNo) continue;
+    if (!one.waits) continue;
     waiting.push_back(&one);
     resembles |= one.resembles;
   }
@@ -176,8 +179,7 @@ void Tally::decide_by_waiting(Judgement& out) {
   const Candidate& first = *waiting.front();
   const bool named = std::ranges::find(out.candidates, first.execution) != out.candidates.end();
   if (named || (out.candidates.empty() && first.resembles)) {
-    const bool only = waiting.size() == 1 && !unnamed_ &&
-                      first.waits == ExecutionTable::Waits::kYes && !is_asked_unasked_ &&
+    const bool only = waiting.size() == 1 && first.untaken && !unnamed_ && !is_asked_unasked_ &&
                       !is_told_to_others(first);
     if (only) {
       out.verdict = Joined::Verdict::kOne;
@@ -298,7 +300,7 @@ Judgement Tally::judge() {
 // By the model of who makes this call, or of one of those who may.
 bool Tally::is_asked_for(const Judgement& judgement) const {
   return std::ranges::any_of(candidates_, [&](const Candidate& one) {
-    return one.waits != ExecutionTable::Waits::kNo &&
+    return one.waits &&
            (judgement.verdict != Joined::Verdict::kOne || judgement.execution == one.execution);
   });
 }

@@ -60,9 +60,10 @@ class Tally {
     uint32_t words = 0;   // of its user
     uint32_t copied = 0;  // of these what the model said again
     uint32_t given = 0;
-    uint32_t shared = 0;                                       // what others hold, too
-    ExecutionTable::Waits waits = ExecutionTable::Waits::kNo;  // for just this call
-    uint8_t waits_since = 0;                                   // the step of the model's call
+    uint32_t shared = 0;      // what others hold, too
+    bool waits = false;       // for just this call
+    bool untaken = false;     // which has not come yet
+    uint8_t waits_since = 0;  // the step of the model's call
     bool resembles = false;   // what it waits for has a name like this call's
     bool told_alone = false;  // by a tool, and not by its user, so that its program may use it
     uint8_t best = 0;  // weight of the heaviest that the model said, and the call that it was in
