@@ -64,8 +64,8 @@ class Bundle {
   }
 
  private:
-  // What is shorter in all is a flag, or a page's number.
-  static constexpr size_t kAskedWeightMin = 3;
+  // What is shorter in all is a flag, a page's number, a currency: jobs ask for the same.
+  static constexpr size_t kAskedWeightMin = 8;
   // One text alone must not pass for its arguments, which others ask for, too.
   static uint64_t arguments_of(uint64_t sum) { return std::rotl(sum, 29) ^ 0x9e3779b97f4a7c15U; }
 

@@ -66,7 +66,9 @@ struct Rig {
     return send(head(path, false), &body);
   }
 
-  Registry registry{{1, 2}, {}};
+  RegistryOptions options = {};
+  HashKey key = {1, 2};
+  Registry registry{key, options};
   Random random{7};
   Moment now{MonoTime(seconds(5000)), WallTime(seconds(1'800'000'000))};
 };
@@ -82,7 +84,7 @@ std::string result(const std::string& id) {
   return R"({"role":"tool","tool_call_id":")" + id + R"(","content":"-"})";
 }
 
-const std::string kEuros = R"({\"base\":\"EUR\"})";
+const std::string kEuros = R"({\"base\":\"EUR-USD-CHF\"})";
 const std::string kMe = "call_aaaa1111bbbb2222";
 const std::string kYou = "call_cccc3333dddd4444";
 
@@ -93,18 +95,18 @@ TEST_CASE("the only one whose model wants it makes the call, however little it s
   const Joined me = rig.ask("What is it in dollars?");
   const Joined you = rig.ask("What is the weather like?");
   rig.answer(me, {wants(kMe, "exchange_rates", kEuros)});
-  const Joined call = rig.get("/v2/rates?base=EUR");
+  const Joined call = rig.get("/v2/rates?base=EUR-USD-CHF");
   CHECK(call.verdict == kOne);
   CHECK(call.source == Source::kEcho);
   CHECK(call.execution == me.execution);
   REQUIRE(call.links.size() == 1);  // the model's call
   // It has come, and who asks for the same again may be somebody else.
-  const Joined again = rig.get("/v2/rates?base=EUR");
+  const Joined again = rig.get("/v2/rates?base=EUR-USD-CHF");
   CHECK(again.verdict == kSeveral);
   CHECK(again.links.size() == 1);
 
   rig.answer(you, {wants(kYou, "get_rate", kEuros)});
-  const Joined either = rig.get("/v2/rates?base=EUR");
+  const Joined either = rig.get("/v2/rates?base=EUR-USD-CHF");
   CHECK(either.verdict == kSeveral);
   CHECK(either.links.size() == 2);
   CHECK_FALSE(either.execution);
@@ -113,16 +115,16 @@ TEST_CASE("the only one whose model wants it makes the call, however little it s
   rig.answer(rig.ask("What is it in dollars?",
                      "," + wish(kMe, "exchange_rates", kEuros) + "," + result(kMe)),
              {R"({"choices":[{"message":{"content":"More."}}]})"});
-  CHECK(rig.get("/v2/rates?base=EUR").execution == you.execution);
+  CHECK(rig.get("/v2/rates?base=EUR-USD-CHF").execution == you.execution);
 }
 
 TEST_CASE("what is asked for by others, or by another name, is no evidence") {
   Rig rig;
   const Joined me = rig.ask("What is it in dollars?");
   SUBCASE("a program asked for the same before, by itself") {
-    CHECK(rig.get("/rates?base=EUR").verdict == kNone);
+    CHECK(rig.get("/rates?base=EUR-USD-CHF").verdict == kNone);
     rig.answer(me, {wants(kMe, "exchange_rates", kEuros)});
-    const Joined call = rig.get("/rates?base=EUR");
+    const Joined call = rig.get("/rates?base=EUR-USD-CHF");
     CHECK_FALSE(call.execution);
     CHECK(call.links.size() == 1);
   }
@@ -132,30 +134,30 @@ TEST_CASE("what is asked for by others, or by another name, is no evidence") {
         glean(rig.registry, Voice::kModelAnswer, {wants(kYou, "exchange_rates", kEuros)}),
         rig.now.mono);
     rig.answer(me, {wants(kMe, "exchange_rates", kEuros)});
-    CHECK_FALSE(rig.get("/rates?base=EUR").execution);
+    CHECK_FALSE(rig.get("/rates?base=EUR-USD-CHF").execution);
   }
   SUBCASE("another tool") {
     rig.answer(me, {wants(kMe, "set_currency", kEuros)});
-    CHECK(rig.get("/rates?base=EUR").verdict == kNone);
+    CHECK(rig.get("/rates?base=EUR-USD-CHF").verdict == kNone);
   }
   SUBCASE("more than was wanted, or less") {
     rig.answer(me, {wants(kMe, "exchange_rates", kEuros)});
-    CHECK(rig.get("/rates?base=EUR&day=today").verdict == kNone);
+    CHECK(rig.get("/rates?base=EUR-USD-CHF&day=today").verdict == kNone);
     CHECK(rig.get("/rates").verdict == kNone);
   }
   SUBCASE("in another scope") {
     rig.answer(me, {wants(kMe, "exchange_rates", kEuros)});
-    CHECK_FALSE(rig.get("/rates?base=EUR", {.id = 5}).execution);
+    CHECK_FALSE(rig.get("/rates?base=EUR-USD-CHF", {.id = 5}).execution);
   }
   SUBCASE("something went by unread") {
     rig.answer(me, {wants(kMe, "exchange_rates", kEuros)});
     rig.registry.lose_sight(rig.now.mono);
-    CHECK_FALSE(rig.get("/rates?base=EUR").execution);
+    CHECK_FALSE(rig.get("/rates?base=EUR-USD-CHF").execution);
   }
   SUBCASE("the turn is over") {
     rig.answer(me, {wants(kMe, "exchange_rates", kEuros)});
     rig.now.mono += seconds(121);
-    CHECK_FALSE(rig.get("/rates?base=EUR").execution);
+    CHECK_FALSE(rig.get("/rates?base=EUR-USD-CHF").execution);
   }
 }
 
@@ -180,49 +182,49 @@ TEST_CASE("a tool's name is found beside its arguments, in every API's way") {
     bool streamed;
   };
   const std::vector<Row> rows = {
-      {"Chat", {wants(kMe, "find_customer", R"({\"name\":\"Ana\"})")}, false},
+      {"Chat", {wants(kMe, "find_customer", R"({\"name\":\"AnaMiller\"})")}, false},
       {"Chat, streamed",
        {R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"call_aaaa1111bbbb2222","function":{"name":"find_customer","arguments":""}}]}}]})",
         R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"arguments":"{\"name\":"}}]}}]})",
-        R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"arguments":"\"Ana\"}"}}]}}]})"},
+        R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"arguments":"\"AnaMiller\"}"}}]}}]})"},
        true},
       {"Responses, the name behind",
-       {R"({"output":[{"type":"function_call","arguments":"{\"name\":\"Ana\"}","name":"find_customer"}]})"},
+       {R"({"output":[{"type":"function_call","arguments":"{\"name\":\"AnaMiller\"}","name":"find_customer"}]})"},
        false},
       {"Responses, streamed",
        {R"({"type":"response.output_item.added","output_index":2,"item":{"type":"function_call","arguments":"","name":"find_customer"}})",
         R"({"type":"response.function_call_arguments.delta","output_index":2,"delta":"{\"name\":"})",
-        R"({"type":"response.function_call_arguments.done","output_index":2,"arguments":"{\"name\":\"Ana\"}"})"},
+        R"({"type":"response.function_call_arguments.done","output_index":2,"arguments":"{\"name\":\"AnaMiller\"}"})"},
        true},
       {"Messages",
-       {R"({"content":[{"type":"tool_use","name":"find_customer","input":{"name":"Ana"}}]})"},
+       {R"({"content":[{"type":"tool_use","name":"find_customer","input":{"name":"AnaMiller"}}]})"},
        false},
       {"Messages, streamed",
        {R"({"type":"content_block_start","index":3,"content_block":{"type":"tool_use","name":"find_customer","input":{}}})",
         R"({"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":"{\"name\": \"A"}})",
-        R"({"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":"na\"}"}})"},
+        R"({"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":"naMiller\"}"}})"},
        true},
       {"Gemini",
-       {R"({"candidates":[{"content":{"parts":[{"functionCall":{"name":"find_customer","args":{"name":"Ana"}}}]}}]})"},
+       {R"({"candidates":[{"content":{"parts":[{"functionCall":{"name":"find_customer","args":{"name":"AnaMiller"}}}]}}]})"},
        true},
       {"Bedrock, streamed",
        {R"({"start":{"toolUse":{"toolUseId":"tooluse_1","name":"find_customer"}},"contentBlockIndex":1})",
-        R"({"contentBlockIndex":1,"delta":{"toolUse":{"input":"{\"name\":\"Ana\"}"}}})"},
+        R"({"contentBlockIndex":1,"delta":{"toolUse":{"input":"{\"name\":\"AnaMiller\"}"}}})"},
        true}};
   for (const Row& row : rows) {
     CAPTURE(std::string(row.what));
     const auto makes = [&](const auto& send) {
       Rig rig;
-      const Joined me = rig.ask("Who is Ana?");
+      const Joined me = rig.ask("Who is AnaMiller?");
       rig.answer(me, row.documents, row.streamed);
       return send(rig).execution == me.execution;
     };
     const std::string mcp =
-        R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"find_customer","arguments":{"name":"Ana"}}})";
+        R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"find_customer","arguments":{"name":"AnaMiller"}}})";
     CHECK(makes([&](Rig& rig) { return rig.post("/mcp", mcp); }));
-    CHECK(makes([](Rig& rig) { return rig.post("/customers", R"({"name":"Ana"})"); }));
-    CHECK(makes([](Rig& rig) { return rig.get("/customer/Ana"); }));
-    CHECK_FALSE(makes([](Rig& rig) { return rig.post("/orders", R"({"name":"Ana"})"); }));
+    CHECK(makes([](Rig& rig) { return rig.post("/customers", R"({"name":"AnaMiller"})"); }));
+    CHECK(makes([](Rig& rig) { return rig.get("/customer/AnaMiller"); }));
+    CHECK_FALSE(makes([](Rig& rig) { return rig.post("/orders", R"({"name":"AnaMiller"})"); }));
   }
 }
 
