@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -16,7 +17,9 @@ namespace sidespan::lineage {
 
 class Bundle {
  public:
-  explicit Bundle(ValueList& values) : values_(values), part_(values.key()) {}
+  // `asks`: it is what a call asks for, and not said of one.
+  explicit Bundle(ValueList& values, bool asks = false)
+      : values_(values), part_(values.key()), asks_(asks) {}
 
   void begin() {
     part_ = Hasher(values_.key());
@@ -46,6 +49,9 @@ class Bundle {
     end_text();
   }
   void end() {
+    if (active_ && asks_ && weight_ >= kAskedWeightMin) {
+      values_.add_asked(arguments_of(sum_), static_cast<uint8_t>(std::min<size_t>(weight_, 60)));
+    }
     if (active_ && count_ >= 2 && weight_ >= kEvidenceWeight) {
       Hasher all(values_.key());
       all.add("all of a call");
@@ -58,6 +64,11 @@ class Bundle {
   }
 
  private:
+  // What is shorter in all is a flag, a page's number, a currency: jobs ask for the same.
+  static constexpr size_t kAskedWeightMin = 8;
+  // One text alone must not pass for its arguments, which others ask for, too.
+  static uint64_t arguments_of(uint64_t sum) { return std::rotl(sum, 29) ^ 0x9e3779b97f4a7c15U; }
+
   static constexpr size_t kLooksMax = 16;
   static constexpr size_t kPartWeightMax = 8;
 
@@ -69,6 +80,7 @@ class Bundle {
   size_t digits_ = 0;
   size_t count_ = 0;
   bool active_ = false;
+  const bool asks_;
 };
 
 }  // namespace sidespan::lineage

@@ -113,6 +113,8 @@ std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, const Enter
   if (call.to_model) slot->final_word = false;
   if (call.goes_on && slot->asked > 0) --slot->asked;
   slot->calls[slot->steps % kStepsKept] = call.span;
+  slot->over.set(slot->steps % kStepsTold, !call.to_model);
+  if (call.goes_on && call.answered) slot->over.set(*call.answered);
   return Entered{slot->opening.span, slot->opening.tracestate, slot->steps, slot->opening.turn};
 }
 
@@ -197,6 +199,13 @@ std::optional<SpanRef> ExecutionTable::call_at(ExecutionRef execution, uint8_t s
   const trace::SpanId call = slot->calls[step % kStepsKept];
   if (back >= kStepsKept || !call) return std::nullopt;
   return SpanRef{slot->opening.span.trace_id, call, slot->opening.span.flags};
+}
+
+bool ExecutionTable::waits(ExecutionRef execution, uint8_t step, MonoTime now) {
+  Shard& shard = shard_of(execution);
+  const std::lock_guard lock(shard.mutex);
+  const Slot* const slot = slot_of(shard, execution);
+  return slot != nullptr && is_open(*slot, now) && !slot->over.test(step);
 }
 
 bool ExecutionTable::charge_value(ExecutionRef execution, size_t values_max) {

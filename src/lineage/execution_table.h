@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -53,7 +54,8 @@ struct Entered {
 struct Entering {
   trace::SpanId span = {};
   bool to_model = false;
-  bool goes_on = false;  // with what tools said that an earlier answer asked for
+  bool goes_on = false;                  // with what tools said that an earlier answer asked for
+  std::optional<uint8_t> answered = {};  // the step of the call with that answer
 };
 
 class ExecutionTable {
@@ -74,6 +76,8 @@ class ExecutionTable {
   std::optional<SpanRef> span_of(ExecutionRef execution);
   // Of its call with that step, of which the low bits are known, if it is one of the latest.
   std::optional<SpanRef> call_at(ExecutionRef execution, uint8_t step);
+  // Whether nobody has gone on yet from the answer to its call with that step.
+  bool waits(ExecutionRef execution, uint8_t step, MonoTime now);
   // Takes room for one value more in its account; false: it has none.
   bool charge_value(ExecutionRef execution, size_t values_max);
 
@@ -85,6 +89,7 @@ class ExecutionTable {
   static constexpr size_t kShards = 16;
   static constexpr size_t kIndexBits = 12;
   static constexpr size_t kStepsKept = 16;
+  static constexpr size_t kStepsTold = 256;
   static constexpr int kGracesMax = 15;    // after its last word stragglers may come for so long
   static constexpr size_t kLooksMax = 16;  // slots that are looked at for one that may go
 
@@ -105,6 +110,7 @@ class ExecutionTable {
     TokenSum tokens;
     uint32_t asked = 0;  // answers that want tools called, and that no call went on from yet
     std::array<trace::SpanId, kStepsKept> calls = {};
+    std::bitset<kStepsTold> over;  // by a step's low bits: nobody waits for what its answer wants
   };
   struct Shard {
     std::mutex mutex;

@@ -1,5 +1,6 @@
 #include "sidespan/lineage/gleaner.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "lineage/nested_json.h"
 #include "lineage/text_scan.h"
 #include "lineage/value_list.h"
+#include "sidespan/base/text.h"
 
 namespace sidespan::lineage {
 namespace {
@@ -24,6 +26,18 @@ constexpr size_t kParts = 4;       // of a streamed answer, that are read at a t
 constexpr std::array<std::string_view, 5> kModelTypes = {
     "function_call", "reasoning", "custom_tool_call", "web_search_call", "mcp_call"};
 
+void add_query(std::string_view query, Bundle& all) {
+  std::optional<std::string_view> rest = query;
+  while (rest) {
+    std::optional<std::string_view> pair = text::split_first(rest, '&');
+    text::split_first(pair, '=');
+    if (!pair) continue;
+    std::string spaced(*pair);
+    std::ranges::replace(spaced, '+', ' ');
+    all.add(text::percent_decode(spaced));
+  }
+}
+
 }  // namespace
 
 struct Gleaner::Impl {
@@ -33,7 +47,7 @@ struct Gleaner::Impl {
         streamed(many),
         values(hash_key, out, &overflow, limits.values_max),
         scan(values),
-        bundle(values),
+        bundle(values, true),
         digest(hash_key) {
     values.set_place(said_by == Voice::kModelRequest || said_by == Voice::kToolRequest
                          ? Place::kFixed
@@ -52,8 +66,14 @@ struct Gleaner::Impl {
     int64_t index = -1;
     std::unique_ptr<NestedJson> arguments;
     std::optional<TextScan> prose;
+    ToolName name = {};
   };
 
+  // A name among the arguments is one of them.
+  bool names_tools() const {
+    const bool in_arguments = bundle.active() && bundle_depth > 1;
+    return !in_arguments && (voice == Voice::kModelAnswer || voice == Voice::kToolRequest);
+  }
   bool of_model() const { return voice == Voice::kModelRequest || voice == Voice::kModelAnswer; }
   Level& level() { return levels[depth]; }
   bool in_message() const { return message_depth != 0; }
@@ -70,6 +90,9 @@ struct Gleaner::Impl {
   void text(std::string_view piece, bool last);
   void end_text();
   bool takes_number();
+  void name_asked(size_t from);
+  void named();
+  void at_index(int64_t number);
 
   const Voice voice;
   const bool streamed;
@@ -82,6 +105,14 @@ struct Gleaner::Impl {
   bool in_nested = false;
   std::array<Part, kParts> parts;
   int64_t index = 0;
+  bool index_seen = false;  // in this document
+  bool name_waits = false;  // for that
+
+  // The name beside a tool's arguments, and the arguments beside a name that comes behind them.
+  ToolName name = {};
+  size_t name_depth = 0;
+  size_t unnamed_depth = 0;
+  size_t unnamed_from = 0;  // of `out.asked`
 
   std::array<Level, kDepthMax + 2> levels;
   size_t depth = 0;
@@ -91,6 +122,7 @@ struct Gleaner::Impl {
   bool in_text = false;
   To to = To::kNobody;
   bool is_type = false;
+  bool is_name = false;
   bool in_digest = false;
   std::string kept;  // of an id, a role or a type
 
@@ -105,7 +137,8 @@ struct Gleaner::Impl {
 void Gleaner::Impl::open(bool array) {
   const Level& above = level();
   Level next{.array = array,
-             .ignored = above.ignored || (of_model() && key == Member::kIgnored),
+             .ignored = above.ignored || (of_model() && key == Member::kIgnored) ||
+                        (voice == Voice::kModelAnswer && key == Member::kTools),
              .marked = above.marked || key == Member::kMark,
              .messages = false};
   next.ignored |= next.marked;
@@ -133,7 +166,13 @@ bool Gleaner::Impl::asks_here() const {
 }
 
 void Gleaner::Impl::close() {
-  if (bundle.active() && depth == bundle_depth) bundle.end();
+  if (bundle.active() && depth == bundle_depth) {
+    const size_t from = out.asked.size();
+    bundle.end();
+    if (depth > 0) name_asked(from);
+  }
+  if (depth == name_depth) name_depth = 0;
+  if (depth == unnamed_depth) unnamed_depth = 0;
   if (in_message() && depth == message_depth) end_message();
   if (level().messages) out.messages_end = static_cast<uint32_t>(out.values.size());
   if (depth > 0) --depth;
@@ -165,12 +204,50 @@ void Gleaner::Impl::end_message() {
   values.set_place(Place::kFixed);
 }
 
+// What was asked for in the object that is open, from `from` on. Where the arguments are an object,
+// that is the one around them.
+void Gleaner::Impl::name_asked(size_t from) {
+  if (from == out.asked.size()) return;
+  const size_t around = in_text ? depth : depth - 1;
+  ToolName known = {};
+  if (name_depth != 0 && name_depth == around) {
+    known = name;
+  } else if (streamed) {
+    known = part().name;
+  }
+  for (size_t i = from; i < out.asked.size(); ++i) out.asked[i].name = known;
+  if (known != ToolName{}) return;
+  unnamed_depth = around;
+  unnamed_from = from;
+}
+
+// `kept` is a name.
+void Gleaner::Impl::named() {
+  name = {};
+  add_words(values.key(), kept, name);
+  name_depth = depth;
+  if (unnamed_depth == depth) {
+    for (size_t i = unnamed_from; i < out.asked.size(); ++i) out.asked[i].name = name;
+  }
+  if (streamed && index_seen) part().name = name;
+  name_waits = !index_seen;
+}
+
+// The index of what a document is about may come behind its name.
+void Gleaner::Impl::at_index(int64_t number) {
+  index = number < 0 ? 0 : number;
+  if (streamed && name_waits) part().name = name;
+  name_waits = false;
+  index_seen = true;
+}
+
 Gleaner::Impl::Part& Gleaner::Impl::part() {
   Part& found = parts[static_cast<size_t>(index) % kParts];
   if (found.index != index) {
     if (found.prose) found.prose->end();
     if (found.arguments) found.arguments->restart();
     found.index = index;
+    found.name = {};
   }
   return found;
 }
@@ -192,6 +269,7 @@ void Gleaner::Impl::text(std::string_view piece, bool last) {
     if (level().messages && !in_message()) begin_message(depth + 1);
     to = route();
     is_type = key == Member::kType;
+    is_name = key == Member::kName && to == To::kScan && names_tools();
     in_digest = digested();
     // What is asked in one text, without a list of messages.
     if (voice == Voice::kModelRequest && depth == 1 && key == Member::kMessages) {
@@ -211,13 +289,16 @@ void Gleaner::Impl::text(std::string_view piece, bool last) {
     bundle.feed(piece);
     if (last) bundle.end_text();
   }
+  if (is_name && kept.size() < kIdBytesMax) kept += piece.substr(0, kIdBytesMax - kept.size());
   if (to == To::kScan) {
     scan.feed(piece);
     if (in_nested) nested->feed(piece);
   } else if (to == To::kArguments) {
     Part& into = part();
     if (!into.arguments) into.arguments = std::make_unique<NestedJson>(values, true);
+    const size_t from = out.asked.size();
     into.arguments->feed(piece);
+    name_asked(from);
   } else if (to == To::kProse) {
     Part& into = part();
     if (!into.prose) into.prose.emplace(values);
@@ -230,6 +311,7 @@ void Gleaner::Impl::text(std::string_view piece, bool last) {
 
 void Gleaner::Impl::end_text() {
   in_text = false;
+  if (is_name) named();
   if (in_digest) digest.add("\x1f");
   if (to == To::kScan) {
     scan.end();
@@ -265,6 +347,10 @@ void Gleaner::begin_document() {
   impl.key = Member::kOther;
   impl.in_text = false;
   impl.index = 0;
+  impl.index_seen = false;
+  impl.name_waits = false;
+  impl.name_depth = 0;
+  impl.unnamed_depth = 0;
   impl.message_depth = 0;
 }
 
@@ -284,6 +370,7 @@ const Gleaned& Gleaner::gleaned() const {
 }
 
 Gleaned Gleaner::take() {
+  impl_->unnamed_depth = 0;
   return std::exchange(impl_->out, {});
 }
 
@@ -310,7 +397,7 @@ void Gleaner::on_text(std::string_view part, bool last) {
 
 void Gleaner::on_integer(int64_t number) {
   Impl& impl = *impl_;
-  if (impl.key == Member::kIndex) impl.index = number < 0 ? 0 : number;
+  if (impl.key == Member::kIndex) impl.at_index(number);
   if (impl.digested()) impl.digest.add(static_cast<uint64_t>(number));
   if (impl.takes_number()) scan_integer(number, impl.values, impl.bundle);
   impl.key = Member::kOther;
@@ -338,6 +425,27 @@ void glean_url(const HashKey& key, std::string_view authority, std::string_view 
   if (path.size() <= kWordBytesMin) return;  // "/json"
   ValueList values(key, out, nullptr, kUrlValuesMax);
   scan_url(authority, path.substr(0, path.find('#')), fetches, values);
+}
+
+void glean_asked(const HashKey& key, std::string_view path, Gleaned& out) {
+  constexpr size_t kSegmentsMax = 32;
+  path = path.substr(0, path.find('#'));
+  const size_t query = std::min(path.find('?'), path.size());
+  std::optional<std::string_view> rest = path.substr(0, query);
+  std::string last;
+  for (size_t i = 0; rest && i < kSegmentsMax; ++i) {
+    const std::string_view segment = text::split_first(rest, '/');
+    if (segment.empty()) continue;
+    // What stands further up is no part of the arguments, and tells perhaps.
+    if (weight_of(last) >= kEvidenceWeight) return;
+    last = text::percent_decode(segment);
+  }
+  ValueList values(key, out, nullptr, out.values.size());
+  Bundle all(values, true);
+  all.begin();
+  if (query == path.size() || weight_of(last) >= kEvidenceWeight) all.add(last);
+  if (query < path.size()) add_query(path.substr(query + 1), all);
+  all.end();
 }
 
 }  // namespace sidespan::lineage

@@ -70,6 +70,8 @@ constexpr std::array kRows = {
     Row{"thinking", Member::kProse},
     Row{"reasoning_content", Member::kProse},
     Row{"response", Member::kProse},
+    Row{"name", Member::kName},
+    Row{"tools", Member::kTools},
     Row{"index", Member::kIndex},
     Row{"output_index", Member::kIndex},
     Row{"contentBlockIndex", Member::kIndex},

@@ -18,6 +18,8 @@ enum class Member : uint8_t {
   kType,
   kArguments,  // of a tool's call: JSON in a text, in an answer perhaps a piece of it
   kProse,      // in an answer that is streamed, a piece of what the model says
+  kName,       // of a tool
+  kTools,      // their definitions
   kIndex,      // of the part of an answer that the piece belongs to
 };
 

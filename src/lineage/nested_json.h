@@ -20,7 +20,11 @@ class NestedJson final : public json::Handler {
  public:
   // `arguments`: it is all that a tool is asked for.
   NestedJson(ValueList& values, bool arguments)
-      : values_(values), scan_(values), bundle_(values), arguments_(arguments), reader_(*this) {}
+      : values_(values),
+        scan_(values),
+        bundle_(values, true),
+        arguments_(arguments),
+        reader_(*this) {}
 
   // The next text: what is left of the one before is none.
   void restart();

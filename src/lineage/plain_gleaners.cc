@@ -18,7 +18,7 @@ constexpr size_t kFieldBytesMax = size_t{16} * 1024;
 
 struct FormGleaner::Impl {
   Impl(const HashKey& key, Overflow& overflow, const GleanLimits& limits)
-      : values(key, out, &overflow, limits.values_max), all(values) {
+      : values(key, out, &overflow, limits.values_max), all(values, true) {
     all.begin();
   }
 

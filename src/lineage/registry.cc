@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lineage/execution_table.h"
+#include "lineage/pending_calls.h"
 #include "lineage/tally.h"
 #include "lineage/value_table.h"
 
@@ -41,7 +42,8 @@ struct Registry::Impl {
       : key(hash_key),
         options(given),
         executions(given.executions_max, given.turns),
-        values(given.values_max, 2 * given.turns.idle, executions) {}
+        values(given.values_max, 2 * given.turns.idle, executions),
+        pending(given.values_max / kValuesAPendingCall, executions) {}
 
   // The trace of a run, as turns fill it.
   struct RunTrace {
@@ -50,6 +52,8 @@ struct Registry::Impl {
     SpanRef last_turn = {};
   };
   static constexpr size_t kRunsMax = 1024;
+  // Of what an answer says few texts are calls of tools.
+  static constexpr size_t kValuesAPendingCall = 16;
 
   void place_turn(const Call& call, const Moment& now, Random& random, Opening& opening);
   void count_span(const Scope& scope, MonoTime now);
@@ -57,6 +61,8 @@ struct Registry::Impl {
                  Joined& out);
   void publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
                MonoTime now);
+  void want(ExecutionRef execution, uint32_t step, const Gleaned& answer, MonoTime now);
+  void ask_unasked(const Gleaned& request, MonoTime now);
   std::pair<size_t, size_t> resent(ExecutionRef execution, const Gleaned& gleaned, MonoTime now);
   RunTrace& run_of(const Scope& scope, MonoTime now);
 
@@ -64,6 +70,7 @@ struct Registry::Impl {
   const RegistryOptions options;
   ExecutionTable executions;
   ValueTable values;
+  PendingCalls pending;
   std::mutex runs_mutex;
   std::map<uint64_t, RunTrace> runs;
   std::atomic<int64_t> latest{0};  // what forget() knows of the time
@@ -129,7 +136,7 @@ void Registry::Impl::open_turn(const Call& call, const Judgement& judgement, con
   const Moment& start = told ? call.start : now;
   const ExecutionRef turn = executions.open(std::move(opening), start, random.next());
   const std::optional<Entered> entered =
-      turn ? executions.enter(turn, {call.span, true, false}, now.mono) : std::nullopt;
+      turn ? executions.enter(turn, {call.span, true, false, {}}, now.mono) : std::nullopt;
   if (!entered) return;
   out.execution = turn;
   out.opened = true;
@@ -156,6 +163,22 @@ std::pair<size_t, size_t> Registry::Impl::resent(ExecutionRef execution, const G
     }
   }
   return {0, 0};
+}
+
+// What a model wants called. Where nobody knows for whom, or for want of room, nobody else may be
+// taken for the only one who wants it.
+void Registry::Impl::want(ExecutionRef execution, uint32_t step, const Gleaned& answer,
+                          MonoTime now) {
+  for (const Asked& one : answer.asked) {
+    const PendingCall call{execution, static_cast<uint8_t>(step), false, one.name};
+    const bool known = execution && pending.add(one.arguments, call, now);
+    if (!known) values.insert(one.arguments, {}, false, now);
+  }
+}
+
+// What no model is known to have asked for: programs ask for the same by themselves.
+void Registry::Impl::ask_unasked(const Gleaned& request, MonoTime now) {
+  for (const Asked& one : request.asked) values.insert(one.arguments, {}, false, now);
 }
 
 void Registry::Impl::publish(ExecutionRef execution, Voice voice, uint32_t step,
@@ -199,11 +222,13 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   const Tally::Admitted admitted{
       .ids = impl.options.ids, .prefixes = impl.options.echo, .texts = impl.options.echo && !blind};
   const bool converses = call.to_model && call.converses;
-  const Judgement judgement = Tally(impl.values, impl.executions, call, now.mono, admitted).judge();
+  const Judgement judgement =
+      Tally(impl.values, impl.pending, impl.executions, call, now.mono, admitted).judge();
   Joined out{.verdict = judgement.verdict, .source = judgement.source};
   if (judgement.verdict == Joined::Verdict::kOne) {
     const std::optional<Entered> entered = impl.executions.enter(
-        judgement.execution, {call.span, converses, judgement.goes_on}, now.mono);
+        judgement.execution, {call.span, converses, judgement.goes_on, judgement.asked_by},
+        now.mono);
     if (entered) {
       out.execution = judgement.execution;
       out.parent = entered->span;
@@ -230,7 +255,11 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   if (out.execution) impl.count_span(call.scope, now.mono);
   const Voice voice = converses ? Voice::kModelRequest : Voice::kToolRequest;
   for (const Gleaned* gleaned : {call.head, call.body}) {
-    if (gleaned != nullptr) impl.publish(out.execution, voice, out.step, *gleaned, now.mono);
+    if (gleaned == nullptr) continue;
+    impl.publish(out.execution, voice, out.step, *gleaned, now.mono);
+    if (call.to_model) continue;
+    if (!judgement.asked_for) impl.ask_unasked(*gleaned, now.mono);
+    for (const Asked& one : gleaned->asked) impl.pending.take(one.arguments, out.execution);
   }
   return out;
 }
@@ -238,6 +267,8 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
 void Registry::publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
                        MonoTime now) {
   impl_->publish(execution, voice, step, gleaned, now);
+  if (voice == Voice::kModelAnswer) impl_->want(execution, step, gleaned, now);
+  if (voice == Voice::kToolRequest) impl_->ask_unasked(gleaned, now);
 }
 
 void Registry::call_ended(ExecutionRef execution, CallEnd end, MonoTime now,
@@ -276,7 +307,7 @@ void Registry::forget(uint64_t hash) {
 
 Registry::Counts Registry::counts() const {
   return {.executions = impl_->executions.open_count(),
-          .bytes = impl_->executions.bytes() + impl_->values.bytes(),
+          .bytes = impl_->executions.bytes() + impl_->values.bytes() + impl_->pending.bytes(),
           .forgotten = impl_->values.forgotten(),
           .refused = impl_->executions.refused(),
           .blinded = impl_->blinded.load(std::memory_order_relaxed)};

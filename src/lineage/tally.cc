@@ -1,9 +1,19 @@
 #include "lineage/tally.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace sidespan::lineage {
+namespace {
+
+// Shorter texts are told everywhere, as names of tools are that stand in a body.
+constexpr uint8_t kToldInHeadWeightMin = 6;
+constexpr uint8_t kToldInBodyWeightMin = kEvidenceWeight;
+// What a tool told, and no user before.
+constexpr uint8_t kToldMarks = kSaidByTool | kSaidByUser | kGivenAtBegin;
+
+}  // namespace
 
 // Pointers into candidates_ are used: it never grows beyond what it has room for at once.
 Tally::Candidate* Tally::candidate(ExecutionRef execution) {
@@ -95,6 +105,14 @@ void Tally::count(const Value& value) {
   }
   std::vector<std::pair<Candidate*, Holder>> holders;
   const bool narrowed = holders_of(*held, holders);
+  const bool in_body = call_.body != nullptr && !call_.body->asked.empty();
+  if (value.weight >= (in_body ? kToldInBodyWeightMin : kToldInHeadWeightMin)) {
+    told_to_unnamed_ |= (held->marks & kSaidByTool) != 0;
+    for (const auto& [who, holder] : holders) {
+      const bool told = (holder.marks & kToldMarks) == kSaidByTool;
+      if (who != nullptr) who->told_alone |= told;
+    }
+  }
   if (alone(*held, holders)) {
     const bool constant = held->common && value.weight < kHeavyWeight && !narrowed;
     for (const auto& [who, holder] : holders) {
@@ -114,6 +132,67 @@ void Tally::count_all(const Gleaned* gleaned, bool ids) {
   for (const Value& value : gleaned->values) {
     if (value.id == ids) count(value);
   }
+}
+
+// Who waits for just what this call asks for.
+void Tally::find_waiting() {
+  const bool in_body = call_.body != nullptr && !call_.body->asked.empty();
+  const Gleaned* const from = in_body ? call_.body : call_.head;
+  if (from == nullptr) return;
+  for (const Asked& asked : from->asked) {
+    const std::optional<Held> held = values_.find(asked.arguments, now_);
+    is_asked_unasked_ |= held && held->fresh;
+    const bool named = asked.name != ToolName{} || call_.head == nullptr;
+    const ToolName& name = named ? asked.name : call_.head->path;
+    const PendingCalls::Found found = pending_.find(asked.arguments);
+    for (const PendingCall& one : std::span(found.calls).first(found.count)) {
+      if (!executions_.waits(one.execution, one.step, now_)) continue;
+      Candidate* const who = candidate(one.execution);
+      if (who == nullptr || !who->standing || who->standing->scope != call_.scope.id) continue;
+      who->waits = true;
+      who->untaken |= !one.taken;
+      who->waits_since = one.step;
+      who->resembles |= resemble(name, one.name);
+    }
+  }
+}
+
+// A program may go on with what a tool told it, before its model asks for that.
+bool Tally::is_told_to_others(const Candidate& candidate) const {
+  return told_to_unnamed_ || std::ranges::any_of(candidates_, [&](const Candidate& other) {
+           return &other != &candidate && other.told_alone && other.standing &&
+                  other.standing->open;
+         });
+}
+
+// What was said by several, or tells little: by elimination, where one alone waits for it, and
+// nobody is known who asks for the same by himself.
+void Tally::decide_by_waiting(Judgement& out) {
+  std::vector<const Candidate*> waiting;
+  bool resembles = false;
+  for (const Candidate& one : candidates_) {
+    if (!one.waits) continue;
+    waiting.push_back(&one);
+    resembles |= one.resembles;
+  }
+  if (waiting.empty()) return;
+  const Candidate& first = *waiting.front();
+  const bool named = std::ranges::find(out.candidates, first.execution) != out.candidates.end();
+  if (named || (out.candidates.empty() && first.resembles)) {
+    const bool only = waiting.size() == 1 && first.untaken && !unnamed_ && !is_asked_unasked_ &&
+                      !is_told_to_others(first);
+    if (only) {
+      out.verdict = Joined::Verdict::kOne;
+      out.source = Source::kEcho;
+      out.execution = first.execution;
+      out.asked_by = first.waits_since;
+      out.candidates.clear();
+      return;
+    }
+  }
+  if (!out.candidates.empty() || !resembles) return;
+  out.verdict = Joined::Verdict::kSeveral;
+  for (const Candidate* one : waiting) out.candidates.push_back(one->execution);
 }
 
 // The conversation of an earlier call, with the model's answer behind it, is that call's own; one
@@ -195,7 +274,11 @@ Judgement Tally::judge() {
   const auto ids = [](const Candidate& one) { return one.ids > 0; };
   const auto by_prefix = [](const Candidate& one) { return one.prefix > 0; };
   out.goes_on = call_.to_model;
-  if (decide(Source::kId, out, ids)) return out;
+  if (!call_.to_model && admitted_.texts) find_waiting();
+  if (decide(Source::kId, out, ids)) {
+    out.asked_for = is_asked_for(out);
+    return out;
+  }
   if (call_.to_model && decide(Source::kEcho, out, by_prefix)) return out;
   out.goes_on = false;
   if (!admitted_.texts) {
@@ -204,6 +287,26 @@ Judgement Tally::judge() {
   }
   count_all(call_.head, false);
   count_all(call_.body, false);
+  const bool decided = judge_texts(out);
+  if (call_.to_model) {
+    if (!decided) name_before(out);
+    return out;
+  }
+  if (out.verdict != Joined::Verdict::kOne) decide_by_waiting(out);
+  out.asked_for = is_asked_for(out);
+  return out;
+}
+
+// By the model of who makes this call, or of one of those who may.
+bool Tally::is_asked_for(const Judgement& judgement) const {
+  return std::ranges::any_of(candidates_, [&](const Candidate& one) {
+    return one.waits &&
+           (judgement.verdict != Joined::Verdict::kOne || judgement.execution == one.execution);
+  });
+}
+
+// False: nobody is known, or several share what this carries and nothing else is known of them.
+bool Tally::judge_texts(Judgement& out) {
   const auto to_model = [](const Candidate& one) {
     return one.said >= kEvidenceWeight || one.given >= kEvidenceWeight ||
            (one.told >= kEvidenceWeight && one.words >= kEvidenceWeight);
@@ -217,20 +320,18 @@ Judgement Tally::judge() {
            one.words + one.copied >= kEvidenceWeight || one.given >= kEvidenceWeight;
   };
   if (call_.to_model ? decide(Source::kEcho, out, to_model) : decide(Source::kEcho, out, to_tool)) {
-    return out;
+    return true;
   }
   const auto shared = [](const Candidate& one) { return one.shared >= kEvidenceWeight; };
-  if (decide(Source::kEcho, out, shared)) {
-    // What several hold is no evidence for the one of them that is still open.
-    if (out.verdict == Joined::Verdict::kOne) out.candidates = {out.execution};
-    out.verdict = Joined::Verdict::kSeveral;
-    out.source = Source::kRoot;
-    out.execution = {};
-    out.asked_by.reset();
-    out.attempt.reset();
-  }
-  if (call_.to_model) name_before(out);
-  return out;
+  if (!decide(Source::kEcho, out, shared)) return false;
+  // What several hold is no evidence for the one of them that is still open.
+  if (out.verdict == Joined::Verdict::kOne) out.candidates = {out.execution};
+  out.verdict = Joined::Verdict::kSeveral;
+  out.source = Source::kRoot;
+  out.execution = {};
+  out.asked_by.reset();
+  out.attempt.reset();
+  return false;
 }
 
 }  // namespace sidespan::lineage

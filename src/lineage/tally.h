@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lineage/execution_table.h"
+#include "lineage/pending_calls.h"
 #include "lineage/value_table.h"
 #include "sidespan/lineage/registry.h"
 
@@ -22,6 +23,7 @@ struct Judgement {
   ExecutionRef before = {};                   // a turn that is over and that this one goes on from
   std::optional<uint8_t> asked_by = {};  // the step of the model's call that said what this carries
   std::optional<uint8_t> attempt = {};   // the step of the same request before
+  bool asked_for = false;                // by a model, perhaps by one of several
 };
 
 class Tally {
@@ -33,9 +35,14 @@ class Tally {
     bool texts = true;
   };
 
-  Tally(ValueTable& values, ExecutionTable& executions, const Call& call, MonoTime now,
-        const Admitted& admitted)
-      : values_(values), executions_(executions), call_(call), now_(now), admitted_(admitted) {}
+  Tally(ValueTable& values, PendingCalls& pending, ExecutionTable& executions, const Call& call,
+        MonoTime now, const Admitted& admitted)
+      : values_(values),
+        pending_(pending),
+        executions_(executions),
+        call_(call),
+        now_(now),
+        admitted_(admitted) {}
 
   Judgement judge();
 
@@ -53,8 +60,13 @@ class Tally {
     uint32_t words = 0;   // of its user
     uint32_t copied = 0;  // of these what the model said again
     uint32_t given = 0;
-    uint32_t shared = 0;  // what others hold, too
-    uint8_t best = 0;     // weight of the heaviest that the model said, and the call that it was in
+    uint32_t shared = 0;      // what others hold, too
+    bool waits = false;       // for just this call
+    bool untaken = false;     // which has not come yet
+    uint8_t waits_since = 0;  // the step of the model's call
+    bool resembles = false;   // what it waits for has a name like this call's
+    bool told_alone = false;  // by a tool, and not by its user, so that its program may use it
+    uint8_t best = 0;  // weight of the heaviest that the model said, and the call that it was in
     std::optional<uint8_t> asked_by;
     std::optional<uint8_t> attempt;
     std::vector<uint64_t> light;  // that are counted
@@ -71,17 +83,25 @@ class Tally {
   void support(Candidate& candidate, const Holder& holder, const Value& value);
   template <class Score>
   bool decide(Source source, Judgement& out, Score score);
+  bool judge_texts(Judgement& out);
+  bool is_asked_for(const Judgement& judgement) const;
   bool goes_on_from_the_past() const;
+  void find_waiting();
+  void decide_by_waiting(Judgement& out);
+  bool is_told_to_others(const Candidate& candidate) const;
   void name_before(Judgement& out);
 
   ValueTable& values_;
+  PendingCalls& pending_;
   ExecutionTable& executions_;
   const Call& call_;
   const MonoTime now_;
   const Admitted admitted_;
   std::vector<Candidate> candidates_;
-  bool unnamed_ = false;  // there are more than are kept
-  uint32_t unheard_ = 0;  // weight of texts that nobody has carried yet
+  bool unnamed_ = false;           // there are more than are kept
+  bool told_to_unnamed_ = false;   // by a tool
+  bool is_asked_unasked_ = false;  // the same, by somebody whose model did not ask for it
+  uint32_t unheard_ = 0;           // weight of texts that nobody has carried yet
 };
 
 }  // namespace sidespan::lineage

@@ -29,8 +29,13 @@ class ValueList {
       overflow_->forget(hash);
     }
   }
+  void add_asked(uint64_t arguments, uint8_t weight) {
+    if (out_.asked.size() < kAskedMax) out_.asked.push_back({arguments, weight});
+  }
 
  private:
+  static constexpr size_t kAskedMax = 256;  // at a time
+
   const HashKey key_;
   Gleaned& out_;
   Overflow* const overflow_;

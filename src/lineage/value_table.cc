@@ -125,6 +125,7 @@ std::optional<Held> ValueTable::find(uint64_t hash, MonoTime now) {
     out.holders[i] = {{entry->holders[i]}, entry->marks[i], entry->steps[i]};
   }
   out.more = entry->more != 0;
+  out.marks = entry->more & ~kMore;
   out.common = remembers(shard.common, hash, second, kCommonWords);
   out.forgotten = remembers(shard.forgotten, hash, second, kForgottenWords);
   out.fresh = second - entry->touched < horizon_;
@@ -146,7 +147,7 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
   }
   entry->touched = second;
   if (who == 0 || place == Held::kHoldersMax) {
-    entry->more = 1;
+    entry->more |= kMore | holder.marks;
   } else if (entry->holders[place] == who) {
     // How it came to somebody first is where he has it from; that a model says what its user said
     // is worth knowing, too.

@@ -38,6 +38,7 @@ struct Held {
   static constexpr size_t kHoldersMax = 3;
   std::array<Holder, kHoldersMax> holders = {};
   bool more = false;       // than are named here, or one who belongs to nobody
+  uint8_t marks = 0;       // of these
   bool common = false;     // it was several executions' before
   bool forgotten = false;  // perhaps somebody else's, too
   bool fresh = false;      // touched lately: holders that are gone still count
@@ -64,12 +65,13 @@ class ValueTable {
   static constexpr size_t kShards = 16;
   static constexpr size_t kWays = 8;
 
+  static constexpr uint8_t kMore = 128;
   struct Entry {
     uint64_t hash;
     std::array<uint32_t, Held::kHoldersMax> holders;
     std::array<uint8_t, Held::kHoldersMax> marks;
     std::array<uint8_t, Held::kHoldersMax> steps;
-    uint8_t more;
+    uint8_t more;      // marks, and kMore
     uint32_t touched;  // seconds; zero: no entry
   };
   static_assert(sizeof(Entry) == 32);

@@ -38,7 +38,8 @@ bool is_text(std::string_view type) {
 
 size_t bytes_of(const Gleaned& gleaned) {
   return gleaned.values.capacity() * sizeof(lineage::Value) +
-         gleaned.prefixes.capacity() * sizeof(lineage::Prefix);
+         gleaned.prefixes.capacity() * sizeof(lineage::Prefix) +
+         gleaned.asked.capacity() * sizeof(lineage::Asked);
 }
 
 }  // namespace
@@ -85,11 +86,16 @@ void CallLineage::begin(const http::Head& request, const http::Url& url,
   // The address of a model is a constant of those who ask it.
   if (!converses_) {
     lineage::glean_url(registry_.key(), url.authority.host, url.path, request.asks("GET"), head_);
+    lineage::add_words(registry_.key(), url.path.substr(0, url.path.find('?')), head_.path);
   }
   const bool has_body =
       request.body.kind != http::BodyLength::Kind::kNone &&
       !(request.body.kind == http::BodyLength::Kind::kKnown && request.body.bytes == 0);
-  if (has_body) read_request(request.headers);
+  if (has_body) {
+    read_request(request.headers);
+  } else if (!converses_) {
+    lineage::glean_asked(registry_.key(), url.path, head_);
+  }
 }
 
 void CallLineage::read_request(const http::Headers& headers) {
@@ -245,7 +251,7 @@ void CallLineage::publish_answer(MonoTime now) {
     pass(now);
   }
   const Voice voice = answer_voice();
-  if (answer_ && !answer_->gleaned().values.empty()) {
+  if (answer_ && !(answer_->gleaned().values.empty() && answer_->gleaned().asked.empty())) {
     registry_.publish(joined_->execution, voice, joined_->step, answer_->take(), now);
   }
   if (texts_) {

@@ -28,6 +28,12 @@ lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int sta
   return pauses ? lineage::CallEnd::kOther : lineage::CallEnd::kAnswered;
 }
 
+bool streams_documents(const http::Headers& headers) {
+  const auto framing =
+      semconv::framing_of(headers.find(http::FieldName::kContentType).value_or(""));
+  return framing && *framing != semconv::BodyFraming::kJson;
+}
+
 }  // namespace
 
 void Exchange::make_lineage() {
@@ -58,18 +64,22 @@ void Exchange::begin_lineage() {
   if (registry == nullptr || !trace_->is_open() || mode_ == semconv::Mode::kTunnel) return;
   lineage::Gleaned head;
   lineage::glean_url(registry->key(), url_.authority.host, url_.path, request_.asks("GET"), head);
-  if (head.values.empty()) return;
+  lineage::glean_asked(registry->key(), url_.path, head);
+  if (head.values.empty() && head.asked.empty()) return;
   registry->publish({}, lineage::Voice::kToolRequest, 0, head, worker_.loop.now().mono);
 }
 
 // Only where the body may say more than the head, and the origin would see the difference. What
-// asks first (Expect) would wait for us.
+// asks first (Expect) would wait for us. A body of unknown length is one document where its type
+// says so, and comes at once as a rule; a stream of them goes on as it comes.
 bool Exchange::waits_for_body() const {
+  using Kind = http::BodyLength::Kind;
   const Limits& limits = options_.limits;
   const http::BodyLength& body = request_.body;
-  const bool known = body.kind == http::BodyLength::Kind::kKnown && body.bytes > 0 &&
-                     body.bytes <= limits.lineage_hold_bytes_max;
-  if (!known || limits.lineage_hold_time_max == Milliseconds(0)) return false;
+  if (limits.lineage_hold_time_max == Milliseconds(0)) return false;
+  if (body.kind == Kind::kNone || (body.kind == Kind::kKnown && body.bytes == 0)) return false;
+  if (body.kind == Kind::kKnown && body.bytes > limits.lineage_hold_bytes_max) return false;
+  if (body.kind == Kind::kUnknown && streams_documents(request_.headers)) return false;
   if (!options_.inject || request_.upgrade || request_.headers.contains("expect")) return false;
   const bool tells =
       lineage_ && !lineage_->is_silent() && !lineage_->of_nobody() && lineage_->reads_request();

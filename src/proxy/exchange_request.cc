@@ -335,7 +335,11 @@ void Exchange::on_request_body(Chain data) {
     data.visit([&](std::string_view bytes) { lineage_->on_request_bytes(bytes, last_activity_); });
   if (holding_) {
     agent_.consumed(stream_, data.size());
-    return held_.append(std::move(data));
+    held_.append(std::move(data));
+    // One of unknown length turns out to be too long.
+    const bool too_long = held_.size() > options_.limits.lineage_hold_bytes_max;
+    if (too_long && !writes_meta_) on_body_awaited(false);
+    return;
   }
   request_unconsumed_ += data.size();
   if (!origin_) return held_.append(std::move(data));

@@ -43,6 +43,10 @@ std::string gleaned(Voice voice, std::string_view text, size_t step) {
     if (one->values.size() > kValuesMax) std::abort();
     if (!whole && one == &gleaner.gleaned()) continue;
     for (const Value& value : one->values) all += " " + std::to_string(value.hash + value.weight);
+    for (const Asked& asked : one->asked) {
+      all += " " + std::to_string(asked.arguments + asked.weight);
+      for (const uint32_t word : asked.name) all += "." + std::to_string(word);
+    }
     for (const Prefix& prefix : one->prefixes) all += " " + std::to_string(prefix.digest);
   }
   return all;
@@ -60,5 +64,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   Gleaned url;
   glean_url(kKey, text.substr(0, text.size() / 4), text.substr(text.size() / 4), true, url);
+  glean_asked(kKey, text, url);
   return 0;
 }

@@ -300,21 +300,68 @@ def test_a_long_body_is_not_waited_for(sidecar, model, origin, sink):
     assert side.metrics().total("sidespan_lineage_hold_seconds_count") == 0
 
 
-@pytest.mark.parametrize("fields", [[("Expect", "100-continue")], [("Transfer-Encoding", "chunked")]])
-def test_some_are_never_waited_for(sidecar, model, sink, fields):
+def test_what_asks_first_is_not_waited_for(sidecar, model, sink):
     side = sidecar(GRACE | {"limits": {"lineage_hold_time": "5s"}})
     body = chat(user("Is it?"))
     model.answer(CHAT, plain(says("Yes.")[1]))
-    chunked = fields[0][0] == "Transfer-Encoding"
     with Client(side.egress) as client:
-        length = [] if chunked else [("Content-Length", str(len(body)))]
-        client.send(head(f"POST {model.url(CHAT)} HTTP/1.1", [("Host", "h"), *JSON, *fields, *length]))
+        client.send(head(f"POST {model.url(CHAT)} HTTP/1.1",
+                         [("Host", "h"), *JSON, ("Expect", "100-continue"), ("Content-Length", str(len(body)))]))
         wait_for("a connection to the model", lambda: model.connections or None)
-        client.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body)
+        client.send(body)
         while client.response().status == 100:
             pass
     call, turn = sorted(sink.wait(2), key=is_turn)
     assert call["parent_id"] == turn["span_id"]
+
+
+def chunk(data):
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+CHUNKED = ("Transfer-Encoding", "chunked")
+
+
+def test_a_chunked_document_is_waited_for(sidecar, model, sink):
+    """Its end is its length: the second call says by its body alone whose it is."""
+    side = sidecar(GRACE | {"limits": {"lineage_hold_time": "5s"}})
+    wish, wished = asks("search", {"query": "QK-482913"})
+    model.answer(CHAT, plain(wished), plain(says("Yes.")[1]))
+    result = {"role": "tool", "content": "-", "tool_call_id": wish["tool_calls"][0]["id"]}
+    with Client(side.egress) as client:
+        for messages in ([user("Where is it?")], [user("Where is it?"), wish, result]):
+            body = chat(*messages)
+            client.send(head(f"POST {model.url(CHAT)} HTTP/1.1", [("Host", "h"), *JSON, CHUNKED]))
+            client.send(chunk(body[:20]))
+            time.sleep(0.05)
+            client.send(chunk(body[20:]) + b"0\r\n\r\n")
+            assert client.response().status == 200
+    turn, = sink.wait(1, where=is_turn)
+    assert [span["parent_id"] for span in sink.spans if not is_turn(span)] == [turn["span_id"]] * 2
+    assert [request.body for request in model.requests][1] == body
+    assert side.metrics().total("sidespan_lineage_hold_seconds_count") == 2
+
+
+def test_a_chunked_body_is_waited_for_within_bounds(sidecar, origin, model):
+    """Nobody waits for what is too long, nor for a stream of documents."""
+    side = sidecar(GRACE | {"limits": {"lineage_hold_bytes": "200B", "lineage_hold_time": "10s"}})
+    begun = time.monotonic()
+    model.answer(CHAT, plain(says("Yes.")[1]))
+    with Client(side.egress) as client:
+        body = chat(user("Is it? " + "x " * 200))
+        client.send(head(f"POST {model.url(CHAT)} HTTP/1.1", [("Host", "h"), *JSON, CHUNKED]) + chunk(body[:300]))
+        wait_for("a connection to the model", lambda: model.connections or None)
+        client.send(chunk(body[300:]) + b"0\r\n\r\n")
+        assert client.response().status == 200
+        assert model.requests[0].body == body
+    with Client(side.egress) as client:
+        lines = [("Host", "h"), ("Content-Type", "application/x-ndjson"), CHUNKED]
+        client.send(head(f"POST {origin.url('/lines')} HTTP/1.1", lines) + chunk(b'{"a": 1}\n'))
+        wait_for("a connection to the origin", lambda: origin.connections or None)
+        client.send(b"0\r\n\r\n")
+        assert client.response().status == 200
+    assert time.monotonic() - begun < 8
+    assert side.metrics().total("sidespan_lineage_hold_seconds_count") == 1
 
 
 def test_turns_have_a_number(sidecar, model, sink):

@@ -78,6 +78,9 @@ class Gleaner final : public json::Handler {
 void glean_url(const HashKey& key, std::string_view authority, std::string_view path, bool fetches,
                Gleaned& out);
 
+// What a request without a body may be asking a tool for: its query, or the end of its path.
+void glean_asked(const HashKey& key, std::string_view path, Gleaned& out);
+
 // The fields of a form (application/x-www-form-urlencoded) that comes in any pieces.
 class FormGleaner {
  public:

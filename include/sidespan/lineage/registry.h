@@ -6,7 +6,9 @@
 // A wrong parent is worse than none. What is evidence was carried first by an *answer* to this
 // execution, or said to it by its user, and by nobody else that is known of: not by another
 // execution, not by a call that belongs to none, and not by somebody who was forgotten for want of
-// room (a filter keeps that). That two users ask the same is no evidence of anything.
+// room (a filter keeps that). That two users ask the same is no evidence of anything. A tool's call
+// with all the arguments that one model alone waits for is that one's, though others know them,
+// too.
 #pragma once
 
 #include <cstddef>

@@ -67,9 +67,26 @@ struct Prefix {
   bool answer_follows = false;  // the next message is the model's
 };
 
+// The words of a tool's name, or of a path, by hash: nothing where there are less.
+using ToolName = std::array<uint32_t, 6>;
+// Those of `text` that have three letters at least, as far as there is room; in any case, singular
+// or plural.
+void add_words(const HashKey& key, std::string_view text, ToolName& name);
+// They have a word in common.
+bool resemble(const ToolName& one, const ToolName& other);
+
+// All that a tool is asked for, by a model, or by a request.
+struct Asked {
+  uint64_t arguments = 0;  // of their texts, whatever their names and order
+  uint8_t weight = 0;
+  ToolName name = {};  // nothing: not known
+};
+
 // What a body, or a head, carried.
 struct Gleaned {
   std::vector<Value> values;
+  std::vector<Asked> asked;  // of a request: what it may be asking for; of an answer: what it wants
+  ToolName path = {};        // of a head
   std::vector<Prefix> prefixes;  // the latest ones; the last is of all messages
   uint32_t messages_begin = 0;   // of `values`: where the messages begin
   uint32_t messages_end = 0;

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections import Counter
 
 from . import scorer_test
 from .harness import Failed, measure
@@ -14,7 +15,7 @@ QUICK = {"executions": 60, "in_flight": 8}
 SWEEP = [{}, {"in_flight": 1, "executions": 60}, {"in_flight": 4, "executions": 200}, {"in_flight": 64},
          {"vocabulary": 30}, {"equal_prompts": 0.5}, {"equal_arguments": 0.5}, {"propagate": "some"},
          {"propagate": "all"},
-         {"stream": "all"}, {"stream": "none"}, {"chunked": 1.0}, {"parallel": 6}, {"turns": 4},
+         {"stream": "all"}, {"stream": "none"}, {"chunked": 1.0}, {"common_pages": 1.0}, {"unasked": 0.5}, {"parallel": 6}, {"turns": 4},
          {"tool_servers": 4}, {"errors": 0.2}, {"delegate": 0.2}, {"retrieve": 1.0}, {"workers": 2}]
 
 
@@ -41,6 +42,7 @@ def arguments(words=None):
     parser.add_argument("--sweep", action="store_true", help="a row each for other values of the knobs")
     parser.add_argument("--self-test", action="store_true", help="judge the judge; needs no program")
     parser.add_argument("--wrong", type=int, metavar="N", default=0, help="show up to N wrong ones")
+    parser.add_argument("--lost", action="store_true", help="show which calls were lost: what they asked for, and how")
     knobs = parser.add_argument_group("knobs")
     knobs.add_argument("--seed", type=int, default=1,
                        help="of tasks and models; ids, refusals and times are never the same")
@@ -73,6 +75,10 @@ def arguments(words=None):
     knobs.add_argument("--coincidences", type=share, default=0.0,
                        help="share of job rounds that ask for an order which a task is just about; no evidence on the "
                             "wire tells them apart")
+    knobs.add_argument("--unasked", type=share, default=0.0,
+                       help="share of job rounds that ask for what everybody's models ask for")
+    knobs.add_argument("--common-pages", type=share, default=0.25,
+                       help="share of searches that find the page that all others find, first of all")
     knobs.add_argument("--chunked", type=share, default=0.05, help="share of bodies whose length is not told")
     knobs.add_argument("--pause", type=float, default=0.05, help="of a person between turns, in seconds, about")
     knobs.add_argument("--lies", type=share, default=0.0,
@@ -108,6 +114,21 @@ def judged(knobs):
         if these:
             raise Failed(f"{len(these)} {what}, like {these[0]}")
     return measured, score
+
+
+def show_lost(score):
+    """By what they asked for: how many had a true parent, and what became of those that did not get it."""
+    rows = {}
+    for call, span, verdict, _ in score.rows:
+        if verdict != "opens":
+            found = rows.setdefault((call.kind, call.what), Counter())
+            # A link beside none of its own work's spans is told apart from nothing at all.
+            found["elsewhere" if verdict == "root" and span.links else verdict] += 1
+    verdicts = ("right", "link", "elsewhere", "root", "wrong")
+    print("\n" + f"{'lost':<44}" + "".join(f"{verdict:>11}" for verdict in verdicts))
+    for (kind, what), found in sorted(rows.items(), key=lambda row: row[1]["right"] - row[1].total()):
+        if found["right"] < found.total():
+            print(f"{kind + ': ' + what:<44}" + "".join(f"{found[verdict]:>11}" for verdict in verdicts))
 
 
 def show(knobs, measured, score, wrong):
@@ -167,6 +188,8 @@ def main():
             return sweep(options.knobs)
         measured, score = judged(options.knobs)
         show(options.knobs, measured, score, options.wrong)
+        if options.lost:
+            show_lost(score)
         return 1 if score.count()["wrong"] else 0
     except (Failed, AssertionError) as why:
         print(f"not measured: {why}", file=sys.stderr)

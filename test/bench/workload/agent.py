@@ -82,13 +82,22 @@ class Agent:
                 raise ConnectionError(f"the proxy itself said {status}: {content[:200]}")
             may_be_root = not sent and not lie and (work.background or (begins and attempt == 0))
             label = "retry" if attempt else kind
-            self.truth.append((int(fields["x-served"]), work.name, agent, label, may_be_root, sent))
+            what = self.described(method, path, document) + (" chunked" if chunked else "")
+            self.truth.append((int(fields["x-served"]), work.name, agent, label, may_be_root, sent, what))
             if sent and not work.background:
                 self.last_sent = work.name, sent
             if status < 400:
                 return fields, content
             await asyncio.sleep(self.knobs["latency"] / 4)
         raise ConnectionError(f"{path} was refused {ATTEMPTS} times")
+
+    def described(self, method, path, document):
+        """What a call asks for, without what it asks about; for the table of lost ones."""
+        if isinstance(document, dict) and "method" in document:
+            return document["params"].get("name") or document["method"]
+        url = urlsplit(path)
+        common = "" if not url.path.startswith("/docs/getting-started") else "getting-started"
+        return f"{method} /{url.path[1:].partition('/')[0]}" + (f"/{common}" if common else "")
 
     def lie(self, work):
         """The context of another task, now and then where lies are wanted."""
@@ -263,6 +272,9 @@ class Agent:
                 orders[0] = work.chance.choice(live)
             for order in orders:
                 await self._get(work, "0", host, "/orders/" + order, "background")
+            if work.chance.random() < self.knobs["unasked"]:
+                for path in ("/rates?base=EUR", "/docs/getting-started"):
+                    await self._get(work, "0", host, path, "background")
             await asyncio.sleep(0.1)
 
     # --- choices

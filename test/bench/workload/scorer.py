@@ -32,6 +32,7 @@ class Call:
     kind: str  # of the table: "model", "mcp", ...
     may_be_root: bool = False
     sent: tuple = None  # the context that the agent itself put on it: (trace id, span id)
+    what: str = ""  # it asked for, in a few words
 
 
 @dataclass(slots=True)

@@ -426,6 +426,8 @@ void World::call_tool(std::shared_ptr<Agent> agent, std::string kind, std::strin
                       std::function<void(std::string)> then) {
   Gleaned head;
   glean_url(registry_.key(), "kb.example", path, method == "GET", head);
+  add_words(registry_.key(), path.substr(0, path.find('?')), head.path);
+  if (method == "GET") glean_asked(registry_.key(), path, head);
   Gleaned gleaned;
   if (method == "POST") gleaned = glean(registry_, Voice::kToolRequest, {body});
   if (method == "FORM") {
