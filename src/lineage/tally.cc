@@ -314,7 +314,7 @@ bool Tally::judge_texts(Judgement& out) {
   // Among much that nobody has heard yet, a text that somebody knows is that by chance: a new
   // question about what another is about.
   const auto to_tool = [&](const Candidate& one) {
-    const uint32_t known = one.said + one.copied + one.told + one.words;
+    const uint32_t known = std::max(one.given, one.said + one.copied + one.told + one.words);
     if (2 * known < unheard_) return false;
     return one.said + one.copied + one.told >= kEvidenceWeight ||
            one.words + one.copied >= kEvidenceWeight || one.given >= kEvidenceWeight;
