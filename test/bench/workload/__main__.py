@@ -143,6 +143,11 @@ def show(knobs, measured, score, wrong):
     print("\n" + head("sidespan.parent.source"))
     for source in sorted({span.source for _, span, *_ in score.rows}):
         print(line(source or "(none)", score.count(source=source)))
+    print("\n" + head("said"))
+    tools = [kind for kind in KINDS if kind not in ("model", "background")]
+    print(line("by one task: to models", score.count_by_likeness(False, ["model"])))
+    print(line("by one task: to tools", score.count_by_likeness(False, tools)))
+    print(line("alike by several", score.count_by_likeness(True, ["model", *tools])))
     print("\n" + line("all", score.count()))
     if measured.lies:
         print(f"\n{measured.lies} lies were told")

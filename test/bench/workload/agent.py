@@ -6,6 +6,7 @@ Run as `python -m workload.agent KNOBS`, knobs as JSON (test/bench/fidelity has 
 
 import asyncio
 import gc
+import hashlib
 import json
 import random
 import secrets
@@ -83,13 +84,21 @@ class Agent:
             may_be_root = not sent and not lie and (work.background or (begins and attempt == 0))
             label = "retry" if attempt else kind
             what = self.described(method, path, document) + (" chunked" if chunked else "")
-            self.truth.append((int(fields["x-served"]), work.name, agent, label, may_be_root, sent, what))
+            self.truth.append((int(fields["x-served"]), work.name, agent, label, may_be_root, sent, what,
+                               self.digest(method, path, document)))
             if sent and not work.background:
                 self.last_sent = work.name, sent
             if status < 400:
                 return fields, content
             await asyncio.sleep(self.knobs["latency"] / 4)
         raise ConnectionError(f"{path} was refused {ATTEMPTS} times")
+
+    @staticmethod
+    def digest(method, path, document):
+        """Of all that a call says for itself: equal for two that differ in nothing but whose they are."""
+        said = document["params"] if isinstance(document, dict) and "params" in document else document
+        text = said if isinstance(said, bytes) else json.dumps(said, sort_keys=True).encode()
+        return hashlib.blake2b(f"{method} {path} ".encode() + text, digest_size=8).hexdigest()
 
     def described(self, method, path, document):
         """What a call asks for, without what it asks about; for the table of lost ones."""

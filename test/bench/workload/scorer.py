@@ -33,6 +33,7 @@ class Call:
     may_be_root: bool = False
     sent: tuple = None  # the context that the agent itself put on it: (trace id, span id)
     what: str = ""  # it asked for, in a few words
+    asks: str = ""  # a digest of all that it says for itself
 
 
 @dataclass(slots=True)
@@ -72,6 +73,17 @@ class Score:
         found = Counter()
         for call, span, verdict, _ in self.rows:
             if all(value == (call.kind if key == "kind" else span.source) for key, value in wanted.items()):
+                found[verdict] += 1
+        return found
+
+    def count_by_likeness(self, alike, kinds):
+        """{verdict: how many} of the calls of these kinds that no other work made just so, or of those that one did."""
+        works = {}
+        for call, *_ in self.rows:
+            works.setdefault(call.asks, set()).add(call.work)
+        found = Counter()
+        for call, _, verdict, _ in self.rows:
+            if call.kind in kinds and (len(works[call.asks]) > 1) == alike:
                 found[verdict] += 1
         return found
 

@@ -106,7 +106,7 @@ def faults():
             got = judged(calls, spans, "x")
             if got != (verdict, reason):
                 found.append(f"{name}: {got} instead of {(verdict, reason)}")
-    return found + sibling_faults() + count_faults()
+    return found + sibling_faults() + likeness_faults() + count_faults()
 
 
 def sibling_faults():
@@ -118,6 +118,18 @@ def sibling_faults():
     wanted = {"s1": "right", "s2": "wrong", "up": "wrong"}
     return [f"sub-agents: {name} is {judged(calls, spans, name)[0]} instead of {verdict}"
             for name, verdict in wanted.items() if judged(calls, spans, name)[0] != verdict]
+
+
+def likeness_faults():
+    """Two works ask the same, one of them twice; a third asks for what nobody else does."""
+    calls = BASE_CALLS + [call("t1", "a1", "A", "http", asks="same"), call("t1", "a2", "A", "http", asks="same"),
+                          call("t2", "b1", "B", "http", asks="same"), call("t1", "own1", "A", "http", asks="own"),
+                          call("t1", "own2", "A", "http", asks="own")]
+    spans = BASE_SPANS + [span("t1", name, "T1", 5) for name in ("a1", "a2", "own1", "own2")] + [
+        span("t2", "b1", "T2", 5)]
+    score = Scorer(calls, spans).score()
+    got = [dict(score.count_by_likeness(alike, ["http"])) for alike in (True, False)]
+    return [] if got == [{"right": 3}, {"right": 2}] else [f"likeness: {got}"]
 
 
 def count_faults():
