@@ -141,7 +141,7 @@ void Tally::find_waiting() {
   if (from == nullptr) return;
   for (const Asked& asked : from->asked) {
     const std::optional<Held> held = values_.find(asked.arguments, now_);
-    is_asked_unasked_ |= held && held->fresh;
+    is_asked_unasked_ |= held.has_value();
     const bool named = asked.name != ToolName{} || call_.head == nullptr;
     const ToolName& name = named ? asked.name : call_.head->path;
     const PendingCalls::Found found = pending_.find(asked.arguments);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "lineage/bundle.h"
 #include "sidespan/base/text.h"
@@ -11,6 +12,7 @@ namespace {
 
 // Of a byte, what it says of the word it stands in.
 enum : uint8_t { kBreak = 1, kDigit = 2, kColon = 4, kAt = 8, kEquals = 16 };
+constexpr uint8_t kTelling = kDigit | kColon | kAt | kEquals;
 
 constexpr std::array<uint8_t, 256> classes() {
   std::array<uint8_t, 256> out{};
@@ -25,6 +27,32 @@ constexpr std::array<uint8_t, 256> classes() {
   return out;
 }
 constexpr std::array<uint8_t, 256> kClass = classes();
+
+uint8_t class_of(char c) {
+  return kClass[static_cast<uint8_t>(c)];
+}
+
+// Where from `at` on the next byte is that makes a word tell something; size() where none is. Most
+// text is letters and blanks, of which sixteen are looked at in one go.
+size_t find_telling(std::string_view line, size_t at) {
+  using Block [[gnu::vector_size(16)]] = uint8_t;
+  using Halves [[gnu::vector_size(16)]] = uint64_t;
+  for (; at + sizeof(Block) <= line.size(); at += sizeof(Block)) {
+    Block block;
+    std::memcpy(&block, line.data() + at, sizeof block);
+    static_assert(':' == '9' + 1);
+    const auto telling = (block - uint8_t{'0'} <= uint8_t{':' - '0'}) | (block == uint8_t{'='}) |
+                         (block == uint8_t{'@'});
+    const auto halves = reinterpret_cast<Halves>(telling);
+    if ((halves[0] | halves[1]) != 0) break;
+  }
+  while (at < line.size() && (class_of(line[at]) & kTelling) == 0) ++at;
+  return at;
+}
+
+bool ends_sentence(char c) {
+  return c == '.' || c == '?' || c == '!';
+}
 
 std::string_view without_edges(std::string_view word) {
   const size_t last = word.find_last_not_of(".,:;!?");
@@ -117,9 +145,8 @@ void TextScan::phrases(std::string_view line) {
   };
   if (label != std::string_view::npos) add(line.substr(label + 2));
   size_t start = 0;
-  for (size_t at = line.find_first_of(".?!"); at != std::string_view::npos;
-       at = line.find_first_of(".?!", at + 1)) {
-    if (at + 1 < line.size() && line[at + 1] != ' ') continue;
+  for (size_t at = 0; at < line.size(); ++at) {
+    if (!ends_sentence(line[at]) || (at + 1 < line.size() && line[at + 1] != ' ')) continue;
     const std::string_view sentence = line.substr(start, at + 1 - start);
     if (sentence.size() >= kHeavyWeight) add(sentence);
     start = at + 1;
@@ -136,24 +163,21 @@ void TextScan::line(std::string_view line) {
   whole_weight_ = static_cast<uint8_t>(std::min(60, whole_weight_ + weight));
   ++lines_;
   if (!url && weight >= kHeavyWeight) phrases(line);
-  size_t start = 0;
-  uint8_t seen = 0;
-  for (size_t i = 0; i <= line.size(); ++i) {
-    const uint8_t is = i < line.size() ? kClass[static_cast<uint8_t>(line[i])] : uint8_t{kBreak};
-    if ((is & kBreak) == 0) {
-      seen |= is;
-      continue;
+  // A word of letters alone tells nothing beside its line.
+  size_t past = 0;
+  for (size_t at = find_telling(line, 0); at < line.size(); at = find_telling(line, past)) {
+    size_t begin = at;
+    while (begin > past && (class_of(line[begin - 1]) & kBreak) == 0) --begin;
+    size_t end = at;
+    uint8_t seen = 0;
+    for (; end < line.size() && (class_of(line[end]) & kBreak) == 0; ++end) {
+      seen |= class_of(line[end]);
     }
-    // A word of letters alone tells nothing beside its line.
-    if (const std::string_view word = line.substr(start, i - start); seen != 0) {
-      if (url || word.size() < line.size()) scan_word(word, values_);
-      if ((seen & (kEquals | kColon)) != 0 && !is_url(word)) {
-        const size_t behind = word.find_last_of("=:") + 1;
-        scan_word(word.substr(behind), values_);
-      }
-    }
-    seen = 0;
-    start = i + 1;
+    past = end;
+    const std::string_view word = line.substr(begin, end - begin);
+    if (url || word.size() < line.size()) scan_word(word, values_);
+    if ((seen & (kEquals | kColon)) == 0 || is_url(word)) continue;
+    scan_word(word.substr(word.find_last_of("=:") + 1), values_);
   }
 }
 

@@ -13,6 +13,7 @@ using text::is_lower;
 using text::is_upper;
 
 constexpr size_t kLooksMax = 256;  // bytes that are looked at
+constexpr size_t kWeightMax = 60;  // of words with blanks between them
 
 // What a text is made of.
 struct Look {
@@ -26,6 +27,8 @@ struct Look {
   bool at_sign = false;
   bool slashes = false;
   std::bitset<10> which_digits;
+
+  size_t told() const { return letters + 2 * digits; }
 };
 
 bool is_letter(char c) {
@@ -42,7 +45,10 @@ Look look_at(std::string_view text) {
     look.letters += letter ? 1U : 0U;
     look.digits += digit ? 1U : 0U;
     if (digit) look.which_digits.set(static_cast<size_t>(c - '0'));
-    look.blanks += c == ' ' || c == '\t' ? 1U : 0U;
+    if (c == ' ' || c == '\t') {
+      ++look.blanks;
+      if (look.told() >= kWeightMax) return look;  // nothing weighs more
+    }
     look.underscores |= c == '_';
     look.at_sign |= c == '@';
     look.slashes |= c == '/';
@@ -109,9 +115,9 @@ uint8_t weight_of(std::string_view text) {
   if (text.size() < 5 || is_date(text)) return 0;
   const Look look = look_at(text);
   if (look.blanks == 0) return weight_of_word(text, look);
-  const size_t told = look.letters + 2 * look.digits;
+  const size_t told = look.told();
   if (told < 10) return static_cast<uint8_t>(told / 2);
-  return static_cast<uint8_t>(std::min<size_t>(std::max(told, size / 4), 60));
+  return static_cast<uint8_t>(std::min(std::max(told, size / 4), kWeightMax));
 }
 
 }  // namespace sidespan::lineage
