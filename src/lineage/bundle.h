@@ -49,9 +49,7 @@ class Bundle {
     end_text();
   }
   void end() {
-    if (active_ && asks_ && weight_ >= kAskedWeightMin) {
-      values_.add_asked(arguments_of(sum_), static_cast<uint8_t>(std::min<size_t>(weight_, 60)));
-    }
+    if (active_ && asks_ && weight_ >= kAskedWeightMin) values_.add_asked(arguments_of(sum_));
     if (active_ && count_ >= 2 && weight_ >= kEvidenceWeight) {
       Hasher all(values_.key());
       all.add("all of a call");

@@ -26,18 +26,6 @@ constexpr size_t kParts = 4;       // of a streamed answer, that are read at a t
 constexpr std::array<std::string_view, 5> kModelTypes = {
     "function_call", "reasoning", "custom_tool_call", "web_search_call", "mcp_call"};
 
-void add_query(std::string_view query, Bundle& all) {
-  std::optional<std::string_view> rest = query;
-  while (rest) {
-    std::optional<std::string_view> pair = text::split_first(rest, '&');
-    text::split_first(pair, '=');
-    if (!pair) continue;
-    std::string spaced(*pair);
-    std::ranges::replace(spaced, '+', ' ');
-    all.add(text::percent_decode(spaced));
-  }
-}
-
 }  // namespace
 
 struct Gleaner::Impl {
@@ -444,7 +432,9 @@ void glean_asked(const HashKey& key, std::string_view path, Gleaned& out) {
   Bundle all(values, true);
   all.begin();
   if (query == path.size() || weight_of(last) >= kEvidenceWeight) all.add(last);
-  if (query < path.size()) add_query(path.substr(query + 1), all);
+  if (query < path.size()) {
+    visit_query(path.substr(query + 1), [&](const std::string& plain) { all.add(plain); });
+  }
   all.end();
 }
 

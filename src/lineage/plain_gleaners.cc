@@ -23,8 +23,7 @@ struct FormGleaner::Impl {
   }
 
   void end_field() {
-    std::ranges::replace(value, '+', ' ');
-    const std::string plain = text::percent_decode(value);
+    const std::string plain = form_decode(value);
     scan_text(plain, values);
     all.add(plain);
     value.clear();

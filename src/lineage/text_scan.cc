@@ -74,12 +74,6 @@ std::string plain_authority(std::string_view authority) {
   return text::lower(text::without_root_dot(authority));
 }
 
-std::string form_decode(std::string_view value) {
-  std::string spaced(value);
-  std::ranges::replace(spaced, '+', ' ');
-  return text::percent_decode(spaced);
-}
-
 void scan_url_word(std::string_view url, ValueList& values) {
   url.remove_prefix(url.find("://") + 3);
   url = url.substr(0, url.find('#'));
@@ -88,6 +82,12 @@ void scan_url_word(std::string_view url, ValueList& values) {
 }
 
 }  // namespace
+
+std::string form_decode(std::string_view value) {
+  std::string spaced(value);
+  std::ranges::replace(spaced, '+', ' ');
+  return text::percent_decode(spaced);
+}
 
 void scan_url(std::string_view authority, std::string_view path, bool fetches, ValueList& values) {
   const size_t query = std::min(path.find('?'), path.size());
@@ -111,15 +111,10 @@ void scan_url(std::string_view authority, std::string_view path, bool fetches, V
   if (query == path.size() && !told && longest < 10) return;
   Bundle all(values);
   all.begin();
-  rest = path.substr(std::min(query + 1, path.size()));
-  while (rest) {
-    std::optional<std::string_view> pair = text::split_first(rest, '&');
-    text::split_first(pair, '=');
-    if (!pair) continue;
-    const std::string plain = form_decode(*pair);
+  visit_query(path.substr(std::min(query + 1, path.size())), [&](const std::string& plain) {
     scan_text(plain, values);
     all.add(plain);
-  }
+  });
   all.end();
   // An interface's own address is a constant of those who call it.
   if (!fetches || (!told && longest < 10)) return;

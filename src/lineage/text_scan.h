@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "lineage/value_list.h"
+#include "sidespan/base/text.h"
 #include "sidespan/lineage/value.h"
 
 namespace sidespan::lineage {
@@ -45,6 +46,18 @@ class TextScan {
 void scan_text(std::string_view text, ValueList& values);
 // A word, as it stands between blanks.
 void scan_word(std::string_view word, ValueList& values);
+// A field of a query or a form, as it was meant.
+std::string form_decode(std::string_view value);
+// The values of a query, decoded.
+template <class See>
+void visit_query(std::string_view query, See&& see) {
+  std::optional<std::string_view> rest = query;
+  while (rest) {
+    std::optional<std::string_view> pair = text::split_first(rest, '&');
+    text::split_first(pair, '=');
+    if (pair) see(form_decode(*pair));
+  }
+}
 // What of a URL tells; `authority` in any case, `path` with its query and without a fragment.
 void scan_url(std::string_view authority, std::string_view path, bool fetches, ValueList& values);
 

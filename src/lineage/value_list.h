@@ -29,8 +29,8 @@ class ValueList {
       overflow_->forget(hash);
     }
   }
-  void add_asked(uint64_t arguments, uint8_t weight) {
-    if (out_.asked.size() < kAskedMax) out_.asked.push_back({arguments, weight});
+  void add_asked(uint64_t arguments) {
+    if (out_.asked.size() < kAskedMax) out_.asked.push_back({.arguments = arguments});
   }
 
  private:

@@ -70,9 +70,12 @@ Attributes::Attributes(const Attributes& other)
   copy_pairs(other.encoded());
 }
 
-Attributes::Attributes(const Packed& packed)
-    : limits_(packed.limits), count_(packed.count), dropped_(packed.dropped) {
-  copy_pairs(packed.pairs);
+Attributes Attributes::unpack(const Packed& packed) {
+  Attributes out(packed.limits);
+  out.count_ = packed.count;
+  out.dropped_ = packed.dropped;
+  out.copy_pairs(packed.pairs);
+  return out;
 }
 
 void Attributes::copy_pairs(std::string_view pairs) {

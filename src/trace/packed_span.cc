@@ -22,7 +22,7 @@ Span PackedSpan::unpack() && {
   span.kind = kind_;
   span.name = std::move(name_);
   span.start = start_;
-  span.attributes = Attributes(attributes_);
+  span.attributes = Attributes::unpack(attributes_);
   span.links = std::move(links_);
   return span;
 }

@@ -44,7 +44,7 @@ std::string gleaned(Voice voice, std::string_view text, size_t step) {
     if (!whole && one == &gleaner.gleaned()) continue;
     for (const Value& value : one->values) all += " " + std::to_string(value.hash + value.weight);
     for (const Asked& asked : one->asked) {
-      all += " " + std::to_string(asked.arguments + asked.weight);
+      all += " " + std::to_string(asked.arguments);
       for (const uint32_t word : asked.name) all += "." + std::to_string(word);
     }
     for (const Prefix& prefix : one->prefixes) all += " " + std::to_string(prefix.digest);

@@ -78,8 +78,7 @@ bool resemble(const ToolName& one, const ToolName& other);
 // All that a tool is asked for, by a model, or by a request.
 struct Asked {
   uint64_t arguments = 0;  // of their texts, whatever their names and order
-  uint8_t weight = 0;
-  ToolName name = {};  // nothing: not known
+  ToolName name = {};      // nothing: not known
 };
 
 // What a body, or a head, carried.

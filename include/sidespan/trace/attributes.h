@@ -133,7 +133,7 @@ class Attributes {
     std::string pairs;
   };
   Packed pack() const { return {limits_, count_, dropped_, std::string(encoded())}; }
-  explicit Attributes(const Packed& packed);
+  static Attributes unpack(const Packed& packed);
 
   // All of them, each an element of Span.attributes: kEncodedTag, length, KeyValue.
   std::string_view encoded() const { return {begin_, end_}; }

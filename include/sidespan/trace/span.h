@@ -55,7 +55,7 @@ class SpanSink {
   virtual ~SpanSink() = default;
   virtual void emit(Span&& span) = 0;
   // Between them more spans of the trace are to come, however long it is silent. Holds of one trace
-  // add up; a release comes after the spans that were emitted before it.
+  // add up; a release comes after the spans that the same thread emitted before it.
   virtual void hold(const TraceId&) {}
   virtual void release(const TraceId&) {}
 };

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sidespan/json/reader.h"
+#include "glean.h"
 #include "sidespan/lineage/registry.h"
 
 using namespace sidespan;
@@ -18,19 +18,6 @@ namespace {
 constexpr auto kNone = Joined::Verdict::kNone;
 constexpr auto kOne = Joined::Verdict::kOne;
 constexpr auto kSeveral = Joined::Verdict::kSeveral;
-
-Gleaned glean(Registry& registry, Voice voice, const std::vector<std::string>& documents,
-              bool streamed = false) {
-  Gleaner gleaner(registry.key(), voice, streamed, registry);
-  for (const std::string& document : documents) {
-    gleaner.begin_document();
-    json::Reader reader(gleaner);
-    reader.feed(document);
-    gleaner.end_document();
-  }
-  gleaner.finish();
-  return gleaner.take();
-}
 
 // Agents that ask a model and call tools by what it wants.
 struct Rig {

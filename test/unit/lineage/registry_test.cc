@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "sidespan/json/reader.h"
+#include "glean.h"
 
 using namespace sidespan;
 using namespace sidespan::lineage;
@@ -19,13 +19,7 @@ struct Rig {
   explicit Rig(const RegistryOptions& options = {}) : registry({1, 2}, options) {}
 
   Gleaned glean(Voice voice, const std::string& document) {
-    Gleaner gleaner(registry.key(), voice, false, registry);
-    gleaner.begin_document();
-    json::Reader reader(gleaner);
-    reader.feed(document);
-    gleaner.end_document();
-    gleaner.finish();
-    return gleaner.take();
+    return lineage::glean(registry, voice, {document});
   }
   Joined model(const std::string& messages, Scope scope = {}, uint64_t session = 0,
                bool again = false) {

@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include "sidespan/json/reader.h"
+#include "glean.h"
 #include "sidespan/json/writer.h"
 #include "sidespan/lineage/gleaner.h"
 
@@ -48,20 +48,6 @@ std::string encoded(const std::string& text) {
     }
   }
   return out;
-}
-
-Gleaned glean(Registry& registry, Voice voice, const std::vector<std::string>& documents,
-              bool streamed = false) {
-  Gleaner gleaner(registry.key(), voice, streamed, registry);
-  for (const std::string& document : documents) {
-    gleaner.begin_document();
-    json::Reader reader(gleaner);
-    reader.feed(document);
-    reader.finish();
-    gleaner.end_document();
-  }
-  gleaner.finish();
-  return gleaner.take();
 }
 
 std::string definitions() {

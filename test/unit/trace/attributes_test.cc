@@ -270,7 +270,7 @@ TEST_CASE("attributes: what was packed goes on as it was") {
     const std::string text(bytes, 'x');
     attributes.set("text", std::string_view(text));
     attributes.set("int", int64_t{7});
-    Attributes again(attributes.pack());
+    Attributes again = Attributes::unpack(attributes.pack());
     CHECK(again.encoded() == attributes.encoded());
     again.set("int", int64_t{-1});
     again.set("third", true);

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "peer.h"
 #include "sidespan/http/h1_codec.h"
 #include "support/scripted_origin.h"
 
@@ -11,20 +12,6 @@ namespace sidespan::wire {
 namespace {
 
 using support::run_until;
-
-// The other end of the connection.
-struct Peer final : net::StreamReader {
-  void on_bytes(const Chunk& read) override { got += read.view(); }
-  void on_end() override { ended = true; }
-  void on_failure(Error) override { failed = true; }
-  void on_written(size_t) override {}
-  bool over() const { return ended || failed; }
-
-  std::unique_ptr<net::Stream> stream;
-  std::string got;
-  bool ended = false;
-  bool failed = false;
-};
 
 struct Rig final : ConnectionOwner {
   explicit Rig(http::CodecLimits limits = {}) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "peer.h"
 #include "sidespan/base/memory_ledger.h"
 #include "support/scripted_origin.h"
 
@@ -13,19 +14,6 @@ namespace {
 
 using support::run_for;
 using support::run_until;
-
-// Whoever is behind one of the two sockets.
-struct Peer final : net::StreamReader {
-  void on_bytes(const Chunk& read) override { got += read.view(); }
-  void on_end() override { ended = true; }
-  void on_failure(Error) override { failed = true; }
-  void on_written(size_t) override {}
-
-  std::unique_ptr<net::Stream> stream;
-  std::string got;
-  bool ended = false;
-  bool failed = false;
-};
 
 struct Rig final : Splice::Owner {
   explicit Rig(size_t queue_bytes_max = size_t{64} * 1024) {
@@ -149,7 +137,7 @@ TEST_CASE("splice: whoever breaks off is named, and the other is told no clean e
     Peer& breaks = side == Side::kAgent ? rig.agent : rig.origin;
     Peer& hears = side == Side::kAgent ? rig.origin : rig.agent;
     breaks.stream->close(true);
-    REQUIRE(rig.until([&] { return hears.failed || hears.ended; }));
+    REQUIRE(rig.until([&] { return hears.over(); }));
     CHECK(hears.failed);
     CHECK(rig.ends == 1);
     REQUIRE(rig.broken);
