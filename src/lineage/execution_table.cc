@@ -27,27 +27,39 @@ bool ExecutionTable::is_late(const Slot& slot, MonoTime now) const {
          now - slot.active >= kGracesMax * turns_.grace;
 }
 
+// After its texts have changed.
+void ExecutionTable::weigh(Slot& slot) {
+  const Opening& opening = slot.opening;
+  const size_t texts = opening.tracestate.size() + opening.execution_id.size() +
+                       opening.links.capacity() * sizeof(SpanRef);
+  texts_.fetch_add(texts - slot.texts, std::memory_order_relaxed);
+  slot.texts = static_cast<uint32_t>(texts);
+}
+
 ClosedTurn ExecutionTable::shut(Slot& slot, MonoTime now) {
   slot.open = false;
   slot.closed = now;
   open_.fetch_sub(1, std::memory_order_relaxed);
   // Where a call is still under way its end is not known, and nobody waits for it.
   const MonoTime end = slot.in_flight > 0 ? now : slot.last_end;
-  return {.span = slot.opening.span,
-          .tracestate = slot.opening.tracestate,
-          .parent_id = slot.opening.parent_id,
-          .execution_id = slot.opening.execution_id,
-          .fixed_by = slot.opening.fixed_by,
-          .start = slot.start,
-          .duration = std::max(Nanoseconds(0), Nanoseconds(end - slot.started)),
-          .calls = slot.steps,
-          .tokens = slot.tokens,
-          .links = std::exchange(slot.opening.links, {})};
+  ClosedTurn out{.span = slot.opening.span,
+                 .tracestate = slot.opening.tracestate,
+                 .parent_id = slot.opening.parent_id,
+                 .execution_id = std::exchange(slot.opening.execution_id, {}),
+                 .fixed_by = slot.opening.fixed_by,
+                 .start = slot.start,
+                 .duration = std::max(Nanoseconds(0), Nanoseconds(end - slot.started)),
+                 .calls = slot.steps,
+                 .tokens = slot.tokens,
+                 .links = std::exchange(slot.opening.links, {})};
+  weigh(slot);
+  return out;
 }
 
 void ExecutionTable::release(Shard& shard, size_t index) {
   Slot& slot = *shard.slots[index];
   const uint16_t generation = static_cast<uint16_t>(slot.generation + 1);
+  texts_.fetch_sub(slot.texts, std::memory_order_relaxed);
   slot = {};
   slot.generation = generation == 0 ? uint16_t{1} : generation;
   shard.free.push_back(static_cast<uint16_t>(index));
@@ -95,6 +107,7 @@ ExecutionRef ExecutionTable::open(Opening opening, const Moment& now, uint64_t c
   slot.start = now.wall;
   slot.started = now.mono;
   slot.active = slot.last_end = now.mono;
+  weigh(slot);
   open_.fetch_add(1, std::memory_order_relaxed);
   return {static_cast<uint32_t>(static_cast<uint32_t>(slot.generation) << 16 |
                                 number << kIndexBits | *index)};
@@ -113,8 +126,11 @@ std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, const Enter
   if (call.to_model) slot->final_word = false;
   if (call.goes_on && slot->asked > 0) --slot->asked;
   slot->calls[slot->steps % kStepsKept] = call.span;
-  slot->over.set(slot->steps % kStepsTold, !call.to_model);
-  if (call.goes_on && call.answered) slot->over.set(*call.answered);
+  // Later steps have the low bits of earlier ones.
+  if (slot->steps < kStepsTold) {
+    slot->over.set(slot->steps, !call.to_model);
+    if (call.goes_on && call.answered) slot->over.set(*call.answered);
+  }
   return Entered{slot->opening.span, slot->opening.tracestate, slot->steps, slot->opening.turn};
 }
 
@@ -140,6 +156,7 @@ void ExecutionTable::set_context(ExecutionRef execution, uint8_t flags,
   if (slot == nullptr) return;
   slot->opening.span.flags = flags;
   slot->opening.tracestate = tracestate;
+  weigh(*slot);
 }
 
 void ExecutionTable::close(ExecutionRef execution, MonoTime now) {
@@ -201,11 +218,13 @@ std::optional<SpanRef> ExecutionTable::call_at(ExecutionRef execution, uint8_t s
   return SpanRef{slot->opening.span.trace_id, call, slot->opening.span.flags};
 }
 
-bool ExecutionTable::waits(ExecutionRef execution, uint8_t step, MonoTime now) {
+Waiting ExecutionTable::waits(ExecutionRef execution, uint8_t step, MonoTime now) {
   Shard& shard = shard_of(execution);
   const std::lock_guard lock(shard.mutex);
   const Slot* const slot = slot_of(shard, execution);
-  return slot != nullptr && is_open(*slot, now) && !slot->over.test(step);
+  if (slot == nullptr || !is_open(*slot, now)) return Waiting::kNo;
+  if (slot->steps >= kStepsTold) return Waiting::kUnsure;
+  return slot->over.test(step) ? Waiting::kNo : Waiting::kYes;
 }
 
 bool ExecutionTable::charge_value(ExecutionRef execution, size_t values_max) {

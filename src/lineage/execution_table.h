@@ -58,6 +58,13 @@ struct Entering {
   std::optional<uint8_t> answered = {};  // the step of the call with that answer
 };
 
+// Whether somebody may still go on from what a model's answer asked for.
+enum class Waiting : uint8_t {
+  kNo,
+  kYes,
+  kUnsure,  // after so many calls nobody keeps count of each
+};
+
 class ExecutionTable {
  public:
   ExecutionTable(size_t executions_max, const TurnOptions& turns);
@@ -76,13 +83,16 @@ class ExecutionTable {
   std::optional<SpanRef> span_of(ExecutionRef execution);
   // Of its call with that step, of which the low bits are known, if it is one of the latest.
   std::optional<SpanRef> call_at(ExecutionRef execution, uint8_t step);
-  // Whether nobody has gone on yet from the answer to its call with that step.
-  bool waits(ExecutionRef execution, uint8_t step, MonoTime now);
+  // For what the answer to its call with that step asked for; its low bits are enough.
+  Waiting waits(ExecutionRef execution, uint8_t step, MonoTime now);
   // Takes room for one value more in its account; false: it has none.
   bool charge_value(ExecutionRef execution, size_t values_max);
 
   size_t open_count() const { return open_.load(std::memory_order_relaxed); }
-  size_t bytes() const { return slots_made_.load(std::memory_order_relaxed) * sizeof(Slot); }
+  size_t bytes() const {
+    return slots_made_.load(std::memory_order_relaxed) * sizeof(Slot) +
+           texts_.load(std::memory_order_relaxed);
+  }
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:
@@ -107,10 +117,11 @@ class ExecutionTable {
     uint32_t in_flight = 0;
     uint32_t steps = 0;
     uint32_t values = 0;
+    uint32_t texts = 0;  // bytes of its opening beside the slot
     TokenSum tokens;
     uint32_t asked = 0;  // answers that want tools called, and that no call went on from yet
     std::array<trace::SpanId, kStepsKept> calls = {};
-    std::bitset<kStepsTold> over;  // by a step's low bits: nobody waits for what its answer wants
+    std::bitset<kStepsTold> over;  // by step: nobody waits for what its answer wants
   };
   struct Shard {
     std::mutex mutex;
@@ -130,6 +141,7 @@ class ExecutionTable {
   bool is_late(const Slot& slot, MonoTime now) const;
   ClosedTurn shut(Slot& slot, MonoTime now);
   void release(Shard& shard, size_t index);
+  void weigh(Slot& slot);
   std::optional<size_t> take_slot(Shard& shard, MonoTime now);
 
   const size_t slots_max_;  // of a shard
@@ -137,6 +149,7 @@ class ExecutionTable {
   std::array<Shard, kShards> shards_;
   std::atomic<size_t> open_{0};
   std::atomic<size_t> slots_made_{0};
+  std::atomic<size_t> texts_{0};
   std::atomic<uint64_t> refused_{0};
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <span>
+#include <utility>
 
 namespace sidespan::lineage {
 
@@ -30,7 +31,8 @@ bool PendingCalls::add(uint64_t arguments, const PendingCall& call, MonoTime now
       return true;
     }
     if (free != nullptr) continue;
-    const bool over = !other.execution || !executions_.waits(other.execution, other.step, now);
+    const bool over =
+        !other.execution || executions_.waits(other.execution, other.step, now) == Waiting::kNo;
     if (over) free = &entry;
   }
   if (free == nullptr) return false;
@@ -49,13 +51,16 @@ PendingCalls::Found PendingCalls::find(uint64_t arguments) {
   return out;
 }
 
-void PendingCalls::take(uint64_t arguments, ExecutionRef execution) {
+bool PendingCalls::take(uint64_t arguments, ExecutionRef execution) {
   Shard& shard = shards_[arguments >> 60];
   const std::lock_guard lock(shard.mutex);
-  if (!shard.entries) return;
+  if (!shard.entries || !execution) return false;
+  bool first = false;
   for (Entry& entry : std::span(bucket_of(shard, arguments), kWays)) {
-    entry.call.taken |= entry.arguments == arguments && entry.call.execution == execution;
+    if (entry.arguments != arguments || entry.call.execution != execution) continue;
+    first |= !std::exchange(entry.call.taken, true);
   }
+  return first;
 }
 
 }  // namespace sidespan::lineage

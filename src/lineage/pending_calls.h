@@ -41,8 +41,9 @@ class PendingCalls {
     size_t count = 0;
   };
   Found find(uint64_t arguments);
-  // A request of this execution came. From now on it is none for whom another may be taken.
-  void take(uint64_t arguments, ExecutionRef execution);
+  // A request of this execution came. From now on it is none for whom another may be taken. False:
+  // one came before, or it is not known here; of two workers one is told true.
+  bool take(uint64_t arguments, ExecutionRef execution);
 
   size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 

@@ -134,23 +134,27 @@ void Tally::count_all(const Gleaned* gleaned, bool ids) {
   }
 }
 
-// Who waits for just what this call asks for.
+// What this call may be asking for.
+std::span<const Asked> Tally::asked() const {
+  if (call_.body != nullptr && !call_.body->asked.empty()) return call_.body->asked;
+  return call_.head != nullptr ? std::span<const Asked>(call_.head->asked)
+                               : std::span<const Asked>();
+}
+
+// Who waits for just that.
 void Tally::find_waiting() {
-  const bool in_body = call_.body != nullptr && !call_.body->asked.empty();
-  const Gleaned* const from = in_body ? call_.body : call_.head;
-  if (from == nullptr) return;
-  for (const Asked& asked : from->asked) {
-    const std::optional<Held> held = values_.find(asked.arguments, now_);
-    is_asked_unasked_ |= held.has_value();
+  for (const Asked& asked : asked()) {
+    is_asked_unasked_ |= values_.may_hold(asked.arguments, now_);
     const bool named = asked.name != ToolName{} || call_.head == nullptr;
     const ToolName& name = named ? asked.name : call_.head->path;
     const PendingCalls::Found found = pending_.find(asked.arguments);
     for (const PendingCall& one : std::span(found.calls).first(found.count)) {
-      if (!executions_.waits(one.execution, one.step, now_)) continue;
+      const Waiting waiting = executions_.waits(one.execution, one.step, now_);
+      if (waiting == Waiting::kNo) continue;
       Candidate* const who = candidate(one.execution);
       if (who == nullptr || !who->standing || who->standing->scope != call_.scope.id) continue;
       who->waits = true;
-      who->untaken |= !one.taken;
+      who->untaken |= waiting == Waiting::kYes && !one.taken;
       who->waits_since = one.step;
       who->resembles |= resemble(name, one.name);
     }
@@ -163,6 +167,14 @@ bool Tally::is_told_to_others(const Candidate& candidate) const {
            return &other != &candidate && other.told_alone && other.standing &&
                   other.standing->open;
          });
+}
+
+// Another worker may have found the same at the same time: one of two equal requests is this
+// execution's, and nobody knows which.
+bool Tally::claim(const Candidate& candidate) {
+  bool first = false;
+  for (const Asked& asked : asked()) first |= pending_.take(asked.arguments, candidate.execution);
+  return first;
 }
 
 // What was said by several, or tells little: by elimination, where one alone waits for it, and
@@ -181,7 +193,7 @@ void Tally::decide_by_waiting(Judgement& out) {
   if (named || (out.candidates.empty() && first.resembles)) {
     const bool only = waiting.size() == 1 && first.untaken && !unnamed_ && !is_asked_unasked_ &&
                       !is_told_to_others(first);
-    if (only) {
+    if (only && claim(first)) {
       out.verdict = Joined::Verdict::kOne;
       out.source = Source::kEcho;
       out.execution = first.execution;

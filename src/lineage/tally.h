@@ -86,7 +86,9 @@ class Tally {
   bool judge_texts(Judgement& out);
   bool is_asked_for(const Judgement& judgement) const;
   bool goes_on_from_the_past() const;
+  std::span<const Asked> asked() const;
   void find_waiting();
+  bool claim(const Candidate& candidate);
   void decide_by_waiting(Judgement& out);
   bool is_told_to_others(const Candidate& candidate) const;
   void name_before(Judgement& out);

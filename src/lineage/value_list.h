@@ -30,7 +30,11 @@ class ValueList {
     }
   }
   void add_asked(uint64_t arguments) {
-    if (out_.asked.size() < kAskedMax) out_.asked.push_back({.arguments = arguments});
+    if (out_.asked.size() < kAskedMax) {
+      out_.asked.push_back({.arguments = arguments});
+    } else if (overflow_ != nullptr) {
+      overflow_->forget(arguments);
+    }
   }
 
  private:

@@ -132,6 +132,13 @@ std::optional<Held> ValueTable::find(uint64_t hash, MonoTime now) {
   return out;
 }
 
+bool ValueTable::may_hold(uint64_t hash, MonoTime now) {
+  Shard& shard = shard_of(hash);
+  const std::lock_guard lock(shard.mutex);
+  return find_in(shard, hash) != nullptr ||
+         remembers(shard.forgotten, hash, second_of(now), kForgottenWords);
+}
+
 ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, bool light,
                                         MonoTime now) {
   const uint32_t second = second_of(now);

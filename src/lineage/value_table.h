@@ -51,6 +51,8 @@ class ValueTable {
   ValueTable(size_t values_max, Nanoseconds horizon, ExecutionTable& executions);
 
   std::optional<Held> find(uint64_t hash, MonoTime now);
+  // Somebody has it, or may have had it and was forgotten.
+  bool may_hold(uint64_t hash, MonoTime now);
   // A holder of no execution: somebody unknown has it. `added`: the execution had it not before.
   struct Inserted {
     bool added = false;

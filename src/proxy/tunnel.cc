@@ -7,9 +7,19 @@
 namespace sidespan::proxy {
 namespace {
 
-// One without bytes on the way, as measured.
-constexpr size_t kIdleBytes = size_t{2} * 1024;
+// Of one without bytes on the way, as measured: two sockets and what is about them.
+constexpr size_t kSocketsBytes = size_t{1} * 1024;
 constexpr int kOpenedStatus = 200;
+
+size_t bytes_of(const Tunnel::Parts& parts) {
+  size_t bytes = kSocketsBytes;
+  if (parts.span) bytes += parts.span->memory_bytes();
+  if (parts.logged) {
+    bytes += sizeof(*parts.logged) + parts.logged->span.tracestate.to_string().size() +
+             parts.logged->baggage.capacity();
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -19,7 +29,7 @@ Tunnel::Tunnel(Worker& worker, Owner& owner, SlotId id, Place place, Parts parts
       id_(id),
       reason_(parts.reason),
       place_(std::move(place)),
-      charge_(kIdleBytes),
+      charge_(bytes_of(parts)),
       known_(std::move(parts.known)),
       start_(parts.start),
       opened_(parts.opened),

@@ -131,7 +131,6 @@ TailSampler::Place TailSampler::longest_quiet() {
 }
 
 void TailSampler::hold(const trace::TraceId& id) {
-  if (!held_.contains(id) && held_.size() >= options_.traces_max) return;
   ++held_[id];
   const auto place = by_id_.find(id);
   if (place == by_id_.end() || place->second->held) return;

@@ -71,7 +71,8 @@ class TailSampler {
   const TailRules& rules() const { return rules_; }
 
   void add(const TailSpan& span, std::string_view encoded, MonoTime now);
-  // While held, a trace that is quiet is not over. Calls for one trace add up.
+  // While held, a trace that is quiet is not over. Calls for one trace add up. Who holds has a
+  // bound: it is a run or an open turn.
   void hold(const trace::TraceId& id);
   void release(const trace::TraceId& id, MonoTime now);
 

@@ -1,14 +1,21 @@
 #include "authority_pem.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
+#include <array>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "certificate.h"
 
 namespace sidespan::tls {
 namespace {
+
+using DigestPtr = std::unique_ptr<EVP_MD_CTX, Release<EVP_MD_CTX_free>>;
 
 constexpr size_t kPemBytesMax = size_t{1} << 20;
 constexpr int kChainMax = 10;
@@ -77,7 +84,22 @@ Result<KeyPtr> read_key(std::string_view pem) {
   return key;
 }
 
-Result<void> check_key(const EVP_PKEY* key) {
+// A certificate knows the public half alone; of a key whose other half is damaged every leaf would
+// be refused by every agent.
+bool is_whole(EVP_PKEY* key) {
+  constexpr std::array<unsigned char, 4> kText = {'t', 'e', 's', 't'};
+  const DigestPtr signs(EVP_MD_CTX_new());
+  const DigestPtr verifies(EVP_MD_CTX_new());
+  std::vector<unsigned char> signature(static_cast<size_t>(std::max(EVP_PKEY_get_size(key), 0)));
+  size_t size = signature.size();
+  return signs && verifies &&
+         EVP_DigestSignInit(signs.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
+         EVP_DigestSign(signs.get(), signature.data(), &size, kText.data(), kText.size()) == 1 &&
+         EVP_DigestVerifyInit(verifies.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
+         EVP_DigestVerify(verifies.get(), signature.data(), size, kText.data(), kText.size()) == 1;
+}
+
+Result<void> check_key(EVP_PKEY* key) {
   const int type = EVP_PKEY_get_base_id(key);
   const int bits = EVP_PKEY_get_bits(key);
   if (type == EVP_PKEY_RSA) {
@@ -87,6 +109,8 @@ Result<void> check_key(const EVP_PKEY* key) {
   } else {
     return bad_key("is neither RSA nor of an elliptic curve");
   }
+  if (!is_whole(key))
+    return bad_key("is damaged: its own public half does not verify what it signs");
   return {};
 }
 

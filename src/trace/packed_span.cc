@@ -27,4 +27,11 @@ Span PackedSpan::unpack() && {
   return span;
 }
 
+size_t PackedSpan::memory_bytes() const {
+  size_t bytes = sizeof(*this) + name_.capacity() + attributes_.pairs.capacity() +
+                 context_.tracestate.to_string().size() + links_.capacity() * sizeof(Link);
+  for (const Link& link : links_) bytes += link.attributes.encoded().size();
+  return bytes;
+}
+
 }  // namespace sidespan::trace

@@ -1,9 +1,11 @@
 """What connections cost while they are idle, by the resident size of the program."""
 
+import time
 
 import pytest
 
 from sidecar import resident, sanitized
+from test_path_tunnels import Plain
 from tunnel import HOST, Tunnel, context_of
 from wire import Client, head, wait_for
 
@@ -15,11 +17,13 @@ def connections(side):
     return side.metrics().total("sidespan_connections")
 
 
-def cost_of(side, open_one):
+def cost_of(side, open_one, settle=0.0):
     """Bytes a connection: what COUNT more of them add to as many that are there, which paid for what all share."""
     opened = [open_one() for _ in range(COUNT)]
+    time.sleep(settle)
     before = resident(side)
     opened += [open_one() for _ in range(COUNT)]
+    time.sleep(settle)
     assert connections(side) == 2 * COUNT
     cost = (resident(side) - before) / COUNT
     for one in opened:
@@ -71,6 +75,26 @@ def test_an_idle_connection(side, origin):
 def test_an_idle_tunnel(side, origin):
     cost = cost_of(side, lambda: tunnel(side, origin))
     print(f"idle tunnel, both sides: {cost / KIB:.1f} KiB")
+    assert cost <= 2 * KIB
+
+
+def test_an_idle_tunnel_in_which_the_origin_alone_spoke(side):
+    def greet(sock):
+        sock.settimeout(60)
+        sock.sendall(b"220 ready")
+        sock.recv(1)
+
+    def open_one():
+        agent = Client(side.egress)
+        agent.send(head(f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1", [("Host", "h")]))
+        assert agent.reader.head().status == 200
+        assert agent.reader.exactly(9) == b"220 ready"
+        return agent
+
+    origin = Plain(greet)
+    cost = cost_of(side, open_one, 3)  # the sweep finds them
+    origin.stop()
+    print(f"idle tunnel in which the origin alone spoke, both sides: {cost / KIB:.1f} KiB")
     assert cost <= 2 * KIB
 
 

@@ -3,6 +3,7 @@
 // added to the span that unpack() gives back.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ class PackedSpan {
   explicit PackedSpan(Span&& span);
   // Status, status message and duration are those of a span that has not ended. Once.
   Span unpack() &&;
+  // That it keeps, about.
+  size_t memory_bytes() const;
 
  private:
   SpanContext context_;

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "glean.h"
@@ -21,6 +22,8 @@ constexpr auto kSeveral = Joined::Verdict::kSeveral;
 
 // Agents that ask a model and call tools by what it wants.
 struct Rig {
+  explicit Rig(const RegistryOptions& given = {}) : options(given) {}
+
   Joined ask(const std::string& question, const std::string& more = "") {
     const std::string said = R"({"messages":[{"role":"user","content":")" + question + "\"}" + more;
     const Gleaned body = glean(registry, Voice::kModelRequest, {said + "]}"});
@@ -53,7 +56,7 @@ struct Rig {
     return send(head(path, false), &body);
   }
 
-  RegistryOptions options = {};
+  const RegistryOptions options;
   HashKey key = {1, 2};
   Registry registry{key, options};
   Random random{7};
@@ -126,6 +129,39 @@ TEST_CASE("what is asked for by others, or by another name, is no evidence") {
   SUBCASE("another tool") {
     rig.answer(me, {wants(kMe, "set_currency", kEuros)});
     CHECK(rig.get("/rates?base=EUR-USD-CHF").verdict == kNone);
+  }
+  SUBCASE("a program asked for the same, and that is forgotten for want of room") {
+    Rig small({.values_max = 256});
+    small.get("/rates?base=EUR-USD-CHF");
+    for (int i = 0; i < 2000; ++i) small.get("/rates?base=EUR-USD-CHF-" + std::to_string(i));
+    const Joined you = small.ask("What is it in dollars?");
+    small.answer(you, {wants(kMe, "exchange_rates", kEuros)});
+    CHECK_FALSE(small.get("/rates?base=EUR-USD-CHF").execution);
+  }
+  SUBCASE("a program asked for the same among more than is kept of one request") {
+    std::string batch = "[";
+    const auto part = [](const std::string& base) {
+      return R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"exchange_rates","arguments":{"base":")" +
+             base + R"("}}})";
+    };
+    for (int i = 0; i < 256; ++i) batch += part("EUR-USD-CHF-" + std::to_string(i)) + ",";
+    rig.post("/mcp", batch + part("EUR-USD-CHF") + "]");
+    rig.answer(me, {wants(kMe, "exchange_rates", kEuros)});
+    CHECK_FALSE(rig.get("/rates?base=EUR-USD-CHF").execution);
+  }
+  SUBCASE("of a turn with so many calls that nobody keeps count of them") {
+    rig.answer(me, {wants(kMe, "exchange_rates", kEuros)});
+    const std::string question = "What is it in dollars?";
+    const std::string more = "," + wish(kMe, "exchange_rates", kEuros) + "," + result(kMe) +
+                             R"(,{"role":"user","content":"More?"})";
+    for (int i = 0; i < 300; ++i) {
+      const Joined next = rig.ask(question, more);
+      REQUIRE(next.execution == me.execution);
+      rig.registry.call_ended(next.execution, CallEnd::kAsked, rig.now.mono);
+    }
+    const Joined call = rig.get("/rates?base=EUR-USD-CHF");
+    CHECK_FALSE(call.execution);
+    CHECK(call.links.size() == 1);
   }
   SUBCASE("more than was wanted, or less") {
     rig.answer(me, {wants(kMe, "exchange_rates", kEuros)});
@@ -248,12 +284,36 @@ TEST_CASE("pending calls have their room, and who finds none is told so") {
   const ExecutionRef late = open();
   CHECK_FALSE(pending.add(9, {late, 1}, now.mono));
   executions.enter(turns[3], {trace::SpanId{2}, true, true, uint8_t{1}}, now.mono);
-  CHECK_FALSE(executions.waits(turns[3], 1, now.mono));
+  CHECK(executions.waits(turns[3], 1, now.mono) == Waiting::kNo);
   CHECK(pending.add(9, {late, 1}, now.mono));
   for (size_t i = 0; i < 40; ++i) {
     executions.enter(turns[3], {trace::SpanId{3}, false, false, {}}, now.mono);
     executions.enter(late, {trace::SpanId{3}, false, false, {}}, now.mono);
   }
-  CHECK_FALSE(executions.waits(turns[3], 1, now.mono));
-  CHECK(executions.waits(late, 1, now.mono));
+  CHECK(executions.waits(turns[3], 1, now.mono) == Waiting::kNo);
+  CHECK(executions.waits(late, 1, now.mono) == Waiting::kYes);
+}
+
+TEST_CASE("a pending call is one request's, whichever of two workers asks first") {
+  ExecutionTable executions(1024, {});
+  PendingCalls pending(16'384, executions);
+  const Moment now{MonoTime(seconds(50)), WallTime(seconds(50))};
+  std::vector<ExecutionRef> turns;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    turns.push_back(executions.open({}, now, i));
+    executions.enter(turns.back(), {trace::SpanId{1}, true, false, {}}, now.mono);
+    REQUIRE(pending.add(i << 52 | i, {turns.back(), 1}, now.mono));
+  }
+  const auto take_all = [&](size_t& taken) {
+    for (uint64_t i = 0; i < turns.size(); ++i)
+      taken += pending.take(i << 52 | i, turns[i]) ? 1 : 0;
+  };
+  size_t mine = 0;
+  size_t yours = 0;
+  std::thread other([&] { take_all(yours); });
+  take_all(mine);
+  other.join();
+  CHECK(mine + yours == turns.size());
+  CHECK_FALSE(pending.take(7, turns[0]));
+  CHECK_FALSE(pending.take(7, {}));
 }

@@ -148,6 +148,21 @@ TEST_CASE("tail: a held trace waits for its release, up to max_wait") {
   CHECK(rig.dropped == 3);
 }
 
+TEST_CASE("tail: each hold needs its own release, whatever else waits") {
+  Rig rig({.traces_max = 1});
+  rig.sampler.hold(id_of(1));
+  rig.sampler.hold(id_of(2));
+  rig.sampler.release(id_of(1), rig.now);
+  rig.sampler.hold(id_of(2));
+  rig.sampler.release(id_of(2), rig.now);
+  rig.add(id_of(2));
+  rig.pass(50s);
+  CHECK(rig.dropped == 0);
+  rig.sampler.release(id_of(2), rig.now);
+  rig.pass(10s);
+  CHECK(rig.dropped == 1);
+}
+
 TEST_CASE("tail: late spans follow the decision") {
   Rig rig;
   rig.add(id_of(1), true);

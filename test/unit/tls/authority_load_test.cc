@@ -1,4 +1,6 @@
 #include <doctest/doctest.h>
+#include <openssl/core_names.h>
+#include <openssl/params.h>
 
 #include <string>
 #include <vector>
@@ -66,6 +68,24 @@ KeyPtr rsa_key(unsigned int bits) {
   return KeyPtr(EVP_RSA_gen(bits));
 }
 
+// With one bit of each of `parts` turned over, and its public half as it was.
+std::string damaged(const Made& made, const std::vector<const char*>& parts) {
+  OSSL_PARAM* all = nullptr;
+  REQUIRE(EVP_PKEY_todata(made.key.get(), EVP_PKEY_KEYPAIR, &all) == 1);
+  for (const char* part : parts) {
+    OSSL_PARAM* const secret = OSSL_PARAM_locate(all, part);
+    REQUIRE(secret != nullptr);
+    static_cast<unsigned char*>(secret->data)[0] ^= 2;
+  }
+  const std::unique_ptr<EVP_PKEY_CTX, Release<EVP_PKEY_CTX_free>> context(
+      EVP_PKEY_CTX_new_from_pkey(nullptr, made.key.get(), nullptr));
+  EVP_PKEY* key = nullptr;
+  REQUIRE(EVP_PKEY_fromdata_init(context.get()) == 1);
+  REQUIRE(EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, all) == 1);
+  OSSL_PARAM_free(all);
+  return Made{nullptr, KeyPtr(key)}.key_pem();
+}
+
 std::string load(const std::string& certificate_pem, const std::string& key_pem) {
   const auto loaded = Authority::load(certificate_pem, key_pem, kNow);
   if (loaded) return "";
@@ -131,6 +151,8 @@ TEST_CASE("authority load: keys of many kinds sign") {
 
 TEST_CASE("authority load: what is wrong is said") {
   const Made ca = make(ec_key(), kCa);
+  const Made ec = make(ec_key(), kCa);
+  const Made rsa = make(rsa_key(2048), kCa);
   const std::string cut = ca.pem().substr(0, 200);
   struct Row {
     std::string name;
@@ -163,6 +185,11 @@ TEST_CASE("authority load: what is wrong is said") {
       {"P-224", load(make(ec_key("P-224"), kCa)), "too weak: an elliptic curve"},
       {"Ed25519", load(make(KeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")), kCa)),
        "neither RSA nor"},
+      {"a damaged EC key", load(ec.pem(), damaged(ec, {OSSL_PKEY_PARAM_PRIV_KEY})),
+       "key is damaged"},
+      {"a damaged RSA key",
+       load(rsa.pem(), damaged(rsa, {OSSL_PKEY_PARAM_RSA_D, OSSL_PKEY_PARAM_RSA_EXPONENT1})),
+       "key is damaged"},
       {"no basic constraints", load(make(ec_key(), {})), "CA:TRUE"},
       {"CA:FALSE", with("critical,CA:FALSE", "digitalSignature"), "CA:TRUE"},
       {"no keyCertSign", with("critical,CA:TRUE", "digitalSignature"), "keyCertSign"},
