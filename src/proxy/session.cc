@@ -247,8 +247,6 @@ void Session::call_at(MonoTime due) {
 void Session::sweep(MonoTime now) {
   // An exchange on which nothing passes does not look by itself.
   for (const auto& exchange : exchanges_) exchange->silence_observer();
-  // What was in the way of that may have gone on the origin's side, where nobody tells the session.
-  if (exchanges_.size() == 1 && exchanges_.front()->may_splice()) changed();
   if (due_ <= now) on_timer();
 }
 

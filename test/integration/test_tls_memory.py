@@ -1,7 +1,5 @@
 """What connections cost while they are idle, by the resident size of the program."""
 
-import time
-
 import pytest
 
 from sidecar import resident, sanitized
@@ -17,13 +15,11 @@ def connections(side):
     return side.metrics().total("sidespan_connections")
 
 
-def cost_of(side, open_one, settle=0.0):
+def cost_of(side, open_one):
     """Bytes a connection: what COUNT more of them add to as many that are there, which paid for what all share."""
     opened = [open_one() for _ in range(COUNT)]
-    time.sleep(settle)
     before = resident(side)
     opened += [open_one() for _ in range(COUNT)]
-    time.sleep(settle)
     assert connections(side) == 2 * COUNT
     cost = (resident(side) - before) / COUNT
     for one in opened:
@@ -92,7 +88,7 @@ def test_an_idle_tunnel_in_which_the_origin_alone_spoke(side):
         return agent
 
     origin = Plain(greet)
-    cost = cost_of(side, open_one, 3)  # the sweep finds them
+    cost = cost_of(side, open_one)
     origin.stop()
     print(f"idle tunnel in which the origin alone spoke, both sides: {cost / KIB:.1f} KiB")
     assert cost <= 2 * KIB
