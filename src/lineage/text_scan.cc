@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
+#include "lineage/blocks.h"
 #include "lineage/bundle.h"
 #include "sidespan/base/text.h"
 
@@ -32,26 +32,25 @@ uint8_t class_of(char c) {
   return kClass[static_cast<uint8_t>(c)];
 }
 
-// Where from `at` on the next byte is that makes a word tell something; size() where none is. Most
-// text is letters and blanks, of which sixteen are looked at in one go.
+// Where from `at` on the next byte is that makes a word tell something; size() where none is.
 size_t find_telling(std::string_view line, size_t at) {
-  using Block [[gnu::vector_size(16)]] = uint8_t;
-  using Halves [[gnu::vector_size(16)]] = uint64_t;
-  for (; at + sizeof(Block) <= line.size(); at += sizeof(Block)) {
-    Block block;
-    std::memcpy(&block, line.data() + at, sizeof block);
-    static_assert(':' == '9' + 1);
-    const auto telling = (block - uint8_t{'0'} <= uint8_t{':' - '0'}) | (block == uint8_t{'='}) |
-                         (block == uint8_t{'@'});
-    const auto halves = reinterpret_cast<Halves>(telling);
-    if ((halves[0] | halves[1]) != 0) break;
-  }
-  while (at < line.size() && (class_of(line[at]) & kTelling) == 0) ++at;
-  return at;
+  static_assert(':' == '9' + 1);
+  return find_byte(
+      line, at,
+      [](Block block) -> Mask {
+        return (block - uint8_t{'0'} <= uint8_t{':' - '0'}) | (block == uint8_t{'='}) |
+               (block == uint8_t{'@'});
+      },
+      [](char c) { return (class_of(c) & kTelling) != 0; });
 }
 
-bool ends_sentence(char c) {
-  return c == '.' || c == '?' || c == '!';
+size_t find_sentence_end(std::string_view line, size_t at) {
+  return find_byte(
+      line, at,
+      [](Block block) -> Mask {
+        return (block == uint8_t{'.'}) | (block == uint8_t{'?'}) | (block == uint8_t{'!'});
+      },
+      [](char c) { return c == '.' || c == '?' || c == '!'; });
 }
 
 std::string_view without_edges(std::string_view word) {
@@ -140,8 +139,9 @@ void TextScan::phrases(std::string_view line) {
   };
   if (label != std::string_view::npos) add(line.substr(label + 2));
   size_t start = 0;
-  for (size_t at = 0; at < line.size(); ++at) {
-    if (!ends_sentence(line[at]) || (at + 1 < line.size() && line[at + 1] != ' ')) continue;
+  for (size_t at = find_sentence_end(line, 0); at < line.size();
+       at = find_sentence_end(line, at + 1)) {
+    if (at + 1 < line.size() && line[at + 1] != ' ') continue;
     const std::string_view sentence = line.substr(start, at + 1 - start);
     if (sentence.size() >= kHeavyWeight) add(sentence);
     start = at + 1;
@@ -153,8 +153,9 @@ void TextScan::line(std::string_view line) {
   if (line.size() < 5) return;
   const uint8_t weight = weight_of(line);
   const bool url = is_url(line);
-  if (!url) values_.add(line, weight);
-  whole_.add(hash_of(values_.key(), line));
+  const uint64_t hash = hash_of(values_.key(), line);
+  if (!url && weight > 0) values_.add_hash(hash, weight);
+  whole_.add(hash);
   whole_weight_ = static_cast<uint8_t>(std::min(60, whole_weight_ + weight));
   ++lines_;
   if (!url && weight >= kHeavyWeight) phrases(line);

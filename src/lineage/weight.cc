@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bitset>
 
+#include "lineage/blocks.h"
 #include "sidespan/base/text.h"
 #include "sidespan/lineage/value.h"
 
@@ -19,7 +20,6 @@ constexpr size_t kWeightMax = 60;  // of words with blanks between them
 struct Look {
   size_t letters = 0;
   size_t digits = 0;
-  size_t blanks = 0;
   size_t wide = 0;     // bytes of other scripts, some of which have no blanks
   size_t runs = 0;     // of letters and digits
   size_t changes = 0;  // between letters and digits, or to a capital, inside a run
@@ -27,8 +27,6 @@ struct Look {
   bool at_sign = false;
   bool slashes = false;
   std::bitset<10> which_digits;
-
-  size_t told() const { return letters + 2 * digits; }
 };
 
 bool is_letter(char c) {
@@ -45,10 +43,6 @@ Look look_at(std::string_view text) {
     look.letters += letter ? 1U : 0U;
     look.digits += digit ? 1U : 0U;
     if (digit) look.which_digits.set(static_cast<size_t>(c - '0'));
-    if (c == ' ' || c == '\t') {
-      ++look.blanks;
-      if (look.told() >= kWeightMax) return look;  // nothing weighs more
-    }
     look.underscores |= c == '_';
     look.at_sign |= c == '@';
     look.slashes |= c == '/';
@@ -62,6 +56,29 @@ Look look_at(std::string_view text) {
     before = c;
   }
   return look;
+}
+
+// What words tell that stand together.
+struct Told {
+  size_t weight = 0;   // of letters, and twice of digits
+  bool words = false;  // with blanks between them
+};
+
+Told told_by(std::string_view text) {
+  Block counts = {};
+  Mask blanks = {};
+  const auto count = [&](Block block) {
+    const Mask letters =
+        ((block | uint8_t{0x20}) - uint8_t{'a'} <= uint8_t{'z' - 'a'}) | (block >= uint8_t{0x80});
+    const Mask digits = block - uint8_t{'0'} <= uint8_t{9};
+    counts -= reinterpret_cast<Block>(letters) + 2 * reinterpret_cast<Block>(digits);
+    blanks |= (block == uint8_t{' '}) | (block == uint8_t{'\t'});
+  };
+  static_assert(2 * kLooksMax / sizeof(Block) < 128);
+  for (; text.size() >= sizeof(Block); text.remove_prefix(sizeof(Block)))
+    count(block_at(text.data()));
+  count(block_of(text));
+  return {sum(counts), any(blanks)};
 }
 
 // "2026-11-27", and a time behind it.
@@ -113,11 +130,10 @@ uint8_t weight_of(std::string_view text) {
   const size_t size = text.size();
   text = text.substr(0, kLooksMax);
   if (text.size() < 5 || is_date(text)) return 0;
-  const Look look = look_at(text);
-  if (look.blanks == 0) return weight_of_word(text, look);
-  const size_t told = look.told();
-  if (told < 10) return static_cast<uint8_t>(told / 2);
-  return static_cast<uint8_t>(std::min(std::max(told, size / 4), kWeightMax));
+  const Told told = told_by(text);
+  if (!told.words) return weight_of_word(text, look_at(text));
+  if (told.weight < 10) return static_cast<uint8_t>(told.weight / 2);
+  return static_cast<uint8_t>(std::min(std::max(told.weight, size / 4), kWeightMax));
 }
 
 }  // namespace sidespan::lineage

@@ -215,8 +215,8 @@ class Rig:
     def relay(self):
         return self._announced("relay", self.bin / "bench_relay", self.origin.port, cores=self.cores.proxy)
 
-    def sidespan(self, *wrapper):
-        """The program as it ships: every call sampled, exported by OTLP/HTTP with gzip."""
+    def sidespan(self, *wrapper, settings=None):
+        """The program as it ships: every call sampled, exported by OTLP/HTTP with gzip. One at a time."""
         config = self.directory / "sidespan.yaml"
         config.write_text(json.dumps({
             "service": {"name": "bench"},
@@ -225,6 +225,7 @@ class Rig:
             "export": {"otlp": {"endpoint": f"http://127.0.0.1:{self._sink.port}", "compression": "gzip"}},
             "drain": {"quiet": "100ms"},
             "workers": self.workers,
+            **(settings or {}),
         }))
         log = self.directory / "sidespan.log"
         environment = {"PATH": os.environ["PATH"], "SIDESPAN_STATE_DIR": str(self.directory / "state")}

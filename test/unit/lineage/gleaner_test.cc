@@ -120,6 +120,27 @@ TEST_CASE("a text weighs what it takes to guess it") {
   }
 }
 
+// They are counted sixteen bytes at a time; one by one it is the same.
+TEST_CASE("words weigh what their letters and digits do, at any length") {
+  Random random(11);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text(5 + random.next() % 300, ' ');
+    const uint64_t range = random.next() % 2 == 0 ? 256 : 128;
+    for (char& c : text) c = static_cast<char>(random.next() % range);
+    text[random.next() % std::min<size_t>(text.size(), 256)] = random.next() % 2 == 0 ? ' ' : '\t';
+    size_t told = 0;
+    for (const char c : text.substr(0, 256)) {
+      const bool letter =
+          (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<uint8_t>(c) >= 0x80;
+      told += letter ? 1 : c >= '0' && c <= '9' ? 2 : 0;
+    }
+    const size_t weight =
+        told < 10 ? told / 2 : std::min<size_t>(std::max(told, text.size() / 4), 60);
+    CAPTURE(text);
+    CHECK(weight_of(text) == weight);
+  }
+}
+
 TEST_CASE("a hash is the same in any pieces, and another with another key") {
   const std::string text = "The order AK-48219 has still not come, and 12.50 EUR were paid.";
   for (size_t size = 0; size <= text.size(); ++size) {
