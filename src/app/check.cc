@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include "app/authority_files.h"
 #include "app/config_print.h"
+#include "app/tls_setup.h"
+#include "sidespan/base/clock.h"
 
 namespace sidespan::app {
 namespace {
@@ -48,6 +51,16 @@ ConfigSources sources_of(const CommandLine& line, Environment environment,
   return sources;
 }
 
+// What the files that it names hold; made is none.
+Result<void> read_tls_files(const Settings& settings, const Environment& environment) {
+  if (const auto tls = set_up_origin_tls(settings, environment); !tls) {
+    return std::unexpected(tls.error());
+  }
+  if (settings.tls.authority_certificate.empty()) return {};
+  const auto authority = open_authority(settings, environment, SystemClock().now().wall);
+  return authority ? Result<void>() : std::unexpected(authority.error());
+}
+
 Outcome check(const ConfigSources& sources, bool print_effective) {
   const Configuration configuration = configure(sources);
   Outcome outcome = configuration.faults.empty() ? Outcome{} : refusal(configuration.faults);
@@ -55,6 +68,12 @@ Outcome check(const ConfigSources& sources, bool print_effective) {
     outcome.err += "warning: " + warning + "\n";
   }
   if (!configuration.faults.empty()) return outcome;
+  if (const Result<void> read = read_tls_files(configuration.settings, sources.environment);
+      !read) {
+    outcome.status = kExitUsage;
+    outcome.err += read.error().what + "\n";
+    return outcome;
+  }
   if (print_effective) outcome.out = app::print_effective(configuration);
   outcome.err += (sources.file ? sources.file->name : "no configuration file") + ": no faults\n";
   return outcome;

@@ -186,12 +186,16 @@ class Grammar {
     const bool is_command =
         std::ranges::any_of(commands_, [&](const auto& known) { return known.first == first; });
     std::string what = error.what();
+    const bool extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+    if (extras) {  // CLI11 names them from the last to the first
+      what = "not expected:";
+      for (const std::string& word : app_.remaining(true)) what += " " + word;
+    }
     if (first.empty()) {
       what = "a command is missing";
     } else if (!is_command && !first.starts_with('-')) {
       what = "there is no command '" + first + "'";
-    } else if ((first == "run" || first == "stdio" || first == "doctor") &&
-               dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    } else if (extras && (first == "run" || first == "stdio" || first == "doctor")) {
       what += "; the command to run stands after --";
     }
     std::ranges::replace(what, '\n', ' ');

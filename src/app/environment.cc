@@ -118,7 +118,10 @@ std::string no_proxy(const Environment& own) {
     if (std::ranges::find(hosts, host) == hosts.end()) hosts.push_back(host);
   };
   for (const std::string_view name : kNoProxyNames) {
-    for (const std::string_view host : text::list_members(value_of(own, name))) add(host);
+    const std::string_view value = text::trim(value_of(own, name));
+    // Programs read it so only where it stands alone.
+    if (value == "*") return "*";
+    for (const std::string_view host : text::list_members(value)) add(host);
   }
   for (const std::string_view host : kMetadataHosts) add(host);
   std::string list;

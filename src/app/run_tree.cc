@@ -91,6 +91,8 @@ class Tree {
   void arrange();
   uint64_t parent_of(const RunSpan& span) const;
   void add_subtree(const RunSpan& top, const Children& children);
+  // Those that have no place yet: now they have.
+  std::vector<const RunSpan*> take_children(const RunSpan& span, const Children& children);
   void add_row(const RunSpan& span, std::string indent);
   static std::string sum_of(const std::vector<const RunSpan*>& calls);
   Layout lay_out() const;
@@ -106,6 +108,7 @@ class Tree {
   const Signs& signs_;
   Extent extent_;
   std::vector<Row> rows_;
+  std::unordered_set<const RunSpan*> placed_;
 };
 
 void Tree::measure_time() {
@@ -117,37 +120,36 @@ void Tree::measure_time() {
 }
 
 void Tree::arrange() {
-  // A parent comes before its children: it began earlier, or at once and lasted longer.
   std::vector<const RunSpan*> ordered;
   ordered.reserve(run_.spans.size());
   for (const RunSpan& span : run_.spans) ordered.push_back(&span);
   std::ranges::sort(ordered, {}, [](const RunSpan* span) {
     return std::tuple(span->start, -span->duration, span->span_id.value);
   });
-  std::unordered_set<uint64_t> placed;
+  std::unordered_set<uint64_t> known;
+  for (const RunSpan* span : ordered) known.insert(span->span_id.value);
   Children children;
   std::vector<const RunSpan*> tops;
   const RunSpan* root = nullptr;
   for (const RunSpan* span : ordered) {
-    if (span->span_id == run_.root) root = span;
-  }
-  if (root != nullptr) placed.insert(root->span_id.value);
-  for (const RunSpan* span : ordered) {
-    if (span == root) continue;
-    // Only under what has its place: parents come from the wire, and could close a ring.
     const uint64_t parent = parent_of(*span);
-    if (placed.contains(parent)) {
+    if (span->span_id == run_.root) {
+      root = span;
+    } else if (known.contains(parent)) {
       children[parent].push_back(span);
     } else {
       tops.push_back(span);
     }
-    placed.insert(span->span_id.value);
   }
   if (root != nullptr) add_subtree(*root, children);
-  if (root != nullptr && !tops.empty()) {
+  if (root != nullptr && placed_.size() < ordered.size()) {
     rows_.push_back({.target = "under spans of the command's own:"});
   }
   for (const RunSpan* top : tops) add_subtree(*top, children);
+  // Parents come from the wire, and could close a ring.
+  for (const RunSpan* span : ordered) {
+    if (!placed_.contains(span)) add_subtree(*span, children);
+  }
 }
 
 // A turn with a trace of its own is linked to the run.
@@ -164,6 +166,7 @@ void Tree::add_subtree(const RunSpan& top, const Children& children) {
     size_t level;
     bool last;
   };
+  placed_.insert(&top);
   std::vector<Step> steps{{&top, "", 0, true}};
   while (!steps.empty()) {
     const Step step = std::move(steps.back());
@@ -171,20 +174,30 @@ void Tree::add_subtree(const RunSpan& top, const Children& children) {
     const std::string_view branch = step.level == 0 ? ""
                                     : step.last     ? signs_.last_branch
                                                     : signs_.branch;
-    const auto below = children.find(step.span->span_id.value);
     add_row(*step.span, step.trunk + std::string(branch));
-    if (below == children.end()) continue;
+    const std::vector<const RunSpan*> below = take_children(*step.span, children);
+    if (below.empty()) continue;
     const bool turn = step.span != &top && step.span->kind == trace::SpanKind::kInternal;
-    if (turn) rows_.back().note = sum_of(below->second);
+    if (turn) rows_.back().note = sum_of(below);
     std::string trunk = step.trunk;
     if (step.level > 0 && step.level < kIndentLevelsMax) {
       trunk += step.last ? signs_.blank : signs_.trunk;
     }
     // Pushed from the end, so that the first child is taken first.
-    for (size_t i = below->second.size(); i-- > 0;) {
-      steps.push_back({below->second[i], trunk, step.level + 1, i + 1 == below->second.size()});
+    for (size_t i = below.size(); i-- > 0;) {
+      steps.push_back({below[i], trunk, step.level + 1, i + 1 == below.size()});
     }
   }
+}
+
+std::vector<const RunSpan*> Tree::take_children(const RunSpan& span, const Children& children) {
+  std::vector<const RunSpan*> out;
+  const auto below = children.find(span.span_id.value);
+  if (below == children.end()) return out;
+  for (const RunSpan* child : below->second) {
+    if (placed_.insert(child).second) out.push_back(child);
+  }
+  return out;
 }
 
 // What the calls of a turn took together.

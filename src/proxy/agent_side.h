@@ -28,6 +28,7 @@ struct Inside {
   std::optional<Error> failure;
   bool agent_h2 = false;                                      // what the agent speaks in it
   std::shared_ptr<const lineage::Execution> credential = {};  // that the tunnel was asked for with
+  Moment asked_for = {};                                      // when, until the first request came
 
   std::string_view scheme() const { return key.secure ? "https" : "http"; }
 };

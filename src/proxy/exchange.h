@@ -32,8 +32,8 @@ class Exchange final : public Recycled<Exchange, 64>,
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  // First, and once.
-  void begin(http::Head&& request);
+  // First, and once. `asked_for`: when the tunnel was asked for that was opened for this request.
+  void begin(http::Head&& request, const std::optional<Moment>& asked_for);
   // What follows the head.
   void on_agent_event(http::Event&& event);
   // The agent's connection is gone.

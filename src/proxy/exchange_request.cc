@@ -81,9 +81,11 @@ void Exchange::on_agent_event(http::Event&& event) {
   if (std::holds_alternative<http::Drained>(event.what)) on_agent_queue(queued_to_agent());
 }
 
-void Exchange::begin(http::Head&& request) {
+void Exchange::begin(http::Head&& request, const std::optional<Moment>& asked_for) {
   request_ = std::move(request);
-  if (request_.begun != MonoTime{}) {
+  if (asked_for) {
+    start_ = *asked_for;
+  } else if (request_.begun != MonoTime{}) {
     const Nanoseconds ago = start_.mono - request_.begun;
     start_ = {request_.begun, start_.wall - ago};
   }

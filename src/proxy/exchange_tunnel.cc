@@ -140,6 +140,7 @@ void Exchange::secure_origin(const std::string& name) {
   if (inside->authority.port == kHttpsPort) inside->authority.port.reset();
   inside->key = secured_key(name, offers(opening_->alpn, http::kH2Alpn));
   inside->credential = trace_->credential();
+  inside->asked_for = start_;
   opening_->inside = std::move(inside);
   const wire::PoolKey& key = opening_->inside->key;
   if (origin_) {
@@ -288,6 +289,7 @@ void Exchange::leave_tunnel() {
   auto inside = std::make_unique<Inside>();
   inside->authority = url_.authority;
   inside->credential = trace_->credential();
+  inside->asked_for = start_;
   trace_.reset();  // the requests inside have the spans
   inside->key = known_->tunnel_key();
   // Who begins so knows that the origin speaks it.

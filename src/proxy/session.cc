@@ -67,8 +67,19 @@ void Session::dispatch(http::Event&& event) {
   }
 }
 
+// When the tunnel was asked for, where that was for the request that comes now: to reach the origin
+// is a part of it. Clients that connect ahead let it rest.
+std::optional<Moment> Session::take_asked_for(Nanoseconds idle) {
+  constexpr Milliseconds kAtOnce{1000};
+  if (!inside_) return std::nullopt;
+  const Moment asked = std::exchange(inside_->asked_for, {});
+  const bool for_this = asked.mono != MonoTime{} && idle < kAtOnce;
+  return for_this ? std::optional(asked) : std::nullopt;
+}
+
 void Session::begin(http::Head&& head, http::StreamId stream) {
-  idle_since_ = worker_.loop.now().mono;
+  const MonoTime now = worker_.loop.now().mono;
+  const std::optional<Moment> asked_for = take_asked_for(now - std::exchange(idle_since_, now));
   if (opener_) {
     worker_.interceptor.served(inside_->key);
     std::exchange(opener_, nullptr)->on_inside_request();
@@ -86,7 +97,7 @@ void Session::begin(http::Head&& head, http::StreamId stream) {
   AgentSide& agent = *this;
   found_ = exchanges_.size();
   exchanges_.push_back(std::make_unique<Exchange>(worker_, agent, stream));
-  exchanges_.back()->begin(std::move(head));
+  exchanges_.back()->begin(std::move(head), asked_for);
 }
 
 void Session::refuse(http::StreamId stream, const Error& error) {

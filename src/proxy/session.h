@@ -53,6 +53,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void wake(wire::Connection& connection) override;
   void dispatch(http::Event&& event);
   void begin(http::Head&& head, http::StreamId stream);
+  std::optional<Moment> take_asked_for(Nanoseconds idle);
   void refuse(http::StreamId stream, const Error& error);
   void look_at_opening();
   void lose_opener(semconv::Ending ending, const std::optional<Error>& error);
@@ -96,7 +97,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   wire::Connection connection_;
   // Few sessions have one of these, and most are idle.
   const std::unique_ptr<const Error> refusal_;
-  std::unique_ptr<const Inside> inside_;
+  std::unique_ptr<Inside> inside_;
   std::unique_ptr<Exchange> opener_;  // the CONNECT behind it, until a request came by TLS
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   size_t found_ = 0;  // where the exchange was that an event was for last

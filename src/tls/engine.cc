@@ -257,9 +257,14 @@ void Engine::Impl::on_error(int result) {
 Error Engine::Impl::error_of(int reason) const {
   const long verification = SSL_get_verify_result(ssl.get());
   if (!is_server && !established && verification != X509_V_OK) {
-    return {code_of_verification(verification), Side::kOrigin, false,
-            "the certificate of " + host +
-                " is not valid: " + X509_verify_cert_error_string(verification)};
+    const Code code = code_of_verification(verification);
+    const std::string why = X509_verify_cert_error_string(verification);
+    if (code == Code::kCertificateUntrusted) {
+      return {code, Side::kOrigin, false,
+              "the certificate of " + host + " is of nobody whom sidespan trusts (" + why +
+                  "); tls.trust.certificates can name who issued it"};
+    }
+    return {code, Side::kOrigin, false, "the certificate of " + host + " is not valid: " + why};
   }
   const std::string whose = is_server ? "the agent" : host;
   if (certificate_wanted && is_about_certificates(reason - kAlertReasons)) {
@@ -270,6 +275,9 @@ Error Engine::Impl::error_of(int reason) const {
     return {Code::kTlsFailure, peer_side(), false,
             whose + " refused the TLS handshake: " +
                 SSL_alert_desc_string_long(reason - kAlertReasons)};
+  }
+  if (!is_server && reason == SSL_R_WRONG_VERSION_NUMBER) {
+    return {Code::kTlsFailure, Side::kOrigin, false, host + " does not speak TLS at this port"};
   }
   const char* text = ERR_reason_error_string(ERR_peek_error());
   return {Code::kTlsFailure, peer_side(), false,

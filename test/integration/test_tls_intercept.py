@@ -3,11 +3,12 @@
 import contextlib
 import re
 import ssl
+import time
 
 import pytest
 
 from origin import Origin, reply
-from tunnel import HOST, Tunnel, context_of
+from tunnel import HOST, Silent, Tunnel, context_of
 from wire import Client, Reader, Truncated, connect, head
 
 
@@ -35,6 +36,46 @@ def test_a_request_inside_has_its_span(intercepting, tls_origin, sink):
     assert spans[0]["attributes"]["sidespan.phase.tls"] > 0
     assert "sidespan.phase.tls" not in spans[1]["attributes"]
     assert side.metrics().total("sidespan_tunnels_opaque_total") == 0
+
+
+def took(span):
+    return (span["end"] - span["start"]) / 1e9
+
+
+class Late(Origin):
+    """Takes its time with the handshake."""
+
+    def _greet(self, sock):
+        time.sleep(0.5)
+        return super()._greet(sock)
+
+
+@pytest.mark.parametrize("rest", [0, 1.2])
+def test_to_reach_the_origin_is_a_part_of_the_first_call(rest, intercepting, authority, sink):
+    """Unless the client had connected ahead."""
+    origin = Late(tls=authority.server(HOST))
+    side = intercepting()
+    host = f"{HOST}:{origin.port}"
+    with Tunnel(side, origin, context_of(side)) as agent:
+        time.sleep(rest)
+        for _ in range(2):
+            assert agent.get("/echo", host).status == 200
+    first, second = sink.wait(2)
+    assert first["attributes"]["sidespan.phase.tls"] > 0.4
+    assert (took(first) > 0.5) == (rest == 0)
+    assert took(second) < 0.4
+    origin.stop()
+
+
+def test_what_cannot_be_reached_took_its_time(intercepting, sink):
+    origin = Silent()
+    side = intercepting({"limits": {"tls_handshake_time": "300ms"}})
+    with Tunnel(side, origin, context_of(side)) as agent:
+        assert agent.get("/", f"{HOST}:{origin.port}").status == 504
+    span, = sink.wait(1)
+    assert span["attributes"]["error.type"] == "connect_timeout"
+    assert took(span) > 0.25
+    origin.stop()
 
 
 @pytest.mark.parametrize("mode", ["off", "bypass", "not_listed", "sni_mismatch", "alpn"])

@@ -60,6 +60,7 @@ TEST_CASE("the user's own exceptions stay, the cloud's are added") {
       {"none", {}, metadata},
       {"one spelling", {{"NO_PROXY", "a.example, .b"}}, "a.example,.b," + metadata},
       {"the other", {{"no_proxy", "c"}}, "c," + metadata},
+      {"nothing by proxy", {{"NO_PROXY", " * "}}, "*"},
       {"both", {{"NO_PROXY", "a,b"}, {"no_proxy", "b,c"}}, "a,b,c," + metadata},
       {"one that is ours too",
        {{"NO_PROXY", "169.254.169.254,x"}},

@@ -247,6 +247,22 @@ TEST_CASE("calls under the command's own spans stand apart") {
   CHECK(lines[6].starts_with("└─ GET a/below"));
 }
 
+TEST_CASE("a turn's only call is below it, though both began and ended together") {
+  for (const uint64_t turn_id : {2U, 3U}) {
+    RunRecord run = record({root_span(milliseconds(10))});
+    RunSpan turn = span(turn_id, 1, milliseconds(2), milliseconds(5));
+    turn.kind = trace::SpanKind::kInternal;
+    turn.name = "invoke_agent";
+    run.spans.push_back(std::move(turn));
+    run.spans.push_back(
+        call(5 - turn_id, turn_id, milliseconds(2), milliseconds(5), "POST", "http://a/chat", 200));
+    const std::vector<std::string> lines = run_tree(run, {});
+    REQUIRE(lines.size() == 5);
+    CHECK(lines[3].find("1 call") != std::string::npos);
+    CHECK(lines[4].starts_with("   └─ POST a/chat"));
+  }
+}
+
 TEST_CASE("a ring of parents loses no span") {
   RunRecord run = record({root_span(milliseconds(10))});
   run.spans.push_back(call(2, 3, milliseconds(1), milliseconds(1), "GET", "http://a/one", 200));
