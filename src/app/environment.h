@@ -38,7 +38,8 @@ inline constexpr std::string_view kNodeProxyName = "NODE_USE_ENV_PROXY";
 // Where clouds hand out credentials: what we put into NO_PROXY.
 std::span<const std::string_view> metadata_hosts();
 
-// The value of NO_PROXY for an agent: the user's own plus the cloud's metadata addresses; `*` stays.
+// The value of NO_PROXY for an agent: the user's own plus the cloud's metadata addresses; `*`
+// stays.
 std::string no_proxy(const Environment& own);
 
 // Proxy variables in both spellings, NO_PROXY, NODE_USE_ENV_PROXY; in the order they are printed.

@@ -178,7 +178,7 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<word_of<kMismatches>, &S::tls, &T::interception, &I::mismatch>,
      .sentence =
          "A tunnel whose TLS hello names another host than CONNECT did: it passes unopened, "
-         "or is refused (refuse)."},
+         "or is refused (refuse), and so is one whose hello cannot be read."},
     {.key = "tls.authority.certificate",
      .value = "\"\"",
      .read = assign<read_text, &S::tls, &T::authority_certificate>,

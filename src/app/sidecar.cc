@@ -65,6 +65,7 @@ Sidecar::~Sidecar() {
   telemetry_.forget(memory_watch_);
   telemetry_.forget(lineage_watch_);
   telemetry_.forget(root_limit_watch_);
+  if (interceptor_watch_) telemetry_.forget(*interceptor_watch_);
 }
 
 Result<void> Sidecar::open(const Lineage& lineage) {
@@ -86,15 +87,19 @@ Result<void> Sidecar::open(const Lineage& lineage) {
 }
 
 Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net::Address>& own) {
-  const auto options = proxy_options(settings_, tls_.authority, lineage);
-  root_limit_watch_.set(options->root_limit);
+  options_ = proxy_options(settings_, tls_.authority, lineage);
+  root_limit_watch_.set(options_->root_limit);
   telemetry_.watch(root_limit_watch_);
+  interceptor_ = std::make_unique<proxy::Interceptor>(options_->interception);
+  interceptor_watch_ = std::make_unique<InterceptorWatch>(*interceptor_);
+  telemetry_.watch(*interceptor_watch_);
   ListenAddress egress = settings_.listen.egress;
   ListenAddress ingress = settings_.listen.ingress;
   for (size_t i = 0; i < settings_.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(
-        settings_, options, tls_, telemetry_, log_, memory_,
-        proxy::Shared{connections_, memory_, mcp_calls_, lineage_.get(), ingress_watch_}));
+    workers_.push_back(
+        std::make_unique<Worker>(settings_, options_, tls_, telemetry_, log_, memory_,
+                                 proxy::Shared{connections_, memory_, mcp_calls_, lineage_.get(),
+                                               ingress_watch_, *interceptor_}));
     Worker& worker = *workers_.back();
     telemetry_.watch(worker);
     worker.guard(own);

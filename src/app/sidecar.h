@@ -45,6 +45,17 @@ class LineageWatch final : public Watched {
   const lineage::Registry* const registry_;
 };
 
+// Certificates for agents, and who refused them, for /metrics.
+class InterceptorWatch final : public Watched {
+ public:
+  explicit InterceptorWatch(const proxy::Interceptor& interceptor) : interceptor_(interceptor) {}
+  MonoTime heartbeat() const override { return MonoTime::max(); }
+  void collect(metrics::Snapshot& snapshot) const override { interceptor_.collect(snapshot); }
+
+ private:
+  const proxy::Interceptor& interceptor_;
+};
+
 class Sidecar {
  public:
   // Nothing listens yet. `tap` may be empty. References outlive this.
@@ -86,6 +97,9 @@ class Sidecar {
   lineage::IngressWatch ingress_watch_;
   const std::unique_ptr<lineage::Registry> lineage_;  // null: nothing but heads is evidence
   LineageWatch lineage_watch_{lineage_.get()};
+  std::shared_ptr<const proxy::Options> options_;
+  std::unique_ptr<proxy::Interceptor> interceptor_;
+  std::unique_ptr<InterceptorWatch> interceptor_watch_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<net::Address> egress_;
   std::vector<net::Address> ingress_;

@@ -43,7 +43,7 @@ ClosedTurn ExecutionTable::shut(Slot& slot, MonoTime now) {
   // Where a call is still under way its end is not known, and nobody waits for it.
   const MonoTime end = slot.in_flight > 0 ? now : slot.last_end;
   ClosedTurn out{.span = slot.opening.span,
-                 .tracestate = slot.opening.tracestate,
+                 .tracestate = std::exchange(slot.opening.tracestate, {}),
                  .parent_id = slot.opening.parent_id,
                  .execution_id = std::exchange(slot.opening.execution_id, {}),
                  .fixed_by = slot.opening.fixed_by,

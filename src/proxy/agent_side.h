@@ -31,6 +31,10 @@ struct Inside {
   Moment asked_for = {};                                      // when, until the first request came
 
   std::string_view scheme() const { return key.secure ? "https" : "http"; }
+  // Of that; empty: there was none.
+  std::string_view execution() const {
+    return credential ? std::string_view(credential->id) : std::string_view();
+  }
 };
 
 class AgentSide {

@@ -109,7 +109,7 @@ const trace::SpanContext* CallTrace::named_parent() const {
   }
 }
 
-void CallTrace::ask(lineage::Call& call, Random& random) {
+void CallTrace::ask(lineage::Call& call, const lineage::HashKey& key, Random& random) {
   const trace::SpanContext* const named = named_parent();
   if (named != nullptr) {
     // Other requests on the ingress may come to be under way, and are candidates then.
@@ -117,8 +117,8 @@ void CallTrace::ask(lineage::Call& call, Random& random) {
     call.scope = {.id = closed ? named->span_id.value : 0, .span = lineage::ref_of(*named)};
   }
   if (execution_ != nullptr) {
-    // Two sidecars' runs are never asked about together, names and span ids neither.
-    if (named == nullptr) call.scope.id = std::hash<std::string>()(execution_->id) | 1U;
+    // By a key that nobody knows: who chooses his name chooses no other's scope, nor a run's.
+    if (named == nullptr) call.scope.id = lineage::hash_of(key, execution_->id) | 1U;
     call.scope.execution_id = execution_->id;
     call.scope.fixed_by = execution_->fixed_by;
   }

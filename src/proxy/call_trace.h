@@ -67,7 +67,7 @@ class CallTrace {
     std::string_view baggage;
   };
   // Fills in what it takes to find the execution that the call belongs to.
-  void ask(lineage::Call& call, Random& random);
+  void ask(lineage::Call& call, const lineage::HashKey& key, Random& random);
   // Parent and sampling, before the context is sent; once. Null: nobody was asked.
   void decide(const lineage::Joined* joined, const Meta& meta, Random& random);
   bool decided() const { return decided_ || !active_; }
@@ -78,7 +78,8 @@ class CallTrace {
   const trace::SpanContext& span() const { return context_.span; }
   bool is_child_of(trace::SpanId span) const { return parent_id_ == span; }
   uint8_t flags() const { return context_.span.flags; }
-  const std::string& tracestate() const { return context_.span.tracestate.to_string(); }
+  // As it is sent on.
+  std::string tracestate() const { return context_.span.tracestate.to_header(); }
 
   // Another attempt: a new span id in the same trace, linked to the one before.
   void next_attempt(Random& random);

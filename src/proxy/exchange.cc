@@ -261,7 +261,7 @@ void Exchange::write_access_log(semconv::Ending ending, const std::optional<Erro
 Exchange::Wait Exchange::wait() const {
   const Limits& limits = options_.limits;
   if (peeking_ && !waiting_ && !(held_.empty() && opening_->settings.empty())) {
-    return {Wait::For::kPeek, last_activity_, opening_->greeting ? kHelloTimeMax : kPeekTimeMax};
+    return {Wait::For::kPeek, opening_->since, opening_->greeting ? kHelloTimeMax : kPeekTimeMax};
   }
   if (holding_ && !writes_meta_) {
     return {Wait::For::kBody, held_since_, limits.lineage_hold_time_max};

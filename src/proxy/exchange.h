@@ -86,15 +86,22 @@ class Exchange final : public Recycled<Exchange, 64>,
     std::unique_ptr<Inside> inside;  // what it will be, if the origin lets it
     Opaque reason = Opaque::kNotTls;
     bool greeting = false;  // a TLS hello has begun
+    MonoTime since = {};    // the first byte came
+    size_t look_at = 0;     // bytes; with less there is nothing new to see
     bool passed = false;    // it is a tunnel, for that reason
     std::string server_name;
     std::vector<std::string> alpn;
     Chain settings;  // what an HTTP/2 origin said before its agent did
+
+    void begin(MonoTime now) {
+      if (since == MonoTime{}) since = now;
+    }
   };
 
   // exchange_request.cc: the agent's half
   std::optional<Error> choose_target();
   std::optional<Error> choose_inside(const Inside& inside);
+  bool is_covered(const wire::OriginStream& origin) const;
   void refuse_foreign(const Inside& inside);
   std::optional<Error> choose_absolute();
   bool answer_max_forwards();
@@ -156,6 +163,8 @@ class Exchange final : public Recycled<Exchange, 64>,
   void rejoin_tunnel();
   void peek(Chain data);
   void peek_tls(std::string_view first);
+  Interceptor::Asked asked_tunnel() const;
+  void refuse_hello(std::string what);
   void on_hello(const tls::ClientHello& hello);
   void secure_origin(const std::string& name);
   void on_secured(Result<wire::Pool::Secured> result);
@@ -168,6 +177,7 @@ class Exchange final : public Recycled<Exchange, 64>,
 
   // exchange_response.cc: the origin's half
   void on_origin_event(http::Event&& event) override;
+  void hide_alternatives(http::Headers& headers) const;
   void on_response_head(http::Head&& head);
   void on_response_body(Chain data);
   void on_agent_queue(size_t bytes);

@@ -136,7 +136,7 @@ const lineage::Joined* Exchange::join() {
   if (!asks) return nullptr;
   lineage::Registry& registry = *worker_.shared.lineage;
   lineage::Call call;
-  trace_->ask(call, worker_.random);
+  trace_->ask(call, registry.key(), worker_.random);
   call.to_model = observer_ && observer_->model_call() != nullptr;
   call.converses = call.to_model && observer_->is_conversation();
   call.start = start_;

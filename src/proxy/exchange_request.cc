@@ -171,6 +171,15 @@ std::optional<Error> Exchange::choose_inside(const Inside& inside) {
   return std::nullopt;
 }
 
+// A connection that was made after the tunnel's may show another certificate.
+bool Exchange::is_covered(const wire::OriginStream& origin) const {
+  const Inside* inside = agent_.inside();
+  const std::string& host = url_.authority.host;
+  if (inside == nullptr || !inside->key.secure || host == inside->authority.host) return true;
+  const std::string_view name = Host(host).name;
+  return name == Host(inside->authority.host).name || origin.tls()->peer().covers(name);
+}
+
 void Exchange::refuse_foreign(const Inside& inside) {
   refuse_without_span(421, "this tunnel leads to " + std::string(inside.scheme()) + "://" +
                                inside.authority.to_string() + " alone");
@@ -282,6 +291,7 @@ void Exchange::on_connected(wire::OriginStreamPtr stream) {
   peer_ = origin_->peer();
   phases_ = origin_->phases();
   if (mode_ == semconv::Mode::kTunnel) return tunnel_ ? rejoin_tunnel() : open_tunnel();
+  if (!is_covered(*origin_)) return refuse_foreign(*agent_.inside());
   send_request();
   if (request_ended_) send_request_end();
   if (half_closed_ && origin_) origin_->half_close();
@@ -419,6 +429,7 @@ void Exchange::on_request_end() {
         {Code::kConnectionClosed, Side::kAgent, false, "the agent has gone"});
   }
   stop_peeking();
+  if (done_) return;
   if (observer_ && !request_ended_) observer_->on_request_end();
   if (lineage_ && !request_ended_) lineage_->on_request_end(last_activity_);
   request_ended_ = true;

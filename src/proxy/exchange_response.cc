@@ -15,6 +15,7 @@ void Exchange::on_origin_event(http::Event&& event) {
     interim_seen_ = true;
     arm_timer();
     http::remove_hop_by_hop(interim->head.headers, false);
+    hide_alternatives(interim->head.headers);
     to_agent(std::move(*interim));
     return;
   }
@@ -33,6 +34,11 @@ void Exchange::on_origin_event(http::Event&& event) {
   if (std::holds_alternative<http::Drained>(event.what)) on_origin_queue(queued_to_origin());
 }
 
+// What Alt-Svc offers (RFC 7838) is an origin that we would not see.
+void Exchange::hide_alternatives(http::Headers& headers) const {
+  if (origin_->tls() != nullptr) headers.remove("alt-svc");
+}
+
 void Exchange::on_response_head(http::Head&& head) {
   first_byte_ = worker_.loop.now().mono;
   give_up_replay();
@@ -47,8 +53,7 @@ void Exchange::on_response_head(http::Head&& head) {
   settle_work();
   if (lineage_) lineage_->on_response_head(response_);
   http::remove_hop_by_hop(response_.headers, switching);
-  // What it offers is an origin that we would not see.
-  if (origin_->tls() != nullptr) response_.headers.remove("alt-svc");
+  hide_alternatives(response_.headers);
   if (options_.via) response_.headers.add("Via", "1.1 sidespan");
   agent_.send_head(stream_, response_);
   arm_timer();
@@ -64,6 +69,7 @@ void Exchange::on_response_head(http::Head&& head) {
 void Exchange::on_response_body(Chain data) {
   if (peeking_ && is_settings(data)) return arm_timer();
   stop_peeking();
+  if (done_) return;
   response_bytes_ += data.size();
   response_unconsumed_ += data.size();
   silence_observer();
@@ -84,6 +90,7 @@ void Exchange::on_agent_queue(size_t bytes) {
 
 void Exchange::on_response_end() {
   stop_peeking();
+  if (done_) return;
   if (lineage_) lineage_->on_response_end(true, last_activity_);
   response_ended_ = true;
   to_agent(http::End{});

@@ -32,6 +32,19 @@ Likeness likeness_to_http(std::string_view bytes) {
   return Likeness::kOther;
 }
 
+// Where the first record ends of which not all has come, or its head (RFC 8446 section 5.1).
+size_t end_of_records(std::string_view bytes) {
+  constexpr size_t kHeadBytes = 5;
+  size_t end = 0;
+  while (end + kHeadBytes <= bytes.size()) {
+    const auto high = static_cast<uint8_t>(bytes[end + 3]);
+    const auto low = static_cast<uint8_t>(bytes[end + 4]);
+    end += kHeadBytes + (size_t{high} << 8U | low);
+    if (end > bytes.size()) return end;
+  }
+  return end + kHeadBytes;
+}
+
 bool offers(const std::vector<std::string>& alpn, std::string_view protocol) {
   return std::ranges::find(alpn, protocol) != alpn.end();
 }
@@ -42,7 +55,8 @@ bool offers(const std::vector<std::string>& alpn, std::string_view protocol) {
 bool Exchange::has_secured_origin() {
   const std::string& host = url_.authority.host;
   if (agent_.multiplexed()) return false;
-  if (!worker_.interceptor.may_open(host, url_.port(), worker_.loop.now().mono)) return false;
+  const MonoTime now = worker_.loop.now().mono;
+  if (!worker_.shared.interceptor.may_open(asked_tunnel(), now)) return false;
   wire::PoolKey key = secured_key(host, true);
   std::optional<wire::Pool::Secured> there = worker_.pool.secured(key);
   key.h2 = false;
@@ -91,7 +105,9 @@ void Exchange::open_tunnel() {
 // once.
 void Exchange::peek(Chain data) {
   held_.append(std::move(data));
-  if (waiting_) return;  // the origin's handshake is under way
+  opening_->begin(last_activity_);
+  // The origin's handshake is under way, or what came is still no whole record.
+  if (waiting_ || held_.size() < opening_->look_at) return;
   const std::string first = held_.to_string();
   if (first.starts_with(kTlsHandshake)) return peek_tls(first);
   const Likeness likeness = likeness_to_http(first);
@@ -104,11 +120,15 @@ void Exchange::peek_tls(std::string_view first) {
   switch (tls::peek_client_hello(first, hello)) {
     case tls::Peek::kMore:
       opening_->greeting = true;
+      opening_->look_at = end_of_records(first);
       return arm_timer();
     case tls::Peek::kNotTls:
       return stop_peeking();
     case tls::Peek::kMalformed:
       opening_->reason = Opaque::kMalformedHello;
+      if (worker_.shared.interceptor.refuses_unread_hellos()) {
+        return refuse_hello("the TLS hello is malformed and may name any host");
+      }
       return stop_peeking();
     case tls::Peek::kHello:
       opening_->greeting = false;
@@ -116,18 +136,28 @@ void Exchange::peek_tls(std::string_view first) {
   }
 }
 
+Interceptor::Asked Exchange::asked_tunnel() const {
+  const auto& credential = trace_->credential();
+  return {url_.authority.host, url_.port(),
+          credential ? std::string_view(credential->id) : std::string_view()};
+}
+
+void Exchange::refuse_hello(std::string what) {
+  const Error error{Code::kDenied, Side::kAgent, false,
+                    std::move(what) + ", which tls.intercept.mismatch refuses"};
+  to_agent(http::Reset{error});
+  finish(semconv::Ending::kRefused, error);
+}
+
 void Exchange::on_hello(const tls::ClientHello& hello) {
   opening_->server_name = hello.server_name;
   opening_->alpn = hello.alpn;
-  Interceptor::Decision decision = worker_.interceptor.decide(
-      url_.authority.host, url_.port(), origin_address(), hello, worker_.loop.now().mono);
+  Interceptor::Decision decision = worker_.shared.interceptor.decide(
+      asked_tunnel(), origin_address(), hello, worker_.loop.now().mono);
   if (decision.opaque) opening_->reason = *decision.opaque;
   if (decision.refuse) {
-    const Error error{Code::kDenied, Side::kAgent, false,
-                      "the TLS hello names " + hello.server_name + " in a tunnel to " +
-                          url_.authority.host + ", which tls.intercept.mismatch refuses"};
-    to_agent(http::Reset{error});
-    return finish(semconv::Ending::kRefused, error);
+    return refuse_hello("the TLS hello names " + hello.server_name + " in a tunnel to " +
+                        url_.authority.host);
   }
   if (decision.opaque) return stop_peeking();
   secure_origin(decision.name);
@@ -172,7 +202,7 @@ void Exchange::on_secured(Result<wire::Pool::Secured> result) {
   const std::vector<std::string>& offered = opening_->alpn;
   inside.agent_h2 =
       offers(offered, http::kH2Alpn) && (!offers(offered, http::kH1Alpn) || (result && result->h2));
-  Result<std::unique_ptr<tls::Engine>> engine = worker_.interceptor.terminate(
+  Result<std::unique_ptr<tls::Engine>> engine = worker_.shared.interceptor.terminate(
       inside.key.verified_name(), inside.agent_h2 ? http::kH2Alpn : http::kH1Alpn,
       worker_.loop.now().wall);
   if (!engine) {
@@ -206,7 +236,7 @@ void Exchange::rejoin_tunnel() {
     return secure_origin(wanted->key.verified_name());
   }
   stop_peeking();
-  if (request_ended_) on_request_end();
+  if (request_ended_ && !done_) on_request_end();
 }
 
 // An HTTP/2 origin speaks at once, and so does its agent: what that says decides. Keeps `data`
@@ -215,6 +245,7 @@ bool Exchange::is_settings(Chain& data) {
   constexpr size_t kFrameHeaderBytes = 9;
   constexpr size_t kSettingsBytesMax = 4096;
   constexpr char kSettings = 4;
+  opening_->begin(last_activity_);
   Chain& said = opening_->settings;
   said.append(std::move(data));
   const std::string begin = said.to_string().substr(0, kFrameHeaderBytes);
@@ -238,6 +269,9 @@ void Exchange::stop_peeking() {
   }
   const bool half_a_hello = opening_->greeting && opening_->reason == Opaque::kNotTls;
   if (half_a_hello) opening_->reason = Opaque::kMalformedHello;
+  if (half_a_hello && worker_.shared.interceptor.refuses_unread_hellos()) {
+    return refuse_hello("the TLS hello does not end and may name any host");
+  }
   opening_->passed = true;
   peeking_ = false;
   on_request_body(std::exchange(held_, {}));

@@ -1,4 +1,4 @@
-#include "interceptor.h"
+#include "sidespan/proxy/interceptor.h"
 
 #include <algorithm>
 #include <utility>
@@ -11,12 +11,13 @@ namespace {
 
 constexpr uint16_t kTls12 = 0x0303;
 
-std::string place_of(std::string_view name, uint16_t port) {
-  return std::string(name) + ":" + std::to_string(port);
+// An execution's id is visible ASCII (credential.h), a host has no blank.
+std::string place_of(std::string_view name, uint16_t port, std::string_view execution) {
+  return std::string(name) + ":" + std::to_string(port) + " " + std::string(execution);
 }
 
-std::string place_of(const wire::PoolKey& key) {
-  return place_of(key.verified_name(), key.port);
+std::string place_of(const wire::PoolKey& key, std::string_view execution) {
+  return place_of(key.verified_name(), key.port, execution);
 }
 
 }  // namespace
@@ -72,37 +73,45 @@ std::optional<Opaque> Interceptor::reason_to_pass(std::string_view host, const n
   return std::nullopt;
 }
 
-Interceptor::Decision Interceptor::decide(std::string_view host, uint16_t port,
-                                          const net::Address& peer, const tls::ClientHello& hello,
-                                          MonoTime now) {
+Interceptor::Decision Interceptor::decide(const Asked& asked, const net::Address& peer,
+                                          const tls::ClientHello& hello, MonoTime now) {
   Decision decision;
-  decision.opaque = reason_to_pass(host, peer, hello);
-  if (decision.opaque) return decision;
   // Who connects to an address and names a host wants that host there. Its certificate decides.
-  const Host target(host);
+  const Host target(asked.host);
   const bool named = !hello.server_name.empty();
   decision.name = named && target.address ? hello.server_name : std::string(target.name);
-  if (named && hello.server_name != decision.name) {
-    decision.opaque = hello.encrypted ? Opaque::kEncryptedHello : Opaque::kSniMismatch;
-    decision.refuse = !hello.encrypted && options_.mismatch == Interception::Mismatch::kRefuse;
+  const Opaque other = hello.encrypted ? Opaque::kEncryptedHello : Opaque::kSniMismatch;
+  const bool names_other = named && hello.server_name != decision.name;
+  // Before all else: what lets a tunnel pass is said by the agent in part.
+  if (names_other && refuses_unread_hellos()) return {other, true, {}};
+  decision.opaque = reason_to_pass(asked.host, peer, hello);
+  if (decision.opaque) return decision;
+  if (names_other) {
+    decision.opaque = other;
   } else if (!options_.authority->permits(decision.name)) {
     decision.opaque = Opaque::kNoAuthority;
-  } else if (pinned(place_of(decision.name, port), now)) {
-    decision.opaque = Opaque::kPinned;
+  } else {
+    const std::lock_guard lock(mutex_);
+    if (pinned(place_of(decision.name, asked.port, asked.execution), now)) {
+      decision.opaque = Opaque::kPinned;
+    }
   }
   return decision;
 }
 
-bool Interceptor::may_open(std::string_view host, uint16_t port, MonoTime now) {
-  if (options_.authority == nullptr || matches(options_.bypass, host, nullptr)) return false;
+bool Interceptor::may_open(const Asked& asked, MonoTime now) {
+  if (options_.authority == nullptr || matches(options_.bypass, asked.host, nullptr)) return false;
   const bool wanted =
-      options_.mode == Interception::Mode::kAll ||
-      (options_.mode == Interception::Mode::kListed && matches(options_.hosts, host, nullptr));
-  return wanted && !pinned(place_of(host, port), now);
+      options_.mode == Interception::Mode::kAll || (options_.mode == Interception::Mode::kListed &&
+                                                    matches(options_.hosts, asked.host, nullptr));
+  if (!wanted) return false;
+  const std::lock_guard lock(mutex_);
+  return !pinned(place_of(asked.host, asked.port, asked.execution), now);
 }
 
 Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view name,
                                                             std::string_view alpn, WallTime now) {
+  std::unique_lock lock(mutex_);
   if (!context_) {
     Result<std::unique_ptr<tls::ServerContext>> made = tls::ServerContext::make();
     if (!made) return std::unexpected(std::move(made).error());
@@ -113,12 +122,18 @@ Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view nam
   if (!leaf) return std::unexpected(leaf.error());
   minted_.add(leaves_->minted() - minted_.value());
   kept_.set(static_cast<int64_t>(leaves_->size()));
+  lock.unlock();
   return tls::Engine::server(*context_, *leaf, alpn);
 }
 
-void Interceptor::rejected(const wire::PoolKey& key, MonoTime now) {
+void Interceptor::rejected(const wire::PoolKey& key, std::string_view execution, MonoTime now) {
+  const std::lock_guard lock(mutex_);
+  pin(place_of(key, execution), now);
+}
+
+void Interceptor::pin(const std::string& place, MonoTime now) {
   rejected_.add();
-  served_.erase(place_of(key));
+  served_.erase(place);
   if (pinned_.size() >= options_.pinned_max) {
     std::erase_if(pinned_, [&](const auto& entry) { return entry.second <= now; });
   }
@@ -126,19 +141,21 @@ void Interceptor::rejected(const wire::PoolKey& key, MonoTime now) {
     pinned_.erase(
         std::ranges::min_element(pinned_, {}, [](const auto& entry) { return entry.second; }));
   }
-  pinned_.insert_or_assign(place_of(key), now + options_.pinned_time);
+  pinned_.insert_or_assign(place, now + options_.pinned_time);
 }
 
-void Interceptor::left(const wire::PoolKey& key, MonoTime now) {
-  const std::string place = place_of(key);
+void Interceptor::left(const wire::PoolKey& key, std::string_view execution, MonoTime now) {
+  const std::string place = place_of(key, execution);
+  const std::lock_guard lock(mutex_);
   if (served_.contains(place)) return;
-  if (left_.erase(place) > 0) return rejected(key, now);
+  if (left_.erase(place) > 0) return pin(place, now);
   if (left_.size() >= options_.pinned_max) left_.clear();
   left_.insert(place);
 }
 
-void Interceptor::served(const wire::PoolKey& key) {
-  const std::string place = place_of(key);
+void Interceptor::served(const wire::PoolKey& key, std::string_view execution) {
+  const std::string place = place_of(key, execution);
+  const std::lock_guard lock(mutex_);
   if (!left_.empty()) left_.erase(place);
   if (served_.contains(place)) return;
   if (served_.size() >= options_.pinned_max) served_.clear();

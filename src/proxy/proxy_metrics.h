@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <string_view>
 
-#include "interceptor.h"
 #include "model_metrics.h"
 #include "sidespan/base/histogram_family.h"
 #include "sidespan/base/metrics.h"
 #include "sidespan/lineage/resolver.h"
+#include "sidespan/proxy/interceptor.h"
 #include "sidespan/semconv/http_span.h"
 #include "sidespan/semconv/observer.h"
 

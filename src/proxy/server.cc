@@ -22,7 +22,6 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
                options,
                ProxyMetrics(options->limits.metric_series_max),
                OriginBook(*options),
-               Interceptor(options->interception),
                shared,
                *this},
         sweeper(loop, [this] { sweep(); }) {}
@@ -207,7 +206,6 @@ Server::MemoryReactions Server::memory_reactions() const {
 
 void Server::collect(metrics::Snapshot& snapshot) const {
   impl_->worker.metrics.collect(snapshot);
-  impl_->worker.interceptor.collect(snapshot);
 }
 
 std::optional<Error> check_self(const SelfGuard& self, std::string_view host,

@@ -81,7 +81,7 @@ void Session::begin(http::Head&& head, http::StreamId stream) {
   const MonoTime now = worker_.loop.now().mono;
   const std::optional<Moment> asked_for = take_asked_for(now - std::exchange(idle_since_, now));
   if (opener_) {
-    worker_.interceptor.served(inside_->key);
+    worker_.shared.interceptor.served(inside_->key, inside_->execution());
     std::exchange(opener_, nullptr)->on_inside_request();
   }
   if (worker_.draining) connection_.drain();
@@ -157,9 +157,10 @@ void Session::look_at_opening() {
   const bool over = connection_.closed() || connection_.codec().done();
   if (!engine.failure() && !over) return;
   const MonoTime now = worker_.loop.now().mono;
-  if (engine.rejected_by_peer()) worker_.interceptor.rejected(inside_->key, now);
+  Interceptor& interceptor = worker_.shared.interceptor;
+  if (engine.rejected_by_peer()) interceptor.rejected(inside_->key, inside_->execution(), now);
   if (engine.failure()) return lose_opener(semconv::Ending::kRefused, engine.failure());
-  worker_.interceptor.left(inside_->key, now);
+  interceptor.left(inside_->key, inside_->execution(), now);
   if (engine.established()) return lose_opener(semconv::Ending::kAgentCancelled, std::nullopt);
   lose_opener(semconv::Ending::kRefused,
               Error{Code::kTlsFailure, Side::kAgent, false,

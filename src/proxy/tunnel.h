@@ -9,11 +9,11 @@
 #include <optional>
 #include <string>
 
-#include "interceptor.h"
 #include "origin_book.h"
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/slot_map.h"
 #include "sidespan/net/stream.h"
+#include "sidespan/proxy/interceptor.h"
 #include "sidespan/semconv/http_span.h"
 #include "sidespan/trace/packed_span.h"
 #include "sidespan/wire/splice.h"

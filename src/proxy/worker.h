@@ -7,7 +7,6 @@
 #include <memory>
 #include <utility>
 
-#include "interceptor.h"
 #include "origin_book.h"
 #include "proxy_metrics.h"
 #include "sidespan/base/log.h"
@@ -51,7 +50,6 @@ struct Worker {
   std::shared_ptr<const Options> options;
   ProxyMetrics metrics;
   OriginBook origins;
-  Interceptor interceptor;
   const Shared shared;  // with all workers
   semconv::McpCallSink& mcp_sink;
   size_t exchanges = 0;  // under way

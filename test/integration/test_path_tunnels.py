@@ -219,6 +219,16 @@ def test_what_only_looks_like_http_is_a_tunnel(agent, plain, bytes_first):
     assert agent.reader.rest() == bytes_first
 
 
+def test_nor_does_it_wait_for_one_byte_after_the_other(agent, plain):
+    tunnel(agent, plain(mirror))
+    for byte in b"POST":
+        agent.send(bytes([byte]))
+        time.sleep(0.15)
+    # It has been looked at for 200 ms, and is HTTP too late.
+    agent.send(b" / HTTP/1.1\r\n\r\n")
+    assert agent.reader.exactly(19) == b"POST / HTTP/1.1\r\n\r\n"
+
+
 def test_the_beginning_of_a_method_does_not_wait_for_its_rest(agent, plain):
     tunnel(agent, plain(mirror))
     agent.send(b"P")

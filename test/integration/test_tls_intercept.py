@@ -1,5 +1,6 @@
 """TLS of agents, opened: the requests inside have their spans, and nobody is less safe than without us."""
 
+import base64
 import contextlib
 import re
 import ssl
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from origin import Origin, reply
+from test_path_tunnels import Plain
 from tunnel import HOST, Silent, Tunnel, context_of
 from wire import Client, Reader, Truncated, connect, head
 
@@ -67,6 +69,37 @@ def test_to_reach_the_origin_is_a_part_of_the_first_call(rest, intercepting, aut
     origin.stop()
 
 
+def test_the_certificate_that_counts_is_that_of_the_connection(intercepting, authority, sink):
+    """The origin's next connection shows one that covers less."""
+    origin = Origin(tls=authority.server(HOST, "also.example"))
+    side = intercepting({"limits": {"origin_idle_time": "100ms"}})
+    with Tunnel(side, origin, context_of(side)) as agent:
+        assert agent.get("/echo", f"also.example:{origin.port}").status == 200
+        origin.tls = authority.server(HOST)
+        time.sleep(1.5)
+        assert agent.get("/echo", f"also.example:{origin.port}").status == 421
+        assert agent.get("/echo", f"{HOST}:{origin.port}").status == 200
+    assert [request.get("host") for request in origin.requests] == [f"also.example:{origin.port}", f"{HOST}:{origin.port}"]
+    origin.stop()
+
+
+def test_no_answer_names_another_way_to_the_origin(intercepting, authority):
+    def offer(sock, _, request):
+        sock.sendall(b'HTTP/1.1 103 Early Hints\r\nAlt-Svc: h3=":443"\r\nLink: </a.css>\r\n\r\n')
+        reply(sock, request, 200, headers=[("Alt-Svc", 'h3=":443"')])
+
+    origin = Origin(tls=authority.server(HOST))
+    origin.answer("/offer", [offer])
+    side = intercepting()
+    with Tunnel(side, origin, context_of(side)) as agent:
+        agent.send(head("GET /offer HTTP/1.1", [("Host", HOST)]))
+        interim = agent.reader.head()
+        assert interim.status == 103
+        assert [name.lower() for name, _ in interim.headers] == ["link"]
+        assert "alt-svc" not in [name.lower() for name, _ in agent.response().headers]
+    origin.stop()
+
+
 def test_what_cannot_be_reached_took_its_time(intercepting, sink):
     origin = Silent()
     side = intercepting({"limits": {"tls_handshake_time": "300ms"}})
@@ -111,6 +144,41 @@ def test_a_mismatch_is_refused_where_that_is_wanted(intercepting, tls_origin, si
     assert span["attributes"]["sidespan.tunnel.reason"] == "sni_mismatch"
     assert side.metrics().total("sidespan_tunnels_opaque_total") == 0
     assert tls_origin.requests == []
+
+
+@pytest.mark.parametrize("hello", [b"\x16\x03\x01\x40\x00\x01", b"\x16\x03\x01\x00\x01\x01\x16\x03\x01\x00\x01\xff"])
+def test_so_is_a_hello_that_nobody_can_read(hello, intercepting, sink):
+    """One that never ends, where the origin speaks meanwhile, and one of a length that cannot be."""
+    origin = Plain(lambda sock: (time.sleep(0.3), sock.sendall(b"220 ready"), sock.recv(99)))
+    side = intercepting(mismatch="refuse")
+    with Client(side.egress) as agent:
+        agent.send(head(f"CONNECT {HOST}:{origin.port} HTTP/1.1", [("Host", "h")]))
+        assert agent.reader.head().status == 200
+        agent.send(hello)
+        with pytest.raises((OSError, Truncated)):
+            agent.reader.exactly(9)
+    (span,) = sink.wait(1)
+    assert span["attributes"]["error.type"] == "denied"
+    origin.stop()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_agent_that_refuses_our_certificate_passes_alone(workers, intercepting, tls_origin, authority, sink):
+    side = intercepting({"workers": workers})
+    pinned = ssl.create_default_context(cafile=authority.pem)
+
+    def named(name):
+        return [("Proxy-Authorization", "Basic " + base64.b64encode(f"{name}:".encode()).decode())]
+
+    with pytest.raises(ssl.SSLCertVerificationError):
+        Tunnel(side, tls_origin, pinned, fields=named("bob"))
+    for _ in range(4):
+        with Tunnel(side, tls_origin, pinned, fields=named("bob")) as agent:
+            assert agent.get("/echo", HOST).status == 200
+        with Tunnel(side, tls_origin, context_of(side), fields=named("ada")) as agent:
+            assert agent.get("/echo", HOST).status == 200
+    reasons = [span["attributes"].get("sidespan.tunnel.reason") for span in sink.wait(9)]
+    assert reasons.count("pinned") == 4 and reasons.count(None) == 5
 
 
 def test_an_agent_that_refuses_our_certificate_passes_from_then_on(intercepting, tls_origin, authority, sink):

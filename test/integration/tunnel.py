@@ -27,10 +27,10 @@ def context_of(side, alpn=("http/1.1",)):
 class Tunnel(Client):
     """A connection through the sidecar, with TLS of the agent's in it."""
 
-    def __init__(self, side, origin, context, host=HOST, server_name=None):
+    def __init__(self, side, origin, context, host=HOST, server_name=None, fields=()):
         authority = f"{host}:{origin.port}"
         sock = connect(side.egress)
-        sock.sendall(head(f"CONNECT {authority} HTTP/1.1", [("Host", authority)]))
+        sock.sendall(head(f"CONNECT {authority} HTTP/1.1", [("Host", authority), *fields]))
         answer = Reader(sock).head()
         assert answer.status == 200, answer.raw
         self.sock = context.wrap_socket(sock, server_hostname=server_name or host)

@@ -22,7 +22,7 @@ struct Interception {
   std::vector<HostPattern> bypass;                  // never opened, whatever else is said
   Mismatch mismatch = Mismatch::kPassthrough;       // SNI names another host than CONNECT
   std::shared_ptr<const tls::Authority> authority;  // null: nothing can be opened
-  size_t leaves_max = 1000;                         // certificates a worker keeps
+  size_t leaves_max = 1000;                         // certificates that are kept
   size_t pinned_max = 1024;                         // hosts whose agents refuse our certificate
   Milliseconds pinned_time{std::chrono::hours(1)};  // and how long they pass
   Milliseconds handshake_time_max{10'000};          // with the agent

@@ -16,6 +16,7 @@
 #include "sidespan/net/loop.h"
 #include "sidespan/net/stream.h"
 #include "sidespan/proxy/ingress.h"
+#include "sidespan/proxy/interceptor.h"
 #include "sidespan/proxy/options.h"
 #include "sidespan/semconv/mcp_calls.h"
 #include "sidespan/trace/span.h"
@@ -30,6 +31,7 @@ struct Shared {
   semconv::McpCalls& mcp_calls;
   lineage::Registry* lineage;  // null: only a request's head says whose call it is
   lineage::IngressWatch& ingress;
+  Interceptor& interceptor;
 };
 
 class Server {

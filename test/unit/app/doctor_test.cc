@@ -7,7 +7,7 @@
 #include "app/doctor_run.h"
 #include "app/doctor_sidecar.h"
 #include "app/doctor_variables.h"
-#include "proxy/interceptor.h"
+#include "sidespan/proxy/interceptor.h"
 #include "sidespan/semconv/attributes.h"
 
 namespace sidespan::app {

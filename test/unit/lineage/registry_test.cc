@@ -262,6 +262,7 @@ TEST_CASE("a million executions with values nobody has seen stay within their me
   Rig rig;
   Gleaned gleaned;
   gleaned.values.resize(8);
+  const std::string longest(trace::TraceState::kPropagatedBytes, 'v');
   size_t refused = 0;
   for (int i = 0; i < 1'000'000; ++i) {
     for (Value& value : gleaned.values) value = {rig.random.next(), 40, Place::kWords, false};
@@ -269,6 +270,7 @@ TEST_CASE("a million executions with values nobody has seen stay within their me
         {.to_model = true, .body = &gleaned, .span = trace::SpanId::make(rig.random)}, rig.now,
         rig.random);
     if (!call.execution) ++refused;
+    rig.registry.set_context(call.execution, trace::kSampledFlag, longest);
     if (i % 3 == 0) rig.registry.call_ended(call.execution, CallEnd::kOther, rig.now.mono);
     if (i % 10'000 == 0) rig.wait(milliseconds(500));
     if (i % 100'000 == 0) rig.registry.close_due(rig.now.mono);

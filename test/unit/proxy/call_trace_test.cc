@@ -616,7 +616,7 @@ TEST_CASE("a turn in a request on the ingress is the parent, and the request the
   CallTrace trace(rig.options, rig.request, rig.target, {.ingress = served.execution()},
                   rig.random);
   lineage::Call call;
-  trace.ask(call, rig.random);
+  trace.ask(call, {1, 2}, rig.random);
   CHECK(call.scope.span.span_id == facts_of(served).context.span_id);
   CHECK(call.scope.execution_id == served.execution()->id);
   lineage::Joined joined{.verdict = lineage::Joined::Verdict::kOne,
@@ -629,6 +629,20 @@ TEST_CASE("a turn in a request on the ingress is the parent, and the request the
   CHECK(facts.parent_source == "echo");
   CHECK(facts.execution_id == served.execution()->id);
   CHECK(facts.context.trace_id == facts_of(served).context.trace_id);
+}
+
+TEST_CASE("what an execution keeps of a trace state is what is sent on") {
+  Rig rig;
+  rig.request.headers.add("traceparent", kParent);
+  std::string members;
+  for (int i = 0; i < 30; ++i)
+    members += "v" + std::to_string(i) + "=" + std::string(100, 'x') + ",";
+  rig.request.headers.add("tracestate", members + "last=1");
+  CallTrace trace(rig.options, rig.request, rig.target, {}, rig.random);
+  trace.decide(nullptr, {}, rig.random);
+  CHECK(trace.span().tracestate.to_string().size() > 2000);
+  CHECK(trace.tracestate().size() <= trace::TraceState::kPropagatedBytes);
+  CHECK(trace.tracestate().starts_with("v0="));
 }
 
 TEST_CASE("a probe has no span, and its context passes as it came") {
@@ -660,7 +674,7 @@ TEST_CASE("the turn that a call belongs to is its parent") {
   CHECK(trace.is_open());
   CHECK_FALSE(trace.decided());
   lineage::Call call;
-  trace.ask(call, rig.random);
+  trace.ask(call, {1, 2}, rig.random);
   REQUIRE(call.trace);
   CHECK_FALSE(call.is_sent);
   const trace::TraceId other{1, ~uint64_t{0}};
@@ -685,7 +699,7 @@ TEST_CASE("a turn that begins with a call is in its trace, and sampled as a root
   rig.options.sampler = Rig::sampler("parentbased_always_off");
   CallTrace trace = rig.undecided();
   lineage::Call call;
-  trace.ask(call, rig.random);
+  trace.ask(call, {1, 2}, rig.random);
   const lineage::Joined joined = turn_of(call.trace, true);
   trace.decide(&joined, {}, rig.random);
   CHECK_FALSE(trace.sampled());
@@ -701,7 +715,7 @@ TEST_CASE("a turn that is found when the head has gone") {
   Rig rig;
   CallTrace trace = rig.call();
   lineage::Call call;
-  trace.ask(call, rig.random);
+  trace.ask(call, {1, 2}, rig.random);
   CHECK(call.is_sent);
   const trace::TraceId own = facts_of(trace).context.trace_id;
   CHECK(call.trace == own);
@@ -727,7 +741,7 @@ TEST_CASE("in a run the turn is the run's child") {
   CallTrace trace = rig.undecided();
   CHECK(trace.is_open());
   lineage::Call call;
-  trace.ask(call, rig.random);
+  trace.ask(call, {1, 2}, rig.random);
   CHECK(call.trace == run.trace_id);
   CHECK(call.scope.span == lineage::SpanRef{run.trace_id, run.span_id, run.flags});
   const lineage::Joined joined = turn_of(run.trace_id, true);

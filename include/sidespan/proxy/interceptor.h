@@ -1,9 +1,12 @@
 // Decides of each TLS tunnel whether it is opened, and speaks TLS to its agent where it is. One a
-// worker. Agents that refuse our certificate for a host are remembered, and pass from then on.
+// process, for all workers at once: what it keeps is behind a mutex, held for a lookup, or while a
+// certificate is made. Agents that refuse our certificate for a host are remembered, each by the
+// execution that it says it is, and pass from then on.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,35 +53,50 @@ class Interceptor {
     bool refuse = false;           // or not even that
     std::string name;              // else: whom the certificates of both sides must name
   };
-  // `host` as CONNECT named it, `peer` the address that was dialled for it; none: nobody knows it.
-  Decision decide(std::string_view host, uint16_t port, const net::Address& peer,
-                  const tls::ClientHello& hello, MonoTime now);
-  // Whether a tunnel to that host is opened unless its hello says otherwise.
-  bool may_open(std::string_view host, uint16_t port, MonoTime now);
+  // What CONNECT asked for: `host` as it named it, and who did, by `sidespan.execution.id`; empty:
+  // it did not say so.
+  struct Asked {
+    std::string_view host;
+    uint16_t port;
+    std::string_view execution;
+  };
+  // `peer`: the address that was dialled for it; none: nobody knows it.
+  Decision decide(const Asked& asked, const net::Address& peer, const tls::ClientHello& hello,
+                  MonoTime now);
+  // A hello that cannot be read, or that never ends, may name anybody.
+  bool refuses_unread_hellos() const {
+    return options_.mode != Interception::Mode::kOff &&
+           options_.mismatch == Interception::Mismatch::kRefuse;
+  }
+  // Whether a tunnel is opened unless its hello says otherwise.
+  bool may_open(const Asked& asked, MonoTime now);
   // Our side of the agent's connection, with a certificate for `name`, in which `alpn` is spoken.
   // Error side: kSelf.
   Result<std::unique_ptr<tls::Engine>> terminate(std::string_view name, std::string_view alpn,
                                                  WallTime now);
   // An agent said that it does not take our certificate for the origin of `key`.
-  void rejected(const wire::PoolKey& key, MonoTime now);
+  void rejected(const wire::PoolKey& key, std::string_view execution, MonoTime now);
   // One went without a word, within the handshake or after it, and without a request. Some refuse
   // a certificate like that; others were stopped, or had connected for nothing. It is a refusal
   // where it happens twice in a row and nobody was ever served there.
-  void left(const wire::PoolKey& key, MonoTime now);
+  void left(const wire::PoolKey& key, std::string_view execution, MonoTime now);
   // A request came.
-  void served(const wire::PoolKey& key);
+  void served(const wire::PoolKey& key, std::string_view execution);
   // Any thread.
   void collect(metrics::Snapshot& snapshot) const;
 
  private:
   std::optional<Opaque> reason_to_pass(std::string_view host, const net::Address& peer,
                                        const tls::ClientHello& hello) const;
+  // With the mutex held.
   bool pinned(const std::string& place, MonoTime now);
+  void pin(const std::string& place, MonoTime now);
 
   const Interception& options_;
+  mutable std::mutex mutex_;
   std::unique_ptr<tls::ServerContext> context_;  // made when first needed, as is the next
   std::unique_ptr<tls::LeafCache> leaves_;
-  // By host and port.
+  // By host, port and execution.
   std::unordered_map<std::string, MonoTime> pinned_;  // until when
   std::unordered_set<std::string> left_;
   std::unordered_set<std::string> served_;
