@@ -233,7 +233,7 @@ def test_a_collector_that_nobody_knows_gets_nothing(origin, sidecar):
     collector = OtlpSink(tls=certificates.Authority("nobody").server("127.0.0.1"))
     side = sidecar({"export": {"otlp": {"endpoint": collector.endpoint}}, "drain": {"deadline": "2s"}})
     assert ask(side.egress, "GET", origin.url("/echo")).status == 200
-    wait_for("a log line", lambda: "not valid" in side.log())
+    wait_for("a log line", lambda: "nobody whom sidespan trusts" in side.log())
     side.stop()
     assert collector.spans == []
     collector.stop()
