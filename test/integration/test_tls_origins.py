@@ -1,6 +1,7 @@
 """Origins that are not who they should be: nobody sees them as valid, and the span says what is wrong."""
 
 import datetime
+import socket
 import ssl
 
 import pytest
@@ -103,12 +104,25 @@ def test_and_as_target_of_an_absolute_url(bad_origin, intercepting, sink):
 
 
 @pytest.mark.parametrize("bad_origin", BAD, indirect=True)
-def test_on_the_bypass_list_the_client_meets_it_itself(bad_origin, intercepting):
+def test_on_the_bypass_list_the_client_meets_it_itself(bad_origin, intercepting, sink):
+    """Its own certificate, as without us: the handshake's outcome is the same on both ways."""
     side = intercepting(bypass=[HOST])
-    context = context_of(side)
-    with pytest.raises(ssl.SSLError):
-        Tunnel(side, bad_origin, context)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def meet(connect_to):
+        try:
+            with connect_to() as sock:
+                return sock.getpeercert(binary_form=True)
+        except ssl.SSLError as error:
+            return error.reason
+
+    direct = meet(lambda: context.wrap_socket(socket.create_connection(bad_origin.address), server_hostname=HOST))
+    assert meet(lambda: Tunnel(side, bad_origin, context).sock) == direct
+    assert isinstance(direct, bytes) == (bad_origin.error != "tls_failure")
     assert bad_origin.requests == []
+    span, = sink.wait(1)
+    assert span["attributes"]["sidespan.tunnel.reason"] == "bypass"
 
 
 def test_one_that_closes_in_the_handshake(intercepting, sink):
