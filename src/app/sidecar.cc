@@ -54,6 +54,7 @@ Sidecar::Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log
       telemetry_(settings, tls, log, std::move(tap)),
       memory_(memory_bytes(settings)),
       mcp_calls_(settings.limits.mcp_calls, settings.limits.mcp_call_time),
+      ingress_watch_(settings.lineage.turns.idle),
       lineage_(make_registry(settings)) {
   telemetry_.watch(memory_watch_);
   telemetry_.watch(lineage_watch_);

@@ -124,7 +124,7 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
     grpc_status_ = http::grpc::kDeadlineExceeded;
   }
   if (observer_) end_observing(ending, error);
-  end_lineage(ending);
+  const lineage::CallEnd how = end_lineage(ending);
   // A tunnel that was left is no request of its own: those inside it are.
   if (trace_ || !tunnel_) {
     emit_span(ending, error, true);
@@ -135,8 +135,7 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
     if (options_.access_log) write_access_log(ending, error);
   }
   done_ = true;
-  work_.end();
-  in_flight_.end();
+  leave_ingress(ending, how);
   --worker_.exchanges;
   waiting_.reset();
   if (!(request_ended_ && response_ended_)) cut_off();

@@ -130,6 +130,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   CallTrace::Standing find_standing();
   void begin_serving();
   void settle_work();
+  void leave_ingress(semconv::Ending ending, lineage::CallEnd how);
   void describe_client(semconv::HttpFacts& facts, std::string& ip) const;
   // exchange_lineage.cc: whose call it is
   void begin_given();
@@ -146,7 +147,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   lineage::TokenSum tokens_of(const semconv::genai::Call& call) const;
   void hold_trace(const lineage::Joined& joined, uint8_t flags);
   void on_body_awaited(bool in_time);
-  void end_lineage(semconv::Ending ending);
+  lineage::CallEnd end_lineage(semconv::Ending ending);
   void lose_sight();
   void describe_session(trace::Span& span) const;
 

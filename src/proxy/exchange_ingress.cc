@@ -9,6 +9,23 @@
 #include "sidespan/semconv/body_reader.h"
 
 namespace sidespan::proxy {
+namespace {
+
+// The server has taken a task on and tells nobody when it is done. To a notification of MCP's
+// (Streamable HTTP) it means no more than that it came.
+bool is_accepted(const http::Head& request, const http::Head& response) {
+  constexpr int kAccepted = 202;
+  return response.status == kAccepted && !request.headers.contains("mcp-session-id");
+}
+
+// The server has not heard that nobody waits any longer, or may go on all the same.
+bool is_given_up(semconv::Ending ending) {
+  using semconv::Ending;
+  return ending != Ending::kComplete && ending != Ending::kOriginClosed &&
+         ending != Ending::kRefused;
+}
+
+}  // namespace
 
 std::optional<Error> Exchange::choose_ingress() {
   mode_ = semconv::Mode::kIngress;
@@ -56,18 +73,22 @@ CallTrace::Standing Exchange::find_standing() {
       .ignored = CallTrace::ignores(options_, url_),
       .credential = inside != nullptr ? inside->credential : credential_in(request_.headers)};
   if (!options_.ingress || found.ignored) return found;
-  work_ = worker_.shared.ingress.begin_work();
+  work_ = worker_.shared.ingress.begin_work(worker_.loop.now().mono);
   found.ingress = work_.request();
   return found;
 }
 
 // Not before its context is final, since a call may come as soon as the agent has read a byte.
 void Exchange::begin_serving() {
-  if (mode_ != semconv::Mode::kIngress || in_flight_ || probe_) return;
+  if (mode_ != semconv::Mode::kIngress || in_flight_) return;
+  if (probe_) {
+    in_flight_ = worker_.shared.ingress.begin_probe();
+    return;
+  }
   const std::shared_ptr<const lineage::Execution>& execution = trace_->execution();
-  in_flight_ = worker_.shared.ingress.begin(execution);
-  if (!lineage_ || !execution) return;
   const Moment now = worker_.loop.now();
+  in_flight_ = worker_.shared.ingress.begin(execution, now.mono);
+  if (!lineage_ || !execution) return;
   lineage_->serve(worker_.shared.lineage->open_given(lineage::ref_of(execution->context), 0, now),
                   now.mono);
 }
@@ -83,14 +104,34 @@ void Exchange::begin_given() {
 }
 
 // What stays open without anything going on in it, as far as anybody can tell, would keep every
-// later request from being evidence: a tunnel, a stream of events that was asked for by GET.
+// later request from being evidence: a tunnel, a stream of events that was asked for by GET. On the
+// ingress, a WebSocket too: whoever holds it waits for events.
 void Exchange::settle_work() {
   if (!options_.ingress) return;
   const bool subscribed =
       request_.asks("GET") &&
       semconv::framing_of(response_.headers.find("content-type").value_or("")) ==
           semconv::BodyFraming::kEvents;
-  if (mode_ == semconv::Mode::kTunnel || subscribed) work_.end();
+  if (mode_ == semconv::Mode::kIngress) {
+    constexpr int kSwitchingProtocols = 101;
+    if (subscribed || response_.status == kSwitchingProtocols) in_flight_.settle();
+  } else if (mode_ == semconv::Mode::kTunnel) {
+    work_.end(worker_.loop.now().mono);  // what it was opened for is a call
+  } else if (subscribed) {
+    work_.settle();
+  }
+}
+
+void Exchange::leave_ingress(semconv::Ending ending, lineage::CallEnd how) {
+  using End = lineage::IngressWatch::End;
+  const MonoTime now = worker_.loop.now().mono;
+  const bool in_turn = lineage_ && lineage_->joined() && lineage_->place().is_turn;
+  work_.end(now,
+            how == lineage::CallEnd::kAnswered           ? End::kLastWord
+            : ending == semconv::Ending::kAgentCancelled ? End::kGivenUp
+                                                         : End::kOther,
+            in_turn ? lineage_->place().execution : lineage::ExecutionRef{});
+  in_flight_.end(now, is_accepted(request_, response_) || is_given_up(ending));
 }
 
 // The client, as who the span's other side is.

@@ -150,14 +150,17 @@ const lineage::Joined* Exchange::join() {
   return &joined;
 }
 
-void Exchange::end_lineage(semconv::Ending ending) {
-  if (!lineage_ || (lineage_->is_silent() && !lineage_->joined())) return;
+lineage::CallEnd Exchange::end_lineage(semconv::Ending ending) {
+  if (!lineage_ || (lineage_->is_silent() && !lineage_->joined())) return lineage::CallEnd::kOther;
   place();
   const bool complete = ending == semconv::Ending::kComplete;
   const semconv::genai::Call* const call = observer_ ? observer_->model_call() : nullptr;
   const bool asks = call != nullptr && observer_->is_conversation();
-  lineage_->end(asks ? end_of(*call, complete, response_.status) : lineage::CallEnd::kOther,
-                worker_.loop.now().mono, call != nullptr ? tokens_of(*call) : lineage::TokenSum{});
+  const lineage::CallEnd how =
+      asks ? end_of(*call, complete, response_.status) : lineage::CallEnd::kOther;
+  lineage_->end(how, worker_.loop.now().mono,
+                call != nullptr ? tokens_of(*call) : lineage::TokenSum{});
+  return how;
 }
 
 // What the call's own span says, where that is the turn's child.

@@ -1,6 +1,7 @@
 """Whose a call of the agent's is that says nothing: the only request in flight on the ingress, or nobody's."""
 
 import json
+import socket
 import threading
 import time
 from collections import Counter
@@ -245,3 +246,260 @@ def test_switched_off(sidecar, agent, sink):
     ask(side.ingress, "GET", "/work/1", host="h")
     _, calls = tree(sink.wait(4))
     assert len(calls) == 3 and all(is_nobodys(call) for call, _ in calls)
+
+
+class Scripted:
+    """An agent that does for each path what its script says, given the request's handler; and may go on afterwards."""
+
+    def __init__(self, sidecar, origin, **config):
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_GET(this):  # noqa: N805
+                self.scripts[this.path.split("/")[1]](this)
+
+            def log_message(this, *_):  # noqa: N805
+                pass
+
+        self.origin, self.scripts = origin, {}
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        self.side = sidecar(behind(self.server.server_address[1]) | config)
+
+    def answer(self, handler, status=200):
+        handler.send_response(status)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    def call(self, name):
+        """Without a body: nothing but who is in flight says for whom."""
+        assert ask(self.side.egress, "GET", self.origin.url(f"/status/200/{name}.0")).status == 200
+
+    def ask_model(self, name, wants_tool):
+        message = {"role": "assistant", "content": None if wants_tool else "Done."}
+        if wants_tool:
+            message["tool_calls"] = [{"id": f"call_{name}", "type": "function",
+                                      "function": {"name": "look", "arguments": json.dumps({"at": f"shelf {name}"})}}]
+        finish = "tool_calls" if wants_tool else "stop"
+        body = json.dumps({"id": f"chatcmpl-{name}", "model": "gpt-5-mini", "object": "chat.completion",
+                           "choices": [{"index": 0, "finish_reason": finish, "message": message}]}).encode()
+        self.origin.answer(f"/{name}/chat/completions", [
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body])
+        question = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": f"What is on shelf {name}?"}]}
+        ask(self.side.egress, "POST", self.origin.url(f"/{name}/chat/completions"), [("Content-Type", "application/json")],
+            json.dumps(question).encode())
+
+    def get(self, path):
+        return ask(self.side.ingress, "GET", path, host="h")
+
+    def during(self, path, act):
+        """A request that is in flight while `act` runs, and makes a call of its own then."""
+        name = path.split("/")[1]
+
+        def script(handler):
+            act()
+            self.call(name)
+            self.answer(handler)
+
+        self.scripts[name] = script
+        assert self.get(path).status == 200
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def scripted(sidecar, origin):
+    agent = Scripted(sidecar, origin)
+    yield agent
+    agent.stop()
+
+
+def call_of(spans, name):
+    found, = [span for span in spans if span["attributes"].get("url.full", "").endswith(f"/{name}.0")]
+    return found
+
+
+def request_of(spans, name):
+    found, = [span for span in spans if is_served(span) and span["attributes"]["url.path"] == f"/{name}"]
+    return found
+
+
+def test_work_that_goes_on_after_accepted_is_not_the_next_requests(scripted, sink):
+    scripted.scripts["first"] = lambda handler: scripted.answer(handler, 202)
+    assert scripted.get("/first").status == 202
+    scripted.during("/second", lambda: scripted.call("rest"))
+    spans = sink.wait(4)
+    assert is_nobodys(call_of(spans, "rest")) and is_nobodys(call_of(spans, "second"))
+
+
+def test_a_notification_of_mcp_that_is_accepted_sets_nothing_going(scripted, sink):
+    scripted.scripts["note"] = lambda handler: scripted.answer(handler, 202)
+    assert ask(scripted.side.ingress, "GET", "/note", [("Mcp-Session-Id", "7")], host="h").status == 202
+    scripted.during("/second", lambda: None)
+    spans = sink.wait(3)
+    assert belongs(call_of(spans, "second"), request_of(spans, "second"))
+
+
+def test_after_the_idle_time_of_a_turn_requests_are_evidence_again(sidecar, origin, sink):
+    agent = Scripted(sidecar, origin, context={"turn_idle": "300ms"})
+    agent.scripts["first"] = lambda handler: agent.answer(handler, 202)
+    agent.get("/first")
+    time.sleep(0.4)
+    agent.during("/second", lambda: None)
+    spans = sink.wait(3)
+    assert belongs(call_of(spans, "second"), request_of(spans, "second"))
+    agent.stop()
+
+
+@pytest.mark.parametrize("status", [202, 200])
+def test_a_turn_that_goes_on_after_its_request_makes_no_other_one_evidence(scripted, sink, status):
+    """Its model was asked, the tool not called yet. After 200 it is the turn's first call that nobody is in flight for."""
+    def first(handler):
+        if status == 202:
+            scripted.ask_model("7", True)
+        scripted.answer(handler, status)
+
+    scripted.scripts["first"] = first
+    scripted.get("/first")
+    if status == 200:
+        scripted.ask_model("7", True)
+    scripted.during("/second", lambda: scripted.call("rest"))
+    spans = sink.wait(4)
+    assert is_nobodys(call_of(spans, "rest")) and is_nobodys(call_of(spans, "second"))
+
+
+def test_a_turn_of_nobodys_that_is_open_makes_no_request_evidence(scripted, sink):
+    scripted.ask_model("7", True)
+    scripted.during("/second", lambda: scripted.call("rest"))
+    spans = sink.wait(3)
+    assert is_nobodys(call_of(spans, "rest")) and is_nobodys(call_of(spans, "second"))
+
+
+def test_a_call_that_outlives_its_request_is_not_the_last_of_its_work(scripted, origin, sink):
+    gate, over = threading.Event(), threading.Event()
+    origin.answer("/long", [lambda sock, reader, request: gate.wait(20), b"HTTP/1.1 204 No Content\r\n\r\n"])
+
+    def work():
+        ask(scripted.side.egress, "GET", origin.url("/long"))
+        over.set()
+
+    def first(handler):
+        threading.Thread(target=work, daemon=True).start()
+        wait_for("the call", lambda: origin.seen("/long"))
+        scripted.answer(handler)
+
+    scripted.scripts["first"] = first
+    scripted.get("/first")
+    gate.set()
+    assert over.wait(20)
+    scripted.during("/second", lambda: scripted.call("rest"))
+    spans = sink.wait(5)
+    assert is_nobodys(call_of(spans, "rest")) and is_nobodys(call_of(spans, "second"))
+
+
+def test_a_request_that_its_client_gave_up_may_go_on(scripted, sink):
+    begun, gate = threading.Event(), threading.Event()
+    scripted.scripts["first"] = lambda handler: begun.set() or gate.wait(20)
+    with Client(scripted.side.ingress) as client:
+        client.send(head("GET /first HTTP/1.1", [("Host", "h")]))
+        assert begun.wait(20)
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    assert sink.wait(1)[0]["attributes"]["sidespan.end"] == "agent_cancelled"
+    scripted.during("/second", lambda: scripted.call("rest"))
+    gate.set()
+    spans = sink.wait(4)
+    assert is_nobodys(call_of(spans, "rest")) and is_nobodys(call_of(spans, "second"))
+
+
+@pytest.mark.parametrize("wants_tool", [True, False])
+def test_services_whose_every_request_asks_a_model(scripted, sink, wants_tool):
+    """One that answers by what the model wants called has a turn that is never closed by a last word."""
+    names = [f"n{number}" for number in range(20)]
+    for name in names:
+        scripted.during(f"/{name}", lambda: scripted.ask_model(name, wants_tool))
+    spans = sink.wait(3 * len(names))
+    for name in names:
+        assert belongs(call_of(spans, name), request_of(spans, name))
+
+
+def test_a_model_whose_last_word_comes_before_the_end_of_its_stream(scripted, origin, sink):
+    """The agent has answered by then, and nothing of its work is left."""
+    gate, over = threading.Event(), threading.Event()
+    said = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "gpt-5-mini",
+            "choices": [{"index": 0, "delta": {"content": "Done."}, "finish_reason": "stop"}]}
+    event = f"data: {json.dumps(said)}\n\ndata: [DONE]\n\n".encode()
+    origin.answer("/v1/chat/completions", [
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"%x\r\n" % len(event) + event + b"\r\n", lambda sock, reader, request: gate.wait(20), b"0\r\n\r\n"])
+
+    def first(handler):
+        question = json.dumps({"model": "gpt-5-mini", "stream": True, "messages": [{"role": "user", "content": "Well?"}]}).encode()
+        model = Client(scripted.side.egress)
+        model.send(head(f"POST {origin.url('/v1/chat/completions')} HTTP/1.1", [
+            ("Host", "h"), ("Content-Type", "application/json"), ("Content-Length", str(len(question)))]) + question)
+        model.reader.until(b"[DONE]")
+        scripted.answer(handler)
+        model.reader.until(b"0\r\n\r\n")
+        over.set()
+        model.close()
+
+    scripted.scripts["first"] = first
+    scripted.get("/first")
+    gate.set()
+    assert over.wait(20)
+    scripted.during("/second", lambda: None)
+    spans = sink.wait(4)
+    assert belongs(call_of(spans, "second"), request_of(spans, "second"))
+
+
+def test_a_stream_of_events_on_the_ingress_is_no_request_in_flight(scripted, sink):
+    gate = threading.Event()
+
+    def events(handler):
+        scripted.call("greeting")
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.end_headers()
+        handler.wfile.write(b": hello\n\n")
+        gate.wait(20)
+        handler.close_connection = True
+
+    scripted.scripts["events"] = events
+    with Client(scripted.side.ingress) as browser:
+        browser.send(head("GET /events HTTP/1.1", [("Host", "h")]))
+        browser.reader.until(b"hello\n\n")
+        scripted.call("cron")
+        scripted.during("/second", lambda: None)
+    gate.set()
+    spans = sink.wait(5)
+    assert belongs(call_of(spans, "greeting"), request_of(spans, "events"))
+    assert is_nobodys(call_of(spans, "cron"))
+    assert belongs(call_of(spans, "second"), request_of(spans, "second"))
+
+
+def test_a_websocket_on_the_ingress_is_no_request_in_flight(scripted, sink):
+    gate = threading.Event()
+
+    def upgrade(handler):
+        handler.send_response(101)
+        handler.send_header("Connection", "Upgrade")
+        handler.send_header("Upgrade", "websocket")
+        handler.end_headers()
+        gate.wait(20)
+        handler.close_connection = True
+
+    scripted.scripts["socket"] = upgrade
+    with Client(scripted.side.ingress) as browser:
+        browser.send(head("GET /socket HTTP/1.1", [("Host", "h"), ("Connection", "Upgrade"), ("Upgrade", "websocket"),
+                                                   ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")]))
+        browser.reader.until(b"\r\n\r\n")
+        scripted.call("cron")
+        scripted.during("/second", lambda: None)
+    gate.set()
+    spans = sink.wait(4)
+    assert is_nobodys(call_of(spans, "cron"))
+    assert belongs(call_of(spans, "second"), request_of(spans, "second"))
