@@ -1,6 +1,7 @@
 // All that a tool is asked for, as one value: a city and a day are nothing by themselves and nearly
 // everything together. The names of the arguments and their order are left out, since a tool's call
-// on the wire may have its own. Used for the arguments a model gives and for what a request sends.
+// on the wire may have its own; an id that outlives the call (Member::kLasting) is one of them, and
+// weighs nothing. Used for the arguments a model gives and for what a request sends.
 #pragma once
 
 #include <algorithm>
@@ -35,18 +36,18 @@ class Bundle {
     size_ += piece.size();
     for (const char c : piece.substr(0, kLooksMax)) digits_ += text::is_digit(c) ? 1U : 0U;
   }
-  void end_text() {
-    if (size_ > 0) {
-      sum_ += part_.finish();
+  void end_text(bool weighs = true) {
+    if (size_ > 0) sum_ += part_.finish();
+    if (size_ > 0 && weighs) {
       weight_ += std::min<size_t>(size_ + digits_ / 2, kPartWeightMax);
       ++count_;
     }
     part_ = Hasher(values_.key());
     size_ = digits_ = 0;
   }
-  void add(std::string_view whole) {
+  void add(std::string_view whole, bool weighs = true) {
     feed(whole);
-    end_text();
+    end_text(weighs);
   }
   void end() {
     if (active_ && asks_ && weight_ >= kAskedWeightMin) values_.add_asked(arguments_of(sum_));

@@ -62,6 +62,7 @@ struct Gleaner::Impl {
     const bool in_arguments = bundle.active() && bundle_depth > 1;
     return !in_arguments && (voice == Voice::kModelAnswer || voice == Voice::kToolRequest);
   }
+  bool tells() const { return key != Member::kLasting; }
   bool of_model() const { return voice == Voice::kModelRequest || voice == Voice::kModelAnswer; }
   Level& level() { return levels[depth]; }
   bool in_message() const { return message_depth != 0; }
@@ -125,7 +126,7 @@ struct Gleaner::Impl {
 void Gleaner::Impl::open(bool array) {
   const Level& above = level();
   Level next{.array = array,
-             .ignored = above.ignored || (of_model() && key == Member::kIgnored) ||
+             .ignored = above.ignored || !tells() || (of_model() && key == Member::kIgnored) ||
                         (voice == Voice::kModelAnswer && key == Member::kTools),
              .marked = above.marked || key == Member::kMark,
              .messages = false};
@@ -242,6 +243,7 @@ Gleaner::Impl::Part& Gleaner::Impl::part() {
 
 Gleaner::Impl::To Gleaner::Impl::route() {
   if (level().ignored || key == Member::kMark || key == Member::kType) return To::kNobody;
+  if (!tells()) return To::kNobody;
   if (of_model() && key == Member::kIgnored) return To::kNobody;
   if (key == Member::kRole) return To::kNobody;
   if (key == Member::kId) return To::kId;
@@ -275,7 +277,7 @@ void Gleaner::Impl::text(std::string_view piece, bool last) {
   if (in_digest) digest.add(piece);
   if (bundle.active()) {
     bundle.feed(piece);
-    if (last) bundle.end_text();
+    if (last) bundle.end_text(tells());
   }
   if (is_name && kept.size() < kIdBytesMax) kept += piece.substr(0, kIdBytesMax - kept.size());
   if (to == To::kScan) {
@@ -387,14 +389,14 @@ void Gleaner::on_integer(int64_t number) {
   Impl& impl = *impl_;
   if (impl.key == Member::kIndex) impl.at_index(number);
   if (impl.digested()) impl.digest.add(static_cast<uint64_t>(number));
-  if (impl.takes_number()) scan_integer(number, impl.values, impl.bundle);
+  if (impl.takes_number()) scan_integer(number, impl.tells(), impl.values, impl.bundle);
   impl.key = Member::kOther;
 }
 
 void Gleaner::on_number(double number) {
   Impl& impl = *impl_;
   if (impl.digested()) impl.digest.add(std::bit_cast<uint64_t>(number));
-  if (impl.takes_number()) scan_number(number, impl.values, impl.bundle);
+  if (impl.takes_number()) scan_number(number, impl.tells(), impl.values, impl.bundle);
   impl.key = Member::kOther;
 }
 
@@ -433,7 +435,8 @@ void glean_asked(const HashKey& key, std::string_view path, Gleaned& out) {
   all.begin();
   if (query == path.size() || weight_of(last) >= kEvidenceWeight) all.add(last);
   if (query < path.size()) {
-    visit_query(path.substr(query + 1), [&](const std::string& plain) { all.add(plain); });
+    visit_query(path.substr(query + 1),
+                [&](const std::string& plain, bool tells) { all.add(plain, tells); });
   }
   all.end();
 }

@@ -11,6 +11,7 @@ namespace sidespan::lineage {
 enum class Member : uint8_t {
   kOther,
   kIgnored,   // counters, times, names of models and kinds: the same for everybody, or nobody's
+  kLasting,   // ids of what outlives a turn: those of one session share them
   kMark,      // set on a message by where it stands, and so not part of what was said
   kMessages,  // the list of messages
   kId,        // of a tool's call, an answer, a task

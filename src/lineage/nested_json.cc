@@ -3,28 +3,30 @@
 #include <array>
 #include <charconv>
 
+#include "lineage/member_names.h"
+
 namespace sidespan::lineage {
 
 namespace {
 
 template <class Number>
-void scan_digits(Number number, ValueList& values, Bundle& bundle) {
+void scan_digits(Number number, bool tells, ValueList& values, Bundle& bundle) {
   std::array<char, 40> text;
   const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
   const std::string_view digits(text.data(), static_cast<size_t>(end - text.data()));
-  if (bundle.active()) bundle.add(digits);
-  values.add(digits, weight_of(digits));
+  if (bundle.active()) bundle.add(digits, tells);
+  if (tells) values.add(digits, weight_of(digits));
 }
 
 }  // namespace
 
-void scan_integer(int64_t number, ValueList& values, Bundle& bundle) {
+void scan_integer(int64_t number, bool tells, ValueList& values, Bundle& bundle) {
   if (number > -10'000 && number < 10'000 && !bundle.active()) return;
-  scan_digits(number, values, bundle);
+  scan_digits(number, tells, values, bundle);
 }
 
-void scan_number(double number, ValueList& values, Bundle& bundle) {
-  scan_digits(number, values, bundle);
+void scan_number(double number, bool tells, ValueList& values, Bundle& bundle) {
+  scan_digits(number, tells, values, bundle);
 }
 
 void NestedJson::restart() {
@@ -32,6 +34,7 @@ void NestedJson::restart() {
   scan_.drop();
   numbers_ = 0;
   depth_ = 0;
+  tells_ = true;
   bundle_.drop();
 }
 
@@ -50,24 +53,30 @@ void NestedJson::begin_bundle() {
   ++depth_;
 }
 
+void NestedJson::on_key(std::string_view key) {
+  numbers_ = 0;
+  tells_ = member_of(key) != Member::kLasting;
+}
+
 void NestedJson::on_object_end() {
+  tells_ = true;
   if (depth_ > 0 && --depth_ == 0) bundle_.end();
 }
 
 void NestedJson::on_text(std::string_view part, bool last) {
-  scan_.feed(part);
+  if (tells_) scan_.feed(part);
   if (bundle_.active()) bundle_.feed(part);
   if (!last) return;
-  scan_.end();
-  if (bundle_.active()) bundle_.end_text();
+  if (tells_) scan_.end();
+  if (bundle_.active()) bundle_.end_text(tells_);
 }
 
 void NestedJson::on_integer(int64_t number) {
-  if (numbers_++ < kArrayNumbersMax) scan_integer(number, values_, bundle_);
+  if (numbers_++ < kArrayNumbersMax) scan_integer(number, tells_, values_, bundle_);
 }
 
 void NestedJson::on_number(double number) {
-  if (numbers_++ < kArrayNumbersMax) scan_number(number, values_, bundle_);
+  if (numbers_++ < kArrayNumbersMax) scan_number(number, tells_, values_, bundle_);
 }
 
 }  // namespace sidespan::lineage

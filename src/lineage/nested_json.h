@@ -12,9 +12,9 @@
 
 namespace sidespan::lineage {
 
-// A number of JSON, as it stands in a URL.
-void scan_integer(int64_t number, ValueList& values, Bundle& bundle);
-void scan_number(double number, ValueList& values, Bundle& bundle);
+// A number of JSON, as it stands in a URL. `tells`: it is no id that outlives a turn.
+void scan_integer(int64_t number, bool tells, ValueList& values, Bundle& bundle);
+void scan_number(double number, bool tells, ValueList& values, Bundle& bundle);
 
 class NestedJson final : public json::Handler {
  public:
@@ -35,7 +35,7 @@ class NestedJson final : public json::Handler {
   void on_object() override { begin_bundle(); }
   void on_object_end() override;
   void on_array() override { numbers_ = 0; }
-  void on_key(std::string_view) override { numbers_ = 0; }
+  void on_key(std::string_view key) override;
   void on_text(std::string_view part, bool last) override;
   void on_integer(int64_t number) override;
   void on_number(double number) override;
@@ -50,6 +50,7 @@ class NestedJson final : public json::Handler {
   size_t depth_ = 0;  // of objects
   json::Reader reader_;
   size_t numbers_ = 0;  // in an array so far
+  bool tells_ = true;   // what is at this key
 };
 
 // Of the numbers of an array so many are looked at: what is equal in two vectors is so at once.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "lineage/bundle.h"
+#include "lineage/member_names.h"
 #include "lineage/text_scan.h"
 #include "lineage/value_list.h"
 #include "sidespan/base/text.h"
@@ -13,6 +14,7 @@ namespace {
 
 // Of a field; a longer one is taken for several.
 constexpr size_t kFieldBytesMax = size_t{16} * 1024;
+constexpr size_t kNameBytesMax = 64;
 
 }  // namespace
 
@@ -24,14 +26,16 @@ struct FormGleaner::Impl {
 
   void end_field() {
     const std::string plain = form_decode(value);
-    scan_text(plain, values);
-    all.add(plain);
+    const bool tells = member_of(name) != Member::kLasting;
+    if (tells) scan_text(plain, values);
+    all.add(plain, tells);
     value.clear();
   }
 
   Gleaned out;
   ValueList values;
   Bundle all;
+  std::string name;
   std::string value;
   bool in_value = false;
 };
@@ -47,8 +51,10 @@ void FormGleaner::feed(std::string_view bytes) {
     if (c == '&') {
       if (impl.in_value) impl.end_field();
       impl.in_value = false;
+      impl.name.clear();
     } else if (!impl.in_value) {
       impl.in_value = c == '=';
+      if (!impl.in_value && impl.name.size() < kNameBytesMax) impl.name += c;
     } else {
       impl.value += c;
       if (impl.value.size() == kFieldBytesMax) impl.end_field();

@@ -110,10 +110,11 @@ void scan_url(std::string_view authority, std::string_view path, bool fetches, V
   if (query == path.size() && !told && longest < 10) return;
   Bundle all(values);
   all.begin();
-  visit_query(path.substr(std::min(query + 1, path.size())), [&](const std::string& plain) {
-    scan_text(plain, values);
-    all.add(plain);
-  });
+  visit_query(path.substr(std::min(query + 1, path.size())),
+              [&](const std::string& plain, bool tells) {
+                if (tells) scan_text(plain, values);
+                all.add(plain, tells);
+              });
   all.end();
   // An interface's own address is a constant of those who call it.
   if (!fetches || (!told && longest < 10)) return;

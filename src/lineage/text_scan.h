@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "lineage/member_names.h"
 #include "lineage/value_list.h"
 #include "sidespan/base/text.h"
 #include "sidespan/lineage/value.h"
@@ -48,14 +49,14 @@ void scan_text(std::string_view text, ValueList& values);
 void scan_word(std::string_view word, ValueList& values);
 // A field of a query or a form, as it was meant.
 std::string form_decode(std::string_view value);
-// The values of a query, decoded.
+// The values of a query, decoded, and whether each tells anything: ids that outlive a turn do not.
 template <class See>
 void visit_query(std::string_view query, See&& see) {
   std::optional<std::string_view> rest = query;
   while (rest) {
     std::optional<std::string_view> pair = text::split_first(rest, '&');
-    text::split_first(pair, '=');
-    if (pair) see(form_decode(*pair));
+    const std::string_view name = text::split_first(pair, '=');
+    if (pair) see(form_decode(*pair), member_of(name) != Member::kLasting);
   }
 }
 // What of a URL tells; `authority` in any case, `path` with its query and without a fragment.

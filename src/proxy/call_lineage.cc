@@ -1,7 +1,5 @@
 #include "call_lineage.h"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "sidespan/base/text.h"
@@ -25,15 +23,10 @@ bool is_form(std::string_view type) {
   return text::equal_ignoring_case(type, "application/x-www-form-urlencoded");
 }
 
-// Pages and the like; JSON has readers of its own.
-bool is_text(std::string_view type) {
-  constexpr std::string_view kText = "text/";
-  constexpr std::array<std::string_view, 3> kOthers = {"application/xml", "application/xhtml+xml",
-                                                       "application/yaml"};
-  return text::equal_ignoring_case(type.substr(0, kText.size()), kText) ||
-         std::ranges::any_of(kOthers, [&](std::string_view other) {
-           return text::equal_ignoring_case(type, other);
-         });
+// They read documents and nothing else.
+bool is_read_by_observers(const http::Headers& answer) {
+  return semconv::framing_of(media_type(answer)).has_value() &&
+         http::parse_codings(answer.find("content-encoding").value_or("")).has_value();
 }
 
 size_t bytes_of(const Gleaned& gleaned) {
@@ -45,33 +38,14 @@ size_t bytes_of(const Gleaned& gleaned) {
 }  // namespace
 
 struct CallLineage::Documents final : semconv::BodySink {
-  Documents(semconv::DocumentWatcher& its_watcher, bool its_request)
-      : watcher(its_watcher), request(its_request) {}
+  explicit Documents(semconv::DocumentWatcher& its_watcher) : watcher(its_watcher) {}
   json::Handler* begin_document(std::string_view) override {
-    return request ? watcher.begin_request_document() : watcher.begin_response_document();
+    return watcher.begin_request_document();
   }
-  void end_document(bool) override {
-    request ? watcher.end_request_document() : watcher.end_response_document();
-  }
+  void end_document(bool) override { watcher.end_request_document(); }
 
   semconv::DocumentWatcher& watcher;
-  const bool request;
   std::unique_ptr<semconv::BodyReader> reader;
-};
-
-struct CallLineage::Texts final : http::PlainSink {
-  Texts(const lineage::HashKey& key, lineage::Overflow& overflow, const http::Codings& codings)
-      : gleaner(key, overflow) {
-    if (codings.count > 0) inflater.emplace(codings, http::InflateLimits{}, *this);
-  }
-  void on_plain(std::string_view part) override { gleaner.feed(part); }
-  bool is_reading() const {
-    return !inflater || inflater->state() == http::Inflater::State::kReading;
-  }
-  void feed(std::string_view bytes) { inflater ? inflater->feed(bytes) : gleaner.feed(bytes); }
-
-  lineage::TextGleaner gleaner;
-  std::optional<http::Inflater> inflater;
 };
 
 CallLineage::CallLineage(lineage::Registry& registry, bool of_nobody)
@@ -103,7 +77,7 @@ void CallLineage::read_request(const http::Headers& headers) {
   if (semconv::framing_of(type)) {
     reads_request_ = true;
     if (observed_) return;
-    own_request_ = std::make_unique<Documents>(*this, true);
+    own_request_ = std::make_unique<Documents>(*this);
     own_request_->reader = semconv::make_body_reader(headers, {}, *own_request_);
     reads_request_ = own_request_->reader != nullptr;
   } else if (is_form(type) && !headers.contains("content-encoding")) {
@@ -144,41 +118,22 @@ void CallLineage::on_request_end(MonoTime now) {
 
 void CallLineage::on_response_head(const http::Head& head) {
   constexpr int kSwitchingProtocols = 101;
-  if (!silent_ && !serves_ && !observed_ && head.status != kSwitchingProtocols)
-    read_answer(head.headers);
-}
-
-void CallLineage::read_answer(const http::Headers& headers) {
-  const std::string_view type = media_type(headers);
-  const std::optional<semconv::BodyFraming> framing = semconv::framing_of(type);
-  if (framing) {
-    begin_answer(*framing != semconv::BodyFraming::kJson);
-    own_answer_ = std::make_unique<Documents>(*this, false);
-    own_answer_->reader = semconv::make_body_reader(headers, {}, *own_answer_);
-  } else if (is_text(type)) {
-    const std::optional<http::Codings> codings =
-        http::parse_codings(headers.find("content-encoding").value_or(""));
-    if (codings) texts_ = std::make_unique<Texts>(registry_.key(), registry_, *codings);
-  }
+  if (silent_ || serves_ || head.status == kSwitchingProtocols) return;
+  if (observed_ && is_read_by_observers(head.headers)) return;
+  own_answer_ = AnswerReader::make(head.headers, *this, registry_.key(), registry_);
 }
 
 void CallLineage::on_response_bytes(std::string_view bytes, MonoTime now) {
-  if (texts_) texts_->feed(bytes);
-  if (own_answer_ && own_answer_->reader) own_answer_->reader->feed(bytes);
+  if (own_answer_) own_answer_->feed(bytes);
   publish_answer(now);
-  const bool documents_end = own_answer_ && own_answer_->reader &&
-                             own_answer_->reader->state() != semconv::BodyReader::State::kReading;
-  const bool texts_end = texts_ && !texts_->is_reading();
-  if (!documents_end && !texts_end) return;
+  if (!own_answer_ || !own_answer_->lost()) return;
   // What is read no further may say what others are believed to be alone with.
   own_answer_.reset();
-  texts_.reset();
   registry_.lose_sight(now);
 }
 
 void CallLineage::on_response_end(bool whole, MonoTime now) {
-  if (own_answer_ && own_answer_->reader) own_answer_->reader->finish(whole);
-  if (texts_) texts_->gleaner.finish();
+  if (own_answer_) own_answer_->finish(whole);
   if (answer_) answer_->finish();
   publish_answer(now);
 }
@@ -254,8 +209,8 @@ void CallLineage::publish_answer(MonoTime now) {
   if (answer_ && !(answer_->gleaned().values.empty() && answer_->gleaned().asked.empty())) {
     registry_.publish(joined_->execution, voice, joined_->step, answer_->take(), now);
   }
-  if (texts_) {
-    const Gleaned gleaned = texts_->gleaner.take();
+  if (own_answer_) {
+    const Gleaned gleaned = own_answer_->take_text();
     if (!gleaned.values.empty()) {
       registry_.publish(joined_->execution, voice, joined_->step, gleaned, now);
     }
@@ -265,7 +220,6 @@ void CallLineage::publish_answer(MonoTime now) {
 void CallLineage::silence() {
   own_request_.reset();
   own_answer_.reset();
-  texts_.reset();
   form_.reset();
   request_.reset();
   answer_.reset();

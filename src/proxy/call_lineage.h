@@ -1,7 +1,8 @@
 // What one call carries that may tell whose it is, as its bytes pass, and its place in the registry
 // (lineage/registry.h). Gleans beside the observer of the call, where that reads documents, else by
-// readers of its own: JSON in its framings, forms, texts. It changes and keeps nothing of what
-// passes. Made by the Exchange for calls that lineage has a say in.
+// readers of its own: JSON in its framings and forms, and of answers texts, too (answer_reader.h).
+// It changes and keeps nothing of what passes. Made by the Exchange for calls that lineage has a
+// say in.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +10,10 @@
 #include <optional>
 #include <string_view>
 
+#include "answer_reader.h"
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/random.h"
 #include "sidespan/base/spares.h"
-#include "sidespan/http/inflate.h"
 #include "sidespan/http/message.h"
 #include "sidespan/http/uri.h"
 #include "sidespan/lineage/gleaner.h"
@@ -60,9 +61,8 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   void end(lineage::CallEnd how, MonoTime now, const lineage::TokenSum& tokens);
 
  private:
-  // One side's own reader of documents.
+  // The request's own reader of documents.
   struct Documents;
-  struct Texts;
 
   json::Handler* begin_request_document() override;
   void end_request_document() override;
@@ -71,7 +71,6 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   void end_response_document() override;
 
   void read_request(const http::Headers& headers);
-  void read_answer(const http::Headers& headers);
   void publish_given(MonoTime now);
   void publish_answer(MonoTime now);
   lineage::Voice request_voice() const {
@@ -88,8 +87,7 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   std::unique_ptr<lineage::Gleaner> answer_;
   std::unique_ptr<lineage::FormGleaner> form_;
   std::unique_ptr<Documents> own_request_;
-  std::unique_ptr<Documents> own_answer_;
-  std::unique_ptr<Texts> texts_;
+  std::unique_ptr<AnswerReader> own_answer_;
   std::optional<lineage::Joined> joined_;
   const bool of_nobody_;
   bool converses_ = false;  // the observer's: voices are those of a conversation with a model

@@ -190,6 +190,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   void record_model(const semconv::genai::Call& call, std::string_view error_type, MonoTime start);
   void on_shared_call(const semconv::SharedCall& call) override;
   void on_calls_unread(semconv::Unread reason, size_t under_way) override;
+  void on_unwatched_answer(MonoTime at) override;
 
   // exchange.cc: what concerns both
   void answer_error(const Error& error, semconv::Ending ending);

@@ -64,4 +64,8 @@ void Exchange::on_calls_unread(semconv::Unread reason, size_t under_way) {
   worker_.metrics.websocket_calls_lost[static_cast<size_t>(reason)].add(under_way);
 }
 
+void Exchange::on_unwatched_answer(MonoTime at) {
+  if (worker_.shared.lineage != nullptr) worker_.shared.lineage->lose_sight(at);
+}
+
 }  // namespace sidespan::proxy

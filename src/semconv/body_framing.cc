@@ -21,6 +21,24 @@ class TextFramer final : public Framer {
   JsonDocument document_;
 };
 
+class RowFramer final : public Framer {
+ public:
+  RowFramer(BodySink& sink, const json::ReaderLimits& limits) : document_(sink, limits) {
+    document_.begin("", true, false);
+  }
+  void feed(std::string_view plain) override {
+    while (!plain.empty() && !broken()) {
+      plain.remove_prefix(document_.feed(plain));
+      if (document_.over() && !broken()) document_.begin("", true, false);
+    }
+  }
+  void finish(bool clean) override { document_.end(clean); }
+  bool broken() const override { return document_.broken(); }
+
+ private:
+  JsonDocument document_;
+};
+
 // Commas are taken as they come: what is wrong about them is nobody's interest here.
 class ElementFramer final : public Framer {
  public:
@@ -141,6 +159,8 @@ class MessageFramer final : public Framer, private http::EventStreamSink {
 std::unique_ptr<Framer> make_framer(BodyFraming framing, const json::ReaderLimits& limits,
                                     BodySink& sink) {
   switch (framing) {
+    case BodyFraming::kTexts:
+      return std::make_unique<RowFramer>(sink, limits);
     case BodyFraming::kElements:
       return std::make_unique<ElementFramer>(sink, limits);
     case BodyFraming::kLines:

@@ -2,6 +2,7 @@
 // one, and the server's typed events are its answer, up to the one that ends it.
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -28,6 +29,7 @@ constexpr size_t kCallBytes = size_t{12} * 1024;
 // Under way at once. Servers work them off one by one, in each lane.
 constexpr size_t kOpenCallsMax = 16;
 constexpr size_t kWordBytesMax = 64;
+constexpr std::chrono::minutes kToldEvery{1};  // that a model speaks
 
 constexpr std::string_view kCreate = "response.create";
 
@@ -105,6 +107,7 @@ class ModelSocketObserver final : public Observer {
   void on_response_bytes(std::string_view bytes, MonoTime at) override {
     if (!switched_) return;
     now_ = at;
+    tell_unwatched();
     tally_.on_received(bytes);
     give_up_if_lost();
   }
@@ -147,6 +150,7 @@ class ModelSocketObserver final : public Observer {
   void end_event(bool whole);
   Calls::iterator first_of(std::string_view lane);
   void end_call(Calls::iterator call, End end);
+  void tell_unwatched();
   void give_up_if_lost();
   // `more`: calls beside those under way.
   void give_up(Unread why, size_t more = 0);
@@ -167,6 +171,7 @@ class ModelSocketObserver final : public Observer {
   std::optional<OpenCall> asking_;      // its message is under way
   std::optional<OpenCall> unassigned_;  // of several lanes: an event's, until it has told its own
   MonoTime now_{};
+  std::optional<MonoTime> told_;  // that a model speaks
   std::optional<Unread> unread_;  // why nothing is read, or nothing more
   const bool counts_itself_;
   bool switched_ = false;
@@ -233,6 +238,14 @@ void ModelSocketObserver::end_call(Calls::iterator call, End end) {
                         }});
   open_.erase(call);
   count_memory();
+}
+
+// What cannot be read may be an answer.
+void ModelSocketObserver::tell_unwatched() {
+  if (open_.empty() && !unread_) return;
+  if (told_ && now_ - *told_ < kToldEvery) return;
+  told_ = now_;
+  sink_.on_unwatched_answer(now_);
 }
 
 void ModelSocketObserver::give_up_if_lost() {

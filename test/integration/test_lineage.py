@@ -197,6 +197,29 @@ def test_a_page_says_what_is_fetched_next(sidecar, model, origin, sink):
     assert len([span for span in sink.spans if span["parent_id"] == turn["span_id"]]) == 3
 
 
+def test_an_id_that_outlives_a_turn_decides_nothing_alone(sidecar, model, origin, sink):
+    side = sidecar(IDLE)
+    context = "6f0d1f6e-5a0b-4c52-9f1e-2b7c8d9e0a41"
+
+    def send(text, **more):
+        message = {"kind": "message", "role": "user", "parts": [{"kind": "text", "text": text}], **more}
+        post(side, origin.url("/a2a"), json.dumps({"jsonrpc": "2.0", "id": 1, "method": "message/send",
+                                                   "params": {"message": message}}).encode())
+
+    model.answer(CHAT, plain(asks("delegate", {"text": "Cracked screen of QK-482913"})[1]))
+    origin.answer("/a2a", plain(json.dumps({"jsonrpc": "2.0", "id": 1, "result": {
+        "kind": "message", "role": "agent", "contextId": context, "parts": [{"kind": "text", "text": "Sure?"}]}}).encode()))
+    post(side, model.url(CHAT), chat(user("Help!")))
+    send("Cracked screen of QK-482913")
+    send("ok", contextId=context)
+    get(side, origin.url(f"/status?session_id={context}"))
+    turn, = sink.wait(1, where=is_turn)
+    first, second, third = sorted((span for span in sink.spans if asked(span) and str(origin.port) in span["attributes"][
+        "url.full"]), key=lambda span: span["start"])
+    assert first["parent_id"] == turn["span_id"] and source(first) == "echo"
+    assert not second["parent_id"] and not third["parent_id"]
+
+
 def test_a_form_says_whose_it_is(sidecar, model, origin, sink):
     side = sidecar(IDLE)
     model.answer(CHAT, plain(asks("open_ticket", {"subject": "Cracked screen of QK-482913"})[1]))

@@ -123,3 +123,4 @@ def test_calls_that_are_not_read_are_counted(sidecar, origin, sink, reason):
     for name, count in (("sidespan_model_websockets_unread_total", 1), ("sidespan_model_websocket_calls_lost_total", lost)):
         found = {sample.labels["reason"]: sample.value for sample in metrics.all(name)}
         assert found == dict.fromkeys(("extension", "malformed", "limit", "memory"), 0) | {reason: count}
+    assert metrics.total("sidespan_lineage_blind_total") == 1  # whatever it says may be what others said

@@ -18,6 +18,7 @@ namespace sidespan::semconv {
 
 enum class BodyFraming : uint8_t {
   kJson,      // one text
+  kTexts,     // one text or several in a row, as some answers have that say they are one
   kElements,  // one text; of an array the elements are documents
   kLines,     // a text a line
   kEvents,    // server-sent events, a text in each one's data

@@ -106,6 +106,9 @@ class SharedCallSink {
   virtual void on_shared_call(const SharedCall& call) = 0;
   // From now on none is told, and so many that were under way are not either. Once.
   virtual void on_calls_unread(Unread reason, size_t under_way) = 0;
+  // A model speaks, and no DocumentWatcher is told what: before its first bytes are forwarded, and
+  // again at most every minute while it does.
+  virtual void on_unwatched_answer(MonoTime at) = 0;
 
  protected:
   ~SharedCallSink() = default;

@@ -269,6 +269,48 @@ TEST_CASE("all that a tool is asked for counts as one, however it is sent") {
   CHECK(shares(said, form.gleaned()));
 }
 
+TEST_CASE("ids that outlive a turn are no evidence, wherever they stand") {
+  const std::string id = "6f0d1f6e-5a0b-4c52-9f1e-2b7c8d9e0a41";
+  for (const std::string name : {"contextId", "context_id", "sessionId", "session_id",
+                                 "conversationId", "conversation_id", "threadId", "thread_id"}) {
+    CAPTURE(name);
+    const std::string member = "{\"" + name + "\":\"" + id + "\"}";
+    const std::string number = "{\"" + name + "\":48219377}";
+    for (const Voice voice : {Voice::kModelRequest, Voice::kModelAnswer, Voice::kToolRequest,
+                              Voice::kToolAnswer, Voice::kGiven}) {
+      for (const std::string& told : {member, number}) {
+        const Gleaned gleaned = glean(voice, {told, "{\"params\":{\"message\":" + told + "}}",
+                                              "{\"arguments\":" + told + "}"});
+        CHECK((gleaned.values.empty() && gleaned.asked.empty()));
+      }
+    }
+    const Gleaned said =
+        glean(Voice::kModelAnswer, {R"({"arguments":"{\")" + name + R"(\":\")" + id + R"(\"}"})"});
+    CHECK((said.values.empty() && said.asked.empty()));
+    const Gleaned fetched = url("kb.example", "/v1?" + name + "=" + id, false);
+    CHECK(find(fetched, id) == nullptr);
+    Gleaned asked;
+    glean_asked(kKey, "/v1?" + name + "=" + id, asked);
+    CHECK(asked.asked.empty());
+    Forgotten forgotten;
+    FormGleaner form(kKey, forgotten);
+    form.feed(name + "=" + id + "&x=1");
+    form.finish();
+    CHECK((form.gleaned().values.empty() && form.gleaned().asked.empty()));
+  }
+  // Beside others they are a part of what is asked.
+  const auto asks = [&](const std::string& context) {
+    return glean(Voice::kToolRequest,
+                 {R"({"context_id":")" + context + R"(","city":"Lisbon 1999"})"});
+  };
+  REQUIRE(asks(id).asked.size() == 1);
+  CHECK(asks(id).asked[0].arguments != asks("another").asked[0].arguments);
+  Gleaned by_url;
+  glean_asked(kKey, "/weather?city=Lisbon+1999&context_id=" + id, by_url);
+  REQUIRE(by_url.asked.size() == 1);
+  CHECK(by_url.asked[0].arguments == asks(id).asked[0].arguments);
+}
+
 TEST_CASE("a URL in a text is the one that is fetched") {
   const Gleaned said = glean(
       Voice::kToolAnswer, {R"({"text":"Read (https://KB.example:443/wiki/Alan_Turing#life)."})"});

@@ -141,6 +141,23 @@ TEST_CASE("body reader: one text") {
   });
 }
 
+TEST_CASE("body reader: texts in a row") {
+  const auto row = [](std::string body, bool clean = true) {
+    return Reading{.type = "application/json",
+                   .body = std::move(body),
+                   .framing = BodyFraming::kTexts,
+                   .clean = clean};
+  };
+  check({
+      {"one", row(" {\"a\":1}\n"), ":{\"a\":1}\n"},
+      {"on lines and on none", row("{}\n[1]{\"a\":{}} "), ":{}\n:[1]\n:{\"a\":{}}\n"},
+      {"scalars", row("12 \"a\"\nnull"), ":12\n:\"a\"\n:null\n"},
+      {"nothing", row(" \n"), ""},
+      {"cut off", row("{}{\"a\":", false), ":{}\n:broken\n"},
+      {"what is no JSON ends it", row("{}\n{]{}"), ":{}\n:broken\n", kBroken},
+  });
+}
+
 TEST_CASE("body reader: the elements of an array") {
   const auto elements = [](std::string body, bool clean = true) {
     return Reading{.type = "application/json",

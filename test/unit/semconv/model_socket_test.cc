@@ -99,12 +99,17 @@ class Played final : public SharedCallSink {
   void on_calls_unread(Unread reason, size_t under_way) override {
     lost.push_back(std::string(name_of(reason)) + " " + std::to_string(under_way));
   }
+  void on_unwatched_answer(MonoTime at) override {
+    CHECK(at == now);
+    ++unwatched;
+  }
 
   size_t piece = size_t{1} << 20U;
   MonoTime now{};
   std::unique_ptr<Observer> observer;
   std::vector<std::string> calls;
   std::vector<std::string> lost;
+  size_t unwatched = 0;
   std::vector<int64_t> first_chunks;
   std::vector<std::string> previous;
   std::vector<bool> usage_told;
@@ -269,6 +274,28 @@ TEST_CASE("packed messages are read, and what an agent counts itself is not coun
         "chat: chat by=openai streamed=yes answered=gpt-5-a id=r2 finish=completed input=20 "
         "output=2");
   CHECK(socket.usage_told == std::vector<bool>{false, false});
+}
+
+TEST_CASE("that a model speaks unwatched is told with its first bytes and every minute") {
+  Played socket;
+  socket.says(R"({"type":"hello"})");
+  socket.asks(kCreate);
+  CHECK(socket.unwatched == 0);
+  socket.says(kCreated);
+  socket.says(kDelta);
+  CHECK(socket.unwatched == 1);
+  socket.now += 1min;
+  socket.says(kDelta);
+  socket.says(completed("r1", 10));
+  CHECK(socket.unwatched == 2);
+  socket.now += 1h;
+  socket.says(R"({"type":"hello"})");
+  CHECK(socket.unwatched == 2);
+  Played unread("permessage-zstd");
+  unread.asks(kCreate);
+  CHECK(unread.unwatched == 0);
+  unread.says(kCreated);
+  CHECK(unread.unwatched == 1);
 }
 
 TEST_CASE("other WebSockets are none of models") {
