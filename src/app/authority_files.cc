@@ -5,14 +5,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "app/authority_scope.h"
 #include "app/file.h"
 #include "app/state_dir.h"
+#include "sidespan/tls/certificate_list.h"
 
 namespace sidespan::app {
 namespace {
@@ -23,6 +26,7 @@ constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kKeyMode = 0600;
 constexpr mode_t kCertificateMode = 0644;
 constexpr size_t kFileBytesMax = size_t{1024} * 1024;
+constexpr std::chrono::hours kBackdated{24};  // tls::Authority::make() does so
 
 // One authority's two files.
 struct Pair {
@@ -75,7 +79,9 @@ LoadedAuthority load(const Pair& files, WallTime now) {
 LoadedAuthority make(const Pair& files, const tls::Scope& scope, WallTime now) {
   Result<std::unique_ptr<tls::Authority>> made = tls::Authority::make({.permitted = scope}, now);
   if (!made) return std::unexpected(made.error());
-  // The key first: a certificate that is there has one.
+  // A certificate that is there has its key: it goes before that, and comes after it.
+  std::error_code error;
+  fs::remove(files.certificate, error);
   std::string key = (*made)->key_pem();
   const Result<void> written = write_file(files.key, key, kKeyMode);
   tls::wipe(key);
@@ -90,6 +96,11 @@ bool is_whole(const Pair& files) {
   return fs::exists(files.certificate) && fs::exists(files.key);
 }
 
+// Its time is over, and nothing else is wrong with it.
+bool is_over(const LoadedAuthority& loaded) {
+  return !loaded && loaded.error().code == Code::kCertificateExpired;
+}
+
 Result<void> move(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::rename(from, to, error);
@@ -99,6 +110,20 @@ Result<void> move(const fs::path& from, const fs::path& to) {
 
 bool ends_within(const tls::Authority& authority, WallTime now, std::chrono::hours left) {
   return authority.not_after() - now < left;
+}
+
+// The certificates of a PEM text, each as it stands there.
+std::vector<std::string> split(std::string_view pem) {
+  constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
+  constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
+  std::vector<std::string> found;
+  for (;;) {
+    const size_t begin = pem.find(kBegin);
+    const size_t end = begin == pem.npos ? pem.npos : pem.find(kEnd, begin);
+    if (end == pem.npos) return found;
+    found.push_back(std::string(pem.substr(begin, end + kEnd.size() - begin)) + "\n");
+    pem.remove_prefix(end + kEnd.size());
+  }
 }
 
 Result<fs::path> directory_in(const std::string& state_dir, const tls::Scope& scope) {
@@ -124,11 +149,13 @@ class Directory {
         previous_(path / "previous.pem") {}
 
   Result<OpenAuthority> open(bool rotate) {
+    if (Result<void> whole = finish_succession(); !whole) return std::unexpected(whole.error());
     const bool made = !is_whole(current_);
     LoadedAuthority signing = load_or_make(current_);
-    const bool over = !signing && signing.error().code == Code::kCertificateExpired;
-    if (over || (signing && (rotate || ends_within(**signing, now_, kLastLeaves)))) {
-      if (Result<void> moved = succeed(); !moved) return std::unexpected(moved.error());
+    const bool ending = is_over(signing) || (signing && ends_within(**signing, now_, kLastLeaves));
+    if (ending || (signing && rotate)) {
+      const bool told = ending || ends_within(**signing, now_, kAuthorityOverlap);
+      if (Result<void> done = succeed(told); !done) return std::unexpected(done.error());
       signing = load(current_, now_);
     }
     if (!signing) return std::unexpected(signing.error());
@@ -142,26 +169,87 @@ class Directory {
     return is_whole(files) ? load(files, now_) : make(files, scope_, now_);
   }
 
-  // What will sign takes the place of what did.
-  Result<void> succeed() {
-    if (const LoadedAuthority next = load_or_make(next_); !next) {
-      return std::unexpected(next.error());
-    }
-    Result<void> moved = move(current_.certificate, previous_);
-    if (moved) moved = move(next_.key, current_.key);
-    if (moved) moved = move(next_.certificate, current_.certificate);
-    return moved;
+  // Who is to sign next, and agents are told of.
+  LoadedAuthority next() const {
+    LoadedAuthority known = load_or_make(next_);
+    return is_over(known) ? make(next_, scope_, now_) : known;
   }
 
-  Result<OpenAuthority> with_others(std::shared_ptr<tls::Authority> signing) {
-    std::string trusted = signing->certificate_pem();
-    if (ends_within(*signing, now_, kAuthorityOverlap)) {
-      const LoadedAuthority next = load_or_make(next_);
-      if (!next) return std::unexpected(next.error());
-      trusted += (*next)->certificate_pem();
+  // What will sign takes the place of what did. One that agents were not told of may be left from
+  // long ago; when it was made has to tell when that was replaced.
+  Result<void> succeed(bool told) const {
+    const LoadedAuthority successor = told ? next() : make(next_, scope_, now_);
+    if (!successor) return std::unexpected(successor.error());
+    return install_next();
+  }
+
+  // After each step the directory opens to the old one or, once its key is there, to the next.
+  Result<void> install_next() const {
+    Result<void> done = remember_current();
+    if (done) done = move(next_.key, current_.key);
+    if (done) done = move(next_.certificate, current_.certificate);
+    return done;
+  }
+
+  // What a process left that ended within a succession, or somebody who lost a file.
+  Result<void> finish_succession() const {
+    if (fs::exists(next_.certificate) && !fs::exists(next_.key)) {
+      Pair moving = next_;
+      moving.key = current_.key;
+      const LoadedAuthority halfway = load(moving, now_);
+      if (halfway || is_over(halfway)) return move(next_.certificate, current_.certificate);
     }
-    if (fs::exists(previous_)) trusted += read_file(previous_, kFileBytesMax).value_or("");
-    return OpenAuthority{.current = std::move(signing), .certificates_pem = std::move(trusted)};
+    if (is_whole(current_)) return {};
+    // Agents may know the next one, and know none that would be made.
+    if (is_whole(next_) && load(next_, now_)) return install_next();
+    return remember_current();
+  }
+
+  // A sidecar that runs may sign with it for a while.
+  Result<void> remember_current() const {
+    if (!fs::exists(current_.certificate)) return {};
+    const Result<std::string> current = read_file(current_.certificate, kFileBytesMax);
+    if (!current) return std::unexpected(current.error());
+    std::vector<std::string> former = split(*current);
+    former.resize(std::min<size_t>(former.size(), 1));
+    for (std::string& each : split(read_file(previous_, kFileBytesMax).value_or(""))) {
+      if (former.size() == kFormerAuthoritiesMax) break;
+      // Once more what an earlier attempt remembered.
+      if (std::ranges::find(former, each) == former.end()) former.push_back(std::move(each));
+    }
+    std::string text;
+    for (const std::string& each : former) text += each;
+    return write_file(previous_, text, kCertificateMode);
+  }
+
+  // Each was replaced when the one before it in the file was made, or later, if agents were told of
+  // that one ahead: then it ends within the overlap by itself.
+  std::vector<FormerAuthority> former(const tls::Authority& signing) const {
+    std::vector<FormerAuthority> found;
+    WallTime replaced = signing.not_before() + kBackdated;
+    const std::string own = signing.certificate_pem();
+    for (std::string& each : split(read_file(previous_, kFileBytesMax).value_or(""))) {
+      const std::vector<tls::ListedCertificate> read = tls::certificates_in(each);
+      if (read.empty() || each == own) continue;
+      found.push_back(
+          {std::move(each), std::min(read.front().not_after, replaced + kAuthorityOverlap)});
+      replaced = read.front().not_before + kBackdated;
+    }
+    return found;
+  }
+
+  Result<OpenAuthority> with_others(std::shared_ptr<tls::Authority> signing) const {
+    OpenAuthority opened{.current = signing, .certificates_pem = signing->certificate_pem()};
+    if (ends_within(*signing, now_, kAuthorityOverlap)) {
+      const LoadedAuthority successor = next();
+      if (!successor) return std::unexpected(successor.error());
+      opened.certificates_pem += (*successor)->certificate_pem();
+    }
+    opened.former = former(*signing);
+    for (const FormerAuthority& each : opened.former) {
+      if (now_ < each.trusted_until) opened.certificates_pem += each.certificate_pem;
+    }
+    return opened;
   }
 
   tls::Scope scope_;
@@ -186,6 +274,13 @@ Result<OpenAuthority> open_locked(const Settings& settings, const Environment& o
 }
 
 }  // namespace
+
+std::optional<WallTime> OpenAuthority::trusted_until(const tls::Authority& authority) const {
+  const std::string certificate = authority.certificate_pem();
+  if (certificate == current->certificate_pem()) return authority.not_after();
+  const auto found = std::ranges::find(former, certificate, &FormerAuthority::certificate_pem);
+  return found == former.end() ? std::nullopt : std::optional(found->trusted_until);
+}
 
 Result<OpenAuthority> open_authority(const Settings& settings, const Environment& own,
                                      WallTime now) {

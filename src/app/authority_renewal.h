@@ -1,5 +1,6 @@
 // A sidecar that runs for months renews its authority by itself: its successor is made and exported
-// a month before the end, and signs from the last week on. `proxy` looks once an hour.
+// a month before the end, and signs from the last week on. One that another process rotated has
+// signed for as long. `proxy` looks once an hour.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,7 @@ namespace sidespan::app {
 
 enum class Renewal : uint8_t {
   kNothing,
-  kExported,  // agents that start from now on trust the successor, too
+  kExported,  // agents that start from now on trust a successor, too, or a former one no longer
   kSwitched,  // it signs
 };
 
@@ -25,7 +26,8 @@ class AuthorityRenewal {
   // `tls`: what is in use since the start. References outlive this.
   AuthorityRenewal(const Settings& settings, const Environment& own, const TlsSetup& tls);
 
-  // Files are read and written in the last month only. One of the operator's own is his to renew.
+  // Files are read each time, written where something changed. One of the operator's own is his to
+  // renew.
   // Error side kSelf: they cannot be; look again later.
   Result<Renewal> look(WallTime now);
 

@@ -37,10 +37,11 @@ Outcome ca_command(const Settings& settings, const Environment& own, CaAction ac
   if (!directory) return failed(directory.error());
   const Result<void> exported = export_trust(authority->certificates_pem, *directory);
   if (!exported) return failed(exported.error());
-  return {kExitFine, shown(settings, *authority),
-          "exported to " + *directory +
-              "; running sidecars sign with it from their next start, and agents need both "
-              "certificates until then\n"};
+  return {
+      kExitFine, shown(settings, *authority),
+      "exported to " + *directory +
+          "; running sidecars sign with it from their next start, or in three weeks, and agents "
+          "are told to trust the old one, too, for a month\n"};
 }
 
 }  // namespace sidespan::app

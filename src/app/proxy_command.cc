@@ -170,10 +170,11 @@ void ProxyCommand::on_hang_up() {
 void ProxyCommand::renew() {
   const Result<Renewal> done = renewal_.look(loop_.precise_now().wall);
   if (!done) {
-    log_.write(LogLevel::kError, "the authority ends soon and could not be renewed",
+    log_.write(LogLevel::kError, "the authority could not be looked at or renewed",
                {{"what", done.error().what}});
   } else if (*done == Renewal::kExported) {
-    log_.write(LogLevel::kInfo, "the authority ends within a month: its successor is in ca.pem",
+    log_.write(LogLevel::kInfo,
+               "ca.pem has other certificates: a successor of the authority, or a former one less",
                {});
   } else if (*done == Renewal::kSwitched) {
     log_.write(LogLevel::kInfo, "the authority's successor signs from now on", {});

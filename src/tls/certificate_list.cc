@@ -20,8 +20,10 @@ std::vector<ListedCertificate> certificates_in(std::string_view pem) {
     unsigned char* der = nullptr;
     const int size = i2d_X509(certificate.get(), &der);
     if (size <= 0) continue;
+    const Validity validity = validity_of(certificate.get());
     found.push_back({{reinterpret_cast<const char*>(der), static_cast<size_t>(size)},
-                     validity_of(certificate.get()).not_after});
+                     validity.not_before,
+                     validity.not_after});
     OPENSSL_free(der);
   }
   return found;

@@ -12,6 +12,7 @@ namespace sidespan::tls {
 
 struct ListedCertificate {
   std::string der;
+  WallTime not_before;
   WallTime not_after;
 };
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "app/file.h"
@@ -59,7 +60,7 @@ TEST_CASE("a year of a sidecar that is not started again") {
       {"before the last week", 356, Renewal::kNothing, false, 2},
       {"in the last week", 358, Renewal::kSwitched, true, 2},
       {"and then it is quiet", 359, Renewal::kNothing, true, 2},
-      {"the old one is over", 366, Renewal::kNothing, true, 2},
+      {"the old one is over", 366, Renewal::kExported, true, 1},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -85,6 +86,52 @@ TEST_CASE("what another process rotated waits for its time") {
   CHECK(side.tls.authority->fingerprint() == first);
   CHECK(side.renewal->look(kStart + 359 * kDay) == Renewal::kSwitched);
   CHECK(side.tls.authority->fingerprint() != first);
+}
+
+TEST_CASE("what was replaced signs as long as leaves of it are trusted") {
+  const support::TemporaryDirectory directory;
+  Running side({{"SIDESPAN_STATE_DIR", directory.path()}});
+  side.start(kStart);
+  const std::string first = side.tls.authority->certificate_pem();
+  const auto trusted = [&] {
+    return read_file(directory / "trust/ca.pem", size_t{1} << 20U).value_or("");
+  };
+  REQUIRE(rotate_authority(side.settings, side.own, kStart + 10 * kDay));
+  REQUIRE(rotate_authority(side.settings, side.own, kStart + 12 * kDay));
+  CHECK(side.renewal->look(kStart + 12 * kDay) == Renewal::kExported);
+  CHECK(count(trusted()) == 3);
+  CHECK(trusted().ends_with(first));
+  CHECK(side.renewal->look(kStart + 31 * kDay) == Renewal::kNothing);
+  CHECK(side.tls.authority->certificate_pem() == first);
+  CHECK(side.renewal->look(kStart + 33 * kDay) == Renewal::kSwitched);
+  CHECK(trusted().starts_with(side.tls.authority->certificate_pem()));
+  CHECK(side.renewal->look(kStart + 41 * kDay) == Renewal::kExported);
+  CHECK(count(trusted()) == 2);
+  CHECK(trusted().find(first) == std::string::npos);
+  CHECK(side.renewal->look(kStart + 43 * kDay) == Renewal::kExported);
+  CHECK(count(trusted()) == 1);
+}
+
+TEST_CASE("who slept until it was trusted no longer takes the other at once") {
+  const support::TemporaryDirectory directory;
+  Running side({{"SIDESPAN_STATE_DIR", directory.path()}});
+  side.start(kStart);
+  REQUIRE(rotate_authority(side.settings, side.own, kStart + 10 * kDay));
+  CHECK(side.renewal->look(kStart + 100 * kDay) == Renewal::kSwitched);
+}
+
+TEST_CASE("one whose files are gone stays in use beside the new one") {
+  const support::TemporaryDirectory directory;
+  Running side({{"SIDESPAN_STATE_DIR", directory.path()}});
+  side.start(kStart);
+  const std::string first = side.tls.authority->certificate_pem();
+  std::filesystem::remove_all(directory / "authority");
+  CHECK(side.renewal->look(kStart + kDay) == Renewal::kExported);
+  CHECK(side.renewal->look(kStart + 300 * kDay) == Renewal::kNothing);
+  CHECK(side.tls.authority->certificate_pem() == first);
+  const std::string trusted = read_file(directory / "trust/ca.pem", size_t{1} << 20U).value_or("");
+  CHECK(count(trusted) == 2);
+  CHECK(trusted.ends_with(first));
 }
 
 TEST_CASE("what cannot be written is an error, and tried again") {
