@@ -377,8 +377,8 @@ Chain Engine::take_output() {
   return std::exchange(impl_->out, {});
 }
 
-bool Engine::has_output() const {
-  return !impl_->out.empty();
+size_t Engine::output_bytes() const {
+  return impl_->out.size();
 }
 
 bool Engine::established() const {

@@ -70,7 +70,8 @@ class Engine {
   // close_notify after what was written; write() no more.
   void finish();
   Chain take_output();
-  bool has_output() const;
+  bool has_output() const { return output_bytes() > 0; }
+  size_t output_bytes() const;
 
   // The handshake is over, and well.
   bool established() const;
