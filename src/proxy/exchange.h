@@ -87,6 +87,7 @@ class Exchange final : public Recycled<Exchange, 64>,
     Opaque reason = Opaque::kNotTls;
     bool greeting = false;  // a TLS hello has begun
     bool passed = false;    // it is a tunnel, for that reason
+    bool tls13 = false;     // the hello offers nothing older
     std::string server_name;
     std::vector<std::string> alpn;
     Chain settings;  // what an HTTP/2 origin said before its agent did

@@ -26,6 +26,7 @@ struct ClientTarget {
   uint16_t port = 0;  // tells sessions to be resumed apart, no more
   std::vector<std::string> alpn = {};  // the best first; empty: none is offered
   size_t certificate = 0;              // of ClientContext::add; 0: none
+  bool tls13 = false;                  // nothing older
 
   bool operator==(const ClientTarget&) const = default;
 };
