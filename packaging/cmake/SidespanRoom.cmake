@@ -35,6 +35,16 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
     # programs link without LTO.
     add_compile_options(-ffat-lto-objects)
   endif()
+  if(SIDESPAN_PROFILE AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    message(FATAL_ERROR "SIDESPAN_PROFILE needs g++")
+  elseif(SIDESPAN_PROFILE STREQUAL "generate")
+    add_compile_options(-fprofile-generate=${CMAKE_BINARY_DIR}/profile -fprofile-update=prefer-atomic)
+    add_link_options(-fprofile-generate=${CMAKE_BINARY_DIR}/profile)
+  elseif(SIDESPAN_PROFILE STREQUAL "use")
+    # What the training never reached stays as optimised as it is without.
+    add_compile_options(-fprofile-use=${CMAKE_BINARY_DIR}/profile -fprofile-partial-training
+                        -Wno-missing-profile -Wno-coverage-mismatch)
+  endif()
   # With everything bound at the start (-z now, below) a call by way of the PLT has nothing to offer.
   add_compile_options(-fno-plt)
   # Ubuntu's compiler defines _FORTIFY_SOURCE itself.

@@ -89,6 +89,7 @@ class Exchange final : public Recycled<Exchange, 64>,
     MonoTime since = {};    // the first byte came
     size_t look_at = 0;     // bytes; with less there is nothing new to see
     bool passed = false;    // it is a tunnel, for that reason
+    bool tls13 = false;     // the hello offers nothing older
     std::string server_name;
     std::vector<std::string> alpn;
     Chain settings;  // what an HTTP/2 origin said before its agent did

@@ -18,6 +18,7 @@ namespace {
 // What a record of a handshake begins with (RFC 8446 section 5.1).
 constexpr char kTlsHandshake = 22;
 constexpr uint16_t kHttpsPort = 443;
+constexpr uint16_t kTls13 = 0x0304;
 
 enum class Likeness : uint8_t { kHttp, kOther, kUnsure };
 
@@ -58,11 +59,16 @@ bool Exchange::has_secured_origin() {
   const MonoTime now = worker_.loop.now().mono;
   if (!worker_.shared.interceptor.may_open(asked_tunnel(), now)) return false;
   wire::PoolKey key = secured_key(host, true);
-  std::optional<wire::Pool::Secured> there = worker_.pool.secured(key);
-  key.h2 = false;
-  if (!there) there = worker_.pool.secured(key);
-  if (there) peer_ = there->peer;
-  return there.has_value();
+  for (const bool tls13 : {false, true}) {
+    key.tls13 = tls13;
+    for (const bool h2 : {true, false}) {
+      key.h2 = h2;
+      const std::optional<wire::Pool::Secured> there = worker_.pool.secured(key);
+      if (there) peer_ = there->peer;
+      if (there) return true;
+    }
+  }
+  return false;
 }
 
 // Of the connection by TLS behind this tunnel, where `name` is whom the agent wants there.
@@ -73,6 +79,7 @@ wire::PoolKey Exchange::secured_key(const std::string& name, bool h2) const {
   key.pinned_to = agent_.pinned();
   key.h2 = h2;
   if (name != key.host) key.server_name = name;
+  key.tls13 = opening_ && opening_->tls13;
   return key;
 }
 
@@ -152,6 +159,7 @@ void Exchange::refuse_hello(std::string what) {
 void Exchange::on_hello(const tls::ClientHello& hello) {
   opening_->server_name = hello.server_name;
   opening_->alpn = hello.alpn;
+  opening_->tls13 = hello.version_min() >= kTls13;
   Interceptor::Decision decision = worker_.shared.interceptor.decide(
       asked_tunnel(), origin_address(), hello, worker_.loop.now().mono);
   if (decision.opaque) opening_->reason = *decision.opaque;

@@ -176,6 +176,10 @@ Peek join_records(std::string_view bytes, std::string& message) {
   return Peek::kMore;
 }
 
+bool is_known(uint16_t version) {
+  return version >= kVersionMin && version <= kTls13;
+}
+
 }  // namespace
 
 bool ClientHello::offers(std::string_view protocol) const {
@@ -185,9 +189,17 @@ bool ClientHello::offers(std::string_view protocol) const {
 uint16_t ClientHello::version_max() const {
   uint16_t max = 0;
   for (const uint16_t version : versions) {
-    if (version >= kVersionMin && version <= kTls13) max = std::max(max, version);
+    if (is_known(version)) max = std::max(max, version);
   }
   return max;
+}
+
+uint16_t ClientHello::version_min() const {
+  uint16_t min = version_max();
+  for (const uint16_t version : versions) {
+    if (is_known(version)) min = std::min(min, version);
+  }
+  return min;
 }
 
 Peek peek_client_hello(std::string_view bytes, ClientHello& hello) {

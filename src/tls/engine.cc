@@ -107,6 +107,7 @@ struct Engine::Impl {
   PeerCertificate peer;
   SslPtr ssl;
   bool is_server;
+  bool tls13 = false;  // nothing older
   bool established = false;
   bool peer_finished = false;
   bool finishing = false;
@@ -267,14 +268,22 @@ Error Engine::Impl::error_of(int reason) const {
     return {code, Side::kOrigin, false, "the certificate of " + host + " is not valid: " + why};
   }
   const std::string whose = is_server ? "the agent" : host;
-  if (certificate_wanted && is_about_certificates(reason - kAlertReasons)) {
+  const int alert = reason - kAlertReasons;
+  if (certificate_wanted && is_about_certificates(alert)) {
     return {Code::kCertificateRequired, Side::kOrigin, false,
             host + " wants a client certificate, and tls.client_certificates has none for it"};
   }
+  if (tls13 && (reason == SSL_R_UNSUPPORTED_PROTOCOL || alert == SSL_AD_PROTOCOL_VERSION)) {
+    return {Code::kTlsFailure, Side::kOrigin, false,
+            host + " speaks TLS 1.2 at most, and the agent takes nothing below TLS 1.3"};
+  }
   if (reason > kAlertReasons) {
+    // Who has never heard of TLS 1.3 finds no cipher suite of its own.
+    const bool may_be_old = tls13 && alert == SSL_AD_HANDSHAKE_FAILURE;
     return {Code::kTlsFailure, peer_side(), false,
-            whose + " refused the TLS handshake: " +
-                SSL_alert_desc_string_long(reason - kAlertReasons)};
+            whose + " refused the TLS handshake" +
+                (may_be_old ? ", the agent taking nothing below TLS 1.3: " : ": ") +
+                SSL_alert_desc_string_long(alert)};
   }
   if (!is_server && reason == SSL_R_WRONG_VERSION_NUMBER) {
     return {Code::kTlsFailure, Side::kOrigin, false, host + " does not speak TLS at this port"};
@@ -292,6 +301,7 @@ std::unique_ptr<Engine> Engine::client(ClientContext& context, const ClientTarge
   auto impl = std::make_unique<Impl>(context.impl_->context.get(), false);
   SSL* ssl = impl->ssl.get();
   impl->host = target.host;
+  impl->tls13 = target.tls13;
   X509_VERIFY_PARAM* verify = SSL_get0_param(ssl);
   X509_VERIFY_PARAM_set_hostflags(
       verify, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -315,6 +325,7 @@ std::unique_ptr<Engine> Engine::client(ClientContext& context, const ClientTarge
   if (const SslSessionPtr session = context.impl_->sessions.take(impl->session_key)) {
     SSL_set_session(ssl, session.get());
   }
+  if (target.tls13) SSL_set_min_proto_version(ssl, TLS1_3_VERSION);
   SSL_set_connect_state(ssl);
   impl->handshake();
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
@@ -377,8 +388,8 @@ Chain Engine::take_output() {
   return std::exchange(impl_->out, {});
 }
 
-bool Engine::has_output() const {
-  return !impl_->out.empty();
+size_t Engine::output_bytes() const {
+  return impl_->out.size();
 }
 
 bool Engine::established() const {

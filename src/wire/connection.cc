@@ -14,6 +14,9 @@ constexpr Milliseconds kStallTimeMax{30'000};
 // its bytes are read and thrown away for a while.
 constexpr Milliseconds kLingerTimeMax{2000};
 constexpr size_t kLingerBytesMax = size_t{1024} * 1024;
+// Every KeyUpdate of a peer may ask for one of ours, and every renegotiation is refused: who does
+// not take those is not listened to.
+constexpr size_t kTlsBytesMax = size_t{64} * 1024;
 
 }  // namespace
 
@@ -218,8 +221,8 @@ void Connection::write_out() {
   tls::Engine& engine = tls_->engine();
   while (stream_ && !output_ended_ &&
          (engine.has_output() || (engine.established() && codec_->has_output()))) {
-    if (engine.established() && codec_->has_output()) tls_->seal(codec_->take_output());
-    stream_->write(tls_->take_output());
+    const bool says = engine.established() && codec_->has_output();
+    stream_->write(tls_->take_output(says ? codec_->take_output() : Chain()));
   }
 }
 
@@ -261,7 +264,8 @@ void Connection::end_after(Milliseconds time) {
 
 void Connection::update_reading() {
   if (!stream_) return;
-  if (lingering_ || codec_->wants_input()) {
+  const bool unheard = tls_ && tls_->own_bytes() > kTlsBytesMax;
+  if (lingering_ || (codec_->wants_input() && !unheard)) {
     stream_->resume();
   } else {
     stream_->pause();

@@ -187,7 +187,8 @@ std::string PoolKey::verified_name() const {
 }
 
 tls::ClientTarget PoolKey::tls_target() const {
-  tls::ClientTarget target{.host = verified_name(), .port = port, .certificate = certificate};
+  tls::ClientTarget target{
+      .host = verified_name(), .port = port, .certificate = certificate, .tls13 = tls13};
   if (h2) target.alpn.emplace_back(http::kH2Alpn);
   target.alpn.emplace_back(http::kH1Alpn);
   return target;

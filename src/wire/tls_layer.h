@@ -1,5 +1,5 @@
-// TLS between a connection's socket and its codec, with the count of how much plain text is in what
-// waits for the socket.
+// TLS between a connection's socket and its codec, with the count of what waits for the socket: how
+// much plain text is in it, and how much is there that only TLS itself had to say.
 #pragma once
 
 #include <cstddef>
@@ -20,28 +20,22 @@ class TlsLayer {
   tls::Engine& engine() { return *engine_; }
   const tls::Engine& engine() const { return *engine_; }
 
-  // Encrypts; the result waits as the engine's output.
-  void seal(const Chain& plain) {
-    engine_->write(plain);
-    plain_ += plain.size();
-  }
-  // What is to be written now.
-  Chain take_output() {
-    Chain cipher = engine_->take_output();
-    in_flight_.push_back({cipher.size(), std::exchange(plain_, 0)});
-    return cipher;
-  }
+  // What is to be written now: what the engine says itself, then `plain`, encrypted.
+  Chain take_output(const Chain& plain = {});
   // So many bytes of what was taken left for the socket: that much plain text did with them.
   size_t written(size_t cipher);
+  // Said by the engine itself, and not gone yet.
+  size_t own_bytes() const { return own_ + engine_->output_bytes(); }
 
  private:
   struct Piece {
     size_t cipher;
     size_t plain;
+    size_t own;
   };
   std::unique_ptr<tls::Engine> engine_;
   MemoryCharge charge_;
-  size_t plain_ = 0;              // sealed since the last take_output()
+  size_t own_ = 0;                // of those in flight
   std::vector<Piece> in_flight_;  // the oldest first; most often one
 };
 

@@ -26,5 +26,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool plain = std::ranges::all_of(
       whole.server_name, [](char c) { return c > ' ' && c <= 'z' && (c < 'A' || c > 'Z'); });
   if (!plain || std::ranges::count(whole.alpn, "") > 0) std::abort();
+  if (whole.version_min() > whole.version_max()) std::abort();
+  if (whole.version_min() > 0 && std::ranges::count(whole.versions, whole.version_min()) == 0) {
+    std::abort();
+  }
   return 0;
 }

@@ -226,3 +226,41 @@ def test_runs_at_once_write_one_set_of_files(tmp_path):
                                  stderr=subprocess.PIPE) for _ in range(4)]
         assert [process.communicate(timeout=30)[1] for process in runs] == [b""] * 4
         assert {process.returncode for process in runs} == {0}
+
+
+# versions
+
+
+def taking_only(version, context):
+    context.minimum_version = context.maximum_version = version
+    return context
+
+
+def test_an_origin_older_than_all_that_the_agent_offers(authority, intercepting, sink):
+    """Nor does the agent get a connection that somebody else, who takes TLS 1.2, left there."""
+    origin = Origin(tls=taking_only(ssl.TLSVersion.TLSv1_2, authority.server(HOST)))
+    side = intercepting()
+    used_once(side, origin)
+    asked = len(origin.requests)
+    for _ in range(2):
+        with Tunnel(side, origin, taking_only(ssl.TLSVersion.TLSv1_3, context_of(side))) as agent:
+            answer = agent.get("/echo", f"{HOST}:{origin.port}", [("Authorization", "Bearer secret")])
+        assert answer.status == 502
+        assert b"speaks TLS 1.2 at most, and the agent takes nothing below TLS 1.3" in answer.body
+    assert len(origin.requests) == asked
+    usual, *refused = sink.wait(3)
+    assert usual["attributes"]["tls.protocol.version"] == "1.2"
+    assert {span["attributes"]["error.type"] for span in refused} == {"tls_failure"}
+    used_once(side, origin)
+    origin.stop()
+
+
+@pytest.mark.parametrize("first", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_agents_of_either_version_at_one_origin(first, intercepting, tls_origin, sink):
+    side = intercepting()
+    second = ssl.TLSVersion.TLSv1_3 if first == ssl.TLSVersion.TLSv1_2 else ssl.TLSVersion.TLSv1_2
+    for version in (first, first, second, second):
+        with Tunnel(side, tls_origin, taking_only(version, context_of(side))) as agent:
+            assert agent.get("/echo", f"{HOST}:{tls_origin.port}").status == 200
+    assert {span["attributes"]["tls.protocol.version"] for span in sink.wait(4)} == {"1.3"}
+    assert tls_origin.connections == 2

@@ -20,7 +20,9 @@ struct ClientHello {
   bool encrypted = false;
 
   bool offers(std::string_view protocol) const;
-  uint16_t version_max() const;  // 0x0303 is TLS 1.2; 0: none that this reads
+  // 0x0303 is TLS 1.2; 0: none that this reads.
+  uint16_t version_max() const;
+  uint16_t version_min() const;
 };
 
 enum class Peek : uint8_t {

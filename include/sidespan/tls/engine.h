@@ -26,6 +26,7 @@ struct ClientTarget {
   uint16_t port = 0;  // tells sessions to be resumed apart, no more
   std::vector<std::string> alpn = {};  // the best first; empty: none is offered
   size_t certificate = 0;              // of ClientContext::add; 0: none
+  bool tls13 = false;                  // nothing older
 
   bool operator==(const ClientTarget&) const = default;
 };
@@ -70,7 +71,8 @@ class Engine {
   // close_notify after what was written; write() no more.
   void finish();
   Chain take_output();
-  bool has_output() const;
+  bool has_output() const { return output_bytes() > 0; }
+  size_t output_bytes() const;
 
   // The handshake is over, and well.
   bool established() const;

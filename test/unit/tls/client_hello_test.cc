@@ -373,8 +373,12 @@ TEST_CASE("what a hello offers") {
   CHECK(hello.offers("h2"));
   CHECK_FALSE(hello.offers("H2"));
   CHECK(hello.version_max() == 0x0304);
+  CHECK(hello.version_min() == 0x0303);
   hello.versions = {0x0305};
   CHECK(hello.version_max() == 0);
+  CHECK(hello.version_min() == 0);
+  hello.versions = {0x0002, 0x0305, 0x0304};
+  CHECK(hello.version_min() == 0x0304);
 }
 
 TEST_CASE("a hello that is not read leaves the old one alone") {
