@@ -123,11 +123,13 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
     ending = semconv::Ending::kTimeout;
     grpc_status_ = http::grpc::kDeadlineExceeded;
   }
+  if (opening_ && ending == semconv::Ending::kAgentCancelled) opening_->close(Side::kAgent);
   if (observer_) end_observing(ending, error);
   const lineage::CallEnd how = end_lineage(ending);
   // A tunnel that was left is no request of its own: those inside it are.
   if (trace_ || !tunnel_) {
     emit_span(ending, error, true);
+    if (held_trace_) worker_.sink.release(std::exchange(held_trace_, {}));
     worker_.metrics.count_request(mode_, response_.status);
     if (mode_ == semconv::Mode::kTunnel && opening_ && opening_->passed) {
       worker_.metrics.tunnels[static_cast<size_t>(opening_->reason)].add();
@@ -219,6 +221,7 @@ void Exchange::describe(semconv::HttpFacts& facts, int status, std::string& clie
   const bool decided = opening_ && (opening_->passed || opening_->reason != Opaque::kNotTls);
   if (decided && mode_ == semconv::Mode::kTunnel) facts.tunnel_reason = name_of(opening_->reason);
   if (opening_) {
+    facts.closed_by = opening_->closed_by;
     facts.tls_server_name = opening_->server_name;
     facts.tls_alpn = opening_->alpn;
   }

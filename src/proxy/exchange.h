@@ -92,8 +92,12 @@ class Exchange final : public Recycled<Exchange, 64>,
     bool tls13 = false;     // the hello offers nothing older
     std::string server_name;
     std::vector<std::string> alpn;
-    Chain settings;  // what an HTTP/2 origin said before its agent did
+    std::optional<Side> closed_by;  // whose end came first
+    Chain settings;                 // what an HTTP/2 origin said before its agent did
 
+    void close(Side side) {
+      if (!closed_by) closed_by = side;
+    }
     void begin(MonoTime now) {
       if (since == MonoTime{}) since = now;
     }
@@ -147,6 +151,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   const lineage::Joined* join();
   lineage::TokenSum tokens_of(const semconv::genai::Call& call) const;
   void hold_trace(const lineage::Joined& joined, uint8_t flags);
+  void hold_own_trace();
   void on_body_awaited(bool in_time);
   lineage::CallEnd end_lineage(semconv::Ending ending);
   void lose_sight();
@@ -256,6 +261,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   std::optional<MonoTime> sent_;
   std::optional<MonoTime> first_byte_;
   wire::DialPhases phases_;
+  trace::TraceId held_trace_;  // until its span is out; none: it is not held
   net::Address peer_;
 
   bool replayable_ = false;    // replay_ is all of the request's body that was sent so far

@@ -129,6 +129,13 @@ void Exchange::hold_trace(const lineage::Joined& joined, uint8_t flags) {
   if (joined.opened && sampled) worker_.sink.hold(joined.parent.trace_id);
 }
 
+// However long the call takes, what came of its trace before waits for it.
+void Exchange::hold_own_trace() {
+  if (held_trace_ || !trace_->sampled()) return;
+  held_trace_ = trace_->span().trace_id;
+  worker_.sink.hold(held_trace_);
+}
+
 // Null: nobody is to be asked, or was so before.
 const lineage::Joined* Exchange::join() {
   const bool asks = lineage_ && mode_ != semconv::Mode::kIngress && !lineage_->is_silent() &&

@@ -334,6 +334,7 @@ void Exchange::send_request_head() {
     trace_->decide(nullptr, {}, worker_.random);
   }
   trace_->inject(head.headers, rule, worker_.random);
+  hold_own_trace();
   begin_serving();
   send_started_ = worker_.loop.now().mono;
   origin_->send_head(head);
@@ -430,6 +431,7 @@ void Exchange::on_request_end() {
   }
   stop_peeking();
   if (done_) return;
+  if (opening_) opening_->close(Side::kAgent);
   if (observer_ && !request_ended_) observer_->on_request_end();
   if (lineage_ && !request_ended_) lineage_->on_request_end(last_activity_);
   request_ended_ = true;

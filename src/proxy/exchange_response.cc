@@ -91,6 +91,7 @@ void Exchange::on_agent_queue(size_t bytes) {
 void Exchange::on_response_end() {
   stop_peeking();
   if (done_) return;
+  if (opening_) opening_->close(Side::kOrigin);
   if (lineage_) lineage_->on_response_end(true, last_activity_);
   response_ended_ = true;
   to_agent(http::End{});
@@ -98,6 +99,7 @@ void Exchange::on_response_end() {
 }
 
 void Exchange::on_origin_reset(Error error) {
+  if (opening_) opening_->close(Side::kOrigin);
   if (tunnel_) {
     to_agent(http::Reset{error});
     return finish(semconv::Ending::kOriginClosed, std::move(error));

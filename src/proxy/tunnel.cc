@@ -88,7 +88,8 @@ void Tunnel::end(semconv::Ending ending, const Error* error) {
                                     .opened = opened_,
                                     .end = now,
                                     .ending = ending,
-                                    .error = error});
+                                    .error = error,
+                                    .closed_by = splice_.closed_by()});
     worker_.sink.emit(std::move(span));
   }
   if (logged_) {

@@ -158,6 +158,7 @@ void set_tls(Attributes& attributes, const HttpFacts& facts) {
   }
   if (facts.tunnel_reason.empty()) return;
   attributes.add(attribute::kTunnelReason, facts.tunnel_reason);
+  if (facts.closed_by) attributes.add(attribute::kTunnelClosedBy, name_of(*facts.closed_by));
   if (!facts.tls_server_name.empty()) {
     attributes.add(attribute::kTlsServerName, facts.tls_server_name);
   }
@@ -349,6 +350,7 @@ void end_tunnel_span(trace::Span& span, const TunnelEnd& facts) {
   attributes.set(attribute::kBytesReceived, count(facts.bytes_received));
   attributes.set(attribute::kPhaseReceive, seconds(facts.end - facts.opened));
   attributes.set(attribute::kEnd, name_of(facts.ending));
+  if (facts.closed_by) attributes.set(attribute::kTunnelClosedBy, name_of(*facts.closed_by));
   if (facts.error == nullptr || is_cancelled(facts.ending, *facts.error)) return;
   attributes.set(attribute::kErrorType, name_of(facts.error->code));
   span.status = trace::SpanStatus::kError;

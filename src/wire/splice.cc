@@ -59,6 +59,7 @@ void Splice::on_written(End& to) {
 void Splice::end(End& from) {
   last_activity_ = from.stream->loop().now().mono;
   from.ended = true;
+  if (!closed_by_) closed_by_ = from.side;
   other(from).stream->shutdown();
   settle();
 }
@@ -71,6 +72,7 @@ void Splice::settle() {
 
 void Splice::fail(const End& from) {
   if (std::exchange(over_, true)) return;
+  if (!closed_by_) closed_by_ = from.side;
   const Error error{Code::kConnectionReset, from.side, false,
                     "the " + std::string(name_of(from.side)) + " broke the connection off"};
   owner_.on_splice_end(&error);

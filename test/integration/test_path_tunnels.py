@@ -153,6 +153,8 @@ def test_a_tunnel_passes_bytes(agent, plain, sink):
     assert span["attributes"]["server.port"] == port and "url.full" not in span["attributes"]
     assert span["attributes"]["sidespan.bytes.sent"] == span["attributes"]["sidespan.bytes.received"] == 512012
     assert span["attributes"]["sidespan.end"] == "complete" and span["status"] == "UNSET"
+    assert span["attributes"]["sidespan.tunnel.closed_by"] == "agent"
+    assert span["attributes"]["server.address"] == "127.0.0.1" and span["attributes"]["sidespan.phase.connect"] >= 0
 
 
 def test_bytes_that_came_with_the_connect_are_held_for_the_origin(agent, plain):
@@ -254,6 +256,7 @@ def test_an_origin_that_ends_before_the_agent_begins_has_a_tunnel(sidecar, plain
     assert got == [request]
     span, = sink.wait(1)
     assert (span["name"], span["attributes"]["sidespan.end"]) == ("CONNECT", "complete")
+    assert span["attributes"]["sidespan.tunnel.closed_by"] == "origin"
     assert span["attributes"]["sidespan.bytes.sent"] == len(request)
     assert side.metrics().total("sidespan_tunnels_opaque_total") == 1
     assert side.metrics().total("sidespan_requests_total", mode="tunnel") == 1

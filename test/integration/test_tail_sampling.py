@@ -47,6 +47,19 @@ def all_decided(side, emitted):
     return side.metrics()
 
 
+def test_a_call_that_takes_long_is_waited_for(tail, origin, sink):
+    """Its trace is quiet for longer than `wait` meanwhile, and no turn is open."""
+    origin.answer("/late", [1.5, b"HTTP/1.1 500 Late\r\nContent-Length: 0\r\n\r\n"])
+    side = tail({"wait": "300ms", "policies": [{"errors": True}]})
+    slow = threading.Thread(target=call, args=(side, origin, 1, "/late"))
+    slow.start()
+    call(side, origin, 1)
+    call(side, origin, 2)
+    slow.join()
+    all_decided(side, 3)
+    assert traces(sink.spans) == {1: 2}
+
+
 def test_a_trace_with_an_error_is_kept_whole_and_others_are_not(tail, origin, sink):
     side = tail()
     for number in (1, 2, 1):

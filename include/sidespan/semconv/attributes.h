@@ -155,8 +155,9 @@ inline constexpr Name kPhaseWait("sidespan.phase.wait");
 inline constexpr Name kPhaseReceive("sidespan.phase.receive");
 inline constexpr Name kTimeToFirstByte("sidespan.time_to_first_byte");
 inline constexpr Name kStreamEvents("sidespan.stream.events");
-inline constexpr Name kTapOff("sidespan.tap.off");              // true: memory was short
-inline constexpr Name kTunnelReason("sidespan.tunnel.reason");  // why nobody looked inside
+inline constexpr Name kTapOff("sidespan.tap.off");                   // true: memory was short
+inline constexpr Name kTunnelReason("sidespan.tunnel.reason");       // why nobody looked inside
+inline constexpr Name kTunnelClosedBy("sidespan.tunnel.closed_by");  // agent, origin: the first FIN
 // What its ClientHello says in the clear.
 inline constexpr Name kTlsServerName("sidespan.tls.server_name");
 inline constexpr Name kTlsAlpn("sidespan.tls.alpn");

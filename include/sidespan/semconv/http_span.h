@@ -90,6 +90,7 @@ struct HttpFacts {
   uint64_t bytes_received = 0;
   // Of a tunnel that nobody looked into: why, and what its ClientHello said in the clear.
   std::string_view tunnel_reason;
+  std::optional<Side> closed_by;  // whose end came first, by FIN or by breaking off
   std::string_view tls_server_name;
   std::span<const std::string> tls_alpn;
   std::string_view tls_version;  // towards the origin: "1.3"; empty: no TLS of ours
@@ -119,6 +120,7 @@ struct TunnelEnd {
   MonoTime end{};
   Ending ending = Ending::kComplete;
   const Error* error = nullptr;
+  std::optional<Side> closed_by = {};
 };
 // Takes the place of what the span says of an end so far.
 void end_tunnel_span(trace::Span& span, const TunnelEnd& facts);

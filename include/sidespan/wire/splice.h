@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "sidespan/base/clock.h"
@@ -43,6 +44,8 @@ class Splice {
   // Who is to move next: who does not take what waits for it, else the origin.
   Side awaited() const { return agent_.pending() > 0 ? Side::kAgent : Side::kOrigin; }
   MonoTime last_activity() const { return last_activity_; }
+  // Whose FIN, or failure, came first; nobody's: it is open.
+  std::optional<Side> closed_by() const { return closed_by_; }
 
  private:
   // One of the two, which reads for the other.
@@ -77,6 +80,7 @@ class Splice {
   End origin_;
   bool passing_ = false;  // a write is under way, and its caller looks what has become of it
   bool over_ = false;
+  std::optional<Side> closed_by_;
 };
 
 }  // namespace sidespan::wire

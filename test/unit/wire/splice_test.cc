@@ -77,6 +77,7 @@ TEST_CASE("splice: a FIN is passed on, and the other way goes on until its own")
   REQUIRE(rig.until([&] { return rig.agent.ended; }));
   CHECK(rig.ends == 1);
   CHECK_FALSE(rig.broken);
+  CHECK(rig.splice->closed_by() == Side::kAgent);
 }
 
 TEST_CASE("splice: a side that does not read slows the other, and loses nothing") {
