@@ -7,7 +7,7 @@ namespace sidespan::lineage {
 IngressWatch::InFlight IngressWatch::begin(Request request, MonoTime now) {
   const std::scoped_lock lock(mutex_);
   const uint64_t number = ++begun_;
-  if (requests_ == 0 && work_ == 0 && now >= suspect_until_) {
+  if (requests_ == 0 && settled_ == 0 && work_ == 0 && now >= suspect_until_) {
     first_ = std::move(request);
     first_number_ = number;
     mixed_ = false;
@@ -26,7 +26,7 @@ IngressWatch::Work IngressWatch::begin_work(MonoTime now) {
   const std::scoped_lock lock(mutex_);
   ++work_;
   if (requests_ > 1) mixed_ = true;
-  const bool sole = requests_ == 1 && !mixed_;
+  const bool sole = requests_ == 1 && probes_ == 0 && settled_ == 0 && !mixed_;
   const bool alone = requests_ == 0 && probes_ == 0;
   return {*this,
           sole ? first_ : nullptr,
@@ -52,6 +52,23 @@ void IngressWatch::settle(uint64_t number) {
   Request ended;
   const std::scoped_lock lock(mutex_);
   ended = leave(number);
+  ++settled_;
+}
+
+void IngressWatch::close(MonoTime now) {
+  const std::scoped_lock lock(mutex_);
+  --settled_;
+  rest_until_ = std::max(rest_until_, now + idle_);
+}
+
+void IngressWatch::drop(uint64_t number, bool settled) {
+  Request ended;
+  const std::scoped_lock lock(mutex_);
+  if (settled) {
+    --settled_;
+  } else {
+    ended = leave(number);
+  }
 }
 
 IngressWatch::Request IngressWatch::leave(uint64_t number) {

@@ -129,7 +129,7 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
   // A tunnel that was left is no request of its own: those inside it are.
   if (trace_ || !tunnel_) {
     emit_span(ending, error, true);
-    if (held_trace_) worker_.sink.release(std::exchange(held_trace_, {}));
+    release_own_trace();
     worker_.metrics.count_request(mode_, response_.status);
     if (mode_ == semconv::Mode::kTunnel && opening_ && opening_->passed) {
       worker_.metrics.tunnels[static_cast<size_t>(opening_->reason)].add();
@@ -153,7 +153,7 @@ bool Exchange::deadline_has_passed() const {
   constexpr Milliseconds kAhead{20};
   if (!http::is_grpc(request_.headers)) return false;
   const std::optional<Nanoseconds> timeout = http::grpc_timeout(request_.headers);
-  return timeout && worker_.loop.now().mono - start_.mono + kAhead >= *timeout;
+  return timeout && worker_.loop.now().mono - request_.begun + kAhead >= *timeout;
 }
 
 void Exchange::cut_off() {

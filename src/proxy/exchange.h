@@ -134,6 +134,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   void set_ingress_host();
   CallTrace::Standing find_standing();
   void begin_serving();
+  bool waits_for_events() const;
   void settle_work();
   void leave_ingress(semconv::Ending ending, lineage::CallEnd how);
   void describe_client(semconv::HttpFacts& facts, std::string& ip) const;
@@ -152,6 +153,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   lineage::TokenSum tokens_of(const semconv::genai::Call& call) const;
   void hold_trace(const lineage::Joined& joined, uint8_t flags);
   void hold_own_trace();
+  void release_own_trace();
   void on_body_awaited(bool in_time);
   lineage::CallEnd end_lineage(semconv::Ending ending);
   void lose_sight();

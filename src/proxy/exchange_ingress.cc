@@ -11,18 +11,20 @@
 namespace sidespan::proxy {
 namespace {
 
+constexpr int kSwitchingProtocols = 101;
+
 // The server has taken a task on and tells nobody when it is done. To a notification of MCP's
 // (Streamable HTTP) it means no more than that it came.
 bool is_accepted(const http::Head& request, const http::Head& response) {
   constexpr int kAccepted = 202;
-  return response.status == kAccepted && !request.headers.contains("mcp-session-id");
+  return response.status == kAccepted && !request.headers.contains("mcp-session-id") &&
+         !request.headers.contains("mcp-protocol-version");
 }
 
 // The server has not heard that nobody waits any longer, or may go on all the same.
 bool is_given_up(semconv::Ending ending) {
   using semconv::Ending;
-  return ending != Ending::kComplete && ending != Ending::kOriginClosed &&
-         ending != Ending::kRefused;
+  return ending != Ending::kComplete && ending != Ending::kOriginClosed;
 }
 
 }  // namespace
@@ -103,21 +105,25 @@ void Exchange::begin_given() {
   lineage_->begin(request_, url_, nullptr);
 }
 
-// What stays open without anything going on in it, as far as anybody can tell, would keep every
-// later request from being evidence: a tunnel, a stream of events that was asked for by GET. On the
-// ingress, a WebSocket too: whoever holds it waits for events.
+// A stream of events that was asked for by GET, or what an Upgrade made: it may stay for hours.
+bool Exchange::waits_for_events() const {
+  if (response_.status == kSwitchingProtocols) return true;
+  return request_.asks("GET") &&
+         semconv::framing_of(response_.headers.find("content-type").value_or("")) ==
+             semconv::BodyFraming::kEvents;
+}
+
+// What stays open without anything going on in it, as far as anybody can tell, would keep its trace
+// from being decided on and every later request from being evidence. A WebSocket of the agent's own
+// counts as a call.
 void Exchange::settle_work() {
+  if (held_trace_ && waits_for_events()) release_own_trace();
   if (!options_.ingress) return;
-  const bool subscribed =
-      request_.asks("GET") &&
-      semconv::framing_of(response_.headers.find("content-type").value_or("")) ==
-          semconv::BodyFraming::kEvents;
   if (mode_ == semconv::Mode::kIngress) {
-    constexpr int kSwitchingProtocols = 101;
-    if (subscribed || response_.status == kSwitchingProtocols) in_flight_.settle();
+    if (waits_for_events()) in_flight_.settle();
   } else if (mode_ == semconv::Mode::kTunnel) {
     work_.end(worker_.loop.now().mono);  // what it was opened for is a call
-  } else if (subscribed) {
+  } else if (response_.status != kSwitchingProtocols && waits_for_events()) {
     work_.settle();
   }
 }

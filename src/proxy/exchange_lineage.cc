@@ -118,6 +118,7 @@ void Exchange::place_now() {
 void Exchange::place_with(const CallTrace::Meta& meta) {
   const lineage::Joined* const joined = join();
   trace_->decide(joined, meta, worker_.random);
+  if (send_started_) hold_own_trace();
   if (joined == nullptr || !joined->opened) return;
   worker_.shared.lineage->set_context(joined->execution, trace_->flags(), trace_->tracestate());
   hold_trace(*joined, trace_->flags());
@@ -131,9 +132,13 @@ void Exchange::hold_trace(const lineage::Joined& joined, uint8_t flags) {
 
 // However long the call takes, what came of its trace before waits for it.
 void Exchange::hold_own_trace() {
-  if (held_trace_ || !trace_->sampled()) return;
+  if (held_trace_ || !trace_->active() || !trace_->decided() || !trace_->sampled()) return;
   held_trace_ = trace_->span().trace_id;
   worker_.sink.hold(held_trace_);
+}
+
+void Exchange::release_own_trace() {
+  if (held_trace_) worker_.sink.release(std::exchange(held_trace_, {}));
 }
 
 // Null: nobody is to be asked, or was so before.

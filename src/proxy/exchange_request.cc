@@ -83,9 +83,10 @@ void Exchange::on_agent_event(http::Event&& event) {
 
 void Exchange::begin(http::Head&& request, const std::optional<Moment>& asked_for) {
   request_ = std::move(request);
+  if (request_.begun == MonoTime{}) request_.begun = start_.mono;
   if (asked_for) {
     start_ = *asked_for;
-  } else if (request_.begun != MonoTime{}) {
+  } else {
     const Nanoseconds ago = start_.mono - request_.begun;
     start_ = {request_.begun, start_.wall - ago};
   }

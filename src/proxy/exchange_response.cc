@@ -99,7 +99,7 @@ void Exchange::on_response_end() {
 }
 
 void Exchange::on_origin_reset(Error error) {
-  if (opening_) opening_->close(Side::kOrigin);
+  if (opening_ && error.side == Side::kOrigin) opening_->close(Side::kOrigin);
   if (tunnel_) {
     to_agent(http::Reset{error});
     return finish(semconv::Ending::kOriginClosed, std::move(error));

@@ -72,7 +72,7 @@ class TailSampler {
 
   void add(const TailSpan& span, std::string_view encoded, MonoTime now);
   // While held, a trace that is quiet is not over. Calls for one trace add up. Who holds has a
-  // bound: it is a run or an open turn.
+  // bound: it is a run, an open turn or a call under way.
   void hold(const trace::TraceId& id);
   void release(const trace::TraceId& id, MonoTime now);
 

@@ -456,7 +456,7 @@ def test_a_model_whose_last_word_comes_before_the_end_of_its_stream(scripted, or
     assert belongs(call_of(spans, "second"), request_of(spans, "second"))
 
 
-def test_a_stream_of_events_on_the_ingress_is_no_request_in_flight(scripted, sink):
+def test_while_a_stream_of_events_is_open_on_the_ingress_no_request_is_evidence(scripted, sink):
     gate = threading.Event()
 
     def events(handler):
@@ -472,16 +472,17 @@ def test_a_stream_of_events_on_the_ingress_is_no_request_in_flight(scripted, sin
     with Client(scripted.side.ingress) as browser:
         browser.send(head("GET /events HTTP/1.1", [("Host", "h")]))
         browser.reader.until(b"hello\n\n")
-        scripted.call("cron")
-        scripted.during("/second", lambda: None)
+        scripted.during("/second", lambda: scripted.call("cron"))
     gate.set()
-    spans = sink.wait(5)
+    sink.wait(5, where=lambda span: True)
+    scripted.during("/third", lambda: None)
+    spans = sink.wait(7)
     assert belongs(call_of(spans, "greeting"), request_of(spans, "events"))
-    assert is_nobodys(call_of(spans, "cron"))
-    assert belongs(call_of(spans, "second"), request_of(spans, "second"))
+    assert is_nobodys(call_of(spans, "cron")) and is_nobodys(call_of(spans, "second"))
+    assert belongs(call_of(spans, "third"), request_of(spans, "third"))
 
 
-def test_a_websocket_on_the_ingress_is_no_request_in_flight(scripted, sink):
+def test_while_a_websocket_is_open_on_the_ingress_no_request_is_evidence(scripted, sink):
     gate = threading.Event()
 
     def upgrade(handler):
@@ -497,9 +498,10 @@ def test_a_websocket_on_the_ingress_is_no_request_in_flight(scripted, sink):
         browser.send(head("GET /socket HTTP/1.1", [("Host", "h"), ("Connection", "Upgrade"), ("Upgrade", "websocket"),
                                                    ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")]))
         browser.reader.until(b"\r\n\r\n")
-        scripted.call("cron")
-        scripted.during("/second", lambda: None)
+        scripted.during("/second", lambda: scripted.call("cron"))
     gate.set()
-    spans = sink.wait(4)
-    assert is_nobodys(call_of(spans, "cron"))
-    assert belongs(call_of(spans, "second"), request_of(spans, "second"))
+    sink.wait(4, where=lambda span: True)
+    scripted.during("/third", lambda: None)
+    spans = sink.wait(6)
+    assert is_nobodys(call_of(spans, "cron")) and is_nobodys(call_of(spans, "second"))
+    assert belongs(call_of(spans, "third"), request_of(spans, "third"))

@@ -28,13 +28,15 @@ def whole(answer):
 
 
 def streamed(*events):
-    """Server-sent events (name or None, data), a chunk each, a moment apart."""
+    """Server-sent events (name or None, data), a chunk each, a moment apart; the last one ends the answer, too, since
+    there are SDKs that go when they have read it.
+    """
     script = [b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"]
     for name, data in events:
         text = data if isinstance(data, str) else json.dumps(data)
         event = ((f"event: {name}\n" if name else "") + f"data: {text}\n\n").encode()
         script += [b"%x\r\n" % len(event) + event + b"\r\n", 0.02]
-    return script + [b"0\r\n\r\n"]
+    return [*script[:-2], script[-2] + b"0\r\n\r\n"]
 
 
 def completion(kind, **choice):

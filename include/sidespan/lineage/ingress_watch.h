@@ -47,21 +47,29 @@ class IngressWatch {
    public:
     InFlight() = default;
     InFlight(InFlight&& other) noexcept
-        : watch_(std::exchange(other.watch_, nullptr)), number_(other.number_) {}
+        : watch_(std::exchange(other.watch_, nullptr)),
+          number_(other.number_),
+          settled_(other.settled_) {}
     InFlight& operator=(InFlight&& other) noexcept {
       std::swap(watch_, other.watch_);
       std::swap(number_, other.number_);
+      std::swap(settled_, other.settled_);
       return *this;
     }
-    ~InFlight() { settle(); }
+    ~InFlight() {
+      if (watch_ != nullptr) watch_->drop(number_, settled_);
+    }
 
     // `goes_on`: its answer does not say that the work for it is done.
     void end(MonoTime now, bool goes_on) {
-      if (watch_ != nullptr) std::exchange(watch_, nullptr)->end(number_, now, goes_on);
+      if (watch_ == nullptr) return;
+      IngressWatch& watch = *std::exchange(watch_, nullptr);
+      settled_ ? watch.close(now) : watch.end(number_, now, goes_on);
     }
-    // What stays open and waits for events is not what the agent works for.
+    // It stays open and waits for events: no call is its own from now on. As long as it does no
+    // other request is evidence, since what it waits for may be what the agent works on.
     void settle() {
-      if (watch_ != nullptr) std::exchange(watch_, nullptr)->settle(number_);
+      if (watch_ != nullptr && !std::exchange(settled_, true)) watch_->settle(number_);
     }
     explicit operator bool() const { return watch_ != nullptr; }
 
@@ -71,6 +79,7 @@ class IngressWatch {
 
     IngressWatch* watch_ = nullptr;
     uint64_t number_ = 0;  // zero: a probe
+    bool settled_ = false;
   };
 
   // What the agent does on its own account: an egress call, a turn.
@@ -131,6 +140,8 @@ class IngressWatch {
 
   void end(uint64_t number, MonoTime now, bool goes_on);
   void settle(uint64_t number);
+  void close(MonoTime now);
+  void drop(uint64_t number, bool settled);
   void end_work(const Work::Begun& begun, MonoTime now, End how, ExecutionRef turn);
   void settle_work();
   // With the mutex held.
@@ -142,6 +153,7 @@ class IngressWatch {
   std::mutex mutex_;
   size_t requests_ = 0;
   size_t probes_ = 0;
+  size_t settled_ = 0;  // that are open
   size_t work_ = 0;
   uint64_t begun_ = 0;   // requests so far
   uint64_t period_ = 0;  // how often none was left in flight

@@ -172,7 +172,7 @@ TEST_CASE("what was accepted and not done yet may go on for the idle time of a t
     watch.begin_work(kStart + kMoment).end(kStart + kIdle);
     auto b = watch.begin(request("b"), kStart + kIdle);
     CHECK(id_of(watch.begin_work(kStart + kIdle)).empty());
-    b.settle();
+    b.end(kStart + kIdle, false);
     auto c = watch.begin(request("c"), kStart + 2 * kIdle);
     CHECK(id_of(watch.begin_work(kStart + 2 * kIdle)) == "c");
   }
@@ -283,21 +283,39 @@ TEST_CASE("the turn of an answered request is over, whatever its model said last
   }
 }
 
-TEST_CASE("a request that turns out to wait for events is none") {
+TEST_CASE(
+    "a request that turns out to wait for events is none, and no other is evidence beside it") {
   IngressWatch watch(kIdle);
   auto events = watch.begin(request("events"), kStart);
   CHECK(id_of(watch.begin_work(kStart)) == "events");
-  SUBCASE("while it is open") {
-    events.settle();
-  }
-  SUBCASE("also where its end is told") {
-    events.settle();
-    events.end(kStart, true);
-  }
+  events.settle();
   auto of_nobody = watch.begin_work(kStart);
   CHECK(id_of(of_nobody).empty());
   of_nobody.end(kStart);
+  {
+    // It may be the events that this call is made for.
+    auto a = watch.begin(request("a"), kStart);
+    CHECK(id_of(watch.begin_work(kStart)).empty());
+    SUBCASE("its end is told") {
+      events.end(kStart, true);
+    }
+    SUBCASE("or it just goes") {
+      events = {};
+    }
+    CHECK(id_of(watch.begin_work(kStart)).empty());
+    a.end(kStart, false);
+  }
+  auto b = watch.begin(request("b"), kStart);
+  CHECK(id_of(watch.begin_work(kStart)) == "b");
+}
+
+TEST_CASE("beside a probe no request is evidence") {
+  IngressWatch watch(kIdle);
   auto a = watch.begin(request("a"), kStart);
+  {
+    auto probe = watch.begin_probe();
+    CHECK(id_of(watch.begin_work(kStart)).empty());
+  }
   CHECK(id_of(watch.begin_work(kStart)) == "a");
 }
 
