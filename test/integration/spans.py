@@ -146,3 +146,7 @@ def _unique(pairs):
         assert key not in result, f"attribute {key} is there twice"
         result[key] = value
     return result
+
+
+def seconds(span):
+    return (span["end"] - span["start"]) / 1e9

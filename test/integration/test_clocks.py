@@ -9,6 +9,7 @@ import pytest
 from clock_shim import Clocks
 from origin import NO_BODY
 from sidecar import sanitized
+from spans import seconds
 from tunnel import trusted
 from wire import Client, ask, head, wait_for
 
@@ -27,10 +28,6 @@ def clocks(tmp_path):
 
 def get(url):
     return head(f"GET {url} HTTP/1.1", [("Host", "h")])
-
-
-def seconds(span):
-    return (span["end"] - span["start"]) / 1e9
 
 
 @pytest.mark.parametrize("shift", [HOUR, -HOUR, YEAR_2038])

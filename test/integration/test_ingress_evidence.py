@@ -456,6 +456,18 @@ def test_a_model_whose_last_word_comes_before_the_end_of_its_stream(scripted, or
     assert belongs(call_of(spans, "second"), request_of(spans, "second"))
 
 
+def evidence_after(scripted, sink, count):
+    """The spans, once those `count` are there: what was called beside the open request is nobody's, and what is called
+    for the next one is its own again.
+    """
+    sink.wait(count)
+    scripted.during("/third", lambda: None)
+    spans = sink.wait(count + 2)
+    assert is_nobodys(call_of(spans, "cron")) and is_nobodys(call_of(spans, "second"))
+    assert belongs(call_of(spans, "third"), request_of(spans, "third"))
+    return spans
+
+
 def test_while_a_stream_of_events_is_open_on_the_ingress_no_request_is_evidence(scripted, sink):
     gate = threading.Event()
 
@@ -474,12 +486,8 @@ def test_while_a_stream_of_events_is_open_on_the_ingress_no_request_is_evidence(
         browser.reader.until(b"hello\n\n")
         scripted.during("/second", lambda: scripted.call("cron"))
     gate.set()
-    sink.wait(5, where=lambda span: True)
-    scripted.during("/third", lambda: None)
-    spans = sink.wait(7)
+    spans = evidence_after(scripted, sink, 5)
     assert belongs(call_of(spans, "greeting"), request_of(spans, "events"))
-    assert is_nobodys(call_of(spans, "cron")) and is_nobodys(call_of(spans, "second"))
-    assert belongs(call_of(spans, "third"), request_of(spans, "third"))
 
 
 def test_while_a_websocket_is_open_on_the_ingress_no_request_is_evidence(scripted, sink):
@@ -500,8 +508,4 @@ def test_while_a_websocket_is_open_on_the_ingress_no_request_is_evidence(scripte
         browser.reader.until(b"\r\n\r\n")
         scripted.during("/second", lambda: scripted.call("cron"))
     gate.set()
-    sink.wait(4, where=lambda span: True)
-    scripted.during("/third", lambda: None)
-    spans = sink.wait(6)
-    assert is_nobodys(call_of(spans, "cron")) and is_nobodys(call_of(spans, "second"))
-    assert belongs(call_of(spans, "third"), request_of(spans, "third"))
+    evidence_after(scripted, sink, 4)

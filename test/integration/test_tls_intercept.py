@@ -1,6 +1,5 @@
 """TLS of agents, opened: the requests inside have their spans, and nobody is less safe than without us."""
 
-import base64
 import contextlib
 import re
 import ssl
@@ -9,6 +8,8 @@ import time
 import pytest
 
 from origin import Origin, reply
+from spans import seconds
+from test_lineage import with_user
 from test_path_tunnels import Plain
 from tunnel import HOST, Silent, Tunnel, context_of
 from wire import Client, Reader, Truncated, connect, head
@@ -40,10 +41,6 @@ def test_a_request_inside_has_its_span(intercepting, tls_origin, sink):
     assert side.metrics().total("sidespan_tunnels_opaque_total") == 0
 
 
-def took(span):
-    return (span["end"] - span["start"]) / 1e9
-
-
 class Late(Origin):
     """Takes its time with the handshake."""
 
@@ -64,8 +61,8 @@ def test_to_reach_the_origin_is_a_part_of_the_first_call(rest, intercepting, aut
             assert agent.get("/echo", host).status == 200
     first, second = sink.wait(2)
     assert first["attributes"]["sidespan.phase.tls"] > 0.4
-    assert (took(first) > 0.5) == (rest == 0)
-    assert took(second) < 0.4
+    assert (seconds(first) > 0.5) == (rest == 0)
+    assert seconds(second) < 0.4
     origin.stop()
 
 
@@ -107,7 +104,7 @@ def test_what_cannot_be_reached_took_its_time(intercepting, sink):
         assert agent.get("/", f"{HOST}:{origin.port}").status == 504
     span, = sink.wait(1)
     assert span["attributes"]["error.type"] == "connect_timeout"
-    assert took(span) > 0.25
+    assert seconds(span) > 0.25
     origin.stop()
 
 
@@ -167,15 +164,12 @@ def test_an_agent_that_refuses_our_certificate_passes_alone(workers, interceptin
     side = intercepting({"workers": workers})
     pinned = ssl.create_default_context(cafile=authority.pem)
 
-    def named(name):
-        return [("Proxy-Authorization", "Basic " + base64.b64encode(f"{name}:".encode()).decode())]
-
     with pytest.raises(ssl.SSLCertVerificationError):
-        Tunnel(side, tls_origin, pinned, fields=named("bob"))
+        Tunnel(side, tls_origin, pinned, fields=with_user("bob"))
     for _ in range(4):
-        with Tunnel(side, tls_origin, pinned, fields=named("bob")) as agent:
+        with Tunnel(side, tls_origin, pinned, fields=with_user("bob")) as agent:
             assert agent.get("/echo", HOST).status == 200
-        with Tunnel(side, tls_origin, context_of(side), fields=named("ada")) as agent:
+        with Tunnel(side, tls_origin, context_of(side), fields=with_user("ada")) as agent:
             assert agent.get("/echo", HOST).status == 200
     reasons = [span["attributes"].get("sidespan.tunnel.reason") for span in sink.wait(9)]
     assert reasons.count("pinned") == 4 and reasons.count(None) == 5
