@@ -80,15 +80,16 @@ def test_a_trace_with_an_error_is_kept_whole_and_others_are_not(tail, origin, si
     ({"status_codes": ["404", "5xx"]}, "/status/404"),
     ({"slower_than": "150ms"}, "/slow?head=200"),
     ({"attribute": {"key": "http.request.header.x-kept", "values": ["y*"]}}, "/status/200"),
-    ({"errors": True, "slower_than": "1ms"}, "/status/500"),
+    ({"errors": True, "slower_than": "150ms"}, "/late"),
     ({"probability": 1}, "/status/200"),
 ])
 def test_policies(tail, origin, sink, policy, path):
+    origin.answer("/late", [0.2, b"HTTP/1.1 500 Late\r\nContent-Length: 0\r\n\r\n"])
     side = tail({"wait": "100ms", "policies": [policy]}, capture={"request_headers": ["x-kept"]})
     lines = [("X-Kept", "yes")] if "attribute" in policy else []
     call(side, origin, 1, path, lines)
     if "probability" not in policy:
-        call(side, origin, 2)
+        call(side, origin, 2, "/status/500" if "errors" in policy else "/status/200")
     all_decided(side, 1 if "probability" in policy else 2)
     assert traces(sink.spans) == {1: 1}
 
