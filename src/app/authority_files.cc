@@ -26,7 +26,6 @@ constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kKeyMode = 0600;
 constexpr mode_t kCertificateMode = 0644;
 constexpr size_t kFileBytesMax = size_t{1024} * 1024;
-constexpr std::chrono::hours kBackdated{24};  // tls::Authority::make() does so
 
 // One authority's two files.
 struct Pair {
@@ -226,14 +225,14 @@ class Directory {
   // that one ahead: then it ends within the overlap by itself.
   std::vector<FormerAuthority> former(const tls::Authority& signing) const {
     std::vector<FormerAuthority> found;
-    WallTime replaced = signing.not_before() + kBackdated;
+    WallTime replaced = signing.not_before() + tls::kBackdated;
     const std::string own = signing.certificate_pem();
     for (std::string& each : split(read_file(previous_, kFileBytesMax).value_or(""))) {
       const std::vector<tls::ListedCertificate> read = tls::certificates_in(each);
       if (read.empty() || each == own) continue;
       found.push_back(
           {std::move(each), std::min(read.front().not_after, replaced + kAuthorityOverlap)});
-      replaced = read.front().not_before + kBackdated;
+      replaced = read.front().not_before + tls::kBackdated;
     }
     return found;
   }

@@ -54,6 +54,8 @@ std::string_view name_of(Code code) {
       return "certificate_invalid";
     case Code::kCertificateRequired:
       return "certificate_required";
+    case Code::kMisdirected:
+      return "misdirected";
     case Code::kCancelled:
       return "cancelled";
   }

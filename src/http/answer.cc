@@ -31,7 +31,7 @@ constexpr ErrorAnswer kBusy{503, "connection_limit_reached"};
 constexpr ErrorAnswer kNoTls{502, "tls_protocol_error"};
 constexpr ErrorAnswer kBadCertificate{502, "tls_certificate_error"};
 
-constexpr std::array<Row, 26> kRows = {{
+constexpr std::array<Row, 27> kRows = {{
     {Code::kMalformed, kBadRequest, kBadResponse, kInternal},
     {Code::kUnsupported, kNotImplemented, kBadResponse, kNotImplemented},
     {Code::kTooLarge, {413, "http_request_error"}, {502, "http_response_body_size"}, kInternal},
@@ -60,6 +60,7 @@ constexpr std::array<Row, 26> kRows = {{
     {Code::kCertificateUntrusted, kBadRequest, kBadCertificate, kInternal},
     {Code::kCertificateInvalid, kBadRequest, kBadCertificate, kInternal},
     {Code::kCertificateRequired, kBadRequest, {502, "tls_alert_received"}, kInternal},
+    {Code::kMisdirected, {421, "http_request_denied"}, kBadResponse, kInternal},
     {Code::kCancelled, kBadRequest, kGone, kGone},
 }};
 

@@ -193,7 +193,7 @@ void H1Client::end_message() {
 }
 
 void H1Client::end_interim() {
-  if (status_ != 101) {
+  if (status_ != kSwitchingProtocols) {
     if (++interims_ <= limits_.interims_max) return push(stream_, Interim{std::move(interim_)});
     return fail_stream(fault(
         Code::kTooLarge,

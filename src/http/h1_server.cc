@@ -238,7 +238,7 @@ void H1Server::written(size_t n) {
 
 // Whether this answer turns the connection into a tunnel.
 bool H1Server::switches(const Head& head) const {
-  return to_connect_ ? head.status / 100 == 2 : head.status == 101;
+  return to_connect_ ? head.status / 100 == 2 : head.status == kSwitchingProtocols;
 }
 
 Framing H1Server::answer_framing(const Head& head) const {

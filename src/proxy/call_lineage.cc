@@ -117,8 +117,7 @@ void CallLineage::on_request_end(MonoTime now) {
 }
 
 void CallLineage::on_response_head(const http::Head& head) {
-  constexpr int kSwitchingProtocols = 101;
-  if (silent_ || serves_ || head.status == kSwitchingProtocols) return;
+  if (silent_ || serves_ || head.status == http::kSwitchingProtocols) return;
   if (observed_ && is_read_by_observers(head.headers)) return;
   own_answer_ = AnswerReader::make(head.headers, *this, registry_.key(), registry_);
 }

@@ -107,7 +107,6 @@ class Exchange final : public Recycled<Exchange, 64>,
   std::optional<Error> choose_target();
   std::optional<Error> choose_inside(const Inside& inside);
   bool is_covered(const wire::OriginStream& origin) const;
-  void refuse_foreign(const Inside& inside);
   std::optional<Error> choose_absolute();
   bool answer_max_forwards();
   void demand_credential();

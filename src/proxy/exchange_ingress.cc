@@ -11,8 +11,6 @@
 namespace sidespan::proxy {
 namespace {
 
-constexpr int kSwitchingProtocols = 101;
-
 // The server has taken a task on and tells nobody when it is done. To a notification of MCP's
 // (Streamable HTTP) it means no more than that it came.
 bool is_accepted(const http::Head& request, const http::Head& response) {
@@ -107,7 +105,7 @@ void Exchange::begin_given() {
 
 // A stream of events that was asked for by GET, or what an Upgrade made: it may stay for hours.
 bool Exchange::waits_for_events() const {
-  if (response_.status == kSwitchingProtocols) return true;
+  if (response_.status == http::kSwitchingProtocols) return true;
   return request_.asks("GET") &&
          semconv::framing_of(response_.headers.find("content-type").value_or("")) ==
              semconv::BodyFraming::kEvents;
@@ -117,13 +115,15 @@ bool Exchange::waits_for_events() const {
 // from being decided on and every later request from being evidence. A WebSocket of the agent's own
 // counts as a call.
 void Exchange::settle_work() {
-  if (held_trace_ && waits_for_events()) release_own_trace();
+  if (!held_trace_ && !options_.ingress) return;
+  const bool waits = waits_for_events();
+  if (waits) release_own_trace();
   if (!options_.ingress) return;
   if (mode_ == semconv::Mode::kIngress) {
-    if (waits_for_events()) in_flight_.settle();
+    if (waits) in_flight_.settle();
   } else if (mode_ == semconv::Mode::kTunnel) {
     work_.end(worker_.loop.now().mono);  // what it was opened for is a call
-  } else if (response_.status != kSwitchingProtocols && waits_for_events()) {
+  } else if (waits && response_.status != http::kSwitchingProtocols) {
     work_.settle();
   }
 }

@@ -133,8 +133,8 @@ void Exchange::hold_trace(const lineage::Joined& joined, uint8_t flags) {
 // However long the call takes, what came of its trace before waits for it.
 void Exchange::hold_own_trace() {
   if (held_trace_ || !trace_->active() || !trace_->decided() || !trace_->sampled()) return;
-  held_trace_ = trace_->span().trace_id;
-  worker_.sink.hold(held_trace_);
+  const trace::TraceId& id = trace_->span().trace_id;
+  if (worker_.sink.hold(id)) held_trace_ = id;
 }
 
 void Exchange::release_own_trace() {

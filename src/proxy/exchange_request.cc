@@ -44,6 +44,12 @@ bool leads_to(const Inside& inside, std::string_view named, uint16_t port) {
   return host == Host(inside.authority.host).name || inside.certificate.covers(host);
 }
 
+Error misdirected(const Inside& inside) {
+  return {Code::kMisdirected, Side::kAgent, false,
+          "this tunnel leads to " + std::string(inside.scheme()) + "://" +
+              inside.authority.to_string() + " alone"};
+}
+
 // TRACE echoes the request; credentials stay out of the echo (RFC 9110 section 9.3.8).
 std::string trace_echo(const http::Head& head) {
   std::string echo(head.method());
@@ -159,16 +165,15 @@ std::optional<Error> Exchange::choose_inside(const Inside& inside) {
     if (!named) return std::nullopt;
     // Without a port it is the tunnel's.
     url_.authority = {named->host, named->port ? named->port : inside.authority.port};
-    if (!leads_to(inside, named->host, named->port.value_or(inside.key.port)))
-      refuse_foreign(inside);
-    return std::nullopt;
+    if (leads_to(inside, named->host, named->port.value_or(inside.key.port))) return std::nullopt;
+    return misdirected(inside);
   }
   Result<http::Url> url = http::parse_url(request_.target());
   if (!url) return std::move(url).error();
   url_ = *std::move(url);
   const bool leads =
       url_.scheme == inside.scheme() && leads_to(inside, url_.authority.host, url_.port());
-  if (!leads) refuse_foreign(inside);
+  if (!leads) return misdirected(inside);
   return std::nullopt;
 }
 
@@ -179,11 +184,6 @@ bool Exchange::is_covered(const wire::OriginStream& origin) const {
   if (inside == nullptr || !inside->key.secure || host == inside->authority.host) return true;
   const std::string_view name = Host(host).name;
   return name == Host(inside->authority.host).name || origin.tls()->peer().covers(name);
-}
-
-void Exchange::refuse_foreign(const Inside& inside) {
-  refuse_without_span(421, "this tunnel leads to " + std::string(inside.scheme()) + "://" +
-                               inside.authority.to_string() + " alone");
 }
 
 std::optional<Error> Exchange::choose_absolute() {
@@ -292,7 +292,8 @@ void Exchange::on_connected(wire::OriginStreamPtr stream) {
   peer_ = origin_->peer();
   phases_ = origin_->phases();
   if (mode_ == semconv::Mode::kTunnel) return tunnel_ ? rejoin_tunnel() : open_tunnel();
-  if (!is_covered(*origin_)) return refuse_foreign(*agent_.inside());
+  if (!is_covered(*origin_))
+    return answer_error(misdirected(*agent_.inside()), semconv::Ending::kRefused);
   send_request();
   if (request_ended_) send_request_end();
   if (half_closed_ && origin_) origin_->half_close();

@@ -44,7 +44,7 @@ void Exchange::on_response_head(http::Head&& head) {
   give_up_replay();
   response_ = std::move(head);
   // The codec lets no 101 through that was not asked for.
-  const bool switching = response_.status == 101;
+  const bool switching = response_.status == http::kSwitchingProtocols;
   if (observer_) {
     observer_->on_response_head(response_, *first_byte_);
   } else if (mode_ != semconv::Mode::kIngress) {

@@ -18,7 +18,6 @@ namespace {
 // What a record of a handshake begins with (RFC 8446 section 5.1).
 constexpr char kTlsHandshake = 22;
 constexpr uint16_t kHttpsPort = 443;
-constexpr uint16_t kTls13 = 0x0304;
 
 enum class Likeness : uint8_t { kHttp, kOther, kUnsure };
 
@@ -31,19 +30,6 @@ Likeness likeness_to_http(std::string_view bytes) {
     if (start.starts_with(bytes)) return Likeness::kUnsure;
   }
   return Likeness::kOther;
-}
-
-// Where the first record ends of which not all has come, or its head (RFC 8446 section 5.1).
-size_t end_of_records(std::string_view bytes) {
-  constexpr size_t kHeadBytes = 5;
-  size_t end = 0;
-  while (end + kHeadBytes <= bytes.size()) {
-    const auto high = static_cast<uint8_t>(bytes[end + 3]);
-    const auto low = static_cast<uint8_t>(bytes[end + 4]);
-    end += kHeadBytes + (size_t{high} << 8U | low);
-    if (end > bytes.size()) return end;
-  }
-  return end + kHeadBytes;
 }
 
 bool offers(const std::vector<std::string>& alpn, std::string_view protocol) {
@@ -127,7 +113,7 @@ void Exchange::peek_tls(std::string_view first) {
   switch (tls::peek_client_hello(first, hello)) {
     case tls::Peek::kMore:
       opening_->greeting = true;
-      opening_->look_at = end_of_records(first);
+      opening_->look_at = tls::client_hello_wants(first);
       return arm_timer();
     case tls::Peek::kNotTls:
       return stop_peeking();
@@ -159,7 +145,7 @@ void Exchange::refuse_hello(std::string what) {
 void Exchange::on_hello(const tls::ClientHello& hello) {
   opening_->server_name = hello.server_name;
   opening_->alpn = hello.alpn;
-  opening_->tls13 = hello.version_min() >= kTls13;
+  opening_->tls13 = hello.version_min() >= tls::kTls13;
   Interceptor::Decision decision = worker_.shared.interceptor.decide(
       asked_tunnel(), origin_address(), hello, worker_.loop.now().mono);
   if (decision.opaque) opening_->reason = *decision.opaque;

@@ -9,8 +9,6 @@
 namespace sidespan::proxy {
 namespace {
 
-constexpr uint16_t kTls12 = 0x0303;
-
 // An execution's id is visible ASCII (credential.h), a host has no blank.
 std::string place_of(std::string_view name, uint16_t port, std::string_view execution) {
   return std::string(name) + ":" + std::to_string(port) + " " + std::string(execution);
@@ -66,7 +64,7 @@ std::optional<Opaque> Interceptor::reason_to_pass(std::string_view host, const n
     return Opaque::kNotListed;
   }
   if (options_.authority == nullptr) return Opaque::kNoAuthority;
-  if (hello.version_max() < kTls12) return Opaque::kTlsVersion;
+  if (hello.version_max() < tls::kTls12) return Opaque::kTlsVersion;
   if (!hello.alpn.empty() && !hello.offers(http::kH1Alpn) && !hello.offers(http::kH2Alpn)) {
     return Opaque::kAlpn;
   }

@@ -50,16 +50,26 @@ void WorkerSpans::emit(trace::Span&& span) {
 }
 
 void WorkerSpans::gather() {
-  if (spans_.sizes.empty() && released_.empty()) timer_.start(kGatherTimeMax, true);
+  if (spans_.sizes.empty() && held_.empty() && released_.empty()) {
+    timer_.start(kGatherTimeMax, true);
+  }
 }
 
-void WorkerSpans::hold(const trace::TraceId& id) {
-  if (pipeline_.tail_rules() == nullptr) return;
-  telemetry_.post([pipeline = &pipeline_, id] { pipeline->hold(id); });
+bool WorkerSpans::hold(const trace::TraceId& id) {
+  if (pipeline_.tail_rules() == nullptr) return false;
+  gather();
+  held_.push_back(id);
+  if (held_.size() >= gathered_max_) loop_.at_turn_end(*this);
+  return true;
 }
 
 void WorkerSpans::release(const trace::TraceId& id) {
   if (pipeline_.tail_rules() == nullptr) return;
+  const auto held = std::ranges::find(held_, id);
+  if (held != held_.end()) {
+    std::swap(*held, held_.back());
+    return held_.pop_back();
+  }
   gather();
   released_.push_back(id);
 }
@@ -67,13 +77,15 @@ void WorkerSpans::release(const trace::TraceId& id) {
 void WorkerSpans::flush() {
   timer_.stop();
   const size_t count = spans_.sizes.size();
-  if (count == 0 && released_.empty()) return;
+  if (count == 0 && held_.empty() && released_.empty()) return;
   if (count > 0) {
     usual_bytes_ = std::min(spans_.bytes.size() / count * (gathered_max_ + 1), kUsualBytesMax);
   }
   auto arrive = [pipeline = &pipeline_, tally = tally_, spans = std::exchange(spans_, {}),
-                 tapped = std::exchange(tapped_, {}), released = std::exchange(released_, {})] {
+                 tapped = std::exchange(tapped_, {}), held = std::exchange(held_, {}),
+                 released = std::exchange(released_, {})] {
     tally->arrived.add(spans.sizes.size());
+    for (const trace::TraceId& id : held) pipeline->hold(id);
     pipeline->accept(spans, tapped);
     for (const trace::TraceId& id : released) pipeline->release(id);
   };

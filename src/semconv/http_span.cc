@@ -121,9 +121,8 @@ void capture_headers(Attributes& attributes, const http::Headers& headers,
 
 // After 2xx to CONNECT and after 101 the bytes belong to no HTTP body.
 bool is_tunnel(const HttpFacts& facts) {
-  constexpr int kSwitchingProtocols = 101;
   return facts.request->asks(kConnect) ||
-         (facts.response != nullptr && facts.response->status == kSwitchingProtocols);
+         (facts.response != nullptr && facts.response->status == http::kSwitchingProtocols);
 }
 
 void set_sizes(Attributes& attributes, const HttpFacts& facts) {

@@ -90,8 +90,8 @@ class ModelSocketObserver final : public Observer {
         counts_itself_(facts.counts_itself) {}
 
   void on_response_head(const http::Head& head, MonoTime) override {
-    constexpr int kSwitchingProtocols = 101;
-    switched_ = head.status == kSwitchingProtocols && head.headers.lists("upgrade", "websocket");
+    switched_ =
+        head.status == http::kSwitchingProtocols && head.headers.lists("upgrade", "websocket");
     const http::WebSocketExtension extension = http::websocket_extension(head.headers);
     if (switched_ && extension == http::WebSocketExtension::kOther) give_up(Unread::kExtension);
     if (extension != http::WebSocketExtension::kDeflate) return;

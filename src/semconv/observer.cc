@@ -75,8 +75,7 @@ std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
 
 std::unique_ptr<Observer> make_response_observer(const CallFacts& facts,
                                                  const http::Head& response) {
-  constexpr int kSwitchingProtocols = 101;
-  if (response.status == kSwitchingProtocols) {
+  if (response.status == http::kSwitchingProtocols) {
     return response.headers.lists("upgrade", "websocket") ? std::make_unique<WebSocketObserver>()
                                                           : nullptr;
   }

@@ -16,7 +16,6 @@ namespace {
 
 using std::chrono::hours;
 
-constexpr hours kBackdated{24};  // agents' clocks may be late
 constexpr hours kAuthorityLifetimeMax{24 * 365};
 constexpr hours kLeafLifetime{24 * 7};
 constexpr size_t kCommonNameBytesMax = 64;  // RFC 5280 appendix A.1, ub-common-name

@@ -21,8 +21,6 @@ constexpr size_t kRandomBytes = 32;
 constexpr size_t kSessionIdBytesMax = 32;
 
 constexpr uint16_t kVersionMin = 0x0300;
-constexpr uint16_t kTls12 = 0x0303;
-constexpr uint16_t kTls13 = 0x0304;
 
 enum Extension : uint16_t {
   kServerName = 0,
@@ -212,6 +210,16 @@ Peek peek_client_hello(std::string_view bytes, ClientHello& hello) {
     return Peek::kMalformed;
   hello = std::move(read);
   return Peek::kHello;
+}
+
+// To the end of the first record of which not all has come, or of its head.
+size_t client_hello_wants(std::string_view bytes) {
+  size_t end = 0;
+  while (end + kRecordHeadBytes <= bytes.size()) {
+    end += kRecordHeadBytes + Reader(bytes.substr(end + 3)).number(2);
+    if (end > bytes.size()) return end;
+  }
+  return end + kRecordHeadBytes;
 }
 
 }  // namespace sidespan::tls

@@ -18,7 +18,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t cut = 0; cut < size; cut += 1 + cut / 64) {
     ClientHello hello;
     const Peek earlier = peek_client_hello(bytes.substr(0, cut), hello);
-    if (earlier == Peek::kMore) continue;
+    if (earlier == Peek::kMore) {
+      const size_t wanted = sidespan::tls::client_hello_wants(bytes.substr(0, cut));
+      if (wanted <= cut) std::abort();
+      if (peek_client_hello(bytes.substr(0, wanted - 1), hello) == Peek::kHello) std::abort();
+      continue;
+    }
     if (earlier != answer || hello.server_name != whole.server_name) std::abort();
     if (hello.alpn != whole.alpn || hello.versions != whole.versions) std::abort();
   }

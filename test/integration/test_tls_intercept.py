@@ -67,7 +67,7 @@ def test_to_reach_the_origin_is_a_part_of_the_first_call(rest, intercepting, aut
 
 
 def test_the_certificate_that_counts_is_that_of_the_connection(intercepting, authority, sink):
-    """The origin's next connection shows one that covers less."""
+    """The origin's next connection shows one that covers less. It is not asked."""
     origin = Origin(tls=authority.server(HOST, "also.example"))
     side = intercepting({"limits": {"origin_idle_time": "100ms"}})
     with Tunnel(side, origin, context_of(side)) as agent:
@@ -77,6 +77,10 @@ def test_the_certificate_that_counts_is_that_of_the_connection(intercepting, aut
         assert agent.get("/echo", f"also.example:{origin.port}").status == 421
         assert agent.get("/echo", f"{HOST}:{origin.port}").status == 200
     assert [request.get("host") for request in origin.requests] == [f"also.example:{origin.port}", f"{HOST}:{origin.port}"]
+    refused = sink.wait(3)[1]
+    assert refused["attributes"]["error.type"] == "misdirected"
+    assert refused["attributes"]["sidespan.end"] == "refused"
+    assert refused["status"] == "ERROR"
     origin.stop()
 
 

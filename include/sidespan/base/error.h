@@ -45,6 +45,7 @@ enum class Code : uint8_t {
   kCertificateUntrusted,  // nobody we trust has signed it
   kCertificateInvalid,    // anything else that is wrong with it
   kCertificateRequired,   // the peer wants one of ours, and there is none
+  kMisdirected,           // a request that this connection's origin does not answer for
   kCancelled,             // the peer gave up this one call, and its connection lives on
 };
 

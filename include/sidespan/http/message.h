@@ -15,6 +15,8 @@
 
 namespace sidespan::http {
 
+inline constexpr int kSwitchingProtocols = 101;
+
 struct Field {
   std::string_view name;
   std::string_view value;

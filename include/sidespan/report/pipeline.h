@@ -180,9 +180,8 @@ class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
   WorkerSpans& operator=(const WorkerSpans&) = delete;
 
   void emit(trace::Span&& span) override;
-  // At once, so that they come before spans, whichever worker emits those, and with what was
-  // gathered until then. Without tail sampling nothing happens.
-  void hold(const trace::TraceId& id) override;
+  // Both with what is gathered. What was held and released within that moment was never held.
+  bool hold(const trace::TraceId& id) override;
   void release(const trace::TraceId& id) override;
   // Posts what is collected now.
   void flush();
@@ -204,6 +203,7 @@ class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
   size_t gathered_max_;  // spans
   EncodedSpans spans_;
   std::vector<trace::Span> tapped_;  // the same; empty unless for_tap_
+  std::vector<trace::TraceId> held_;
   std::vector<trace::TraceId> released_;
   size_t usual_bytes_ = 0;  // of all that are gathered, so that they need not move
   std::shared_ptr<WorkerTally> tally_;

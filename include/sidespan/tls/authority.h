@@ -57,6 +57,9 @@ struct Scope {
   bool operator==(const Scope&) const = default;
 };
 
+// What is made here is valid from so long before: agents' clocks may be late.
+inline constexpr std::chrono::hours kBackdated{24};
+
 class Authority {
  public:
   struct Options {
@@ -66,7 +69,7 @@ class Authority {
     std::chrono::hours lifetime{24 * 365};
   };
 
-  // A new one: P-256, with a random serial, valid from a day before `now`. Error kInvalid says
+  // A new one: P-256, with a random serial, valid from kBackdated before `now`. Error kInvalid says
   // which option cannot be.
   static Result<std::unique_ptr<Authority>> make(const Options& options, WallTime now);
   // From PEM: the certificate (a chain may follow it) and its unencrypted key, RSA or EC. Error
@@ -89,9 +92,9 @@ class Authority {
   // section 4.2.1.10).
   bool permits(std::string_view host) const;
   // For a DNS name (lower case; wildcards are not minted) or an IP literal without brackets. Valid
-  // from a day before `now` to seven days after, never beyond the authority's own end. All leaves
-  // have one key, made with the authority and kept in memory alone. Error kInvalid: no such name,
-  // or the authority's time is over; kDenied: not permitted.
+  // from kBackdated before `now` to seven days after, never beyond the authority's own end. All
+  // leaves have one key, made with the authority and kept in memory alone. Error kInvalid: no such
+  // name, or the authority's time is over; kDenied: not permitted.
   Result<Leaf> mint(std::string_view host, WallTime now) const;
 
   // From now on this one is what `next` was. Leaves that were minted stay as good as they are.

@@ -11,6 +11,9 @@
 
 namespace sidespan::tls {
 
+inline constexpr uint16_t kTls12 = 0x0303;
+inline constexpr uint16_t kTls13 = 0x0304;
+
 struct ClientHello {
   std::string server_name;  // lower case, no final dot, perhaps an IP address; empty: none
   // As offered, the best first, without GREASE (RFC 8701).
@@ -20,7 +23,7 @@ struct ClientHello {
   bool encrypted = false;
 
   bool offers(std::string_view protocol) const;
-  // 0x0303 is TLS 1.2; 0: none that this reads.
+  // 0: none that this reads.
   uint16_t version_max() const;
   uint16_t version_min() const;
 };
@@ -39,5 +42,8 @@ inline constexpr size_t kClientHelloBytesMax = size_t{64} * 1024;
 // records, and more (early data) may follow it. `hello` is set where the answer is kHello; an
 // answer other than kMore stays the same whatever comes later.
 Peek peek_client_hello(std::string_view bytes, ClientHello& hello);
+
+// After kMore: with fewer bytes of the connection than this there is no hello yet.
+size_t client_hello_wants(std::string_view bytes);
 
 }  // namespace sidespan::tls

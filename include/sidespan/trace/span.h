@@ -55,8 +55,9 @@ class SpanSink {
   virtual ~SpanSink() = default;
   virtual void emit(Span&& span) = 0;
   // Between them more spans of the trace are to come, however long it is silent. Holds of one trace
-  // add up; a release comes after the spans that the same thread emitted before it.
-  virtual void hold(const TraceId&) {}
+  // add up; a release comes after the spans that the same thread emitted before it. False: nobody
+  // waits for a trace's end, and no release is wanted.
+  virtual bool hold(const TraceId&) { return false; }
   virtual void release(const TraceId&) {}
 };
 

@@ -45,6 +45,7 @@ TEST_CASE("every error has a status and an RFC 9209 error type") {
       {Code::kTruncated, Side::kAgent, 400, "http_request_error"},
       {Code::kDenied, Side::kSelf, 403, "http_request_denied"},
       {Code::kDenied, Side::kAgent, 403, "http_request_denied"},
+      {Code::kMisdirected, Side::kAgent, 421, "http_request_denied"},
       {Code::kLoop, Side::kAgent, 508, "proxy_loop_detected"},
       {Code::kOverload, Side::kSelf, 503, "connection_limit_reached"},
       {Code::kInvalid, Side::kSelf, 500, "proxy_configuration_error"},

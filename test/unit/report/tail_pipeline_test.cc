@@ -164,9 +164,30 @@ TEST_CASE("tail pipeline: a worker's release comes though no span does") {
   REQUIRE(rig.until([&] { return rig.exported() == 1; }));
 }
 
-TEST_CASE("tail pipeline: where it is off, nothing is read") {
+TEST_CASE("tail pipeline: what ends as soon as it begins is not held, and other holds stay") {
+  TailRig rig;
+  net::Mailbox mailbox(rig.loop);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  CHECK(worker.hold({1, 1}));
+  CHECK(worker.hold({2, 2}));
+  CHECK(worker.hold({1, 1}));
+  worker.release({2, 2});
+  worker.release({1, 1});
+  worker.emit(span_in(1, 1));
+  worker.emit(span_in(2, 2));
+  REQUIRE(rig.until([&] { return rig.dropped(DropReason::kTail) == 1; }));
+  rig.run_for(Milliseconds(150));
+  CHECK(rig.pipeline->totals().queued == 1);
+  worker.release({1, 1});
+  REQUIRE(rig.until([&] { return rig.dropped(DropReason::kTail) == 2; }));
+}
+
+TEST_CASE("tail pipeline: where it is off, nothing is read or held") {
   Rig rig;
   rig.start();
+  net::Mailbox mailbox(rig.loop);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  CHECK_FALSE(worker.hold({1, 1}));
   EncodedSpans spans;
   spans.add(make_span(1), rig.pipeline->tail_rules());
   CHECK(spans.sizes.size() == 1);

@@ -387,3 +387,14 @@ TEST_CASE("a hello that is not read leaves the old one alone") {
   CHECK(peek_client_hello(hello_with(server_name("a") + alpn("")), hello) == Peek::kMalformed);
   CHECK(hello.server_name == "before");
 }
+
+TEST_CASE("how much of a hello is worth waiting for") {
+  using sidespan::tls::client_hello_wants;
+  const std::string one = record(std::string(300, 'x'));
+  CHECK(client_hello_wants("") == 5);
+  CHECK(client_hello_wants(one.substr(0, 4)) == 5);
+  CHECK(client_hello_wants(one.substr(0, 5)) == 305);
+  CHECK(client_hello_wants(one.substr(0, 304)) == 305);
+  CHECK(client_hello_wants(one) == 310);
+  CHECK(client_hello_wants(one + one.substr(0, 100)) == 610);
+}
