@@ -3,6 +3,7 @@
 // here.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <thread>
 
@@ -13,8 +14,14 @@ namespace sidespan::app {
 
 class LoopThread {
  public:
+  // Where there are more of them than processors.
+  enum class Rank : uint8_t {
+    kUsual,
+    kBehind,  // runs when the others have nothing to do, or have had three quarters of the time
+  };
+
   // `name` is what the system's tools show: at most 15 bytes.
-  explicit LoopThread(const char* name);
+  explicit LoopThread(const char* name, Rank rank = Rank::kUsual);
   // stop()
   ~LoopThread();
   LoopThread(const LoopThread&) = delete;
@@ -32,7 +39,7 @@ class LoopThread {
   net::Mailbox& mailbox() { return *mailbox_; }
 
  private:
-  void run(const char* name);
+  void run(const char* name, Rank rank);
 
   std::unique_ptr<net::Loop> loop_;
   std::unique_ptr<net::Mailbox> mailbox_;

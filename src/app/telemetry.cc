@@ -52,7 +52,7 @@ std::vector<std::string> loopback_names(const std::vector<net::Address>& address
 }  // namespace
 
 Telemetry::Telemetry(const Settings& settings, const TlsSetup& tls, Log& log, report::SpanTap tap)
-    : settings_(settings), log_(log), thread_("telemetry") {
+    : settings_(settings), log_(log), thread_("telemetry", LoopThread::Rank::kBehind) {
   thread_.call([&] {
     inside_ = std::make_unique<Inside>(thread_.loop(), settings, tls, log, std::move(tap));
   });

@@ -1,6 +1,7 @@
 """How many workers there are is nobody's business but ours: the same calls have the same answers, spans and counts."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from sidecar import Sidecar, exporting, merged
 from wire import Client, head, wait_for
@@ -90,3 +91,12 @@ def test_one_worker_and_two_say_the_same(tmp_path, origin, sink):
     for part in range(3):  # answers, spans, counts
         assert one[part] == two[part]
     assert len(two[3]) == 2 and min(two[3]) > max(two[3]) / 10, "one of them has all connections"
+
+
+def test_traffic_comes_before_telemetry(sidecar):
+    side = sidecar({})
+    nice = {}
+    for task in Path(f"/proc/{side.process.pid}/task").iterdir():
+        name, _, rest = (task / "stat").read_text().partition(" (")[2].rpartition(") ")
+        nice[name] = int(rest.split()[16])
+    assert nice["telemetry"] == nice["worker"] + 5, nice
