@@ -52,11 +52,22 @@ class Cores:
         self.load = {cores[-1]}
         self.proxy = set(cores[:workers])
         self.shared = bool(self.proxy & self.load)
+        self.first = False
+
+    def take(self):
+        """For this process and what it starts, as root before whatever else the machine does."""
+        os.sched_setaffinity(0, self.load)
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+            self.first = True
+        except PermissionError:
+            pass
 
     def __str__(self):
         names = [",".join(map(str, sorted(cores))) for cores in (self.proxy, self.load)]
         shared = "; THEY SHARE A CORE, so requests/s and delays mean little" if self.shared else ""
-        return f"proxies on core {names[0]}, load and origin on core {names[1]}{shared}"
+        others = "before all other programs" if self.first else "AMONG other programs"
+        return f"proxies on core {names[0]}, load and origin on core {names[1]}{shared}; {others}"
 
 
 class Program:
