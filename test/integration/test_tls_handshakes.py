@@ -1,6 +1,5 @@
 """Hellos that no TLS library here would write, and handshakes that somebody wants a second time."""
 
-import contextlib
 import socket
 import ssl
 import subprocess
@@ -13,7 +12,7 @@ from handshakes import hello
 from test_path_tunnels import Plain
 from test_tls_corners import connect_head, nobody, used_once
 from tunnel import HOST, Tunnel, context_of, trusted
-from wire import Client, Reader, Truncated, head, wait_for
+from wire import TIMEOUT, Client, Reader, Truncated, head, wait_for
 
 OUTER = "public.example"
 
@@ -107,28 +106,27 @@ def test_one_that_names_the_host_of_connect_hides_nothing(intercepting, tls_orig
 # renegotiation, which TLS 1.3 has no more
 
 
-@contextlib.contextmanager
-def openssl(*arguments):
-    """The command with its terminal as a Client."""
-    ours, theirs = socket.socketpair()
-    ours.settimeout(20)
-    with theirs:
-        process = subprocess.Popen([peers.installed("openssl"), *map(str, arguments)], stdin=theirs, stdout=theirs,
-                                   stderr=theirs)
-    client = Client.__new__(Client)
-    client.sock, client.reader = ours, Reader(ours)
-    try:
-        yield client
-    finally:
-        process.kill()
-        process.wait()
-        ours.close()
+class OpenSsl(Client):
+    """The command: what we send is typed, what we read is on its terminal."""
+
+    def __init__(self, *arguments):
+        self.sock, theirs = socket.socketpair()
+        self.sock.settimeout(TIMEOUT)
+        self.reader = Reader(self.sock)
+        with theirs:
+            self.process = subprocess.Popen([peers.installed("openssl"), *map(str, arguments)], stdin=theirs,
+                                            stdout=theirs, stderr=theirs)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        super().close()
 
 
 def test_an_agent_that_wants_another_handshake_gets_none(intercepting, tls_origin, sink):
     side = intercepting()
     host = f"{HOST}:{tls_origin.port}"
-    with openssl("s_client", "-proxy", f"127.0.0.1:{side.egress[1]}", "-connect", host, "-servername", HOST, "-CAfile",
+    with OpenSsl("s_client", "-proxy", f"127.0.0.1:{side.egress[1]}", "-connect", host, "-servername", HOST, "-CAfile",
                  trusted(side), "-verify_return_error", "-tls1_2") as agent:
         agent.reader.until(b"Verify return code: 0 (ok)")
         agent.send(head("GET /bytes/9 HTTP/1.1", [("Host", host)]))
@@ -148,7 +146,7 @@ def test_nor_does_an_origin(intercepting, authority, sink, tmp_path):
     certificate, key = authority.leaf(HOST)
     files = write(tmp_path, "origin", [certificate], key)
     side = intercepting()
-    with openssl("s_server", "-accept", "0", "-cert", files[0], "-key", files[1], "-tls1_2") as origin:
+    with OpenSsl("s_server", "-accept", "0", "-cert", files[0], "-key", files[1], "-tls1_2") as origin:
         origin.reader.until(b"ACCEPT ")
         origin.port = int(origin.reader.until(b"\n").rpartition(b":")[2])
         with Tunnel(side, origin, context_of(side)) as agent:
@@ -157,7 +155,7 @@ def test_nor_does_an_origin(intercepting, authority, sink, tmp_path):
             origin.send(b"r\n")
             answer = agent.response()
         assert answer.status == 502 and answer.get("proxy-status").startswith("sidespan; error=tls_")
-        assert b"no renegotiation" in origin.reader.until(b":../ssl")
+        origin.reader.until(b"no renegotiation")
     (span,) = sink.wait(1)
     assert (span["status"], span["attributes"]["error.type"]) == ("ERROR", "tls_failure")
     wait_for("nobody", lambda: nobody(side))
