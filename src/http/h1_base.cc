@@ -5,6 +5,13 @@
 #include <utility>
 
 namespace sidespan::http {
+namespace {
+
+// A smaller window ends input sooner, but does not cut what comes at once.
+constexpr size_t kRoomBytesLeast = size_t{64} * 1024;
+
+}  // namespace
+
 std::optional<Event> H1Base::next() {
   std::optional<Event> event = events_.pop();
   release_events();
@@ -63,6 +70,11 @@ void H1Base::consumed(StreamId stream, size_t n) {
 bool H1Base::wants_input() const {
   return !input_ended_ && !input_refused_ && unconsumed_ < limits_.window_bytes &&
          rest().size() < limits_.window_bytes;
+}
+
+size_t H1Base::room() const {
+  const size_t most = std::max(limits_.window_bytes, kRoomBytesLeast);
+  return most - std::min(most, std::max(unconsumed_, rest().size()));
 }
 
 void H1Base::keep_rest(std::string_view bytes) {

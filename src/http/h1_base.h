@@ -30,6 +30,7 @@ class H1Base : public Codec, protected MessageSink {
   void written(size_t n) override;
   void consumed(StreamId stream, size_t n) override;
   bool wants_input() const override;
+  size_t room() const override;
   size_t memory_bytes() const override {
     return rest_.capacity() + trailers_.memory_bytes() + (parser_ ? parser_->memory_bytes() : 0);
   }

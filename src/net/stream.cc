@@ -100,13 +100,18 @@ void Stream::Impl::read() {
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
         // Without a buffer libuv asks again next turn.
         if (memory::full()) return void(*buffer = uv_buf_init(nullptr, 0));
-        const auto room = static_cast<Impl*>(handle->data)->loop().read_chunk().spare();
+        const auto room = static_cast<Impl*>(handle->data)->room();
         *buffer = uv_buf_init(room.data(), static_cast<unsigned>(room.size()));
       },
       [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
         if (buffer->base != nullptr || n != UV_ENOBUFS)
           static_cast<Impl*>(handle->data)->on_read(n);
       });
+}
+
+std::span<char> Stream::Impl::room() const {
+  const std::span<char> spare = loop().read_chunk().spare();
+  return spare.first(std::clamp(reader->room(), size_t{1}, spare.size()));
 }
 
 void Stream::Impl::on_read(ssize_t n) {
@@ -276,10 +281,10 @@ bool Stream::is_quiet() const {
 
 void Stream::read_now() {
   if (impl_->closed || impl_->paused || impl_->ended || impl_->reader == nullptr) return;
-  Chunk& chunk = loop().read_chunk();
-  const auto room = chunk.spare();
+  const std::span<char> room = impl_->room();
   const ssize_t n = ::recv(impl_->fd(), room.data(), room.size(), MSG_DONTWAIT);
   if (n <= 0) return;  // an end or an error is the loop's to find
+  Chunk& chunk = loop().read_chunk();
   chunk.use(static_cast<size_t>(n));
   impl_->reader->on_bytes(chunk);
 }

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "sidespan/net/stream.h"
@@ -34,6 +35,8 @@ struct Stream::Impl {
   int fd() const;
 
   void read();
+  // Where what is read next goes; never empty.
+  std::span<char> room() const;
   void on_read(ssize_t n);
   void write(Chain bytes);
   void flush();

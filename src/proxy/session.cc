@@ -131,6 +131,12 @@ Exchange* Session::find(http::StreamId stream) {
   return nullptr;
 }
 
+// What the agent waited for until now, it did not let rest.
+void Session::tunnel(http::StreamId stream) {
+  idle_since_ = worker_.loop.now().mono;
+  connection_.tunnel(stream);
+}
+
 void Session::resume_http(http::StreamId stream, std::unique_ptr<Inside> inside, Chain first) {
   inside_ = std::move(inside);
   connection_.resume_http(stream, std::move(first));

@@ -71,7 +71,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   Door door() const override { return door_; }
   const net::Address& peer() const override { return connection_.peer(); }
   void consumed(http::StreamId stream, size_t n) override { connection_.consumed(stream, n); }
-  void tunnel(http::StreamId stream) override { connection_.tunnel(stream); }
+  void tunnel(http::StreamId stream) override;
   void resume_http(http::StreamId stream, std::unique_ptr<Inside> inside, Chain first) override;
   void intercept(http::StreamId stream, std::unique_ptr<Inside> inside,
                  std::unique_ptr<tls::Engine> engine, const Chain& first) override;
@@ -104,7 +104,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   MonoTime due_;      // when something of the session or its exchanges may have to end
   // For what is due sooner than a sweep is sure to come: most connections never need one.
   std::unique_ptr<net::Timer> timer_;
-  MonoTime idle_since_;
+  MonoTime idle_since_;  // or since the agent has its tunnel
   const Door door_;
   bool pinned_ = false;
   bool changed_ = false;  // the owner was told, and has not reaped yet

@@ -108,6 +108,11 @@ void Connection::on_bytes(const Chunk& read) {
   wake();
 }
 
+// By TLS it comes in records, of which less than a whole one is nothing.
+size_t Connection::room() const {
+  return lingering_ || tls_ ? StreamReader::room() : codec_->room();
+}
+
 void Connection::feed(const Chunk& read) {
   if (tls_) return feed_cipher(read.view());
   codec_->feed(read, loop_.now().mono);

@@ -238,10 +238,10 @@ class Metrics:
         return accounts
 
 
-def run(directory, command, config=None, env=None, options=(), timeout=60, shown="none"):
+def run(directory, command, config=None, env=None, options=(), timeout=60, shown="none", wrapper=()):
     """`sidespan run` around a command, by itself nothing printed; the finished process with its texts."""
     path = write_config(directory, merged({"service": {"name": "tested"}, "drain": BASE["drain"]}, config or {}))
     return subprocess.run(
-        [binary(), "run", "--print", shown, "--config", str(path), *options, "--", *map(str, command)],
+        [*wrapper, binary(), "run", "--print", shown, "--config", str(path), *options, "--", *map(str, command)],
         env=environment(directory, env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, timeout=timeout)

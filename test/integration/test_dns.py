@@ -1,5 +1,6 @@
 """Rows 26 and 27: what a name server may answer, and the limits of names (limits.dns_*)."""
 
+import re
 import socket
 import threading
 import time
@@ -10,7 +11,8 @@ from aborts import full_listener, port_of
 from dns_stub import A, AAAA, CNAME, KIND_AAAA, NO_SUCH_NAME, SILENCE, DnsStub
 from origin import Origin
 from peers import missing
-from wire import ask, wait_for
+from test_path_tunnels import Plain, mirror
+from wire import Client, ask, head, wait_for
 
 LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
 
@@ -48,6 +50,40 @@ def test_row_26_the_address_that_was_checked_is_the_one_that_is_dialled(dns, nam
     other.stop()
 
 
+def test_row_26_nor_does_a_tunnel_lead_elsewhere_than_was_checked(dns, named, sink):
+    talks = []
+    denied = Plain(talks.append, host="127.0.0.2")
+    good = Plain(mirror, port=denied.port)
+    dns.answer("rebinds.test", A("127.0.0.1"), A("127.0.0.2"))
+    side = named({"egress": {"deny": ["127.0.0.2"]}}, dns_time="0")
+    host = f"rebinds.test:{good.port}"
+    with Client(side.egress) as agent:
+        agent.send(head(f"CONNECT {host} HTTP/1.1", [("Host", host)]))
+        assert agent.response("HEAD").status == 200 and dns.lookups("rebinds.test") == 1
+        agent.send(b"\x00")
+        assert agent.reader.exactly(1) == b"\x00"
+        answer = ask(side.egress, "CONNECT", host, host=host)
+        assert answer.status == 403 and b"127.0.0.2" in answer.body and b"egress.deny" in answer.body
+        refused, = sink.wait(1)
+    assert (refused["name"], refused["attributes"]["sidespan.end"], refused["attributes"]["error.type"]) == (
+        "CONNECT", "refused", "denied")
+    assert dns.lookups("rebinds.test") == 2 and not talks
+    good.stop()
+    denied.stop()
+
+
+def test_row_26_a_tunnel_to_a_name_that_leads_to_a_denied_address(dns, named):
+    dns.answer("inward.test", A("169.254.169.254"))
+    dns.answer("both.test", A("169.254.169.254", "127.0.0.1"))
+    good = Plain(mirror)
+    side = named()
+    for host, status in ((f"inward.test:{good.port}", 403), (f"both.test:{good.port}", 200)):
+        with Client(side.egress) as agent:
+            agent.send(head(f"CONNECT {host} HTTP/1.1", [("Host", host)]))
+            assert agent.response("HEAD").status == status
+    good.stop()
+
+
 def test_row_26_a_name_that_comes_to_mean_us_is_a_loop(dns, named):
     dns.answer("turns.test", A("127.0.0.1"))
     side = named()
@@ -60,6 +96,17 @@ def test_row_27_no_answer_is_502(dns, named, sink):
     answer = ask(side.egress, "GET", "http://silent.test/")
     assert answer.status == 502 and "dns_error" in answer.get("proxy-status") and b"took longer than" in answer.body
     assert sink.wait(1)[0]["attributes"]["error.type"] == "dns_failure"
+
+
+@pytest.mark.parametrize("name, said", [("silent.test", b"took longer than"), ("none.test", b"none.test")])
+def test_row_27_a_tunnel_to_what_has_no_address_is_not_opened(dns, named, sink, name, said):
+    dns.answer("silent.test", SILENCE)
+    answer = ask(named(connect_time="300ms").egress, "CONNECT", f"{name}:443", host=f"{name}:443")
+    assert answer.status == 502 and "dns_error" in answer.get("proxy-status")
+    assert re.fullmatch(rb"sidespan: [^\n]+\.\n", answer.body) and said in answer.body
+    span, = sink.wait(1)
+    assert (span["name"], span["status"]) == ("CONNECT", "ERROR")
+    assert span["attributes"]["error.type"] == "dns_failure" and span["attributes"]["server.address"] == name
 
 
 def test_row_27_a_silent_server_holds_up_no_other_name(dns, named, origin):
@@ -150,6 +197,29 @@ def test_the_next_address_is_tried_beside_a_slow_one(dns, named):
         assert ask(named(connect_delay=delay).egress, "GET", f"http://two.test:{origin.port}/bytes/1").status == 200
         times.append(time.monotonic() - begin)
     assert times[1] >= 0.7 and times[1] - times[0] > 0.3  # the start of a sidecar is in both
+    origin.stop()
+    for sock in (full, *stuffing):
+        sock.close()
+
+
+@pytest.mark.parametrize("rest", [0, 1.2])
+def test_that_is_a_part_of_the_first_call_in_a_tunnel(dns, named, sink, rest):
+    """In plain HTTP as by TLS; unless the client had connected ahead."""
+    full, stuffing = full_listener()
+    origin = Origin(host="127.0.0.9", port=port_of(full))
+    dns.answer("two.test", A("127.0.0.1", "127.0.0.9"))
+    host = f"two.test:{origin.port}"
+    with Client(named(connect_delay="1200ms").egress) as agent:
+        agent.send(head(f"CONNECT {host} HTTP/1.1", [("Host", host)]))
+        assert agent.reader.head().status == 200
+        opened = time.time_ns()
+        time.sleep(rest)
+        for _ in range(2):
+            assert agent.ask("GET", "/bytes/1", host=host).status == 200
+    first, second = sink.wait(2)
+    assert "sidespan.phase.connect" in first["attributes"]
+    assert (opened - first["start"] > 1.1e9) == (rest == 0)
+    assert second["start"] > opened
     origin.stop()
     for sock in (full, *stuffing):
         sock.close()

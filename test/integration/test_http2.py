@@ -195,6 +195,31 @@ def test_how_streams_fail(intercepting, h2_origin, sink):
     wait_for("RST_STREAM at the origin", lambda: h2_origin.resets == 1)
 
 
+def test_a_stream_for_somebody_else_is_refused_alone(intercepting, h2_origin, sink):
+    side = intercepting()
+    sock, _, name = inside(side, h2_origin)
+    with H2Client(sock) as client:
+        under_way = client.ask(name, "/echo?first", "POST", "https", body=b"its beginning", end=False)
+        elsewhere = [("evil.example", "https"), (f"evil.example:{h2_origin.port}", "https"),
+                     (f"{HOST}:{h2_origin.port + 1}", "https"), (name, "http")]
+        asked = [client.ask(authority, "/echo?foreign", scheme=scheme) for authority, scheme in elsewhere]
+        asked.append(client.ask(f"127.0.0.1:{h2_origin.port}", "/echo?covered", scheme="https"))
+        *foreign, covered = client.wait(*asked)
+        for answer in foreign:
+            assert answer.status == 421
+            assert answer.body == f"sidespan: this tunnel leads to https://{name} alone.\n".encode()
+        assert covered.status == 200
+        assert not client.answers[under_way].ended
+        client.connection.send_data(under_way, b", its end", end_stream=True)
+        client.flush()
+        (answer,) = client.wait(under_way)
+        assert answer.status == 200 and b"its beginning, its end" in answer.body
+        assert client.closed is None
+    assert [request.get(":path") for request in h2_origin.requests] == ["/echo?covered", "/echo?first"]
+    assert h2_origin.connections == 1
+    assert len(sink.quiet()) == 2
+
+
 def test_prior_knowledge(sidecar, origin, plain_h2_origin, sink):
     side = sidecar({"routes": [{"path": "/tools/", "to": origin.url("/")}]})
     with plain(side) as client:

@@ -22,8 +22,8 @@ def agent(sidecar):
 class Plain:
     """A TCP server that gives each connection to `talk(sock)`."""
 
-    def __init__(self, talk):
-        self.listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, talk, host="127.0.0.1", port=0):
+        self.listener = socket.create_server((host, port))
         self.port = self.listener.getsockname()[1]
         self.talk = talk
         threading.Thread(target=self._accept, daemon=True).start()

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from dns_stub import A, DnsStub
 from origin import Origin
 from sidecar import exporting, run
 from tunnel import HOST, Tunnel, context_of
@@ -151,3 +152,44 @@ def test_a_run_takes_the_one_it_inherits(variable, second, origin, sink, tmp_pat
     assert [request.target for request in second.asked] == [url]
     assert "geheim" not in done.stderr + str(sink.spans)
 
+
+
+def curl(tmp_path, sink, authority, *urls, env, wrapper=(), options=()):
+    """What `run` opens and curl gets: the statuses."""
+    config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}}
+    done = run(tmp_path, ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}\\n", *options, *urls], config, env=env,
+               wrapper=wrapper)
+    assert "geheim" not in done.stdout + done.stderr + str(sink.spans)
+    return done.stdout.split()
+
+
+def test_https_of_a_run_goes_by_connect_through_the_one_it_inherits(second, secret_origin, authority, sink, tmp_path):
+    host = f"{ELSEWHERE}:{secret_origin.port}"
+    assert curl(tmp_path, sink, authority, f"https://{host}/echo",
+                env={"HTTPS_PROXY": second.proxy_url("u:geheim@")}) == ["200"]
+    (asked,) = second.asked
+    assert (asked.method, asked.target) == ("CONNECT", host)
+    assert asked.get("proxy-authorization") == "Basic " + base64.b64encode(b"u:geheim").decode()
+    (request,) = secret_origin.requests
+    assert request.get("proxy-authorization") is None
+    span, = sink.wait(1, where=lambda span: "url.full" in span["attributes"])
+    assert span["attributes"]["url.full"] == f"https://{host}/echo"
+    assert span["attributes"]["sidespan.mode"] == "intercept"
+    assert request.get("traceparent").split("-")[2] == span["span_id"]
+
+
+@pytest.mark.parametrize("no_proxy", [".corp.example", "other.test", ""])
+def test_a_run_goes_past_it_where_its_no_proxy_says_so(no_proxy, second, origin, secret_origin, authority, sink, tmp_path):
+    """The command is one that reads no NO_PROXY itself: it comes to us with all of its calls."""
+    urls = [f"http://{ELSEWHERE}:{origin.port}/echo", f"https://{ELSEWHERE}:{secret_origin.port}/echo"]
+    with DnsStub() as dns:
+        dns.answer(ELSEWHERE, A("127.0.0.1"))
+        found = curl(tmp_path, sink, authority, *urls, env={"HTTPS_PROXY": second.proxy_url("u:geheim@"),
+                                                            "NO_PROXY": no_proxy},
+                     wrapper=dns.wrapper, options=("-o", "/dev/null", "--noproxy", ""))
+    assert found == ["200", "200"]
+    past = no_proxy == ".corp.example"
+    assert [request.method for request in second.asked] == ([] if past else ["GET", "CONNECT"])
+    assert bool(dns.asked) == past  # names are the second proxy's to look up
+    spans = sink.wait(2, where=lambda span: "url.full" in span["attributes"])
+    assert [span["attributes"]["url.full"] for span in spans] == urls

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import ssl
+import threading
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from spans import seconds
 from test_lineage import with_user
 from test_path_tunnels import Plain
 from tunnel import HOST, Silent, Tunnel, context_of
-from wire import Client, Reader, Truncated, connect, head
+from wire import Client, Reader, Truncated, connect, head, wait_for
 
 
 def mirror(sock, _, request):
@@ -56,13 +57,14 @@ def test_to_reach_the_origin_is_a_part_of_the_first_call(rest, intercepting, aut
     side = intercepting()
     host = f"{HOST}:{origin.port}"
     with Tunnel(side, origin, context_of(side)) as agent:
+        opened = time.time_ns()
         time.sleep(rest)
         for _ in range(2):
             assert agent.get("/echo", host).status == 200
     first, second = sink.wait(2)
     assert first["attributes"]["sidespan.phase.tls"] > 0.4
-    assert (seconds(first) > 0.5) == (rest == 0)
-    assert seconds(second) < 0.4
+    assert (opened - first["start"] > 0.4e9) == (rest == 0)
+    assert second["start"] > opened
     origin.stop()
 
 
@@ -73,7 +75,7 @@ def test_the_certificate_that_counts_is_that_of_the_connection(intercepting, aut
     with Tunnel(side, origin, context_of(side)) as agent:
         assert agent.get("/echo", f"also.example:{origin.port}").status == 200
         origin.tls = authority.server(HOST)
-        time.sleep(1.5)
+        wait_for("the first one's end", lambda: origin.ends)
         assert agent.get("/echo", f"also.example:{origin.port}").status == 421
         assert agent.get("/echo", f"{HOST}:{origin.port}").status == 200
     assert [request.get("host") for request in origin.requests] == [f"also.example:{origin.port}", f"{HOST}:{origin.port}"]
@@ -87,7 +89,7 @@ def test_the_certificate_that_counts_is_that_of_the_connection(intercepting, aut
 def test_no_answer_names_another_way_to_the_origin(intercepting, authority):
     def offer(sock, _, request):
         sock.sendall(b'HTTP/1.1 103 Early Hints\r\nAlt-Svc: h3=":443"\r\nLink: </a.css>\r\n\r\n')
-        reply(sock, request, 200, headers=[("Alt-Svc", 'h3=":443"')])
+        reply(sock, request, 200, headers=['Alt-Svc: h3=":443"'])
 
     origin = Origin(tls=authority.server(HOST))
     origin.answer("/offer", [offer])
@@ -97,32 +99,38 @@ def test_no_answer_names_another_way_to_the_origin(intercepting, authority):
         interim = agent.reader.head()
         assert interim.status == 103
         assert [name.lower() for name, _ in interim.headers] == ["link"]
-        assert "alt-svc" not in [name.lower() for name, _ in agent.response().headers]
+        answer = agent.response()
+        assert answer.status == 200 and answer.get("alt-svc") is None
     origin.stop()
 
 
 def test_what_cannot_be_reached_took_its_time(intercepting, sink):
     origin = Silent()
-    side = intercepting({"limits": {"tls_handshake_time": "300ms"}})
+    side = intercepting({"limits": {"tls_handshake_time": "1s"}})  # the agent's, too
     with Tunnel(side, origin, context_of(side)) as agent:
         assert agent.get("/", f"{HOST}:{origin.port}").status == 504
     span, = sink.wait(1)
     assert span["attributes"]["error.type"] == "connect_timeout"
-    assert seconds(span) > 0.25
+    assert seconds(span) > 0.9
     origin.stop()
 
 
-@pytest.mark.parametrize("mode", ["off", "bypass", "not_listed", "sni_mismatch", "alpn"])
+@pytest.mark.parametrize("mode", ["off", "bypass", "not_listed", "sni_mismatch", "alpn", "tls_version"])
 def test_what_is_not_opened_meets_the_origin_itself(mode, intercepting, tls_origin, authority, sink):
-    settings = {"off": {"mode": "off"}, "bypass": {"bypass": [HOST]}, "sni_mismatch": {}, "alpn": {},
-                "not_listed": {"mode": "listed", "hosts": ["*.example.com"]}}[mode]
+    settings = {"off": {"mode": "off"}, "bypass": {"bypass": [HOST]},
+                "not_listed": {"mode": "listed", "hosts": ["*.example.com"]}}.get(mode, {})
     side = intercepting(**settings)
     context = ssl.create_default_context(cafile=authority.pem)
     context.set_alpn_protocols(["mqtt"] if mode == "alpn" else ["http/1.1"])
+    if mode == "tls_version":
+        for one in (context, tls_origin.tls):
+            one.set_ciphers("ALL:@SECLEVEL=0")
+            one.minimum_version = one.maximum_version = ssl.TLSVersion.TLSv1_1
     context.check_hostname = mode != "sni_mismatch"
     name = "other.example" if mode == "sni_mismatch" else HOST
     with Tunnel(side, tls_origin, context, server_name=name) as agent:
         assert "test authority" in str(agent.sock.getpeercert()["issuer"])
+        assert agent.sock.version() == ("TLSv1.1" if mode == "tls_version" else "TLSv1.3")
         assert agent.get("/echo", HOST).status == 200
     (span,) = sink.wait(1)
     assert span["name"] == "CONNECT"
@@ -147,15 +155,25 @@ def test_a_mismatch_is_refused_where_that_is_wanted(intercepting, tls_origin, si
     assert tls_origin.requests == []
 
 
-@pytest.mark.parametrize("hello", [b"\x16\x03\x01\x40\x00\x01", b"\x16\x03\x01\x00\x01\x01\x16\x03\x01\x00\x01\xff"])
+@pytest.mark.parametrize("hello", [b"\x16\x03\x01\x40\x00\x01", b"\x16\x03\x01\x00\x04\x01\xff\xff\xff"])
 def test_so_is_a_hello_that_nobody_can_read(hello, intercepting, sink):
     """One that never ends, where the origin speaks meanwhile, and one of a length that cannot be."""
-    origin = Plain(lambda sock: (time.sleep(0.3), sock.sendall(b"220 ready"), sock.recv(99)))
+    said = threading.Event()
+
+    def speak(sock):
+        said.wait(20)
+        time.sleep(0.3)  # what was said first is to be there first
+        with contextlib.suppress(OSError):
+            sock.sendall(b"220 ready")
+            sock.recv(99)
+
+    origin = Plain(speak)
     side = intercepting(mismatch="refuse")
     with Client(side.egress) as agent:
         agent.send(head(f"CONNECT {HOST}:{origin.port} HTTP/1.1", [("Host", "h")]))
         assert agent.reader.head().status == 200
         agent.send(hello)
+        said.set()
         with pytest.raises((OSError, Truncated)):
             agent.reader.exactly(9)
     (span,) = sink.wait(1)

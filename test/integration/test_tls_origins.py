@@ -243,6 +243,27 @@ def test_a_collector_by_tls(authority, origin, sidecar, tmp_path):
     collector.stop()
 
 
+def test_a_collector_that_wants_our_certificate(authority, origin, sidecar):
+    """By OTLP/HTTP; test_export_grpc_faults has it by gRPC. Without one nothing is lost, and the log says so."""
+    context = authority.server(HOST)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.pem)
+    collector = OtlpSink(tls=context)
+    trust = {"trust": {"certificates": [str(authority.pem)]}}
+    export = {"export": {"otlp": {"endpoint": collector.endpoint.replace("127.0.0.1", HOST), "protocol": "http/protobuf"}}}
+    without = sidecar(export | {"tls": trust, "drain": {"deadline": "1s"}})
+    assert ask(without.egress, "GET", origin.url("/echo?without")).status == 200
+    wait_for("a log line", lambda: "does not take spans" in without.log())
+    assert without.metrics().accounts()["otlp"] == (1, 0, 0, 1)
+    side = sidecar(export | {"tls": trust | {"client_certificates": [shown(*authority.client_files("exporter"))]}})
+    assert ask(side.egress, "GET", origin.url("/echo?with")).status == 200
+    assert [span["attributes"]["url.full"] for span in collector.wait(1)] == [origin.url("/echo?with")]
+    wait_for("the books", lambda: side.metrics().accounts()["otlp"] == (1, 1, 0, 0))
+    without.stop()
+    assert len(collector.spans) == 1
+    collector.stop()
+
+
 def test_a_collector_that_nobody_knows_gets_nothing(origin, sidecar):
     collector = OtlpSink(tls=certificates.Authority("nobody").server("127.0.0.1"))
     side = sidecar({"export": {"otlp": {"endpoint": collector.endpoint}}, "drain": {"deadline": "2s"}})

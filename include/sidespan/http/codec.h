@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -76,6 +77,8 @@ class Codec {
   virtual void consumed(StreamId stream, size_t n) = 0;
   // False while input must wait (back-pressure, a full rest); the connection stops reading.
   virtual bool wants_input() const = 0;
+  // Where input is wanted, the most to feed at once, so that what waits stays within its bounds.
+  virtual size_t room() const { return std::numeric_limits<size_t>::max(); }
   // Kept of what was fed and waits: a section that is not whole yet, messages behind the one under
   // way. The memory ledger has it counted.
   virtual size_t memory_bytes() const = 0;

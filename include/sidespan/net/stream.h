@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string_view>
 
@@ -21,6 +22,8 @@ class StreamReader {
  public:
   // For this call only; what is to stay is copied or shared. May pause().
   virtual void on_bytes(const Chunk& read) = 0;
+  // The most that is read at once; who wants nothing pauses.
+  virtual size_t room() const { return std::numeric_limits<size_t>::max(); }
   virtual void on_end() = 0;                  // FIN: the peer will send nothing more
   virtual void on_failure(Error error) = 0;   // once: dead both ways; side is unset (kSelf)
   virtual void on_written(size_t bytes) = 0;  // so many have left for the socket

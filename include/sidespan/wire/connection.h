@@ -87,6 +87,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
  private:
   // net::StreamReader
   void on_bytes(const Chunk& read) override;
+  size_t room() const override;
   void on_end() override;
   void on_failure(Error error) override;
   void on_written(size_t bytes) override;

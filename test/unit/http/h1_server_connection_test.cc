@@ -276,6 +276,31 @@ TEST_CASE("h1 server: the time for a head") {
   }
 }
 
+TEST_CASE("h1 server: what waits is within the window, however much comes at once") {
+  constexpr size_t kWindow = size_t{64} * 1024;
+  for (const size_t window : {size_t{10}, kWindow}) {
+    CodecLimits limits;
+    limits.window_bytes = window;
+    Line line = agent(Cuts::whole(), limits);
+    line.consume = false;
+    CHECK(line->room() == kWindow);
+    line.feed("CONNECT o:1 HTTP/1.1\r\nHost: o:1\r\n\r\n123456789");
+    CHECK(line->wants_input());
+    CHECK(line->room() == kWindow - 9);
+    line.feed(std::string(kWindow - 9, 'x'));
+    CHECK_FALSE(line->wants_input());
+    CHECK(line->room() == 0);
+    line.events();
+    line.send(1, answer(200, BodyLength::none()));
+    line->tunnel(1);
+    CHECK_FALSE(line->wants_input());
+    CHECK(line->room() == 0);
+    line->consumed(1, kWindow - 4);
+    CHECK(line->wants_input());
+    CHECK(line->room() == kWindow - 4);
+  }
+}
+
 TEST_CASE("h1 server: back-pressure") {
   CodecLimits limits;
   limits.window_bytes = 10;

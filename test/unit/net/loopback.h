@@ -45,6 +45,7 @@ struct Recorder final : StreamReader {
     received.append(read.view());
     if (then_bytes) then_bytes(read.view());
   }
+  size_t room() const override { return most; }
   void on_end() override {
     ++ends;
     if (then_end) then_end();
@@ -60,6 +61,7 @@ struct Recorder final : StreamReader {
 
   std::string received;
   size_t written = 0;
+  size_t most = StreamReader::room();
   int ends = 0;
   std::vector<Error> failures;
   std::function<void(std::string_view)> then_bytes;

@@ -91,6 +91,20 @@ TEST_CASE_FIXTURE(Joined, "stream: what is written at once is told inside write,
   CHECK(pair.client->pending() == 0);
 }
 
+TEST_CASE_FIXTURE(Joined, "stream: a reader gets no more at once than it has room for") {
+  const std::string sent = pattern(1000);
+  size_t reads = 0;
+  server.most = 64;
+  server.then_bytes = [&](std::string_view bytes) {
+    CHECK(bytes.size() <= 64);
+    ++reads;
+  };
+  pair.client->write(Chain(sent));
+  CHECK(run_until(loop, [&] { return server.received.size() == sent.size(); }));
+  CHECK(server.received == sent);
+  CHECK(reads >= 16);
+}
+
 TEST_CASE_FIXTURE(Joined,
                   "stream: the writer hears of its window while a big block is on its way") {
   pair.server->pause();
