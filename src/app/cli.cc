@@ -22,9 +22,40 @@ const std::map<std::string, EnvironmentFormat> kFormats = {{"sh", EnvironmentFor
 const std::map<std::string, CaAction> kCaActions = {
     {"show", CaAction::kShow}, {"export", CaAction::kExport}, {"rotate", CaAction::kRotate}};
 
-// CLI11 knows nothing of what stands after `--`.
-class UsageFormatter final : public CLI::Formatter {
+// Together a terminal's usual width.
+constexpr size_t kNameColumns = 22;
+constexpr size_t kSentenceColumns = 58;
+
+std::string wrapped(const std::string& sentence, size_t columns_max = kSentenceColumns) {
+  std::string out;
+  size_t column = 0;
+  std::istringstream words(sentence);
+  for (std::string word; words >> word; column += word.size()) {
+    if (column + 1 + word.size() > columns_max) {
+      out.push_back('\n');
+      column = 0;
+    } else if (column > 0) {
+      out.push_back(' ');
+      ++column;
+    }
+    out += word;
+  }
+  return out;
+}
+
+// Names and values alone, as people write them; and what stands after `--`, of which CLI11 knows
+// nothing.
+class HelpFormatter final : public CLI::Formatter {
  public:
+  HelpFormatter() {
+    column_width(kNameColumns);
+    label("Positionals", "Arguments");
+    label("SUBCOMMAND", "COMMAND");
+  }
+
+  std::string make_description(const CLI::App* app) const override {
+    return wrapped(app->get_description(), kNameColumns + kSentenceColumns) + "\n";
+  }
   std::string make_usage(const CLI::App* app, std::string name) const override {
     std::string usage = CLI::Formatter::make_usage(app, std::move(name));
     const char* command = app->get_name() == "run"      ? " -- CMD [ARG...]\n"
@@ -33,6 +64,26 @@ class UsageFormatter final : public CLI::Formatter {
                                                         : nullptr;
     if (command == nullptr) return usage;
     return usage.erase(usage.find_last_not_of('\n') + 1) + command;
+  }
+  std::string make_option_name(const CLI::Option* option, bool positional) const override {
+    if (positional) return option->get_type_name();
+    std::string names;
+    for (const std::string& letter : option->get_snames()) names += ", -" + letter;
+    for (const std::string& word : option->get_lnames()) names += ", --" + word;
+    return names.substr(2);
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const bool named = option->get_type_size() != 0 && !option->get_positional();
+    return named ? " " + option->get_type_name() : "";
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return wrapped(option->get_description());
+  }
+  std::string make_subcommand(const CLI::App* command) const override {
+    std::ostringstream out;
+    CLI::detail::format_help(out, command->get_name(), wrapped(command->get_description()),
+                             kNameColumns);
+    return out.str();
   }
 };
 
@@ -52,19 +103,21 @@ CLI::Option* add_word(CLI::App& app, const std::string& name, std::string& word,
 class Grammar {
  public:
   Grammar() {
-    app_.formatter(std::make_shared<UsageFormatter>());
+    app_.formatter(std::make_shared<HelpFormatter>());
     app_.require_subcommand(1);
     app_.set_help_flag("-h,--help", "Print this and exit.");
     app_.set_version_flag(
         "--version", [] { return std::string("version"); }, "As the command `version`.");
     app_.footer(
-        "Settings are read from --config, SIDESPAN_CONFIG or /etc/sidespan/sidespan.yaml, and each "
-        "can\n"
-        "be a variable: log.level is SIDESPAN_LOG_LEVEL. `sidespan check --reference` lists them.\n"
-        "Exit status: 0 fine, 1 failed, 2 wrong usage or configuration; of `run`, the command's.");
+        "Settings are read from --config, SIDESPAN_CONFIG or /etc/sidespan/sidespan.yaml,\n"
+        "and each can be a variable: log.level is SIDESPAN_LOG_LEVEL. They are listed by\n"
+        "`sidespan check --reference`. Exit status: 0 fine, 1 failed, 2 wrong usage or\n"
+        "configuration; of `run` and `stdio`, the command's.");
     add_run();
     with_config(
-        add("proxy", Command::kProxy, "Run the sidecar in the foreground; SIGTERM drains it."));
+        add("proxy", Command::kProxy,
+            "Run a sidecar in the foreground, on localhost:17001 where listen.egress says nothing "
+            "else; SIGTERM drains it."));
     add_stdio();
     add_check();
     add_env();
@@ -100,7 +153,7 @@ class Grammar {
  private:
   CLI::App& add(const std::string& name, Command command, const std::string& sentence) {
     commands_.emplace_back(name, command);
-    return *app_.add_subcommand(name, sentence);
+    return *app_.add_subcommand(name, sentence)->group("Commands");
   }
 
   CLI::App& with_config(CLI::App& command) {
@@ -114,9 +167,9 @@ class Grammar {
     run.add_option("--name", line_.name,
                    "The service that spans belong to; else the command's name.")
         ->type_name("NAME");
-    add_word(
-        run, "--print", print_, kPrints,
-        "What to print on stderr at the end: tree, json or none. On a terminal tree, else none.")
+    add_word(run, "--print", print_, kPrints,
+             "tree, json or none: what to print on stderr at the end; else a tree where that is a "
+             "terminal.")
         ->type_name("WHAT");
     add_intercept(run);
     add_java(run);
@@ -132,22 +185,22 @@ class Grammar {
 
   void add_intercept(CLI::App& command) {
     add_word(command, "--intercept", intercept_, kIntercepts,
-             "Whether the command's HTTPS is opened: all or off; else as tls.intercept.mode says, "
-             "which is all for run.")
+             "all or off: whether the command's HTTPS is opened; else tls.intercept.mode says so, "
+             "and where that is not set, all.")
         ->type_name("WHICH");
   }
 
   void add_java(CLI::App& command) {
     command.add_flag("--java,!--no-java", java_,
-                     "Set JAVA_TOOL_OPTIONS, or not; else where the command starts a JVM by its "
-                     "name, or JAVA_HOME or JAVA_TOOL_OPTIONS is set.");
+                     "Set JAVA_TOOL_OPTIONS, or not; else it is set for a command by the name of "
+                     "java, mvn, gradle, ..., or where JAVA_HOME or JAVA_TOOL_OPTIONS is.");
   }
 
   void add_doctor() {
     CLI::App& doctor = with_config(
         add("doctor", Command::kDoctor,
-            "Say why a client does not use or trust the sidecar, and what to do: exit status 0 or "
-            "1. With a command it is run and watched."));
+            "Say why calls are not seen or sidespan is not trusted, and what to do: exit status 0 "
+            "or 1. With a command it is run and watched."));
     add_intercept(doctor);
     add_java(doctor);
   }
@@ -165,7 +218,9 @@ class Grammar {
 
   void add_env() {
     CLI::App& env = with_config(
-        add("env", Command::kEnv, "Print the environment that sends a process through a sidecar."));
+        add("env", Command::kEnv,
+            "Print the variables that send a process through a running sidecar, for eval "
+            "\"$(sidespan env)\"."));
     add_word(env, "--format", format_, kFormats, "sh, json or dotenv; else sh.")
         ->type_name("FORMAT");
     add_java(env);
@@ -175,10 +230,10 @@ class Grammar {
     CLI::App& ca = with_config(
         add("ca", Command::kCa, "The authority that agents trust where their HTTPS is opened."));
     add_word(ca, "action", ca_, kCaActions,
-             "show: who it is, and until when. export: its certificate, never its key. rotate: a "
-             "new one signs from the next start on.")
+             "show: who it is, and until when. export: print its certificate, never its key. "
+             "rotate: make a new one, which signs from the next start on.")
         ->required()
-        ->type_name("ACTION");
+        ->type_name("show|export|rotate");
   }
 
   std::string sentence_of(const CLI::Error& error, const std::vector<std::string>& words) const {
@@ -202,7 +257,8 @@ class Grammar {
     return "sidespan: " + what + "\nTry: sidespan " + (is_command ? first + " " : "") + "--help\n";
   }
 
-  CLI::App app_{"A sidecar proxy that traces what AI agents call.", "sidespan"};
+  CLI::App app_{"A sidecar proxy that traces what AI agents call: sidespan run -- python agent.py",
+                "sidespan"};
   CommandLine line_;
   std::string print_;
   std::string intercept_;
@@ -220,7 +276,12 @@ Outcome wrong(const std::string& command, const std::string& what) {
 
 std::expected<CommandLine, Outcome> parse_command_line(const std::vector<std::string>& arguments) {
   const auto separator = std::ranges::find(arguments, "--");
-  std::expected<CommandLine, Outcome> line = Grammar().parse({arguments.begin(), separator});
+  std::vector<std::string> words(arguments.begin(), separator);
+  if (!words.empty() && words.front() == "help") {  // as --help at the end
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
+  std::expected<CommandLine, Outcome> line = Grammar().parse(words);
   if (!line) return line;
   const bool separated = separator != arguments.end();
   const bool must = line->command == Command::kRun || line->command == Command::kStdio;

@@ -53,8 +53,23 @@ class Weighing {
         }
       }
     }
+    judge_in_vain(setting, value.winners.front());
     settle(setting, value);
     values_.push_back(std::move(value));
+  }
+
+  // What OpenTelemetry's variables say in vain counts as unset, but a strict setting is not left to
+  // what nobody chose: OTEL_TRACES_EXPORTER stands for a default.
+  void judge_in_vain(const Setting& setting, const Candidate& winner) {
+    const bool named = winner.kind < SourceKind::kCommand && winner.where != "OTEL_TRACES_EXPORTER";
+    for (Fault& fault : std::exchange(in_vain_, {})) {
+      if (setting.strict && !named) {
+        faulty_.insert(std::string(setting.key));
+        faults_.push_back(std::move(fault));
+      } else {
+        add_once(warnings_, fault.where + ": " + fault.what + "; it is ignored");
+      }
+    }
   }
 
   // Everything that is written is looked at, also what then loses: a fault does not hide behind a
@@ -66,7 +81,7 @@ class Weighing {
     for (const Complaint& complaint : complaints) {
       const std::string key = std::string(setting.key) + complaint.at;
       if (candidate.kind == SourceKind::kStandard) {
-        add_once(warnings_, candidate.where + ": " + complaint.what + "; it is ignored");
+        in_vain_.push_back({candidate.where, 0, key, complaint.what});
       } else {
         const int line = complaint.line > 0 ? complaint.line : candidate.line;
         faults_.push_back({candidate.where, line, key, complaint.what});
@@ -94,6 +109,7 @@ class Weighing {
   std::vector<EffectiveValue> values_;
   std::vector<Fault> faults_;
   std::vector<std::string> warnings_;
+  std::vector<Fault> in_vain_;  // of OpenTelemetry's variables, for the setting that is weighed
   std::set<std::string, std::less<>> faulty_;
 };
 

@@ -16,7 +16,7 @@ constexpr std::string_view kPrefix = "SIDESPAN_";
 // SIDESPAN_ variables that name no setting: where things are, and what Kubernetes puts beside a
 // Service whose name begins with "sidespan".
 bool is_no_setting(std::string_view variable) {
-  return variable == "SIDESPAN_CONFIG" || variable == "SIDESPAN_STATE_DIR" ||
+  return std::ranges::find(kPlaceVariables, variable) != kPlaceVariables.end() ||
          variable.ends_with("_SERVICE_HOST") || variable.find("_PORT") != std::string_view::npos;
 }
 
@@ -83,7 +83,8 @@ class Gatherer {
       const std::string& name = variable->first;
       const bool known = std::ranges::any_of(
           setting_table(), [&](const Setting& setting) { return setting.variable() == name; });
-      if (!known && !is_no_setting(name)) add_once(gathered_.warnings, name + " names no setting");
+      if (known || is_no_setting(name)) continue;
+      add_once(gathered_.warnings, name + " " + unknown_variable_sentence(name));
     }
   }
 
@@ -177,6 +178,11 @@ class Gatherer {
     const std::string_view traces = variable("OTEL_EXPORTER_OTLP_TRACES_INSECURE");
     const std::string_view insecure = own && !traces.empty() ? traces : general;
     url.insert(0, text::equal_ignoring_case(insecure, "true") ? "http://" : "https://");
+    if (!insecure.empty()) return;
+    add_once(gathered_.warnings,
+             endpoint.where +
+                 ": has no scheme and is taken for https://, as OpenTelemetry has it for gRPC; for "
+                 "a collector without TLS write http:// before it");
   }
 
   std::string_view variable(std::string_view name) const {

@@ -132,6 +132,17 @@ SidecarFacts sidecar_facts(const Settings& settings) {
   return facts;
 }
 
+Findings warned_of(const Settings& settings, const TlsSetup& tls) {
+  Findings findings;
+  for (const std::string& warning : settings.warnings) {
+    findings.push_back({Verdict::kWarn, warning});
+  }
+  for (const std::string& warning : tls.warnings) {
+    findings.push_back({warning == kNoRoots ? Verdict::kFail : Verdict::kWarn, warning});
+  }
+  return findings;
+}
+
 Findings look_at_interception(const Settings& settings, const Environment& own) {
   if (settings.tls.interception.mode == proxy::Interception::Mode::kOff) {
     return {{Verdict::kWarn, "HTTPS is not opened: its calls are tunnels without requests",
@@ -150,6 +161,7 @@ int look_around(const Settings& settings, const Environment& own, const TlsSetup
   append(findings, judge_proxy_variables(own, reachable_all(settings.listen.egress)));
   append(findings, judge_no_proxy(own, routed_hosts(settings)));
   append(findings, look_at_interception(settings, own));
+  append(findings, warned_of(settings, tls));
   append(findings, judge_collector(probe_collector(settings, tls)));
   return say(findings);
 }
@@ -178,7 +190,7 @@ int look_at_command(const Settings& settings, const Environment& own, const RunO
   run->kind = client_kind(command, first_bytes_of(command, own));
   Findings findings = judge_run(*run);
   append(findings, judge_no_proxy(own, routed_hosts(settings)));
-  for (const std::string& warning : tls->warnings) findings.push_back({Verdict::kWarn, warning});
+  append(findings, warned_of(settings, *tls));
   append(findings, judge_collector(probe_collector(settings, *tls)));
   return say(findings);
 }

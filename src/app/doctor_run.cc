@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "app/doctor_sidecar.h"
+#include "app/opaque_words.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/semconv/attributes.h"
 
@@ -99,7 +100,7 @@ Findings judge_opaque(const Sorted& sorted) {
   for (const auto& [reason, hosts] : sorted.opaque) {
     if (reason == "pinned") continue;
     findings.push_back({Verdict::kWarn, "passed unopened (" + reason + "): " + listed(hosts),
-                        std::string(advice_for(reason).advice)});
+                        std::string(words_for(reason).advice)});
   }
   return findings;
 }

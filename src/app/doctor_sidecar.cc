@@ -1,34 +1,15 @@
 #include "app/doctor_sidecar.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+
+#include "app/opaque_words.h"
 
 namespace sidespan::app {
 namespace {
 
 constexpr double kPercent = 100;
-
-constexpr std::array<OpaqueAdvice, 13> kOpaque = {{
-    {"off", true, "tls.intercept.mode opens them: all or listed."},
-    {"bypass", true, "tls.intercept.bypass names them."},
-    {"not_listed", true, "tls.intercept.hosts does not name them."},
-    {"pinned", false,
-     "A client refused our certificate for these hosts. Let it trust ours (the table in the README "
-     "says by which variable); where its roots are built in or it pins, put them on "
-     "tls.intercept.bypass. They pass for an hour, or until the sidecar starts again."},
-    {"client_certificate", false,
-     "The origin wants a certificate of the client's: tls.client_certificates can hold it."},
-    {"alpn", true, "The client speaks neither HTTP/1.1 nor HTTP/2 there."},
-    {"http2", true,
-     "CONNECT was one stream of an HTTP/2 connection; over HTTP/1.1 such tunnels are opened."},
-    {"sni_mismatch", true, "The TLS hello names another host than CONNECT did."},
-    {"encrypted_hello", true, "ECH hides the true name."},
-    {"no_authority", false,
-     "There is no authority, or it may not name this host; the sidecar's log says which."},
-    {"tls_version", true, "The client speaks nothing newer than TLS 1.1."},
-    {"malformed_hello", false, "What came was not plainly one TLS hello."},
-    {"not_tls", true, "Something else than TLS or HTTP is spoken there."},
-}};
 
 struct DropAdvice {
   std::string_view reason;
@@ -48,10 +29,10 @@ constexpr std::array<DropAdvice, 7> kDropped = {{
 Findings judge_opaque(const MetricsPage& metrics) {
   Findings findings;
   for (const auto& [reason, count] : metrics.by_label("sidespan_tunnels_opaque_total", "reason")) {
-    const OpaqueAdvice& advice = advice_for(reason);
-    findings.push_back({advice.meant ? Verdict::kOk : Verdict::kWarn,
+    const OpaqueWords& words = words_for(reason);
+    findings.push_back({words.meant ? Verdict::kOk : Verdict::kWarn,
                         counted(count, "tunnel") + " passed unopened: " + reason,
-                        std::string(advice.advice)});
+                        std::string(words.advice)});
   }
   return findings;
 }
@@ -112,11 +93,6 @@ Findings judge_refused(const MetricsPage& metrics) {
 }
 
 }  // namespace
-
-const OpaqueAdvice& advice_for(std::string_view reason) {
-  const auto* known = std::ranges::find(kOpaque, reason, &OpaqueAdvice::reason);
-  return known == kOpaque.end() ? kOpaque.back() : *known;
-}
 
 std::string counted(double number, std::string_view what) {
   const long whole = std::lround(number);

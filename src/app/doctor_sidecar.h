@@ -2,8 +2,6 @@
 // take spans. Pure: facts in, findings out.
 #pragma once
 
-#include <array>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,15 +30,6 @@ struct CollectorFacts {
   std::string status = {};  // of the answer: "200", of gRPC "OK"
 };
 Findings judge_collector(const CollectorFacts& facts);
-
-// Why a tunnel was not opened: what to do, by `sidespan.tunnel.reason`. `meant`: the configuration
-// says so.
-struct OpaqueAdvice {
-  std::string_view reason;
-  bool meant;
-  std::string_view advice;
-};
-const OpaqueAdvice& advice_for(std::string_view reason);
 
 // "3 calls", "1 call".
 std::string counted(double number, std::string_view what);

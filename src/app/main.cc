@@ -84,7 +84,7 @@ int run_program(const std::vector<std::string>& arguments) {
 
   Environment own = to_environment(trace::EnvironmentCarrier::of_process().entries());
   Result<std::optional<ConfigFile>> file = find_config(line->config, own);
-  if (!file) return say({kExitUsage, "", file.error().what + "\n"});
+  if (!file) return say({kExitUsage, "", "sidespan: " + file.error().what + "\n"});
   const ConfigSources sources = sources_of(*line, std::move(own), *std::move(file));
   if (line->command == Command::kCheck) return say(check(sources, line->print_effective));
   return with_settings(*line, sources);

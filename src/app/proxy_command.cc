@@ -12,6 +12,7 @@
 #include "app/authority_scope.h"
 #include "app/environment.h"
 #include "app/log.h"
+#include "app/run_terminal.h"
 #include "app/sidecar.h"
 #include "app/start_memory.h"
 #include "app/tls_setup.h"
@@ -40,6 +41,16 @@ std::string what_is_seen(const Settings& settings, const TlsSetup& tls) {
                               "tls.intercept.bypass names hosts that are left alone"
                             : "HTTPS to tls.intercept.hosts is opened, for agents that trust our "
                               "authority; what is not listed passes as it is";
+}
+
+// Whoever started it by hand reads a sentence; a log has its lines.
+int start_failed(const Error& error, OperatorLog& log) {
+  if (terminal_of_stderr().present) {
+    std::fprintf(stderr, "sidespan: %s\n", error.what.c_str());
+  } else {
+    log.write(LogLevel::kError, error.what, {});
+  }
+  return 1;
 }
 
 class ProxyCommand {
@@ -97,12 +108,10 @@ int ProxyCommand::run() {
   lineage.environment = inherited_context(trace::EnvironmentCarrier::of_process().entries());
   say_what_is_seen();
   if (const Result<void> exported = export_certificates(); !exported) {
-    log_.write(LogLevel::kError, exported.error().what, {});
-    return 1;
+    return start_failed(exported.error(), log_);
   }
   if (const Result<void> opened = sidecar_.open(lineage); !opened) {
-    log_.write(LogLevel::kError, opened.error().what, {});
-    return 1;
+    return start_failed(opened.error(), log_);
   }
   renewal_timer_.start(kRenewEvery, true);
   give_start_memory_back();
@@ -220,8 +229,7 @@ int proxy_command(const Settings& settings, const Environment& own) {
   OperatorLog log = OperatorLog::to_stderr(settings.log);
   const Result<TlsSetup> tls = set_up_tls(settings, own, SystemClock().now().wall);
   if (tls) return ProxyCommand(settings, own, log, *tls).run();
-  log.write(LogLevel::kError, tls.error().what, {});
-  return 1;
+  return start_failed(tls.error(), log);
 }
 
 }  // namespace sidespan::app

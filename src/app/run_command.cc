@@ -149,11 +149,15 @@ void RunCommand::warn() {
   for (const std::string& warning : settings_.warnings) {
     log_.log.write(LogLevel::kWarn, warning, {});
   }
-  for (const std::string& warning : tls_.warnings) log_.log.write(LogLevel::kWarn, warning, {});
+  // The terminal will be the command's; there it is said afterwards.
+  const bool now = !terminal_.present;
+  for (const std::string& warning : tls_.warnings) {
+    log_.log.write(LogLevel::kWarn, warning, {});
+    if (now) print_line("sidespan: " + warning);
+  }
   for (const RunWarning& warning : warnings_) {
     log_.log.write(LogLevel::kWarn, warning.text, {});
-    // The terminal will be the command's; there it is said afterwards.
-    if (warning.changes_calls && !terminal_.present) print_line("sidespan: " + warning.text);
+    if (now && warning.changes_calls) print_line("sidespan: " + warning.text);
   }
 }
 
@@ -281,9 +285,11 @@ void RunCommand::print_outcome() {
     const bool said = warning.changes_calls && !terminal_.present;
     if (!said && (tree || warning.changes_calls)) print_line("sidespan: " + warning.text);
   }
+  for (const std::string& warning : tls_.warnings) {
+    if (terminal_.present) print_line("sidespan: " + warning);
+  }
   if (!tree) return;
   for (const std::string& warning : settings_.warnings) print_line("sidespan: " + warning);
-  for (const std::string& warning : tls_.warnings) print_line("sidespan: " + warning);
   if (!log_.fault.empty()) print_line("sidespan: this run has no log: " + log_.fault);
 }
 

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
+#include "app/opaque_words.h"
 #include "sidespan/base/text.h"
 #include "sidespan/semconv/attributes.h"
 
@@ -78,8 +80,18 @@ std::string status_of(const RunSpan& span) {
   return out.empty() ? std::string(word) : fmt::format("{} {}", out, word);
 }
 
+// A CONNECT has a span only where no request came out of it: why.
+std::string tunnel_note(const RunSpan& span) {
+  const std::string_view reason = span.attributes.text(attribute::kTunnelReason);
+  if (!reason.empty()) return fmt::format("unopened: {}", words_for(reason).words);
+  if (span.name != "CONNECT" || span.attributes.text(attribute::kMode) != "intercept") return "";
+  return span.attributes.text(attribute::kEnd) == "refused" ? "our certificate was refused"
+                                                            : "opened, no request came";
+}
+
 std::string note_of(const RunSpan& span) {
   std::vector<std::string> notes;
+  if (std::string note = tunnel_note(span); !note.empty()) notes.push_back(std::move(note));
   const int64_t resend = integer(span, attribute::kHttpRequestResendCount).value_or(0);
   const int64_t events = integer(span, attribute::kStreamEvents).value_or(0);
   if (resend > 0) {

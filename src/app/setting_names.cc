@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include "app/setting_reader.h"
@@ -13,6 +13,8 @@ namespace {
 
 constexpr size_t kKeyBytesMax =
     100;  // longer ones resemble nothing, and comparing costs their square
+
+constexpr size_t kShortWord = 3;  // many names end in one
 
 // Keys and sections that documentation of later versions names.
 constexpr auto kLater = std::to_array<std::string_view>({
@@ -31,36 +33,52 @@ bool is_within(std::string_view key, std::string_view section) {
 }
 
 // Every key, and every section on the way to it.
-std::vector<std::string_view> known_names() {
-  std::vector<std::string_view> names;
+std::vector<std::string> known_names() {
+  std::vector<std::string> names;
   for (const Setting& setting : setting_table()) {
     for (size_t dot = setting.key.find('.'); dot != std::string_view::npos;
          dot = setting.key.find('.', dot + 1)) {
-      names.push_back(setting.key.substr(0, dot));
+      names.emplace_back(setting.key.substr(0, dot));
     }
-    names.push_back(setting.key);
+    names.emplace_back(setting.key);
   }
   return names;
 }
 
-// The known name that `key` resembles most, if it resembles one at all.
-std::optional<std::string_view> nearest(std::string_view key) {
-  if (key.size() > kKeyBytesMax) return std::nullopt;
-  const std::string_view last = key.substr(key.rfind('.') + 1);
-  std::optional<std::string_view> best;
-  size_t best_distance = std::max<size_t>(1, last.size() / 3) + 1;
-  for (const std::string_view name : known_names()) {
-    const size_t distance = edit_distance(key, name);
+std::vector<std::string> known_variables() {
+  std::vector<std::string> names(kPlaceVariables.begin(), kPlaceVariables.end());
+  for (const Setting& setting : setting_table()) names.push_back(setting.variable());
+  return names;
+}
+
+// The one of `known` that `name` resembles most, by less than a third of the letters of its last
+// part, which follows `separator`; null: it resembles none.
+const std::string* nearest(std::string_view name, char separator,
+                           const std::vector<std::string>& known) {
+  const size_t last_size = name.size() - (name.rfind(separator) + 1);
+  const std::string* best = nullptr;
+  size_t best_distance = std::max<size_t>(1, last_size / 3) + 1;
+  for (const std::string& one : known) {
+    const size_t distance = edit_distance(name, one);
     if (distance >= best_distance) continue;
-    best = name;
+    best = &one;
     best_distance = distance;
   }
-  if (best) return best;
-  // Right word, wrong section.
-  for (const std::string_view name : known_names()) {
-    if (last.size() > 3 && name.substr(name.rfind('.') + 1) == last) return name;
-  }
-  return std::nullopt;
+  return best;
+}
+
+// The first whose last parts are `ending`; null: there is none.
+const std::string* ending_in(std::string_view ending, char separator,
+                             const std::vector<std::string>& known) {
+  const auto ends_so = [&](const std::string& one) {
+    return (separator + one).ends_with(separator + std::string(ending));
+  };
+  const auto found = std::ranges::find_if(known, ends_so);
+  return found == known.end() ? nullptr : &*found;
+}
+
+std::string question(const std::string* meant) {
+  return meant == nullptr ? "" : "; is " + quote(*meant) + " meant?";
 }
 
 }  // namespace
@@ -90,8 +108,23 @@ std::string unknown_key_sentence(std::string_view key) {
   const auto later = std::ranges::find_if(
       kLater, [&](std::string_view section) { return is_within(key, section); });
   if (later != kLater.end()) return "is not in this version";
-  const std::optional<std::string_view> meant = nearest(key);
-  return "is not a setting" + (meant ? "; is " + quote(*meant) + " meant?" : std::string());
+  if (key.size() > kKeyBytesMax) return "is not a setting";
+  const std::vector<std::string> known = known_names();
+  const std::string* meant = nearest(key, '.', known);
+  const std::string_view last = key.substr(key.rfind('.') + 1);
+  // Right word, wrong section.
+  if (meant == nullptr && last.size() > kShortWord) meant = ending_in(last, '.', known);
+  return "is not a setting" + question(meant);
+}
+
+std::string unknown_variable_sentence(std::string_view name) {
+  if (name.size() > kKeyBytesMax) return "names no setting";
+  const std::vector<std::string> known = known_variables();
+  const std::string* meant = nearest(name, '_', known);
+  const std::string_view rest = name.substr(name.find('_') + 1);
+  // Its section was left out.
+  if (meant == nullptr && rest.size() > kShortWord) meant = ending_in(rest, '_', known);
+  return "names no setting" + question(meant);
 }
 
 }  // namespace sidespan::app

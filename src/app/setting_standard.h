@@ -1,7 +1,7 @@
 // OpenTelemetry's own variables (OTEL_*, SDK environment variable specification) as values of our
 // settings. Their rules differ from ours: empty is unset, enumerations ignore case, times are
-// milliseconds, and what is not valid is a warning and counts as unset. Pure; used by the rows of
-// the setting table.
+// milliseconds, and what is not valid is a warning and counts as unset; where that would lose all
+// spans (Setting::strict) it is a fault. Pure; used by the rows of the setting table.
 #pragma once
 
 #include <optional>

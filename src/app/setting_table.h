@@ -36,6 +36,7 @@ struct Setting {
   std::array<StandardVariable, 4> standard{};
   bool secret = false;  // its values are never shown
   bool merges = false;  // a map whose sources add up, key by key, instead of replacing each other
+  bool strict = false;  // a bad OTEL_ value is a fault where no other one counts
 
   // "SIDESPAN_EXPORT_OTLP_TIMEOUT"
   std::string variable() const;

@@ -37,6 +37,10 @@ std::vector<net::Address> addresses_of(const net::HostPort& where) {
 std::optional<http::Url> read_http_url(const Node& node, Complaints& complaints) {
   const std::optional<std::string> text = read_text(node, complaints);
   if (!text) return std::nullopt;
+  if (text->find("://") == std::string::npos) {
+    return complain(node, "has no scheme: http:// or https:// must stand before the host",
+                    complaints);
+  }
   Result<http::Url> url = http::parse_url(*text);
   if (!url) return complain(node, "is no URL: " + url.error().what, complaints);
   if (url->scheme != "http" && url->scheme != "https") {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/cgroup_memory.h"
+#include "app/setting_table.h"
 
 namespace sidespan::app {
 
@@ -11,6 +12,22 @@ namespace {
 size_t memory_bytes(const Settings& settings) {
   const std::optional<size_t>& set = settings.limits.memory_bytes;
   return set ? *set : default_memory_bytes(cgroup_memory_bytes());
+}
+
+constexpr std::string_view kEgress = "egress";
+constexpr std::string_view kIngress = "ingress";
+constexpr std::string_view kAdmin = "admin";
+constexpr std::string_view kHealth = "health";
+
+// What to change, where one port was asked for.
+std::unexpected<Error> not_bound(std::string_view listener, const ListenAddress& wanted,
+                                 Error error) {
+  const Setting* setting = find_setting("listen." + std::string(listener));
+  if (wanted.addresses.front().port() != 0) {
+    error.what +=
+        "; " + std::string(setting->key) + " (" + setting->variable() + ") can name another port";
+  }
+  return std::unexpected(std::move(error));
 }
 
 }  // namespace
@@ -71,17 +88,17 @@ Sidecar::~Sidecar() {
 
 Result<void> Sidecar::open(const Lineage& lineage) {
   const Result<std::vector<net::Address>> admin = telemetry_.listen_admin();
-  if (!admin) return std::unexpected(admin.error());
+  if (!admin) return not_bound(kAdmin, settings_.listen.admin, admin.error());
   const Result<std::vector<net::Address>> health = telemetry_.listen_health();
-  if (!health) return std::unexpected(health.error());
+  if (!health) return not_bound(kHealth, settings_.listen.health, health.error());
   std::vector<net::Address> own = *admin;
   own.insert(own.end(), health->begin(), health->end());
   if (Result<void> opened = open_workers(lineage, own); !opened) return opened;
 
-  announce("egress", egress_);
-  announce("ingress", ingress_);
-  announce("admin", *admin);
-  announce("health", *health);
+  announce(kEgress, egress_);
+  announce(kIngress, ingress_);
+  announce(kAdmin, *admin);
+  announce(kHealth, *health);
   telemetry_.set_ready(true);
   log_.event("ready", {});
   return {};
@@ -118,7 +135,8 @@ Result<void> Sidecar::listen(Worker& worker, proxy::Door door, ListenAddress& wa
                       : bound.empty()        ? PortUse::kFirstOfMany
                                              : PortUse::kJoining;
   Result<std::vector<net::Address>> found = worker.listen(wanted, use, door);
-  if (!found) return std::unexpected(std::move(found.error()));
+  if (!found)
+    return not_bound(door == proxy::Door::kEgress ? kEgress : kIngress, wanted, found.error());
   // Where any port was asked for, the others join the one that was found.
   wanted.addresses = *found;
   bound = std::move(*found);

@@ -63,11 +63,16 @@ Result<void> read_client_certificates(const Settings& settings, TlsSetup& setup)
 
 Result<TlsSetup> set_up_origin_tls(const Settings& settings, const Environment& own) {
   TlsSetup setup;
+  const std::vector<std::string> inherited = inherited_roots(own);
   // What cannot be used of the inherited ones is the programs' business.
   Result<std::shared_ptr<const tls::Trust>> trust =
-      tls::Trust::load({.files = settings.tls.trust, .files_that_may_fail = inherited_roots(own)});
+      tls::Trust::load({.files = settings.tls.trust, .files_that_may_fail = inherited});
   if (!trust) return std::unexpected(trust.error());
   setup.trust = *std::move(trust);
+  const bool opens = settings.tls.interception.mode != proxy::Interception::Mode::kOff;
+  if (opens && system_roots_file().empty() && inherited.empty()) {
+    setup.warnings.emplace_back(kNoRoots);
+  }
   Result<void> read = read_client_certificates(settings, setup);
   if (!read) return std::unexpected(read.error());
   return setup;
@@ -79,11 +84,6 @@ Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, Wa
   TlsSetup& setup = *made;
   Result<OpenAuthority> authority = authority_of(settings, own, now, setup.warnings);
   if (!authority) return std::unexpected(authority.error());
-  if (system_roots_file().empty()) {
-    setup.warnings.push_back(
-        "this system has no file of root certificates: tls.trust.certificates must name some, and "
-        "programs are told to trust ours only where that adds to what they trust");
-  }
   setup.authority = std::move(authority->current);
   setup.authority_made = authority->made;
   setup.certificates_pem = std::move(authority->certificates_pem);

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/environment.h"
@@ -12,6 +13,13 @@
 #include "sidespan/tls/context.h"
 
 namespace sidespan::app {
+
+// A warning where HTTPS is to be opened and neither this system nor a variable names a file of
+// roots: origins do not verify, and no program can be told to trust us instead of what it has built
+// in.
+inline constexpr std::string_view kNoRoots =
+    "this system has no file of root certificates, without which most https calls fail: install "
+    "its package ca-certificates, or let SSL_CERT_FILE name such a file";
 
 struct TlsSetup {
   std::shared_ptr<const tls::Trust> trust;                  // towards origins

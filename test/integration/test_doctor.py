@@ -212,6 +212,25 @@ def test_an_origin_that_does_not_verify(authority, sink, tmp_path):
         expired.stop()
 
 
+def test_a_system_without_roots(origin, sink, tmp_path):
+    path = write_config(tmp_path, exporting(sink.endpoint) | {"drain": {"quiet": "100ms", "deadline": "10s"}})
+    words = [*peers.without_roots(), binary(), "doctor", "--config", str(path)]
+    env = environment(tmp_path, {"SIDESPAN_TLS_INTERCEPT_MODE": "all"})
+    for command in ([], ["--", "curl", "-s", "-o", "/dev/null", origin.url("/echo")]):
+        done = subprocess.run([*words, *command], env=env, capture_output=True, text=True, timeout=60)
+        said = [what for what, _ in failures(done) if "root certificates" in what]
+        assert len(said) == 1, done.stdout
+        assert "ca-certificates" in said[0] and "SSL_CERT_FILE" in said[0]
+
+
+def test_what_is_wrong_in_variables_is_said(place, origin, sink, tmp_path):
+    meant = "warn SIDESPAN_LOG_LEVL names no setting; is 'SIDESPAN_LOG_LEVEL' meant?\n"
+    assert meant in place.doctor({"SIDESPAN_LOG_LEVL": "debug"}).stdout
+    words = [peers.python(), "-c", URLLIB, origin.url("/echo")]
+    done = watched(tmp_path, sink, words, env={"SIDESPAN_LOG_LEVL": "debug"})
+    assert done.returncode == 0 and meant in done.stdout
+
+
 def test_what_is_bypassed_is_said(tls_origin, authority, sink, tmp_path):
     words = [peers.installed("curl"), "-s", "--cacert", authority.pem, tls_origin.url("/echo")]
     done = watched(tmp_path, sink, words, authority, config={"tls": {"intercept": {"bypass": ["127.0.0.1"]}}})
@@ -222,5 +241,7 @@ def test_what_is_bypassed_is_said(tls_origin, authority, sink, tmp_path):
 def test_wrong_usage_and_configuration(tmp_path):
     assert sidespan(tmp_path, "doctor", "--", config={}).returncode == 2
     assert sidespan(tmp_path, "doctor", config={"nonsense": 1}).returncode == 2
+    without_scheme = sidespan(tmp_path, "doctor", config={}, env={"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"})
+    assert without_scheme.returncode == 2 and "has no scheme" in without_scheme.stderr
     missing = sidespan(tmp_path, "doctor", "--", "/no/such/program", config={})
     assert (missing.returncode, missing.stdout) == (1, "") and "/no/such/program" in missing.stderr

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from sidecar import BASE, Sidecar, environment, exporting, merged, write_config
+from terminal import Terminal
 from wire import Client, ask, wait_for
 
 LIMIT = 30
@@ -97,8 +98,19 @@ def test_a_taken_port_is_the_end(sidecar, sidespan, tmp_path, listener, workers)
     second = start_in_vain(sidespan, tmp_path / "second",
                            {"listen": {listener: f"{host}:{port}"}, "workers": workers})
     assert second.returncode == 1
-    assert f"{host}:{port}" in second.stderr
+    last = json.loads(second.stderr.splitlines()[-1])
+    assert last["message"].startswith(f"{host}:{port}: cannot listen on ")
+    assert last["message"].endswith(f"; listen.{listener} (SIDESPAN_LISTEN_{listener.upper()}) can name another port")
     assert '"event":"ready"' not in second.stderr
+
+
+def test_on_a_terminal_a_taken_port_is_a_sentence(sidecar, sidespan, tmp_path):
+    host, port = sidecar().egress
+    path = write_config(tmp_path, merged(BASE, {"listen": {"egress": f"{host}:{port}"}}))
+    with Terminal([sidespan, "proxy", "--config", str(path)], environment(tmp_path)) as terminal:
+        assert terminal.wait() == 1
+        last = terminal.output().splitlines()[-1]
+    assert last.startswith(f"sidespan: {host}:{port}: cannot listen on ") and "listen.egress" in last
 
 
 def test_several_workers_share_one_port(sidecar, origin, sink):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import peers
 from sidecar import environment, exporting, write_config
 from terminal import Terminal, job_control_shell
 from wire import wait_for
@@ -330,6 +331,60 @@ def test_what_was_wrong_in_variables_is_shown_with_the_outcome(sidespan, tmp_pat
     assert "to send them to a collector" not in done.stderr
     silent = run("true", options=["--print", "none"], env={"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"})
     assert silent.stderr == ""
+
+
+@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_ENDPOINT", "SIDESPAN_EXPORT_OTLP_ENDPOINT"])
+def test_a_collectors_address_without_a_scheme_is_refused(sidespan, tmp_path, variable):
+    run = Run(sidespan, tmp_path / "run", "off")
+    run.config = write_config(tmp_path / "run", {})
+    done = run("echo", "one", env={variable: "collector:4318"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (f"{variable}: export.otlp.endpoint: has no scheme: http:// or https:// must stand before "
+                           "the host\n")
+
+
+def test_a_configuration_that_is_not_there(sidespan, tmp_path):
+    run = Run(sidespan, tmp_path / "run", "off")
+    run.config = tmp_path / "none.yaml"
+    done = run("true")
+    assert (done.returncode, done.stderr) == (2, f"sidespan: {run.config}: No such file or directory\n")
+
+
+NO_ROOTS = "sidespan: this system has no file of root certificates"
+
+
+def test_a_system_without_roots_is_said_first(run):
+    wrapper = peers.without_roots()
+    done = subprocess.run([*wrapper, *run.arguments("sh", "-c", "echo one >&2", options=["--print", "tree"])],
+                          env=run.environment(), text=True, capture_output=True, timeout=LIMIT)
+    assert done.returncode == 0
+    first, second, *_ = done.stderr.splitlines()
+    assert first.startswith(NO_ROOTS) and "ca-certificates" in first and "SSL_CERT_FILE" in first
+    assert second == "one"
+    assert done.stderr.count(NO_ROOTS) == 1
+
+
+def test_a_system_without_roots_is_said_afterwards_on_a_terminal(run):
+    unshare, *more = peers.without_roots()
+    words = [peers.installed(unshare), *more, *run.arguments("echo", "one", options=["--print", "none"])]
+    with Terminal(words, run.environment()) as terminal:
+        terminal.wait()
+        shown = terminal.output()
+    assert shown.startswith(f"one\r\n{NO_ROOTS}")
+    assert shown.count(NO_ROOTS) == 1
+
+
+def test_roots_that_a_variable_names_are_roots(run, authority):
+    done = subprocess.run([*peers.without_roots(), *run.arguments("true")], text=True, capture_output=True,
+                          env=run.environment({"SSL_CERT_FILE": str(authority.pem)}), timeout=LIMIT)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_tree_says_why_a_tunnel_stayed_closed(run, tls_origin, authority):
+    done = run("curl", "-s", "-o", "/dev/null", "--cacert", str(authority.pem), tls_origin.url("/echo"),
+               options=["--print", "tree"], env={"SIDESPAN_TLS_INTERCEPT_BYPASS": "127.0.0.1", "LC_ALL": "C"})
+    assert done.returncode == 0
+    assert f"CONNECT 127.0.0.1:{tls_origin.port}  unopened: on tls.intercept.bypass  200 " in done.stderr
 
 
 def test_the_command_inherits_no_descriptor_of_ours(run):

@@ -147,6 +147,32 @@ TEST_CASE("help is everywhere, on stdout") {
   }
   CHECK(end_of({"run", "--help"}).out.find("sidespan run [OPTIONS] -- CMD [ARG...]\n") !=
         std::string::npos);
+  CHECK(end_of({"help"}).out == all.out);
+  CHECK(end_of({"help", "run"}).out == end_of({"run", "--help"}).out);
+}
+
+TEST_CASE("help is written as people write, in lines of 80 columns") {
+  struct Row {
+    Words words;
+    const char* shown;
+  };
+  const Row rows[] = {
+      {{"help"}, "\n  -h, --help          Print"},
+      {{"help", "run"}, "\n  --java, --no-java   Set"},
+      {{"help", "env"}, "\n  --format FORMAT     sh, json or dotenv; else sh.\n"},
+      {{"help", "check"}, "\n  --reference         Print"},
+      {{"help", "ca"}, "Usage: sidespan ca [OPTIONS] show|export|rotate\n"},
+      {{"help", "doctor"}, "Usage: sidespan doctor [OPTIONS] [-- CMD [ARG...]]\n"},
+      {{"help", "proxy"}, "localhost:17001"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.words.back());
+    const std::string help = end_of(row.words).out;
+    CHECK(help.find(row.shown) != std::string::npos);
+    for (size_t begin = 0; begin < help.size(); begin = help.find('\n', begin) + 1) {
+      CHECK(help.find('\n', begin) - begin <= 80);
+    }
+  }
 }
 
 }  // namespace

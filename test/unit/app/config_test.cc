@@ -531,6 +531,21 @@ TEST_CASE("for gRPC an endpoint of OpenTelemetry's variables may have no scheme"
       "https c:4317/v1/traces");
 }
 
+TEST_CASE("what an endpoint without a scheme is taken for is said, where nobody has said it") {
+  const auto warnings = [](Environment environment) {
+    environment.emplace("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    return warnings_of(configured("", environment));
+  };
+  const char* const base = "OTEL_EXPORTER_OTLP_ENDPOINT";
+  const char* const insecure = "OTEL_EXPORTER_OTLP_INSECURE";
+  CHECK(warnings({{base, "c:4317"}})
+            .starts_with("OTEL_EXPORTER_OTLP_ENDPOINT: has no scheme and is taken for https://, "));
+  CHECK(warnings({{base, "c:4317"}, {insecure, "false"}}).empty());
+  CHECK(warnings({{base, "c:4317"}, {insecure, "true"}}).empty());
+  CHECK(warnings({{base, "https://c:4317"}}).empty());
+  CHECK(warnings({{base, "c:4317"}, {"SIDESPAN_EXPORT_OTLP_ENDPOINT", "http://c:4317"}}).empty());
+}
+
 TEST_CASE("which protocol OpenTelemetry's variables mean, and for whose endpoint") {
   const auto protocol = [](const std::string& file, const Environment& environment) {
     return configured(file, environment).settings.exporting.protocol;
@@ -686,6 +701,39 @@ TEST_CASE("where OpenTelemetry's variables do not fit, they give way") {
         "OTEL_EXPORTER_OTLP_ENDPOINT: export.otlp.endpoint: is sidespan's own listen.egress\n");
 }
 
+TEST_CASE("a collector's address that cannot be used is a fault where no other one counts") {
+  const char* const base = "OTEL_EXPORTER_OTLP_ENDPOINT";
+  const char* const own = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+  const char* const ours = "SIDESPAN_EXPORT_OTLP_ENDPOINT";
+  const char* const exporter = "OTEL_TRACES_EXPORTER";
+  const std::string what = "has no scheme: http:// or https:// must stand before the host";
+  const std::string fault = ": export.otlp.endpoint: " + what + "\n";
+  struct Row {
+    const char* name;
+    Environment environment;
+    std::string faults;
+    std::string warnings;
+  };
+  const Row rows[] = {
+      {"for all signals", {{base, "c:4318"}}, base + fault, ""},
+      {"for traces", {{own, "c:4318"}}, own + fault, ""},
+      {"ours", {{ours, "c:4318"}}, ours + fault, ""},
+      {"with the exporter named", {{base, "c:4318"}, {exporter, "otlp"}}, base + fault, ""},
+      {"for traces, and a good one for all signals",
+       {{own, "c:4318"}, {base, "http://c:4318"}},
+       "",
+       own + (": " + what) + "; it is ignored\n"},
+      {"behind ours", {{base, "c:4318"}, {ours, "off"}}, "", ""},
+      {"without an export", {{base, "c:4318"}, {exporter, "none"}}, "", ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const Configuration configuration = configured("", row.environment);
+    CHECK(faults_of(configuration) == row.faults);
+    CHECK(warnings_of(configuration) == row.warnings);
+  }
+}
+
 TEST_CASE("variables that are no settings") {
   const Configuration configuration = configured("", {{"SIDESPAN_LOG_LEVL", "debug"},
                                                       {"SIDESPAN_CONFIG", "/x"},
@@ -695,7 +743,8 @@ TEST_CASE("variables that are no settings") {
                                                       {"SIDESPAN_PORT_80_TCP", "tcp://10.0.0.1"},
                                                       {"SIDESPANX", "z"}});
   CHECK(faults_of(configuration).empty());
-  CHECK(warnings_of(configuration) == "SIDESPAN_LOG_LEVL names no setting\n");
+  CHECK(warnings_of(configuration) ==
+        "SIDESPAN_LOG_LEVL names no setting; is 'SIDESPAN_LOG_LEVEL' meant?\n");
 }
 
 TEST_CASE("OpenTelemetry's configuration file is refused") {

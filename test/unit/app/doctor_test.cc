@@ -7,6 +7,7 @@
 #include "app/doctor_run.h"
 #include "app/doctor_sidecar.h"
 #include "app/doctor_variables.h"
+#include "app/opaque_words.h"
 #include "sidespan/proxy/interceptor.h"
 #include "sidespan/semconv/attributes.h"
 
@@ -35,10 +36,12 @@ Environment with(Environment own, const Environment& more) {
   return own;
 }
 
-TEST_CASE("each reason not to open a tunnel has its advice") {
+TEST_CASE("each reason not to open a tunnel has its words and its advice") {
   for (size_t i = 0; i < proxy::kOpaqueCount; ++i) {
-    const std::string_view reason = proxy::name_of(static_cast<proxy::Opaque>(i));
-    CHECK(advice_for(reason).reason == reason);
+    const OpaqueWords& row = words_for(proxy::name_of(static_cast<proxy::Opaque>(i)));
+    CHECK(row.reason == proxy::name_of(static_cast<proxy::Opaque>(i)));
+    CHECK_FALSE(row.words.empty());
+    CHECK_FALSE(row.advice.empty());
   }
 }
 

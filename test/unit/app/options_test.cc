@@ -167,7 +167,8 @@ limits: {export_queue_bytes: 2MiB, export_reply_bytes: 1KiB, export_backoff: 10m
 TEST_CASE("the version names itself and its libraries") {
   const std::string text = version_text();
   CHECK(text.starts_with("sidespan " + std::string(version()) + "\n"));
-  for (const char* library : {"\nlibuv 1.", "\nllhttp ", "\nzlib 1.", "\nyaml-cpp 0."}) {
+  for (const char* library : {"\nlibuv 1.", "\nllhttp ", "\nnghttp2 1.", "\nOpenSSL 3.",
+                              "\nzlib 1.", "\nbrotli 1.", "\nzstd 1.", "\nyaml-cpp 0."}) {
     CAPTURE(library);
     CHECK(text.find(library) != std::string::npos);
   }

@@ -180,6 +180,10 @@ TEST_CASE("the label and the status of a span") {
   linked.links.emplace_back();
   RunSpan bare_v6 = with(span(2, 1, {}, {}), "server.address", "::1");
   bare_v6.attributes.set("server.port", int64_t{80});
+  RunSpan tunnel = span(2, 1, {}, {});
+  tunnel.name = "CONNECT";
+  tunnel.attributes.set("server.address", "a");
+  const RunSpan opened = with(tunnel, "sidespan.mode", "intercept");
   RunSpan named = span(2, 1, {}, {});
   named.name = "plan";
   const std::vector<Row> rows = {
@@ -191,6 +195,14 @@ TEST_CASE("the label and the status of a span") {
       {"an answer that broke off",
        with(with(get, "http.response.status_code", int64_t{200}), "error.type", "truncated"),
        "a/v1/7 ", " 200 truncated "},
+      {"a tunnel that is bypassed", with(tunnel, "sidespan.tunnel.reason", "bypass"),
+       "a  unopened: on tls.intercept.bypass ", ""},
+      {"a tunnel of a client that pins", with(tunnel, "sidespan.tunnel.reason", "pinned"),
+       "a  unopened: our certificate was refused before ", ""},
+      {"a tunnel that was opened in vain", with(opened, "sidespan.end", "refused"),
+       "a  our certificate was refused ", " refused "},
+      {"a tunnel that was opened for nothing", with(opened, "sidespan.end", "agent_cancelled"),
+       "a  opened, no request came ", " agent_cancelled "},
       {"an IPv6 address", bare_v6, "[::1]:80 ", ""},
       {"a span that is no call", named, "└─ plan ", ""},
       {"a long word", with(get, "error.type", "something_that_nobody_expected"), "a/v1/7 ",

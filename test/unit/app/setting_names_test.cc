@@ -34,6 +34,29 @@ TEST_CASE("what is said about keys that are no settings") {
   }
 }
 
+TEST_CASE("what is said about variables that name no setting") {
+  struct Row {
+    const char* name;
+    std::string variable;
+    const char* sentence;
+  };
+  const Row rows[] = {
+      {"a letter missing", "SIDESPAN_LISTEN_EGRES",
+       "names no setting; is 'SIDESPAN_LISTEN_EGRESS' meant?"},
+      {"a part missing", "SIDESPAN_LOGLEVEL", "names no setting; is 'SIDESPAN_LOG_LEVEL' meant?"},
+      {"its section left out", "SIDESPAN_OTLP_ENDPOINT",
+       "names no setting; is 'SIDESPAN_EXPORT_OTLP_ENDPOINT' meant?"},
+      {"a place", "SIDESPAN_STATEDIR", "names no setting; is 'SIDESPAN_STATE_DIR' meant?"},
+      {"nothing like it", "SIDESPAN_ZEBRA", "names no setting"},
+      {"a short word is like many", "SIDESPAN_TO", "names no setting"},
+      {"very long", "SIDESPAN_" + std::string(100'000, 'X'), "names no setting"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(unknown_variable_sentence(row.variable) == row.sentence);
+  }
+}
+
 TEST_CASE("sections are what keys stand in") {
   CHECK(is_section("export"));
   CHECK(is_section("export.otlp"));

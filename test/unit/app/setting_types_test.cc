@@ -86,6 +86,8 @@ TEST_CASE("routes") {
        ".x: is not known here, only path and to; .path: 'a' is no path that starts with /; "
        ".to: is no URL: the URL's scheme is not http or https"},
       {"websocket", "{path: /a/, to: 'ws://h/'}", ".to: starts with neither http:// nor https://"},
+      {"no scheme", "{path: /a/, to: 'geheim@h:80'}",
+       ".to: has no scheme: http:// or https:// must stand before the host"},
       {"a query", "{path: /a/, to: 'http://h/?a'}", ".to: holds a query"},
       {"a password is not repeated", "{path: /a/, to: 'http://u:geheim@h/'}",
        ".to: holds a user or a password"},
