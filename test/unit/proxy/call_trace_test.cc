@@ -57,7 +57,7 @@ struct Rig {
                      std::string_view ip = "127.0.0.1") {
     http::Headers headers = request.headers;
     const net::Address address = *net::Address::parse(ip, 80);
-    trace.inject(headers, rule_for(options.destinations, host, &address), random);
+    trace.inject(headers, rule_for(options.destinations, Door::kEgress, host, &address), random);
     return headers;
   }
   http::Headers sent(CallTrace&& trace, std::string_view host = "localhost",
