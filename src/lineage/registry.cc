@@ -286,10 +286,14 @@ Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random)
       out.tracestate = entered->tracestate;
       out.step = entered->step;
       out.is_turn = entered->is_turn;
-      if (judgement.asked_by) {
+      // Agents of one trace tell each other what their models said, and ask theirs with it, perhaps
+      // the same twice.
+      const bool asked = judgement.asked_by && (traces || !call.to_model);
+      const bool again = judgement.attempt && (traces || call.retries);
+      if (asked) {
         add_link(out.links, executions.call_at(out.execution, *judgement.asked_by));
       }
-      if (judgement.attempt) {
+      if (again) {
         add_link(out.links, executions.call_at(out.execution, *judgement.attempt));
       }
     } else {  // it closed meanwhile

@@ -50,7 +50,8 @@ void Exchange::make_lineage() {
 // In the trace that this call names, or by what is found of others.
 bool Exchange::is_somebody_at_work(lineage::Registry& registry) const {
   if (!registry.idle()) return true;
-  const uint64_t scope = trace_->is_open() ? 0 : trace_->named_scope(registry.key());
+  if (trace_->is_open() || registry.traces().idle()) return false;
+  const uint64_t scope = trace_->named_scope(registry.key());
   return scope != 0 && !registry.traces().idle(scope);
 }
 
@@ -162,6 +163,7 @@ void Exchange::pass_nobodys() {
   if (!whole || lineage_->is_silent() || lineage_->joined()) return;
   link_within();
   lineage_->pass(worker_.loop.now().mono);
+  lineage_->drop_request();
 }
 
 // Where the request names its trace, its parent is known, and not yet what asked for it there.

@@ -201,7 +201,7 @@ def test_in_a_trace_that_the_agent_names_the_links_are_found(sidecar, model, ori
         first, again, get_it, post_it, probe, last = (steps[step] for step in range(1, 7))
         assert linked(first) == [] and linked(again) == [first["span_id"]]
         assert linked(get_it) == linked(post_it) == [again["span_id"]]
-        assert linked(probe) == [] and linked(last) == [again["span_id"]]
+        assert linked(probe) == linked(last) == []
         assert {link["trace_id"] for link in get_it["links"]} == {get_it["trace_id"]}
     assert side.metrics().total("sidespan_turns_total") == 0
     time.sleep(1.5)

@@ -272,6 +272,13 @@ TEST_CASE("where agents name their traces a call is tied to what asked for it in
     in.said(first, R"({"error":{"message":"busy"}})", CallEnd::kOther);
     const SpanRef before{{0, 9}, in.spans.back(), 0};
     CHECK(in.model(9, user("What of BL-70911?"), true).links == std::vector{before});
+    CHECK(in.model(9, user("What of BL-70911?")).links.empty());
+  }
+  SUBCASE("a model is asked by nobody") {
+    const Joined next =
+        in.model(3, user(kQuestion) + "," + calls("call_aaaa1111bbbb2222", "AK-48219"));
+    CHECK(next.execution == one.execution);
+    CHECK(next.links.empty());
   }
   SUBCASE("what was not kept is nobody's") {
     const Joined third = in.model(9, user("What of it?"));
@@ -348,13 +355,20 @@ TEST_CASE("a million executions with values nobody has seen stay within their me
         {.to_model = true, .body = &gleaned, .span = trace::SpanId::make(rig.random)}, rig.now,
         rig.random);
     if (!call.execution) ++refused;
-    rig.registry.set_context(call.execution, trace::kSampledFlag, longest);
+    rig.registry.set_context(call.execution, trace::kSampledFlag, longest, {{"k", longest}});
+    if (i % 4 == 0) {
+      const Call named{.to_model = true,
+                       .scope = {.id = rig.random.next() | 1},
+                       .body = &gleaned,
+                       .span = trace::SpanId::make(rig.random)};
+      rig.registry.traces().join(named, rig.now, rig.random);
+    }
     if (i % 3 == 0) rig.registry.call_ended(call.execution, CallEnd::kOther, rig.now.mono);
     if (i % 10'000 == 0) rig.wait(milliseconds(500));
     if (i % 100'000 == 0) rig.registry.close_due(rig.now.mono);
   }
   const Registry::Counts counts = rig.registry.counts();
-  CHECK(counts.bytes < size_t{16} << 20);
+  CHECK(counts.bytes < size_t{20} << 20);
   CHECK(counts.executions <= 4096);
   CHECK(counts.forgotten > 1'000'000);
   CHECK(refused > 0);
