@@ -23,6 +23,21 @@ bool is_form(std::string_view type) {
   return text::equal_ignoring_case(type, "application/x-www-form-urlencoded");
 }
 
+// Of a form in parts (RFC 7578, RFC 2046 section 5.1.1); empty: it is none.
+std::string_view boundary_of(const http::Headers& headers) {
+  constexpr std::string_view kParameter = "boundary=";
+  constexpr size_t kBytesMax = 70;
+  if (!text::equal_ignoring_case(media_type(headers), "multipart/form-data")) return {};
+  const std::string_view value = headers.find(http::FieldName::kContentType).value_or("");
+  const size_t at = value.find(kParameter);
+  if (at == value.npos) return {};
+  std::string_view boundary = value.substr(at + kParameter.size());
+  const bool quoted = boundary.starts_with('"');
+  if (quoted) boundary.remove_prefix(1);
+  boundary = text::trim(boundary.substr(0, boundary.find(quoted ? '"' : ';')));
+  return boundary.size() > kBytesMax ? std::string_view() : boundary;
+}
+
 // They read documents and nothing else.
 bool is_read_by_observers(const http::Headers& answer) {
   return semconv::framing_of(media_type(answer)).has_value() &&
@@ -80,8 +95,12 @@ void CallLineage::read_request(const http::Headers& headers) {
     own_request_ = std::make_unique<Documents>(*this);
     own_request_->reader = semconv::make_body_reader(headers, {}, *own_request_);
     reads_request_ = own_request_->reader != nullptr;
-  } else if (is_form(type) && !headers.contains("content-encoding")) {
-    form_ = std::make_unique<lineage::FormGleaner>(registry_.key(), registry_);
+    return;
+  }
+  const std::string_view boundary = boundary_of(headers);
+  if ((is_form(type) || !boundary.empty()) && !headers.contains("content-encoding")) {
+    form_ = std::make_unique<lineage::FormGleaner>(registry_.key(), registry_,
+                                                   lineage::GleanLimits{}, boundary);
     reads_request_ = true;
   }
 }

@@ -305,6 +305,20 @@ def test_a_form_says_whose_it_is(sidecar, model, origin, sink):
     assert call["parent_id"] == turn["span_id"] and source(call) == "echo"
 
 
+def test_and_so_does_one_in_parts(sidecar, model, origin, sink):
+    side = sidecar(IDLE)
+    model.answer(CHAT, plain(asks("open_ticket", {"subject": "Cracked screen of QK-482913"})[1]))
+    post(side, model.url(CHAT), chat(user("Help!")))
+    parts = "".join(f"--=_part 1\r\nContent-Disposition: form-data; {what}\r\n\r\n{content}\r\n" for what, content in (
+        ('name="photo"; filename="q.jpg"', "\0\1"), ('name="subject"', "Cracked screen of QK-482913")))
+    with Client(side.egress) as client:
+        client.ask("POST", origin.url("/tickets"), [("Content-Type", 'multipart/form-data; boundary="=_part 1"')],
+                   parts.encode() + b"--=_part 1--\r\n")
+    turn, = sink.wait(1, where=is_turn)
+    call, = [span for span in sink.spans if span["attributes"].get("url.full", "").endswith("/tickets")]
+    assert call["parent_id"] == turn["span_id"] and source(call) == "echo"
+
+
 def with_user(name, password=""):
     return [("Proxy-Authorization", "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode())]
 
