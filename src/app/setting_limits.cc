@@ -321,11 +321,13 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.lineage_executions",
      .value = "4096",
      .read = assign<count_between<16, 65'536>, &S::lineage, &G::executions_max>,
-     .sentence = "Turns that are open or were so a moment ago; who is the next gets no turn."},
+     .sentence = "Turns that are open or were so a moment ago; who is the next gets no turn. A "
+                 "quarter as many more are kept, without spans, where agents name their traces."},
     {.key = "limits.lineage_values",
      .value = "262144",
      .read = assign<count_between<1024, 16'777'216>, &S::lineage, &G::values_max>,
-     .sentence = "Texts and ids that are remembered, as hashes, 32 bytes each; older ones go."},
+     .sentence = "Texts and ids that are remembered, as hashes, 32 bytes each; older ones go. A "
+                 "quarter as many more are kept where agents name their traces."},
     {.key = "limits.lineage_execution_values",
      .value = "16384",
      .read = assign<count_between<64, 16'777'216>, &S::lineage, &G::values_per_execution_max>,

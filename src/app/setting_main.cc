@@ -244,8 +244,10 @@ constexpr auto kRows = std::to_array<Setting>({
      .sentence =
          "Which destination gets what; the first match counts, and where none matches nothing "
          "is sent. What is not sent is also removed when the agent itself put it there; vendors' "
-         "formats go where traceparent goes. baggage: [KEY] lets only these keys through, restart: "
-         "on begins a trace of its own there, whose first span is linked to where it came from."},
+         "formats go where traceparent goes. listener: egress (or ingress) makes a rule one for "
+         "the agent's calls (or for requests to its server) alone, baggage: [KEY] lets only these "
+         "keys through, restart: on begins a trace of its own there, whose first span is linked to "
+         "where it came from."},
     {.key = "propagation.baggage.allow",
      .value = R"(["*"])",
      .shape = Shape::kList,

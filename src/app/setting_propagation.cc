@@ -15,17 +15,21 @@ namespace {
 
 constexpr std::string_view kNone = "none";
 
+// As `listen` names them.
+constexpr std::array<Word<proxy::Door>, 2> kListeners = {
+    {{"egress", proxy::Door::kEgress}, {"ingress", proxy::Door::kIngress}}};
+
 constexpr std::array<Word<bool proxy::DestinationRule::*>, 3> kFields = {
     {{"traceparent", &proxy::DestinationRule::traceparent},
      {"tracestate", &proxy::DestinationRule::tracestate},
      {"baggage", &proxy::DestinationRule::baggage}}};
 
-// `match` and `send` are needed, `baggage` and `restart` may be there.
+// `match` and `send` are needed, `listener`, `baggage` and `restart` may be there.
 bool has_destination_keys(const Node& node, Complaints& complaints) {
   if (node.kind != Node::Kind::kMap) return has_keys(node, {"match", "send"}, complaints);
   Node needed = node;
   std::erase_if(needed.members, [](const Node::Member& member) {
-    return member.key == "baggage" || member.key == "restart";
+    return member.key == "listener" || member.key == "baggage" || member.key == "restart";
   });
   return has_keys(needed, {"match", "send"}, complaints);
 }
@@ -44,6 +48,9 @@ std::optional<proxy::DestinationRule> read_destination(const Node& node, Complai
   const auto read_field = [&](const Node& item, Complaints& inner) {
     return read_word(item, kFields, inner);
   };
+  const auto read_listener = [&](const Node& word, Complaints& inner) {
+    return read_word(word, kListeners, inner);
+  };
   auto match = read_part(*node.find("match"), ".match", complaints, list_of<read_host_pattern>);
   const Node& send_node = *node.find("send");
   const auto send = read_part(
@@ -51,6 +58,7 @@ std::optional<proxy::DestinationRule> read_destination(const Node& node, Complai
       [&](const Node& list, Complaints& inner) { return read_list(list, inner, read_field); });
   proxy::DestinationRule rule;
   const bool read =
+      read_optional(node, "listener", complaints, read_listener, rule.listener) &&
       read_optional(node, "baggage", complaints, list_of<read_name>, rule.baggage_keys) &&
       read_optional(node, "restart", complaints, read_switch, rule.restart);
   if (!match || !send || !read) return std::nullopt;

@@ -30,8 +30,10 @@ bool ExecutionTable::is_late(const Slot& slot, MonoTime now) const {
 // After its texts have changed.
 void ExecutionTable::weigh(Slot& slot) {
   const Opening& opening = slot.opening;
-  const size_t texts = opening.tracestate.size() + opening.execution_id.size() +
-                       opening.links.capacity() * sizeof(SpanRef);
+  size_t texts = opening.tracestate.size() + opening.execution_id.size() +
+                 opening.links.capacity() * sizeof(SpanRef) +
+                 opening.baggage.capacity() * sizeof(Told::value_type);
+  for (const auto& [key, value] : opening.baggage) texts += key.size() + value.size();
   texts_.fetch_add(texts - slot.texts, std::memory_order_relaxed);
   slot.texts = static_cast<uint32_t>(texts);
 }
@@ -40,6 +42,7 @@ ClosedTurn ExecutionTable::shut(Slot& slot, MonoTime now) {
   slot.open = false;
   slot.closed = now;
   open_.fetch_sub(1, std::memory_order_relaxed);
+  open_by_scope_[slot.opening.scope % kScopePlaces].fetch_sub(1, std::memory_order_relaxed);
   // Where a call is still under way its end is not known, and nobody waits for it.
   const MonoTime end = slot.in_flight > 0 ? now : slot.last_end;
   ClosedTurn out{.span = slot.opening.span,
@@ -51,7 +54,8 @@ ClosedTurn ExecutionTable::shut(Slot& slot, MonoTime now) {
                  .duration = std::max(Nanoseconds(0), Nanoseconds(end - slot.started)),
                  .calls = slot.steps,
                  .tokens = slot.tokens,
-                 .links = std::exchange(slot.opening.links, {})};
+                 .links = std::exchange(slot.opening.links, {}),
+                 .baggage = std::exchange(slot.opening.baggage, {})};
   weigh(slot);
   return out;
 }
@@ -109,6 +113,7 @@ ExecutionRef ExecutionTable::open(Opening opening, const Moment& now, uint64_t c
   slot.active = slot.last_end = now.mono;
   weigh(slot);
   open_.fetch_add(1, std::memory_order_relaxed);
+  open_by_scope_[slot.opening.scope % kScopePlaces].fetch_add(1, std::memory_order_relaxed);
   return {static_cast<uint32_t>(static_cast<uint32_t>(slot.generation) << 16 |
                                 number << kIndexBits | *index)};
 }
@@ -149,13 +154,19 @@ void ExecutionTable::leave(ExecutionRef execution, CallEnd end, MonoTime now,
 }
 
 void ExecutionTable::set_context(ExecutionRef execution, uint8_t flags,
-                                 const std::string& tracestate) {
+                                 const std::string& tracestate, const Told& baggage) {
   Shard& shard = shard_of(execution);
   const std::lock_guard lock(shard.mutex);
   Slot* const slot = slot_of(shard, execution);
   if (slot == nullptr) return;
   slot->opening.span.flags = flags;
   slot->opening.tracestate = tracestate;
+  size_t room = kBaggageBytesMax;
+  for (const auto& [key, value] : baggage) {
+    if (key.size() + value.size() > room) continue;
+    room -= key.size() + value.size();
+    slot->opening.baggage.emplace_back(key, value);
+  }
   weigh(*slot);
 }
 

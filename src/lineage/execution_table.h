@@ -42,6 +42,7 @@ struct Opening {
   uint64_t session = 0;
   ExecutionRef before = {};
   std::vector<SpanRef> links = {};
+  Told baggage = {};
 };
 
 struct Entered {
@@ -74,7 +75,9 @@ class ExecutionTable {
   // Nothing: it is closed, or gone.
   std::optional<Entered> enter(ExecutionRef execution, const Entering& call, MonoTime now);
   void leave(ExecutionRef execution, CallEnd end, MonoTime now, const TokenSum& tokens);
-  void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate);
+  // Of `baggage` as much as there is room for.
+  void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate,
+                   const Told& baggage);
   void close(ExecutionRef execution, MonoTime now);
   std::vector<ClosedTurn> sweep(MonoTime now, bool all);
 
@@ -89,6 +92,10 @@ class ExecutionTable {
   bool charge_value(ExecutionRef execution, size_t values_max);
 
   size_t open_count() const { return open_.load(std::memory_order_relaxed); }
+  // Some of this scope are open, or of one that shares its place.
+  bool has_open(uint64_t scope) const {
+    return open_by_scope_[scope % kScopePlaces].load(std::memory_order_relaxed) != 0;
+  }
   size_t bytes() const {
     return slots_made_.load(std::memory_order_relaxed) * sizeof(Slot) +
            texts_.load(std::memory_order_relaxed);
@@ -102,6 +109,8 @@ class ExecutionTable {
   static constexpr size_t kStepsTold = 256;
   static constexpr int kGracesMax = 15;    // after its last word stragglers may come for so long
   static constexpr size_t kLooksMax = 16;  // slots that are looked at for one that may go
+  static constexpr size_t kScopePlaces = 1024;
+  static constexpr size_t kBaggageBytesMax = 1024;  // of a turn
 
   struct Slot {
     uint16_t generation = 1;
@@ -148,6 +157,7 @@ class ExecutionTable {
   const TurnOptions turns_;
   std::array<Shard, kShards> shards_;
   std::atomic<size_t> open_{0};
+  std::array<std::atomic<uint32_t>, kScopePlaces> open_by_scope_ = {};
   std::atomic<size_t> slots_made_{0};
   std::atomic<size_t> texts_{0};
   std::atomic<uint64_t> refused_{0};

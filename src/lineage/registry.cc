@@ -35,6 +35,15 @@ void add_link(std::vector<SpanRef>& links, const std::optional<SpanRef>& link) {
   if (std::ranges::find(links, *link) == links.end()) links.push_back(*link);
 }
 
+// Nothing that is opened there gets a span.
+RegistryOptions of_traces(RegistryOptions options) {
+  constexpr size_t kShare = 4;
+  options.turns.on = true;
+  options.executions_max /= kShare;
+  options.values_max /= kShare;
+  return options;
+}
+
 }  // namespace
 
 struct Registry::Impl {
@@ -57,6 +66,8 @@ struct Registry::Impl {
 
   void place_turn(const Call& call, const Moment& now, Random& random, Opening& opening);
   void count_span(const Scope& scope, MonoTime now);
+  Gleaned within(uint64_t trace, const Gleaned& gleaned, MonoTime now);
+  Joined join(const Call& call, const Moment& now, Random& random);
   void open_turn(const Call& call, const Judgement& judgement, const Moment& now, Random& random,
                  Joined& out);
   void publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
@@ -76,7 +87,25 @@ struct Registry::Impl {
   std::atomic<int64_t> latest{0};  // what forget() knows of the time
   std::atomic<int64_t> blind_until{0};
   std::atomic<uint64_t> blinded{0};
+  std::unique_ptr<Registry> traces;  // null: it is one itself
+  std::atomic<bool> forgets{false};  // then: was told what was not kept
 };
+
+// The same text in another trace is something else; what was not kept in any is no evidence.
+Gleaned Registry::Impl::within(uint64_t trace, const Gleaned& gleaned, MonoTime now) {
+  Gleaned out = gleaned;
+  const bool gaps = forgets.load(std::memory_order_relaxed);
+  for (Value& value : out.values) {
+    if (gaps && values.may_hold(value.hash, now)) {
+      value.weight = 0;
+      value.id = false;
+    }
+    value.hash ^= trace;
+  }
+  for (Asked& one : out.asked) one.arguments ^= trace;
+  for (Prefix& one : out.prefixes) one.digest ^= trace;
+  return out;
+}
 
 // With runs_mutex held.
 Registry::Impl::RunTrace& Registry::Impl::run_of(const Scope& scope, MonoTime now) {
@@ -203,7 +232,11 @@ void Registry::Impl::publish(ExecutionRef execution, Voice voice, uint32_t step,
 }
 
 Registry::Registry(const HashKey& key, const RegistryOptions& options)
-    : impl_(std::make_unique<Impl>(key, options)) {}
+    : Registry(std::make_unique<Impl>(key, options)) {
+  impl_->traces.reset(new Registry(std::make_unique<Impl>(key, of_traces(options))));
+}
+
+Registry::Registry(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Registry::~Registry() = default;
 
@@ -211,35 +244,57 @@ bool Registry::idle() const {
   return impl_->executions.open_count() == 0;
 }
 
+bool Registry::idle(uint64_t scope) const {
+  return !impl_->executions.has_open(scope);
+}
+
+Registry& Registry::traces() {
+  return *impl_->traces;
+}
+
 const HashKey& Registry::key() const {
   return impl_->key;
 }
 
 Joined Registry::join(const Call& call, const Moment& now, Random& random) {
-  Impl& impl = *impl_;
-  impl.latest.store(now.mono.time_since_epoch().count(), std::memory_order_relaxed);
-  const bool blind = now.mono.time_since_epoch().count() < impl.blind_until.load();
+  if (impl_->traces) return impl_->join(call, now, random);
+  Call own = call;
+  Gleaned head;
+  Gleaned body;
+  if (call.head != nullptr) head = impl_->within(call.scope.id, *call.head, now.mono);
+  if (call.body != nullptr) body = impl_->within(call.scope.id, *call.body, now.mono);
+  if (call.head != nullptr) own.head = &head;
+  if (call.body != nullptr) own.body = &body;
+  return impl_->join(own, now, random);
+}
+
+Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random) {
+  latest.store(now.mono.time_since_epoch().count(), std::memory_order_relaxed);
+  const bool blind = now.mono.time_since_epoch().count() < blind_until.load();
   const Tally::Admitted admitted{
-      .ids = impl.options.ids, .prefixes = impl.options.echo, .texts = impl.options.echo && !blind};
+      .ids = options.ids, .prefixes = options.echo, .texts = options.echo && !blind};
   const bool converses = call.to_model && call.converses;
-  const Judgement judgement =
-      Tally(impl.values, impl.pending, impl.executions, call, now.mono, admitted).judge();
+  const Judgement judgement = Tally(values, pending, executions, call, now.mono, admitted).judge();
   Joined out{.verdict = judgement.verdict, .source = judgement.source};
   if (judgement.verdict == Joined::Verdict::kOne) {
-    const std::optional<Entered> entered = impl.executions.enter(
-        judgement.execution, {call.span, converses, judgement.goes_on, judgement.asked_by},
-        now.mono);
+    const std::optional<Entered> entered =
+        executions.enter(judgement.execution,
+                         {call.span, converses, judgement.goes_on, judgement.asked_by}, now.mono);
     if (entered) {
       out.execution = judgement.execution;
       out.parent = entered->span;
       out.tracestate = entered->tracestate;
       out.step = entered->step;
       out.is_turn = entered->is_turn;
-      if (judgement.asked_by) {
-        add_link(out.links, impl.executions.call_at(out.execution, *judgement.asked_by));
+      // Agents of one trace tell each other what their models said, and ask theirs with it, perhaps
+      // the same twice.
+      const bool asked = judgement.asked_by && (traces || !call.to_model);
+      const bool again = judgement.attempt && (traces || call.retries);
+      if (asked) {
+        add_link(out.links, executions.call_at(out.execution, *judgement.asked_by));
       }
-      if (judgement.attempt) {
-        add_link(out.links, impl.executions.call_at(out.execution, *judgement.attempt));
+      if (again) {
+        add_link(out.links, executions.call_at(out.execution, *judgement.attempt));
       }
     } else {  // it closed meanwhile
       out.verdict = Joined::Verdict::kNone;
@@ -247,28 +302,33 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
     }
   }
   for (const ExecutionRef candidate : judgement.candidates) {
-    add_link(out.links, impl.executions.span_of(candidate));
+    add_link(out.links, executions.span_of(candidate));
   }
-  if (!out.execution && converses && impl.options.turns.on) {
-    impl.open_turn(call, judgement, now, random, out);
+  if (!out.execution && converses && options.turns.on) {
+    open_turn(call, judgement, now, random, out);
   }
-  if (out.execution) impl.count_span(call.scope, now.mono);
+  if (out.execution) count_span(call.scope, now.mono);
   const Voice voice = converses ? Voice::kModelRequest : Voice::kToolRequest;
   for (const Gleaned* gleaned : {call.head, call.body}) {
     if (gleaned == nullptr) continue;
-    impl.publish(out.execution, voice, out.step, *gleaned, now.mono);
+    publish(out.execution, voice, out.step, *gleaned, now.mono);
     if (call.to_model) continue;
-    if (!judgement.asked_for) impl.ask_unasked(*gleaned, now.mono);
-    for (const Asked& one : gleaned->asked) impl.pending.take(one.arguments, out.execution);
+    if (!judgement.asked_for) ask_unasked(*gleaned, now.mono);
+    for (const Asked& one : gleaned->asked) pending.take(one.arguments, out.execution);
   }
   return out;
 }
 
 void Registry::publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
                        MonoTime now) {
-  impl_->publish(execution, voice, step, gleaned, now);
-  if (voice == Voice::kModelAnswer) impl_->want(execution, step, gleaned, now);
-  if (voice == Voice::kToolRequest) impl_->ask_unasked(gleaned, now);
+  const auto enter = [&](const Gleaned& told) {
+    impl_->publish(execution, voice, step, told, now);
+    if (voice == Voice::kModelAnswer) impl_->want(execution, step, told, now);
+    if (voice == Voice::kToolRequest) impl_->ask_unasked(told, now);
+  };
+  if (impl_->traces) return enter(gleaned);
+  const std::optional<Standing> standing = impl_->executions.standing(execution, now);
+  if (standing) enter(impl_->within(standing->scope, gleaned, now));
 }
 
 void Registry::call_ended(ExecutionRef execution, CallEnd end, MonoTime now,
@@ -276,14 +336,16 @@ void Registry::call_ended(ExecutionRef execution, CallEnd end, MonoTime now,
   if (execution) impl_->executions.leave(execution, end, now, tokens);
 }
 
-void Registry::set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate) {
-  impl_->executions.set_context(execution, flags, tracestate);
+void Registry::set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate,
+                           const Told& baggage) {
+  impl_->executions.set_context(execution, flags, tracestate, baggage);
 }
 
 void Registry::lose_sight(MonoTime now) {
   const MonoTime until = now + 2 * impl_->options.turns.idle;
   impl_->blind_until.store(until.time_since_epoch().count());
   impl_->blinded.fetch_add(1, std::memory_order_relaxed);
+  if (impl_->traces) impl_->traces->lose_sight(now);
 }
 
 ExecutionRef Registry::open_given(const SpanRef& span, uint64_t scope, const Moment& now) {
@@ -297,17 +359,20 @@ void Registry::close_given(ExecutionRef execution, MonoTime now) {
 
 std::vector<ClosedTurn> Registry::close_due(MonoTime now, bool all) {
   impl_->latest.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  if (impl_->traces) impl_->traces->close_due(now, all);
   return impl_->executions.sweep(now, all);
 }
 
 void Registry::forget(uint64_t hash) {
   const auto latest = MonoTime::duration(impl_->latest.load(std::memory_order_relaxed));
   impl_->values.forget(hash, MonoTime(latest));
+  impl_->traces ? impl_->traces->forget(hash) : impl_->forgets.store(true);
 }
 
 Registry::Counts Registry::counts() const {
   return {.executions = impl_->executions.open_count(),
-          .bytes = impl_->executions.bytes() + impl_->values.bytes() + impl_->pending.bytes(),
+          .bytes = impl_->executions.bytes() + impl_->values.bytes() + impl_->pending.bytes() +
+                   (impl_->traces ? impl_->traces->counts().bytes : 0),
           .forgotten = impl_->values.forgotten(),
           .refused = impl_->executions.refused(),
           .blinded = impl_->blinded.load(std::memory_order_relaxed)};

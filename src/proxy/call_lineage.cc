@@ -23,6 +23,21 @@ bool is_form(std::string_view type) {
   return text::equal_ignoring_case(type, "application/x-www-form-urlencoded");
 }
 
+// Of a form in parts (RFC 7578, RFC 2046 section 5.1.1); empty: it is none.
+std::string_view boundary_of(const http::Headers& headers) {
+  constexpr std::string_view kParameter = "boundary=";
+  constexpr size_t kBytesMax = 70;
+  if (!text::equal_ignoring_case(media_type(headers), "multipart/form-data")) return {};
+  const std::string_view value = headers.find(http::FieldName::kContentType).value_or("");
+  const size_t at = value.find(kParameter);
+  if (at == value.npos) return {};
+  std::string_view boundary = value.substr(at + kParameter.size());
+  const bool quoted = boundary.starts_with('"');
+  if (quoted) boundary.remove_prefix(1);
+  boundary = text::trim(boundary.substr(0, boundary.find(quoted ? '"' : ';')));
+  return boundary.size() > kBytesMax ? std::string_view() : boundary;
+}
+
 // They read documents and nothing else.
 bool is_read_by_observers(const http::Headers& answer) {
   return semconv::framing_of(media_type(answer)).has_value() &&
@@ -49,7 +64,7 @@ struct CallLineage::Documents final : semconv::BodySink {
 };
 
 CallLineage::CallLineage(lineage::Registry& registry, bool of_nobody)
-    : registry_(registry), of_nobody_(of_nobody) {}
+    : registry_(registry), of_nobody_(of_nobody), tells_(!of_nobody || !registry.idle()) {}
 
 CallLineage::~CallLineage() = default;
 
@@ -80,8 +95,12 @@ void CallLineage::read_request(const http::Headers& headers) {
     own_request_ = std::make_unique<Documents>(*this);
     own_request_->reader = semconv::make_body_reader(headers, {}, *own_request_);
     reads_request_ = own_request_->reader != nullptr;
-  } else if (is_form(type) && !headers.contains("content-encoding")) {
-    form_ = std::make_unique<lineage::FormGleaner>(registry_.key(), registry_);
+    return;
+  }
+  const std::string_view boundary = boundary_of(headers);
+  if ((is_form(type) || !boundary.empty()) && !headers.contains("content-encoding")) {
+    form_ = std::make_unique<lineage::FormGleaner>(registry_.key(), registry_,
+                                                   lineage::GleanLimits{}, boundary);
     reads_request_ = true;
   }
 }
@@ -173,24 +192,44 @@ void CallLineage::end_response_document() {
   if (answer_) answer_->end_document();
 }
 
-const lineage::Joined& CallLineage::join(lineage::Call call, const Moment& now, Random& random) {
+void CallLineage::fill(lineage::Call& call) const {
   call.head = &head_;
   if (form_) {
     call.body = &form_->gleaned();
   } else if (request_) {
     call.body = &request_->gleaned();
   }
+}
+
+const lineage::Joined& CallLineage::join(lineage::Call call, const Moment& now, Random& random) {
+  fill(call);
   joined_ = registry_.join(call, now, random);
+  return *joined_;
+}
+
+void CallLineage::drop_request() {
   request_.reset();
   form_.reset();
   own_request_.reset();
   charge_.set(0);
-  return *joined_;
+}
+
+// Who is called a parent there is no span: what asked for this, or went before, is.
+std::vector<lineage::SpanRef> CallLineage::find_within(lineage::Call call, const Moment& now,
+                                                       Random& random) {
+  lineage::Registry& traces = registry_.traces();
+  const uint64_t trace = call.scope.id;
+  if (trace == 0 || (!call.converses && traces.idle(trace))) return {};
+  fill(call);
+  traced_ = traces.join(call, now, random);
+  const bool found = traced_.verdict == lineage::Joined::Verdict::kOne;
+  return found ? std::exchange(traced_.links, {}) : std::vector<lineage::SpanRef>();
 }
 
 void CallLineage::pass(MonoTime now) {
   if (joined_) return;
   joined_.emplace();
+  if (!tells_) return;
   const Voice voice = request_voice();
   registry_.publish({}, voice, 0, head_, now);
   if (request_) registry_.publish({}, voice, 0, request_->take(), now);
@@ -204,15 +243,20 @@ void CallLineage::publish_answer(MonoTime now) {
     if (!of_nobody_ || silent_) return;
     pass(now);
   }
-  const Voice voice = answer_voice();
   if (answer_ && !(answer_->gleaned().values.empty() && answer_->gleaned().asked.empty())) {
-    registry_.publish(joined_->execution, voice, joined_->step, answer_->take(), now);
+    tell_answer(answer_->take(), now);
   }
   if (own_answer_) {
     const Gleaned gleaned = own_answer_->take_text();
-    if (!gleaned.values.empty()) {
-      registry_.publish(joined_->execution, voice, joined_->step, gleaned, now);
-    }
+    if (!gleaned.values.empty()) tell_answer(gleaned, now);
+  }
+}
+
+void CallLineage::tell_answer(const Gleaned& gleaned, MonoTime now) {
+  const Voice voice = answer_voice();
+  if (tells_) registry_.publish(joined_->execution, voice, joined_->step, gleaned, now);
+  if (traced_.execution) {
+    registry_.traces().publish(traced_.execution, voice, traced_.step, gleaned, now);
   }
 }
 
@@ -230,6 +274,7 @@ void CallLineage::end(lineage::CallEnd how, MonoTime now, const lineage::TokenSu
   if (serves_) return registry_.close_given(joined_->execution, now);
   publish_answer(now);
   if (joined_) registry_.call_ended(joined_->execution, how, now, tokens);
+  if (traced_.execution) registry_.traces().call_ended(traced_.execution, how, now);
 }
 
 }  // namespace sidespan::proxy

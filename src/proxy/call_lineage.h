@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "answer_reader.h"
 #include "sidespan/base/memory_ledger.h"
@@ -26,7 +27,8 @@ namespace sidespan::proxy {
 class CallLineage final : public Recycled<CallLineage, 64>, public semconv::DocumentWatcher {
  public:
   // `registry` outlives this. `of_nobody`: the call's own headers name its parent; what it carries
-  // is told, so that others that carry the same are not taken for the only ones.
+  // is told where somebody is at work, so that others that carry the same are not taken for the
+  // only ones.
   CallLineage(lineage::Registry& registry, bool of_nobody);
   ~CallLineage();
 
@@ -48,10 +50,15 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   void on_response_bytes(std::string_view bytes, MonoTime now);
   void on_response_end(bool whole, MonoTime now);
 
-  // Of nobody's call: tells what its request carried.
+  // Of nobody's call: tells what its request carried, once.
   void pass(MonoTime now);
+  // Of a call whose trace is named, before what its request carried is let go of: the calls of that
+  // trace that it has to do with. `call` as for join(), its scope that trace.
+  std::vector<lineage::SpanRef> find_within(lineage::Call call, const Moment& now, Random& random);
   // Asks for the call's execution, once. `call` has what is known beside what it carries.
   const lineage::Joined& join(lineage::Call call, const Moment& now, Random& random);
+  // Lets go of what the request carried.
+  void drop_request();
   bool joined() const { return joined_.has_value(); }
   // Its place once it is joined. Looks no further from now on.
   const lineage::Joined& place() const { return *joined_; }
@@ -71,6 +78,8 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   void end_response_document() override;
 
   void read_request(const http::Headers& headers);
+  void fill(lineage::Call& call) const;
+  void tell_answer(const lineage::Gleaned& gleaned, MonoTime now);
   void publish_given(MonoTime now);
   void publish_answer(MonoTime now);
   lineage::Voice request_voice() const {
@@ -89,7 +98,9 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   std::unique_ptr<Documents> own_request_;
   std::unique_ptr<AnswerReader> own_answer_;
   std::optional<lineage::Joined> joined_;
+  lineage::Joined traced_;  // in registry_.traces()
   const bool of_nobody_;
+  const bool tells_;        // somebody is at work
   bool converses_ = false;  // the observer's: voices are those of a conversation with a model
   bool silent_ = false;
   bool serves_ = false;

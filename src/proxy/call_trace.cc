@@ -130,6 +130,24 @@ void CallTrace::ask(lineage::Call& call, const lineage::HashKey& key, Random& ra
   call.flags = decided_ ? context_.span.flags : uint8_t{0};
 }
 
+uint64_t CallTrace::named_scope(const lineage::HashKey& key) const {
+  using lineage::Source;
+  const bool named = source_ == Source::kWire || source_ == Source::kMcpMeta;
+  if (!named || restarts_somewhere(options_)) return 0;
+  lineage::Hasher hasher(key);
+  hasher.add(context_.span.trace_id.high);
+  hasher.add(context_.span.trace_id.low);
+  return hasher.finish() | 1U;
+}
+
+void CallTrace::ask_within(lineage::Call& call, const lineage::HashKey& key) const {
+  call.scope = {.id = named_scope(key)};
+  call.span = context_.span.span_id;
+  call.trace = context_.span.trace_id;
+  call.is_sent = true;
+  call.flags = context_.span.flags;
+}
+
 void CallTrace::decide(const lineage::Joined* joined, const Meta& meta, Random& random) {
   if (decided()) return;
   decided_ = true;
@@ -263,6 +281,14 @@ void CallTrace::copy_baggage() {
         [&](const std::string& pattern) { return text::matches_wildcard(pattern, entry.key); });
     if (wanted) further_attributes_.emplace_back(std::move(entry.key), std::move(entry.value));
   }
+}
+
+lineage::Told CallTrace::told_baggage() const {
+  lineage::Told told;
+  for (const auto& one : further_attributes_) {
+    if (one.first != kJaegerDebugId) told.push_back(one);
+  }
+  return told;
 }
 
 std::optional<trace::SpanContext> CallTrace::heard_in(const Meta& meta) const {

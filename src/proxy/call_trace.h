@@ -68,6 +68,10 @@ class CallTrace {
   };
   // Fills in what it takes to find the execution that the call belongs to.
   void ask(lineage::Call& call, const lineage::HashKey& key, Random& random);
+  // The trace that the request names, as a scope; zero: none, or the call may leave it.
+  uint64_t named_scope(const lineage::HashKey& key) const;
+  // Fills in what it takes to find the calls of that trace that this has to do with; decided().
+  void ask_within(lineage::Call& call, const lineage::HashKey& key) const;
   // Parent and sampling, before the context is sent; once. Null: nobody was asked.
   void decide(const lineage::Joined* joined, const Meta& meta, Random& random);
   bool decided() const { return decided_ || !active_; }
@@ -75,6 +79,7 @@ class CallTrace {
   // else it is linked.
   void join_late(const lineage::Joined& joined);
   void link_meta(const Meta& meta);
+  void link(const lineage::SpanRef& ref);
   const trace::SpanContext& span() const { return context_.span; }
   bool is_child_of(trace::SpanId span) const { return parent_id_ == span; }
   uint8_t flags() const { return context_.span.flags; }
@@ -97,6 +102,8 @@ class CallTrace {
   const std::vector<std::pair<std::string, std::string>>& further_attributes() const {
     return further_attributes_;
   }
+  // Those of baggage alone.
+  lineage::Told told_baggage() const;
 
  private:
   void extract(const http::Headers& headers);
@@ -108,7 +115,6 @@ class CallTrace {
   const trace::SpanContext* named_parent() const;
   void adopt(const lineage::Joined& joined);
   void start(const trace::SpanContext* parent, Random& random);
-  void link(const lineage::SpanRef& ref);
   void restart(Random& random);
   void inject_into(trace::CarrierWriter& writer, const DestinationRule& rule) const;
   trace::Context with_changed_baggage(const DestinationRule& rule) const;

@@ -126,12 +126,13 @@ bool matches(const std::vector<HostPattern>& patterns, std::string_view host,
   return any_matches(patterns, Host(host), address);
 }
 
-const DestinationRule& rule_for(const std::vector<DestinationRule>& rules, std::string_view host,
-                                const net::Address* address) {
+const DestinationRule& rule_for(const std::vector<DestinationRule>& rules, Door door,
+                                std::string_view host, const net::Address* address) {
   static const DestinationRule kNothing{{}, false, false, false, {}, false};
   const Host read(host);
-  const auto rule = std::ranges::find_if(
-      rules, [&](const DestinationRule& r) { return any_matches(r.match, read, address); });
+  const auto rule = std::ranges::find_if(rules, [&](const DestinationRule& r) {
+    return r.listener.value_or(door) == door && any_matches(r.match, read, address);
+  });
   return rule == rules.end() ? kNothing : *rule;
 }
 

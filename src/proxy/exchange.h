@@ -140,6 +140,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   // exchange_lineage.cc: whose call it is
   void begin_given();
   void make_lineage();
+  bool is_somebody_at_work(lineage::Registry& registry) const;
   void begin_lineage();
   bool waits_for_body() const;
   // As well as it can be by now; mostly it is.
@@ -148,6 +149,9 @@ class Exchange final : public Recycled<Exchange, 64>,
   }
   void place_now();
   void place_with(const CallTrace::Meta& meta);
+  void pass_nobodys();
+  void link_within();
+  lineage::Call asking() const;
   const lineage::Joined* join();
   lineage::TokenSum tokens_of(const semconv::genai::Call& call) const;
   void hold_trace(const lineage::Joined& joined, uint8_t flags);

@@ -43,14 +43,25 @@ void Exchange::make_lineage() {
   const bool of_nobody = !trace_->is_open();
   // Where nobody is at work only a call of a model is of interest, and nobody can be taken for
   // another.
-  if (registry->idle() && (of_nobody || !request_.asks("POST"))) return;
+  if (!is_somebody_at_work(*registry) && !request_.asks("POST")) return;
   lineage_ = std::make_unique<CallLineage>(*registry, of_nobody);
+}
+
+// In the trace that this call names, or by what is found of others.
+bool Exchange::is_somebody_at_work(lineage::Registry& registry) const {
+  if (!registry.idle()) return true;
+  if (trace_->is_open() || registry.traces().idle()) return false;
+  const uint64_t scope = trace_->named_scope(registry.key());
+  return scope != 0 && !registry.traces().idle(scope);
 }
 
 void Exchange::begin_lineage() {
   lineage::Registry* const registry = worker_.shared.lineage;
   const bool converses = observer_ && observer_->is_conversation();
-  if (lineage_ && (converses || !registry->idle())) {
+  // Of a message of MCP the body may name the trace.
+  const bool may_name = lineage_ && observer_ && observer_->is_mcp() && trace_->hears_meta() &&
+                        !registry->traces().idle();
+  if (lineage_ && (converses || may_name || is_somebody_at_work(*registry))) {
     return lineage_->begin(request_, url_, observer_.get());
   }
   // Whom the observer tells stays.
@@ -105,12 +116,14 @@ void Exchange::on_body_awaited(bool in_time) {
 
 void Exchange::place_now() {
   if (!trace_ || !trace_->active()) return;
-  if (lineage_ && !lineage_->is_silent() && lineage_->of_nobody() && request_ended_) {
-    lineage_->pass(worker_.loop.now().mono);
+  if (!trace_->decided()) {
+    place_with(meta_of_request());
+    return pass_nobodys();
   }
-  if (!trace_->decided()) return place_with(meta_of_request());
+  pass_nobodys();
   const lineage::Joined* const late = join();
   if (late == nullptr) return;
+  lineage_->drop_request();
   trace_->join_late(*late);
   hold_trace(*late, late->parent.flags);
 }
@@ -119,8 +132,12 @@ void Exchange::place_with(const CallTrace::Meta& meta) {
   const lineage::Joined* const joined = join();
   trace_->decide(joined, meta, worker_.random);
   if (send_started_) hold_own_trace();
-  if (joined == nullptr || !joined->opened) return;
-  worker_.shared.lineage->set_context(joined->execution, trace_->flags(), trace_->tracestate());
+  if (joined == nullptr) return;
+  if (trace_->source() == lineage::Source::kMcpMeta) link_within();
+  lineage_->drop_request();
+  if (!joined->opened) return;
+  worker_.shared.lineage->set_context(joined->execution, trace_->flags(), trace_->tracestate(),
+                                      trace_->told_baggage());
   hold_trace(*joined, trace_->flags());
 }
 
@@ -141,22 +158,44 @@ void Exchange::release_own_trace() {
   if (held_trace_) worker_.sink.release(std::exchange(held_trace_, {}));
 }
 
+void Exchange::pass_nobodys() {
+  const bool whole = lineage_ && lineage_->of_nobody() && request_ended_;
+  if (!whole || lineage_->is_silent() || lineage_->joined()) return;
+  link_within();
+  lineage_->pass(worker_.loop.now().mono);
+  lineage_->drop_request();
+}
+
+// Where the request names its trace, its parent is known, and not yet what asked for it there.
+void Exchange::link_within() {
+  lineage::Call call = asking();
+  trace_->ask_within(call, worker_.shared.lineage->key());
+  for (const lineage::SpanRef& one :
+       lineage_->find_within(std::move(call), worker_.loop.now(), worker_.random)) {
+    trace_->link(one);
+  }
+}
+
+// Beside what its trace knows.
+lineage::Call Exchange::asking() const {
+  lineage::Call call;
+  call.to_model = observer_ && observer_->model_call() != nullptr;
+  call.converses = call.to_model && observer_->is_conversation();
+  call.start = start_;
+  if (!call.to_model) return call;
+  call.retries = lineage::is_sent_again(request_.headers);
+  const auto session = lineage::session_of(request_.headers, options_.session_headers);
+  if (session) call.session = lineage::hash_of(worker_.shared.lineage->key(), *session);
+  return call;
+}
+
 // Null: nobody is to be asked, or was so before.
 const lineage::Joined* Exchange::join() {
   const bool asks = lineage_ && mode_ != semconv::Mode::kIngress && !lineage_->is_silent() &&
                     !lineage_->of_nobody() && !lineage_->joined();
   if (!asks) return nullptr;
-  lineage::Registry& registry = *worker_.shared.lineage;
-  lineage::Call call;
-  trace_->ask(call, registry.key(), worker_.random);
-  call.to_model = observer_ && observer_->model_call() != nullptr;
-  call.converses = call.to_model && observer_->is_conversation();
-  call.start = start_;
-  if (call.to_model) {
-    call.retries = lineage::is_sent_again(request_.headers);
-    const auto session = lineage::session_of(request_.headers, options_.session_headers);
-    if (session) call.session = lineage::hash_of(registry.key(), *session);
-  }
+  lineage::Call call = asking();
+  trace_->ask(call, worker_.shared.lineage->key(), worker_.random);
   const lineage::Joined& joined = lineage_->join(call, worker_.loop.now(), worker_.random);
   if (joined.verdict == lineage::Joined::Verdict::kSeveral) worker_.metrics.lineage_ambiguous.add();
   return &joined;

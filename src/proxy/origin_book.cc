@@ -42,7 +42,12 @@ KnownOrigin::KnownOrigin(const Options& options)
 void KnownOrigin::look_at(const net::Address& peer) {
   peer_ = peer;
   peer_ip_ = peer ? peer.ip() : std::string();
-  rule_ = &rule_for(options_.destinations, tunnel_key_.host, peer ? &peer : nullptr);
+  rule_ = &find_rule(peer ? &peer : nullptr);
+}
+
+const DestinationRule& KnownOrigin::find_rule(const net::Address* peer) const {
+  const Door door = tunnel_key_.own ? Door::kIngress : Door::kEgress;
+  return rule_for(options_.destinations, door, tunnel_key_.host, peer);
 }
 
 const DestinationRule& KnownOrigin::rule(const net::Address& peer) {
@@ -51,8 +56,7 @@ const DestinationRule& KnownOrigin::rule(const net::Address& peer) {
 }
 
 bool KnownOrigin::takes_context() const {
-  if (rule_ != nullptr) return rule_->traceparent;
-  return rule_for(options_.destinations, tunnel_key_.host, nullptr).traceparent;
+  return (rule_ != nullptr ? *rule_ : find_rule(nullptr)).traceparent;
 }
 
 std::string_view KnownOrigin::peer_ip(const net::Address& peer) {

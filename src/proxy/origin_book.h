@@ -51,6 +51,7 @@ class KnownOrigin {
  private:
   friend class OriginBook;
   void look_at(const net::Address& peer);
+  const DestinationRule& find_rule(const net::Address* peer) const;
 
   const Options& options_;
   bool through_;  // the second proxy

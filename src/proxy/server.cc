@@ -113,7 +113,8 @@ void Server::Impl::sweep() {
   tunnels.for_each([](SlotId, Tunnel& tunnel) { tunnel.sweep(); });
   worker.shared.mcp_calls.expire(now, *this);
   close_turns(false);
-  const bool turns = worker.shared.lineage != nullptr && !worker.shared.lineage->idle();
+  lineage::Registry* const lineage = worker.shared.lineage;
+  const bool turns = lineage != nullptr && !(lineage->idle() && lineage->traces().idle());
   const bool connections = sessions.size() + tunnels.size() > 0;
   const bool more = connections || worker.shared.mcp_calls.waiting() > 0 || turns;
   if (more) sweeper.start(Session::kSweepInterval, true);

@@ -38,6 +38,9 @@ trace::Span make_turn_span(const lineage::ClosedTurn& turn, const Options& optio
   attributes.set(attribute::kExecutionId, std::string_view(named ? turn.execution_id : own));
   attributes.set(attribute::kExecutionSource,
                  lineage::name_of(named ? turn.fixed_by : lineage::Source::kRoot));
+  for (const auto& [key, value] : turn.baggage) {
+    if (!attributes.contains(key)) attributes.set(key, std::string_view(value));
+  }
   const lineage::TokenSum& tokens = turn.tokens;
   if (tokens.input) attributes.set(attribute::kGenAiUsageInputTokens, *tokens.input);
   if (tokens.output) attributes.set(attribute::kGenAiUsageOutputTokens, *tokens.output);

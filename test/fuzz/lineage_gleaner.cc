@@ -26,20 +26,23 @@ std::string gleaned(Voice voice, std::string_view text, size_t step) {
   Forgotten forgotten;
   Gleaner gleaner(kKey, voice, voice == Voice::kModelAnswer, forgotten, {kValuesMax});
   FormGleaner form(kKey, forgotten, {kValuesMax});
+  FormGleaner parts(kKey, forgotten, {kValuesMax}, "b");
   gleaner.begin_document();
   sidespan::json::Reader reader(gleaner);
   for (size_t at = 0; at < text.size(); at += step) {
     const std::string piece(text.substr(at, step));
     reader.feed(piece);
     form.feed(piece);
+    parts.feed(piece);
   }
   gleaner.end_document();
   gleaner.finish();
   form.finish();
+  parts.finish();
   // How far a text was read that is broken later on is the parser's.
   const bool whole = reader.finish() == sidespan::json::Reader::State::kComplete;
   std::string all = whole ? std::to_string(forgotten.sum) : "";
-  for (const Gleaned* one : {&gleaner.gleaned(), &form.gleaned()}) {
+  for (const Gleaned* one : {&gleaner.gleaned(), &form.gleaned(), &parts.gleaned()}) {
     if (one->values.size() > kValuesMax) std::abort();
     if (!whole && one == &gleaner.gleaned()) continue;
     for (const Value& value : one->values) all += " " + std::to_string(value.hash + value.weight);

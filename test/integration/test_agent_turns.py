@@ -7,8 +7,10 @@ import http.client
 import json
 import re
 import secrets
+import socket
 import subprocess
 import threading
+import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,11 +18,14 @@ from pathlib import Path
 import pytest
 
 import peers
+from agent_server import behind
 from meaning import INPUT, OUTPUT
 from sidecar import exporting, run
 from spans import is_turn
+from test_mcp import McpServer, Pair
 
-SCRIPT = Path(__file__).resolve().parent / "clients" / "calls" / "agents_turns.py"
+CALLS_OF = Path(__file__).resolve().parent / "clients" / "calls"
+SCRIPT = CALLS_OF / "agents_turns.py"
 COST = "sidespan.cost.usd"
 CONFIG = {"prices": [{"model": "gpt-5*", "input": 1, "output": 3}], "context": {"turn_grace": "300ms"}}
 TURNS, USERS, TOOLS = 10, 5, 2
@@ -150,3 +155,93 @@ def test_under_run(tmp_path, origin, sink):
     sums = [sum(part) for part in zip(*world.tokens.values())]
     cost = sum(world.cost(question) for question in world.questions)
     assert f" {sums[0]} + {sums[1]} tokens, ${cost:.4f} " in done.stderr, "the run's sum counts each token once"
+
+
+class Desk:
+    """A model that asks for a tool over HTTP and one of an MCP server at once, then answers; and who was asked what."""
+
+    def __init__(self, origin):
+        self.origin = origin
+        self.calls = {}  # by parcel: the spans that asked the model
+        origin.answer("/v1/chat/completions", [self.model])
+        origin.answer("/track", [self.tool])
+
+    def model(self, sock, reader, request):
+        messages = json.loads(request.body)["messages"]
+        question = next(one["content"] for one in messages if one["role"] == "user")
+        parcel = re.search("parcel-[0-9a-f]+", question)[0]
+        self.calls.setdefault(parcel, []).append(span_of(request))
+        message, reason = {"role": "assistant", "content": f"It is there: {parcel}"}, "stop"
+        if not any(one["role"] == "tool" for one in messages):
+            message, reason = {"role": "assistant", "content": None, "tool_calls": [
+                {"id": "call_" + secrets.token_hex(12), "type": "function",
+                 "function": {"name": name, "arguments": json.dumps({"parcel": parcel})}}
+                for name in ("track", "depot")]}, "tool_calls"
+        send(sock, {"id": "chatcmpl-" + secrets.token_hex(12), "object": "chat.completion", "created": 1790000000,
+                    "model": "gpt-5-mini", "choices": [{"index": 0, "message": message, "finish_reason": reason}],
+                    "usage": {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}})
+
+    def tool(self, sock, reader, request):
+        time.sleep(0.3)
+        send(sock, {"parcel": re.search("parcel-[0-9a-f]+", request.target)[0]})
+
+
+@pytest.fixture
+def desk(sidecar, origin, tmp_path):
+    """(a sidecar in front of the agent's server, its desk)"""
+    desk = Desk(origin)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    side = sidecar(CONFIG | behind(port))
+    with McpServer(Pair("python", "python", "json"), tmp_path) as depots:
+        server = subprocess.Popen([f"{peers.made('sdks')}/bin/python", CALLS_OF / "agents_served.py", origin.url("/v1"),
+                                   origin.url("/track"), f"http://127.0.0.1:{depots.port}/mcp", str(port)],
+                                  env={"PATH": "/usr/bin:/bin", "http_proxy": "http://{}:{}".format(*side.egress)},
+                                  stdout=subprocess.PIPE, text=True)
+        try:
+            assert int(server.stdout.readline()) == port
+            yield side, desk
+        finally:
+            server.kill()
+            server.wait()
+
+
+@pytest.mark.parametrize("users", [1, 8])
+def test_a_request_to_an_agent_is_one_tree_with_links(desk, sink, users):
+    side, desk = desk
+    parcels = [f"parcel-{secrets.token_hex(8)}" for _ in range(users)]
+    ready = threading.Barrier(users)
+
+    def ask(parcel):
+        ready.wait()
+        connection = http.client.HTTPConnection(*side.ingress, timeout=60)
+        connection.request("POST", "/", body=json.dumps({"text": f"Where is {parcel}?"}),
+                           headers={"Content-Type": "application/json"})
+        return connection.getresponse().read().decode()
+
+    with ThreadPoolExecutor(users) as pool:
+        assert list(pool.map(ask, parcels)) == [f"It is there: {parcel}" for parcel in parcels]
+    served = sink.wait(users, where=lambda span: span["kind"] == "SERVER", timeout=30)
+    asked = {span["span_id"]: span for parcel in parcels for span in sink.wait(
+        2, where=lambda span, parcel=parcel: span["span_id"] in desk.calls[parcel])}
+    time.sleep(2)
+    by_id = {span["span_id"]: span for span in sink.spans}
+    trees = defaultdict(list)
+    for span in sink.spans:
+        trees[span["trace_id"]].append(span)
+    assert len({span["trace_id"] for span in served}) == users
+    for parcel in parcels:
+        first, second = (asked[one] for one in desk.calls[parcel])
+        tree = trees[first["trace_id"]]
+        root, = [span for span in tree if not span["parent_id"]]
+        assert root["kind"] == "SERVER"
+        assert all(span["parent_id"] in by_id for span in tree if span is not root)
+        calls = [span for span in tree if span["kind"] == "CLIENT"]
+        http_tool, = [span for span in calls if f"/track?parcel={parcel}" in span["attributes"]["url.full"]]
+        mcp_tool, = [span for span in calls if span["attributes"].get("gen_ai.tool.name") == "depot"]
+        assert {span["span_id"] for span in calls} == {one["span_id"] for one in (first, http_tool, mcp_tool, second)}
+        # Both at once, where no other question is in the MCP client's way.
+        if users == 1:
+            assert max(http_tool["start"], mcp_tool["start"]) < min(http_tool["end"], mcp_tool["end"])
+        for tool in http_tool, mcp_tool:
+            assert [link["span_id"] for link in tool["links"]] == [first["span_id"]]

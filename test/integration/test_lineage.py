@@ -158,6 +158,79 @@ def test_what_the_agent_propagates_counts_more(sidecar, model, sink):
     assert len(sink.spans) == 1
 
 
+def linked(span):
+    return [link["span_id"] for link in span["links"]]
+
+
+def test_in_a_trace_that_the_agent_names_the_links_are_found(sidecar, model, origin, sink):
+    """Eight at once who ask the same, each in a trace of its own: parents are the agents' spans, and what asked for a
+    tool is linked from its call, what was sent again from the attempt."""
+    side = sidecar(GRACE)
+    wish, wished = asks("track", {"parcel": "00340434161094042557"})
+    busy = [b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}"]
+    question = user("Where is the parcel of order QK-482913?")
+    found = {"role": "tool", "tool_call_id": wish["tool_calls"][0]["id"], "content": "-"}
+    ready = threading.Barrier(8)
+
+    def one(number):
+        trace = f"{number + 1:032x}"
+
+        def context(step):
+            return [("traceparent", f"00-{trace}-{number + 1:08x}{step:08x}-01")]
+
+        path = f"/{number}/chat/completions"
+        model.answer(path, busy, plain(wished), plain(says("Yes.")[1]))
+        post(side, model.url(path), chat(question), context(1))
+        post(side, model.url(path), chat(question), [*context(2), ("x-stainless-retry-count", "1")])
+        ready.wait()
+        with Client(side.egress) as client:
+            client.ask("GET", origin.url("/parcels/00340434161094042557"), context(3))
+            client.ask("POST", origin.url("/search"), [*JSON, *context(4)], b'{"parcel": "00340434161094042557"}')
+            client.ask("GET", origin.url("/healthz"), context(5))
+        post(side, model.url(path), chat(question, wish, found), context(6))
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spans = sink.wait(8 * 6, timeout=30)
+    assert {source(span) for span in spans} == {"wire"} and not any("sidespan.turn.id" in span["attributes"] for span in spans)
+    for number in range(8):
+        steps = {int(span["parent_id"][8:], 16): span for span in spans if int(span["trace_id"], 16) == number + 1}
+        first, again, get_it, post_it, probe, last = (steps[step] for step in range(1, 7))
+        assert linked(first) == [] and linked(again) == [first["span_id"]]
+        assert linked(get_it) == linked(post_it) == [again["span_id"]]
+        assert linked(probe) == linked(last) == []
+        assert {link["trace_id"] for link in get_it["links"]} == {get_it["trace_id"]}
+    assert side.metrics().total("sidespan_turns_total") == 0
+    time.sleep(1.5)
+    assert len(sink.spans) == 8 * 6
+
+
+def test_a_message_of_mcp_names_the_trace_in_its_body(sidecar, model, origin, sink):
+    side = sidecar(GRACE)
+    context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333%d-01"
+    model.answer(CHAT, plain(asks("track", {"parcel": "00340434161094042557"})[1]))
+    post(side, model.url(CHAT), chat(user("Where is it?")), [("traceparent", context % 1)])
+    for number, parcel in (2, "00340434161094042557"), (3, "00340434161094042558"):
+        params = {"name": "track", "arguments": {"parcel": parcel}, "_meta": {"traceparent": context % number}}
+        post(side, origin.url("/mcp"), json.dumps(
+            {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}).encode(),
+            [("Accept", "application/json, text/event-stream"), ("MCP-Protocol-Version", "2025-06-18")])
+    asked_it, call, other = sorted(sink.wait(3), key=lambda span: span["start"])
+    assert (source(call), call["parent_id"]) == ("mcp_meta", "b7ad6b7169203332")
+    assert linked(call) == [asked_it["span_id"]] and linked(other) == []
+
+
+def test_a_turn_tells_baggage_as_its_calls_do(sidecar, model, sink):
+    side = sidecar(GRACE | {"propagation": {"baggage": {"add": {"cell": "eu"}, "to_attributes": ["tenant", "cell"]}}})
+    model.answer(CHAT, plain(says("Yes.")[1]))
+    post(side, model.url(CHAT), chat(user("Is it?")), [("baggage", "tenant=a,user=7")])
+    for span in sink.wait(2):
+        assert (span["attributes"]["tenant"], span["attributes"]["cell"]) == ("a", "eu") and "user" not in span["attributes"]
+
+
 def test_two_that_say_the_same_are_linked_and_not_joined(sidecar, model, origin, sink):
     """Both were given the same parcel's number by their models; who calls the tool?"""
     side = sidecar({"context": {"turn_grace": "2s"}})
@@ -227,6 +300,20 @@ def test_a_form_says_whose_it_is(sidecar, model, origin, sink):
     with Client(side.egress) as client:
         client.ask("POST", origin.url("/tickets"), [("Content-Type", "application/x-www-form-urlencoded")],
                    b"subject=Cracked+screen+of+QK-482913&priority=normal")
+    turn, = sink.wait(1, where=is_turn)
+    call, = [span for span in sink.spans if span["attributes"].get("url.full", "").endswith("/tickets")]
+    assert call["parent_id"] == turn["span_id"] and source(call) == "echo"
+
+
+def test_and_so_does_one_in_parts(sidecar, model, origin, sink):
+    side = sidecar(IDLE)
+    model.answer(CHAT, plain(asks("open_ticket", {"subject": "Cracked screen of QK-482913"})[1]))
+    post(side, model.url(CHAT), chat(user("Help!")))
+    parts = "".join(f"--=_part 1\r\nContent-Disposition: form-data; {what}\r\n\r\n{content}\r\n" for what, content in (
+        ('name="photo"; filename="q.jpg"', "\0\1"), ('name="subject"', "Cracked screen of QK-482913")))
+    with Client(side.egress) as client:
+        client.ask("POST", origin.url("/tickets"), [("Content-Type", 'multipart/form-data; boundary="=_part 1"')],
+                   parts.encode() + b"--=_part 1--\r\n")
     turn, = sink.wait(1, where=is_turn)
     call, = [span for span in sink.spans if span["attributes"].get("url.full", "").endswith("/tickets")]
     assert call["parent_id"] == turn["span_id"] and source(call) == "echo"

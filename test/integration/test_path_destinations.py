@@ -6,7 +6,9 @@ import socket
 
 import pytest
 
+from agent_server import behind
 from origin import Origin
+from sidecar import merged
 from wire import Client, ask, outward_address
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -198,6 +200,16 @@ def test_another_machine_s_address_is_outside(sidecar):
                                                      {"match": ["*"], "send": ["traceparent"]}]}})
     assert "baggage" not in fields_of(ask(side.egress, "GET", outward.url("/echo"), CARRIED))
     outward.stop()
+
+
+def test_a_rule_may_be_for_one_listener_alone(sidecar, origin):
+    side = sidecar(merged(behind(origin.port), {"propagation": {"destinations": [
+        {"match": ["@local"], "listener": "ingress", "send": ["traceparent", "tracestate", "baggage"]},
+        {"match": ["@local"], "send": ["traceparent"]}]}}))
+    asked = fields_of(ask(side.ingress, "GET", "/echo", CARRIED, host="agent.example"))
+    assert (asked["tracestate"], asked["baggage"]) == ("congo=t61", "user=7,tenant=a")
+    called = fields_of(ask(side.egress, "GET", origin.url("/echo"), CARRIED))
+    assert "traceparent" in called and not {"tracestate", "baggage"} & called.keys()
 
 
 def test_baggage_is_filtered_and_added_to(sidecar, origin):

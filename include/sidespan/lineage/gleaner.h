@@ -81,10 +81,12 @@ void glean_url(const HashKey& key, std::string_view authority, std::string_view 
 // What a request without a body may be asking a tool for: its query, or the end of its path.
 void glean_asked(const HashKey& key, std::string_view path, Gleaned& out);
 
-// The fields of a form (application/x-www-form-urlencoded) that comes in any pieces.
+// The fields of a form that comes in any pieces: application/x-www-form-urlencoded, or with a
+// boundary multipart/form-data (RFC 7578), where files are none.
 class FormGleaner {
  public:
-  FormGleaner(const HashKey& key, Overflow& overflow, const GleanLimits& limits = {});
+  FormGleaner(const HashKey& key, Overflow& overflow, const GleanLimits& limits = {},
+              std::string_view boundary = {});
   ~FormGleaner();
   void feed(std::string_view bytes);
   void finish();

@@ -9,6 +9,9 @@
 // room (a filter keeps that). That two users ask the same is no evidence of anything. A tool's call
 // with all the arguments that one model alone waits for is that one's, though others know them,
 // too.
+//
+// Calls whose own headers name their trace are another registry's, traces(), where a trace is a
+// scope: it finds by the same rule which earlier call of their trace they have to do with.
 #pragma once
 
 #include <cstddef>
@@ -95,6 +98,11 @@ class Registry final : public Overflow {
   const HashKey& key() const;
   // No execution is under way.
   bool idle() const;
+  // None of that scope; of others some may pass for it.
+  bool idle(uint64_t scope) const;
+  // What its calls are tied to is no span; links alone count. A quarter of this one's size. It is
+  // swept, told what was not kept and counted with this one.
+  Registry& traces();
 
   // Decides, and enters the call: what it carried is published, so that it must be called before
   // anything is forwarded. What comes of the body later is published by publish(), and call_ended()
@@ -105,8 +113,10 @@ class Registry final : public Overflow {
   void publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
                MonoTime now);
   void call_ended(ExecutionRef execution, CallEnd end, MonoTime now, const TokenSum& tokens = {});
-  // What was decided for the call that opened a turn holds for this.
-  void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate);
+  // What was decided for the call that opened a turn holds for this; `baggage`, as far as it is
+  // short, is told by its span.
+  void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate,
+                   const Told& baggage = {});
   // Something went by unread. Whoever seems to be the only one that carried a text may not be so,
   // for as long as texts are remembered: ids alone are evidence then.
   void lose_sight(MonoTime now);
@@ -132,6 +142,8 @@ class Registry final : public Overflow {
 
  private:
   struct Impl;
+  explicit Registry(std::unique_ptr<Impl> impl);
+
   std::unique_ptr<Impl> impl_;
 };
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sidespan/base/clock.h"
@@ -52,6 +53,9 @@ inline trace::SpanContext context_of(const SpanRef& ref, const std::string& trac
   return context;
 }
 
+// Entries of baggage that spans tell.
+using Told = std::vector<std::pair<std::string, std::string>>;
+
 // What calls of models took. Nothing: none of them told.
 struct TokenSum {
   std::optional<int64_t> input = {};
@@ -77,6 +81,7 @@ struct ClosedTurn {
   uint32_t calls = 0;
   TokenSum tokens = {};             // of its calls
   std::vector<SpanRef> links = {};  // the run, where this has a trace of its own; the turn before
+  Told baggage = {};                // of the call that opened it
 };
 
 }  // namespace sidespan::lineage

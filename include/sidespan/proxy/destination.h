@@ -12,6 +12,7 @@
 #include "sidespan/base/error.h"
 #include "sidespan/http/uri.h"
 #include "sidespan/net/address.h"
+#include "sidespan/proxy/ingress.h"
 #include "sidespan/trace/propagator.h"
 
 namespace sidespan::proxy {
@@ -63,11 +64,12 @@ struct DestinationRule {
   std::vector<std::string> baggage_keys{"*"};  // of what may go anywhere; wildcards
   // The other side begins a trace of its own: our span is its root, linked to where it came from.
   bool restart = false;
+  std::optional<Door> listener = std::nullopt;  // only for what came in by this one
 };
 
-// The first rule that matches; nothing at all is sent where none does.
-const DestinationRule& rule_for(const std::vector<DestinationRule>& rules, std::string_view host,
-                                const net::Address* address);
+// The first rule that matches what came in by `door`; nothing at all is sent where none does.
+const DestinationRule& rule_for(const std::vector<DestinationRule>& rules, Door door,
+                                std::string_view host, const net::Address* address);
 // contract: @local gets all three, the rest of the world traceparent alone.
 std::vector<DestinationRule> default_destinations();
 std::vector<HostPattern> default_deny();  // link-local, metadata

@@ -135,8 +135,10 @@ TEST_CASE("the default deny list and destinations do what the proxy's own do") {
   }
   for (const char* host : {"tools", "api.svc", "api.example.com", "10.0.0.1"}) {
     CAPTURE(host);
-    const auto ours = proxy::rule_for(settings.propagation.destinations, host, nullptr);
-    const auto own = proxy::rule_for(proxy::default_destinations(), host, nullptr);
+    const auto ours =
+        proxy::rule_for(settings.propagation.destinations, proxy::Door::kEgress, host, nullptr);
+    const auto own =
+        proxy::rule_for(proxy::default_destinations(), proxy::Door::kEgress, host, nullptr);
     CHECK(ours.traceparent == own.traceparent);
     CHECK(ours.tracestate == own.tracestate);
     CHECK(ours.baggage == own.baggage);

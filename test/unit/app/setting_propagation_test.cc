@@ -67,6 +67,13 @@ TEST_CASE("destinations") {
         ".send: restart means nothing without traceparent");
   CHECK(complaints_of(read_destination, "{match: ['*'], send: [], restart: 3}") ==
         ".restart: '3' is neither on nor off");
+  CHECK_FALSE(rule.listener);
+  CHECK(value_of(read_destination, "{match: ['*'], listener: ingress, send: []}").listener ==
+        proxy::Door::kIngress);
+  CHECK(value_of(read_destination, "{match: ['*'], listener: egress, send: []}").listener ==
+        proxy::Door::kEgress);
+  CHECK(complaints_of(read_destination, "{match: ['*'], listener: admin, send: []}") ==
+        ".listener: 'admin' is not one of egress, ingress");
   CHECK(complaints_of(read_destination, "{match: ['*'], sent: []}") ==
         ".sent: is not known here, only match and send; send is missing");
 }

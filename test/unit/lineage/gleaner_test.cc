@@ -269,6 +269,42 @@ TEST_CASE("all that a tool is asked for counts as one, however it is sent") {
   CHECK(shares(said, form.gleaned()));
 }
 
+TEST_CASE("a form in parts says the same as another, in any pieces, but for its files") {
+  const auto part = [](const std::string& header, const std::string& content) {
+    return "--b\r\nContent-Disposition: form-data; " + header + "\r\n\r\n" + content + "\r\n";
+  };
+  const auto glean_form = [](const std::string& body, size_t step, std::string_view boundary) {
+    Forgotten forgotten;
+    FormGleaner form(kKey, forgotten, {}, boundary);
+    for (size_t at = 0; at < body.size(); at += step) form.feed(body.substr(at, step));
+    form.finish();
+    return form.gleaned();
+  };
+  const std::string fields = part("name=\"subject\"", "Cracked screen\r\n--of QK-482913") +
+                             part("name=\"context_id\"", "6f0d1f6e-5a0b-4c52-9f1e") +
+                             part("name=\"none\"", "");
+  const Gleaned plain = glean_form(
+      "subject=Cracked+screen%0D%0A--of+QK-482913&context_id=6f0d1f6e-5a0b-4c52-9f1e&none=", 99,
+      "");
+  REQUIRE(plain.values.size() > 1);
+  REQUIRE(plain.asked.size() == 1);
+  const std::string file =
+      part("name=\"f\"; filename=\"a.txt\"\r\nContent-Type: text/plain", "BL-991270 of Mira");
+  for (size_t step = 1; step < 200; ++step) {
+    CAPTURE(step);
+    const Gleaned parts = glean_form(fields + "--b--\r\nBL-991270 of Mira", step, "b");
+    REQUIRE(parts.values.size() == plain.values.size());
+    for (size_t i = 0; i < plain.values.size(); ++i) {
+      CHECK(parts.values[i].hash == plain.values[i].hash);
+    }
+    REQUIRE(parts.asked.size() == 1);
+    CHECK(parts.asked[0].arguments == plain.asked[0].arguments);
+    const Gleaned more = glean_form("before\r\n" + file + fields + "--b--\r\n", step, "b");
+    CHECK(more.values.size() == plain.values.size());
+    CHECK(more.asked.empty());
+  }
+}
+
 TEST_CASE("ids that outlive a turn are no evidence, wherever they stand") {
   const std::string id = "6f0d1f6e-5a0b-4c52-9f1e-2b7c8d9e0a41";
   for (const std::string name : {"contextId", "context_id", "sessionId", "session_id",

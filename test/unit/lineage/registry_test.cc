@@ -219,6 +219,91 @@ TEST_CASE("turns of a run are in its trace until that is full, and others' are n
   }
 }
 
+TEST_CASE("where agents name their traces a call is tied to what asked for it in its own") {
+  Rig rig;
+  struct Within : Rig {
+    explicit Within(Registry& traces) : traces_(traces) {}
+    Joined join(Call call, uint64_t trace) {
+      call.scope = {.id = trace};
+      call.trace = {0, trace};
+      call.span = trace::SpanId::make(random);
+      spans.push_back(call.span);
+      return traces_.join(call, now, random);
+    }
+    Joined model(uint64_t trace, const std::string& messages, bool again = false) {
+      const Gleaned body = glean(Voice::kModelRequest, R"({"messages":[)" + messages + "]}");
+      return join({.to_model = true, .body = &body, .retries = again}, trace);
+    }
+    Joined get(uint64_t trace, const std::string& path) {
+      Gleaned head;
+      glean_url(traces_.key(), "api.example", path, true, head);
+      glean_asked(traces_.key(), path, head);
+      return join({.head = &head}, trace);
+    }
+    void said(const Joined& call, const std::string& document, CallEnd end = CallEnd::kAsked) {
+      traces_.publish(call.execution, Voice::kModelAnswer, call.step,
+                      glean(Voice::kModelAnswer, document), now.mono);
+      traces_.call_ended(call.execution, end, now.mono);
+    }
+    Registry& traces_;
+    std::vector<trace::SpanId> spans;
+  } in(rig.registry.traces());
+
+  const Joined one = in.model(3, user(kQuestion));
+  const Joined other = in.model(5, user(kQuestion));
+  CHECK(rig.registry.idle());
+  CHECK_FALSE(rig.registry.traces().idle(3));
+  CHECK(rig.registry.traces().idle(7));
+  in.said(one, asks("call_aaaa1111bbbb2222", "AK-48219"));
+  in.said(other, asks("call_cccc3333dddd4444", "AK-48219"));
+  CHECK(in.get(3, "/orders/AK-48219").links == std::vector{SpanRef{{0, 3}, in.spans[0], 0}});
+  CHECK(in.get(5, "/orders/AK-48219").links == std::vector{SpanRef{{0, 5}, in.spans[1], 0}});
+  // Elsewhere nobody asked for it, nor does anybody who names no trace.
+  CHECK(in.get(7, "/orders/AK-48219").verdict == kNone);
+  CHECK(rig.get("/orders/AK-48219").verdict == kNone);
+
+  SUBCASE("what two asked for there is nobody's") {
+    const Joined third = in.model(3, user("Who is he?"));
+    in.said(third, asks("call_eeee5555ffff6666", "AK-48219"));
+    CHECK(in.get(3, "/orders/AK-48219").verdict != kOne);
+  }
+  SUBCASE("an attempt is tied to the one before") {
+    const Joined first = in.model(9, user("What of BL-70911?"));
+    in.said(first, R"({"error":{"message":"busy"}})", CallEnd::kOther);
+    const SpanRef before{{0, 9}, in.spans.back(), 0};
+    CHECK(in.model(9, user("What of BL-70911?"), true).links == std::vector{before});
+    CHECK(in.model(9, user("What of BL-70911?")).links.empty());
+  }
+  SUBCASE("a model is asked by nobody") {
+    const Joined next =
+        in.model(3, user(kQuestion) + "," + calls("call_aaaa1111bbbb2222", "AK-48219"));
+    CHECK(next.execution == one.execution);
+    CHECK(next.links.empty());
+  }
+  SUBCASE("what was not kept is nobody's") {
+    const Joined third = in.model(9, user("What of it?"));
+    Gleaned head;
+    glean_url(rig.registry.key(), "api.example", "/orders/CM-66123", true, head);
+    for (const Value& value : head.values) rig.registry.forget(value.hash);
+    in.said(third, asks(kId, "CM-66123"));
+    CHECK(in.get(9, "/orders/CM-66123/state").verdict != kOne);
+  }
+  // Nothing of it is a turn.
+  CHECK(rig.registry.close_due(in.now.mono, true).empty());
+  CHECK(rig.registry.traces().idle());
+}
+
+TEST_CASE("a turn tells the baggage that it was opened with, as far as that is short") {
+  Rig rig;
+  const Joined turn = rig.model(user(kQuestion));
+  rig.registry.set_context(turn.execution, 1, "",
+                           {{"long", std::string(1024, 'v')}, {"tenant", "a"}, {"cell", "eu"}});
+  rig.registry.call_ended(turn.execution, CallEnd::kAnswered, rig.now.mono);
+  const std::vector<ClosedTurn> closed = rig.registry.close_due(rig.now.mono, true);
+  REQUIRE(closed.size() == 1);
+  CHECK(closed[0].baggage == Told{{"tenant", "a"}, {"cell", "eu"}});
+}
+
 TEST_CASE("by the session that an agent names others are left out") {
   Rig rig;
   const Joined one = rig.model(user(kQuestion), {}, 1);
@@ -270,13 +355,20 @@ TEST_CASE("a million executions with values nobody has seen stay within their me
         {.to_model = true, .body = &gleaned, .span = trace::SpanId::make(rig.random)}, rig.now,
         rig.random);
     if (!call.execution) ++refused;
-    rig.registry.set_context(call.execution, trace::kSampledFlag, longest);
+    rig.registry.set_context(call.execution, trace::kSampledFlag, longest, {{"k", longest}});
+    if (i % 4 == 0) {
+      const Call named{.to_model = true,
+                       .scope = {.id = rig.random.next() | 1},
+                       .body = &gleaned,
+                       .span = trace::SpanId::make(rig.random)};
+      rig.registry.traces().join(named, rig.now, rig.random);
+    }
     if (i % 3 == 0) rig.registry.call_ended(call.execution, CallEnd::kOther, rig.now.mono);
     if (i % 10'000 == 0) rig.wait(milliseconds(500));
     if (i % 100'000 == 0) rig.registry.close_due(rig.now.mono);
   }
   const Registry::Counts counts = rig.registry.counts();
-  CHECK(counts.bytes < size_t{16} << 20);
+  CHECK(counts.bytes < size_t{20} << 20);
   CHECK(counts.executions <= 4096);
   CHECK(counts.forgotten > 1'000'000);
   CHECK(refused > 0);

@@ -24,6 +24,9 @@ TEST_CASE("the session that an agent names") {
       {"X-Session-Id", "k", "k"},
       {"X-Acme-Session", "a", "a"},  // a setting
       {"Mcp-Session-Id", "m", ""},
+      // Codex, too, and many others with a meaning of their own.
+      {"X-Client-Request-Id", "r", ""},
+      {"Thread-Id", "t", ""},
       {"X-Session-Id", "", ""},
       {"X-Session-Id", "two words", ""},
       {"X-Session-Id", std::string(257, 'a'), ""},

@@ -57,7 +57,7 @@ struct Rig {
                      std::string_view ip = "127.0.0.1") {
     http::Headers headers = request.headers;
     const net::Address address = *net::Address::parse(ip, 80);
-    trace.inject(headers, rule_for(options.destinations, host, &address), random);
+    trace.inject(headers, rule_for(options.destinations, Door::kEgress, host, &address), random);
     return headers;
   }
   http::Headers sent(CallTrace&& trace, std::string_view host = "localhost",
@@ -467,6 +467,17 @@ TEST_CASE("baggage by destination, and as attributes") {
 
 }  // namespace
 
+TEST_CASE("what a turn tells of its first call's baggage is no debug id") {
+  Rig rig;
+  rig.use({"jaeger", "baggage"}, {"tracecontext"});
+  rig.options.baggage_to_attributes = {"*"};
+  rig.request.headers.add("jaeger-debug-id", "look");
+  rig.request.headers.add("baggage", "user=7");
+  const CallTrace trace = rig.call();
+  CHECK(trace.further_attributes().size() == 2);
+  CHECK(trace.told_baggage() == lineage::Told{{"user", "7"}});
+}
+
 TEST_CASE("keys of baggage are chosen in every format, or the whole goes") {
   Rig rig;
   rig.request.headers.add("traceparent", kParent);
@@ -692,6 +703,30 @@ TEST_CASE("the turn that a call belongs to is its parent") {
   CHECK(facts.execution_id == facts.turn_id);
   REQUIRE(facts.links.size() == 1);
   CHECK(facts.links[0].span_id.value == 0x99);
+}
+
+TEST_CASE("the trace that a request names is a scope, unless the call may leave it") {
+  Rig rig;
+  const lineage::HashKey key{1, 2};
+  CHECK(rig.call().named_scope(key) == 0);
+  rig.request.headers.add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  CallTrace trace = rig.call();
+  lineage::Call call;
+  trace.ask_within(call, key);
+  CHECK(call.scope.id == trace.named_scope(key));
+  CHECK(call.scope.id != 0);
+  CHECK_FALSE(call.scope.span);
+  CHECK(call.trace == trace.span().trace_id);
+  CHECK(call.span == trace.span().span_id);
+  CHECK(call.flags == trace.flags());
+
+  CallTrace said = rig.undecided();
+  said.decide(nullptr, {"00-1af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01", "", ""},
+              rig.random);
+  CHECK(said.named_scope(key) != 0);
+  CHECK(said.named_scope(key) != trace.named_scope(key));
+  rig.options.destinations[1].restart = true;
+  CHECK(rig.call().named_scope(key) == 0);
 }
 
 TEST_CASE("a turn that begins with a call is in its trace, and sampled as a root") {

@@ -111,21 +111,31 @@ TEST_CASE("the first rule that matches decides, by name before address") {
   rules.push_back({patterns({"*.example.com"}), true, true, true});
   const net::Address inside = address("10.0.0.1");
   const net::Address outside = address("192.0.2.1");
-  CHECK_FALSE(rule_for(rules, "api.example.com", &inside).tracestate);
-  CHECK_FALSE(rule_for(rules, "www.example.com", &inside).baggage);
-  CHECK(rule_for(rules, "www.example.com", &outside).baggage);
-  CHECK(rule_for(rules, "www.example.com", nullptr).baggage);
-  CHECK_FALSE(rule_for(rules, "other.org", &outside).traceparent);
+  CHECK_FALSE(rule_for(rules, Door::kEgress, "api.example.com", &inside).tracestate);
+  CHECK_FALSE(rule_for(rules, Door::kEgress, "www.example.com", &inside).baggage);
+  CHECK(rule_for(rules, Door::kEgress, "www.example.com", &outside).baggage);
+  CHECK(rule_for(rules, Door::kEgress, "www.example.com", nullptr).baggage);
+  CHECK_FALSE(rule_for(rules, Door::kEgress, "other.org", &outside).traceparent);
+}
+
+TEST_CASE("a rule may be for one listener alone") {
+  std::vector<DestinationRule> rules;
+  rules.push_back({patterns({"@local"}), true, true, true, {"*"}, false, Door::kIngress});
+  rules.push_back({patterns({"*"}), true, false, false, {"*"}, false, Door::kEgress});
+  CHECK(rule_for(rules, Door::kIngress, "localhost", nullptr).baggage);
+  CHECK_FALSE(rule_for(rules, Door::kEgress, "localhost", nullptr).baggage);
+  CHECK(rule_for(rules, Door::kEgress, "localhost", nullptr).traceparent);
+  CHECK_FALSE(rule_for(rules, Door::kIngress, "www.example.com", nullptr).traceparent);
 }
 
 TEST_CASE("as shipped, local destinations get everything and the world traceparent alone") {
   const std::vector<DestinationRule> rules = default_destinations();
   const net::Address local = address("10.0.0.1");
   const net::Address world = address("192.0.2.1");
-  CHECK(rule_for(rules, "example.com", &local).baggage);
-  CHECK(rule_for(rules, "example.com", &world).traceparent);
-  CHECK_FALSE(rule_for(rules, "example.com", &world).tracestate);
-  CHECK_FALSE(rule_for(rules, "example.com", &world).baggage);
+  CHECK(rule_for(rules, Door::kEgress, "example.com", &local).baggage);
+  CHECK(rule_for(rules, Door::kEgress, "example.com", &world).traceparent);
+  CHECK_FALSE(rule_for(rules, Door::kEgress, "example.com", &world).tracestate);
+  CHECK_FALSE(rule_for(rules, Door::kEgress, "example.com", &world).baggage);
 }
 
 TEST_CASE("the longest route wins and the rest of the path follows") {

@@ -50,6 +50,16 @@ TEST_CASE("origin book: what options say about a name, and about the address it 
   CHECK(origin->peer_ip({}).empty());
 }
 
+TEST_CASE("origin book: the agent's server is reached by the ingress, all others by the egress") {
+  Options options;
+  options.ingress = {"10.1.2.3", 80};
+  options.destinations[0].listener = Door::kIngress;
+  OriginBook book(options);
+  const net::Address peer = *net::Address::parse("10.1.2.3", 80);
+  CHECK(book.agents_server()->rule(peer).baggage);
+  CHECK_FALSE(book.find(authority("10.1.2.3"), 80, false)->rule(peer).baggage);
+}
+
 TEST_CASE("origin book: durations go where their method and outcome say") {
   const Options options;
   OriginBook book(options);

@@ -43,6 +43,14 @@ TEST_CASE("turn span: it says what its calls took, where they told") {
   CHECK(value_of<double>(span, attribute::kCostUsd) == 0.75);
 }
 
+TEST_CASE("turn span: baggage is told where nothing else has its name") {
+  lineage::ClosedTurn turn = closed();
+  turn.baggage = {{"tenant", "a"}, {std::string(attribute::kTurnId), "b"}};
+  const trace::Span span = make_turn_span(turn, {});
+  CHECK(span.attributes.text("tenant") == "a");
+  CHECK(span.attributes.text(attribute::kTurnId) == turn.span.span_id.to_string());
+}
+
 TEST_CASE("turn span: a parent that is a span of ours is not remote") {
   struct Row {
     const char* name;

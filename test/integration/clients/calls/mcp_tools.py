@@ -41,6 +41,13 @@ async def walk(steps: int, ctx: Context) -> str:
     return "there"
 
 
+@server.tool()
+async def depot(parcel: str) -> str:
+    """The depot of a parcel, after a while."""
+    await anyio.sleep(0.3)
+    return f"depot of {parcel}"
+
+
 @server.resource("config://units")
 def units() -> str:
     """The units of the answers."""
