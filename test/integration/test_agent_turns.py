@@ -27,7 +27,8 @@ from test_mcp import McpServer, Pair
 CALLS_OF = Path(__file__).resolve().parent / "clients" / "calls"
 SCRIPT = CALLS_OF / "agents_turns.py"
 COST = "sidespan.cost.usd"
-CONFIG = {"prices": [{"model": "gpt-5*", "input": 1, "output": 3}], "context": {"turn_grace": "300ms"}}
+CONFIG = {"prices": [{"model": "gpt-5*", "input": 1, "output": 3}], "context": {"turn_grace": "300ms"},
+          "limits": {"lineage_hold_time": "2s"}}  # a busy machine may send a body late
 TURNS, USERS, TOOLS = 10, 5, 2
 CALLS = 2 * TOOLS + 1  # of a turn: a tool after each answer of the model but the last
 

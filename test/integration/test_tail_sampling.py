@@ -233,13 +233,14 @@ def test_what_does_not_fit_is_decided_at_once(tail, origin, sink, limit, value, 
 
 def test_sigterm_decides_what_waits(tail, origin, sink):
     side = tail({"wait": "1h", "max_wait": "1h", "policies": [{"errors": True}]}, export={"batch": {"queue": 20, "spans": 10}})
-    for number in range(1, 61):
-        call(side, origin, number, "/status/500")
-    for number in range(100, 110):
-        call(side, origin, number)
+    bad, good = range(1, 61), range(100, 110)
+    for count, number in enumerate([*bad, *good], 1):
+        call(side, origin, number, "/status/500" if number in bad else "/status/200")
+        if count % 10 == 0:  # no more than that are on their way to where they wait
+            wait_for(f"{count} traces", lambda: side.metrics().total("sidespan_tail_traces") == count)
     side.stop()
     # More than the queue holds: it is fed as the collector takes.
-    assert traces(sink.spans) == {number: 1 for number in range(1, 61)}
+    assert traces(sink.spans) == {number: 1 for number in bad}
 
 
 AGENT = """
