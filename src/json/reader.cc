@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "json/surrogates.h"
+
 namespace sidespan::json {
 namespace {
 
@@ -123,21 +125,66 @@ struct Reader::Impl {
   Impl(Handler& handler, const ReaderLimits& limits)
       : parser(options(limits), handler, limits.key_bytes_max) {}
 
-  void write(std::string_view bytes, bool more);
+  size_t feed(std::string_view bytes);
+  size_t write(std::string_view bytes, bool more = true);
+  void settle_held();
 
   boost::json::basic_parser<Events> parser;
   State state = State::kReading;
-  size_t read = 0;  // by the last write()
+  char first = 0;    // of the text, when it has come
+  std::string held;  // of an escape, until more tells whether it is half a character
 };
 
-void Reader::Impl::write(std::string_view bytes, bool more) {
+size_t Reader::Impl::feed(std::string_view bytes) {
+  if (first == 0) {
+    const size_t at = bytes.find_first_not_of(" \t\r\n");
+    if (at != std::string_view::npos) first = bytes[at];
+  }
+  // What is behind a number at the top ends it, and is not read.
+  if (first == '-' || (first >= '0' && first <= '9')) return write(bytes);
+  size_t read = 0;
+  while (!held.empty() && read < bytes.size() && state == State::kReading) {
+    held += bytes[read++];
+    settle_held();
+  }
+  while (read < bytes.size() && state == State::kReading) {
+    const std::string_view rest = bytes.substr(read);
+    const FoundHalf half = find_half(rest);
+    if (half.at > 0) read += write(rest.substr(0, half.at));
+    if (half.at == rest.size() || state != State::kReading) break;
+    if (half.what == Escape::kUnfinished) {
+      held = rest.substr(half.at);
+      return bytes.size();
+    }
+    write(kNoCharacter);
+    read += kEscapeBytes;
+  }
+  return read;
+}
+
+// Inside of a text: none of it is behind the end.
+void Reader::Impl::settle_held() {
+  Escape what = escape_of(held);
+  if (what == Escape::kHalf) {
+    write(kNoCharacter);
+    held.erase(0, kEscapeBytes);
+    what = escape_of(held);
+  }
+  if (what == Escape::kUnfinished || state != State::kReading) return;
+  write(held);
+  held.clear();
+}
+
+// Returns how much was read.
+size_t Reader::Impl::write(std::string_view bytes, bool more) {
   error_code error;
-  read = parser.write_some(more, bytes.data(), bytes.size(), error);
+  const size_t read = parser.write_some(more, bytes.data(), bytes.size(), error);
   if (error) {
     state = State::kBroken;
   } else if (parser.done()) {
     state = State::kComplete;
   }
+  return read;
 }
 
 Reader::Reader(Handler& handler, const ReaderLimits& limits)
@@ -149,8 +196,7 @@ Reader& Reader::operator=(Reader&&) noexcept = default;
 
 size_t Reader::feed(std::string_view bytes) {
   if (impl_->state != State::kReading || bytes.empty()) return 0;
-  impl_->write(bytes, true);
-  return impl_->read;
+  return impl_->feed(bytes);
 }
 
 Reader::State Reader::finish() {
@@ -159,7 +205,8 @@ Reader::State Reader::finish() {
   if (impl_->parser.handler().inside()) {
     impl_->state = State::kBroken;
   } else {
-    impl_->write("", false);
+    // What is held ends no text.
+    impl_->write(impl_->held, false);
   }
   return impl_->state;
 }
@@ -171,6 +218,8 @@ Reader::State Reader::state() const {
 void Reader::reset() {
   impl_->parser.reset();
   impl_->parser.handler().forget();
+  impl_->first = 0;
+  impl_->held.clear();
   impl_->state = State::kReading;
 }
 

@@ -139,6 +139,49 @@ TEST_CASE("reader: limits") {
   }
 }
 
+TEST_CASE("reader: half a surrogate pair is U+FFFD, in any pieces") {
+  struct Row {
+    std::string text;
+    std::string line;
+  };
+  const std::string none = "\xef\xbf\xbd";
+  const std::string smile = "\xf0\x9f\x98\x80";
+  const std::vector<Row> rows = {
+      {R"({"a":"cut \ud83d","id":7})", "{ a: 'cut " + none + "' id: 7 } "},
+      {R"(["\uDE00","\uDbFf!"])", "[ '" + none + "' '" + none + "!' ] "},
+      {R"("\ud83d\ud83d\ude00\ude00")", "'" + none + smile + none + "' "},
+      {R"("\ud83d\n\ud83d\u0041\ud83d\\")", "'" + none + "\n" + none + "A" + none + "\\' "},
+      {R"({"\ud83d\ud7ff":"\ud83dx"})", "{ " + none + "\xed\x9f\xbf: '" + none + "x' } "},
+      // What is escaped there is a backslash.
+      {R"(["\\ud83d","\\\ud83d","\\\\ud83d"])", "[ '\\ud83d' '\\" + none + "' '\\\\ud83d' ] "},
+      {R"("\ud83d" )", "'" + none + "' "},
+      {R"("\n)" + std::string(200, 'x') + R"(\ud83d)" + std::string(200, 'y') + R"(")",
+       "'\n" + std::string(200, 'x') + none + std::string(200, 'y') + "' "},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    for (size_t piece = 0; piece < 16; ++piece) {
+      CAPTURE(piece);
+      CHECK(read(row.text, piece) == Outcome{row.line, Reader::State::kComplete});
+    }
+  }
+  for (const std::string text : {R"("\ud83)", R"("\ud83d\")", R"("\ud83z")", R"("\ud83d\ude0")"}) {
+    CAPTURE(text);
+    for (size_t piece = 0; piece < 8; ++piece) {
+      CHECK(read(text, piece).state == Reader::State::kBroken);
+    }
+  }
+  Record record;
+  Reader reader(record);
+  CHECK(reader.feed(" 1") == 2);
+  CHECK(reader.feed("2\\") == 1);
+  CHECK(reader.state() == Reader::State::kComplete);
+  reader.reset();
+  CHECK(reader.feed(R"("\ud83d)") == 7);
+  CHECK(reader.feed("\"  2") >= 1);
+  CHECK(reader.state() == Reader::State::kComplete);
+}
+
 TEST_CASE("reader: a text that was left in the middle leaves nothing to the next") {
   Record record;
   Reader reader(record);
