@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/src.hpp>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -26,12 +27,13 @@ class Events {
   static constexpr size_t max_string_size = static_cast<size_t>(-1);
   static constexpr size_t max_key_size = static_cast<size_t>(-1);
 
-  Events(Handler& handler, size_t key_bytes_max)
-      : handler_(&handler), key_bytes_max_(key_bytes_max) {}
+  Events(Handler& handler, const ReaderLimits& limits)
+      : real_(&handler), handler_(&handler), limits_(limits) {}
 
   void forget() {
     key_.clear();
     open_ = 0;
+    handler_ = real_;
   }
   // In an array or object.
   bool inside() const { return open_ > 0; }
@@ -39,23 +41,19 @@ class Events {
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
   bool on_array_begin(error_code&) {
-    ++open_;
-    handler_->on_array();
+    if (open()) handler_->on_array();
     return true;
   }
   bool on_array_end(size_t, error_code&) {
-    --open_;
-    handler_->on_array_end();
+    if (close()) handler_->on_array_end();
     return true;
   }
   bool on_object_begin(error_code&) {
-    ++open_;
-    handler_->on_object();
+    if (open()) handler_->on_object();
     return true;
   }
   bool on_object_end(size_t, error_code&) {
-    --open_;
-    handler_->on_object_end();
+    if (close()) handler_->on_object_end();
     return true;
   }
   bool on_string_part(Text part, size_t, error_code&) {
@@ -67,13 +65,13 @@ class Events {
     return true;
   }
   bool on_key_part(Text part, size_t, error_code&) {
-    const size_t room = key_bytes_max_ - key_.size();
+    const size_t room = limits_.key_bytes_max - key_.size();
     key_.append(view(part).substr(0, room));
     return true;
   }
   bool on_key(Text part, size_t size, error_code& error) {
     if (key_.empty()) {  // nearly always it is whole
-      handler_->on_key(view(part).substr(0, key_bytes_max_));
+      handler_->on_key(view(part).substr(0, limits_.key_bytes_max));
       return true;
     }
     on_key_part(part, size, error);
@@ -106,15 +104,33 @@ class Events {
   bool on_comment(Text, error_code&) { return true; }
 
  private:
-  Handler* handler_;
-  size_t key_bytes_max_;
+  // What is nested deeper is a null, of which nobody hears more.
+  bool open() {
+    if (++open_ <= limits_.depth_max) return true;
+    handler_->on_null();
+    handler_ = &nobody();
+    return false;
+  }
+  bool close() {
+    if (open_-- <= limits_.depth_max) return true;
+    if (open_ == limits_.depth_max) handler_ = real_;
+    return false;
+  }
+  static Handler& nobody() {
+    static Handler handler;
+    return handler;
+  }
+
+  Handler* real_;
+  Handler* handler_;  // real_, or nobody
+  ReaderLimits limits_;
   std::string key_;  // of one that came in pieces
   size_t open_ = 0;
 };
 
-boost::json::parse_options options(const ReaderLimits& limits) {
+boost::json::parse_options options() {
   boost::json::parse_options out;
-  out.max_depth = limits.depth_max;
+  out.max_depth = Reader::kNestingMax;
   out.allow_invalid_utf8 = true;
   return out;
 }
@@ -122,8 +138,7 @@ boost::json::parse_options options(const ReaderLimits& limits) {
 }  // namespace
 
 struct Reader::Impl {
-  Impl(Handler& handler, const ReaderLimits& limits)
-      : parser(options(limits), handler, limits.key_bytes_max) {}
+  Impl(Handler& handler, const ReaderLimits& limits) : parser(options(), handler, limits) {}
 
   size_t feed(std::string_view bytes);
   size_t write(std::string_view bytes, bool more = true);
@@ -131,17 +146,14 @@ struct Reader::Impl {
 
   boost::json::basic_parser<Events> parser;
   State state = State::kReading;
-  char first = 0;    // of the text, when it has come
   std::string held;  // of an escape, until more tells whether it is half a character
 };
 
 size_t Reader::Impl::feed(std::string_view bytes) {
-  if (first == 0) {
-    const size_t at = bytes.find_first_not_of(" \t\r\n");
-    if (at != std::string_view::npos) first = bytes[at];
+  // Most pieces have no escape.
+  if (held.empty() && std::memchr(bytes.data(), '\\', bytes.size()) == nullptr) {
+    return write(bytes);
   }
-  // What is behind a number at the top ends it, and is not read.
-  if (first == '-' || (first >= '0' && first <= '9')) return write(bytes);
   size_t read = 0;
   while (!held.empty() && read < bytes.size() && state == State::kReading) {
     held += bytes[read++];
@@ -152,6 +164,8 @@ size_t Reader::Impl::feed(std::string_view bytes) {
     const FoundHalf half = find_half(rest);
     if (half.at > 0) read += write(rest.substr(0, half.at));
     if (half.at == rest.size() || state != State::kReading) break;
+    // What is behind a number at the top ends it, and must not be held; a text there is nobody's.
+    if (!parser.handler().inside()) return read + write(bytes.substr(read));
     if (half.what == Escape::kUnfinished) {
       held = rest.substr(half.at);
       return bytes.size();
@@ -205,8 +219,7 @@ Reader::State Reader::finish() {
   if (impl_->parser.handler().inside()) {
     impl_->state = State::kBroken;
   } else {
-    // What is held ends no text.
-    impl_->write(impl_->held, false);
+    impl_->write("", false);
   }
   return impl_->state;
 }
@@ -218,7 +231,6 @@ Reader::State Reader::state() const {
 void Reader::reset() {
   impl_->parser.reset();
   impl_->parser.handler().forget();
-  impl_->first = 0;
   impl_->held.clear();
   impl_->state = State::kReading;
 }

@@ -5,7 +5,6 @@
 namespace sidespan::json {
 namespace {
 
-constexpr size_t kBlockBytes = 64;
 // A pair's halves: D800 to DBFF, DC00 to DFFF.
 constexpr size_t kKindAt = 3;
 constexpr size_t kSecondAt = kEscapeBytes;
@@ -20,46 +19,6 @@ bool is_first_kind(char c) {
 
 bool is_second_kind(char c) {
   return (c >= 'c' && c <= 'f') || (c >= 'C' && c <= 'F');
-}
-
-// Whether `\ud` begins there. Without a branch, so that a block of them is looked at together.
-bool may_be_half(const char* at) {
-  return static_cast<unsigned>(at[0] == '\\') & static_cast<unsigned>(at[1] == 'u') &
-         static_cast<unsigned>((at[2] | 0x20) == 'd');
-}
-
-// From `at` on; its size: nowhere.
-size_t find_candidate(std::string_view text, size_t at) {
-  constexpr size_t kBytes = 3;
-  const char* const data = text.data();
-  while (text.size() - at >= kBlockBytes + kBytes) {
-    unsigned any = 0;
-    for (size_t i = 0; i < kBlockBytes; ++i) any |= may_be_half(data + at + i) ? 1U : 0U;
-    if (any != 0) break;
-    at += kBlockBytes;
-  }
-  for (; text.size() - at >= kBytes; ++at) {
-    if (may_be_half(data + at)) return at;
-  }
-  return text.size();
-}
-
-// Whether the backslash there begins an escape, and is not what another one escapes.
-bool begins_escape(std::string_view text, size_t from, size_t at) {
-  size_t run = 1;
-  while (at - run + 1 > from && text[at - run] == '\\') ++run;
-  return run % 2 == 1;
-}
-
-// One that the end cuts off before it is a candidate.
-FoundHalf find_at_end(std::string_view text, size_t from) {
-  for (const size_t bytes : {size_t{1}, size_t{2}}) {
-    if (text.size() - from < bytes) break;
-    const size_t at = text.size() - bytes;
-    if (text[at] != '\\' || (bytes == 2 && text[at + 1] != 'u')) continue;
-    if (begins_escape(text, from, at)) return {at, Escape::kUnfinished};
-  }
-  return {text.size()};
 }
 
 }  // namespace
@@ -90,19 +49,16 @@ Escape escape_of(std::string_view text) {
 }
 
 FoundHalf find_half(std::string_view text) {
-  constexpr size_t kCandidateBytes = 3;
-  size_t from = std::min(text.find('\\'), text.size());
-  while (true) {
-    const size_t at = find_candidate(text, from);
-    if (at == text.size()) return find_at_end(text, from);
-    if (!begins_escape(text, from, at)) {
-      from = at + 1;
-      continue;
-    }
-    const Escape what = escape_of(text.substr(at));
+  constexpr size_t kEscapedBytes = 2;  // with the backslash
+  constexpr size_t kToldBytes = kSecondAt + kKindAt + 1;
+  size_t at = text.find('\\');
+  while (at != std::string_view::npos) {
+    Escape what = Escape::kOther;
+    if (at + 1 == text.size() || text[at + 1] == 'u') what = escape_of(text.substr(at));
     if (what == Escape::kHalf || what == Escape::kUnfinished) return {at, what};
-    from = at + (what == Escape::kPair ? kSecondAt + kKindAt + 1 : kCandidateBytes);
+    at = text.find('\\', at + (what == Escape::kPair ? kToldBytes : kEscapedBytes));
   }
+  return {text.size()};
 }
 
 }  // namespace sidespan::json

@@ -33,12 +33,17 @@ class Handler {
 };
 
 struct ReaderLimits {
-  size_t depth_max = 64;       // arrays and objects in one another
+  // Arrays and objects in one another. What is nested deeper is read, and told as null.
+  size_t depth_max = 64;
   size_t key_bytes_max = 256;  // of a key; what is beyond is cut
 };
 
 class Reader {
  public:
+  // Arrays and objects in one another that are read at all. Each costs the parser's stack, nine
+  // bytes while a text is read, and some nanoseconds with each piece of it.
+  static constexpr size_t kNestingMax = 500;
+
   // `handler` must outlive this.
   explicit Reader(Handler& handler, const ReaderLimits& limits = {});
   ~Reader();
@@ -48,7 +53,7 @@ class Reader {
   enum class State : uint8_t {
     kReading,
     kComplete,  // one text, and nothing more is wanted
-    kBroken,    // no JSON, or nested too deep
+    kBroken,    // no JSON, or nested beyond kNestingMax
   };
   // Reads up to the end of a text at most. Returns how many bytes were read: after kComplete the
   // next text begins behind them, where blanks between were read, too. Once complete or broken it
