@@ -142,6 +142,8 @@ std::optional<Endpoint> google_method(std::string_view path, std::string_view pr
   for (const std::string_view kind : {kModels, kTuned, kEndpoints}) {
     if (out.model.empty()) out.model = segment_behind(resource, kind);
   }
+  // Where Anthropic's models count tokens, a model of that name does.
+  if (out.api == Api::kAnthropicMessages && out.model == "count-tokens") return std::nullopt;
   return out;
 }
 

@@ -111,6 +111,8 @@ TEST_CASE("genai: calls of a model are told by host and path") {
       {"generativelanguage.googleapis.com", "/v1beta/models", "-"},
       {"us-central1-aiplatform.googleapis.com",
        "/v1/projects/p/locations/l/publishers/meta/models/m:rawPredict", "-"},
+      {"us-central1-aiplatform.googleapis.com",
+       "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict", "-"},
       {"bedrock-runtime.us-east-1.amazonaws.com", "/model/x/count-tokens", "-"},
       {"bedrock-runtime.us-east-1.amazonaws.com", "/guardrail/g/version/1/apply", "-"},
       {"shop.example", "/x/api/chat", "-"},
