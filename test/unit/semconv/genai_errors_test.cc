@@ -72,6 +72,17 @@ TEST_CASE("a finish reason is a word") {
   CHECK(reason("The user asked for SECRET") == "_OTHER");
 }
 
+TEST_CASE("a chunk that leaves id and model empty takes neither away") {
+  PlayedCall call = chat(200, "");
+  call.head = answer_head(200, "text/event-stream");
+  call.answer = {
+      {.text = R"({"id":"","model":"","choices":[],"prompt_filter_results":[]})"},
+      {.text = R"({"id":"c1","model":"gpt-5-a","choices":[{"index":0,"finish_reason":"stop"}]})"},
+      {.text = R"({"id":"","model":"","choices":[{"index":0,"finish_reason":null}]})"}};
+  CHECK(testing::told_of(call) ==
+        "chat by=perplexity model=sonar streamed=yes answered=gpt-5-a id=c1 finish=stop");
+}
+
 TEST_CASE("who only reasoned has put out what was reasoned") {
   const auto call = testing::played(chat(
       200,
