@@ -115,6 +115,15 @@ def test_what_passes_as_it_came(agent, server, fields, body):
     assert server.requests[0].body == body
 
 
+@pytest.mark.parametrize("query, field", [
+    ("?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-SignedHeaders=host&X-Amz-Signature=c", None),
+    ("", "x-ms-content-sha256"), ("", "X-Hub-Signature-256"),
+], ids=["presigned", "Azure", "webhook"])
+def test_a_body_that_somebody_vouches_for_passes_as_it_came(agent, server, query, field):
+    agent.ask("POST", server.url("/mcp" + query), FIELDS + ([(field, "c")] if field else []), CALL)
+    assert server.requests[0].body == CALL
+
+
 def test_an_empty_body(agent, server):
     assert agent.ask("POST", server.url("/mcp"), FIELDS, b"").status == 200
 
