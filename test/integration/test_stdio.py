@@ -78,6 +78,21 @@ def meta_of(message):
     return message["params"]["_meta"]
 
 
+def test_what_a_server_logs_on_stdout_is_no_message(stdio, sink):
+    logged = [{"level": "info", "id": 1}, {"method": "GET", "id": 5}, {"jsonrpc": "2.0", "id": 1, "level": "info"}]
+    server = f"""
+import json, sys
+for line in sys.stdin:
+    for logged in {logged!r}:
+        print(json.dumps(logged))
+    print(json.dumps({{"jsonrpc": "2.0", "id": 1, "result": {{"isError": True}}}}), flush=True)
+"""
+    stdio(lines(request(1, "tools/call", name="bad")), sys.executable, "-c", server)
+    [span] = sink.wait(1)
+    assert span["attributes"]["error.type"] == "tool_error"
+    assert span["attributes"]["sidespan.end"] == "complete"
+
+
 def test_each_request_is_a_span_whose_context_the_server_gets(stdio, sink):
     said = lines(request(1, "initialize", protocolVersion="2025-06-18"),
                  {"jsonrpc": "2.0", "method": "notifications/initialized"},
