@@ -57,7 +57,7 @@ void ModelMetrics::record(const semconv::genai::Call& call, const Outcome& outco
     first_chunks_.of(labels).record(to_seconds(*call.time_to_first_chunk));
   }
   const auto count = [&](const std::optional<int64_t>& tokens, std::string_view type) {
-    if (!tokens) return;
+    if (!tokens || call.usage_partial) return;
     labels.push_back({"gen_ai_token_type", type});
     tokens_.of(labels).record(static_cast<double>(*tokens));
     labels.pop_back();

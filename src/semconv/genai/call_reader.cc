@@ -149,6 +149,10 @@ void CallReader::finish(bool broken) {
   const bool failed = broken || call.error.known();
   if (failed) impl_->draft.expect_choice(0);
   const auto missing = [](const std::string& reason) { return reason.empty(); };
+  // Counts come with the reason, or behind it.
+  call.usage_partial =
+      (failed || call.streamed) &&
+      (call.finish_reasons.empty() || std::ranges::any_of(call.finish_reasons, missing));
   if (failed || call.streamed || !std::ranges::all_of(call.finish_reasons, missing)) {
     std::ranges::replace_if(call.finish_reasons, missing, std::string(kError));
   } else {

@@ -83,6 +83,29 @@ TEST_CASE("a chunk that leaves id and model empty takes neither away") {
         "chat by=perplexity model=sonar streamed=yes answered=gpt-5-a id=c1 finish=stop");
 }
 
+TEST_CASE("counts of an answer that ends before its provider has told all are partial") {
+  PlayedCall call = chat(200, "", "api.anthropic.com", "/v1/messages");
+  call.head = answer_head(200, "text/event-stream");
+  call.answer = {{.text = R"({"type":"message_start","message":{"role":"assistant","usage":{
+        "input_tokens":9,"output_tokens":1}}})"},
+                 {.text = R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},
+        "usage":{"output_tokens":70}})"}};
+  CHECK(!testing::played(call).call().usage_partial);
+  // Whoever closes it then had all.
+  call.broken = true;
+  CHECK(!testing::played(call).call().usage_partial);
+  call.answer.pop_back();
+  for (const bool broken : {true, false}) {
+    call.broken = broken;
+    const auto cut = testing::played(call);
+    CHECK(cut.call().usage_partial);
+    CHECK(cut.call().usage.output == 1);
+  }
+  CHECK(!testing::played(chat(200, R"({"usage":{"prompt_tokens":1,"completion_tokens":2}})"))
+             .call()
+             .usage_partial);
+}
+
 TEST_CASE("who only reasoned has put out what was reasoned") {
   const auto call = testing::played(chat(
       200,
