@@ -106,6 +106,21 @@ TEST_CASE("counts of an answer that ends before its provider has told all are pa
              .usage_partial);
 }
 
+TEST_CASE("what Groq's last chunk counts is all told") {
+  PlayedCall call = chat(200, "", "api.groq.com", "/openai/v1/chat/completions");
+  call.head = answer_head(200, "text/event-stream");
+  call.answer = {{.text = R"({"choices":[{"index":0,"finish_reason":"stop"}],"x_groq":{"id":"r",
+      "usage":{"prompt_tokens":20,"prompt_tokens_details":{"cached_tokens":8},
+      "completion_tokens":9,"completion_tokens_details":{"reasoning_tokens":4},
+      "total_tokens":29}}})"}};
+  const auto played = testing::played(call);
+  const Usage& usage = played.call().usage;
+  CHECK(usage.input == 20);
+  CHECK(usage.output == 9);
+  CHECK(usage.cache_read == 8);
+  CHECK(usage.reasoning == 4);
+}
+
 TEST_CASE("who only reasoned has put out what was reasoned") {
   const auto call = testing::played(chat(
       200,
