@@ -120,7 +120,7 @@ class ModelObserver final : public Observer {
     }
     request_.reset();
     response_.reset();
-    call_.finish(end == End::kBroken);
+    end == End::kCancelled ? call_.cancel() : call_.finish(end == End::kBroken);
   }
   void describe(trace::Span& span) const override {
     describe_model_call(span, call_, prices_, counts_itself_);

@@ -121,6 +121,19 @@ TEST_CASE("what Groq's last chunk counts is all told") {
   CHECK(usage.reasoning == 4);
 }
 
+TEST_CASE("whoever wants no more of an answer makes no error of it") {
+  const auto endpoint = recognize({.method = "POST", .host = "api.openai.com", .path = kChat});
+  CallReader call(endpoint.value());
+  call.on_response_head(answer_head(200, "text/event-stream"));
+  const auto say = [&](const std::string& text) {
+    call.end_response_document(testing::feed(call.begin_response_document(), text, {}));
+  };
+  say(R"({"choices":[{"index":1,"finish_reason":"stop"}]})");
+  call.cancel();
+  CHECK(testing::joined(call.call().finish_reasons) == "stop");
+  CHECK(call.call().usage_partial);
+}
+
 TEST_CASE("who only reasoned has put out what was reasoned") {
   const auto call = testing::played(chat(
       200,
