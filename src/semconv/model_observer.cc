@@ -77,7 +77,9 @@ class ModelObserver final : public Observer {
         prices_(options.prices),
         request_documents_(call_, facts.watcher),
         response_documents_(call_, facts.watcher),
-        request_(make_body_reader(facts.request.headers, {}, request_documents_)),
+        // It is JSON, whatever its fields say, or it is no call.
+        request_(
+            make_body_reader(facts.request.headers, {}, request_documents_, BodyFraming::kJson)),
         watcher_(facts.watcher),
         start_(facts.start.mono),
         converses_(endpoint.operation != genai::Operation::kEmbeddings),

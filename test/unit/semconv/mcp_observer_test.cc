@@ -373,6 +373,20 @@ TEST_CASE("events that nobody could read to the end have no number") {
   }
 }
 
+TEST_CASE("a model's request is read whatever its type says") {
+  for (const Fields& type :
+       {Fields{}, Fields{{"content-type", "text/plain;charset=UTF-8"}},
+        Fields{{"content-type", "application/x-www-form-urlencoded"}}, kJson}) {
+    Rig rig;
+    McpExchange post(rig, "POST", "http://localhost:11434/api/generate", type);
+    post.say(R"({"model":"llama","prompt":"TALK"})", 1);
+    CHECK(post.end(2).attributes.text("gen_ai.request.model") == "llama");
+    McpExchange form(rig, "POST", "http://localhost:11434/api/generate", type);
+    form.say("model=llama", 1);
+    CHECK(form.end(2).name == "POST");
+  }
+}
+
 TEST_CASE("mcp: what has no span has no children, and leaves nothing") {
   Rig rig;
   rig.sampled = false;
