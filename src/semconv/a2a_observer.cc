@@ -190,6 +190,9 @@ class LikelyA2aObserver final : public Observer {
     if (other_) other_->on_end(end, now);
     if (a2a_) a2a_->on_end(end, now);
   }
+  void on_silenced() override {
+    if (other_) other_->on_silenced();
+  }
   void describe(trace::Span& span) const override {
     if (a2a_ && (a2a_->recognized() || !other_)) return a2a_->describe(span);
     if (other_) return other_->describe(span);

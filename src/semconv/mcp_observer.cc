@@ -113,6 +113,7 @@ class McpObserver final : public Observer {
     request_.reset();
     response_.reset();
   }
+  void on_silenced() override { calls_.leave_out(); }
   void describe(trace::Span& span) const override {
     if (events_) {
       span.attributes.set(attribute::kStreamEvents, static_cast<int64_t>(answers_.begun()));

@@ -387,6 +387,22 @@ TEST_CASE("a model's request is read whatever its type says") {
   }
 }
 
+TEST_CASE("mcp: a batch that nobody looks at any longer leaves its children out, and counts them") {
+  Rig rig;
+  for (const bool sampled : {true, false}) {
+    rig.sampled = sampled;
+    McpExchange post(rig, "POST", kUrl, kPostInSession);
+    post.say("[" + call(1, "a") + "," + call(2, "b") + "]", 0);
+    post.silence();
+    CHECK(rig.ended.left_out == 2);
+  }
+  McpExchange alone(rig, "POST", kUrl, kPostInSession);
+  alone.say(call(1, "a"), 0);
+  alone.silence();
+  CHECK(rig.ended.left_out == 2);
+  CHECK(rig.ended.spans.empty());
+}
+
 TEST_CASE("mcp: what has no span has no children, and leaves nothing") {
   Rig rig;
   rig.sampled = false;
