@@ -115,6 +115,16 @@ def test_what_passes_as_it_came(agent, server, fields, body):
     assert server.requests[0].body == body
 
 
+def test_half_a_character_in_it_stays_as_it_is(agent, server, sink):
+    call = CALL.replace(b"\\u00e9", b"\\ud83d")
+    agent.ask("POST", server.url("/mcp"), FIELDS, call)
+    [seen] = server.requests
+    meta = b'"_meta":{"traceparent":"%s"},' % seen.get("traceparent").encode()
+    assert seen.body == call.replace(b'"params":{', b'"params":{' + meta)
+    [span] = sink.wait(1)
+    assert span["name"] == "tools/call x"
+
+
 @pytest.mark.parametrize("query, field", [
     ("?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-SignedHeaders=host&X-Amz-Signature=c", None),
     ("", "x-ms-content-sha256"), ("", "X-Hub-Signature-256"),
