@@ -21,7 +21,7 @@ class Handler {
   // Unescaped. Of one beyond the limit the beginning.
   virtual void on_key(std::string_view) {}
   // Unescaped, in pieces of any size; bytes that are no UTF-8 come as they are, and of an escape
-  // that is half a surrogate pair comes U+FFFD.
+  // that is half a surrogate pair comes U+FFFD (in an array or object; else the text is broken).
   virtual void on_text(std::string_view, bool /*last*/) {}
   virtual void on_integer(int64_t) {}
   // One with a fraction or an exponent, or beyond uint64.
