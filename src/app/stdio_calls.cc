@@ -136,11 +136,13 @@ void StdioCalls::append_line(std::string_view line) {
 }
 
 void StdioCalls::on_message(const semconv::McpMessage& message, bool by_server) {
+  // Servers log on stdout, too, and what they log may be JSON with an id.
+  if (!message.json_rpc) return;
   if (message.is_request()) return begin(message, by_server);
   Direction& own = by_server ? server_ : agent_;
   Direction& other = by_server ? agent_ : server_;
   if (message.method == kCancelled) return cancel(own, message.cancelled_id);
-  if (message.method.empty() && !message.id.empty()) answer(other, message);
+  if (message.answers && message.method.empty() && !message.id.empty()) answer(other, message);
 }
 
 void StdioCalls::begin(const semconv::McpMessage& request, bool by_server) {

@@ -3,8 +3,11 @@
 #include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/src.hpp>
+#include <cstring>
 #include <string>
 #include <utility>
+
+#include "json/surrogates.h"
 
 namespace sidespan::json {
 namespace {
@@ -24,12 +27,13 @@ class Events {
   static constexpr size_t max_string_size = static_cast<size_t>(-1);
   static constexpr size_t max_key_size = static_cast<size_t>(-1);
 
-  Events(Handler& handler, size_t key_bytes_max)
-      : handler_(&handler), key_bytes_max_(key_bytes_max) {}
+  Events(Handler& handler, const ReaderLimits& limits)
+      : real_(&handler), handler_(&handler), limits_(limits) {}
 
   void forget() {
     key_.clear();
     open_ = 0;
+    handler_ = real_;
   }
   // In an array or object.
   bool inside() const { return open_ > 0; }
@@ -37,23 +41,19 @@ class Events {
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
   bool on_array_begin(error_code&) {
-    ++open_;
-    handler_->on_array();
+    if (open()) handler_->on_array();
     return true;
   }
   bool on_array_end(size_t, error_code&) {
-    --open_;
-    handler_->on_array_end();
+    if (close()) handler_->on_array_end();
     return true;
   }
   bool on_object_begin(error_code&) {
-    ++open_;
-    handler_->on_object();
+    if (open()) handler_->on_object();
     return true;
   }
   bool on_object_end(size_t, error_code&) {
-    --open_;
-    handler_->on_object_end();
+    if (close()) handler_->on_object_end();
     return true;
   }
   bool on_string_part(Text part, size_t, error_code&) {
@@ -65,13 +65,13 @@ class Events {
     return true;
   }
   bool on_key_part(Text part, size_t, error_code&) {
-    const size_t room = key_bytes_max_ - key_.size();
+    const size_t room = limits_.key_bytes_max - key_.size();
     key_.append(view(part).substr(0, room));
     return true;
   }
   bool on_key(Text part, size_t size, error_code& error) {
     if (key_.empty()) {  // nearly always it is whole
-      handler_->on_key(view(part).substr(0, key_bytes_max_));
+      handler_->on_key(view(part).substr(0, limits_.key_bytes_max));
       return true;
     }
     on_key_part(part, size, error);
@@ -104,15 +104,33 @@ class Events {
   bool on_comment(Text, error_code&) { return true; }
 
  private:
-  Handler* handler_;
-  size_t key_bytes_max_;
+  // What is nested deeper is a null, of which nobody hears more.
+  bool open() {
+    if (++open_ <= limits_.depth_max) return true;
+    handler_->on_null();
+    handler_ = &nobody();
+    return false;
+  }
+  bool close() {
+    if (open_-- <= limits_.depth_max) return true;
+    if (open_ == limits_.depth_max) handler_ = real_;
+    return false;
+  }
+  static Handler& nobody() {
+    static Handler handler;
+    return handler;
+  }
+
+  Handler* real_;
+  Handler* handler_;  // real_, or nobody
+  ReaderLimits limits_;
   std::string key_;  // of one that came in pieces
   size_t open_ = 0;
 };
 
-boost::json::parse_options options(const ReaderLimits& limits) {
+boost::json::parse_options options() {
   boost::json::parse_options out;
-  out.max_depth = limits.depth_max;
+  out.max_depth = Reader::kNestingMax;
   out.allow_invalid_utf8 = true;
   return out;
 }
@@ -120,24 +138,67 @@ boost::json::parse_options options(const ReaderLimits& limits) {
 }  // namespace
 
 struct Reader::Impl {
-  Impl(Handler& handler, const ReaderLimits& limits)
-      : parser(options(limits), handler, limits.key_bytes_max) {}
+  Impl(Handler& handler, const ReaderLimits& limits) : parser(options(), handler, limits) {}
 
-  void write(std::string_view bytes, bool more);
+  size_t feed(std::string_view bytes);
+  size_t write(std::string_view bytes, bool more = true);
+  void settle_held();
 
   boost::json::basic_parser<Events> parser;
   State state = State::kReading;
-  size_t read = 0;  // by the last write()
+  std::string held;  // of an escape, until more tells whether it is half a character
 };
 
-void Reader::Impl::write(std::string_view bytes, bool more) {
+size_t Reader::Impl::feed(std::string_view bytes) {
+  // Most pieces have no escape.
+  if (held.empty() && std::memchr(bytes.data(), '\\', bytes.size()) == nullptr) {
+    return write(bytes);
+  }
+  size_t read = 0;
+  while (!held.empty() && read < bytes.size() && state == State::kReading) {
+    held += bytes[read++];
+    settle_held();
+  }
+  while (read < bytes.size() && state == State::kReading) {
+    const std::string_view rest = bytes.substr(read);
+    const FoundHalf half = find_half(rest);
+    if (half.at > 0) read += write(rest.substr(0, half.at));
+    if (half.at == rest.size() || state != State::kReading) break;
+    // What is behind a number at the top ends it, and must not be held; a text there is nobody's.
+    if (!parser.handler().inside()) return read + write(bytes.substr(read));
+    if (half.what == Escape::kUnfinished) {
+      held = rest.substr(half.at);
+      return bytes.size();
+    }
+    write(kNoCharacter);
+    read += kEscapeBytes;
+  }
+  return read;
+}
+
+// Inside of a text: none of it is behind the end.
+void Reader::Impl::settle_held() {
+  Escape what = escape_of(held);
+  if (what == Escape::kHalf) {
+    write(kNoCharacter);
+    held.erase(0, kEscapeBytes);
+    what = escape_of(held);
+  }
+  if (what == Escape::kUnfinished || state != State::kReading) return;
+  write(held);
+  held.clear();
+}
+
+// Returns how much was read.
+size_t Reader::Impl::write(std::string_view bytes, bool more) {
   error_code error;
-  read = parser.write_some(more, bytes.data(), bytes.size(), error);
+  const size_t read = parser.write_some(more, bytes.data(), bytes.size(), error);
   if (error) {
     state = State::kBroken;
   } else if (parser.done()) {
     state = State::kComplete;
   }
+  return read;
 }
 
 Reader::Reader(Handler& handler, const ReaderLimits& limits)
@@ -149,8 +210,7 @@ Reader& Reader::operator=(Reader&&) noexcept = default;
 
 size_t Reader::feed(std::string_view bytes) {
   if (impl_->state != State::kReading || bytes.empty()) return 0;
-  impl_->write(bytes, true);
-  return impl_->read;
+  return impl_->feed(bytes);
 }
 
 Reader::State Reader::finish() {
@@ -171,6 +231,7 @@ Reader::State Reader::state() const {
 void Reader::reset() {
   impl_->parser.reset();
   impl_->parser.handler().forget();
+  impl_->held.clear();
   impl_->state = State::kReading;
 }
 

@@ -13,17 +13,21 @@
 #include "sidespan/semconv/mcp.h"
 #include "sidespan/semconv/mcp_meta.h"
 #include "sidespan/trace/w3c.h"
+#include "signed_request.h"
 
 namespace sidespan::proxy {
 namespace {
 
 // Somebody vouches for the bytes as they are.
-bool is_signed(const http::Headers& headers) {
-  constexpr std::array<std::string_view, 6> kFields = {"content-digest", "digest",
-                                                       "content-md5",    "signature",
-                                                       "repr-digest",    "x-amz-content-sha256"};
+bool is_signed(const http::Headers& headers, std::string_view path) {
+  constexpr std::array<std::string_view, 9> kFields = {
+      "content-digest",      "digest",
+      "content-md5",         "signature",
+      "repr-digest",         "x-amz-content-sha256",
+      "x-ms-content-sha256",  // of Azure's HMAC
+      "x-hub-signature",     "x-hub-signature-256"};
   const std::string_view authorization = headers.find("authorization").value_or("");
-  return authorization.starts_with("AWS4-") ||
+  return authorization.starts_with("AWS4-") || SignedFields(headers, path) ||
          std::ranges::any_of(kFields,
                              [&](std::string_view name) { return headers.contains(name); });
 }
@@ -37,7 +41,7 @@ bool Exchange::wants_meta() const {
          request_.body.kind == http::BodyLength::Kind::kKnown && request_.body.bytes > 0 &&
          request_.body.bytes <= options_.limits.mcp_message_bytes_max && !request_.upgrade &&
          !headers.contains("expect") && !headers.contains("content-encoding") &&
-         !is_signed(headers);
+         !is_signed(headers, url_.path);
 }
 
 // What a whole one says of its parent.

@@ -5,8 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "sidespan/semconv/metric_names.h"
+
 namespace sidespan::proxy {
 namespace {
+
+namespace metric = semconv::metric;
 
 using Labels = std::vector<metrics::LabelView>;
 
@@ -25,27 +29,27 @@ Labels common(const semconv::genai::Call& call, std::string_view host, std::stri
   const auto add = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) labels.push_back({name, value});
   };
-  add("gen_ai_operation_name", name_of(call.operation));
-  add("gen_ai_provider_name", call.provider);
-  add("gen_ai_request_model", call.request_model);
-  add("gen_ai_response_model", call.response_model);
-  add("server_address", host);
-  add("server_port", port);
+  add(metric::kGenAiOperationName, name_of(call.operation));
+  add(metric::kGenAiProviderName, call.provider);
+  add(metric::kGenAiRequestModel, call.request_model);
+  add(metric::kGenAiResponseModel, call.response_model);
+  add(metric::kServerAddress, host);
+  add(metric::kServerPort, port);
   return labels;
 }
 
 }  // namespace
 
 ModelMetrics::ModelMetrics(size_t series_max)
-    : durations_({.name = "gen_ai_client_operation_duration_seconds",
+    : durations_({.name = std::string(metric::kGenAiDuration),
                   .help = "Time of a call of a model, to the last byte of its answer. Unstable.",
                   .bounds = kDurationBounds,
                   .series_max = series_max}),
-      tokens_({.name = "gen_ai_client_token_usage",
+      tokens_({.name = std::string(metric::kGenAiTokenUsage),
                .help = "Tokens of a call of a model, as its provider counts them. Unstable.",
                .bounds = kTokenBounds,
                .series_max = series_max}),
-      first_chunks_({.name = "gen_ai_client_operation_time_to_first_chunk_seconds",
+      first_chunks_({.name = std::string(metric::kGenAiTimeToFirstChunk),
                      .help = "Time to the first piece of a streamed answer. Unstable.",
                      .bounds = kFirstChunkBounds,
                      .series_max = series_max}) {}
@@ -57,14 +61,14 @@ void ModelMetrics::record(const semconv::genai::Call& call, const Outcome& outco
     first_chunks_.of(labels).record(to_seconds(*call.time_to_first_chunk));
   }
   const auto count = [&](const std::optional<int64_t>& tokens, std::string_view type) {
-    if (!tokens) return;
-    labels.push_back({"gen_ai_token_type", type});
+    if (!tokens || call.usage_partial) return;
+    labels.push_back({metric::kGenAiTokenType, type});
     tokens_.of(labels).record(static_cast<double>(*tokens));
     labels.pop_back();
   };
-  count(call.usage.input, "input");
-  count(call.usage.output, "output");
-  if (!outcome.error_type.empty()) labels.push_back({"error_type", outcome.error_type});
+  count(call.usage.input, metric::kTokenTypeInput);
+  count(call.usage.output, metric::kTokenTypeOutput);
+  if (!outcome.error_type.empty()) labels.push_back({metric::kErrorType, outcome.error_type});
   durations_.of(labels).record(to_seconds(outcome.duration));
 }
 

@@ -101,15 +101,18 @@ class A2aObserver final : public Observer {
     request_body_.reset();
   }
   void on_response_head(const http::Head& head, MonoTime) override {
-    events_ = is_events(head.headers);
     response_body_ = make_body_reader(head.headers, {}, answers_);
+    events_ = response_body_ && is_events(head.headers);
   }
   void on_response_bytes(std::string_view bytes, MonoTime) override {
     if (response_body_) response_body_->feed(bytes);
   }
   void on_end(End end, MonoTime) override {
     if (request_body_) request_body_->finish(false);
-    if (response_body_) response_body_->finish(end == End::kWhole);
+    if (response_body_) {
+      response_body_->finish(end == End::kWhole);
+      events_ = events_ && response_body_->state() == BodyReader::State::kReading;
+    }
     request_body_.reset();
     response_body_.reset();
   }
@@ -144,7 +147,7 @@ class A2aObserver final : public Observer {
   RpcDocuments<A2aAnswerReader> answers_;
   std::unique_ptr<BodyReader> request_body_;
   std::unique_ptr<BodyReader> response_body_;
-  bool events_ = false;  // the answer is a stream of them
+  bool events_ = false;  // the answer is a stream of them, and all are counted
 };
 
 // Whether a JSON body is a call of A2A must show at its beginning, for the sake of all others: they
@@ -186,6 +189,9 @@ class LikelyA2aObserver final : public Observer {
   void on_end(End end, MonoTime now) override {
     if (other_) other_->on_end(end, now);
     if (a2a_) a2a_->on_end(end, now);
+  }
+  void on_silenced() override {
+    if (other_) other_->on_silenced();
   }
   void describe(trace::Span& span) const override {
     if (a2a_ && (a2a_->recognized() || !other_)) return a2a_->describe(span);

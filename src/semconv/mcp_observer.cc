@@ -94,7 +94,8 @@ class McpObserver final : public Observer {
     if (shared_.empty() && !session_.empty()) share(mcp_session_by_id(url_, session_));
     if (watcher_ != nullptr) watcher_->begin_answer(false);
     response_ = make_body_reader(head.headers, {}, answers_);
-    events_ = framing_of(head.headers.find("content-type").value_or("")) == BodyFraming::kEvents;
+    events_ = response_ &&
+              framing_of(head.headers.find("content-type").value_or("")) == BodyFraming::kEvents;
     if (ends_session_ && is_success(status_) && elsewhere_ != nullptr && !shared_.empty()) {
       elsewhere_->end_session(shared_, {.ending = Ending::kAgentCancelled, .at = now}, *sink_);
     }
@@ -107,10 +108,12 @@ class McpObserver final : public Observer {
     if (request_) request_->finish(false);
     if (response_) response_->finish(end == End::kWhole);
     calls_.settle(goes_on(end));
+    events_ = events_ && response_->state() == BodyReader::State::kReading;
     learn_version();
     request_.reset();
     response_.reset();
   }
+  void on_silenced() override { calls_.leave_out(); }
   void describe(trace::Span& span) const override {
     if (events_) {
       span.attributes.set(attribute::kStreamEvents, static_cast<int64_t>(answers_.begun()));
@@ -208,7 +211,7 @@ class McpObserver final : public Observer {
   McpMessage named_;
   uint64_t notifications_ = 0;
   int status_ = 0;
-  bool events_ = false;  // the answer is a stream of them
+  bool events_ = false;  // the answer is a stream of them, and all are counted
   const bool sure_;      // its fields, or where it goes, say that it is MCP
   const bool ends_session_;
 };

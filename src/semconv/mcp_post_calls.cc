@@ -119,6 +119,11 @@ void McpPostCalls::settle(bool goes_on) {
   have_spans_ = goes_on || (elsewhere && elsewhere->answer);
 }
 
+void McpPostCalls::leave_out() {
+  if (elsewhere_ == nullptr || count() <= 1) return;
+  for (uint64_t left = count(); left > 0; --left) sink_->on_call_left_out();
+}
+
 // Of one that does not wait any longer.
 McpEnd McpPostCalls::end_of(Call& call, const HttpFacts& post) const {
   std::optional<McpEnd> elsewhere;

@@ -44,6 +44,9 @@ class McpPostCalls {
   void emit(const HttpFacts& post, const HttpSpanOptions& options, const Session& session,
             Random& random);
 
+  // Nobody looks any longer: those that were to have spans of their own get none.
+  void leave_out();
+
   uint64_t count() const { return calls_.size() + left_out_; }
   // Of the first, where there is one.
   const McpMessage* request() const { return calls_.empty() ? nullptr : &calls_.front().request; }

@@ -77,7 +77,9 @@ class ModelObserver final : public Observer {
         prices_(options.prices),
         request_documents_(call_, facts.watcher),
         response_documents_(call_, facts.watcher),
-        request_(make_body_reader(facts.request.headers, {}, request_documents_)),
+        // It is JSON, whatever its fields say, or it is no call.
+        request_(
+            make_body_reader(facts.request.headers, {}, request_documents_, BodyFraming::kJson)),
         watcher_(facts.watcher),
         start_(facts.start.mono),
         converses_(endpoint.operation != genai::Operation::kEmbeddings),
@@ -95,7 +97,6 @@ class ModelObserver final : public Observer {
     call_.on_response_head(head);
     const std::optional<BodyFraming> framing =
         framing_of(head.headers.find(http::FieldName::kContentType).value_or(""));
-    events_ = framing == BodyFraming::kEvents;
     // Where it does not stream by events, Gemini's answer is an array of what else are events.
     const bool array = framing == BodyFraming::kJson && elements_;
     const bool many = array || (framing && *framing != BodyFraming::kJson);
@@ -104,6 +105,7 @@ class ModelObserver final : public Observer {
     if (watcher_ != nullptr) watcher_->begin_answer(many);
     response_ = make_body_reader(head.headers, {}, response_documents_,
                                  array ? BodyFraming::kElements : framing);
+    events_ = response_ && framing == BodyFraming::kEvents;
   }
   void on_response_bytes(std::string_view bytes, MonoTime at) override {
     if (!response_) return;
@@ -114,10 +116,13 @@ class ModelObserver final : public Observer {
   }
   void on_end(End end, MonoTime) override {
     if (request_) request_->finish(false);
-    if (response_) response_->finish(end == End::kWhole);
+    if (response_) {
+      response_->finish(end == End::kWhole);
+      events_ = events_ && response_->state() == BodyReader::State::kReading;
+    }
     request_.reset();
     response_.reset();
-    call_.finish(end == End::kBroken);
+    end == End::kCancelled ? call_.cancel() : call_.finish(end == End::kBroken);
   }
   void describe(trace::Span& span) const override {
     describe_model_call(span, call_, prices_, counts_itself_);
@@ -143,7 +148,7 @@ class ModelObserver final : public Observer {
   const bool converses_;
   const bool elements_;
   bool streams_ = false;  // and its first document has not come
-  bool events_ = false;   // the answer is a stream of them
+  bool events_ = false;   // the answer is a stream of them, and all are counted
   bool counts_itself_;
 };
 

@@ -228,7 +228,7 @@ ModelSocketObserver::Calls::iterator ModelSocketObserver::first_of(std::string_v
 }
 
 void ModelSocketObserver::end_call(Calls::iterator call, End end) {
-  call->reader.finish(end == End::kBroken);
+  end == End::kCancelled ? call->reader.cancel() : call->reader.finish(end == End::kBroken);
   const genai::CallReader& reader = call->reader;
   sink_.on_shared_call({.start = call->start,
                         .ending = end,

@@ -13,7 +13,7 @@ constexpr double kMillion = 1e6;
 
 std::optional<double> cost_of(const Call& call, std::span<const Price> prices) {
   const Usage& usage = call.usage;
-  if (!usage.input && !usage.output) return std::nullopt;
+  if (call.usage_partial || (!usage.input && !usage.output)) return std::nullopt;
   const std::string& model = call.response_model.empty() ? call.request_model : call.response_model;
   const auto price = std::ranges::find_if(prices, [&](const Price& row) {
     return text::matches_wildcard(row.provider, call.provider) &&

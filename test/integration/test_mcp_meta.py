@@ -115,6 +115,25 @@ def test_what_passes_as_it_came(agent, server, fields, body):
     assert server.requests[0].body == body
 
 
+def test_half_a_character_in_it_stays_as_it_is(agent, server, sink):
+    call = CALL.replace(b"\\u00e9", b"\\ud83d")
+    agent.ask("POST", server.url("/mcp"), FIELDS, call)
+    [seen] = server.requests
+    meta = b'"_meta":{"traceparent":"%s"},' % seen.get("traceparent").encode()
+    assert seen.body == call.replace(b'"params":{', b'"params":{' + meta)
+    [span] = sink.wait(1)
+    assert span["name"] == "tools/call x"
+
+
+@pytest.mark.parametrize("query, field", [
+    ("?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-SignedHeaders=host&X-Amz-Signature=c", None),
+    ("", "x-ms-content-sha256"), ("", "X-Hub-Signature-256"),
+], ids=["presigned", "Azure", "webhook"])
+def test_a_body_that_somebody_vouches_for_passes_as_it_came(agent, server, query, field):
+    agent.ask("POST", server.url("/mcp" + query), FIELDS + ([(field, "c")] if field else []), CALL)
+    assert server.requests[0].body == CALL
+
+
 def test_an_empty_body(agent, server):
     assert agent.ask("POST", server.url("/mcp"), FIELDS, b"").status == 200
 

@@ -78,6 +78,40 @@ def meta_of(message):
     return message["params"]["_meta"]
 
 
+@pytest.mark.parametrize("inside", [r'"cut \ud83d"', "[" * 100 + "]" * 100], ids=["half a character", "deep"])
+def test_what_few_readers_take_is_read_and_passes_as_it_came(stdio, sink, inside):
+    asked = r'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"bad","arguments":{"t":"cut \ud83d"}}}'
+    answered = '{"result":{"structuredContent":%s,"isError":true},"jsonrpc":"2.0","id":1}' % inside
+    server = f"""
+import sys
+for line in sys.stdin:
+    sys.stderr.write(line)
+    print({answered!r}, flush=True)
+"""
+    _, out, err = stdio(asked.encode() + b"\n", sys.executable, "-c", server)
+    assert out.decode() == answered + "\n"
+    [span] = sink.wait(1)
+    assert span["attributes"]["error.type"] == "tool_error"
+    [seen] = err.decode().splitlines()
+    meta = '"_meta":{"traceparent":"%s"},' % meta_of(json.loads(seen))["traceparent"]
+    assert seen == asked.replace('"params":{', '"params":{' + meta)
+
+
+def test_what_a_server_logs_on_stdout_is_no_message(stdio, sink):
+    logged = [{"level": "info", "id": 1}, {"method": "GET", "id": 5}, {"jsonrpc": "2.0", "id": 1, "level": "info"}]
+    server = f"""
+import json, sys
+for line in sys.stdin:
+    for logged in {logged!r}:
+        print(json.dumps(logged))
+    print(json.dumps({{"jsonrpc": "2.0", "id": 1, "result": {{"isError": True}}}}), flush=True)
+"""
+    stdio(lines(request(1, "tools/call", name="bad")), sys.executable, "-c", server)
+    [span] = sink.wait(1)
+    assert span["attributes"]["error.type"] == "tool_error"
+    assert span["attributes"]["sidespan.end"] == "complete"
+
+
 def test_each_request_is_a_span_whose_context_the_server_gets(stdio, sink):
     said = lines(request(1, "initialize", protocolVersion="2025-06-18"),
                  {"jsonrpc": "2.0", "method": "notifications/initialized"},

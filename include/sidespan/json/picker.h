@@ -132,7 +132,7 @@ class JsonCopy final : public Handler {
 class Picker final : public Handler {
  public:
   static constexpr size_t kPlacesMax = 8;  // arrays that a path goes through
-  static constexpr size_t kDepthMax = 64;  // of the text: Reader's own limit
+  static constexpr size_t kDepthMax = 64;  // what Reader tells of
 
   // All outlive this.
   Picker(const PickTable& table, PickSink& sink, const PickerLimits& limits = {});

@@ -90,6 +90,7 @@ struct Call {
 
   std::vector<std::string> finish_reasons = {};  // one a choice, as the provider says it
   Usage usage = {};
+  bool usage_partial = false;  // the answer ended before its provider had counted to the end
   std::vector<ToolCall> tool_calls = {};
   std::deque<ToolResult> tool_results = {};
   uint32_t tools_left_out = 0;  // calls and results beyond the limit

@@ -48,6 +48,8 @@ class CallReader {
   void take_answer(const CallReader& answer);
   // Nothing more comes. `broken`: the answer ended before it was whole. Once.
   void finish(bool broken);
+  // The same where the agent wanted no more, which is no error.
+  void cancel();
 
   // Whether this is a call of a model: by its host, or since its bodies name one.
   bool known() const;
@@ -57,6 +59,8 @@ class CallReader {
   void describe(trace::Span& span, const DescribeOptions& options = {}) const;
 
  private:
+  void end(bool broken, bool cancelled);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -21,7 +21,8 @@ struct Price {
   std::optional<double> cache_write = {};
 };
 
-// By the first row that matches. Nothing where none does, or where no tokens were counted.
+// By the first row that matches. Nothing where none does, or where no tokens were counted, or
+// not to the end.
 std::optional<double> cost_of(const Call& call, std::span<const Price> prices);
 
 }  // namespace sidespan::semconv::genai

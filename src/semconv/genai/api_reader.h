@@ -42,6 +42,8 @@ std::unique_ptr<ApiReader> make_plain_reader(CallDraft& draft, const Tables& req
 
 // `draft` outlives what is made.
 std::unique_ptr<ApiReader> make_openai_chat_reader(CallDraft& draft);  // completions, too
+// The same as models speak it that Bedrock invokes.
+std::unique_ptr<ApiReader> make_invoked_chat_reader(CallDraft& draft);
 std::unique_ptr<ApiReader> make_openai_responses_reader(CallDraft& draft);
 std::unique_ptr<ApiReader> make_openai_embeddings_reader(CallDraft& draft);
 std::unique_ptr<ApiReader> make_anthropic_reader(CallDraft& draft);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "semconv/genai/api_reader.h"
 #include "semconv/genai/bedrock.h"
@@ -19,9 +20,9 @@ namespace {
 using json::Picked;
 using Row = json::PickTable::Row;
 
-enum Pick : int { kStopReason = kOwn };
+enum Pick : int { kStopReason = kOwn, kTool, kToolName, kToolInput };
 
-// Titan, Llama, Mistral, Cohere and AI21 before they came to speak like OpenAI, and embeddings.
+// Titan, Llama, Cohere, AI21 before it came to speak like OpenAI, and embeddings.
 constexpr std::array kPlainRequestRows = {
     Row{"max_tokens", kMaxTokens},
     Row{"max_gen_len", kMaxTokens},
@@ -50,7 +51,6 @@ constexpr std::array kPlainResponseRows = {
     Row{"finish_reason", kStopReason},
     Row{"completionReason", kStopReason},
     Row{"results[].completionReason", kStopReason},
-    Row{"outputs[].stop_reason", kStopReason},
     Row{"generations[].finish_reason", kStopReason},
     Row{"completions[].finishReason.reason", kStopReason},
     Row{"inputTextTokenCount", kInputTokens},
@@ -58,7 +58,10 @@ constexpr std::array kPlainResponseRows = {
     Row{"results[].tokenCount", kOutputTokens},
     Row{"prompt_token_count", kInputTokens},
     Row{"generation_token_count", kOutputTokens},
+    Row{"tool_calls[]{}", kTool},  // Cohere, whose calls have no ids
+    Row{"tool_calls[].name", kToolName},
 };
+constexpr std::array kPlainResponseContent = {Row{"tool_calls[].parameters*", kToolInput}};
 // In the last document of a stream. Makers that count for themselves are read by what they say.
 constexpr std::array kMetricsRows = {
     Row{"inputTokenCount", kInputTokens},
@@ -74,8 +77,9 @@ const Tables& plain_request_tables() {
 }
 
 const Tables& plain_response_tables() {
-  static const Tables kTables(std::array{Paths{.rows = kPlainResponseRows},
-                                         Paths{.rows = kMetricsRows, .prefixes = kInMetrics}});
+  static const Tables kTables(std::array{
+      Paths{.rows = kPlainResponseRows}, Paths{.rows = kMetricsRows, .prefixes = kInMetrics},
+      Paths{.rows = kPlainResponseContent, .from = Capture::kTools}});
   return kTables;
 }
 
@@ -96,17 +100,40 @@ class PlainModelReader final : public ApiReader {
     return plain_response_tables().of(draft_);
   }
   void on_request(const Picked& picked) override { draft_.take(picked); }
-  void on_response(const Picked& picked) override {
-    if (picked.id != kStopReason) {
-      draft_.take(picked);
-    } else if (picked.kind == Picked::Kind::kText) {
-      draft_.set_finish_reason(picked.places.empty() ? 0 : picked.places.back(), picked.text);
-    }
-  }
+  void on_response(const Picked& picked) override;
 
  private:
+  void end_tool();
+
   CallDraft& draft_;
+  ToolCall tool_;
 };
+
+void PlainModelReader::on_response(const Picked& picked) {
+  switch (picked.id) {
+    case kStopReason:
+      if (picked.kind != Picked::Kind::kText) return;
+      return draft_.set_finish_reason(picked.places.empty() ? 0 : picked.places.back(),
+                                      picked.text);
+    case kTool:
+      if (picked.kind == Picked::Kind::kEnd) return end_tool();
+      tool_ = {};
+      return;
+    case kToolName:
+      return CallDraft::keep(tool_.name, picked);
+    case kToolInput:
+      return draft_.append_content(tool_.arguments, picked);
+    default:
+      draft_.take(picked);
+  }
+}
+
+void PlainModelReader::end_tool() {
+  ToolCall* const tool = draft_.add_tool_call();
+  if (tool == nullptr) return;
+  tool->name = std::move(tool_.name);
+  draft_.add_arguments(*tool, tool_.arguments);
+}
 
 // "us.anthropic.claude-...", or an ARN that ends so.
 std::unique_ptr<ApiReader> make_model_reader(CallDraft& draft) {
@@ -118,9 +145,13 @@ std::unique_ptr<ApiReader> make_model_reader(CallDraft& draft) {
   for (const std::string_view maker : kLikeOpenAi) {
     if (of(maker)) return make_openai_chat_reader(draft);
   }
-  constexpr std::array<std::string_view, 9> kPlain = {"amazon.titan", "amazon.nova", "meta.llama",
-                                                      "mistral.",     "cohere.",     "ai21.",
-                                                      "deepseek.r1",  "writer.",     "embed"};
+  constexpr std::array<std::string_view, 4> kInvoked = {"mistral.", "ai21.jamba", "deepseek.r1",
+                                                        "writer."};
+  for (const std::string_view maker : kInvoked) {
+    if (of(maker)) return make_invoked_chat_reader(draft);
+  }
+  constexpr std::array<std::string_view, 6> kPlain = {"amazon.titan", "amazon.nova", "meta.llama",
+                                                      "cohere.",      "ai21.",       "embed"};
   for (const std::string_view maker : kPlain) {
     if (of(maker)) return std::make_unique<PlainModelReader>(draft);
   }

@@ -72,7 +72,8 @@ CallDraft::CallDraft(Capture capture, size_t content_bytes_max)
       content_room_(content_bytes_max * kContentTextsMax) {}
 
 void CallDraft::keep(std::string& to, const Picked& picked, size_t bytes_max) {
-  if (picked.kind == Picked::Kind::kText) to = picked.text.substr(0, bytes_max);
+  const bool says = picked.kind == Picked::Kind::kText && !picked.text.empty();
+  if (says) to = picked.text.substr(0, bytes_max);
 }
 
 void CallDraft::keep_word(std::string& to, const Picked& picked) {

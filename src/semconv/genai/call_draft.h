@@ -80,7 +80,8 @@ class CallDraft {
   // One of Field; what has not the type it should have is left out. False: the id is none of them.
   bool take(const json::Picked& picked);
 
-  // The text of `picked`, cut; where it is none, nothing changes.
+  // The text of `picked`, cut; where it is none or empty, nothing changes: Azure's asynchronous
+  // filter sends chunks that leave empty what others have said.
   static void keep(std::string& to, const json::Picked& picked, size_t bytes_max = kNameBytesMax);
   // The same of a word: not a sentence, which might be content.
   static void keep_word(std::string& to, const json::Picked& picked);

@@ -143,13 +143,27 @@ void CallReader::take_answer(const CallReader& answer) {
 }
 
 void CallReader::finish(bool broken) {
+  end(broken, false);
+}
+
+void CallReader::cancel() {
+  end(false, true);
+}
+
+void CallReader::end(bool broken, bool cancelled) {
   Call& call = impl_->draft.call;
   if (impl_->refused) call.response_id.clear();  // it is the error's
   if (call.operation == Operation::kEmbeddings || impl_->refused) return;
   const bool failed = broken || call.error.known();
   if (failed) impl_->draft.expect_choice(0);
   const auto missing = [](const std::string& reason) { return reason.empty(); };
-  if (failed || call.streamed || !std::ranges::all_of(call.finish_reasons, missing)) {
+  // Counts come with the reason, or behind it.
+  call.usage_partial =
+      (failed || call.streamed) &&
+      (call.finish_reasons.empty() || std::ranges::any_of(call.finish_reasons, missing));
+  if (cancelled && !failed) {
+    std::erase_if(call.finish_reasons, missing);
+  } else if (failed || call.streamed || !std::ranges::all_of(call.finish_reasons, missing)) {
     std::ranges::replace_if(call.finish_reasons, missing, std::string(kError));
   } else {
     call.finish_reasons.clear();  // a server that gives none

@@ -64,21 +64,30 @@ constexpr std::array kResponseRows = {
     Row{"choices[].index", kIndex},
     Row{"choices[].finish_reason", kFinish},
     Row{"choices[].delta.tool_calls[].index", kToolIndex},
-    Row{"usage.prompt_tokens", kInputTokens},
-    Row{"usage.completion_tokens", kOutputTokens},
-    Row{"usage.total_tokens", kTotalTokens},
-    Row{"usage.prompt_tokens_details.cached_tokens", kCacheReadTokens},
-    Row{"usage.prompt_tokens_details.cache_write_tokens", kCacheWriteTokens},  // OpenRouter
-    Row{"usage.prompt_cache_hit_tokens", kCacheReadTokens},                    // DeepSeek
-    Row{"usage.completion_tokens_details.reasoning_tokens", kReasoningTokens},
-    Row{"x_groq.usage.prompt_tokens", kInputTokens},
-    Row{"x_groq.usage.completion_tokens", kOutputTokens},
     Row{"error.type", kErrorType},
     Row{"error.code", kErrorCode},
     Row{"error{}", kErrorBegin},
     Row{"object", kObjectName},   // before what it names
     Row{"type", kBareErrorType},  // Mistral, vLLM
     Row{"code", kBareErrorCode},
+};
+constexpr std::array kUsageRows = {
+    Row{"prompt_tokens", kInputTokens},
+    Row{"completion_tokens", kOutputTokens},
+    Row{"total_tokens", kTotalTokens},
+    Row{"prompt_tokens_details.cached_tokens", kCacheReadTokens},
+    Row{"prompt_tokens_details.cache_write_tokens", kCacheWriteTokens},  // OpenRouter
+    Row{"prompt_cache_hit_tokens", kCacheReadTokens},                    // DeepSeek
+    Row{"completion_tokens_details.reasoning_tokens", kReasoningTokens},
+};
+// What Bedrock's InvokeModel has beside it. Not of others: elsewhere a choice's `stop_reason` is a
+// text that it ended with.
+constexpr std::array kInvokedRows = {
+    Row{"choices[].stop_reason", kFinish},  // Mistral, DeepSeek
+    Row{"outputs[]{}", kChoice},            // Mistral, of a prompt
+    Row{"outputs[].stop_reason", kFinish},
+    Row{"amazon-bedrock-invocationMetrics.inputTokenCount", kInputTokens},
+    Row{"amazon-bedrock-invocationMetrics.outputTokenCount", kOutputTokens},
 };
 constexpr std::array kErrorContent = {
     Row{"error.message", kErrorText}, Row{"message", kBareErrorText},  // as `type` and `code`
@@ -99,6 +108,8 @@ constexpr std::array kToolContent = {
 constexpr std::array<std::string_view, 2> kInChoice = {"choices[].message.", "choices[].delta."};
 // Some servers answer an array of errors.
 constexpr std::array<std::string_view, 2> kAlone = {"", "[]."};
+// Groq's streams say it in their last chunk, asked for or not.
+constexpr std::array<std::string_view, 3> kInUsage = {"usage.", "[].usage.", "x_groq.usage."};
 
 const Tables& request_tables() {
   static const Tables kTables(std::array{
@@ -111,7 +122,20 @@ const Tables& request_tables() {
 const Tables& response_tables() {
   static const Tables kTables(std::array{
       Paths{.rows = kResponseRows, .prefixes = kAlone},
+      Paths{.rows = kUsageRows, .prefixes = kInUsage},
       Paths{.rows = kErrorContent, .prefixes = kAlone, .from = Capture::kAll},
+      Paths{.rows = kToolRows, .prefixes = kInChoice},
+      Paths{.rows = kToolContent, .prefixes = kInChoice, .from = Capture::kTools},
+  });
+  return kTables;
+}
+
+const Tables& invoked_response_tables() {
+  static const Tables kTables(std::array{
+      Paths{.rows = kResponseRows},
+      Paths{.rows = kUsageRows, .prefixes = kInUsage},
+      Paths{.rows = kInvokedRows},
+      Paths{.rows = kErrorContent, .from = Capture::kAll},
       Paths{.rows = kToolRows, .prefixes = kInChoice},
       Paths{.rows = kToolContent, .prefixes = kInChoice, .from = Capture::kTools},
   });
@@ -120,12 +144,12 @@ const Tables& response_tables() {
 
 class OpenAiChatReader final : public ApiReader {
  public:
-  explicit OpenAiChatReader(CallDraft& draft) : draft_(draft) {
+  OpenAiChatReader(CallDraft& draft, const Tables& response) : draft_(draft), response_(response) {
     draft_.set_usage_rule({.total_tells = true});
   }
 
   const json::PickTable& request_table() const override { return request_tables().of(draft_); }
-  const json::PickTable& response_table() const override { return response_tables().of(draft_); }
+  const json::PickTable& response_table() const override { return response_.of(draft_); }
   void on_request(const Picked& picked) override;
   void begin_response(std::string_view) override { fragments_.clear(); }
   void on_response(const Picked& picked) override;
@@ -150,6 +174,7 @@ class OpenAiChatReader final : public ApiReader {
   ToolCall* tool_call(const Fragment& fragment);
 
   CallDraft& draft_;
+  const Tables& response_;
   std::string role_;
   ToolResult result_;
   uint32_t choice_ = 0;
@@ -273,7 +298,11 @@ ToolCall* OpenAiChatReader::tool_call(const Fragment& fragment) {
 }  // namespace
 
 std::unique_ptr<ApiReader> make_openai_chat_reader(CallDraft& draft) {
-  return std::make_unique<OpenAiChatReader>(draft);
+  return std::make_unique<OpenAiChatReader>(draft, response_tables());
+}
+
+std::unique_ptr<ApiReader> make_invoked_chat_reader(CallDraft& draft) {
+  return std::make_unique<OpenAiChatReader>(draft, invoked_response_tables());
 }
 
 }  // namespace sidespan::semconv::genai

@@ -65,10 +65,20 @@ std::string_view provider_of(std::string_view host, const RecognizeOptions& opti
   return "";
 }
 
+std::string media_type(std::string_view content_type) {
+  return text::lower(text::trim(content_type.substr(0, content_type.find(';'))));
+}
+
 bool is_json(std::string_view content_type) {
-  const std::string type = text::lower(text::trim(content_type.substr(0, content_type.find(';'))));
+  const std::string type = media_type(content_type);
   return type.empty() || type == "application/json" || type == "text/json" ||
          (type.starts_with("application/") && type.ends_with("+json"));
+}
+
+// What a client says that was given the JSON as a text: fetch, curl -d.
+bool may_be_json(std::string_view content_type) {
+  const std::string type = media_type(content_type);
+  return type == "text/plain" || type == "application/x-www-form-urlencoded";
 }
 
 // What stands between the last "/`before`/" and the next slash.
@@ -142,6 +152,8 @@ std::optional<Endpoint> google_method(std::string_view path, std::string_view pr
   for (const std::string_view kind : {kModels, kTuned, kEndpoints}) {
     if (out.model.empty()) out.model = segment_behind(resource, kind);
   }
+  // Where Anthropic's models count tokens, a model of that name does.
+  if (out.api == Api::kAnthropicMessages && out.model == "count-tokens") return std::nullopt;
   return out;
 }
 
@@ -194,8 +206,9 @@ std::optional<Endpoint> by_path(std::string_view path, std::string_view provider
 }  // namespace
 
 std::optional<Endpoint> recognize(const RequestFacts& request, const RecognizeOptions& options) {
+  const bool as_text = !request.websocket && may_be_json(request.content_type);
   if (request.websocket ? request.method != "GET" && request.method != "CONNECT"
-                        : request.method != "POST" || !is_json(request.content_type)) {
+                        : request.method != "POST" || !(as_text || is_json(request.content_type))) {
     return std::nullopt;
   }
   const std::string path = text::percent_decode(request.path.substr(0, request.path.find('?')));
@@ -205,6 +218,9 @@ std::optional<Endpoint> recognize(const RequestFacts& request, const RecognizeOp
   // Of those that stream over a WebSocket there is one.
   if (request.websocket && found->api != Api::kOpenAiResponses) return std::nullopt;
   found->known_host = !provider.empty();
+  // Forms and texts go to paths that end so for much else.
+  const bool known_path = found->provider == "ollama" || path.starts_with("/v1/");
+  if (as_text && !found->known_host && !known_path) return std::nullopt;
   if (found->known_host) found->provider = provider;
   found->streams = found->streams || request.websocket;
   return found;

@@ -129,14 +129,60 @@ TEST_CASE("reader: several texts one after another") {
 }
 
 TEST_CASE("reader: limits") {
-  const std::string deep = std::string(65, '[') + std::string(65, ']');
-  CHECK(read(deep, 0).state == Reader::State::kBroken);
-  CHECK(read(deep.substr(1, 128), 0).state == Reader::State::kComplete);
+  const std::string deep = R"({"a":[[1,{"b":["c",2.5,true,null,-1]},[3]]],"d":4})";
+  for (const size_t piece : {0, 1, 5}) {
+    CHECK(read(deep, piece, {.depth_max = 3}) ==
+          Outcome{"{ a: [ [ 1 null null ] ] d: 4 } ", Reader::State::kComplete});
+  }
+  const size_t levels = Reader::kNestingMax;
+  const std::string deepest = std::string(levels, '[') + std::string(levels, ']');
+  for (const size_t piece : {0, 1}) {
+    CHECK(read(deepest, piece).state == Reader::State::kComplete);
+    CHECK(read("[" + deepest + "]", piece).state == Reader::State::kBroken);
+  }
   const std::string key = "{\"" + std::string(1000, 'k') + "\":1}";
   for (const size_t piece : {0, 1, 400}) {
     CHECK(read(key, piece, {.key_bytes_max = 5}) ==
           Outcome{"{ kkkkk: 1 } ", Reader::State::kComplete});
   }
+}
+
+TEST_CASE("reader: half a surrogate pair is U+FFFD, in any pieces") {
+  struct Row {
+    std::string text;
+    std::string line;
+  };
+  const std::string none = "\xef\xbf\xbd";
+  const std::string smile = "\xf0\x9f\x98\x80";
+  const std::vector<Row> rows = {
+      {R"({"a":"cut \ud83d","id":7})", "{ a: 'cut " + none + "' id: 7 } "},
+      {R"(["\uDE00","\uDbFf!"])", "[ '" + none + "' '" + none + "!' ] "},
+      {R"(["\ud83d\ud83d\ude00\ude00"])", "[ '" + none + smile + none + "' ] "},
+      {R"(["\ud83d\n\ud83d\u0041\ud83d\\"])", "[ '" + none + "\n" + none + "A" + none + "\\' ] "},
+      {R"({"\ud83d\ud7ff":"\ud83dx"})", "{ " + none + "\xed\x9f\xbf: '" + none + "x' } "},
+      // What is escaped there is a backslash.
+      {R"(["\\ud83d","\\\ud83d","\\\\ud83d"])", "[ '\\ud83d' '\\" + none + "' '\\\\ud83d' ] "},
+      {R"(["\ud83d" ] )", "[ '" + none + "' ] "},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    for (size_t piece = 0; piece < 16; ++piece) {
+      CAPTURE(piece);
+      CHECK(read(row.text, piece) == Outcome{row.line, Reader::State::kComplete});
+    }
+  }
+  for (const std::string text :
+       {R"(["\ud83"])", R"(["\ud83d\"])", R"(["\ud83z"])", R"(["\ud83d\ude0"])", R"("\ud83d")"}) {
+    CAPTURE(text);
+    for (size_t piece = 0; piece < 8; ++piece) {
+      CHECK(read(text, piece).state == Reader::State::kBroken);
+    }
+  }
+  Record record;
+  Reader reader(record);
+  CHECK(reader.feed(" 1") == 2);
+  CHECK(reader.feed("2\\") == 1);
+  CHECK(reader.state() == Reader::State::kComplete);
 }
 
 TEST_CASE("reader: a text that was left in the middle leaves nothing to the next") {

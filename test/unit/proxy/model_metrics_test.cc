@@ -42,12 +42,21 @@ TEST_CASE("calls of models are counted by what was called") {
   counted.record(call, fine);
   call.time_to_first_chunk = std::chrono::milliseconds(500);
   counted.record(call, fine);
+  // Of one that was cut off nobody knows what it took.
+  semconv::genai::Call cut;
+  cut.provider = "cut";
+  cut.usage = {.input = 10, .output = 1};
+  cut.usage_partial = true;
+  counted.record(cut, fine);
   const std::string asked =
       " gen_ai_operation_name=chat gen_ai_provider_name=openai gen_ai_request_model=gpt";
   const std::string at = " server_address=api.example server_port=443";
   const std::string answered = asked + " gen_ai_response_model=gpt-1" + at;
   CHECK(series(counted) ==
         std::vector<std::string>{
+            "gen_ai_client_operation_duration_seconds gen_ai_operation_name=chat "
+            "gen_ai_provider_name=cut" +
+                at + " n=1 sum=2.000000",
             "gen_ai_client_operation_duration_seconds" + answered + " n=2 sum=4.000000",
             "gen_ai_client_operation_duration_seconds" + asked + at +
                 " error_type=429 n=1 sum=1.000000",

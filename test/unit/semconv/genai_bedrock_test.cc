@@ -201,6 +201,44 @@ TEST_CASE("bedrock: models that speak otherwise") {
       "id=chatcmpl-1 finish=stop input=7 output=8");
 }
 
+TEST_CASE("bedrock: models that came to speak like OpenAI, each a little otherwise") {
+  PlayedCall mistral =
+      invoke("mistral.mistral-large-2407-v1%3A0",
+             {R"({"id":"m1","model":"mistral-large-2407","choices":[{"index":0,"message":{
+        "role":"assistant","content":"","tool_calls":[{"id":"c1","function":{"name":"f",
+        "arguments":"{\"a\":\"TOOL\"}"}}]},"stop_reason":"tool_calls"}],
+        "usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}})"},
+             false);
+  CHECK(told_of(mistral, Capture::kTools) ==
+        "chat by=aws.bedrock model=mistral.mistral-large-2407-v1:0 answered=mistral-large-2407 "
+        R"(id=m1 finish=tool_calls input=9 output=4 asked=c1:f:{"a":"TOOL"})");
+  CHECK(told_of(invoke("mistral.mistral-7b-instruct-v0%3A2",
+                       {R"({"outputs":[{"text":"TALK","stop_reason":"length"}]})"}, false)) ==
+        "chat by=aws.bedrock model=mistral.mistral-7b-instruct-v0:2 finish=length");
+  CHECK(told_of(invoke("us.deepseek.r1-v1%3A0",
+                       {R"({"choices":[{"text":"TALK","stop_reason":null}]})",
+                        R"({"choices":[{"text":"","stop_reason":"stop"}],
+                        "amazon-bedrock-invocationMetrics":{"inputTokenCount":3,
+                        "outputTokenCount":7}})"},
+                       true)) ==
+        "chat by=aws.bedrock model=us.deepseek.r1-v1:0 streamed=yes finish=stop input=3 output=7");
+  CHECK(told_of(invoke("ai21.jamba-1-5-large-v1%3A0",
+                       {R"({"id":"j1","choices":[{"index":0,"message":{"role":"assistant",
+                        "tool_calls":[{"id":"t1","type":"function","function":{"name":"g",
+                        "arguments":"{}"}}]},"finish_reason":"tool_calls"}],
+                        "usage":{"prompt_tokens":5,"completion_tokens":6,"total_tokens":11}})"},
+                       false)) ==
+        "chat by=aws.bedrock model=ai21.jamba-1-5-large-v1:0 id=j1 finish=tool_calls input=5 "
+        "output=6 asked=t1:g:");
+  CHECK(told_of(invoke("cohere.command-r-plus-v1%3A0",
+                       {R"({"text":"TALK","finish_reason":"COMPLETE","tool_calls":[{"name":"f",
+                        "parameters":{"a":"TOOL"}},{"name":"g","parameters":{}}]})"},
+                       false),
+                Capture::kTools) ==
+        "chat by=aws.bedrock model=cohere.command-r-plus-v1:0 finish=COMPLETE "
+        R"(asked=:f:{"a":"TOOL"} asked=:g:{})");
+}
+
 TEST_CASE("bedrock: counts of an answer's head, where its body has none") {
   PlayedCall call =
       invoke("cohere.embed-v4%3A0", {R"({"id":"x","embeddings":{"float":[[1]]}})"}, false);

@@ -72,6 +72,68 @@ TEST_CASE("a finish reason is a word") {
   CHECK(reason("The user asked for SECRET") == "_OTHER");
 }
 
+TEST_CASE("a chunk that leaves id and model empty takes neither away") {
+  PlayedCall call = chat(200, "");
+  call.head = answer_head(200, "text/event-stream");
+  call.answer = {
+      {.text = R"({"id":"","model":"","choices":[],"prompt_filter_results":[]})"},
+      {.text = R"({"id":"c1","model":"gpt-5-a","choices":[{"index":0,"finish_reason":"stop"}]})"},
+      {.text = R"({"id":"","model":"","choices":[{"index":0,"finish_reason":null}]})"}};
+  CHECK(testing::told_of(call) ==
+        "chat by=perplexity model=sonar streamed=yes answered=gpt-5-a id=c1 finish=stop");
+}
+
+TEST_CASE("counts of an answer that ends before its provider has told all are partial") {
+  PlayedCall call = chat(200, "", "api.anthropic.com", "/v1/messages");
+  call.head = answer_head(200, "text/event-stream");
+  call.answer = {{.text = R"({"type":"message_start","message":{"role":"assistant","usage":{
+        "input_tokens":9,"output_tokens":1}}})"},
+                 {.text = R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},
+        "usage":{"output_tokens":70}})"}};
+  CHECK(!testing::played(call).call().usage_partial);
+  // Whoever closes it then had all.
+  call.broken = true;
+  CHECK(!testing::played(call).call().usage_partial);
+  call.answer.pop_back();
+  for (const bool broken : {true, false}) {
+    call.broken = broken;
+    const auto cut = testing::played(call);
+    CHECK(cut.call().usage_partial);
+    CHECK(cut.call().usage.output == 1);
+  }
+  CHECK(!testing::played(chat(200, R"({"usage":{"prompt_tokens":1,"completion_tokens":2}})"))
+             .call()
+             .usage_partial);
+}
+
+TEST_CASE("what Groq's last chunk counts is all told") {
+  PlayedCall call = chat(200, "", "api.groq.com", "/openai/v1/chat/completions");
+  call.head = answer_head(200, "text/event-stream");
+  call.answer = {{.text = R"({"choices":[{"index":0,"finish_reason":"stop"}],"x_groq":{"id":"r",
+      "usage":{"prompt_tokens":20,"prompt_tokens_details":{"cached_tokens":8},
+      "completion_tokens":9,"completion_tokens_details":{"reasoning_tokens":4},
+      "total_tokens":29}}})"}};
+  const auto played = testing::played(call);
+  const Usage& usage = played.call().usage;
+  CHECK(usage.input == 20);
+  CHECK(usage.output == 9);
+  CHECK(usage.cache_read == 8);
+  CHECK(usage.reasoning == 4);
+}
+
+TEST_CASE("whoever wants no more of an answer makes no error of it") {
+  const auto endpoint = recognize({.method = "POST", .host = "api.openai.com", .path = kChat});
+  CallReader call(endpoint.value());
+  call.on_response_head(answer_head(200, "text/event-stream"));
+  const auto say = [&](const std::string& text) {
+    call.end_response_document(testing::feed(call.begin_response_document(), text, {}));
+  };
+  say(R"({"choices":[{"index":1,"finish_reason":"stop"}]})");
+  call.cancel();
+  CHECK(testing::joined(call.call().finish_reasons) == "stop");
+  CHECK(call.call().usage_partial);
+}
+
 TEST_CASE("who only reasoned has put out what was reasoned") {
   const auto call = testing::played(chat(
       200,

@@ -111,6 +111,8 @@ TEST_CASE("genai: calls of a model are told by host and path") {
       {"generativelanguage.googleapis.com", "/v1beta/models", "-"},
       {"us-central1-aiplatform.googleapis.com",
        "/v1/projects/p/locations/l/publishers/meta/models/m:rawPredict", "-"},
+      {"us-central1-aiplatform.googleapis.com",
+       "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict", "-"},
       {"bedrock-runtime.us-east-1.amazonaws.com", "/model/x/count-tokens", "-"},
       {"bedrock-runtime.us-east-1.amazonaws.com", "/guardrail/g/version/1/apply", "-"},
       {"shop.example", "/x/api/chat", "-"},
@@ -137,6 +139,23 @@ TEST_CASE("genai: calls of a model are told by host and path") {
     form.content_type = "multipart/form-data; boundary=x";
     CHECK(!recognize(form, options));
   }
+}
+
+TEST_CASE("genai: JSON that its client takes for a text or a form") {
+  const auto line = [](std::string_view host, std::string_view path, std::string_view type) {
+    return line_of(recognize({.method = "POST", .host = host, .path = path, .content_type = type}));
+  };
+  for (const std::string_view type :
+       {"", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded"}) {
+    CAPTURE(type);
+    CHECK(line("localhost", "/api/chat", type) == "ollama_chat chat ollama by_shape");
+    CHECK(line("api.openai.com", "/v1/chat/completions", type) == "openai_chat chat openai");
+    CHECK(line("vllm.internal", "/v1/chat/completions", type) ==
+          "openai_chat chat openai by_shape");
+  }
+  CHECK(line("sqs.eu-west-1.amazonaws.com", "/123/responses",
+             "application/x-www-form-urlencoded") == "-");
+  CHECK(line("search.example", "/ask/completions", "text/plain") == "-");
 }
 
 TEST_CASE("genai: responses over a WebSocket are calls, too") {

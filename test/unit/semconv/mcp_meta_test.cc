@@ -31,6 +31,9 @@ TEST_CASE("meta: a request gets its context, and every other byte stays") {
        R"({"id":1,"method":"m","params":{"_meta":{"progressToken":7,"k":"\u00e9"}}})",
        R"({"id":1,"method":"m","params":{"_meta":{)" + ours +
            R"(,"progressToken":7,"k":"\u00e9"}}})"},
+      {"half a character",
+       R"({"id":1,"method":"m","params":{"_meta":{"k":"\ud83d"},"n":"\udc00"}})",
+       R"({"id":1,"method":"m","params":{"_meta":{)" + ours + R"(,"k":"\ud83d"},"n":"\udc00"}})"},
       {"context in _meta",
        R"({"id":1,"method":"m","params":{"_meta":{"baggage":"x=1","p":1,"traceparent":"old"}}})",
        R"({"id":1,"method":"m","params":{"_meta":{)" + ours + R"(,"p":1}}})"},

@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "mcp_rig.h"
+#include "sidespan/http/deflate.h"
 
 namespace sidespan::semconv {
 namespace {
@@ -331,6 +333,74 @@ TEST_CASE("mcp: no more requests than the limit wait, and a batch has no more ch
   CHECK(post.end(3).name == "POST");
   CHECK(rig.ended.spans.size() == 3);
   CHECK(rig.ended.left_out == 1);
+}
+
+TEST_CASE("events that nobody could read to the end have no number") {
+  struct Row {
+    const char* test;
+    Fields coding;
+    std::string body;
+    bool counted;
+  };
+  const std::string body = event(result(1)) + event(R"({"model":"m"})");
+  const std::vector<Row> rows = {
+      {"as they are", {}, body, true},
+      {"packed", {{"content-encoding", "gzip"}}, http::gzip(body), true},
+      {"by a coding that nobody knows", {{"content-encoding", "x-own"}}, body, false},
+      {"broken", {{"content-encoding", "gzip"}}, "no gzip at all", false},
+      {"a bomb",
+       {{"content-encoding", "gzip"}},
+       http::gzip(body + std::string(size_t{8} << 20U, '\n')),
+       false},
+  };
+  const std::string a2a = R"({"jsonrpc":"2.0","id":1,"method":"message/stream","params":{}})";
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    for (const auto& [url, fields, asks] :
+         {std::tuple(kUrl, kPostInSession, call(1, "t")),
+          std::tuple(std::string("https://api.openai.com/v1/chat/completions"), kJson,
+                     std::string("{}")),
+          std::tuple(std::string("http://agent/a2a"), with(kJson, {{"a2a-version", "1.0"}}),
+                     a2a)}) {
+      CAPTURE(url);
+      Rig rig;
+      McpExchange post(rig, "POST", url, fields);
+      post.say(asks, 1);
+      post.answer(200, with(kEvents, row.coding), 2);
+      post.hear(row.body, 3);
+      CHECK(post.end(4).attributes.contains("sidespan.stream.events") == row.counted);
+    }
+  }
+}
+
+TEST_CASE("a model's request is read whatever its type says") {
+  for (const Fields& type :
+       {Fields{}, Fields{{"content-type", "text/plain;charset=UTF-8"}},
+        Fields{{"content-type", "application/x-www-form-urlencoded"}}, kJson}) {
+    Rig rig;
+    McpExchange post(rig, "POST", "http://localhost:11434/api/generate", type);
+    post.say(R"({"model":"llama","prompt":"TALK"})", 1);
+    CHECK(post.end(2).attributes.text("gen_ai.request.model") == "llama");
+    McpExchange form(rig, "POST", "http://localhost:11434/api/generate", type);
+    form.say("model=llama", 1);
+    CHECK(form.end(2).name == "POST");
+  }
+}
+
+TEST_CASE("mcp: a batch that nobody looks at any longer leaves its children out, and counts them") {
+  Rig rig;
+  for (const bool sampled : {true, false}) {
+    rig.sampled = sampled;
+    McpExchange post(rig, "POST", kUrl, kPostInSession);
+    post.say("[" + call(1, "a") + "," + call(2, "b") + "]", 0);
+    post.silence();
+    CHECK(rig.ended.left_out == 2);
+  }
+  McpExchange alone(rig, "POST", kUrl, kPostInSession);
+  alone.say(call(1, "a"), 0);
+  alone.silence();
+  CHECK(rig.ended.left_out == 2);
+  CHECK(rig.ended.spans.empty());
 }
 
 TEST_CASE("mcp: what has no span has no children, and leaves nothing") {

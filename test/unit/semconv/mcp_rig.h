@@ -127,7 +127,10 @@ class McpExchange {
     return span;
   }
   // Nobody looks any longer.
-  void silence() { observer_.reset(); }
+  void silence() {
+    observer_->on_silenced();
+    observer_.reset();
+  }
   bool is_mcp() const { return observer_ && observer_->is_mcp(); }
 
  private:

@@ -56,6 +56,9 @@ TEST_CASE("mcp: messages, one to a line, in any pieces") {
       {R"({"id":1,"result":{"protocolVersion":"2025-03-26","content":[{"isError":true}]}})",
        {"id=1 version=2025-03-26 answers "}},
       {R"({"id":1,"result":{"isError":true}})", {"id=1 answers failed "}},
+      {R"({"result":{"structuredContent":)" + std::string(100, '[') + std::string(100, ']') +
+           R"(,"isError":true},"jsonrpc":"2.0","id":1})",
+       {"id=1 answers failed "}},
       {R"({"id":null,"error":{"code":-32602,"message":"x","data":{"code":1}}})",
        {"answers code=-32602 "}},
       {R"({"method":"notifications/cancelled","params":{"requestId":"7"}})",

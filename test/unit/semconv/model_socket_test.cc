@@ -214,7 +214,7 @@ TEST_CASE("calls that fail, and those that a connection ends") {
   left.says(kCreated);
   left.sends(frame("\x03\xe8", true, '\x88'));
   left.observer->on_end(Observer::End::kWhole, MonoTime());
-  CHECK(left.calls == Texts{asked + " answered=gpt-5-a id=r1 finish=error cancelled"});
+  CHECK(left.calls == Texts{asked + " answered=gpt-5-a id=r1 cancelled"});
 }
 
 TEST_CASE("a WebSocket that cannot be read is counted, and says why") {

@@ -70,6 +70,8 @@ TEST_CASE("cost: the first row that matches, by kinds of tokens; a guess never")
     const std::optional<double> cost = cost_of(call, prices);
     REQUIRE(cost.has_value() == row.cost.has_value());
     if (cost) CHECK(*cost == doctest::Approx(*row.cost));
+    call.usage_partial = true;
+    CHECK(!cost_of(call, prices));
   }
 }
 
