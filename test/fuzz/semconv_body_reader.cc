@@ -1,5 +1,7 @@
 // Any bytes as a body, its framing named by the first: each document that begins ends, and all is
 // the same however the body was cut.
+#include <array>
+#include <charconv>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -11,22 +13,44 @@ using namespace sidespan::semconv;
 
 namespace {
 
+// Boost's parser may say the last digits of a long fraction otherwise where it comes in pieces.
+struct Rounded final : sidespan::json::Handler {
+  void on_object() override { copy.on_object(); }
+  void on_object_end() override { copy.on_object_end(); }
+  void on_array() override { copy.on_array(); }
+  void on_array_end() override { copy.on_array_end(); }
+  void on_key(std::string_view key) override { copy.on_key(key); }
+  void on_text(std::string_view part, bool last) override { copy.on_text(part, last); }
+  void on_integer(int64_t number) override { copy.on_integer(number); }
+  void on_number(double number) override {
+    std::array<char, 32> digits{};
+    const char* const last = std::to_chars(digits.data(), digits.data() + digits.size(), number,
+                                           std::chars_format::general, 12)
+                                 .ptr;
+    copy.on_text({digits.data(), last}, true);
+  }
+  void on_natural(uint64_t number) override { copy.on_natural(number); }
+  void on_bool(bool truth) override { copy.on_bool(truth); }
+  void on_null() override { copy.on_null(); }
+  sidespan::json::JsonCopy copy;
+};
+
 struct Record final : BodySink {
   sidespan::json::Handler* begin_document(std::string_view name) override {
     if (open) std::abort();
     text.append(name).append(":");
     open = !name.starts_with('-');
-    copy.begin(4096);
-    return open ? &copy : nullptr;
+    told.copy.begin(4096);
+    return open ? &told : nullptr;
   }
   void end_document(bool whole) override {
     if (!open) std::abort();
     open = false;
-    text.append(whole ? copy.text() : "~").append("\n");
+    text.append(whole ? told.copy.text() : "~").append("\n");
   }
   bool open = false;
   std::string text;
-  sidespan::json::JsonCopy copy;
+  Rounded told;
 };
 
 }  // namespace
