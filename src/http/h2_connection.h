@@ -77,6 +77,9 @@ class H2Connection final : public Codec {
   static constexpr size_t kFrameHeaderBytes = 9;  // RFC 9113 section 4.1
   // How many streams more may be ended before their answer began than were served whole.
   static constexpr size_t kResetsMax = 200;
+  // Who reads a body in small pieces refunds each, to its stream and to the connection, when it
+  // likes: Go does so for 4 KiB, and long after the last of it was sent.
+  static constexpr size_t kRefundBytes = 1024;
   // Of streams that are over, for those to come: as many as most connections have at a time.
   static constexpr size_t kStreamsKept = 128;
 
@@ -143,6 +146,7 @@ class H2Connection final : public Codec {
   size_t continuations_ = 0;
   size_t idle_frames_ = 0;
   MonoTime idle_since_{};
+  size_t updates_due_ = 0;  // WINDOW_UPDATE frames that what was sent may bring
   MonoTime heard_at_{};
   std::optional<MonoTime> pinged_at_;  // and nothing was heard since
   unsigned pings_ = 0;                 // that were all that was said for a while

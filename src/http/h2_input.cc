@@ -8,8 +8,8 @@
 namespace sidespan::http {
 namespace {
 
-// Frames that bring nothing forward (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA) between
-// two that do.
+// Frames that bring nothing forward (SETTINGS, PING, PRIORITY, empty DATA, WINDOW_UPDATE for what
+// was not sent) between two that do.
 constexpr size_t kIdleFramesMax = 1000;
 constexpr std::chrono::minutes kIdleFramesTime{1};
 // Frames that wait inside nghttp2: answers to what a peer sends and reads no answers of.
@@ -191,6 +191,10 @@ void H2Connection::on_frame(const nghttp2_frame& frame) {
       return;
     case NGHTTP2_GOAWAY:
       peer_closing_ = true;
+      return;
+    case NGHTTP2_WINDOW_UPDATE:
+      if (updates_due_ == 0) return count_idle_frame();
+      --updates_due_;
       return;
     default:
       // Nothing but SETTINGS can be first.

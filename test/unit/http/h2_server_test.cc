@@ -343,6 +343,28 @@ TEST_CASE("h2 server: patience ends") {
   }
 }
 
+TEST_CASE("h2 server: what was sent may be refunded in small pieces, and nothing else") {
+  constexpr size_t kBytes = 5'000'000;
+  Line line = agent();
+  line.feed(std::string(kH2Preface) +
+            h2::frame(h2::kSettings, 0, 0, h2::number(4, 2) + h2::number(kBytes, 4)) +
+            h2::frame(h2::kWindowUpdate, 0, 0, h2::number(kBytes, 4)) + h2::get(1));
+  line.send(1, script::answer(200, BodyLength::known(kBytes)));
+  line.send(1, Body{Chain(std::string(kBytes, 'x'))});
+  line.send(1, End{});
+  CHECK(line.output().size() > kBytes);
+  const std::string refund = h2::frame(h2::kWindowUpdate, 0, 0, h2::number(4096, 4));
+  for (size_t bytes = 0; bytes < kBytes; bytes += 4096) line.feed(refund);
+  CHECK(line.output().empty());
+  CHECK_FALSE(line->done());
+  size_t times = 0;
+  for (; times < 20'000 && !line->done(); ++times) {
+    line.feed(h2::frame(h2::kWindowUpdate, 0, 0, h2::number(1, 4)));
+    line.output();
+  }
+  CHECK(times < 20'000);
+}
+
 TEST_CASE("h2 server: an idle connection is kept alive by PING for as long as the agent likes") {
   Line line = agent();
   line.feed(h2::client_start());
