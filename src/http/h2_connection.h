@@ -112,6 +112,7 @@ class H2Connection final : public Codec {
   Error error_of(const H2Stream& stream, uint32_t code) const;
   void tell_lost(const H2Stream& stream, const Error& error);
   void lose_streams(const Error& error);
+  void lose_silent(std::string what);
   void count_idle_frame();
   void count_reset();
   void give_up(uint32_t code);

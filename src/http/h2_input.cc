@@ -66,6 +66,8 @@ bool H2Connection::wants_input() const {
 }
 
 std::optional<MonoTime> H2Connection::deadline() const {
+  // An origin's SETTINGS are waited for from the first call on, which tells what time it is.
+  if (!server() && !greeted_ && !section_begun_ && !input_ended_ && !closed_) return MonoTime{};
   const std::optional<MonoTime> ping = ping_deadline();
   if (!section_begun_) return ping;
   const MonoTime section = *section_begun_ + limits_.head_time_max;
@@ -73,8 +75,10 @@ std::optional<MonoTime> H2Connection::deadline() const {
 }
 
 void H2Connection::on_time(MonoTime now) {
+  if (!server() && !greeted_ && !section_begun_) section_begun_ = now;
   if (section_begun_ && now >= *section_begun_ + limits_.head_time_max) {
     section_begun_.reset();
+    if (!server() && !greeted_) return lose_silent("the origin says nothing in HTTP/2");
     give_up(NGHTTP2_ENHANCE_YOUR_CALM);
   }
   const std::optional<MonoTime> due = ping_deadline();
@@ -92,14 +96,16 @@ std::optional<MonoTime> H2Connection::ping_deadline() const {
 
 void H2Connection::ping(MonoTime now) {
   // What is not read says nothing of who wrote it.
-  if (pinged_at_ && wants_input()) {
-    input_ended_ = true;
-    lose_streams({Code::kTimeout, peer(), false, "the origin is silent and answers no PING"});
-    return out_.clear();
-  }
+  if (pinged_at_ && wants_input()) return lose_silent("the origin is silent and answers no PING");
   if (!pinged_at_) nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   pinged_at_ = now;
   produces_ = true;
+}
+
+void H2Connection::lose_silent(std::string what) {
+  input_ended_ = true;
+  lose_streams({Code::kTimeout, peer(), false, std::move(what)});
+  out_.clear();
 }
 
 void H2Connection::on_section_begin(const nghttp2_frame& frame) {

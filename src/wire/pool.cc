@@ -100,8 +100,12 @@ void Pool::Impl::drop_idle(Entry& entry) {
 void Pool::Impl::release(Entry& entry) {
   if (entry.doomed_ || entry.busy()) return;
   unshare(entry);
+  // Who waits for it to say how many streams it takes.
+  if (entry.h2()) dial_ended(entry.origin_.first);
   const http::Codec& codec = entry.connection_.codec();
-  if (!entry.connection_.closed() && codec.reusable() && !draining) return put_idle(entry);
+  // What was given up before it said a word may never say one.
+  const bool clean = !entry.connection_.closed() && codec.reusable() && codec.greeted();
+  if (clean && !draining) return put_idle(entry);
   // A tunnel's last bytes may still be on their way to the origin.
   const bool whole = codec.done() && !codec.ends_abruptly();
   if (whole && entry.connection_.has_unsent()) return entry.connection_.finish();

@@ -29,7 +29,8 @@ struct CodecLimits {
   size_t interims_max = 64;  // answers to one request before the final one
   // Body bytes handed out and not yet consumed() before input stops.
   size_t window_bytes = size_t{64} * 1024;
-  Milliseconds head_time_max{10'000};  // server: from the first byte of a head to its end
+  // Server: from the first byte of a head to its end. HTTP/2 client: until its peer's SETTINGS come.
+  Milliseconds head_time_max{10'000};
   // HTTP/2: streams at a time, body bytes that a peer may send of one before any of them is
   // consumed(), and those of all together that may be on their way here.
   size_t streams_max = 100;

@@ -205,6 +205,31 @@ TEST_CASE("h2 client: a peer that is silent while it owes answers is asked wheth
   CHECK_FALSE(over->deadline());
 }
 
+TEST_CASE("h2 client: a peer that never says its SETTINGS") {
+  using std::chrono::milliseconds;
+  for (const bool speaks : {false, true}) {
+    CAPTURE(speaks);
+    Line line = origin({.head_time_max = milliseconds(100)});
+    ask(line);
+    line.output();
+    const MonoTime start{std::chrono::seconds(5)};
+    REQUIRE(line->deadline());
+    CHECK(*line->deadline() < start);
+    line->on_time(start);
+    CHECK(line->deadline() == start + milliseconds(100));
+    line.now = start + milliseconds(50);
+    if (speaks) line.feed(h2::server_start().substr(0, 8));
+    line->on_time(start + milliseconds(99));
+    line.pull();
+    CHECK(line.events().empty());
+    line->on_time(start + milliseconds(100));
+    line.pull();
+    CHECK(line.events() == "\n1 reset timeout");
+    CHECK(line->done());
+    CHECK_FALSE(line->deadline());
+  }
+}
+
 TEST_CASE("h2 client: a body waits for the peer's window") {
   Pair pair(Cuts::whole(), {.stream_window_bytes = 65'535, .connection_window_bytes = 1'000'000});
   pair.run();
