@@ -110,6 +110,7 @@ class H2Connection final : public Codec {
 
   void end_input(H2Stream& stream);
   Error error_of(const H2Stream& stream, uint32_t code) const;
+  Error not_taken(std::string_view why) const;
   void tell_lost(const H2Stream& stream, const Error& error);
   void lose_streams(const Error& error);
   void lose_silent(std::string what);

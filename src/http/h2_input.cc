@@ -232,9 +232,7 @@ void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
 Error H2Connection::error_of(const H2Stream& stream, uint32_t code) const {
   const std::string who(name_of(peer()));
   const std::string name = nghttp2_http2_strerror(code);
-  if (!server() && (code == NGHTTP2_REFUSED_STREAM || !stream.head_left)) {
-    return {Code::kConnectionClosed, peer(), true, "the origin did not take the request: " + name};
-  }
+  if (code == NGHTTP2_REFUSED_STREAM && !server()) return not_taken(name);
   if (stream.reset_by_peer) {
     // To a client of gRPC, a deadline that the server has seen pass is this and nothing else.
     const bool cancelled = !server() && code == NGHTTP2_CANCEL;
@@ -245,9 +243,15 @@ Error H2Connection::error_of(const H2Stream& stream, uint32_t code) const {
           "what the " + who + " sent is not HTTP/2 as it must be: " + name};
 }
 
-// Unless nobody asks any more.
+Error H2Connection::not_taken(std::string_view why) const {
+  return {Code::kConnectionClosed, peer(), true,
+          "the origin did not take the request: " + std::string(why)};
+}
+
+// Unless nobody asks any more. What never left did no harm.
 void H2Connection::tell_lost(const H2Stream& stream, const Error& error) {
-  if (!stream.unread && !stream.reset_by_us) push(stream, Reset{error});
+  if (stream.unread || stream.reset_by_us) return;
+  push(stream, Reset{server() || stream.head_left ? error : not_taken(error.what)});
 }
 
 // The connection is of no use any more.

@@ -50,7 +50,7 @@ OriginStreamPtr Pool::Impl::acquire(const PoolKey& key, OriginStreamOwner& owner
   const auto origin = origins.find(key);
   if (origin == origins.end()) return nullptr;
   for (const SlotId id : origin->second.shared) {
-    if (OriginStreamPtr stream = entries.find(id)->open(owner, false)) return stream;
+    if (OriginStreamPtr stream = entries.find(id)->open(owner)) return stream;
   }
   Entry* entry = find_idle(origin->second);
   return entry == nullptr ? nullptr : open(*entry, owner);
@@ -58,9 +58,8 @@ OriginStreamPtr Pool::Impl::acquire(const PoolKey& key, OriginStreamOwner& owner
 
 // Null where the connection takes no stream after all.
 OriginStreamPtr Pool::Impl::open(Entry& entry, OriginStreamOwner& owner) {
-  const bool was_idle = entry.idle_;
   drop_idle(entry);
-  OriginStreamPtr stream = entry.open(owner, was_idle);
+  OriginStreamPtr stream = entry.open(owner);
   if (!stream) {
     doom(entry);
   } else if (entry.h2()) {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 #include "sidespan/http/h2_codec.h"
 #include "support/h2_frames.h"
@@ -316,7 +317,14 @@ TEST_CASE("h2 client: the connection goes") {
   ask(line);
   ask(line);
   line.output();
+  ask(line);
+  // What never left did no harm.
+  std::vector<StreamId> again;
+  line.react = [&](const Event& event) {
+    if (std::get<Reset>(event.what).error.retryable) again.push_back(event.stream);
+  };
   line.eof(InputEnd::kTruncated);
+  CHECK(again == std::vector<StreamId>{3});
   const std::string told = line.events();
   CHECK(told.find("\n1 reset connection_closed") != std::string::npos);
   CHECK(told.find("\n2 reset connection_closed") != std::string::npos);

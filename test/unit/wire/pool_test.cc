@@ -430,6 +430,24 @@ TEST_CASE("an HTTP/2 connection that was given up before it said a word is nobod
   CHECK(rig.pool.acquire(rig.key(), first) == nullptr);
 }
 
+TEST_CASE("an HTTP/2 connection is a reused one to all but the first of its streams") {
+  H2Rig rig(http::h2::server_start());
+  Call first;
+  Call beside;
+  Call later;
+  rig.connect(first);
+  CHECK_FALSE(first.stream->reused());
+  run_until(rig.loop,
+            [&] { return (beside.stream = rig.pool.acquire(rig.key(), beside)) != nullptr; });
+  CHECK(beside.stream->reused());
+  first.stream.reset();
+  beside.stream.reset();
+  CHECK(rig.pool.idle() == 1);
+  rig.connect(later);
+  CHECK(later.stream->reused());
+  CHECK(rig.peers.size() == 1);
+}
+
 TEST_CASE("whoever stops waiting is not called") {
   Rig rig;
   Call call;
