@@ -75,7 +75,8 @@ class H2Connection final : public Codec {
   };
   friend struct H2Callbacks;
   static constexpr size_t kFrameHeaderBytes = 9;  // RFC 9113 section 4.1
-  // How many streams more may be ended before their answer began than were served whole.
+  // How many streams more may be ended before their answer began, or by the peer's fault, than were
+  // served whole.
   static constexpr size_t kResetsMax = 200;
   // Who reads a body in small pieces refunds each, to its stream and to the connection, when it
   // likes: Go does so for 4 KiB, and long after the last of it was sent.

@@ -219,10 +219,13 @@ void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
   if (stream == nullptr) return;
   if (stream->section) section_begun_.reset();
   if (stream->is_whole()) {
-    resets_left_ = std::min(resets_left_ + 1, kResetsMax);
+    // What is refused calls no origin, and pays for none.
+    if (stream->served) resets_left_ = std::min(resets_left_ + 1, kResetsMax);
   } else {
     // Who was only begun costs more than he pays: a head is read, an origin called and given up.
-    if (server() && !stream->head_sent) count_reset();
+    // So does he, however far it went, who makes us end it.
+    const bool by_fault = !stream->reset_by_peer && !stream->reset_by_us;
+    if (server() && (!stream->head_sent || by_fault)) count_reset();
     tell_lost(*stream, error_of(*stream, code));
   }
   streams_.erase(stream->id);

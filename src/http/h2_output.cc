@@ -8,6 +8,8 @@
 namespace sidespan::http {
 namespace {
 
+constexpr int kFirstRefusal = 400;
+
 // nghttp2 has copied it before the next section is made.
 thread_local H2Fields fields;
 
@@ -66,6 +68,7 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
     return codec.on_body_wanted(*found, room, *flags);
   };
   if (server()) {
+    stream->served = head.status < kFirstRefusal;
     const bool bodyless = stream->to_head || head.status == 204 || head.status == 304;
     // An empty body may have trailers.
     const bool none = bodyless || head.body.kind == BodyLength::Kind::kNone;

@@ -390,6 +390,41 @@ TEST_CASE("h2 server: requests that are given up at once") {
   CHECK(h2::show(out).find("goaway 0 code 11") != std::string::npos);
 }
 
+TEST_CASE("h2 server: requests that we are made to reset, whatever was said before") {
+  struct Row {
+    std::string test;
+    bool begun;    // the answer
+    bool refused;  // others are, in between
+  };
+  const std::vector<Row> rows = {{"at once", false, false},
+                                 {"after the head of the answer", true, false},
+                                 {"with others between that are refused", false, true}};
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    Line line = agent();
+    line.feed(h2::client_start());
+    std::string out;
+    uint32_t stream = 1;
+    size_t resets = 0;
+    for (; resets < 1000 && !line->done(); ++resets, stream += 2) {
+      if (row.refused) {
+        line.feed(h2::get(stream));
+        line.send(stream, script::answer(403, BodyLength::none()));
+        line.send(stream, End{});
+        line.output();
+        stream += 2;
+      }
+      line.feed(h2::get(stream));
+      if (row.begun) line.send(stream, script::answer(200, BodyLength::unknown()));
+      line.output();
+      line.feed(h2::frame(h2::kWindowUpdate, 0, stream, h2::number(0x7fffffff, 4)));
+      out = line.output();
+    }
+    CHECK(resets <= 201);
+    CHECK(h2::show(out).find("goaway 0 code 11") != std::string::npos);
+  }
+}
+
 TEST_CASE("h2 server: a small block that would be a big head") {
   // One entry of 3,000 bytes in the table, and then a byte for each time it is named.
   std::string block = "\x40" + h2::text("x") + h2::text(std::string(3000, 'a'));
