@@ -36,6 +36,11 @@ uint8_t indexing(FieldName known, std::string_view name) {
   return unindexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
 }
 
+// A body is expected of them: one that is not there is told of as empty (RFC 9110 section 8.6).
+bool means_body(const Head& head) {
+  return head.asks("POST") || head.asks("PUT") || head.asks("PATCH");
+}
+
 // Methods as every reader of HTTP/1 takes them.
 bool is_plain_method(std::string_view method) {
   return !method.empty() && method.size() <= kMethodBytesMax &&
@@ -144,7 +149,8 @@ Result<void> H2Section::finish_request(bool ended) {
                 "the target is over " + std::to_string(limits_.target_bytes_max) + " bytes");
   }
   head_.set_target(target);
-  const Result<BodyLength> body = body_length(ended ? BodyLength::none() : BodyLength::unknown());
+  const BodyLength ended_by_head = means_body(head_) ? BodyLength::known(0) : BodyLength::none();
+  const Result<BodyLength> body = body_length(ended ? ended_by_head : BodyLength::unknown());
   if (!body) return std::unexpected(body.error());
   head_.body = connect ? BodyLength::none() : *body;
   return {};

@@ -240,6 +240,15 @@ def test_prior_knowledge(sidecar, origin, plain_h2_origin, sink):
     assert origin.requests[0].get("transfer-encoding") == "chunked"
 
 
+def test_uploads_without_a_body_say_so_in_http1(sidecar, origin):
+    side = sidecar()
+    with H2Client(connect(side.egress)) as client:
+        for method in ("POST", "PUT", "GET"):
+            assert client.get(f"127.0.0.1:{origin.port}", "/echo", method).status == 200
+    assert [request.get("content-length") for request in origin.requests] == ["0", "0", None]
+    assert [request.get("transfer-encoding") for request in origin.requests] == [None] * 3
+
+
 def test_a_burst_shares_what_is_dialled(sidecar, h2_origin, authority, sink):
     """Once an origin is known to take HTTP/2, one of many that want it dials."""
     side = sidecar({"tls": {"trust": {"certificates": [str(authority.pem)]}}, "limits": {"origin_idle_time": "300ms"}})

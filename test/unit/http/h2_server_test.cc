@@ -76,6 +76,9 @@ TEST_CASE("h2 server: what requests become") {
                    false) +
            h2::frame(h2::kData, h2::kEndStream, 1, "body"),
        "\n1 POST http://o/ 1.1 [Host: o] unknown\n1 body body\n1 end"},
+      {"no body, where one is expected",
+       h2::headers(1, {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}}),
+       "\n1 POST http://o/ 1.1 [Host: o] 0\n1 end"},
       {"CONNECT", h2::headers(1, {{kMethod, "CONNECT"}, {kAuthority, "o:443"}}, false),
        "\n1 CONNECT o:443 1.1 [Host: o:443] none upgrade"},
       {"two at a time", h2::get(1) + h2::get(3, "/3"),
