@@ -100,7 +100,8 @@ class H2Connection final : public Codec {
   // From nghttp2; false: the connection cannot go on.
   bool on_frame_begin(const nghttp2_frame_hd& header);
   void on_section_begin(const nghttp2_frame& frame);
-  bool on_field(const nghttp2_frame& frame, std::string_view name, std::string_view value);
+  bool on_field(const nghttp2_frame& frame, std::string_view name, std::string_view value,
+                bool unindexed);
   void on_section_end(H2Stream& stream, bool ended);
   void on_body(int32_t wire_id, std::string_view bytes);
   void on_frame(const nghttp2_frame& frame);

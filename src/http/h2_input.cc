@@ -124,10 +124,10 @@ void H2Connection::on_section_begin(const nghttp2_frame& frame) {
 }
 
 bool H2Connection::on_field(const nghttp2_frame& frame, std::string_view name,
-                            std::string_view value) {
+                            std::string_view value, bool unindexed) {
   H2Stream* stream = on_wire(frame.hd.stream_id);
   if (stream == nullptr || !stream->section) return true;
-  stream->section->add(name, value);
+  stream->section->add(name, value, unindexed);
   return !stream->section->excessive();
 }
 

@@ -70,6 +70,30 @@ TEST_CASE("h2 client: what is another in each request takes no place in the peer
   CHECK(bytes_of_second("Authorization") > 40);
 }
 
+TEST_CASE("h2 client: what its sender wants in nobody's table gets into none") {
+  for (const bool never : {true, false}) {
+    CAPTURE(never);
+    Line server(make_h2_server({}), Cuts::whole());
+    std::string block = h2::block(
+        {{":method", "GET"}, {":scheme", "http"}, {":authority", "o"}, {":path", "/"}});
+    block += (never ? '\x10' : '\0') + h2::text("x-key") + h2::text("secret");
+    std::string bytes;
+    server.react = [&](const Event& event) {
+      const auto* head = std::get_if<Head>(&event.what);
+      if (head == nullptr) return;
+      Line line = origin();
+      const StreamId stream = line->open();
+      line->send_head(stream, Head(*head));
+      bytes = line.output();
+    };
+    server.feed(h2::client_start() +
+                h2::frame(h2::kHeaders, h2::kEndHeaders | h2::kEndStream, 1, block));
+    // A literal with a new name of four bytes, by Huffman's code: never indexed, or from now on.
+    CHECK((bytes.find("\x10\x84") != std::string::npos) == never);
+    CHECK((bytes.find("\x40\x84") != std::string::npos) != never);
+  }
+}
+
 TEST_CASE("h2 client: a request and its answer") {
   script::at_all_cuts([](Cuts cuts) {
     Pair pair(cuts);
