@@ -145,6 +145,7 @@ class H2Connection final : public Codec {
   size_t unwritten_bytes_ = 0;
   MemoryCharge charge_;
   std::optional<MonoTime> section_begun_;  // a section that is not whole yet, or the preface
+  int32_t section_of_ = 0;                 // the stream of the last one
   StreamId last_stream_ = 0;               // that was opened, by whichever side does
   std::vector<std::pair<StreamId, StreamId>> skipped_;  // between these two there was none
   size_t continuations_ = 0;

@@ -110,6 +110,7 @@ void H2Connection::lose_silent(std::string what) {
 
 void H2Connection::on_section_begin(const nghttp2_frame& frame) {
   section_begun_ = now_;
+  section_of_ = frame.hd.stream_id;
   H2Stream* stream = on_wire(frame.hd.stream_id);
   if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
     stream = &add_stream(static_cast<StreamId>(frame.hd.stream_id));
@@ -217,7 +218,8 @@ void H2Connection::end_input(H2Stream& stream) {
 void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
   H2Stream* stream = on_wire(wire_id);
   if (stream == nullptr) return;
-  if (stream->section) section_begun_.reset();
+  // What was no section is told of by its stream's end alone.
+  if (section_of_ == wire_id) section_begun_.reset();
   if (stream->is_whole()) {
     // What is refused calls no origin, and pays for none.
     if (stream->served) resets_left_ = std::min(resets_left_ + 1, kResetsMax);

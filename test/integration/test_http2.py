@@ -240,6 +240,14 @@ def test_prior_knowledge(sidecar, origin, plain_h2_origin, sink):
     assert origin.requests[0].get("transfer-encoding") == "chunked"
 
 
+def test_via_names_what_was_received(sidecar, origin, sink):
+    side = sidecar({"propagation": {"via": True}})
+    with H2Client(connect(side.egress)) as client:
+        answer = client.get(f"127.0.0.1:{origin.port}")
+    assert dict(answer.headers)["via"] == "1.1 sidespan"
+    assert origin.requests[0].get("via") == "2 sidespan"
+
+
 def test_uploads_without_a_body_say_so_in_http1(sidecar, origin):
     side = sidecar()
     with H2Client(connect(side.egress)) as client:

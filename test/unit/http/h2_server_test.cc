@@ -475,6 +475,18 @@ TEST_CASE("h2 server: a head that takes too long, and a preface") {
   CHECK_FALSE(line->deadline());
 }
 
+TEST_CASE("h2 server: trailers that may not be, of a request that nobody reads any more") {
+  Line line = agent();
+  line.feed(h2::client_start() +
+            h2::headers(1, {{kMethod, "get"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}},
+                        false));
+  line.output();
+  line.feed(h2::headers(1, {{"X-A", "b"}}));
+  CHECK(h2::show(line.output()) == "rst 1 code 1");
+  CHECK(line->streams() == 0);
+  CHECK_FALSE(line->deadline());
+}
+
 TEST_CASE("h2 server: what is no HTTP/2") {
   Line line = agent();
   line.feed("GET / HTTP/1.1\r\nHost: o\r\n\r\n");
