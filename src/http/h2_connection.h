@@ -85,6 +85,7 @@ class H2Connection final : public Codec {
   static constexpr size_t kStreamsKept = 128;
 
   bool server() const { return scheme_.empty(); }
+  std::optional<MonoTime> farewell_deadline() const;
   std::optional<MonoTime> ping_deadline() const;
   void ping(MonoTime now);
   Side peer() const { return server() ? Side::kAgent : Side::kOrigin; }
@@ -123,6 +124,7 @@ class H2Connection final : public Codec {
   void send_reset(H2Stream& stream, const Error& error);
   void submit_reset(const H2Stream& stream, uint32_t code);
   void resume(H2Stream& stream);
+  void say_farewell(MonoTime now);
   void say_goodbye();
   void produce();
   void add_piece(StreamId stream, size_t bytes, size_t body);
@@ -154,13 +156,15 @@ class H2Connection final : public Codec {
   size_t updates_due_ = 0;  // WINDOW_UPDATE frames that what was sent may bring
   MonoTime heard_at_{};
   std::optional<MonoTime> pinged_at_;  // and nothing was heard since
-  unsigned pings_ = 0;                 // that were all that was said for a while
+  std::optional<MonoTime> drained_at_;
+  unsigned pings_ = 0;  // that were all that was said for a while
   size_t resets_left_;
   bool produces_ = true;  // nghttp2 may have something to say
   bool greeted_ = false;  // the peer's SETTINGS came
   bool given_up_ = false;
   bool input_ended_ = false;
   bool draining_ = false;
+  bool farewell_said_ = false;  // that there will be a goodbye
   bool goodbye_said_ = false;
   bool peer_closing_ = false;  // GOAWAY came
   bool closed_ = false;        // GOAWAY of ours that ends everything is out

@@ -68,10 +68,18 @@ bool H2Connection::wants_input() const {
 std::optional<MonoTime> H2Connection::deadline() const {
   // An origin's SETTINGS are waited for from the first call on, which tells what time it is.
   if (!server() && !greeted_ && !section_begun_ && !input_ended_ && !closed_) return MonoTime{};
-  const std::optional<MonoTime> ping = ping_deadline();
-  if (!section_begun_) return ping;
-  const MonoTime section = *section_begun_ + limits_.head_time_max;
-  return ping ? std::min(*ping, section) : section;
+  std::optional<MonoTime> due = server() ? farewell_deadline() : ping_deadline();
+  if (section_begun_) {
+    const MonoTime section = *section_begun_ + limits_.head_time_max;
+    due = due ? std::min(*due, section) : section;
+  }
+  return due;
+}
+
+// Like that for SETTINGS, it begins when it is first looked at.
+std::optional<MonoTime> H2Connection::farewell_deadline() const {
+  if (!draining_ || farewell_said_ || streams_.empty() || given_up_ || input_ended_) return {};
+  return drained_at_ ? *drained_at_ + limits_.drain_time : MonoTime{};
 }
 
 void H2Connection::on_time(MonoTime now) {
@@ -81,6 +89,7 @@ void H2Connection::on_time(MonoTime now) {
     if (!server() && !greeted_) return lose_silent("the origin says nothing in HTTP/2");
     give_up(NGHTTP2_ENHANCE_YOUR_CALM);
   }
+  if (server() && farewell_deadline()) say_farewell(now);
   const std::optional<MonoTime> due = ping_deadline();
   if (due && now >= *due) ping(now);
 }

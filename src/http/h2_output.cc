@@ -237,9 +237,18 @@ size_t H2Connection::queued(StreamId id) const {
 }
 
 // GOAWAY comes when nothing is under way: some clients take it for the end of what they wait for.
+// Who always waits for something hears in time that it will come; streams that cross it are served.
 void H2Connection::drain() {
   draining_ = true;
   if (server() && streams_.empty()) say_goodbye();
+}
+
+void H2Connection::say_farewell(MonoTime now) {
+  if (!drained_at_) drained_at_ = now;
+  if (now < *drained_at_ + limits_.drain_time) return;
+  farewell_said_ = true;
+  nghttp2_submit_shutdown_notice(session_);
+  produces_ = true;
 }
 
 void H2Connection::say_goodbye() {

@@ -241,7 +241,7 @@ def test_prior_knowledge(sidecar, origin, plain_h2_origin, sink):
 
 
 def test_via_names_what_was_received(sidecar, origin, sink):
-    side = sidecar({"propagation": {"via": True}})
+    side = sidecar({"http": {"via": "on"}})
     with H2Client(connect(side.egress)) as client:
         answer = client.get(f"127.0.0.1:{origin.port}")
     assert dict(answer.headers)["via"] == "1.1 sidespan"

@@ -74,8 +74,8 @@ TEST_CASE("h2 client: what its sender wants in nobody's table gets into none") {
   for (const bool never : {true, false}) {
     CAPTURE(never);
     Line server(make_h2_server({}), Cuts::whole());
-    std::string block = h2::block(
-        {{":method", "GET"}, {":scheme", "http"}, {":authority", "o"}, {":path", "/"}});
+    std::string block =
+        h2::block({{":method", "GET"}, {":scheme", "http"}, {":authority", "o"}, {":path", "/"}});
     block += (never ? '\x10' : '\0') + h2::text("x-key") + h2::text("secret");
     std::string bytes;
     server.react = [&](const Event& event) {

@@ -272,6 +272,38 @@ TEST_CASE("h2 server: how streams end") {
   CHECK(line->streams() == 0);
 }
 
+TEST_CASE("h2 server: an agent that always waits for something hears in time that we go") {
+  using std::chrono::milliseconds;
+  Line line = agent(Cuts::whole(), {.drain_time = milliseconds(100)});
+  line.feed(h2::client_start() + h2::get(1));
+  line.output();
+  line.events();
+  CHECK_FALSE(line->deadline());
+  line->drain();
+  const MonoTime start{std::chrono::seconds(5)};
+  REQUIRE(line->deadline());
+  line->on_time(start);
+  CHECK(line->deadline() == start + milliseconds(100));
+  line->on_time(start + milliseconds(99));
+  CHECK(line.output().empty());
+  line->on_time(start + milliseconds(100));
+  const std::string notice = line.output();
+  CHECK(h2::show(notice) == "goaway 0 code 0");
+  CHECK(notice.substr(9, 4) == h2::number(0x7fffffff, 4));
+  CHECK_FALSE(line->deadline());
+  // What it asked before it heard that is served.
+  line.feed(h2::get(3));
+  CHECK_FALSE(line.events().empty());
+  for (const StreamId stream : {1U, 3U}) {
+    line.send(stream, script::answer(204, BodyLength::none()));
+    line.send(stream, End{});
+  }
+  const std::string last = line.output();
+  CHECK(h2::show(last) == "headers 1 +end, headers 3 +end, goaway 0 code 0");
+  CHECK(last.substr(last.size() - 8, 4) == h2::number(3, 4));
+  CHECK(line->done());
+}
+
 TEST_CASE("h2 server: an agent that gives up its upload after the answer") {
   Line line = agent();
   line.feed(h2::client_start() +
