@@ -75,6 +75,26 @@ std::optional<uint32_t> grpc_status(const Headers& fields) {
   return static_cast<uint32_t>(*status);
 }
 
+uint32_t grpc_status_of(int http_status) {
+  switch (http_status) {
+    case 400:
+      return grpc::kInternal;
+    case 401:
+      return grpc::kUnauthenticated;
+    case 403:
+      return grpc::kPermissionDenied;
+    case 404:
+      return grpc::kUnimplemented;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return grpc::kUnavailable;
+    default:
+      return grpc::kUnknown;
+  }
+}
+
 std::optional<std::string_view> name_of_grpc_status(uint32_t status) {
   if (status >= kStatusNames.size()) return std::nullopt;
   return kStatusNames[status];

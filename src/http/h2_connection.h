@@ -75,12 +75,17 @@ class H2Connection final : public Codec {
   };
   friend struct H2Callbacks;
   static constexpr size_t kFrameHeaderBytes = 9;  // RFC 9113 section 4.1
-  // How many streams more may be ended before their answer began than were served whole.
+  // How many streams more may be ended before their answer began, or by the peer's fault, than were
+  // served whole.
   static constexpr size_t kResetsMax = 200;
+  // Who reads a body in small pieces refunds each, to its stream and to the connection, when it
+  // likes: Go does so for 4 KiB, and long after the last of it was sent.
+  static constexpr size_t kRefundBytes = 1024;
   // Of streams that are over, for those to come: as many as most connections have at a time.
   static constexpr size_t kStreamsKept = 128;
 
   bool server() const { return scheme_.empty(); }
+  std::optional<MonoTime> farewell_deadline() const;
   std::optional<MonoTime> ping_deadline() const;
   void ping(MonoTime now);
   Side peer() const { return server() ? Side::kAgent : Side::kOrigin; }
@@ -96,7 +101,8 @@ class H2Connection final : public Codec {
   // From nghttp2; false: the connection cannot go on.
   bool on_frame_begin(const nghttp2_frame_hd& header);
   void on_section_begin(const nghttp2_frame& frame);
-  bool on_field(const nghttp2_frame& frame, std::string_view name, std::string_view value);
+  bool on_field(const nghttp2_frame& frame, std::string_view name, std::string_view value,
+                bool unindexed);
   void on_section_end(H2Stream& stream, bool ended);
   void on_body(int32_t wire_id, std::string_view bytes);
   void on_frame(const nghttp2_frame& frame);
@@ -107,8 +113,10 @@ class H2Connection final : public Codec {
 
   void end_input(H2Stream& stream);
   Error error_of(const H2Stream& stream, uint32_t code) const;
+  Error not_taken(std::string_view why) const;
   void tell_lost(const H2Stream& stream, const Error& error);
   void lose_streams(const Error& error);
+  void lose_silent(std::string what);
   void count_idle_frame();
   void count_reset();
   void give_up(uint32_t code);
@@ -116,6 +124,7 @@ class H2Connection final : public Codec {
   void send_reset(H2Stream& stream, const Error& error);
   void submit_reset(const H2Stream& stream, uint32_t code);
   void resume(H2Stream& stream);
+  void say_farewell(MonoTime now);
   void say_goodbye();
   void produce();
   void add_piece(StreamId stream, size_t bytes, size_t body);
@@ -138,20 +147,24 @@ class H2Connection final : public Codec {
   size_t unwritten_bytes_ = 0;
   MemoryCharge charge_;
   std::optional<MonoTime> section_begun_;  // a section that is not whole yet, or the preface
+  int32_t section_of_ = 0;                 // the stream of the last one
   StreamId last_stream_ = 0;               // that was opened, by whichever side does
   std::vector<std::pair<StreamId, StreamId>> skipped_;  // between these two there was none
   size_t continuations_ = 0;
   size_t idle_frames_ = 0;
   MonoTime idle_since_{};
+  size_t updates_due_ = 0;  // WINDOW_UPDATE frames that what was sent may bring
   MonoTime heard_at_{};
   std::optional<MonoTime> pinged_at_;  // and nothing was heard since
-  unsigned pings_ = 0;                 // that were all that was said for a while
+  std::optional<MonoTime> drained_at_;
+  unsigned pings_ = 0;  // that were all that was said for a while
   size_t resets_left_;
   bool produces_ = true;  // nghttp2 may have something to say
   bool greeted_ = false;  // the peer's SETTINGS came
   bool given_up_ = false;
   bool input_ended_ = false;
   bool draining_ = false;
+  bool farewell_said_ = false;  // that there will be a goodbye
   bool goodbye_said_ = false;
   bool peer_closing_ = false;  // GOAWAY came
   bool closed_ = false;        // GOAWAY of ours that ends everything is out

@@ -36,6 +36,11 @@ uint8_t indexing(FieldName known, std::string_view name) {
   return unindexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
 }
 
+// A body is expected of them: one that is not there is told of as empty (RFC 9110 section 8.6).
+bool means_body(const Head& head) {
+  return head.asks("POST") || head.asks("PUT") || head.asks("PATCH");
+}
+
 // Methods as every reader of HTTP/1 takes them.
 bool is_plain_method(std::string_view method) {
   return !method.empty() && method.size() <= kMethodBytesMax &&
@@ -52,7 +57,7 @@ std::unexpected<Error> H2Section::malformed(std::string_view what) const {
   return fail(Code::kMalformed, peer_, std::string(what));
 }
 
-void H2Section::add(std::string_view name, std::string_view value) {
+void H2Section::add(std::string_view name, std::string_view value, bool unindexed) {
   ++fields_;
   bytes_ += name.size() + value.size() + kFieldOverhead;
   if (fields_ > limits_.fields_max || bytes_ > limits_.head_bytes_max) return;
@@ -67,7 +72,7 @@ void H2Section::add(std::string_view name, std::string_view value) {
     }
   }
   if (kind_ == Kind::kRequest && name == "cookie") return add_cookie(value);
-  head_.headers.add(Wanted(name, known), value);
+  if (head_.headers.add(Wanted(name, known), value) && unindexed) head_.headers.keep_unindexed();
 }
 
 void H2Section::add_pseudo(std::string_view name, std::string_view value) {
@@ -144,7 +149,8 @@ Result<void> H2Section::finish_request(bool ended) {
                 "the target is over " + std::to_string(limits_.target_bytes_max) + " bytes");
   }
   head_.set_target(target);
-  const Result<BodyLength> body = body_length(ended ? BodyLength::none() : BodyLength::unknown());
+  const BodyLength ended_by_head = means_body(head_) ? BodyLength::known(0) : BodyLength::none();
+  const Result<BodyLength> body = body_length(ended ? ended_by_head : BodyLength::unknown());
   if (!body) return std::unexpected(body.error());
   head_.body = connect ? BodyLength::none() : *body;
   return {};
@@ -184,7 +190,8 @@ void H2Fields::add(std::string_view name, std::string_view value, uint8_t flags)
 // `with_length`: it is told of, for a body that is not sent.
 void H2Fields::add_all(const Headers& headers, bool with_length) {
   for (size_t i = 0; i < headers.size(); ++i) {
-    const FieldName known = headers.line(i).known;
+    const FieldLine& line = headers.line(i);
+    const FieldName known = line.known;
     Field field = headers.at(i);
     if ((bit_of(known) & kNotSent) != 0 && known != FieldName::kOther) continue;
     if (known == FieldName::kContentLength && !with_length) continue;
@@ -195,7 +202,8 @@ void H2Fields::add_all(const Headers& headers, bool with_length) {
       std::ranges::transform(field.name, std::back_inserter(names_), text::to_lower);
       field.name = std::string_view(names_).substr(begin);
     }
-    add(field.name, field.value, indexing(known, field.name));
+    add(field.name, field.value,
+        line.unindexed ? uint8_t{NGHTTP2_NV_FLAG_NO_INDEX} : indexing(known, field.name));
   }
 }
 

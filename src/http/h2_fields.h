@@ -28,7 +28,8 @@ class H2Section final : public Recycled<H2Section, 32> {
   H2Section(Kind kind, Side peer, const CodecLimits& limits)
       : limits_(limits), kind_(kind), peer_(peer) {}
 
-  void add(std::string_view name, std::string_view value);
+  // `unindexed`: the peer sent it as never to be indexed.
+  void add(std::string_view name, std::string_view value, bool unindexed);
   // So far over the limits that no honest peer sends it: a few bytes that name entries of the HPACK
   // table make megabytes here.
   bool excessive() const { return bytes_ > kExcess * limits_.head_bytes_max; }

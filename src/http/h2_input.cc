@@ -8,8 +8,8 @@
 namespace sidespan::http {
 namespace {
 
-// Frames that bring nothing forward (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA) between
-// two that do.
+// Frames that bring nothing forward (SETTINGS, PING, PRIORITY, empty DATA, WINDOW_UPDATE for what
+// was not sent) between two that do.
 constexpr size_t kIdleFramesMax = 1000;
 constexpr std::chrono::minutes kIdleFramesTime{1};
 // Frames that wait inside nghttp2: answers to what a peer sends and reads no answers of.
@@ -66,17 +66,30 @@ bool H2Connection::wants_input() const {
 }
 
 std::optional<MonoTime> H2Connection::deadline() const {
-  const std::optional<MonoTime> ping = ping_deadline();
-  if (!section_begun_) return ping;
-  const MonoTime section = *section_begun_ + limits_.head_time_max;
-  return ping ? std::min(*ping, section) : section;
+  // An origin's SETTINGS are waited for from the first call on, which tells what time it is.
+  if (!server() && !greeted_ && !section_begun_ && !input_ended_ && !closed_) return MonoTime{};
+  std::optional<MonoTime> due = server() ? farewell_deadline() : ping_deadline();
+  if (section_begun_) {
+    const MonoTime section = *section_begun_ + limits_.head_time_max;
+    due = due ? std::min(*due, section) : section;
+  }
+  return due;
+}
+
+// Like that for SETTINGS, it begins when it is first looked at.
+std::optional<MonoTime> H2Connection::farewell_deadline() const {
+  if (!draining_ || farewell_said_ || streams_.empty() || given_up_ || input_ended_) return {};
+  return drained_at_ ? *drained_at_ + limits_.drain_time : MonoTime{};
 }
 
 void H2Connection::on_time(MonoTime now) {
+  if (!server() && !greeted_ && !section_begun_) section_begun_ = now;
   if (section_begun_ && now >= *section_begun_ + limits_.head_time_max) {
     section_begun_.reset();
+    if (!server() && !greeted_) return lose_silent("the origin says nothing in HTTP/2");
     give_up(NGHTTP2_ENHANCE_YOUR_CALM);
   }
+  if (server() && farewell_deadline()) say_farewell(now);
   const std::optional<MonoTime> due = ping_deadline();
   if (due && now >= *due) ping(now);
 }
@@ -92,18 +105,21 @@ std::optional<MonoTime> H2Connection::ping_deadline() const {
 
 void H2Connection::ping(MonoTime now) {
   // What is not read says nothing of who wrote it.
-  if (pinged_at_ && wants_input()) {
-    input_ended_ = true;
-    lose_streams({Code::kTimeout, peer(), false, "the origin is silent and answers no PING"});
-    return out_.clear();
-  }
+  if (pinged_at_ && wants_input()) return lose_silent("the origin is silent and answers no PING");
   if (!pinged_at_) nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   pinged_at_ = now;
   produces_ = true;
 }
 
+void H2Connection::lose_silent(std::string what) {
+  input_ended_ = true;
+  lose_streams({Code::kTimeout, peer(), false, std::move(what)});
+  out_.clear();
+}
+
 void H2Connection::on_section_begin(const nghttp2_frame& frame) {
   section_begun_ = now_;
+  section_of_ = frame.hd.stream_id;
   H2Stream* stream = on_wire(frame.hd.stream_id);
   if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
     stream = &add_stream(static_cast<StreamId>(frame.hd.stream_id));
@@ -118,10 +134,10 @@ void H2Connection::on_section_begin(const nghttp2_frame& frame) {
 }
 
 bool H2Connection::on_field(const nghttp2_frame& frame, std::string_view name,
-                            std::string_view value) {
+                            std::string_view value, bool unindexed) {
   H2Stream* stream = on_wire(frame.hd.stream_id);
   if (stream == nullptr || !stream->section) return true;
-  stream->section->add(name, value);
+  stream->section->add(name, value, unindexed);
   return !stream->section->excessive();
 }
 
@@ -192,6 +208,10 @@ void H2Connection::on_frame(const nghttp2_frame& frame) {
     case NGHTTP2_GOAWAY:
       peer_closing_ = true;
       return;
+    case NGHTTP2_WINDOW_UPDATE:
+      if (updates_due_ == 0) return count_idle_frame();
+      --updates_due_;
+      return;
     default:
       // Nothing but SETTINGS can be first.
       if (!std::exchange(greeted_, true)) section_begun_.reset();
@@ -207,12 +227,16 @@ void H2Connection::end_input(H2Stream& stream) {
 void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
   H2Stream* stream = on_wire(wire_id);
   if (stream == nullptr) return;
-  if (stream->section) section_begun_.reset();
+  // What was no section is told of by its stream's end alone.
+  if (section_of_ == wire_id) section_begun_.reset();
   if (stream->is_whole()) {
-    resets_left_ = std::min(resets_left_ + 1, kResetsMax);
+    // What is refused calls no origin, and pays for none.
+    if (stream->served) resets_left_ = std::min(resets_left_ + 1, kResetsMax);
   } else {
     // Who was only begun costs more than he pays: a head is read, an origin called and given up.
-    if (server() && !stream->head_sent) count_reset();
+    // So does he, however far it went, who makes us end it.
+    const bool by_fault = !stream->reset_by_peer && !stream->reset_by_us;
+    if (server() && (!stream->head_sent || by_fault)) count_reset();
     tell_lost(*stream, error_of(*stream, code));
   }
   streams_.erase(stream->id);
@@ -222,9 +246,7 @@ void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
 Error H2Connection::error_of(const H2Stream& stream, uint32_t code) const {
   const std::string who(name_of(peer()));
   const std::string name = nghttp2_http2_strerror(code);
-  if (!server() && (code == NGHTTP2_REFUSED_STREAM || !stream.head_left)) {
-    return {Code::kConnectionClosed, peer(), true, "the origin did not take the request: " + name};
-  }
+  if (code == NGHTTP2_REFUSED_STREAM && !server()) return not_taken(name);
   if (stream.reset_by_peer) {
     // To a client of gRPC, a deadline that the server has seen pass is this and nothing else.
     const bool cancelled = !server() && code == NGHTTP2_CANCEL;
@@ -235,9 +257,15 @@ Error H2Connection::error_of(const H2Stream& stream, uint32_t code) const {
           "what the " + who + " sent is not HTTP/2 as it must be: " + name};
 }
 
-// Unless nobody asks any more.
+Error H2Connection::not_taken(std::string_view why) const {
+  return {Code::kConnectionClosed, peer(), true,
+          "the origin did not take the request: " + std::string(why)};
+}
+
+// Unless nobody asks any more. What never left did no harm.
 void H2Connection::tell_lost(const H2Stream& stream, const Error& error) {
-  if (!stream.unread && !stream.reset_by_us) push(stream, Reset{error});
+  if (stream.unread || stream.reset_by_us) return;
+  push(stream, Reset{server() || stream.head_left ? error : not_taken(error.what)});
 }
 
 // The connection is of no use any more.

@@ -8,6 +8,8 @@
 namespace sidespan::http {
 namespace {
 
+constexpr int kFirstRefusal = 400;
+
 // nghttp2 has copied it before the next section is made.
 thread_local H2Fields fields;
 
@@ -66,6 +68,7 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
     return codec.on_body_wanted(*found, room, *flags);
   };
   if (server()) {
+    stream->served = head.status < kFirstRefusal;
     const bool bodyless = stream->to_head || head.status == 204 || head.status == 304;
     // An empty body may have trailers.
     const bool none = bodyless || head.body.kind == BodyLength::Kind::kNone;
@@ -148,6 +151,7 @@ ssize_t H2Connection::on_body_wanted(H2Stream& stream, size_t room, uint32_t& fl
 
 void H2Connection::on_body_frame(H2Stream& stream, std::string_view header, size_t size) {
   idle_frames_ = 0;
+  updates_due_ += 2 * (1 + size / kRefundBytes);
   out_.append(header);
   if (size > 0) out_.append(stream.out.take(size));
   stream.in_flight += size;
@@ -233,9 +237,18 @@ size_t H2Connection::queued(StreamId id) const {
 }
 
 // GOAWAY comes when nothing is under way: some clients take it for the end of what they wait for.
+// Who always waits for something hears in time that it will come; streams that cross it are served.
 void H2Connection::drain() {
   draining_ = true;
   if (server() && streams_.empty()) say_goodbye();
+}
+
+void H2Connection::say_farewell(MonoTime now) {
+  if (!drained_at_) drained_at_ = now;
+  if (now < *drained_at_ + limits_.drain_time) return;
+  farewell_said_ = true;
+  nghttp2_submit_shutdown_notice(session_);
+  produces_ = true;
 }
 
 void H2Connection::say_goodbye() {

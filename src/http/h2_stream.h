@@ -30,6 +30,7 @@ struct H2Stream {
   bool input_ended = false;
   bool head_sent = false;  // ours; an answer's final one
   bool head_left = false;  // it is in a frame
+  bool served = false;     // a server's: with more than a refusal
   bool has_body = false;   // DATA frames follow our head
   bool output_ended = false;
   bool end_sent = false;

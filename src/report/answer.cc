@@ -19,28 +19,6 @@ std::string field(const http::Headers& headers, std::string_view name) {
   return std::string(headers.find(name).value_or(""));
 }
 
-// What gRPC makes of an HTTP answer that has no status of its own (gRPC, http-grpc-status-mapping).
-uint32_t grpc_status_of(int http_status) {
-  using namespace http::grpc;
-  switch (http_status) {
-    case 400:
-      return kInternal;
-    case 401:
-      return kUnauthenticated;
-    case 403:
-      return kPermissionDenied;
-    case 404:
-      return kUnimplemented;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return kUnavailable;
-    default:
-      return kUnknown;
-  }
-}
-
 void take_response(Judgement& judgement, std::string_view bytes) {
   if (auto response = otlp::decode_response(bytes)) {
     judgement.rejected = static_cast<uint64_t>(response->rejected_spans);
@@ -94,7 +72,7 @@ void Answer::read_grpc(const http::Headers& fields) {
 
 std::optional<uint32_t> Answer::grpc_status() const {
   if (grpc_status_ || status_ == 0) return grpc_status_;
-  return grpc_status_of(status_);
+  return http::grpc_status_of(status_);
 }
 
 std::string Answer::status() const {

@@ -217,13 +217,22 @@ void set_rpc_status(Attributes& attributes, uint32_t status, RpcStatus form) {
   attributes.add(name, std::string_view(grpc_status_text(status)));
 }
 
+// What the client of a call is told: what came of it, or what its library makes of an answer that
+// is whole and says nothing.
+std::optional<uint32_t> grpc_status_of(const HttpFacts& facts) {
+  const bool whole = facts.response != nullptr && facts.ending == Ending::kComplete && !facts.error;
+  if (facts.grpc_status || !whole) return facts.grpc_status;
+  return http::grpc_status_of(facts.response->status);
+}
+
 // The call by its own name, beside what it is of HTTP.
 void set_rpc(trace::Span& span, const HttpFacts& facts, RpcStatus status_form) {
   span.attributes.add(attribute::kRpcSystemName, "grpc");
   const std::string_view method = http::grpc_method(facts.url->path);
   span.name = method.empty() ? "grpc" : method;
   if (!method.empty()) span.attributes.add(attribute::kRpcMethod, method);
-  if (facts.grpc_status) set_rpc_status(span.attributes, *facts.grpc_status, status_form);
+  const std::optional<uint32_t> status = grpc_status_of(facts);
+  if (status) set_rpc_status(span.attributes, *status, status_form);
 }
 
 void add_further(Attributes& attributes, const HttpFacts& facts) {
@@ -251,8 +260,9 @@ void set_outcome(trace::Span& span, const HttpFacts& facts) {
     span.attributes.add(attribute::kHttpResponseStatusCode, static_cast<int64_t>(status));
   }
   // To a client of gRPC any status but OK is an error; 200 says nothing then.
-  if (facts.grpc && is_grpc_error(facts, facts.grpc_status.value_or(0))) {
-    set_error(span, grpc_status_text(*facts.grpc_status));
+  const std::optional<uint32_t> rpc = facts.grpc ? grpc_status_of(facts) : std::nullopt;
+  if (rpc && is_grpc_error(facts, *rpc)) {
+    set_error(span, grpc_status_text(*rpc));
   } else if (is_error(facts, status)) {
     std::array<char, 16> digits{};
     const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr;

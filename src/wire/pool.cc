@@ -50,7 +50,7 @@ OriginStreamPtr Pool::Impl::acquire(const PoolKey& key, OriginStreamOwner& owner
   const auto origin = origins.find(key);
   if (origin == origins.end()) return nullptr;
   for (const SlotId id : origin->second.shared) {
-    if (OriginStreamPtr stream = entries.find(id)->open(owner, false)) return stream;
+    if (OriginStreamPtr stream = entries.find(id)->open(owner)) return stream;
   }
   Entry* entry = find_idle(origin->second);
   return entry == nullptr ? nullptr : open(*entry, owner);
@@ -58,9 +58,8 @@ OriginStreamPtr Pool::Impl::acquire(const PoolKey& key, OriginStreamOwner& owner
 
 // Null where the connection takes no stream after all.
 OriginStreamPtr Pool::Impl::open(Entry& entry, OriginStreamOwner& owner) {
-  const bool was_idle = entry.idle_;
   drop_idle(entry);
-  OriginStreamPtr stream = entry.open(owner, was_idle);
+  OriginStreamPtr stream = entry.open(owner);
   if (!stream) {
     doom(entry);
   } else if (entry.h2()) {
@@ -100,8 +99,12 @@ void Pool::Impl::drop_idle(Entry& entry) {
 void Pool::Impl::release(Entry& entry) {
   if (entry.doomed_ || entry.busy()) return;
   unshare(entry);
+  // Who waits for it to say how many streams it takes.
+  if (entry.h2()) dial_ended(entry.origin_.first);
   const http::Codec& codec = entry.connection_.codec();
-  if (!entry.connection_.closed() && codec.reusable() && !draining) return put_idle(entry);
+  // What was given up before it said a word may never say one.
+  const bool clean = !entry.connection_.closed() && codec.reusable() && codec.greeted();
+  if (clean && !draining) return put_idle(entry);
   // A tunnel's last bytes may still be on their way to the origin.
   const bool whole = codec.done() && !codec.ends_abruptly();
   if (whole && entry.connection_.has_unsent()) return entry.connection_.finish();

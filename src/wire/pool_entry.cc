@@ -59,7 +59,7 @@ Pool::Impl::Entry::Entry(Impl& pool, SlotId id, Origins::value_type& origin,
 
 Pool::Impl::Entry::~Entry() = default;
 
-OriginStreamPtr Pool::Impl::Entry::open(OriginStreamOwner& owner, bool was_idle) {
+OriginStreamPtr Pool::Impl::Entry::open(OriginStreamOwner& owner) {
   const http::StreamId id = connection_.open();
   if (id == 0) return nullptr;
   std::unique_ptr<Stream>& stream = h2() ? more_[id] : only_;
@@ -67,7 +67,7 @@ OriginStreamPtr Pool::Impl::Entry::open(OriginStreamOwner& owner, bool was_idle)
   stream->owner_ = &owner;
   stream->id_ = id;
   stream->number_ = ++opened_;
-  stream->reused_ = was_idle && (opened_ > 1 || parked_);
+  stream->reused_ = opened_ > 1 || parked_;
   ++streams_;
   return OriginStreamPtr(stream.get());
 }

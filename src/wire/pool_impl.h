@@ -89,7 +89,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   ~Entry();
 
   // Null where the connection takes no stream (now, or any more).
-  OriginStreamPtr open(OriginStreamOwner& owner, bool was_idle);
+  OriginStreamPtr open(OriginStreamOwner& owner);
   void release(Stream& stream);
   bool busy() const { return streams_ > 0; }
   // Idle, and nothing has come that ends it.

@@ -26,7 +26,7 @@ else:
 unary = channel.unary_unary("/test.Echo/Unary")
 answer, call = unary.with_call(b"a few words", metadata=[("x-custom", "v"), ("x-bin", b"\\x00\\xff")], timeout=20)
 print("unary", answer == b"a few words", dict(call.trailing_metadata())["x-trailing"])
-print("large", len(unary(b"x" * 3_000_000, timeout=20)))
+print("large", len(unary(b"x" * 4_194_304, timeout=20)))
 print("empty", unary(b"", timeout=20) == b"")
 print("server", len(list(channel.unary_stream("/test.Echo/Down")(b"7", timeout=20))))
 print("client", channel.stream_unary("/test.Echo/Up")(iter([b"a", b"b", b"c"]), timeout=20) == b"abc")
@@ -48,7 +48,7 @@ print("gzip", channel.unary_unary("/test.Echo/Unary")(b"z" * 10000, compression=
 """
 
 SAID = """unary True t
-large 3000000
+large 4194304
 empty True
 server 7
 client True
@@ -166,6 +166,23 @@ def test_the_binary_form_of_a_parent_is_read(echo, sink, tmp_path):
     assert span["attributes"]["sidespan.parent.source"] == "wire"
     assert span["attributes"]["rpc.grpc.status_code"] == 0 and "rpc.status_code" not in span["attributes"]
     assert echo.parents["/test.Echo/Unary"] == [f"00-{trace}-{span['span_id']}-01"]
+
+
+def test_answers_that_say_no_status(sidecar, sink):
+    """One is whole, one is broken off by the server within its messages; grpcio's server does neither."""
+    origin = H2Origin()
+    side = sidecar()
+    with H2Client(connect(side.egress)) as client:
+        whole, broken = (client.get(f"127.0.0.1:{origin.port}", path, "POST", body=b"",
+                                    headers=[("content-type", "application/grpc"), ("te", "trailers")])
+                         for path in ("/echo", "/broken"))
+    assert (whole.status, whole.error) == (200, None)
+    assert (broken.status, broken.body) == (200, b"half") and broken.error is not None
+    spans = sink.wait(2)
+    assert [span["status"] for span in spans] == ["ERROR", "ERROR"]
+    assert [span["attributes"]["error.type"] for span in spans] == ["UNKNOWN", "connection_reset"]
+    assert [span["attributes"].get("rpc.status_code") for span in spans] == ["UNKNOWN", None]
+    origin.stop()
 
 
 @pytest.mark.parametrize("others", ["remove", "rewrite"])

@@ -112,21 +112,46 @@ TRICKS = {
     "window that overflows": lambda stream: WindowUpdateFrame(stream, 2**31 - 1).serialize(),
     "data after the end": lambda stream: DataFrame(stream, b"x").serialize(),
     "headers after the end": lambda stream: HeadersFrame(stream, b"\x82", flags=["END_HEADERS", "END_STREAM"]).serialize(),
+    "more than its length": lambda stream: DataFrame(stream, b"xx", flags=["END_STREAM"]).serialize(),
     "a stream that depends on itself": lambda stream: PriorityFrame(stream, depends_on=stream).serialize(),
 }
 
 
 @pytest.mark.parametrize("trick", TRICKS)
-def test_row_14_resets_that_we_are_made_to_send(trick, side, origin):
+@pytest.mark.parametrize("begun", [False, True], ids=["before the answer", "within the answer"])
+def test_row_14_resets_that_we_are_made_to_send(begun, trick, side, origin):
     """Each stream counts as one the agent gave up, so that a connection has only so many."""
+    origin.answer("/slow", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", 30] if begun else [30])
+    ended = trick != "more than its length"
+    if begun and not ended:
+        return  # the origin answers what is whole
+    raw = Raw(side, origin)
+    more = [] if ended else [("content-length", "1")]
+    for stream in range(1, 1001, 2):
+        raw.say(raw.headers(stream, raw.fields("/slow", "GET" if ended else "POST", more), ended))
+        if begun and raw.read(lambda frame: isinstance(frame, (HeadersFrame, GoAwayFrame))) is None:
+            break
+        if not raw.say(TRICKS[trick](stream)):
+            break
+    assert any(isinstance(frame, GoAwayFrame) for frame in raw.frames) or raw.goaway()
+    assert len(origin.seen("/slow")) <= 201
+
+
+def test_row_14_refusals_pay_for_no_reset(side, origin):
+    """Requests that are answered without an origin, and between them those that we are made to reset."""
     origin.answer("/slow", [30])
     raw = Raw(side, origin)
-    for stream in range(1, 20_001, 2):
-        if not raw.say(raw.headers(stream, raw.fields("/slow")) + TRICKS[trick](stream)):
+    denied = [(":method", "GET"), (":scheme", "http"), (":authority", "169.254.169.254"), (":path", "/")]
+    for stream in range(1, 2001, 4):
+        if not raw.say(raw.headers(stream, denied)):
             break
-    side.metrics()
-    assert len(origin.seen("/slow")) <= 1000
-    raw.sock.close()
+        if raw.read(lambda frame: isinstance(frame, (HeadersFrame, GoAwayFrame))) is None:
+            break
+        if not raw.say(raw.headers(stream + 2, raw.fields("/slow")) + WindowUpdateFrame(stream + 2, 2**31 - 1).serialize()):
+            break
+    assert raw.read(lambda frame: False) is None
+    assert [frame.error_code for frame in raw.frames if isinstance(frame, GoAwayFrame)] == [CALM]
+    assert len(origin.seen("/slow")) <= 201
 
 
 def test_row_15_continuation_without_end(side, origin):

@@ -1,14 +1,16 @@
 """limits.h2_ping_time: an HTTP/2 origin that owes answers and says nothing is asked by PING whether it is there."""
 
+import socket
 import time
 
+import h2.errors
 import h2.events
 import pytest
 
 from h2_origin import H2Client, H2Origin
 from test_http2 import inside
 from tunnel import HOST
-from wire import wait_for
+from wire import connect, wait_for
 
 FAST = {"limits": {"h2_ping_time": "300ms", "h2_ping_answer_time": "400ms"}}
 
@@ -105,3 +107,26 @@ def test_pings_that_are_not_wanted(intercepting, mortal):
             while client.pull():
                 pass
         assert not client.answers[stream].ended
+
+
+def test_an_origin_that_never_says_its_settings(sidecar, sink):
+    """It takes connections and no more: each call has its own end, and a connection of its own."""
+    mute, kept = socket.create_server(("127.0.0.1", 0)), []
+    side = sidecar({"limits": {"head_time": "700ms"}})
+    fields = [("content-type", "application/grpc"), ("te", "trailers")]
+    name = f"127.0.0.1:{mute.getsockname()[1]}"
+    with H2Client(connect(side.egress)) as client:
+        begun = time.monotonic()
+        given_up = client.ask(name, "/a.B/C", "POST", headers=fields, body=b"")
+        asked = client.ask(name, "/a.B/D", "POST", headers=fields, body=b"")
+        kept.append(mute.accept())
+        client.connection.reset_stream(given_up, h2.errors.ErrorCodes.CANCEL)
+        client.flush()
+        mute.settimeout(5)
+        kept.append(mute.accept())
+        assert client.wait(asked)[0].status == 504
+        assert 0.6 < time.monotonic() - begun < 6
+    assert {span["attributes"].get("error.type") for span in sink.wait(2)} == {None, "timeout"}
+    for sock, _ in kept:
+        sock.close()
+    mute.close()

@@ -154,7 +154,8 @@ def test_an_agent_of_http1_and_an_origin_of_http2(sidecar, h2_origin, authority,
         sock.sendall(head("POST /api/trailers HTTP/1.1", [("Host", "x"), ("Transfer-Encoding", "chunked"),
                                                           ("X-Case", "Kept"), ("Connection", "x-hop"), ("X-Hop", "1")])
                      + b"5\r\nhello\r\n0\r\nX-End: 1\r\n\r\n")
-        assert reader.response("POST").status == 200
+        answer = reader.response("POST")
+        assert answer.status == 200 and answer.trailers == [("grpc-status", "0")]
         request = h2_origin.requests[0]
         assert request.body == b"hello" and request.trailers == [("x-end", "1")]
         assert request.get("x-case") == "Kept" and request.get("x-hop") is None
@@ -163,10 +164,12 @@ def test_an_agent_of_http1_and_an_origin_of_http2(sidecar, h2_origin, authority,
         assert len(reader.response("GET").body) == 200_000
         sock.sendall(head("HEAD /api/echo HTTP/1.1", [("Host", "x")]))
         assert reader.response("HEAD").status == 200
+        sock.sendall(head("GET /api/hints HTTP/1.1", [("Host", "x")]))
+        assert [interim.status for interim in reader.response("GET").interim] == [103]
         sock.sendall(head("GET /api/status/204 HTTP/1.1", [("Host", "x")]))
         assert reader.response("GET").status == 204
-    spans = sink.wait(4)
-    assert [span["attributes"]["network.protocol.version"] for span in spans] == ["2"] * 4
+    spans = sink.wait(5)
+    assert [span["attributes"]["network.protocol.version"] for span in spans] == ["2"] * 5
     assert h2_origin.connections == 1
 
 
@@ -238,6 +241,46 @@ def test_prior_knowledge(sidecar, origin, plain_h2_origin, sink):
     assert [span["attributes"].get("network.protocol.version") for span in spans[:3]] == ["1.1", "1.1", "2"]
     assert origin.requests[0].body == b"words"
     assert origin.requests[0].get("transfer-encoding") == "chunked"
+
+
+def test_an_agent_of_http2_and_an_origin_of_http1(sidecar, origin, sink):
+    """Interim answers, trailers both ways, and a body that waits until it is asked for."""
+    side = sidecar()
+    origin.answer("/all", [b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                           b"Trailer: X-End\r\n\r\n2\r\nok\r\n0\r\nX-End: 1\r\n\r\n"])
+    name = f"127.0.0.1:{origin.port}"
+    with plain(side) as client:
+        answer = client.get(name, "/all", "POST", body=b"words", trailers=[("x-sum", "7")], headers=[("te", "trailers")])
+        assert (answer.status, answer.body, answer.trailers) == (200, b"ok", [("x-end", "1")])
+        assert [dict(interim)[":status"] for interim in answer.interims] == ["103"]
+        assert origin.requests[0].body == b"words"
+        assert [(key.lower(), value) for key, value in origin.requests[0].trailers] == [("x-sum", "7")]
+        waits = client.ask(name, "/echo", "POST", headers=[("expect", "100-continue"), ("content-length", "5")], end=False)
+        while not client.answers[waits].interims:
+            assert client.pull()
+        assert dict(client.answers[waits].interims[0])[":status"] == "100"
+        client.connection.send_data(waits, b"words", end_stream=True)
+        client.flush()
+        assert client.wait(waits)[0].status == 200
+        assert origin.requests[1].body == b"words"
+    assert [span["attributes"]["http.response.status_code"] for span in sink.wait(2)] == [200, 200]
+
+
+def test_via_names_what_was_received(sidecar, origin, sink):
+    side = sidecar({"http": {"via": "on"}})
+    with H2Client(connect(side.egress)) as client:
+        answer = client.get(f"127.0.0.1:{origin.port}")
+    assert dict(answer.headers)["via"] == "1.1 sidespan"
+    assert origin.requests[0].get("via") == "2 sidespan"
+
+
+def test_uploads_without_a_body_say_so_in_http1(sidecar, origin):
+    side = sidecar()
+    with H2Client(connect(side.egress)) as client:
+        for method in ("POST", "PUT", "GET"):
+            assert client.get(f"127.0.0.1:{origin.port}", "/echo", method).status == 200
+    assert [request.get("content-length") for request in origin.requests] == ["0", "0", None]
+    assert [request.get("transfer-encoding") for request in origin.requests] == [None] * 3
 
 
 def test_a_burst_shares_what_is_dialled(sidecar, h2_origin, authority, sink):
@@ -542,8 +585,24 @@ def test_node(way, intercepting, h2_origin, sink):
     assert {request.get("traceparent").split("-")[2] for request in h2_origin.requests} == {s["span_id"] for s in spans}
 
 
-def test_h2load_and_nghttp(intercepting, sidecar, origin, sink):
-    """Other implementations: prior knowledge, many streams, many connections."""
+def test_nghttp_and_curl_by_prior_knowledge(sidecar, origin, sink):
+    side = sidecar()
+    name = f"127.0.0.1:{origin.port}"
+    done = subprocess.run([peers.installed("nghttp"), "-v", "-H", f":authority: {name}", "-H", "x-by: nghttp",
+                           f"http://127.0.0.1:{side.egress[1]}/echo"], capture_output=True, text=True, timeout=60)
+    assert ":status: 200" in done.stdout, done.stdout + done.stderr
+    done = subprocess.run([peers.installed("curl"), "-sS", "--http2-prior-knowledge", "--noproxy", "*", "--connect-to",
+                           f"::127.0.0.1:{side.egress[1]}", "-o", "/dev/null", "-w", "%{http_code} %{http_version}",
+                           "-H", "X-By: curl", origin.url("/echo")], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "200 2", done.stderr
+    assert [request.get("x-by") for request in origin.requests] == ["nghttp", "curl"]
+    spans = sink.wait(2)
+    assert [span["attributes"]["url.full"] for span in spans] == [f"http://{name}/echo"] * 2
+    assert {request.get("traceparent").split("-")[2] for request in origin.requests} == {s["span_id"] for s in spans}
+
+
+def test_h2load(sidecar, origin, sink):
+    """Another implementation: prior knowledge, many streams, many connections."""
     side = sidecar()
     done = subprocess.run([peers.installed("h2load"), "-n", "2000", "-c", "4", "-m", "50",
                            f"--connect-to=127.0.0.1:{side.egress[1]}", f"http://127.0.0.1:{origin.port}/echo"],

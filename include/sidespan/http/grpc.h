@@ -38,6 +38,8 @@ bool is_grpc(const Headers& request);
 std::string_view grpc_method(std::string_view path);
 // The value of grpc-status; nothing where there is none, or no number.
 std::optional<uint32_t> grpc_status(const Headers& fields);
+// What gRPC makes of an HTTP answer that has no status of its own (gRPC, http-grpc-status-mapping).
+uint32_t grpc_status_of(int http_status);
 // "OK", "UNAVAILABLE"; what is not registered has no name.
 std::optional<std::string_view> name_of_grpc_status(uint32_t status);
 // The value of grpc-timeout, from when the request was sent; nothing where there is none, or none

@@ -29,6 +29,8 @@ struct FieldLine {
   // Between them stands ": ", behind the value CRLF: the line's bytes are what a writer would
   // write.
   bool plain = false;
+  // Its sender wants it in nobody's table (RFC 7541 section 7.1.3).
+  bool unindexed = false;
 };
 
 struct FreeBlock {

@@ -85,6 +85,8 @@ class Headers {
     if (!block_ || !block_->has_room(0, 1)) make_room_for_lines();
     return block_->new_line();
   }
+  // The last line is one that no table may have.
+  void keep_unindexed() { block_->line(block_->lines() - 1).unindexed = true; }
   void count_in(FieldName name) { block_->names |= bit_of(name); }
   void classify();
   // For a writer, with the bytes in block().

@@ -60,7 +60,7 @@ class OriginStream {
   virtual void resume_http() = 0;
   virtual void half_close() = 0;
 
-  virtual bool reused() const = 0;  // the connection was idle before
+  virtual bool reused() const = 0;  // the connection is older than it
   virtual const net::Address& peer() const = 0;
   virtual const DialPhases& phases() const = 0;   // empty after the first stream
   virtual std::string_view protocol() const = 0;  // "1.1", "2"

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 #include "sidespan/http/h2_codec.h"
 #include "support/h2_frames.h"
@@ -67,6 +68,30 @@ TEST_CASE("h2 client: what is another in each request takes no place in the peer
   CHECK(bytes_of_second("traceparent") > 50);
   CHECK(bytes_of_second("Tracestate") > 50);
   CHECK(bytes_of_second("Authorization") > 40);
+}
+
+TEST_CASE("h2 client: what its sender wants in nobody's table gets into none") {
+  for (const bool never : {true, false}) {
+    CAPTURE(never);
+    Line server(make_h2_server({}), Cuts::whole());
+    std::string block =
+        h2::block({{":method", "GET"}, {":scheme", "http"}, {":authority", "o"}, {":path", "/"}});
+    block += (never ? '\x10' : '\0') + h2::text("x-key") + h2::text("secret");
+    std::string bytes;
+    server.react = [&](const Event& event) {
+      const auto* head = std::get_if<Head>(&event.what);
+      if (head == nullptr) return;
+      Line line = origin();
+      const StreamId stream = line->open();
+      line->send_head(stream, Head(*head));
+      bytes = line.output();
+    };
+    server.feed(h2::client_start() +
+                h2::frame(h2::kHeaders, h2::kEndHeaders | h2::kEndStream, 1, block));
+    // A literal with a new name of four bytes, by Huffman's code: never indexed, or from now on.
+    CHECK((bytes.find("\x10\x84") != std::string::npos) == never);
+    CHECK((bytes.find("\x40\x84") != std::string::npos) != never);
+  }
 }
 
 TEST_CASE("h2 client: a request and its answer") {
@@ -205,6 +230,31 @@ TEST_CASE("h2 client: a peer that is silent while it owes answers is asked wheth
   CHECK_FALSE(over->deadline());
 }
 
+TEST_CASE("h2 client: a peer that never says its SETTINGS") {
+  using std::chrono::milliseconds;
+  for (const bool speaks : {false, true}) {
+    CAPTURE(speaks);
+    Line line = origin({.head_time_max = milliseconds(100)});
+    ask(line);
+    line.output();
+    const MonoTime start{std::chrono::seconds(5)};
+    REQUIRE(line->deadline());
+    CHECK(*line->deadline() < start);
+    line->on_time(start);
+    CHECK(line->deadline() == start + milliseconds(100));
+    line.now = start + milliseconds(50);
+    if (speaks) line.feed(h2::server_start().substr(0, 8));
+    line->on_time(start + milliseconds(99));
+    line.pull();
+    CHECK(line.events().empty());
+    line->on_time(start + milliseconds(100));
+    line.pull();
+    CHECK(line.events() == "\n1 reset timeout");
+    CHECK(line->done());
+    CHECK_FALSE(line->deadline());
+  }
+}
+
 TEST_CASE("h2 client: a body waits for the peer's window") {
   Pair pair(Cuts::whole(), {.stream_window_bytes = 65'535, .connection_window_bytes = 1'000'000});
   pair.run();
@@ -291,7 +341,14 @@ TEST_CASE("h2 client: the connection goes") {
   ask(line);
   ask(line);
   line.output();
+  ask(line);
+  // What never left did no harm.
+  std::vector<StreamId> again;
+  line.react = [&](const Event& event) {
+    if (std::get<Reset>(event.what).error.retryable) again.push_back(event.stream);
+  };
   line.eof(InputEnd::kTruncated);
+  CHECK(again == std::vector<StreamId>{3});
   const std::string told = line.events();
   CHECK(told.find("\n1 reset connection_closed") != std::string::npos);
   CHECK(told.find("\n2 reset connection_closed") != std::string::npos);

@@ -76,6 +76,9 @@ TEST_CASE("h2 server: what requests become") {
                    false) +
            h2::frame(h2::kData, h2::kEndStream, 1, "body"),
        "\n1 POST http://o/ 1.1 [Host: o] unknown\n1 body body\n1 end"},
+      {"no body, where one is expected",
+       h2::headers(1, {{kMethod, "POST"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}}),
+       "\n1 POST http://o/ 1.1 [Host: o] 0\n1 end"},
       {"CONNECT", h2::headers(1, {{kMethod, "CONNECT"}, {kAuthority, "o:443"}}, false),
        "\n1 CONNECT o:443 1.1 [Host: o:443] none upgrade"},
       {"two at a time", h2::get(1) + h2::get(3, "/3"),
@@ -269,6 +272,38 @@ TEST_CASE("h2 server: how streams end") {
   CHECK(line->streams() == 0);
 }
 
+TEST_CASE("h2 server: an agent that always waits for something hears in time that we go") {
+  using std::chrono::milliseconds;
+  Line line = agent(Cuts::whole(), {.drain_time = milliseconds(100)});
+  line.feed(h2::client_start() + h2::get(1));
+  line.output();
+  line.events();
+  CHECK_FALSE(line->deadline());
+  line->drain();
+  const MonoTime start{std::chrono::seconds(5)};
+  REQUIRE(line->deadline());
+  line->on_time(start);
+  CHECK(line->deadline() == start + milliseconds(100));
+  line->on_time(start + milliseconds(99));
+  CHECK(line.output().empty());
+  line->on_time(start + milliseconds(100));
+  const std::string notice = line.output();
+  CHECK(h2::show(notice) == "goaway 0 code 0");
+  CHECK(notice.substr(9, 4) == h2::number(0x7fffffff, 4));
+  CHECK_FALSE(line->deadline());
+  // What it asked before it heard that is served.
+  line.feed(h2::get(3));
+  CHECK_FALSE(line.events().empty());
+  for (const StreamId stream : {1U, 3U}) {
+    line.send(stream, script::answer(204, BodyLength::none()));
+    line.send(stream, End{});
+  }
+  const std::string last = line.output();
+  CHECK(h2::show(last) == "headers 1 +end, headers 3 +end, goaway 0 code 0");
+  CHECK(last.substr(last.size() - 8, 4) == h2::number(3, 4));
+  CHECK(line->done());
+}
+
 TEST_CASE("h2 server: an agent that gives up its upload after the answer") {
   Line line = agent();
   line.feed(h2::client_start() +
@@ -343,6 +378,28 @@ TEST_CASE("h2 server: patience ends") {
   }
 }
 
+TEST_CASE("h2 server: what was sent may be refunded in small pieces, and nothing else") {
+  constexpr size_t kBytes = 5'000'000;
+  Line line = agent();
+  line.feed(std::string(kH2Preface) +
+            h2::frame(h2::kSettings, 0, 0, h2::number(4, 2) + h2::number(kBytes, 4)) +
+            h2::frame(h2::kWindowUpdate, 0, 0, h2::number(kBytes, 4)) + h2::get(1));
+  line.send(1, script::answer(200, BodyLength::known(kBytes)));
+  line.send(1, Body{Chain(std::string(kBytes, 'x'))});
+  line.send(1, End{});
+  CHECK(line.output().size() > kBytes);
+  const std::string refund = h2::frame(h2::kWindowUpdate, 0, 0, h2::number(4096, 4));
+  for (size_t bytes = 0; bytes < kBytes; bytes += 4096) line.feed(refund);
+  CHECK(line.output().empty());
+  CHECK_FALSE(line->done());
+  size_t times = 0;
+  for (; times < 20'000 && !line->done(); ++times) {
+    line.feed(h2::frame(h2::kWindowUpdate, 0, 0, h2::number(1, 4)));
+    line.output();
+  }
+  CHECK(times < 20'000);
+}
+
 TEST_CASE("h2 server: an idle connection is kept alive by PING for as long as the agent likes") {
   Line line = agent();
   line.feed(h2::client_start());
@@ -366,6 +423,41 @@ TEST_CASE("h2 server: requests that are given up at once") {
   }
   CHECK(stream / 2 <= 201);
   CHECK(h2::show(out).find("goaway 0 code 11") != std::string::npos);
+}
+
+TEST_CASE("h2 server: requests that we are made to reset, whatever was said before") {
+  struct Row {
+    std::string test;
+    bool begun;    // the answer
+    bool refused;  // others are, in between
+  };
+  const std::vector<Row> rows = {{"at once", false, false},
+                                 {"after the head of the answer", true, false},
+                                 {"with others between that are refused", false, true}};
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    Line line = agent();
+    line.feed(h2::client_start());
+    std::string out;
+    uint32_t stream = 1;
+    size_t resets = 0;
+    for (; resets < 1000 && !line->done(); ++resets, stream += 2) {
+      if (row.refused) {
+        line.feed(h2::get(stream));
+        line.send(stream, script::answer(403, BodyLength::none()));
+        line.send(stream, End{});
+        line.output();
+        stream += 2;
+      }
+      line.feed(h2::get(stream));
+      if (row.begun) line.send(stream, script::answer(200, BodyLength::unknown()));
+      line.output();
+      line.feed(h2::frame(h2::kWindowUpdate, 0, stream, h2::number(0x7fffffff, 4)));
+      out = line.output();
+    }
+    CHECK(resets <= 201);
+    CHECK(h2::show(out).find("goaway 0 code 11") != std::string::npos);
+  }
 }
 
 TEST_CASE("h2 server: a small block that would be a big head") {
@@ -412,6 +504,18 @@ TEST_CASE("h2 server: a head that takes too long, and a preface") {
   }
   Line line = agent();
   line.feed(h2::client_start() + h2::get(1));
+  CHECK_FALSE(line->deadline());
+}
+
+TEST_CASE("h2 server: trailers that may not be, of a request that nobody reads any more") {
+  Line line = agent();
+  line.feed(h2::client_start() +
+            h2::headers(1, {{kMethod, "get"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}},
+                        false));
+  line.output();
+  line.feed(h2::headers(1, {{"X-A", "b"}}));
+  CHECK(h2::show(line.output()) == "rst 1 code 1");
+  CHECK(line->streams() == 0);
   CHECK_FALSE(line->deadline());
 }
 

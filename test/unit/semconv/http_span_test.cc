@@ -298,6 +298,47 @@ TEST_CASE("of gRPC's statuses six are a server's errors") {
   }
 }
 
+TEST_CASE("to a gRPC client any status but OK is an error, and so is an answer without one") {
+  for (uint32_t status = 0; status <= 17; ++status) {
+    CAPTURE(status);
+    Call call;
+    prepare(call);
+    call.facts.grpc = true;
+    call.facts.grpc_status = status;
+    const Span span = call.span();
+    CHECK((span.status == SpanStatus::kError) == (status != 0));
+    CHECK(span.attributes.contains("error.type") == (status != 0));
+    CHECK(span.attributes.contains("rpc.status_code"));
+  }
+  struct Row {
+    int http;
+    std::string status;
+  };
+  const std::vector<Row> rows = {
+      {200, "UNKNOWN"},         {204, "UNKNOWN"},           {400, "INTERNAL"},
+      {401, "UNAUTHENTICATED"}, {403, "PERMISSION_DENIED"}, {404, "UNIMPLEMENTED"},
+      {429, "UNAVAILABLE"},     {500, "UNKNOWN"},           {502, "UNAVAILABLE"},
+      {503, "UNAVAILABLE"},     {504, "UNAVAILABLE"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.http);
+    Call call;
+    prepare(call);
+    call.facts.grpc = true;
+    call.response.status = row.http;
+    const Span span = call.span();
+    CHECK(span.status == SpanStatus::kError);
+    CHECK(span.attributes.text("error.type") == row.status);
+    CHECK(span.attributes.text("rpc.status_code") == row.status);
+  }
+  Call broken;
+  prepare(broken);
+  broken.facts.grpc = true;
+  broken.fail(Code::kConnectionReset, Side::kOrigin, Ending::kOriginClosed);
+  const Span span = broken.span();
+  CHECK(span.attributes.text("error.type") == "connection_reset");
+  CHECK_FALSE(span.attributes.contains("rpc.status_code"));
+}
+
 TEST_CASE("methods, targets and sizes") {
   check({
       {"POST with a body",

@@ -8,6 +8,8 @@
 
 #include <vector>
 
+#include "peer.h"
+#include "support/h2_frames.h"
 #include "support/scripted_origin.h"
 
 namespace sidespan::wire {
@@ -373,6 +375,77 @@ TEST_CASE("idle connections have limits: each origin, all, and time") {
     rig.once();
     CHECK(rig.pool.idle() == 0);
   }
+}
+
+// An origin of HTTP/2 that says `word` to who connects, and calls made of it.
+struct H2Rig {
+  explicit H2Rig(std::string says = {}) : word(std::move(says)) {
+    listener = *net::Listener::listen(loop, *net::Address::parse("127.0.0.1", 0), {},
+                                      [this](std::unique_ptr<net::Stream> stream) {
+                                        Peer& peer = *peers.emplace_back(std::make_unique<Peer>());
+                                        peer.stream = std::move(stream);
+                                        peer.stream->start(peer);
+                                        if (!word.empty()) peer.stream->write(Chain(word));
+                                      });
+  }
+
+  PoolKey key() const {
+    return {.host = "127.0.0.1", .port = listener->address().port(), .h2 = true};
+  }
+  void begin(Call& call) {
+    call.stream = pool.acquire(key(), call);
+    if (call.stream) return;
+    call.waiting = pool.dial(key(), call, [&](auto result) {
+      call.waiting.reset();
+      if (result) call.stream = std::move(*result);
+    });
+  }
+  void connect(Call& call) {
+    begin(call);
+    run_until(loop, [&] { return call.stream != nullptr; });
+  }
+
+  net::Loop loop;
+  std::string word;
+  std::vector<std::unique_ptr<Peer>> peers;
+  std::unique_ptr<net::Listener> listener;
+  Dialer dialer{loop, {}, {}};
+  Pool pool{loop, dialer, {}};
+};
+
+TEST_CASE("an HTTP/2 connection that was given up before it said a word is nobody else's") {
+  H2Rig rig;
+  Call first;
+  Call second;
+  rig.connect(first);
+  rig.begin(second);
+  support::run_for(rig.loop, Milliseconds(20));
+  CHECK(second.stream == nullptr);  // it waits for what the first one's will say
+  CHECK(rig.peers.size() == 1);
+  first.stream.reset();
+  run_until(rig.loop, [&] { return second.stream != nullptr; });
+  CHECK(rig.pool.busy() == 1);
+  second.stream.reset();
+  CHECK(rig.pool.idle() == 0);
+  CHECK(rig.pool.acquire(rig.key(), first) == nullptr);
+}
+
+TEST_CASE("an HTTP/2 connection is a reused one to all but the first of its streams") {
+  H2Rig rig(http::h2::server_start());
+  Call first;
+  Call beside;
+  Call later;
+  rig.connect(first);
+  CHECK_FALSE(first.stream->reused());
+  run_until(rig.loop,
+            [&] { return (beside.stream = rig.pool.acquire(rig.key(), beside)) != nullptr; });
+  CHECK(beside.stream->reused());
+  first.stream.reset();
+  beside.stream.reset();
+  CHECK(rig.pool.idle() == 1);
+  rig.connect(later);
+  CHECK(later.stream->reused());
+  CHECK(rig.peers.size() == 1);
 }
 
 TEST_CASE("whoever stops waiting is not called") {
