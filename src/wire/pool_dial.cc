@@ -108,6 +108,7 @@ class Pool::Impl::Securing final : public Waiting {
     if (!secured.certificate_wanted) {
       Entry& entry = *pool_.entries.find(pool_.add(key_, *std::move(result)));
       entry.parked_ = true;
+      pool_.remember(key_, entry.h2());
       pool_.put_idle(entry);
     }
     done(secured);
