@@ -83,7 +83,9 @@ constexpr auto kRows = std::to_array<Setting>({
      .value = "1MiB",
      .read = assign<size_between<64 * kKiB, 64 * kMiB>, &S::limits, &L::proxy, &P::codec,
                     &C::connection_window_bytes>,
-     .sentence = "The same of all streams of a connection together, until they are read."},
+     .sentence =
+         "The same of all streams of a connection together, until they are here; what waits "
+         "here is bounded by the streams' windows."},
     {.key = "limits.h2_ping_time",
      .value = "1m",
      .read = assign<time_between<0, kHour>, &S::limits, &L::proxy, &P::codec, &C::ping_time>,
@@ -97,7 +99,9 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.head_time",
      .value = "10s",
      .read = assign<time_between<1, kHour>, &S::limits, &L::proxy, &P::codec, &C::head_time_max>,
-     .sentence = "From a request head's first byte to its end (408)."},
+     .sentence =
+         "From a request head's first byte to its end (408); how long an origin of HTTP/2 has for "
+         "its first word (504)."},
     {.key = "limits.replay_bytes",
      .value = "64KiB",
      .read = assign<size_between<0, 16 * kMiB>, &S::limits, &L::proxy, &P::replay_bytes_max>,

@@ -41,15 +41,15 @@ Labels common(const semconv::genai::Call& call, std::string_view host, std::stri
 }  // namespace
 
 ModelMetrics::ModelMetrics(size_t series_max)
-    : durations_({.name = std::string(metric::kGenAiDuration),
+    : durations_({.name = metric::kGenAiDuration,
                   .help = "Time of a call of a model, to the last byte of its answer. Unstable.",
                   .bounds = kDurationBounds,
                   .series_max = series_max}),
-      tokens_({.name = std::string(metric::kGenAiTokenUsage),
+      tokens_({.name = metric::kGenAiTokenUsage,
                .help = "Tokens of a call of a model, as its provider counts them. Unstable.",
                .bounds = kTokenBounds,
                .series_max = series_max}),
-      first_chunks_({.name = std::string(metric::kGenAiTimeToFirstChunk),
+      first_chunks_({.name = metric::kGenAiTimeToFirstChunk,
                      .help = "Time to the first piece of a streamed answer. Unstable.",
                      .bounds = kFirstChunkBounds,
                      .series_max = series_max}) {}
