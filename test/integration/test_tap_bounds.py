@@ -268,7 +268,7 @@ def growth(directory, call, coding, tapped):
         release.wait(120)
 
     origin.answer(call.path, [play, CLOSE])
-    fields = [("Content-Type", "application/json" if tapped else "text/plain"), *call.fields]
+    fields = [("Content-Type", "application/json" if tapped else "image/png"), *call.fields]
     sink = OtlpSink()
     with Sidecar(directory, exporting(sink.endpoint)) as side:
         agents = []
