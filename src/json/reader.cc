@@ -19,6 +19,28 @@ std::string_view view(Text text) {
   return {text.data(), text.size()};
 }
 
+// Of what is nested too deep to tell how.
+class Scalars final : public Handler {
+ public:
+  void begin(Handler* listener) { listener_ = listener; }
+
+  void on_text(std::string_view part, bool last) override {
+    if (listener_ != nullptr) listener_->on_text(part, last);
+  }
+  void on_integer(int64_t number) override {
+    if (listener_ != nullptr) listener_->on_integer(number);
+  }
+  void on_natural(uint64_t number) override {
+    if (listener_ != nullptr) listener_->on_natural(number);
+  }
+  void on_number(double number) override {
+    if (listener_ != nullptr) listener_->on_number(number);
+  }
+
+ private:
+  Handler* listener_ = nullptr;
+};
+
 // What basic_parser calls, told on.
 class Events {
  public:
@@ -104,11 +126,13 @@ class Events {
   bool on_comment(Text, error_code&) { return true; }
 
  private:
-  // What is nested deeper is a null, of which nobody hears more.
+  // What is nested deeper is a null.
   bool open() {
     if (++open_ <= limits_.depth_max) return true;
-    handler_->on_null();
-    handler_ = &nobody();
+    if (open_ > limits_.depth_max + 1) return false;
+    real_->on_null();
+    scalars_.begin(real_->deep());
+    handler_ = &scalars_;
     return false;
   }
   bool close() {
@@ -116,13 +140,10 @@ class Events {
     if (open_ == limits_.depth_max) handler_ = real_;
     return false;
   }
-  static Handler& nobody() {
-    static Handler handler;
-    return handler;
-  }
 
   Handler* real_;
-  Handler* handler_;  // real_, or nobody
+  Handler* handler_;  // real_, or scalars_
+  Scalars scalars_;
   ReaderLimits limits_;
   std::string key_;  // of one that came in pieces
   size_t open_ = 0;
@@ -215,6 +236,7 @@ size_t Reader::feed(std::string_view bytes) {
 
 Reader::State Reader::finish() {
   if (impl_->state != State::kReading) return impl_->state;
+  if (!impl_->held.empty()) impl_->write(std::exchange(impl_->held, {}));
   // The parser would take what has come of a number inside for the whole of it.
   if (impl_->parser.handler().inside()) {
     impl_->state = State::kBroken;

@@ -7,6 +7,7 @@ namespace {
 
 // A pair's halves: D800 to DBFF, DC00 to DFFF.
 constexpr size_t kKindAt = 3;
+constexpr size_t kDigits = 4;
 constexpr size_t kSecondAt = kEscapeBytes;
 
 bool is_hex(char c) {
@@ -56,6 +57,8 @@ FoundHalf find_half(std::string_view text) {
     Escape what = Escape::kOther;
     if (at + 1 == text.size() || text[at + 1] == 'u') what = escape_of(text.substr(at));
     if (what == Escape::kHalf || what == Escape::kUnfinished) return {at, what};
+    const bool named = what == Escape::kOther && text[at + 1] == 'u';
+    if (named && !std::ranges::all_of(text.substr(at + 2, kDigits), is_hex)) break;  // no JSON
     at = text.find('\\', at + (what == Escape::kPair ? kToldBytes : kEscapedBytes));
   }
   return {text.size()};

@@ -24,7 +24,7 @@ class NestedJson final : public json::Handler {
         scan_(values),
         bundle_(values, true),
         arguments_(arguments),
-        reader_(*this) {}
+        reader_(*this, {.depth_max = json::Reader::kNestingMax}) {}
 
   // The next text: what is left of the one before is none.
   void restart();

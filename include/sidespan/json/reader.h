@@ -30,10 +30,14 @@ class Handler {
   virtual void on_natural(uint64_t number) { on_number(static_cast<double>(number)); }
   virtual void on_bool(bool) {}
   virtual void on_null() {}
+  // Who hears the texts and numbers in what is nested deeper than ReaderLimits::depth_max, without
+  // keys and brackets. Null: nobody.
+  virtual Handler* deep() { return nullptr; }
 };
 
 struct ReaderLimits {
-  // Arrays and objects in one another. What is nested deeper is read, and told as null.
+  // Arrays and objects in one another. What is nested deeper is read, told as null, and to
+  // Handler::deep().
   size_t depth_max = 64;
   size_t key_bytes_max = 256;  // of a key; what is beyond is cut
 };

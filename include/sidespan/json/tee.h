@@ -29,6 +29,11 @@ class Tee final : public Handler {
   void on_natural(uint64_t number) override { both(&Handler::on_natural, number); }
   void on_bool(bool truth) override { both(&Handler::on_bool, truth); }
   void on_null() override { both(&Handler::on_null); }
+  // At most one of them cares.
+  Handler* deep() override {
+    Handler* const one = first_->deep();
+    return one != nullptr || second_ == nullptr ? one : second_->deep();
+  }
 
  private:
   template <class Method, class... Values>

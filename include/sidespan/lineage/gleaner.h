@@ -67,6 +67,7 @@ class Gleaner final : public json::Handler {
   void on_number(double number) override;
   void on_bool(bool truth) override;
   void on_null() override;
+  json::Handler* deep() override { return this; }
 
  private:
   struct Impl;

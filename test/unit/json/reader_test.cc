@@ -134,6 +134,13 @@ TEST_CASE("reader: limits") {
     CHECK(read(deep, piece, {.depth_max = 3}) ==
           Outcome{"{ a: [ [ 1 null null ] ] d: 4 } ", Reader::State::kComplete});
   }
+  struct Deep final : sidespan::json::Handler {
+    Handler* deep() override { return &inside; }
+    Record inside;
+  } listener;
+  Reader reader(listener, {.depth_max = 3});
+  reader.feed(deep);
+  CHECK(listener.inside.line == "'c' ~2.500000 -1 3 ");
   const size_t levels = Reader::kNestingMax;
   const std::string deepest = std::string(levels, '[') + std::string(levels, ']');
   for (const size_t piece : {0, 1}) {
