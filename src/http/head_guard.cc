@@ -193,6 +193,7 @@ bool HeadGuard::skip_lines(std::string_view bytes, size_t& at) {
   line.name = range(at, colon);
   line.value = range(value, value_end);
   line.plain = plain;
+  line.unindexed = false;
   line.known = classified({data + at, colon - at});
   lines_->count_in(line.known);
   return end + 2;

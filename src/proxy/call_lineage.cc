@@ -88,10 +88,12 @@ void CallLineage::begin(const http::Head& request, const http::Url& url,
 }
 
 void CallLineage::read_request(const http::Headers& headers) {
+  if (observed_) {  // who tells of it, whatever it is sent as
+    reads_request_ = true;
+    return;
+  }
   const std::string_view type = media_type(headers);
   if (semconv::framing_of(type)) {
-    reads_request_ = true;
-    if (observed_) return;
     own_request_ = std::make_unique<Documents>(*this);
     own_request_->reader = semconv::make_body_reader(headers, {}, *own_request_);
     reads_request_ = own_request_->reader != nullptr;

@@ -144,7 +144,7 @@ void Exchange::place_with(const CallTrace::Meta& meta) {
 // Until the turn that was opened is closed, and its span emitted.
 void Exchange::hold_trace(const lineage::Joined& joined, uint8_t flags) {
   const bool sampled = (flags & trace::kSampledFlag) != 0;
-  if (joined.opened && sampled) worker_.sink.hold(joined.parent.trace_id);
+  if (joined.opened && sampled) worker_.sink.hold_for_others(joined.parent.trace_id);
 }
 
 // However long the call takes, what came of its trace before waits for it.

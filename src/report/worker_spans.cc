@@ -63,6 +63,11 @@ bool WorkerSpans::hold(const trace::TraceId& id) {
   return true;
 }
 
+void WorkerSpans::hold_for_others(const trace::TraceId& id) {
+  if (pipeline_.tail_rules() == nullptr) return;
+  telemetry_.post([pipeline = &pipeline_, id] { pipeline->hold(id); });
+}
+
 void WorkerSpans::release(const trace::TraceId& id) {
   if (pipeline_.tail_rules() == nullptr) return;
   const auto held = std::ranges::find(held_, id);

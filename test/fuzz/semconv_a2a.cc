@@ -28,7 +28,8 @@ std::string played(std::string_view input, char kind, size_t piece) {
   if ((kind & 8) != 0) (void)request.headers.add("accept", "application/json, text/event-stream");
   (void)answer.headers.add("content-type",
                            (kind & 2) != 0 ? "text/event-stream" : "application/json");
-  const auto observer = semconv::make_request_observer({.request = request, .url = url}, {});
+  static const semconv::ObserverOptions kOptions;
+  const auto observer = semconv::make_request_observer({.request = request, .url = url}, kOptions);
   if (!observer) std::abort();
   const std::string_view body = input.substr(0, input.find('\0'));
   const std::string_view answers = input.substr(std::min(input.size(), body.size() + 1));

@@ -52,13 +52,14 @@ std::vector<std::string> played(std::string_view input, size_t piece) {
   const std::string_view body = input.substr(0, input.find('\0'));
   const std::string_view answers = input.substr(std::min(input.size(), body.size() + 1));
 
-  auto listening = semconv::make_request_observer(facts(get), {});
+  static const semconv::ObserverOptions kOptions;
+  auto listening = semconv::make_request_observer(facts(get), kOptions);
   if (!listening) listening = semconv::make_response_observer(facts(get), stream);
   if (in_session) listening->on_response_head(stream, {});
   // An observer of the old transport's stream learns the URL first.
   feed("event: endpoint\ndata: /m?s=1\n\n",
        [&](std::string_view part) { listening->on_response_bytes(part, {}); });
-  const auto posting = semconv::make_request_observer(facts(request), {});
+  const auto posting = semconv::make_request_observer(facts(request), kOptions);
   if (!posting) std::abort();
   feed(body, [&](std::string_view part) { posting->on_request_bytes(part, {}); });
   posting->on_request_end();

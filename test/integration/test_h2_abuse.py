@@ -117,14 +117,16 @@ TRICKS = {
 }
 
 
-@pytest.mark.parametrize("trick", TRICKS)
-@pytest.mark.parametrize("begun", [False, True], ids=["before the answer", "within the answer"])
-def test_row_14_resets_that_we_are_made_to_send(begun, trick, side, origin):
+@pytest.mark.parametrize("when, trick", [
+    *[("before the answer", trick) for trick in TRICKS],
+    # Of a body that is too long the origin has answered the part before.
+    *[("within the answer", trick) for trick in TRICKS if trick != "more than its length"],
+])
+def test_row_14_resets_that_we_are_made_to_send(when, trick, side, origin):
     """Each stream counts as one the agent gave up, so that a connection has only so many."""
+    begun = when == "within the answer"
     origin.answer("/slow", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", 30] if begun else [30])
     ended = trick != "more than its length"
-    if begun and not ended:
-        return  # the origin answers what is whole
     raw = Raw(side, origin)
     more = [] if ended else [("content-length", "1")]
     for stream in range(1, 1001, 2):

@@ -67,9 +67,9 @@ def model():
     model.stop()
 
 
-def post(side, url, body, fields=()):
+def post(side, url, body, fields=(), kind=JSON):
     with Client(side.egress) as client:
-        return client.ask("POST", url, [*JSON, *fields], body)
+        return client.ask("POST", url, [*kind, *fields], body)
 
 
 def get(side, url):
@@ -77,17 +77,17 @@ def get(side, url):
         return client.ask("GET", url)
 
 
-def work(side, model, tools, question, arguments):
+def work(side, model, tools, question, arguments, kind=JSON):
     """A model is asked, wants a tool, gets its result and says its last word: three requests. The span ids of them."""
     before = len(model.requests)
     wish, wished = asks("search", arguments, "call_" + secrets.token_hex(10))
     last, lasted = says("That is settled for " + question[:12])
     path = f"/{secrets.token_hex(4)}/chat/completions"
     model.answer(path, plain(wished), plain(lasted))
-    post(side, model.url(path), chat(user(question)))
+    post(side, model.url(path), chat(user(question)), kind=kind)
     found = post(side, tools.url("/search"), json.dumps(arguments).encode()).body.decode()
     post(side, model.url(path), chat(user(question), wish, {"role": "tool", "content": found,
-                                                            "tool_call_id": wish["tool_calls"][0]["id"]}))
+                                                            "tool_call_id": wish["tool_calls"][0]["id"]}), kind=kind)
     return [request.get("traceparent").split("-")[2] for request in model.requests[before:] + tools.requests[-1:]]
 
 
@@ -110,6 +110,17 @@ def test_a_turn_is_the_parent_of_what_belongs_to_it(sidecar, model, origin, sink
     assert calls[2]["end"] <= turn["end"] + 1_000_000 and turn["end"] < calls[2]["end"] + 200_000_000
     assert side.metrics().total("sidespan_turns_total") == 1
     assert side.metrics().total("sidespan_lineage_hold_seconds_count") == 3
+
+
+@pytest.mark.parametrize("kind", [[], ["text/plain;charset=UTF-8"], ["application/x-www-form-urlencoded"]],
+                         ids=["nothing", "text", "form"])
+def test_whatever_a_request_to_a_model_is_sent_as(sidecar, model, origin, sink, kind):
+    side = sidecar(GRACE | {"spans": {"providers": {"127.0.0.1": "openai"}}})
+    arguments = {"query": "QK-482913"}
+    calls = work(side, model, origin, "Where is it?", arguments, [("Content-Type", one) for one in kind])
+    spans = {span["span_id"]: span for span in sink.wait(4)}
+    turn, = [span for span in spans.values() if is_turn(span)]
+    assert {spans[one]["parent_id"] for one in calls} == {turn["span_id"]}
 
 
 def test_eight_at_once_are_eight_trees(sidecar, model, origin, sink):

@@ -180,8 +180,10 @@ class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
   WorkerSpans& operator=(const WorkerSpans&) = delete;
 
   void emit(trace::Span&& span) override;
-  // Both with what is gathered. What was held and released within that moment was never held.
+  // With what is gathered. What was held and released within that moment was never held.
   bool hold(const trace::TraceId& id) override;
+  // At once.
+  void hold_for_others(const trace::TraceId& id) override;
   void release(const trace::TraceId& id) override;
   // Posts what is collected now.
   void flush();

@@ -58,6 +58,8 @@ class SpanSink {
   // add up; a release comes after the spans that the same thread emitted before it. False: nobody
   // waits for a trace's end, and no release is wanted.
   virtual bool hold(const TraceId&) { return false; }
+  // The same, where another thread may release it.
+  virtual void hold_for_others(const TraceId&) {}
   virtual void release(const TraceId&) {}
 };
 

@@ -76,7 +76,7 @@ class McpExchange {
       : rig_(rig), url_(*http::parse_url(url)), start_{Rig::at(ms), WallTime(Milliseconds(ms))} {
     request_.set_method(method);
     for (const auto& [name, value] : fields) REQUIRE(request_.headers.add(name, value));
-    observer_ = make_request_observer(facts(), {});
+    observer_ = make_request_observer(facts(), options_);
   }
 
   void say(std::string_view body, int ms) {
@@ -153,6 +153,7 @@ class McpExchange {
   const Moment start_;
   http::Head request_;
   http::Head response_;
+  ObserverOptions options_;  // outlives the observer
   std::unique_ptr<Observer> observer_;
 };
 
