@@ -189,13 +189,10 @@ bool HeadGuard::skip_lines(std::string_view bytes, size_t& at) {
     while (value < value_end && is_blank(data[value])) ++value;
     while (value_end > value && is_blank(data[value_end - 1])) --value_end;
   }
-  FieldLine& line = lines_->new_line();
-  line.name = range(at, colon);
-  line.value = range(value, value_end);
-  line.plain = plain;
-  line.unindexed = false;
-  line.known = classified({data + at, colon - at});
-  lines_->count_in(line.known);
+  const FieldName known = classified({data + at, colon - at});
+  lines_->new_line() = {
+      .name = range(at, colon), .value = range(value, value_end), .known = known, .plain = plain};
+  lines_->count_in(known);
   return end + 2;
 }
 

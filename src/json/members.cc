@@ -2,19 +2,13 @@
 
 #include <algorithm>
 
+#include "sidespan/base/text.h"
+
 namespace sidespan::json {
 namespace {
 
 bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 // Goes over a text; every step says whether it found what it looked for.
@@ -46,7 +40,7 @@ class Scan {
   }
   bool digits() {
     const size_t start = at_;
-    while (is_digit(here())) ++at_;
+    while (text::is_digit(here())) ++at_;
     return at_ > start;
   }
   bool string();
@@ -65,7 +59,7 @@ bool Scan::escape() {
   constexpr std::string_view kPlain = "\"\\/bfnrt";
   if (take('u')) {
     for (int i = 0; i < 4; ++i, ++at_) {
-      if (!is_hex(here())) return false;
+      if (!text::is_hex(here())) return false;
     }
     return true;
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sidespan/base/text.h"
+
 namespace sidespan::json {
 namespace {
 
@@ -9,10 +11,6 @@ namespace {
 constexpr size_t kKindAt = 3;
 constexpr size_t kDigits = 4;
 constexpr size_t kSecondAt = kEscapeBytes;
-
-bool is_hex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 bool is_first_kind(char c) {
   return c == '8' || c == '9' || c == 'a' || c == 'b' || c == 'A' || c == 'B';
@@ -40,7 +38,7 @@ Escape escape_of(std::string_view text) {
   if (first != Escape::kHalf) return first;
   if (!is_first_kind(text[kKindAt]) && !is_second_kind(text[kKindAt])) return Escape::kOther;
   const std::string_view digits = text.substr(kKindAt, kEscapeBytes - kKindAt);
-  if (!std::ranges::all_of(digits, is_hex)) return Escape::kOther;
+  if (!std::ranges::all_of(digits, text::is_hex)) return Escape::kOther;
   if (text.size() < kEscapeBytes) return Escape::kUnfinished;
   if (is_second_kind(text[kKindAt])) return Escape::kHalf;
   const Escape second = begins(kSecondAt);
@@ -58,7 +56,8 @@ FoundHalf find_half(std::string_view text) {
     if (at + 1 == text.size() || text[at + 1] == 'u') what = escape_of(text.substr(at));
     if (what == Escape::kHalf || what == Escape::kUnfinished) return {at, what};
     const bool named = what == Escape::kOther && text[at + 1] == 'u';
-    if (named && !std::ranges::all_of(text.substr(at + 2, kDigits), is_hex)) break;  // no JSON
+    if (named && !std::ranges::all_of(text.substr(at + 2, kDigits), text::is_hex))
+      break;  // no JSON
     at = text.find('\\', at + (what == Escape::kPair ? kToldBytes : kEscapedBytes));
   }
   return {text.size()};

@@ -24,10 +24,10 @@ bool is_form(std::string_view type) {
 }
 
 // Of a form in parts (RFC 7578, RFC 2046 section 5.1.1); empty: it is none.
-std::string_view boundary_of(const http::Headers& headers) {
+std::string_view boundary_of(const http::Headers& headers, std::string_view type) {
   constexpr std::string_view kParameter = "boundary=";
   constexpr size_t kBytesMax = 70;
-  if (!text::equal_ignoring_case(media_type(headers), "multipart/form-data")) return {};
+  if (!text::equal_ignoring_case(type, "multipart/form-data")) return {};
   const std::string_view value = headers.find(http::FieldName::kContentType).value_or("");
   const size_t at = value.find(kParameter);
   if (at == value.npos) return {};
@@ -99,7 +99,7 @@ void CallLineage::read_request(const http::Headers& headers) {
     reads_request_ = own_request_->reader != nullptr;
     return;
   }
-  const std::string_view boundary = boundary_of(headers);
+  const std::string_view boundary = boundary_of(headers, type);
   if ((is_form(type) || !boundary.empty()) && !headers.contains("content-encoding")) {
     form_ = std::make_unique<lineage::FormGleaner>(registry_.key(), registry_,
                                                    lineage::GleanLimits{}, boundary);

@@ -23,6 +23,11 @@
 
 namespace sidespan::proxy {
 
+// By the version in which the message came (RFC 9110 section 7.6.3).
+constexpr std::string_view via(bool h2) {
+  return h2 ? "2 sidespan" : "1.1 sidespan";
+}
+
 class Exchange final : public Recycled<Exchange, 64>,
                        private wire::OriginStreamOwner,
                        private semconv::SharedCallSink {

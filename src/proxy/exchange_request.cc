@@ -329,9 +329,7 @@ void Exchange::send_request_head() {
   } else {
     head.set_target(asks_server ? "*" : std::string_view(url_.path));
   }
-  if (options_.via && !via_added_) {
-    via_added_ = head.headers.add("Via", agent_.multiplexed() ? "2 sidespan" : "1.1 sidespan");
-  }
+  if (options_.via && !via_added_) via_added_ = head.headers.add("Via", via(agent_.multiplexed()));
   const DestinationRule& rule = known_->rule(origin_address());
   // Who gets no context does not see whose call it is either, which may come to light yet.
   if (rule.traceparent && options_.inject && !trace_->decided()) {

@@ -54,9 +54,7 @@ void Exchange::on_response_head(http::Head&& head) {
   if (lineage_) lineage_->on_response_head(response_);
   http::remove_hop_by_hop(response_.headers, switching);
   hide_alternatives(response_.headers);
-  if (options_.via) {
-    response_.headers.add("Via", origin_->protocol() == "2" ? "2 sidespan" : "1.1 sidespan");
-  }
+  if (options_.via) response_.headers.add("Via", via(origin_->protocol() == "2"));
   agent_.send_head(stream_, response_);
   arm_timer();
   if (!switching) return;

@@ -26,6 +26,9 @@ constexpr bool is_alpha(char c) {
 constexpr char to_lower(char c) {
   return is_upper(c) ? static_cast<char>(c + ('a' - 'A')) : c;
 }
+constexpr bool is_hex(char c) {
+  return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f');
+}
 // RFC 9110 section 5.6.2, tchar.
 bool is_token_char(char c);
 bool is_token(std::string_view text);

@@ -9,11 +9,11 @@ MODEL, TOOLS and MCP are URLs.
 import asyncio
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import agents
 import httpx
 from agents.mcp import MCPServerStreamableHttp
+from answering import serve
 from openai import AsyncOpenAI
 
 model_url, tools_url, mcp_url, port = sys.argv[1:]
@@ -48,19 +48,5 @@ def awaited(coroutine):
     return asyncio.run_coroutine_threadsafe(coroutine, loop).result(60)
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = awaited(turn(self.rfile.read(int(self.headers["Content-Length"])).decode())).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
 depots = awaited(connected())
-server = ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
-print(server.server_address[1], flush=True)
-server.serve_forever()
+serve(lambda question: awaited(turn(question)), int(port))

@@ -13,9 +13,9 @@ import sys
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import agents
+from answering import serve
 from openai import AsyncOpenAI
 
 how, model_url, tools_url, *questions = sys.argv[1:]
@@ -42,22 +42,8 @@ def answer(question):
     return asyncio.run(turn(question))
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.dumps(answer(self.rfile.read(int(self.headers["Content-Length"])).decode())).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
 if how == "serve":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(server.server_address[1], flush=True)
-    server.serve_forever()
+    serve(lambda question: json.dumps(answer(question)))
 else:
     with ThreadPoolExecutor(5) as pool:
         print(json.dumps(dict(zip(questions, pool.map(answer, questions)))))
