@@ -38,12 +38,4 @@ HeadSampling::HeadSampling(const SamplingSettings& settings) {
   limit = std::move(shared);
 }
 
-void RootLimitWatch::collect(metrics::Snapshot& snapshot) const {
-  if (!limit_) return;
-  metrics::merge(snapshot, "sidespan_traces_limited",
-                 "New traces that sampling.head.per_second left without spans.",
-                 metrics::Kind::kCounter,
-                 {.labels = {}, .value = static_cast<double>(limit_->refused()), .histogram = {}});
-}
-
 }  // namespace sidespan::app

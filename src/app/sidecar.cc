@@ -30,38 +30,41 @@ std::unexpected<Error> not_bound(std::string_view listener, const ListenAddress&
   return std::unexpected(std::move(error));
 }
 
-}  // namespace
-
-void MemoryWatch::collect(metrics::Snapshot& snapshot) const {
-  const auto gauge = [&](std::string_view name, std::string_view help, size_t value) {
-    metrics::merge(snapshot, name, help, metrics::Kind::kGauge,
-                   {.labels = {}, .value = static_cast<double>(value), .histogram = {}});
-  };
-  gauge("sidespan_memory_bytes", "Traffic that is held: heads, bodies, queues of both sides.",
-        ledger_.held());
-  gauge("sidespan_memory_limit_bytes", "The most of it, by limits.memory.", ledger_.limit());
+void add(metrics::Snapshot& snapshot, std::string_view name, std::string_view help,
+         metrics::Kind kind, uint64_t value) {
+  metrics::merge(snapshot, name, help, kind,
+                 {.labels = {}, .value = static_cast<double>(value), .histogram = {}});
 }
 
-void LineageWatch::collect(metrics::Snapshot& snapshot) const {
-  if (registry_ == nullptr) return;
-  const lineage::Registry::Counts counts = registry_->counts();
-  const auto add = [&](std::string_view name, std::string_view help, metrics::Kind kind,
-                       uint64_t value) {
-    metrics::merge(snapshot, name, help, kind,
-                   {.labels = {}, .value = static_cast<double>(value), .histogram = {}});
-  };
-  using metrics::Kind;
-  add("sidespan_lineage_executions", "Turns that are open.", Kind::kGauge, counts.executions);
-  add("sidespan_lineage_bytes", "Memory of what calls carried, as hashes.", Kind::kGauge,
+void collect_memory(metrics::Snapshot& to, const MemoryLedger& ledger) {
+  using enum metrics::Kind;
+  add(to, "sidespan_memory_bytes", "Traffic that is held: heads, bodies, queues of both sides.",
+      kGauge, ledger.held());
+  add(to, "sidespan_memory_limit_bytes", "The most of it, by limits.memory.", kGauge,
+      ledger.limit());
+}
+
+void collect_lineage(metrics::Snapshot& to, const lineage::Registry& registry) {
+  using enum metrics::Kind;
+  const lineage::Registry::Counts counts = registry.counts();
+  add(to, "sidespan_lineage_executions", "Turns that are open.", kGauge, counts.executions);
+  add(to, "sidespan_lineage_bytes", "Memory of what calls carried, as hashes.", kGauge,
       counts.bytes);
-  add("sidespan_lineage_values_forgotten", "Values that there was no room for.", Kind::kCounter,
+  add(to, "sidespan_lineage_values_forgotten", "Values that there was no room for.", kCounter,
       counts.forgotten);
-  add("sidespan_lineage_executions_refused", "Turns that there was no room for.", Kind::kCounter,
+  add(to, "sidespan_lineage_executions_refused", "Turns that there was no room for.", kCounter,
       counts.refused);
-  add("sidespan_lineage_blind",
-      "Bodies of which nobody saw all; for a while no text is evidence then.", Kind::kCounter,
+  add(to, "sidespan_lineage_blind",
+      "Bodies of which nobody saw all; for a while no text is evidence then.", kCounter,
       counts.blinded);
 }
+
+void collect_root_limit(metrics::Snapshot& to, const trace::RateLimit& limit) {
+  add(to, "sidespan_traces_limited", "New traces that sampling.head.per_second left without spans.",
+      metrics::Kind::kCounter, limit.refused());
+}
+
+}  // namespace
 
 Sidecar::Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log,
                  report::SpanTap tap)
@@ -73,17 +76,14 @@ Sidecar::Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log
       mcp_calls_(settings.limits.mcp_calls, settings.limits.mcp_call_time),
       ingress_watch_(settings.lineage.turns.idle),
       lineage_(make_registry(settings)) {
-  telemetry_.watch(memory_watch_);
-  telemetry_.watch(lineage_watch_);
+  count([this](metrics::Snapshot& to) { collect_memory(to, memory_); });
+  if (lineage_) count([this](metrics::Snapshot& to) { collect_lineage(to, *lineage_); });
 }
 
 Sidecar::~Sidecar() {
   stop_workers();
   for (const auto& worker : workers_) telemetry_.forget(*worker);
-  telemetry_.forget(memory_watch_);
-  telemetry_.forget(lineage_watch_);
-  telemetry_.forget(root_limit_watch_);
-  if (interceptor_watch_) telemetry_.forget(*interceptor_watch_);
+  for (const Counted& counted : counted_) telemetry_.forget(counted);
 }
 
 Result<void> Sidecar::open(const Lineage& lineage) {
@@ -106,11 +106,12 @@ Result<void> Sidecar::open(const Lineage& lineage) {
 
 Result<void> Sidecar::open_workers(const Lineage& lineage, const std::vector<net::Address>& own) {
   options_ = proxy_options(settings_, tls_.authority, lineage);
-  root_limit_watch_.set(options_->root_limit);
-  telemetry_.watch(root_limit_watch_);
+  if (options_->root_limit) {
+    count(
+        [limit = options_->root_limit](metrics::Snapshot& to) { collect_root_limit(to, *limit); });
+  }
   interceptor_ = std::make_unique<proxy::Interceptor>(options_->interception);
-  interceptor_watch_ = std::make_unique<InterceptorWatch>(*interceptor_);
-  telemetry_.watch(*interceptor_watch_);
+  count([this](metrics::Snapshot& to) { interceptor_->collect(to); });
   ListenAddress egress = settings_.listen.egress;
   ListenAddress ingress = settings_.listen.ingress;
   for (size_t i = 0; i < settings_.workers; ++i) {
@@ -141,6 +142,10 @@ Result<void> Sidecar::listen(Worker& worker, proxy::Door door, ListenAddress& wa
   wanted.addresses = *found;
   bound = std::move(*found);
   return {};
+}
+
+void Sidecar::count(Counted::Collect collect) {
+  telemetry_.watch(counted_.emplace_back(std::move(collect)));
 }
 
 void Sidecar::announce(std::string_view listener, const std::vector<net::Address>& addresses) {

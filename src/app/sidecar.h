@@ -4,11 +4,11 @@
 
 #include <atomic>
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <vector>
 
 #include "app/drain.h"
-#include "app/head_sampling.h"
 #include "app/log.h"
 #include "app/options.h"
 #include "app/settings.h"
@@ -21,40 +21,6 @@
 #include "sidespan/semconv/mcp_calls.h"
 
 namespace sidespan::app {
-
-// The ledger's two numbers for /metrics.
-class MemoryWatch final : public Watched {
- public:
-  explicit MemoryWatch(const MemoryLedger& ledger) : ledger_(ledger) {}
-  MonoTime heartbeat() const override { return MonoTime::max(); }
-  void collect(metrics::Snapshot& snapshot) const override;
-
- private:
-  const MemoryLedger& ledger_;
-};
-
-// What calls carried and the executions under way, for /metrics.
-class LineageWatch final : public Watched {
- public:
-  // Null: there is none.
-  explicit LineageWatch(const lineage::Registry* registry) : registry_(registry) {}
-  MonoTime heartbeat() const override { return MonoTime::max(); }
-  void collect(metrics::Snapshot& snapshot) const override;
-
- private:
-  const lineage::Registry* const registry_;
-};
-
-// Certificates for agents, and who refused them, for /metrics.
-class InterceptorWatch final : public Watched {
- public:
-  explicit InterceptorWatch(const proxy::Interceptor& interceptor) : interceptor_(interceptor) {}
-  MonoTime heartbeat() const override { return MonoTime::max(); }
-  void collect(metrics::Snapshot& snapshot) const override { interceptor_.collect(snapshot); }
-
- private:
-  const proxy::Interceptor& interceptor_;
-};
 
 class Sidecar {
  public:
@@ -83,6 +49,7 @@ class Sidecar {
   // In the next worker. `wanted` is what others are to join then, `bound` what was bound.
   Result<void> listen(Worker& worker, proxy::Door door, ListenAddress& wanted,
                       std::vector<net::Address>& bound);
+  void count(Counted::Collect collect);
   void announce(std::string_view listener, const std::vector<net::Address>& addresses);
 
   const Settings& settings_;
@@ -91,15 +58,12 @@ class Sidecar {
   Telemetry telemetry_;
   std::atomic<size_t> connections_ = 0;  // of agents, in all workers
   MemoryLedger memory_;
-  MemoryWatch memory_watch_{memory_};
-  RootLimitWatch root_limit_watch_;
   semconv::McpCalls mcp_calls_;
   lineage::IngressWatch ingress_watch_;
   const std::unique_ptr<lineage::Registry> lineage_;  // null: nothing but heads is evidence
-  LineageWatch lineage_watch_{lineage_.get()};
   std::shared_ptr<const proxy::Options> options_;
   std::unique_ptr<proxy::Interceptor> interceptor_;
-  std::unique_ptr<InterceptorWatch> interceptor_watch_;
+  std::deque<Counted> counted_;  // they stay where they are
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<net::Address> egress_;
   std::vector<net::Address> ingress_;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "app/loop_thread.h"
@@ -30,6 +31,18 @@ class Watched {
 
  protected:
   ~Watched() = default;
+};
+
+// Numbers for /metrics that are no worker's.
+class Counted final : public Watched {
+ public:
+  using Collect = std::function<void(metrics::Snapshot&)>;
+  explicit Counted(Collect collect) : collect_(std::move(collect)) {}
+  MonoTime heartbeat() const override { return MonoTime::max(); }
+  void collect(metrics::Snapshot& snapshot) const override { collect_(snapshot); }
+
+ private:
+  Collect collect_;
 };
 
 class Telemetry {
