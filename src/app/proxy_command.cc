@@ -34,8 +34,10 @@ std::string what_is_seen(const Settings& settings, const TlsSetup& tls) {
   using Mode = proxy::Interception::Mode;
   const Mode mode = settings.tls.interception.mode;
   if (mode == Mode::kOff || !tls.authority) {
-    return "HTTPS passes as opaque tunnels: host, bytes and time are seen, the requests inside are "
-           "not; tls.intercept.mode opens them";
+    return std::string(
+               "HTTPS passes as opaque tunnels: host, bytes and time are seen, the requests "
+               "inside are not") +
+           (mode == Mode::kOff ? "; tls.intercept.mode opens them" : "");
   }
   return mode == Mode::kAll ? "HTTPS is opened for agents that trust our authority; "
                               "tls.intercept.bypass names hosts that are left alone"
@@ -138,6 +140,12 @@ void ProxyCommand::say_what_is_seen() {
 
 // Before anybody is told that we are ready: the agent may wait for them.
 Result<void> ProxyCommand::export_certificates() {
+  const bool opens = settings_.tls.interception.mode != proxy::Interception::Mode::kOff;
+  if (!tls_.authority && opens && !settings_.tls.export_dir.empty()) {
+    return fail(Code::kSystem, Side::kSelf,
+                "tls.authority.export_dir is to get certificates, and there is no authority: the "
+                "state directory (SIDESPAN_STATE_DIR) cannot be written to");
+  }
   if (!tls_.authority) return {};
   forbid_core_dumps();
   const Result<std::string> directory = trust_directory(settings_, own_);

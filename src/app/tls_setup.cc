@@ -20,8 +20,8 @@ Result<OpenAuthority> authority_of(const Settings& settings, const Environment& 
   Result<OpenAuthority> opened = open_authority(settings, own, now);
   if (opened || opened.error().code != Code::kSystem) return opened;
   warnings.push_back(
-      "HTTPS is not opened: the state directory, where the authority would be kept, cannot be "
-      "written to");
+      "HTTPS is not opened: the state directory (SIDESPAN_STATE_DIR), where the authority would be "
+      "kept, cannot be written to");
   return OpenAuthority{};
 }
 

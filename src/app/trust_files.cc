@@ -84,7 +84,10 @@ Result<std::string> trust_directory(const Settings& settings, const Environment&
 Result<void> export_trust(const std::string& certificates_pem, const std::string& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) return fail(Code::kSystem, Side::kSelf, directory + ": " + error.message());
+  if (error) {
+    return fail(Code::kSystem, Side::kSelf,
+                "agents' certificates cannot be put into " + directory + ": " + error.message());
+  }
   const Result<bool> written = write_changed(directory + "/" + kCertificateName, certificates_pem);
   if (!written) return std::unexpected(written.error());
   return write_bundles(directory, bundle_of(certificates_pem));

@@ -124,13 +124,14 @@ Result<std::unique_ptr<tls::Engine>> Interceptor::terminate(std::string_view nam
   return tls::Engine::server(*context_, *leaf, alpn);
 }
 
-void Interceptor::rejected(const wire::PoolKey& key, std::string_view execution, MonoTime now) {
+bool Interceptor::rejected(const wire::PoolKey& key, std::string_view execution, MonoTime now) {
   const std::lock_guard lock(mutex_);
-  pin(place_of(key, execution), now);
+  return pin(place_of(key, execution), now);
 }
 
-void Interceptor::pin(const std::string& place, MonoTime now) {
+bool Interceptor::pin(const std::string& place, MonoTime now) {
   rejected_.add();
+  const bool was_pinned = pinned(place, now);
   served_.erase(place);
   if (pinned_.size() >= options_.pinned_max) {
     std::erase_if(pinned_, [&](const auto& entry) { return entry.second <= now; });
@@ -140,15 +141,17 @@ void Interceptor::pin(const std::string& place, MonoTime now) {
         std::ranges::min_element(pinned_, {}, [](const auto& entry) { return entry.second; }));
   }
   pinned_.insert_or_assign(place, now + options_.pinned_time);
+  return !was_pinned;
 }
 
-void Interceptor::left(const wire::PoolKey& key, std::string_view execution, MonoTime now) {
+bool Interceptor::left(const wire::PoolKey& key, std::string_view execution, MonoTime now) {
   const std::string place = place_of(key, execution);
   const std::lock_guard lock(mutex_);
-  if (served_.contains(place)) return;
+  if (served_.contains(place)) return false;
   if (left_.erase(place) > 0) return pin(place, now);
   if (left_.size() >= options_.pinned_max) left_.clear();
   left_.insert(place);
+  return false;
 }
 
 void Interceptor::served(const wire::PoolKey& key, std::string_view execution) {

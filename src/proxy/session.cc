@@ -164,9 +164,19 @@ void Session::look_at_opening() {
   if (!engine.failure() && !over) return;
   const MonoTime now = worker_.loop.now().mono;
   Interceptor& interceptor = worker_.shared.interceptor;
-  if (engine.rejected_by_peer()) interceptor.rejected(inside_->key, inside_->execution(), now);
+  const std::string_view execution = inside_->execution();
+  const bool passes_now = engine.rejected_by_peer()
+                              ? interceptor.rejected(inside_->key, execution, now)
+                              : !engine.failure() && interceptor.left(inside_->key, execution, now);
+  if (passes_now) {
+    worker_.log.write(LogLevel::kWarn,
+                      "an agent refused our certificate: for limits.tls_pinned_time nobody looks "
+                      "into its tunnels there",
+                      {{"host", inside_->key.verified_name()},
+                       {"port", std::to_string(inside_->key.port)},
+                       {"execution", execution}});
+  }
   if (engine.failure()) return lose_opener(semconv::Ending::kRefused, engine.failure());
-  interceptor.left(inside_->key, inside_->execution(), now);
   if (engine.established()) return lose_opener(semconv::Ending::kAgentCancelled, std::nullopt);
   lose_opener(semconv::Ending::kRefused,
               Error{Code::kTlsFailure, Side::kAgent, false,

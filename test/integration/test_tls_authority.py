@@ -149,14 +149,15 @@ def test_no_state_directory_no_interception(tls_origin, authority, sidecar, sink
 class Starting:
     """A sidecar that may have to wait at its start, and its health listener from outside."""
 
-    def __init__(self, directory, export_dir):
+    def __init__(self, directory, export_dir, state=None):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.health = free.getsockname()
         config = merged(BASE, {"listen": {"health": "%s:%d" % self.health},
                                "tls": {"intercept": {"mode": "all"}, "authority": {"export_dir": str(export_dir)}}})
         self.process = subprocess.Popen([binary(), "proxy", "--config", str(write_config(directory, config))],
-                                        env=environment(directory), stderr=subprocess.PIPE, text=True)
+                                        env=environment(directory) | ({"SIDESPAN_STATE_DIR": state} if state else {}),
+                                        stderr=subprocess.PIPE, text=True)
 
     def __enter__(self):
         return self
@@ -196,6 +197,13 @@ def test_it_is_never_ready_where_they_cannot_find_it(tmp_path):
             seen.add(starting.readyz())
         assert starting.process.returncode == 1 and seen <= {None}
         assert "file" in starting.process.stderr.read()
+
+
+def test_nor_where_there_are_none(tmp_path):
+    with Starting(tmp_path, tmp_path / "shared", state="/proc/nowhere") as starting:
+        _, said = starting.process.communicate(timeout=20)
+        assert starting.process.returncode == 1
+        assert "tls.authority.export_dir" in said and "SIDESPAN_STATE_DIR" in said
 
 
 REPLACING = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO",

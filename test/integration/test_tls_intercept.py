@@ -1,6 +1,7 @@
 """TLS of agents, opened: the requests inside have their spans, and nobody is less safe than without us."""
 
 import contextlib
+import json
 import re
 import ssl
 import threading
@@ -212,6 +213,8 @@ def test_an_agent_that_refuses_our_certificate_passes_from_then_on(intercepting,
     metrics = side.metrics()
     assert metrics.total("sidespan_certificates_rejected_total") == 1
     assert metrics.total("sidespan_tunnels_opaque_total", reason="pinned") == 1
+    said = [json.loads(line) for line in side.lines if "refused our certificate" in line]
+    assert [(line["level"], line["host"]) for line in said] == [("warn", HOST)]
 
 
 class Leaving:

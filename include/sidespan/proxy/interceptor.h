@@ -74,12 +74,13 @@ class Interceptor {
   // Error side: kSelf.
   Result<std::unique_ptr<tls::Engine>> terminate(std::string_view name, std::string_view alpn,
                                                  WallTime now);
-  // An agent said that it does not take our certificate for the origin of `key`.
-  void rejected(const wire::PoolKey& key, std::string_view execution, MonoTime now);
+  // An agent said that it does not take our certificate for the origin of `key`. True: its tunnels
+  // there were opened until now, and pass from now on.
+  bool rejected(const wire::PoolKey& key, std::string_view execution, MonoTime now);
   // One went without a word, within the handshake or after it, and without a request. Some refuse
   // a certificate like that; others were stopped, or had connected for nothing. It is a refusal
-  // where it happens twice in a row and nobody was ever served there.
-  void left(const wire::PoolKey& key, std::string_view execution, MonoTime now);
+  // where it happens twice in a row and nobody was ever served there. True as of rejected().
+  bool left(const wire::PoolKey& key, std::string_view execution, MonoTime now);
   // A request came.
   void served(const wire::PoolKey& key, std::string_view execution);
   // Any thread.
@@ -90,7 +91,7 @@ class Interceptor {
                                        const tls::ClientHello& hello) const;
   // With the mutex held.
   bool pinned(const std::string& place, MonoTime now);
-  void pin(const std::string& place, MonoTime now);
+  bool pin(const std::string& place, MonoTime now);  // true: it was not
 
   const Interception& options_;
   mutable std::mutex mutex_;

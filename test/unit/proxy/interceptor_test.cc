@@ -136,16 +136,17 @@ TEST_CASE("who refuses our certificate passes from then on, and nobody else") {
     CHECK(may == !decision.opaque.has_value());
     return decision.opaque == Opaque::kPinned;
   };
-  interceptor.rejected(key, "bob", kNow);
+  CHECK(interceptor.rejected(key, "bob", kNow));
+  CHECK_FALSE(interceptor.rejected(key, "bob", kNow));
   CHECK(passes("bob"));
   CHECK_FALSE(passes("ada"));
   CHECK_FALSE(passes(""));
   CHECK_FALSE(passes("bob", kNow + std::chrono::hours(2)));
 
-  interceptor.left(key, "ada", kNow);
+  CHECK_FALSE(interceptor.left(key, "ada", kNow));
   interceptor.left(key, "eve", kNow);
   CHECK_FALSE(passes("ada"));
-  interceptor.left(key, "ada", kNow);
+  CHECK(interceptor.left(key, "ada", kNow));
   CHECK(passes("ada"));
   CHECK_FALSE(passes("eve"));
   interceptor.served(key, "eve");
