@@ -209,9 +209,7 @@ void H2Connection::on_frame(const nghttp2_frame& frame) {
       peer_closing_ = true;
       return;
     case NGHTTP2_WINDOW_UPDATE:
-      if (updates_due_ == 0) return count_idle_frame();
-      --updates_due_;
-      return;
+      return count_update(frame);
     default:
       // Nothing but SETTINGS can be first.
       if (!std::exchange(greeted_, true)) section_begun_.reset();
@@ -285,6 +283,15 @@ void H2Connection::count_idle_frame() {
     idle_frames_ = 0;
   }
   if (++idle_frames_ > kIdleFramesMax) give_up(NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void H2Connection::count_update(const nghttp2_frame& frame) {
+  if (frame.hd.stream_id == 0) {
+    const int32_t window = nghttp2_session_get_remote_window_size(session_);
+    window_max_ = std::max(window_max_, static_cast<size_t>(std::max(window, 0)));
+  }
+  if (updates_due_ == 0) return count_idle_frame();
+  --updates_due_;
 }
 
 void H2Connection::count_reset() {

@@ -400,6 +400,27 @@ TEST_CASE("h2 server: what was sent may be refunded in small pieces, and nothing
   CHECK(times < 20'000);
 }
 
+TEST_CASE("h2 server: who refunds in large pieces saves up no small ones") {
+  constexpr size_t kBytes = 1'000'000;
+  Line line = agent();
+  line.feed(std::string(kH2Preface) +
+            h2::frame(h2::kSettings, 0, 0, h2::number(4, 2) + h2::number(kBytes, 4)) +
+            h2::frame(h2::kWindowUpdate, 0, 0, h2::number(kBytes, 4)) + h2::get(1));
+  line.send(1, script::answer(200, BodyLength::unknown()));
+  for (int i = 0; i < 50; ++i) {
+    line.send(1, Body{Chain(std::string(kBytes, 'x'))});
+    CHECK(line.output().size() > kBytes);
+    line.feed(h2::frame(h2::kWindowUpdate, 0, 0, h2::number(kBytes, 4)) +
+              h2::frame(h2::kWindowUpdate, 0, 1, h2::number(kBytes, 4)));
+  }
+  size_t times = 0;
+  for (; times < 4'000 && !line->done(); ++times) {
+    line.feed(h2::frame(h2::kWindowUpdate, 0, 0, h2::number(1, 4)));
+    line.output();
+  }
+  CHECK(times < 4'000);
+}
+
 TEST_CASE("h2 server: an idle connection is kept alive by PING for as long as the agent likes") {
   Line line = agent();
   line.feed(h2::client_start());
