@@ -78,8 +78,10 @@ std::optional<MonoTime> H2Connection::deadline() const {
 
 // Like that for SETTINGS, it begins when it is first looked at.
 std::optional<MonoTime> H2Connection::farewell_deadline() const {
-  if (!draining_ || farewell_said_ || streams_.empty() || given_up_ || input_ended_) return {};
-  return drained_at_ ? *drained_at_ + limits_.drain_time : MonoTime{};
+  if (!draining_ || goodbye_said_ || streams_.empty() || given_up_ || input_ended_) return {};
+  if (!drained_at_) return MonoTime{};
+  const Milliseconds unheard = farewell_said_ ? limits_.drain_time / 4 : Milliseconds(0);
+  return *drained_at_ + limits_.drain_time + unheard;
 }
 
 void H2Connection::on_time(MonoTime now) {
@@ -191,6 +193,7 @@ void H2Connection::on_frame(const nghttp2_frame& frame) {
   const bool ended = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   const bool pong = frame.hd.type == NGHTTP2_PING && (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0;
   pings_ = pong ? std::min(pings_ + 1, kPingDoublingsMax) : 0;
+  if (pong && farewell_said_) say_goodbye();
   switch (frame.hd.type) {
     case NGHTTP2_HEADERS:
       if (stream != nullptr) {
