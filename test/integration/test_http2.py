@@ -312,6 +312,46 @@ def test_an_agent_of_http2_and_an_origin_of_http1(sidecar, origin, sink):
     assert [span["attributes"]["http.response.status_code"] for span in sink.wait(2)] == [200, 200]
 
 
+class Expecting(Strict):
+    """Says 100 of its own to /echo, and is done with anything else by the head alone."""
+
+    def _take(self, connection, streams, queues, event, number):
+        super()._take(connection, streams, queues, event, number)
+        if isinstance(event, h2.events.RequestReceived):
+            request = streams[event.stream_id]
+            if request.get(":path") == "/echo":
+                connection.send_headers(event.stream_id, [(":status", "100"), ("x-by", "origin")])
+            else:
+                self._answer(connection, queues, event.stream_id, request)
+
+
+def test_an_agent_of_http1_that_asks_before_it_sends_its_body(intercepting, authority, sink):
+    """Inside a tunnel to an origin of HTTP/2: its 100, or its final answer, is what the agent gets."""
+    origin = Expecting(tls=authority.server(HOST, "127.0.0.1"))
+    side = intercepting()
+    fields = [("Expect", "100-continue"), ("Content-Length", "5")]
+    sock, _, name = inside(side, origin, ("http/1.1",))
+    with sock:
+        reader = Reader(sock)
+        sock.sendall(head("POST /echo HTTP/1.1", [("Host", name), *fields]))
+        go_on = reader.head()
+        assert go_on.status == 100 and go_on.get("x-by") == "origin"
+        sock.sendall(b"words")
+        assert reader.response("POST").status == 200
+    sock, _, name = inside(side, origin, ("http/1.1",))
+    with sock:
+        sock.sendall(head("POST /status/417 HTTP/1.1", [("Host", name), *fields]))
+        answer = Reader(sock).response("POST")
+        assert answer.status == 417 and not answer.interim
+    [request] = origin.requests  # whose end came
+    assert request.body == b"words" and request.get("expect") == "100-continue"
+    first, second = sink.wait(2)
+    assert [span["attributes"]["http.response.status_code"] for span in (first, second)] == [200, 417]
+    assert {span["attributes"]["network.protocol.version"] for span in (first, second)} == {"2"}
+    assert second["attributes"]["http.request.body.size"] == 0
+    origin.stop()
+
+
 def test_via_names_what_was_received(sidecar, origin, sink):
     side = sidecar({"http": {"via": "on"}})
     with H2Client(connect(side.egress)) as client:
