@@ -21,6 +21,9 @@ class Weighing {
       setting.read(default_of(setting), settings_, none);
     }
     for (size_t i = 0; i < gathered.candidates.size(); ++i) weigh(setting_table()[i], i);
+    // Whom the deadline would cut hears in time that it will come.
+    http::CodecLimits& codec = settings_.limits.proxy.codec;
+    codec.drain_time = std::min(codec.drain_time, settings_.drain.deadline * 2 / 5);
     settings_.limits.pool.codec = settings_.limits.proxy.codec;
     settings_.limits.serve.codec = settings_.limits.proxy.codec;
     settings_.tls.interception.handshake_time_max = settings_.limits.dialer.handshake_time_max;

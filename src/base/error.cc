@@ -42,6 +42,8 @@ std::string_view name_of(Code code) {
       return "system";
     case Code::kTlsFailure:
       return "tls_failure";
+    case Code::kNoProtocol:
+      return "no_protocol";
     case Code::kCertificateExpired:
       return "certificate_expired";
     case Code::kCertificateNotYetValid:

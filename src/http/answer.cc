@@ -31,7 +31,7 @@ constexpr ErrorAnswer kBusy{503, "connection_limit_reached"};
 constexpr ErrorAnswer kNoTls{502, "tls_protocol_error"};
 constexpr ErrorAnswer kBadCertificate{502, "tls_certificate_error"};
 
-constexpr std::array<Row, 27> kRows = {{
+constexpr std::array<Row, 28> kRows = {{
     {Code::kMalformed, kBadRequest, kBadResponse, kInternal},
     {Code::kUnsupported, kNotImplemented, kBadResponse, kNotImplemented},
     {Code::kTooLarge, {413, "http_request_error"}, {502, "http_response_body_size"}, kInternal},
@@ -54,6 +54,7 @@ constexpr std::array<Row, 27> kRows = {{
     {Code::kInvalid, kBadRequest, kBadResponse, {500, "proxy_configuration_error"}},
     {Code::kSystem, kInternal, {502, "destination_unavailable"}, kInternal},
     {Code::kTlsFailure, kBadRequest, kNoTls, kInternal},
+    {Code::kNoProtocol, kBadRequest, {502, "tls_alert_received"}, kInternal},
     {Code::kCertificateExpired, kBadRequest, kBadCertificate, kInternal},
     {Code::kCertificateNotYetValid, kBadRequest, kBadCertificate, kInternal},
     {Code::kCertificateName, kBadRequest, kBadCertificate, kInternal},

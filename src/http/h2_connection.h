@@ -79,11 +79,13 @@ class H2Connection final : public Codec {
   // served whole.
   static constexpr size_t kResetsMax = 200;
   // Who reads a body in small pieces refunds each, to its stream and to the connection, when it
-  // likes: Go does so for 4 KiB, and long after the last of it was sent.
+  // likes: Go does so for 4 KiB, and long after the last of it was sent. More than its window held
+  // it cannot owe.
   static constexpr size_t kRefundBytes = 1024;
   // Of streams that are over, for those to come: as many as most connections have at a time.
   static constexpr size_t kStreamsKept = 128;
 
+  static size_t refunds(size_t bytes) { return 2 * (1 + bytes / kRefundBytes); }
   bool server() const { return scheme_.empty(); }
   std::optional<MonoTime> farewell_deadline() const;
   std::optional<MonoTime> ping_deadline() const;
@@ -118,6 +120,7 @@ class H2Connection final : public Codec {
   void lose_streams(const Error& error);
   void lose_silent(std::string what);
   void count_idle_frame();
+  void count_update(const nghttp2_frame& frame);
   void count_reset();
   void give_up(uint32_t code);
   void send_interim(H2Stream& stream, const Head& head);
@@ -154,6 +157,7 @@ class H2Connection final : public Codec {
   size_t idle_frames_ = 0;
   MonoTime idle_since_{};
   size_t updates_due_ = 0;  // WINDOW_UPDATE frames that what was sent may bring
+  size_t window_max_ = NGHTTP2_INITIAL_CONNECTION_WINDOW_SIZE;  // the peer's largest so far
   MonoTime heard_at_{};
   std::optional<MonoTime> pinged_at_;  // and nothing was heard since
   std::optional<MonoTime> drained_at_;

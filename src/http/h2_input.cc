@@ -78,8 +78,10 @@ std::optional<MonoTime> H2Connection::deadline() const {
 
 // Like that for SETTINGS, it begins when it is first looked at.
 std::optional<MonoTime> H2Connection::farewell_deadline() const {
-  if (!draining_ || farewell_said_ || streams_.empty() || given_up_ || input_ended_) return {};
-  return drained_at_ ? *drained_at_ + limits_.drain_time : MonoTime{};
+  if (!draining_ || goodbye_said_ || streams_.empty() || given_up_ || input_ended_) return {};
+  if (!drained_at_) return MonoTime{};
+  const Milliseconds unheard = farewell_said_ ? limits_.drain_time / 4 : Milliseconds(0);
+  return *drained_at_ + limits_.drain_time + unheard;
 }
 
 void H2Connection::on_time(MonoTime now) {
@@ -191,6 +193,7 @@ void H2Connection::on_frame(const nghttp2_frame& frame) {
   const bool ended = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   const bool pong = frame.hd.type == NGHTTP2_PING && (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0;
   pings_ = pong ? std::min(pings_ + 1, kPingDoublingsMax) : 0;
+  if (pong && farewell_said_) say_goodbye();
   switch (frame.hd.type) {
     case NGHTTP2_HEADERS:
       if (stream != nullptr) {
@@ -209,9 +212,7 @@ void H2Connection::on_frame(const nghttp2_frame& frame) {
       peer_closing_ = true;
       return;
     case NGHTTP2_WINDOW_UPDATE:
-      if (updates_due_ == 0) return count_idle_frame();
-      --updates_due_;
-      return;
+      return count_update(frame);
     default:
       // Nothing but SETTINGS can be first.
       if (!std::exchange(greeted_, true)) section_begun_.reset();
@@ -285,6 +286,15 @@ void H2Connection::count_idle_frame() {
     idle_frames_ = 0;
   }
   if (++idle_frames_ > kIdleFramesMax) give_up(NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void H2Connection::count_update(const nghttp2_frame& frame) {
+  if (frame.hd.stream_id == 0) {
+    const int32_t window = nghttp2_session_get_remote_window_size(session_);
+    window_max_ = std::max(window_max_, static_cast<size_t>(std::max(window, 0)));
+  }
+  if (updates_due_ == 0) return count_idle_frame();
+  --updates_due_;
 }
 
 void H2Connection::count_reset() {

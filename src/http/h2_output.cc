@@ -151,7 +151,7 @@ ssize_t H2Connection::on_body_wanted(H2Stream& stream, size_t room, uint32_t& fl
 
 void H2Connection::on_body_frame(H2Stream& stream, std::string_view header, size_t size) {
   idle_frames_ = 0;
-  updates_due_ += 2 * (1 + size / kRefundBytes);
+  updates_due_ = std::min(updates_due_ + refunds(size), refunds(window_max_));
   out_.append(header);
   if (size > 0) out_.append(stream.out.take(size));
   stream.in_flight += size;
@@ -166,6 +166,9 @@ void H2Connection::on_frame_sent(const nghttp2_frame& frame) {
         {Code::kMalformed, peer(), false,
          "the " + std::string(name_of(peer())) + " does not speak HTTP/2 as it must"});
   }
+  // Submitted with it, it would go before it.
+  const bool farewell = frame.hd.type == NGHTTP2_GOAWAY && farewell_said_ && !goodbye_said_;
+  if (farewell) nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   H2Stream* stream = on_wire(frame.hd.stream_id);
   if (stream == nullptr) return;
   if (frame.hd.type == NGHTTP2_HEADERS) stream->head_left = true;
@@ -238,6 +241,8 @@ size_t H2Connection::queued(StreamId id) const {
 
 // GOAWAY comes when nothing is under way: some clients take it for the end of what they wait for.
 // Who always waits for something hears in time that it will come; streams that cross it are served.
+// The PING behind that comes back when all who were on their way are here, and then, or soon in any
+// case, it comes.
 void H2Connection::drain() {
   draining_ = true;
   if (server() && streams_.empty()) say_goodbye();
@@ -245,8 +250,8 @@ void H2Connection::drain() {
 
 void H2Connection::say_farewell(MonoTime now) {
   if (!drained_at_) drained_at_ = now;
-  if (now < *drained_at_ + limits_.drain_time) return;
-  farewell_said_ = true;
+  if (now < *farewell_deadline()) return;
+  if (std::exchange(farewell_said_, true)) return say_goodbye();
   nghttp2_submit_shutdown_notice(session_);
   produces_ = true;
 }

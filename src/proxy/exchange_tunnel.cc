@@ -162,7 +162,9 @@ void Exchange::secure_origin(const std::string& name) {
   auto inside = std::make_unique<Inside>();
   inside->authority = {name, url_.authority.port};
   if (inside->authority.port == kHttpsPort) inside->authority.port.reset();
-  inside->key = secured_key(name, offers(opening_->alpn, http::kH2Alpn));
+  // What the agent speaks is asked for first, where that spares a translation.
+  const bool h2 = offers(opening_->alpn, http::kH2Alpn) || known_->h2_alone();
+  inside->key = secured_key(name, h2);
   inside->credential = trace_->credential();
   inside->asked_for = start_;
   opening_->inside = std::move(inside);
@@ -186,6 +188,10 @@ void Exchange::on_secured(Result<wire::Pool::Secured> result) {
       result ? result->certificate_wanted : result.error().code == Code::kCertificateRequired;
   if (certificate_wanted) return pass_after_all(Opaque::kClientCertificate);
   Inside& inside = *opening_->inside;
+  if (!result && result.error().code == Code::kNoProtocol && !inside.key.h2) {
+    known_->refused_h1();
+    return secure_origin(inside.key.verified_name());
+  }
   if (result) {
     inside.certificate = std::move(result->certificate);
   } else {

@@ -40,6 +40,10 @@ class KnownOrigin {
   // The value of Host: no port where it is the scheme's own.
   const std::string& authority() const { return authority_; }
 
+  // By TLS it takes nothing but HTTP/2, as far as is known: it refused to be asked by HTTP/1.1.
+  bool h2_alone() const { return h2_alone_; }
+  void refused_h1() { h2_alone_ = true; }
+
   // What may be sent to it at that address; none: nobody knows it.
   const DestinationRule& rule(const net::Address& peer);
   // Whether it gets context, as far as that is known before it is dialled.
@@ -59,6 +63,7 @@ class KnownOrigin {
   wire::PoolKey key_;
   std::string authority_;
   bool denied_;
+  bool h2_alone_ = false;
   uint32_t users_ = 0;
 
   // Of the address that was asked about last.

@@ -280,7 +280,8 @@ Error Engine::Impl::error_of(int reason) const {
   if (reason > kAlertReasons) {
     // Who has never heard of TLS 1.3 finds no cipher suite of its own.
     const bool may_be_old = tls13 && alert == SSL_AD_HANDSHAKE_FAILURE;
-    return {Code::kTlsFailure, peer_side(), false,
+    const bool no_protocol = alert == SSL_AD_NO_APPLICATION_PROTOCOL;
+    return {no_protocol ? Code::kNoProtocol : Code::kTlsFailure, peer_side(), false,
             whose + " refused the TLS handshake" +
                 (may_be_old ? ", the agent taking nothing below TLS 1.3: " : ": ") +
                 SSL_alert_desc_string_long(alert)};

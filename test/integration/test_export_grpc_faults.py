@@ -137,6 +137,23 @@ def test_a_connection_that_died_silently_while_it_was_idle(sidecar, origin, coll
     wait_for("the books", lambda: books(running) == (3, 3, {}, 0))
 
 
+def test_a_connection_that_died_silently_is_found_by_ping(sidecar, origin, collecting):
+    """Long before the export's own time is over."""
+    sink = collecting(OK, DEAF)
+    config = plainly(sink.endpoint, timeout="60s")
+    config["limits"] = config["limits"] | {"h2_ping_time": "300ms", "h2_ping_answer_time": "400ms"}
+    running = sidecar(config)
+    for number in (1, 2, 3):
+        calls(running, origin, 1)
+        wait_for(f"{number} spans", lambda: len(sink.spans) == number)
+    assert sink.fates == [OK, DEAF, OK, OK]
+    first, dead, *rest = [connection for _, connection in sink.at]
+    assert first == dead and dead not in rest
+    assert 0.6 < sink.at[2][0] - sink.at[1][0] < 5
+    wait_for("the books", lambda: books(running) == (3, 3, {}, 0))
+    assert len({span["span_id"] for span in sink.spans}) == 3
+
+
 def mutual(authority):
     """What gRPC's servers take to want a certificate of their clients."""
     certificate, key = authority.leaf("localhost")

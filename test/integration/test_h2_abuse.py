@@ -1,5 +1,5 @@
 """What no HTTP/2 client would send, frame by frame: rows 13 to 18 and 20 of the test plan. Each attack ends its own
-connection with GOAWAY, costs little, and leaves others alone."""
+connection with GOAWAY, costs little, and leaves others alone. `-s` prints what each costs."""
 
 import struct
 import time
@@ -20,14 +20,16 @@ CALM, PROTOCOL, FLOW, REFUSED = 11, 1, 3, 7
 
 
 class Raw:
-    """Frames, as they are said."""
+    """Frames, as they are said. `said`, `heard`: bytes, of all of them."""
+
+    said = heard = 0
 
     def __init__(self, side, origin, settings=None, start=True):
         self.sock = connect(side.egress)
         self.authority = f"127.0.0.1:{origin.port}"
         self.encoder, self.decoder, self.buffer, self.frames = Encoder(), Decoder(), b"", []
         if start:
-            self.sock.sendall(PREFACE + SettingsFrame(0, settings or {}).serialize())
+            self.push(PREFACE + SettingsFrame(0, settings or {}).serialize())
 
     def fields(self, path="/echo", method="GET", more=()):
         return [(":method", method), (":scheme", "http"), (":authority", self.authority), (":path", path), *more]
@@ -40,10 +42,14 @@ class Raw:
     def say(self, data):
         """False: the peer has gone."""
         try:
-            self.sock.sendall(data)
+            self.push(data)
         except OSError:
             return False
         return True
+
+    def push(self, data):
+        self.sock.sendall(data)
+        Raw.said += len(data)
 
     def read(self, until=lambda frame: False, timeout=20):
         """Frames up to the one that is looked for (returned), or None at the end of the connection."""
@@ -67,6 +73,7 @@ class Raw:
             if not data:
                 return None
             self.buffer += data
+            Raw.heard += len(data)
 
     def goaway(self):
         """The code of the GOAWAY that comes; the connection ends behind it."""
@@ -76,10 +83,26 @@ class Raw:
         return frame.error_code
 
 
+@pytest.fixture(scope="module")
+def figures():
+    rows = []
+    yield rows
+    width = max(len(name) for name, *_ in rows)
+    print(f"\n{'attack':<{width}} {'KiB said':>9} {'heard':>7} {'ratio':>6} {'calls':>6} {'CPU s':>6} {'RSS KiB':>8} {'more':>6}")
+    for name, said, heard, origin_calls, cpu, rss, more in rows:
+        print(f"{name:<{width}} {said / 1024:>9.1f} {heard / 1024:>7.1f} {heard / max(said, 1):>6.2f} {origin_calls:>6} {cpu:>6.2f} "
+              f"{rss // 1024:>8} {more // 1024:>6}")
+
+
 @pytest.fixture
-def side(sidecar, origin):
+def side(sidecar, origin, figures, request):
     side = sidecar()
+    Raw.said = Raw.heard = 0
+    before, cpu = resident(side), cpu_seconds(side)
     yield side
+    rss = resident(side)
+    figures.append((request.node.name.removeprefix("test_"), Raw.said, Raw.heard, len(origin.requests),
+                    cpu_seconds(side) - cpu, rss, rss - before))
     # Whatever it was, others are served.
     with H2Client(connect(side.egress)) as client:
         assert client.get(f"127.0.0.1:{origin.port}").status == 200
@@ -225,7 +248,7 @@ def test_row_17_answers_are_not_piled_up(side, origin):
     before = resident(side)
     try:
         for stream in range(1, 20_000, 2):
-            raw.sock.sendall(raw.headers(stream) + PingFrame(0, b"12345678").serialize() * 20)
+            raw.push(raw.headers(stream) + PingFrame(0, b"12345678").serialize() * 20)
     except OSError:
         pass  # it stopped reading, or ended the connection
     assert resident(side) - before < 8 * MIB
@@ -255,11 +278,11 @@ def test_row_17_refused_streams_are_not_piled_up(side, origin):
     raw = Raw(side, origin)
     raw.sock.settimeout(1)
     for stream in range(1, 203, 2):
-        raw.sock.sendall(raw.headers(stream, raw.fields("/slow")))
+        raw.push(raw.headers(stream, raw.fields("/slow")))
     before = resident(side)
     try:
         for first in range(203, 2_000_000, 2000):
-            raw.sock.sendall(b"".join(raw.headers(stream) for stream in range(first, first + 2000, 2)))
+            raw.push(b"".join(raw.headers(stream) for stream in range(first, first + 2000, 2)))
     except OSError:
         pass  # it stopped reading, or ended the connection
     assert resident(side) - before < 8 * MIB

@@ -1,6 +1,7 @@
 """HTTP/2 on both sides and translated between them: each call is one right span, whatever the two speak."""
 
 import re
+import socket
 import subprocess
 import time
 
@@ -53,6 +54,22 @@ def plain(side):
     return H2Client(connect(side.egress))
 
 
+class Strict(H2Origin):
+    """Who does not offer what it takes is told so (RFC 7301 section 3.2), which Python's TLS would not do."""
+
+    takes, refusals = b"\x02h2", 0
+
+    def _greet(self, sock):
+        hello = b""
+        while len(hello) < 5 or len(hello) < 5 + int.from_bytes(hello[3:5]):
+            hello = sock.recv(65536, socket.MSG_PEEK)
+        if self.takes in hello:
+            return super()._greet(sock)
+        self.refusals += 1
+        sock.sendall(bytes((21, 3, 3, 0, 2, 2, 120)))  # a fatal alert: no_application_protocol
+        raise OSError("the client offers nothing that is taken here")
+
+
 # What agent and origin take, and what each side then speaks.
 MATRIX = {
     ("h2,http/1.1", "h2,http/1.1"): ("h2", "2"),
@@ -62,8 +79,10 @@ MATRIX = {
     ("h2", "h2"): ("h2", "2"),
     ("h2", "http/1.1"): ("h2", "1.1"),
     ("http/1.1", "h2,http/1.1"): ("http/1.1", "1.1"),
+    ("http/1.1", "h2"): ("http/1.1", "2"),
     ("http/1.1", "http/1.1"): ("http/1.1", "1.1"),
     ("", "http/1.1"): (None, "1.1"),
+    ("", "h2"): (None, "2"),
 }
 
 
@@ -72,7 +91,7 @@ def test_what_is_spoken_inside(agent, origin, intercepting, authority, sink):
     tls = authority.server(HOST, "127.0.0.1")
     takes = origin.split(",")
     agreed, behind = MATRIX[agent, origin]
-    there = H2Origin(tls=tls, alpn=takes) if behind == "2" else Origin(tls=tls)
+    there = (Strict if takes == ["h2"] else H2Origin)(tls=tls, alpn=takes) if behind == "2" else Origin(tls=tls)
     if behind == "1.1":
         tls.set_alpn_protocols(["http/1.1"])
     side = intercepting()
@@ -98,6 +117,33 @@ def test_what_is_spoken_inside(agent, origin, intercepting, authority, sink):
         assert found["http.request.body.size"] == 5
         assert request.get("traceparent").split("-")[2] == span["span_id"]
     there.stop()
+
+
+def test_an_origin_that_refused_http1_is_asked_for_http2_at_once(intercepting, authority, sink):
+    origin = Strict(tls=authority.server(HOST, "127.0.0.1"))
+    side = intercepting({"limits": {"origin_idle_time": "100ms"}})
+    for number in range(3):
+        sock, _, name = inside(side, origin, ("http/1.1",))
+        with sock:
+            sock.sendall(head(f"GET /echo?{number} HTTP/1.1", [("Host", name)]))
+            assert Reader(sock).response("GET").status == 200
+        wait_for("the connection to end", lambda: len(origin.ends) == origin.connections)
+    assert origin.refusals == 1 and origin.connections == 4
+    assert len(sink.wait(3)) == len(sink.quiet()) == 3
+    origin.stop()
+
+
+def test_an_origin_that_takes_neither(intercepting, authority, sink):
+    origin = Strict(tls=authority.server(HOST, "127.0.0.1"))
+    origin.takes = b"\x06spdy/3"
+    sock, got, name = inside(intercepting(), origin, ("http/1.1",))
+    with sock:
+        sock.sendall(head("GET /echo HTTP/1.1", [("Host", name)]))
+        answer = Reader(sock).response("GET")
+    assert got == "http/1.1" and answer.status == 502 and b"no application protocol" in answer.body
+    assert origin.refusals == 2
+    assert sink.wait(1)[0]["attributes"]["error.type"] == "no_protocol"
+    origin.stop()
 
 
 def test_a_login_of_a_connection_s_keeps_it(sidecar, tls_origin, authority):
@@ -264,6 +310,46 @@ def test_an_agent_of_http2_and_an_origin_of_http1(sidecar, origin, sink):
         assert client.wait(waits)[0].status == 200
         assert origin.requests[1].body == b"words"
     assert [span["attributes"]["http.response.status_code"] for span in sink.wait(2)] == [200, 200]
+
+
+class Expecting(Strict):
+    """Says 100 of its own to /echo, and is done with anything else by the head alone."""
+
+    def _take(self, connection, streams, queues, event, number):
+        super()._take(connection, streams, queues, event, number)
+        if isinstance(event, h2.events.RequestReceived):
+            request = streams[event.stream_id]
+            if request.get(":path") == "/echo":
+                connection.send_headers(event.stream_id, [(":status", "100"), ("x-by", "origin")])
+            else:
+                self._answer(connection, queues, event.stream_id, request)
+
+
+def test_an_agent_of_http1_that_asks_before_it_sends_its_body(intercepting, authority, sink):
+    """Inside a tunnel to an origin of HTTP/2: its 100, or its final answer, is what the agent gets."""
+    origin = Expecting(tls=authority.server(HOST, "127.0.0.1"))
+    side = intercepting()
+    fields = [("Expect", "100-continue"), ("Content-Length", "5")]
+    sock, _, name = inside(side, origin, ("http/1.1",))
+    with sock:
+        reader = Reader(sock)
+        sock.sendall(head("POST /echo HTTP/1.1", [("Host", name), *fields]))
+        go_on = reader.head()
+        assert go_on.status == 100 and go_on.get("x-by") == "origin"
+        sock.sendall(b"words")
+        assert reader.response("POST").status == 200
+    sock, _, name = inside(side, origin, ("http/1.1",))
+    with sock:
+        sock.sendall(head("POST /status/417 HTTP/1.1", [("Host", name), *fields]))
+        answer = Reader(sock).response("POST")
+        assert answer.status == 417 and not answer.interim
+    [request] = origin.requests  # whose end came
+    assert request.body == b"words" and request.get("expect") == "100-continue"
+    first, second = sink.wait(2)
+    assert [span["attributes"]["http.response.status_code"] for span in (first, second)] == [200, 417]
+    assert {span["attributes"]["network.protocol.version"] for span in (first, second)} == {"2"}
+    assert second["attributes"]["http.request.body.size"] == 0
+    origin.stop()
 
 
 def test_via_names_what_was_received(sidecar, origin, sink):

@@ -5,8 +5,10 @@ import threading
 import time
 
 import pytest
+from hyperframe.frame import GoAwayFrame, HeadersFrame, PingFrame
 
 from origin import OK
+from test_h2_abuse import Raw
 from wire import Client, Truncated, ask, head, wait_for
 
 
@@ -70,6 +72,34 @@ def test_the_deadline_cuts(sidecar, origin, sink):
         assert time.monotonic() - began < 6
     gate.set()
     assert [span["attributes"]["sidespan.end"] for span in sink.wait(2)] == ["drain", "drain"]
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["PING answered", "PING unanswered"])
+def test_an_http2_agent_whose_streams_overlap_is_told_before_the_deadline(sidecar, origin, sink, answers):
+    side, gate = sidecar({"drain": {"quiet": "100ms", "deadline": "2s"}}), threading.Event()
+    origin.answer("/held", [lambda sock, reader, request: gate.wait(20), OK])
+    raw = Raw(side, origin)
+    raw.say(raw.headers(1, raw.fields("/held")))
+    wait_for("the request", lambda: len(origin.requests) == 1)
+    began = time.monotonic()
+    side.terminate()
+    notice = raw.read(lambda frame: isinstance(frame, GoAwayFrame))
+    assert (notice.last_stream_id, notice.error_code) == (2**31 - 1, 0)
+    assert time.monotonic() - began > 0.7  # some clients take it for the end of what they wait for
+    raw.say(raw.headers(3, raw.fields("/held")))  # it had not heard that yet
+    if answers:
+        ping = raw.read(lambda frame: isinstance(frame, PingFrame))
+        raw.say(PingFrame(0, ping.opaque_data, flags=["ACK"]).serialize())
+    last = raw.read(lambda frame: isinstance(frame, GoAwayFrame))
+    assert (last.last_stream_id, last.error_code) == (3, 0)
+    assert time.monotonic() - began < 1.5
+    raw.say(raw.headers(5, raw.fields("/held")))  # which it may ask again elsewhere
+    wait_for("the second request", lambda: len(origin.requests) == 2)
+    gate.set()
+    assert raw.read() is None
+    assert sorted(frame.stream_id for frame in raw.frames if isinstance(frame, HeadersFrame)) == [1, 3]
+    end(side)
+    assert [span["attributes"]["sidespan.end"] for span in sink.wait(2)] == ["complete"] * 2
 
 
 def test_an_idle_connection_does_not_hold_up_the_end(sidecar, origin):

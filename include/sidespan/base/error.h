@@ -39,6 +39,7 @@ enum class Code : uint8_t {
   kInvalid,            // a value (setting, argument, file content) is not valid
   kSystem,             // the operating system refused
   kTlsFailure,         // no TLS connection could be agreed on, or a record of it was broken
+  kNoProtocol,         // by ALPN: the peer speaks none of those that were offered
   kCertificateExpired,
   kCertificateNotYetValid,
   kCertificateName,       // it is another host's

@@ -269,6 +269,7 @@ TEST_CASE("a whole file, from spans to workers") {
   CHECK(settings.log.format == LogFormat::kText);
   CHECK(settings.log.access);
   CHECK(settings.drain.deadline == Milliseconds{10'000});
+  CHECK(settings.limits.proxy.codec.drain_time == Milliseconds{4000});
   CHECK(settings.workers == 2);
 }
 

@@ -274,6 +274,9 @@ TEST_CASE("h2 server: how streams end") {
 
 TEST_CASE("h2 server: an agent that always waits for something hears in time that we go") {
   using std::chrono::milliseconds;
+  bool answers = false;  // the PING
+  SUBCASE("and says that it has heard") { answers = true; }
+  SUBCASE("and says nothing to that") {}
   Line line = agent(Cuts::whole(), {.drain_time = milliseconds(100)});
   line.feed(h2::client_start() + h2::get(1));
   line.output();
@@ -288,19 +291,31 @@ TEST_CASE("h2 server: an agent that always waits for something hears in time tha
   CHECK(line.output().empty());
   line->on_time(start + milliseconds(100));
   const std::string notice = line.output();
-  CHECK(h2::show(notice) == "goaway 0 code 0");
+  CHECK(h2::show(notice) == "goaway 0 code 0, ping 0");
   CHECK(notice.substr(9, 4) == h2::number(0x7fffffff, 4));
-  CHECK_FALSE(line->deadline());
   // What it asked before it heard that is served.
   line.feed(h2::get(3));
   CHECK_FALSE(line.events().empty());
+  CHECK(line.output().empty());
+  CHECK(line->deadline() == start + milliseconds(125));
+  if (answers) {
+    line.feed(h2::frame(h2::kPing, h2::kAck, 0, std::string(8, '\0')));
+  } else {
+    line->on_time(start + milliseconds(124));
+    CHECK(line.output().empty());
+    line->on_time(start + milliseconds(125));
+  }
+  const std::string last = line.output();
+  CHECK(h2::show(last) == "goaway 0 code 0");
+  CHECK(last.substr(last.size() - 8, 4) == h2::number(3, 4));
+  CHECK_FALSE(line->deadline());
+  line.feed(h2::get(5));
+  CHECK(line.events().empty());
   for (const StreamId stream : {1U, 3U}) {
     line.send(stream, script::answer(204, BodyLength::none()));
     line.send(stream, End{});
   }
-  const std::string last = line.output();
-  CHECK(h2::show(last) == "headers 1 +end, headers 3 +end, goaway 0 code 0");
-  CHECK(last.substr(last.size() - 8, 4) == h2::number(3, 4));
+  CHECK(h2::show(line.output()) == "headers 1 +end, headers 3 +end");
   CHECK(line->done());
 }
 
@@ -398,6 +413,27 @@ TEST_CASE("h2 server: what was sent may be refunded in small pieces, and nothing
     line.output();
   }
   CHECK(times < 20'000);
+}
+
+TEST_CASE("h2 server: who refunds in large pieces saves up no small ones") {
+  constexpr size_t kBytes = 1'000'000;
+  Line line = agent();
+  line.feed(std::string(kH2Preface) +
+            h2::frame(h2::kSettings, 0, 0, h2::number(4, 2) + h2::number(kBytes, 4)) +
+            h2::frame(h2::kWindowUpdate, 0, 0, h2::number(kBytes, 4)) + h2::get(1));
+  line.send(1, script::answer(200, BodyLength::unknown()));
+  for (int i = 0; i < 50; ++i) {
+    line.send(1, Body{Chain(std::string(kBytes, 'x'))});
+    CHECK(line.output().size() > kBytes);
+    line.feed(h2::frame(h2::kWindowUpdate, 0, 0, h2::number(kBytes, 4)) +
+              h2::frame(h2::kWindowUpdate, 0, 1, h2::number(kBytes, 4)));
+  }
+  size_t times = 0;
+  for (; times < 4'000 && !line->done(); ++times) {
+    line.feed(h2::frame(h2::kWindowUpdate, 0, 0, h2::number(1, 4)));
+    line.output();
+  }
+  CHECK(times < 4'000);
 }
 
 TEST_CASE("h2 server: an idle connection is kept alive by PING for as long as the agent likes") {
