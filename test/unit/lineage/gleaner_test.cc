@@ -65,6 +65,10 @@ bool shares(const Gleaned& a, const Gleaned& b) {
   });
 }
 
+std::string nested(size_t levels, const std::string& what) {
+  return std::string(levels, '[') + what + std::string(levels, ']');
+}
+
 Gleaned url(std::string_view authority, std::string_view path, bool fetches = true) {
   Gleaned out;
   glean_url(kKey, authority, path, fetches, out);
@@ -345,6 +349,35 @@ TEST_CASE("ids that outlive a turn are no evidence, wherever they stand") {
   glean_asked(kKey, "/weather?city=Lisbon+1999&context_id=" + id, by_url);
   REQUIRE(by_url.asked.size() == 1);
   CHECK(by_url.asked[0].arguments == asks(id).asked[0].arguments);
+}
+
+TEST_CASE("what is nested too deep to have a name is told as what others have, too") {
+  const std::string id = "6f0d1f6e-5a0b-4c52-9f1e-2b7c8d9e0a41";
+  for (const std::string& what : {"\"" + id + "\"", std::string("48219377"), std::string("48219377.25"),
+                                  R"("{\"name\":\")" + id + R"(\"}")"}) {
+    CAPTURE(what);
+    const std::string document = R"({"city":"Lisbon 1999","list":[)" +
+                                 nested(70, R"({"session_id":)" + what + "}") +
+                                 R"(,"SH4c2d82ed2ed0"]})";
+    for (const size_t step : {document.size(), size_t{1}, size_t{7}}) {
+      CAPTURE(step);
+      Forgotten forgotten;
+      Gleaner gleaner(kKey, Voice::kToolRequest, false, forgotten);
+      gleaner.begin_document();
+      sidespan::json::Reader reader(gleaner);
+      for (size_t at = 0; at < document.size(); at += step) {
+        reader.feed(std::string_view(document).substr(at, step));
+      }
+      gleaner.end_document();
+      CHECK(find(gleaner.gleaned(), id) == nullptr);
+      CHECK(find(gleaner.gleaned(), "48219377") == nullptr);
+      CHECK(find(gleaner.gleaned(), "SH4c2d82ed2ed0") != nullptr);
+      CHECK(forgotten.count > 0);
+    }
+  }
+  // It is a part of what is asked, and weighs nothing there.
+  CHECK(
+      glean(Voice::kToolRequest, {R"({"a":)" + nested(70, "\"" + id + "\"") + "}"}).asked.empty());
 }
 
 TEST_CASE("a URL in a text is the one that is fetched") {
