@@ -162,6 +162,8 @@ class Exchange final : public Recycled<Exchange, 64>,
   void hold_trace(const lineage::Joined& joined, uint8_t flags);
   void hold_own_trace();
   void release_own_trace();
+  bool has_all_that_tells() const;
+  bool waits_for_a_file() const;
   void on_body_awaited(bool in_time);
   lineage::CallEnd end_lineage(semconv::Ending ending);
   void lose_sight();

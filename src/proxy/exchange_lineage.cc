@@ -82,7 +82,8 @@ void Exchange::begin_lineage() {
 
 // Only where the body may say more than the head, and the origin would see the difference. What
 // asks first (Expect) would wait for us. A body of unknown length is one document where its type
-// says so, and comes at once as a rule; a stream of them goes on as it comes.
+// says so, and comes at once as a rule; a stream of them goes on as it comes, and so does a file in
+// a form.
 bool Exchange::waits_for_body() const {
   using Kind = http::BodyLength::Kind;
   const Limits& limits = options_.limits;
@@ -99,6 +100,17 @@ bool Exchange::waits_for_body() const {
       semconv::framing_of(request_.headers.find(http::FieldName::kContentType).value_or(""))
           .has_value();
   return (tells || hears_meta) && known_->takes_context();
+}
+
+bool Exchange::has_all_that_tells() const {
+  return lineage_ && lineage_->rest() == CallLineage::Rest::kNone;
+}
+
+// Of a form of unknown length, which is uploaded as somebody makes it. What came with the file's
+// beginning is read yet.
+bool Exchange::waits_for_a_file() const {
+  return request_.body.kind == http::BodyLength::Kind::kUnknown && lineage_ &&
+         lineage_->rest() == CallLineage::Rest::kLater;
 }
 
 void Exchange::on_body_awaited(bool in_time) {

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from origin import CLOSE, Origin
+from origin import BODY, CLOSE, NO_BODY, OK, Origin
 from sidecar import exporting, run
 from spans import is_turn
 from wire import Client, head, wait_for
@@ -483,6 +483,38 @@ def test_a_chunked_body_is_waited_for_within_bounds(sidecar, origin, model):
         assert client.response().status == 200
     assert time.monotonic() - begun < 8
     assert side.metrics().total("sidespan_lineage_hold_seconds_count") == 1
+
+
+PARTS = [("Content-Type", "multipart/form-data; boundary=b"), CHUNKED]
+
+
+def part(what, content):
+    return f"--b\r\nContent-Disposition: form-data; {what}\r\n\r\n{content}\r\n".encode()
+
+
+def test_a_chunked_form_is_waited_for_until_nothing_more_tells(sidecar, model, origin, sink):
+    """Its last delimiter is its end; and a file in it comes as it is made, which nobody waits for."""
+    side = sidecar(IDLE | {"limits": {"lineage_hold_time": "10s"}})
+    model.answer(CHAT, plain(asks("open_ticket", {"subject": "Cracked screen of QK-482913"})[1]))
+    post(side, model.url(CHAT), chat(user("Help!")))
+    begun = time.monotonic()
+    field = part('name="subject"', "Cracked screen of QK-482913")
+    for path, first, rest in (("/whole", chunk(field) + chunk(b"--b--\r\n"), b""),
+                              ("/file", chunk(field) + chunk(part('name="photo"; filename="q.jpg"', "1")), chunk(b"--b--\r\n"))):
+        arrived = threading.Event()
+        origin.answer(path, [NO_BODY, lambda *_, arrived=arrived: arrived.set(), BODY, OK])
+        with Client(side.egress) as client:
+            client.send(head(f"POST {origin.url(path)} HTTP/1.1", [("Host", "h"), *PARTS]) + first)
+            assert arrived.wait(5)
+            client.send(rest + b"0\r\n\r\n")
+            assert client.response().status == 200
+    assert time.monotonic() - begun < 8
+    turn, = sink.wait(1, where=is_turn)
+    whole, file = (next(span for span in sink.spans if span["attributes"].get("url.full", "").endswith(path))
+                   for path in ("/whole", "/file"))
+    assert whole["parent_id"] == turn["span_id"] and source(whole) == "echo"
+    # Found too late for its trace.
+    assert not file["parent_id"] and turn["span_id"] in {link["span_id"] for link in file["links"]}
 
 
 def test_turns_have_a_number(sidecar, model, sink):

@@ -93,6 +93,10 @@ class FormGleaner {
   void feed(std::string_view bytes);
   void finish();
   const Gleaned& gleaned() const;
+  // In parts: a file has begun, and what follows comes when it is over; the last delimiter came,
+  // and nothing follows.
+  bool met_file() const;
+  bool over() const;
 
  private:
   struct Impl;

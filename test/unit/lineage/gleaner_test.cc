@@ -309,6 +309,35 @@ TEST_CASE("a form in parts says the same as another, in any pieces, but for its 
   }
 }
 
+TEST_CASE("of a form in parts it is known when nothing more tells, and when a file is in the way") {
+  struct Row {
+    std::string name;
+    std::string form;
+    bool file;
+    bool over;
+  };
+  const std::string field = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx 48219\r\n";
+  const std::string file =
+      "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"q\"\r\n\r\n\1\r\n";
+  for (const Row& row : std::vector<Row>{{"a field", field, false, false},
+                                         {"a field, whole", field + "--b\r\n", false, false},
+                                         {"its end", field + "--b--\r\n", false, true},
+                                         {"a file", field + file, true, false},
+                                         {"behind a file", file + field, true, false},
+                                         {"all of it", file + field + "--b--\r\n", true, true}}) {
+    CAPTURE(row.name);
+    Forgotten forgotten;
+    FormGleaner form(kKey, forgotten, {}, "b");
+    for (const char c : row.form) form.feed(std::string_view(&c, 1));
+    CHECK(form.met_file() == row.file);
+    CHECK(form.over() == row.over);
+    CHECK(form.gleaned().asked.size() == (row.over && !row.file ? 1 : 0));
+    const size_t count = form.gleaned().values.size();
+    form.finish();
+    if (row.over) CHECK(form.gleaned().values.size() == count);
+  }
+}
+
 TEST_CASE("ids that outlive a turn are no evidence, wherever they stand") {
   const std::string id = "6f0d1f6e-5a0b-4c52-9f1e-2b7c8d9e0a41";
   for (const std::string name : {"contextId", "context_id", "sessionId", "session_id",
@@ -353,8 +382,9 @@ TEST_CASE("ids that outlive a turn are no evidence, wherever they stand") {
 
 TEST_CASE("what is nested too deep to have a name is told as what others have, too") {
   const std::string id = "6f0d1f6e-5a0b-4c52-9f1e-2b7c8d9e0a41";
-  for (const std::string& what : {"\"" + id + "\"", std::string("48219377"), std::string("48219377.25"),
-                                  R"("{\"name\":\")" + id + R"(\"}")"}) {
+  for (const std::string& what :
+       {"\"" + id + "\"", std::string("48219377"), std::string("48219377.25"),
+        R"("{\"name\":\")" + id + R"(\"}")"}) {
     CAPTURE(what);
     const std::string document = R"({"city":"Lisbon 1999","list":[)" +
                                  nested(70, R"({"session_id":)" + what + "}") +
