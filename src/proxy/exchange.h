@@ -16,6 +16,7 @@
 #include "sidespan/http/answer.h"
 #include "sidespan/http/event.h"
 #include "sidespan/http/uri.h"
+#include "sidespan/lineage/session.h"
 #include "sidespan/semconv/observer.h"
 #include "sidespan/wire/pool.h"
 #include "tunnel.h"
@@ -156,6 +157,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   void place_with(const CallTrace::Meta& meta);
   void pass_nobodys();
   void link_within();
+  std::optional<lineage::Session> agents_session() const;
   lineage::Call asking() const;
   const lineage::Joined* join();
   lineage::TokenSum tokens_of(const semconv::genai::Call& call) const;

@@ -188,6 +188,12 @@ void Exchange::link_within() {
   }
 }
 
+// Of a call of a model, as its head or its body names it.
+std::optional<lineage::Session> Exchange::agents_session() const {
+  const auto session = lineage::session_of(request_.headers, options_.session_headers);
+  return session ? session : lineage::session_in_user_id(observer_->model_call()->user_id);
+}
+
 // Beside what its trace knows.
 lineage::Call Exchange::asking() const {
   lineage::Call call;
@@ -196,7 +202,7 @@ lineage::Call Exchange::asking() const {
   call.start = start_;
   if (!call.to_model) return call;
   call.retries = lineage::is_sent_again(request_.headers);
-  const auto session = lineage::session_of(request_.headers, options_.session_headers);
+  const auto session = agents_session();
   if (session) call.session = lineage::hash_of(worker_.shared.lineage->key(), *session);
   return call;
 }
@@ -248,7 +254,7 @@ void Exchange::lose_sight() {
 void Exchange::describe_session(trace::Span& span) const {
   if (!observer_ || observer_->model_call() == nullptr) return;
   if (!observer_->model_call()->conversation_id.empty()) return;
-  const auto session = lineage::session_of(request_.headers, options_.session_headers);
+  const auto session = agents_session();
   if (session) span.attributes.set(semconv::attribute::kGenAiConversationId, session->id);
 }
 

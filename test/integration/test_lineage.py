@@ -584,6 +584,34 @@ def test_a_session_of_the_agent_is_the_conversation(sidecar, model, sink):
     assert {span["attributes"]["gen_ai.conversation.id"] for span in calls} == {"thread-7", "session-9"}
 
 
+USER = "user_" + 64 * "a" + "_account_5f1c3a9e-0d7b-4c52-8a61-2b7c8d9e0a41_session_"
+
+
+@pytest.mark.parametrize("user_id", [lambda one: USER + one, lambda one: json.dumps({"device_id": 64 * "a", "session_id": one})],
+                         ids=["text", "json"])
+def test_and_so_is_one_in_its_users_id(sidecar, model, sink, user_id):
+    """As Claude Code names it: its calls are not those of another session's turn, and its header counts more."""
+    side = sidecar(IDLE)
+    sessions = ["6f0d1f6e-5a0b-4c52-9f1e-2b7c8d9e0a41", "0b5c6a0e-1f5d-4c52-9f1e-2b7c8d9e0a42"]
+    tool = {"type": "tool_use", "id": "toolu_01A09q90qw90lq917835lq9", "name": "search", "input": {"query": "QK-482913"}}
+    wish = {"role": "assistant", "content": [tool]}
+    answer = json.dumps({"id": "msg_1", "type": "message", "model": "claude-x", "stop_reason": "tool_use", **wish}).encode()
+    model.answer("/v1/messages", plain(answer))
+
+    def ask(session, *messages, fields=()):
+        body = {"model": "claude-x", "max_tokens": 9, "metadata": {"user_id": user_id(session)}, "messages": list(messages)}
+        post(side, model.url("/v1/messages"), json.dumps(body).encode(), [("anthropic-version", "2023-06-01"), *fields])
+
+    result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": tool["id"], "content": "-"}]}
+    ask(sessions[0], user("Where is it?"))
+    ask(sessions[1], user("Where is it?"), wish, result)
+    ask(sessions[0], user("Where is it?"), wish, result)
+    ask(sessions[0], user("Something else"), fields=[("X-Claude-Code-Session-Id", sessions[1])])
+    calls = sorted((span for span in sink.wait(7) if not is_turn(span)), key=lambda span: span["start"])
+    assert [span["attributes"]["gen_ai.conversation.id"] for span in calls] == [sessions[i] for i in (0, 1, 0, 1)]
+    assert calls[0]["parent_id"] == calls[2]["parent_id"] != calls[1]["parent_id"]
+
+
 class Service:
     """An agent that is a server: it asks a model about the question it is sent, uses two tools at once, asks again."""
 
