@@ -132,6 +132,16 @@ void check_export(const Settings& settings, std::vector<Conflict>& conflicts) {
   }
 }
 
+void check_tail(const Settings& settings, std::vector<Conflict>& conflicts) {
+  const std::optional<report::TailOptions>& tail = settings.sampling.tail;
+  if (!tail || settings.workers < 2 || tail->wait >= report::kGatherTimeMax) return;
+  const std::string least = std::to_string(report::kGatherTimeMax.count()) + "ms";
+  conflicts.push_back({"sampling.tail", "workers",
+                       "has a wait of less than " + least + ", for which one of the " +
+                           std::to_string(settings.workers) +
+                           " workers may not have told yet that a trace goes on"});
+}
+
 bool is_custom(const PropagationSettings& propagation, std::string_view name) {
   return std::ranges::any_of(propagation.custom, [&](const CustomFormat& format) {
     return text::equal_ignoring_case(format.name, name);
@@ -197,6 +207,7 @@ std::vector<Conflict> find_conflicts(const Settings& settings) {
                     conflicts);
   check_custom_formats(settings.propagation, conflicts);
   check_export(settings, conflicts);
+  check_tail(settings, conflicts);
   const http::CodecLimits& codec = settings.limits.proxy.codec;
   if (codec.target_bytes_max > codec.head_bytes_max) {
     conflicts.push_back({"limits.target_bytes", "limits.head_bytes",

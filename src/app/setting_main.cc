@@ -300,8 +300,9 @@ constexpr auto kRows = std::to_array<Setting>({
          "5xx]}, "
          "{attribute: {key: gen_ai.request.model, values: [\"gpt-*\"]}}, {tokens: 10000}, {cost: "
          "0.5}, {probability: 0.1}]}. Any of the policies keeps a trace, one with several keys "
-         "where all are true. A trace is over `wait` after its last span, a run not before its "
-         "end; `max_wait` after the first it is decided in any case."},
+         "where all are true. A trace is over `wait` after its last span (20ms at least where "
+         "there are several workers), a run not before its end; `max_wait` after the first it is "
+         "decided in any case."},
 
     {.key = "spans.ignore",
      .value = "[otlp]",

@@ -63,6 +63,7 @@ struct Gleaner::Impl {
     return !in_arguments && (voice == Voice::kModelAnswer || voice == Voice::kToolRequest);
   }
   bool tells() const { return key != Member::kLasting; }
+  bool weighs() const { return named_here && tells(); }
   bool of_model() const { return voice == Voice::kModelRequest || voice == Voice::kModelAnswer; }
   Level& level() { return levels[depth]; }
   bool in_message() const { return message_depth != 0; }
@@ -82,6 +83,36 @@ struct Gleaner::Impl {
   void name_asked(size_t from);
   void named();
   void at_index(int64_t number);
+
+  // Of what is nested too deep to have a name.
+  class Nameless final : public json::Handler {
+   public:
+    explicit Nameless(Impl& impl) : impl_(impl) {}
+    void on_text(std::string_view part, bool last) override {
+      impl_.set_named(false);
+      impl_.text(part, last);
+      impl_.set_named(true);
+    }
+    void on_integer(int64_t number) override {
+      impl_.set_named(false);
+      impl_.integer(number);
+      impl_.set_named(true);
+    }
+    void on_number(double number) override {
+      impl_.set_named(false);
+      impl_.number(number);
+      impl_.set_named(true);
+    }
+
+   private:
+    Impl& impl_;
+  };
+  void set_named(bool is) {
+    named_here = is;
+    values.set_telling(is);
+  }
+  void integer(int64_t number);
+  void number(double number);
 
   const Voice voice;
   const bool streamed;
@@ -107,6 +138,8 @@ struct Gleaner::Impl {
   size_t depth = 0;
   Member key = Member::kOther;
   size_t numbers = 0;  // of an array so far
+  Nameless nameless{*this};
+  bool named_here = true;
 
   bool in_text = false;
   To to = To::kNobody;
@@ -277,7 +310,7 @@ void Gleaner::Impl::text(std::string_view piece, bool last) {
   if (in_digest) digest.add(piece);
   if (bundle.active()) {
     bundle.feed(piece);
-    if (last) bundle.end_text(tells());
+    if (last) bundle.end_text(weighs());
   }
   if (is_name && kept.size() < kIdBytesMax) kept += piece.substr(0, kIdBytesMax - kept.size());
   if (to == To::kScan) {
@@ -322,6 +355,19 @@ void Gleaner::Impl::end_text() {
 bool Gleaner::Impl::takes_number() {
   if (level().ignored || (of_model() && key == Member::kIgnored)) return false;
   return !level().array || numbers++ < kArrayNumbersMax;
+}
+
+void Gleaner::Impl::integer(int64_t number) {
+  if (key == Member::kIndex) at_index(number);
+  if (digested()) digest.add(static_cast<uint64_t>(number));
+  if (takes_number()) scan_integer(number, tells(), values, bundle);
+  key = Member::kOther;
+}
+
+void Gleaner::Impl::number(double number) {
+  if (digested()) digest.add(std::bit_cast<uint64_t>(number));
+  if (takes_number()) scan_number(number, tells(), values, bundle);
+  key = Member::kOther;
 }
 
 Gleaner::Gleaner(const HashKey& key, Voice voice, bool streamed, Overflow& overflow,
@@ -386,18 +432,15 @@ void Gleaner::on_text(std::string_view part, bool last) {
 }
 
 void Gleaner::on_integer(int64_t number) {
-  Impl& impl = *impl_;
-  if (impl.key == Member::kIndex) impl.at_index(number);
-  if (impl.digested()) impl.digest.add(static_cast<uint64_t>(number));
-  if (impl.takes_number()) scan_integer(number, impl.tells(), impl.values, impl.bundle);
-  impl.key = Member::kOther;
+  impl_->integer(number);
 }
 
 void Gleaner::on_number(double number) {
-  Impl& impl = *impl_;
-  if (impl.digested()) impl.digest.add(std::bit_cast<uint64_t>(number));
-  if (impl.takes_number()) scan_number(number, impl.tells(), impl.values, impl.bundle);
-  impl.key = Member::kOther;
+  impl_->number(number);
+}
+
+json::Handler* Gleaner::deep() {
+  return &impl_->nameless;
 }
 
 void Gleaner::on_bool(bool truth) {

@@ -46,6 +46,12 @@ struct FormGleaner::Impl {
     value.clear();
   }
 
+  void finish() {
+    if (in_value) end_field();
+    in_value = false;
+    all.end();
+  }
+
   void feed_fields(std::string_view bytes);
   void feed_parts(std::string_view bytes);
   void feed_line(char c);
@@ -67,6 +73,8 @@ struct FormGleaner::Impl {
   At at = At::kContent;
   std::string line;
   bool is_field = false;
+  bool met_file = false;
+  bool over = false;
 };
 
 FormGleaner::FormGleaner(const HashKey& key, Overflow& overflow, const GleanLimits& limits,
@@ -127,13 +135,17 @@ void FormGleaner::Impl::end_line() {
   const bool last = at == At::kDelimiter && line.starts_with("--");
   if (last) {
     at = At::kContent;
+    over = true;
+    finish();
   } else if (at == At::kDelimiter) {
     at = At::kHeader;
     is_field = false;
   } else if (line.empty()) {
     at = At::kContent;
     in_value = is_field;
-    if (!is_field) all.drop();  // there is more to it than is read
+    if (is_field) return line.clear();
+    met_file = true;
+    all.drop();  // there is more to it than is read
   } else if (text::lower(line).starts_with("content-disposition:")) {
     name = quoted_after(line, " name=\"").substr(0, kNameBytesMax);
     is_field = !name.empty() && line.find("filename") == line.npos;
@@ -142,13 +154,19 @@ void FormGleaner::Impl::end_line() {
 }
 
 void FormGleaner::finish() {
-  if (impl_->in_value) impl_->end_field();
-  impl_->in_value = false;
-  impl_->all.end();
+  impl_->finish();
 }
 
 const Gleaned& FormGleaner::gleaned() const {
   return impl_->out;
+}
+
+bool FormGleaner::met_file() const {
+  return impl_->met_file;
+}
+
+bool FormGleaner::over() const {
+  return impl_->over;
 }
 
 struct TextGleaner::Impl {

@@ -10,18 +10,43 @@ namespace {
 
 constexpr size_t kIdBytesMax = 256;
 
+constexpr std::string_view kClaudeCode = "x-claude-code-session-id";
 // Codex says its session by two names, by its version.
-constexpr std::array<std::string_view, 7> kHeaders = {
-    "x-claude-code-session-id", "session-id",          "session_id",  "x-opencode-session",
-    "x-qwen-code-session-id",   "x-hermes-session-id", "x-session-id"};
+constexpr std::array<std::string_view, 7> kHeaders = {kClaudeCode,
+                                                      "session-id",
+                                                      "session_id",
+                                                      "x-opencode-session",
+                                                      "x-qwen-code-session-id",
+                                                      "x-hermes-session-id",
+                                                      "x-session-id"};
+
+bool is_id(std::string_view text) {
+  return !text.empty() && text.size() <= kIdBytesMax &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
+}
 
 std::optional<Session> in_header(const http::Headers& headers, std::string_view name) {
   const std::optional<std::string_view> value = headers.find(name);
-  if (!value || value->empty() || value->size() > kIdBytesMax) return std::nullopt;
-  if (!std::ranges::all_of(*value, [](char c) { return c > ' ' && c < '\x7f'; })) {
-    return std::nullopt;
-  }
-  return Session{name, *value};
+  return value && is_id(*value) ? std::optional(Session{name, *value}) : std::nullopt;
+}
+
+// Of a member "session_id" in a JSON text; an id has no escapes. Empty: there is none.
+std::string_view member_session(std::string_view json) {
+  constexpr std::string_view kMember = "\"session_id\"";
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const size_t at = json.find(kMember);
+  if (at == std::string_view::npos) return {};
+  const auto skip = [&](char wanted) {
+    json.remove_prefix(std::min(json.find_first_not_of(kBlanks), json.size()));
+    const bool there = json.starts_with(wanted);
+    if (there) json.remove_prefix(1);
+    return there;
+  };
+  json.remove_prefix(at + kMember.size());
+  if (!skip(':') || !skip('"')) return {};
+  const size_t end = json.find('"');
+  const std::string_view id = json.substr(0, std::min(end, json.size()));
+  return end == std::string_view::npos || id.find('\\') != id.npos ? std::string_view() : id;
 }
 
 }  // namespace
@@ -35,6 +60,21 @@ std::optional<Session> session_of(const http::Headers& headers,
     if (const std::optional<Session> found = in_header(headers, name)) return found;
   }
   return std::nullopt;
+}
+
+// "user_HASH_account_UUID_session_UUID"; since 2.1 a JSON text with "session_id" in it.
+std::optional<Session> session_in_user_id(std::string_view user_id) {
+  constexpr std::string_view kUser = "user_";
+  constexpr std::string_view kAccount = "_account_";
+  constexpr std::string_view kSession = "_session_";
+  std::string_view id;
+  if (user_id.starts_with('{')) {
+    id = member_session(user_id);
+  } else if (user_id.starts_with(kUser) && user_id.find(kAccount) != user_id.npos) {
+    const size_t at = user_id.rfind(kSession);
+    if (at != user_id.npos) id = user_id.substr(at + kSession.size());
+  }
+  return is_id(id) ? std::optional(Session{kClaudeCode, id}) : std::nullopt;
 }
 
 bool is_sent_again(const http::Headers& headers) {

@@ -1,4 +1,5 @@
-// Where gleaned values are put: a list of limited length, and what is beyond goes to the overflow.
+// Where gleaned values are put: a list of limited length, and what is beyond, or tells nothing of
+// who carried it, goes to the overflow.
 #pragma once
 
 #include <algorithm>
@@ -18,12 +19,14 @@ class ValueList {
 
   const HashKey& key() const { return key_; }
   void set_place(Place place) { place_ = place; }
+  // From now on: what comes is evidence.
+  void set_telling(bool telling) { telling_ = telling; }
 
   void add(std::string_view text, uint8_t weight, bool id = false) {
     if (weight > 0) add_hash(hash_of(key_, text), weight, id);
   }
   void add_hash(uint64_t hash, uint8_t weight, bool id = false) {
-    if (out_.values.size() < values_max_) {
+    if (telling_ && out_.values.size() < values_max_) {
       out_.values.push_back({hash, weight, place_, id});
     } else if (overflow_ != nullptr) {
       overflow_->forget(hash);
@@ -45,6 +48,7 @@ class ValueList {
   Overflow* const overflow_;
   const size_t values_max_;
   Place place_ = Place::kFixed;
+  bool telling_ = true;
 };
 
 }  // namespace sidespan::lineage

@@ -107,6 +107,12 @@ void CallLineage::read_request(const http::Headers& headers) {
   }
 }
 
+CallLineage::Rest CallLineage::rest() const {
+  if (!form_) return Rest::kAtOnce;
+  if (form_->over()) return Rest::kNone;
+  return form_->met_file() ? Rest::kLater : Rest::kAtOnce;
+}
+
 void CallLineage::serve(lineage::ExecutionRef execution, MonoTime now) {
   serves_ = true;
   joined_ = lineage::Joined{.execution = execution};

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -41,6 +42,9 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   bool of_nobody() const { return of_nobody_; }
   // There is a body, and it can be read.
   bool reads_request() const { return reads_request_; }
+  // What of it tells: may come at once, comes behind a file, which takes its time, or came.
+  enum class Rest : uint8_t { kAtOnce, kLater, kNone };
+  Rest rest() const;
 
   // What an observer does not read itself.
   void on_request_bytes(std::string_view bytes, MonoTime now);

@@ -266,7 +266,8 @@ Exchange::Wait Exchange::wait() const {
     return {Wait::For::kPeek, opening_->since, opening_->greeting ? kHelloTimeMax : kPeekTimeMax};
   }
   if (holding_ && !writes_meta_) {
-    return {Wait::For::kBody, held_since_, limits.lineage_hold_time_max};
+    return {Wait::For::kBody, held_since_,
+            waits_for_a_file() ? Milliseconds(0) : limits.lineage_hold_time_max};
   }
   if (half_closed_) {
     const Milliseconds patience =

@@ -16,6 +16,7 @@
 #include "sidespan/http/answer.h"
 #include "sidespan/http/event.h"
 #include "sidespan/http/uri.h"
+#include "sidespan/lineage/session.h"
 #include "sidespan/semconv/observer.h"
 #include "sidespan/wire/pool.h"
 #include "tunnel.h"
@@ -156,12 +157,15 @@ class Exchange final : public Recycled<Exchange, 64>,
   void place_with(const CallTrace::Meta& meta);
   void pass_nobodys();
   void link_within();
+  std::optional<lineage::Session> agents_session() const;
   lineage::Call asking() const;
   const lineage::Joined* join();
   lineage::TokenSum tokens_of(const semconv::genai::Call& call) const;
   void hold_trace(const lineage::Joined& joined, uint8_t flags);
   void hold_own_trace();
   void release_own_trace();
+  bool has_all_that_tells() const;
+  bool waits_for_a_file() const;
   void on_body_awaited(bool in_time);
   lineage::CallEnd end_lineage(semconv::Ending ending);
   void lose_sight();

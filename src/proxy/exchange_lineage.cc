@@ -82,7 +82,8 @@ void Exchange::begin_lineage() {
 
 // Only where the body may say more than the head, and the origin would see the difference. What
 // asks first (Expect) would wait for us. A body of unknown length is one document where its type
-// says so, and comes at once as a rule; a stream of them goes on as it comes.
+// says so, and comes at once as a rule; a stream of them goes on as it comes, and so does a file in
+// a form.
 bool Exchange::waits_for_body() const {
   using Kind = http::BodyLength::Kind;
   const Limits& limits = options_.limits;
@@ -99,6 +100,17 @@ bool Exchange::waits_for_body() const {
       semconv::framing_of(request_.headers.find(http::FieldName::kContentType).value_or(""))
           .has_value();
   return (tells || hears_meta) && known_->takes_context();
+}
+
+bool Exchange::has_all_that_tells() const {
+  return lineage_ && lineage_->rest() == CallLineage::Rest::kNone;
+}
+
+// Of a form of unknown length, which is uploaded as somebody makes it. What came with the file's
+// beginning is read yet.
+bool Exchange::waits_for_a_file() const {
+  return request_.body.kind == http::BodyLength::Kind::kUnknown && lineage_ &&
+         lineage_->rest() == CallLineage::Rest::kLater;
 }
 
 void Exchange::on_body_awaited(bool in_time) {
@@ -176,6 +188,12 @@ void Exchange::link_within() {
   }
 }
 
+// Of a call of a model, as its head or its body names it.
+std::optional<lineage::Session> Exchange::agents_session() const {
+  const auto session = lineage::session_of(request_.headers, options_.session_headers);
+  return session ? session : lineage::session_in_user_id(observer_->model_call()->user_id);
+}
+
 // Beside what its trace knows.
 lineage::Call Exchange::asking() const {
   lineage::Call call;
@@ -184,7 +202,7 @@ lineage::Call Exchange::asking() const {
   call.start = start_;
   if (!call.to_model) return call;
   call.retries = lineage::is_sent_again(request_.headers);
-  const auto session = lineage::session_of(request_.headers, options_.session_headers);
+  const auto session = agents_session();
   if (session) call.session = lineage::hash_of(worker_.shared.lineage->key(), *session);
   return call;
 }
@@ -236,7 +254,7 @@ void Exchange::lose_sight() {
 void Exchange::describe_session(trace::Span& span) const {
   if (!observer_ || observer_->model_call() == nullptr) return;
   if (!observer_->model_call()->conversation_id.empty()) return;
-  const auto session = lineage::session_of(request_.headers, options_.session_headers);
+  const auto session = agents_session();
   if (session) span.attributes.set(semconv::attribute::kGenAiConversationId, session->id);
 }
 

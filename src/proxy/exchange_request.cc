@@ -353,7 +353,9 @@ void Exchange::on_request_body(Chain data) {
     held_.append(std::move(data));
     // One of unknown length turns out to be too long.
     const bool too_long = held_.size() > options_.limits.lineage_hold_bytes_max;
-    if (too_long && !writes_meta_) on_body_awaited(false);
+    if (writes_meta_) return;
+    if (too_long || has_all_that_tells()) return on_body_awaited(!too_long);
+    if (waits_for_a_file()) arm_timer();
     return;
   }
   request_unconsumed_ += data.size();

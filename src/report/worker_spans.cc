@@ -6,7 +6,6 @@
 namespace sidespan::report {
 namespace {
 
-constexpr Milliseconds kGatherTimeMax{20};
 constexpr size_t kGatherSpansMax = 64;
 // What is asked for ahead, however long the last spans were.
 constexpr size_t kUsualBytesMax = size_t{64} * 1024;

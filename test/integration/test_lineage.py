@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from origin import CLOSE, Origin
+from origin import BODY, CLOSE, NO_BODY, OK, Origin
 from sidecar import exporting, run
 from spans import is_turn
 from wire import Client, head, wait_for
@@ -485,6 +485,38 @@ def test_a_chunked_body_is_waited_for_within_bounds(sidecar, origin, model):
     assert side.metrics().total("sidespan_lineage_hold_seconds_count") == 1
 
 
+PARTS = [("Content-Type", "multipart/form-data; boundary=b"), CHUNKED]
+
+
+def part(what, content):
+    return f"--b\r\nContent-Disposition: form-data; {what}\r\n\r\n{content}\r\n".encode()
+
+
+def test_a_chunked_form_is_waited_for_until_nothing_more_tells(sidecar, model, origin, sink):
+    """Its last delimiter is its end; and a file in it comes as it is made, which nobody waits for."""
+    side = sidecar(IDLE | {"limits": {"lineage_hold_time": "10s"}})
+    model.answer(CHAT, plain(asks("open_ticket", {"subject": "Cracked screen of QK-482913"})[1]))
+    post(side, model.url(CHAT), chat(user("Help!")))
+    begun = time.monotonic()
+    field = part('name="subject"', "Cracked screen of QK-482913")
+    for path, first, rest in (("/whole", chunk(field) + chunk(b"--b--\r\n"), b""),
+                              ("/file", chunk(field) + chunk(part('name="photo"; filename="q.jpg"', "1")), chunk(b"--b--\r\n"))):
+        arrived = threading.Event()
+        origin.answer(path, [NO_BODY, lambda *_, arrived=arrived: arrived.set(), BODY, OK])
+        with Client(side.egress) as client:
+            client.send(head(f"POST {origin.url(path)} HTTP/1.1", [("Host", "h"), *PARTS]) + first)
+            assert arrived.wait(5)
+            client.send(rest + b"0\r\n\r\n")
+            assert client.response().status == 200
+    assert time.monotonic() - begun < 8
+    turn, = sink.wait(1, where=is_turn)
+    whole, file = (next(span for span in sink.spans if span["attributes"].get("url.full", "").endswith(path))
+                   for path in ("/whole", "/file"))
+    assert whole["parent_id"] == turn["span_id"] and source(whole) == "echo"
+    # Found too late for its trace.
+    assert not file["parent_id"] and turn["span_id"] in {link["span_id"] for link in file["links"]}
+
+
 def test_turns_have_a_number(sidecar, model, sink):
     side = sidecar({"limits": {"lineage_executions": 16}, "context": {"turn_idle": "1h", "turn_grace": "1h"}})
     model.answer(CHAT, plain(asks("search", {"query": "x"})[1]))
@@ -550,6 +582,34 @@ def test_a_session_of_the_agent_is_the_conversation(sidecar, model, sink):
     post(side, model.url(CHAT), chat(user("And now?")), [("X-Session-Id", "session-9")])
     calls = [span for span in sink.wait(2) if not is_turn(span)]
     assert {span["attributes"]["gen_ai.conversation.id"] for span in calls} == {"thread-7", "session-9"}
+
+
+USER = "user_" + 64 * "a" + "_account_5f1c3a9e-0d7b-4c52-8a61-2b7c8d9e0a41_session_"
+
+
+@pytest.mark.parametrize("user_id", [lambda one: USER + one, lambda one: json.dumps({"device_id": 64 * "a", "session_id": one})],
+                         ids=["text", "json"])
+def test_and_so_is_one_in_its_users_id(sidecar, model, sink, user_id):
+    """As Claude Code names it: its calls are not those of another session's turn, and its header counts more."""
+    side = sidecar(IDLE)
+    sessions = ["6f0d1f6e-5a0b-4c52-9f1e-2b7c8d9e0a41", "0b5c6a0e-1f5d-4c52-9f1e-2b7c8d9e0a42"]
+    tool = {"type": "tool_use", "id": "toolu_01A09q90qw90lq917835lq9", "name": "search", "input": {"query": "QK-482913"}}
+    wish = {"role": "assistant", "content": [tool]}
+    answer = json.dumps({"id": "msg_1", "type": "message", "model": "claude-x", "stop_reason": "tool_use", **wish}).encode()
+    model.answer("/v1/messages", plain(answer))
+
+    def ask(session, *messages, fields=()):
+        body = {"model": "claude-x", "max_tokens": 9, "metadata": {"user_id": user_id(session)}, "messages": list(messages)}
+        post(side, model.url("/v1/messages"), json.dumps(body).encode(), [("anthropic-version", "2023-06-01"), *fields])
+
+    result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": tool["id"], "content": "-"}]}
+    ask(sessions[0], user("Where is it?"))
+    ask(sessions[1], user("Where is it?"), wish, result)
+    ask(sessions[0], user("Where is it?"), wish, result)
+    ask(sessions[0], user("Something else"), fields=[("X-Claude-Code-Session-Id", sessions[1])])
+    calls = sorted((span for span in sink.wait(7) if not is_turn(span)), key=lambda span: span["start"])
+    assert [span["attributes"]["gen_ai.conversation.id"] for span in calls] == [sessions[i] for i in (0, 1, 0, 1)]
+    assert calls[0]["parent_id"] == calls[2]["parent_id"] != calls[1]["parent_id"]
 
 
 class Service:

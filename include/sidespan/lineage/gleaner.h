@@ -1,9 +1,10 @@
 // Gleans from bodies and URLs what may tell which execution a call belongs to (value.h): whole
 // texts, and inside of long ones their lines, numbers, ids and URLs; in a model's answer also what
 // its streamed arguments say, which are pieces of one JSON text inside the texts of others; of the
-// messages to a model the digest of each beginning of the conversation. Stands on the events of
-// json::Reader, beside whoever else reads the documents. Bounded: it holds a line, a few nested
-// readers, and up to `values_max` values; nothing of content outlives it.
+// messages to a model the digest of each beginning of the conversation. What is nested too deep to
+// have a name may be an id that outlives a turn, and is told as what is not kept. Stands on the
+// events of json::Reader, beside whoever else reads the documents. Bounded: it holds a line, a few
+// nested readers, and up to `values_max` values; nothing of content outlives it.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +30,7 @@ struct GleanLimits {
   size_t values_max = 8192;
 };
 
-// Told what did not fit, so that nobody takes it for what only others carried.
+// Told what is not kept, so that nobody takes it for what only others carried.
 class Overflow {
  public:
   virtual void forget(uint64_t hash) = 0;
@@ -67,7 +68,7 @@ class Gleaner final : public json::Handler {
   void on_number(double number) override;
   void on_bool(bool truth) override;
   void on_null() override;
-  json::Handler* deep() override { return this; }
+  json::Handler* deep() override;
 
  private:
   struct Impl;
@@ -92,6 +93,10 @@ class FormGleaner {
   void feed(std::string_view bytes);
   void finish();
   const Gleaned& gleaned() const;
+  // In parts: a file has begun, and what follows comes when it is over; the last delimiter came,
+  // and nothing follows.
+  bool met_file() const;
+  bool over() const;
 
  private:
   struct Impl;

@@ -1,6 +1,7 @@
-// The session that an agent names in a header of its own: what is known of such headers, in one
-// table. Exact for the session and nothing more: it narrows which executions a call may belong to,
-// and is the conversation's id where the convention allows one. A private header is a setting.
+// The session that an agent names in a header of its own, or in a field of its requests: what is
+// known of such headers and fields, in one place. Exact for the session and nothing more: it
+// narrows which executions a call may belong to, and is the conversation's id where the convention
+// allows one. A private header is a setting.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@ namespace sidespan::lineage {
 
 struct Session {
   std::string_view header;  // as it came
-  std::string_view id;      // a view of the headers
+  std::string_view id;      // a view of what names it
 };
 
 // The first of `further` that the request has, else of the table's: Claude Code, Codex, OpenCode,
@@ -24,6 +25,10 @@ struct Session {
 // none.
 std::optional<Session> session_of(const http::Headers& headers,
                                   std::span<const std::string> further = {});
+
+// The same in `metadata.user_id` of a request to Anthropic's Messages, as Claude Code writes it:
+// the session of its header, which older versions do not have.
+std::optional<Session> session_in_user_id(std::string_view user_id);
 
 // It says that it is another attempt at the same: the SDKs of OpenAI and Anthropic, and AWS's.
 bool is_sent_again(const http::Headers& headers);

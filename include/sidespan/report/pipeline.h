@@ -167,7 +167,10 @@ class Pipeline {
   std::unique_ptr<Impl> impl_;
 };
 
-// The sink of one worker: encodes spans, gathers them for a moment (20 ms, 64 spans) and posts them
+// So long what a worker says of a trace may be behind what others say of it.
+inline constexpr Milliseconds kGatherTimeMax{20};
+
+// The sink of one worker: encodes spans, gathers them for a moment (that, 64 spans) and posts them
 // to the pipeline together, since waking the telemetry thread costs as much as a request. Encoded
 // here, a span neither moves to another thread nor is destroyed there, which would cost more.
 // Bounded: while more than `queue_max` spans are on their way, new ones are dropped with kQueueFull

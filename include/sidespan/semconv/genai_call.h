@@ -84,6 +84,7 @@ struct Call {
   std::string response_id = {};
   std::string previous_response_id = {};
   std::string conversation_id = {};  // what the wire says, nothing else
+  std::string user_id = {};          // Anthropic's: agents write their session into it; on no span
   Parameters parameters = {};
   bool streamed = false;
   std::optional<Nanoseconds> time_to_first_chunk = {};

@@ -18,6 +18,7 @@ using Row = json::PickTable::Row;
 enum Pick : int {
   kMessage = kOwn,
   kRole,
+  kUserId,
   kBlock,
   kBlockType,
   kResultId,
@@ -31,6 +32,8 @@ enum Pick : int {
   kAnswer,
 };
 
+constexpr size_t kUserIdBytesMax = 256;
+
 constexpr std::array kRequestRows = {
     Row{"model", kRequestModel},
     Row{"max_tokens", kMaxTokens},
@@ -42,6 +45,7 @@ constexpr std::array kRequestRows = {
     Row{"output_config.effort", kReasoningLevel},
     Row{"output_config.format.type", kOutputType},
     Row{"output_format.type", kOutputType},
+    Row{"metadata.user_id", kUserId},
     Row{"messages[]{}", kMessage},
     Row{"messages[].role", kRole},
     Row{"messages[].content[]{}", kBlock},
@@ -150,6 +154,9 @@ void AnthropicReader::on_request(const Picked& picked) {
       return;
     case kRole:
       return CallDraft::keep(role_, picked, CallDraft::kWordBytesMax);
+    case kUserId:
+      if (!picked.cut) CallDraft::keep(draft_.call.user_id, picked, kUserIdBytesMax);
+      return;
     case kBlock:
       if (picked.kind == Picked::Kind::kEnd) return end_result();
       request_type_.clear();

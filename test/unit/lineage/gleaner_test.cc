@@ -65,6 +65,10 @@ bool shares(const Gleaned& a, const Gleaned& b) {
   });
 }
 
+std::string nested(size_t levels, const std::string& what) {
+  return std::string(levels, '[') + what + std::string(levels, ']');
+}
+
 Gleaned url(std::string_view authority, std::string_view path, bool fetches = true) {
   Gleaned out;
   glean_url(kKey, authority, path, fetches, out);
@@ -305,6 +309,35 @@ TEST_CASE("a form in parts says the same as another, in any pieces, but for its 
   }
 }
 
+TEST_CASE("of a form in parts it is known when nothing more tells, and when a file is in the way") {
+  struct Row {
+    std::string name;
+    std::string form;
+    bool file;
+    bool over;
+  };
+  const std::string field = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx 48219\r\n";
+  const std::string file =
+      "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"q\"\r\n\r\n\1\r\n";
+  for (const Row& row : std::vector<Row>{{"a field", field, false, false},
+                                         {"a field, whole", field + "--b\r\n", false, false},
+                                         {"its end", field + "--b--\r\n", false, true},
+                                         {"a file", field + file, true, false},
+                                         {"behind a file", file + field, true, false},
+                                         {"all of it", file + field + "--b--\r\n", true, true}}) {
+    CAPTURE(row.name);
+    Forgotten forgotten;
+    FormGleaner form(kKey, forgotten, {}, "b");
+    for (const char c : row.form) form.feed(std::string_view(&c, 1));
+    CHECK(form.met_file() == row.file);
+    CHECK(form.over() == row.over);
+    CHECK(form.gleaned().asked.size() == (row.over && !row.file ? 1 : 0));
+    const size_t count = form.gleaned().values.size();
+    form.finish();
+    if (row.over) CHECK(form.gleaned().values.size() == count);
+  }
+}
+
 TEST_CASE("ids that outlive a turn are no evidence, wherever they stand") {
   const std::string id = "6f0d1f6e-5a0b-4c52-9f1e-2b7c8d9e0a41";
   for (const std::string name : {"contextId", "context_id", "sessionId", "session_id",
@@ -345,6 +378,36 @@ TEST_CASE("ids that outlive a turn are no evidence, wherever they stand") {
   glean_asked(kKey, "/weather?city=Lisbon+1999&context_id=" + id, by_url);
   REQUIRE(by_url.asked.size() == 1);
   CHECK(by_url.asked[0].arguments == asks(id).asked[0].arguments);
+}
+
+TEST_CASE("what is nested too deep to have a name is told as what others have, too") {
+  const std::string id = "6f0d1f6e-5a0b-4c52-9f1e-2b7c8d9e0a41";
+  for (const std::string& what :
+       {"\"" + id + "\"", std::string("48219377"), std::string("48219377.25"),
+        R"("{\"name\":\")" + id + R"(\"}")"}) {
+    CAPTURE(what);
+    const std::string document = R"({"city":"Lisbon 1999","list":[)" +
+                                 nested(70, R"({"session_id":)" + what + "}") +
+                                 R"(,"SH4c2d82ed2ed0"]})";
+    for (const size_t step : {document.size(), size_t{1}, size_t{7}}) {
+      CAPTURE(step);
+      Forgotten forgotten;
+      Gleaner gleaner(kKey, Voice::kToolRequest, false, forgotten);
+      gleaner.begin_document();
+      sidespan::json::Reader reader(gleaner);
+      for (size_t at = 0; at < document.size(); at += step) {
+        reader.feed(std::string_view(document).substr(at, step));
+      }
+      gleaner.end_document();
+      CHECK(find(gleaner.gleaned(), id) == nullptr);
+      CHECK(find(gleaner.gleaned(), "48219377") == nullptr);
+      CHECK(find(gleaner.gleaned(), "SH4c2d82ed2ed0") != nullptr);
+      CHECK(forgotten.count > 0);
+    }
+  }
+  // It is a part of what is asked, and weighs nothing there.
+  CHECK(
+      glean(Voice::kToolRequest, {R"({"a":)" + nested(70, "\"" + id + "\"") + "}"}).asked.empty());
 }
 
 TEST_CASE("a URL in a text is the one that is fetched") {

@@ -343,6 +343,18 @@ TEST_CASE("what was forgotten for want of room is nobody's") {
   CHECK(rig.get("/entries/entry-" + std::to_string(7'000'000 + 199 * 7919)).verdict != kOne);
 }
 
+TEST_CASE("an id that outlives a turn is nobody's however deep it stands") {
+  Rig rig;
+  const std::string id = "6f0d1f6e-5a0b-4c52-9f1e-2b7c8d9e0a41";
+  const Joined ada = rig.model(user(kQuestion));
+  rig.said(ada, asks(kId, "AK-48219"));
+  const Joined tool = rig.get("/orders/AK-48219");
+  REQUIRE(tool.execution == ada.execution);
+  const std::string deep(70, '[');
+  rig.told(tool, deep + R"({"session_id":")" + id + "\"}" + std::string(70, ']'));
+  CHECK(rig.get("/sessions/" + id).verdict == kNone);
+}
+
 TEST_CASE("a million executions with values nobody has seen stay within their memory") {
   Rig rig;
   Gleaned gleaned;
