@@ -248,7 +248,9 @@ Layout Tree::lay_out() const {
 }
 
 std::string Tree::headline() const {
-  const auto is_call = [](const RunSpan& span) { return span.kind == trace::SpanKind::kClient; };
+  const auto is_call = [](const RunSpan& span) {
+    return span.kind == trace::SpanKind::kClient || span.kind == trace::SpanKind::kProducer;
+  };
   const auto failed = [&](const RunSpan& span) {
     return is_call(span) && span.status == trace::SpanStatus::kError;
   };

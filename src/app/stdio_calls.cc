@@ -142,6 +142,7 @@ void StdioCalls::on_message(const semconv::McpMessage& message, bool by_server) 
   Direction& own = by_server ? server_ : agent_;
   Direction& other = by_server ? agent_ : server_;
   if (message.method == kCancelled) return cancel(own, message.cancelled_id);
+  if (message.is_progress()) return progress(other, message.progress_token);
   if (message.answers && message.method.empty() && !message.id.empty()) answer(other, message);
 }
 
@@ -194,6 +195,14 @@ void StdioCalls::cancel(Direction& asker, const std::string& id) {
   asker.open.erase(call);
 }
 
+void StdioCalls::progress(Direction& asker, const std::string& token) {
+  for (auto& [id, call] : asker.open) {
+    if (call.request.progress_token != token) continue;
+    ++call.progress;
+    return;
+  }
+}
+
 void StdioCalls::finish(const Call& call, const semconv::McpMessage* answer,
                         semconv::Ending ending) {
   if (!call.sampled) return;
@@ -209,7 +218,8 @@ void StdioCalls::finish(const Call& call, const semconv::McpMessage* answer,
                                .answer = answer,
                                .session_id = {},
                                .protocol_version = protocol_version_,
-                               .transport = kPipe});
+                               .transport = kPipe,
+                               .progress = call.progress});
   span.attributes.set(attribute::kMode, name_of(semconv::Mode::kStdio));
   span.attributes.set(attribute::kParentSource, call.parent_source);
   if (ending == semconv::Ending::kOriginClosed) {

@@ -51,6 +51,7 @@ class StdioCalls {
     bool sampled = false;
     bool by_server = false;
     Moment start;
+    uint64_t progress = 0;
   };
   // What is written into a request that has just been read.
   struct Begun {
@@ -71,6 +72,7 @@ class StdioCalls {
   void begin(const semconv::McpMessage& request, bool by_server);
   void answer(Direction& asker, const semconv::McpMessage& answer);
   void cancel(Direction& asker, const std::string& id);
+  static void progress(Direction& asker, const std::string& token);
   void choose_parent(Call& call);
   void finish(const Call& call, const semconv::McpMessage* answer, semconv::Ending ending);
   void set_first_end(semconv::Ending ending);

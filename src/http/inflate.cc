@@ -1,7 +1,9 @@
 #include "sidespan/http/inflate.h"
 
+#include <algorithm>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "http/decoder.h"
 #include "sidespan/base/text.h"
@@ -83,53 +85,89 @@ void Inflater::charge(size_t bytes) {
 
 void Inflater::feed(std::string_view bytes) {
   if (state_ != State::kReading || bytes.empty()) return;
-  run(0, bytes);
+  run_all(bytes);
   size_t held = 0;
   for (const Stage& stage : stages_) {
     if (stage.decoder) held += stage.decoder->memory_bytes();
+    held += stage.waiting.capacity();
   }
   charge(held);
   if (state_ == State::kReading) return;
-  for (Stage& stage : stages_) stage.decoder.reset();
+  for (Stage& stage : stages_) stage = {};
   charge(0);
 }
 
+void Inflater::finish() {
+  if (state_ != State::kReading || !waits()) return;
+  run_all({});
+  if (state_ == State::kReading && waits()) state_ = State::kLimit;
+}
+
+bool Inflater::waits() const {
+  return std::ranges::any_of(
+      stages_, [](const Stage& stage) { return stage.full || !stage.waiting.empty(); });
+}
+
 bool Inflater::complete() const {
-  bool complete = state_ == State::kReading;
+  bool complete = state_ == State::kReading && !waits();
   for (size_t i = 0; i < stage_count_; ++i) complete = complete && stages_[i].ended;
   return complete;
 }
 
+void Inflater::run_all(std::string_view packed) {
+  const bool bounded = limits_.feed_bytes_max > 0;
+  const size_t bytes = packed.size() + stages_[0].waiting.size();
+  room_ = bounded ? limits_.feed_bytes_max + bytes * limits_.feed_ratio_max
+                  : std::numeric_limits<size_t>::max();
+  // What waits goes before what comes behind it.
+  for (size_t i = stage_count_; i-- > 1;) run(i, {});
+  run(0, packed);
+}
+
 void Inflater::run(size_t index, std::string_view packed) {
-  if (index == stage_count_) return sink_.on_plain(packed);
+  if (index == stage_count_) {
+    room_ -= packed.size();
+    return sink_.on_plain(packed);
+  }
   Stage& stage = stages_[index];
   stage.packed_bytes += packed.size();
-  if (!stage.decoder) {
+  std::string joined = std::exchange(stage.waiting, {});
+  if (!joined.empty()) packed = joined.append(packed);
+  if (!stage.decoder && !packed.empty()) {
     if (!is_room_for_decoders()) {
       state_ = State::kLimit;
       return;
     }
     stage.decoder = make_decoder(stage.coding, limits_);
   }
+  while (state_ == State::kReading && room_ > 0 && (stage.full || !packed.empty())) {
+    step(index, packed);
+  }
+  if (state_ != State::kReading || packed.empty()) return;
+  stage.waiting = packed;
+  // What a stage gives to the next is in the packed bytes that it was given.
+  if (index == 0 && packed.size() > limits_.waiting_bytes_max) state_ = State::kLimit;
+}
+
+void Inflater::step(size_t index, std::string_view& packed) {
+  Stage& stage = stages_[index];
+  if (stage.ended && !stage.decoder->restart()) {
+    state_ = State::kBroken;
+    return;
+  }
   char plain[kPieceBytes];
-  bool full = false;  // there may be more where it came from
-  while (state_ == State::kReading && (full || !packed.empty())) {
-    if (stage.ended && !stage.decoder->restart()) {
-      state_ = State::kBroken;
-      return;
-    }
-    const size_t before = packed.size();
-    const Decoder::Step step = stage.decoder->step(packed, plain);
-    stage.ended = step.outcome == Decoder::Outcome::kEnded;
-    full = step.written == kPieceBytes && !stage.ended;
-    pass(index, {plain, step.written});
-    if (state_ != State::kReading) return;
-    const bool stuck = step.written == 0 && packed.size() == before && before > 0 && !stage.ended;
-    if (step.outcome == Decoder::Outcome::kTooLarge) {
-      state_ = State::kLimit;
-    } else if (step.outcome == Decoder::Outcome::kBroken || stuck) {
-      state_ = State::kBroken;
-    }
+  const size_t size = std::min(kPieceBytes, room_);
+  const size_t before = packed.size();
+  const Decoder::Step step = stage.decoder->step(packed, {plain, size});
+  stage.ended = step.outcome == Decoder::Outcome::kEnded;
+  stage.full = step.written == size && !stage.ended;
+  pass(index, {plain, step.written});
+  if (state_ != State::kReading) return;
+  const bool stuck = step.written == 0 && packed.size() == before && before > 0 && !stage.ended;
+  if (step.outcome == Decoder::Outcome::kTooLarge) {
+    state_ = State::kLimit;
+  } else if (step.outcome == Decoder::Outcome::kBroken || stuck) {
+    state_ = State::kBroken;
   }
 }
 
@@ -153,7 +191,8 @@ std::optional<std::string> gunzip(std::string_view packed, size_t plain_bytes_ma
   } whole;
   Codings codings;
   codings.all[codings.count++] = Coding::kGzip;
-  Inflater inflater(codings, {.plain_bytes_max = plain_bytes_max, .ratio_max = 0}, whole);
+  Inflater inflater(
+      codings, {.plain_bytes_max = plain_bytes_max, .ratio_max = 0, .feed_bytes_max = 0}, whole);
   inflater.feed(packed);
   if (!inflater.complete()) return std::nullopt;
   return std::move(whole.text);

@@ -14,6 +14,7 @@ using json::Picked;
 
 constexpr int kFirstErrorStatus = 400;
 constexpr size_t kActionBytesMax = 64;
+constexpr std::string_view kSend = "send";
 
 struct Operation {
   std::string_view action;
@@ -22,13 +23,13 @@ struct Operation {
   bool receives = false;
 };
 constexpr std::array<Operation, 7> kOperations = {{
-    {.action = "SendMessage", .type = "send"},
-    {.action = "SendMessageBatch", .type = "send", .sends_batch = true},
+    {.action = "SendMessage", .type = kSend},
+    {.action = "SendMessageBatch", .type = kSend, .sends_batch = true},
     {.action = "ReceiveMessage", .type = "receive", .receives = true},
     {.action = "DeleteMessage", .type = "settle"},
     {.action = "DeleteMessageBatch", .type = "settle", .sends_batch = true},
-    {.action = "Publish", .type = "send"},
-    {.action = "PublishBatch", .type = "send", .sends_batch = true},
+    {.action = "Publish", .type = kSend},
+    {.action = "PublishBatch", .type = kSend, .sends_batch = true},
 }};
 
 Operation operation_of(std::string_view action) {
@@ -163,6 +164,7 @@ void describe_aws_queue(trace::Span& span, const AwsQueueCall& call, int status)
   set(attribute::kMessagingSystem, call.service == AwsQueueService::kSqs ? "aws_sqs" : "aws.sns");
   set(attribute::kMessagingOperationName, call.action);
   set(attribute::kMessagingOperationType, operation.type);
+  if (operation.type == kSend) span.kind = trace::SpanKind::kProducer;
   set(attribute::kMessagingDestinationName, destination);
   std::string url;
   append_redacted_reference(url, call.queue_url);

@@ -23,6 +23,7 @@ enum Pick : int {
   kVersion,
   kMetaVersion,
   kCancelled,
+  kProgressToken,
   kTraceparent,
   kTracestate,
   kBaggage,
@@ -41,6 +42,8 @@ const json::PickTable& table() {
        {"params.uri", kUri},
        {"params.protocolVersion", kVersion},
        {"params.requestId*", kCancelled},
+       {"params.progressToken*", kProgressToken},
+       {"params._meta.progressToken*", kProgressToken},
        {"params._meta.traceparent", kTraceparent},
        {"params._meta.tracestate", kTracestate},
        {"params._meta.baggage", kBaggage},
@@ -56,6 +59,10 @@ const json::PickTable& table() {
 }
 
 }  // namespace
+
+bool McpMessage::is_progress() const {
+  return method == "notifications/progress" && id.empty() && !progress_token.empty();
+}
 
 McpReader::McpReader(OnMessage on_message)
     : on_message_(std::move(on_message)), picker_(table(), *this, kLimits) {}
@@ -83,6 +90,8 @@ void McpReader::take(const Picked& picked) {
       return;
     case kCancelled:
       return take_rpc_id(message_.cancelled_id, picked);
+    case kProgressToken:
+      return take_rpc_id(message_.progress_token, picked);
     case kAnswers:
       message_.answers = true;
       return;

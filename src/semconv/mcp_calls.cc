@@ -30,6 +30,8 @@ std::string key_of(std::string_view session, std::string_view id) {
 
 struct McpCalls::Call {
   uint64_t serial = 0;
+  std::string progress_token = {};
+  uint64_t progress = 0;
   // Of one whose exchange is over.
   std::optional<McpOpenSpan> left = {};
   MonoTime left_at{};
@@ -45,6 +47,7 @@ struct McpCalls::Ended {
 void end_call(McpOpenSpan&& open, const McpEnd& end, McpCallSink& sink) {
   trace::Span& span = open.span;
   span.duration = std::max(end.at - open.start, Nanoseconds::zero());
+  describe_mcp_progress(span, open.progress);
   if (end.answer) describe_mcp_answer(span, *end.answer);
   const std::string_view error = end.ending == Ending::kOriginClosed
                                      ? name_of(Code::kConnectionClosed)
@@ -102,9 +105,9 @@ std::string McpCalls::version_of(const std::string& session) const {
   return endpoint == endpoints_.end() ? std::string() : endpoint->second.version;
 }
 
-McpCalls::Ref McpCalls::open(std::string_view session, std::string_view id, MonoTime now,
+McpCalls::Ref McpCalls::open(std::string_view session, const McpMessage& request, MonoTime now,
                              McpCallSink& sink) {
-  Ref ref{key_of(session, id), 0};
+  Ref ref{key_of(session, request.id), 0};
   std::vector<Ended> ended;
   {
     const std::scoped_lock lock(mutex_);
@@ -114,7 +117,7 @@ McpCalls::Ref McpCalls::open(std::string_view session, std::string_view id, Mono
     }
     if (calls_.size() < calls_max_) {
       ref.serial = ++last_serial_;
-      calls_.emplace(ref.key, Call{.serial = ref.serial});
+      calls_.emplace(ref.key, Call{.serial = ref.serial, .progress_token = request.progress_token});
     }
   }
   emit(ended, sink);
@@ -130,6 +133,14 @@ std::optional<McpEnd> McpCalls::look(const Ref& ref) const {
     return McpEnd{.ending = Ending::kLimit};
   }
   return call->second.end;
+}
+
+uint64_t McpCalls::progress_of(const Ref& ref) const {
+  if (ref.serial == 0) return 0;
+  const std::scoped_lock lock(mutex_);
+  const auto call = calls_.find(ref.key);
+  const bool same = call != calls_.end() && call->second.serial == ref.serial;
+  return same ? call->second.progress : 0;
 }
 
 std::optional<McpEnd> McpCalls::take(const Ref& ref) {
@@ -157,10 +168,23 @@ void McpCalls::leave(const Ref& ref, McpOpenSpan&& span, MonoTime now, McpCallSi
         return;
       }
       end = *std::move(call->second.end);
+      span.progress += call->second.progress;
       calls_.erase(call);
     }
   }
   end_call(std::move(span), end, sink);
+}
+
+// Tokens are the agent's to choose, and unique among the calls of a session that are under way.
+void McpCalls::progress(std::string_view session, std::string_view token) {
+  const std::string prefix = key_of(session, {});
+  const std::scoped_lock lock(mutex_);
+  for (auto call = calls_.lower_bound(prefix);
+       call != calls_.end() && call->first.starts_with(prefix); ++call) {
+    if (call->second.progress_token != token) continue;
+    ++call->second.progress;
+    return;
+  }
 }
 
 void McpCalls::answer(std::string_view session, const McpMessage& answer, MonoTime now,
@@ -206,6 +230,7 @@ McpCalls::Calls::iterator McpCalls::end_one(Calls::iterator call, const McpEnd& 
     if (!call->second.end) call->second.end = end;
     return std::next(call);
   }
+  call->second.left->progress += call->second.progress;
   ended.push_back({*std::move(call->second.left), end});
   --waiting_;
   return calls_.erase(call);

@@ -127,7 +127,8 @@ class McpObserver final : public Observer {
                         .answer = calls_.answer(),
                         .session_id = session_,
                         .protocol_version = version_,
-                        .transport = "tcp"});
+                        .transport = "tcp",
+                        .progress = calls_.progress()});
   }
   void emit_calls(const HttpFacts& post, const HttpSpanOptions& options, Random& random) override {
     calls_.emit(post, options, {.id = session_, .version = version_}, random);
@@ -167,10 +168,15 @@ class McpObserver final : public Observer {
     }
   }
   void on_answer(const McpMessage& message) {
+    if (message.is_progress()) return on_progress(message.progress_token);
     // What the server asks has an id, too: one of its own.
     if (!message.answers || !message.method.empty() || message.id.empty()) return;
     if (calls_.on_answer(message, now_) || elsewhere_ == nullptr || shared_.empty()) return;
     elsewhere_->answer(shared_, message, now_, *sink_);
+  }
+  void on_progress(const std::string& token) {
+    if (calls_.on_progress(token) || elsewhere_ == nullptr || shared_.empty()) return;
+    elsewhere_->progress(shared_, token);
   }
   // Whether what is not answered may be so on another stream: the server has only taken note of it,
   // or its stream of events can be taken up where it ended.

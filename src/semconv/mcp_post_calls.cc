@@ -80,7 +80,7 @@ void McpPostCalls::share(const std::string& session, MonoTime now) {
 
 void McpPostCalls::share(Call& call, MonoTime now) {
   if (session_.empty() || call.request.id.empty()) return;
-  call.ref = elsewhere_->open(session_, call.request.id, now, *sink_);
+  call.ref = elsewhere_->open(session_, call.request, now, *sink_);
 }
 
 void McpPostCalls::on_request(const McpMessage& request, Moment at) {
@@ -104,6 +104,14 @@ bool McpPostCalls::on_answer(const McpMessage& answer, MonoTime at) {
   return true;
 }
 
+bool McpPostCalls::on_progress(std::string_view token) {
+  const auto call = std::ranges::find_if(
+      calls_, [&](const Call& one) { return !one.end && one.request.progress_token == token; });
+  if (call == calls_.end()) return false;
+  ++call->progress;
+  return true;
+}
+
 const McpMessage* McpPostCalls::answer() const {
   if (calls_.empty() || !calls_.front().end) return nullptr;
   return &*calls_.front().end->answer;
@@ -122,6 +130,10 @@ void McpPostCalls::settle(bool goes_on) {
 void McpPostCalls::leave_out() {
   if (elsewhere_ == nullptr || count() <= 1) return;
   for (uint64_t left = count(); left > 0; --left) sink_->on_call_left_out();
+}
+
+uint64_t McpPostCalls::progress_of(const Call& call) const {
+  return call.progress + (call.ref.serial != 0 ? elsewhere_->progress_of(call.ref) : 0);
 }
 
 // Of one that does not wait any longer.
@@ -145,8 +157,9 @@ void McpPostCalls::emit(const HttpFacts& post, const HttpSpanOptions& options,
   if (!have_spans_ || sink_ == nullptr) return;
   for (Call& call : calls_) {
     McpOpenSpan open{begin_span(call.request, call.start, post, session, options.limits, random),
-                     call.start.mono};
+                     call.start.mono, call.progress};
     const bool waits = goes_on_ && !call.end && call.ref.serial != 0;
+    if (!waits) open.progress = progress_of(call);
     if (waits) {
       elsewhere_->leave(std::exchange(call.ref, {}), std::move(open), post.end, *sink_);
       continue;

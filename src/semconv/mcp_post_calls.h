@@ -31,6 +31,8 @@ class McpPostCalls {
   void on_request(const McpMessage& request, Moment at);
   // Whether it was one of theirs.
   bool on_answer(const McpMessage& answer, MonoTime at);
+  // The same of progress with that token.
+  bool on_progress(std::string_view token);
 
   // The exchange is over. `goes_on`: answers may come on another stream. Afterwards it is known
   // whether they have spans of their own.
@@ -51,6 +53,7 @@ class McpPostCalls {
   // Of the first, where there is one.
   const McpMessage* request() const { return calls_.empty() ? nullptr : &calls_.front().request; }
   const McpMessage* answer() const;
+  uint64_t progress() const { return calls_.empty() ? 0 : progress_of(calls_.front()); }
 
  private:
   struct Call {
@@ -58,9 +61,11 @@ class McpPostCalls {
     Moment start;
     McpCalls::Ref ref = {};
     std::optional<McpEnd> end = {};  // with its answer
+    uint64_t progress = 0;
   };
 
   void share(Call& call, MonoTime now);
+  uint64_t progress_of(const Call& call) const;
   McpEnd end_of(Call& call, const HttpFacts& post) const;
 
   McpCalls* const elsewhere_;

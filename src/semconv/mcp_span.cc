@@ -47,7 +47,13 @@ void describe_mcp(trace::Span& span, const McpFacts& facts) {
                                        : facts.protocol_version;
   if (!version.empty()) attributes.set(attribute::kMcpProtocolVersion, version);
   if (!facts.transport.empty()) attributes.set(attribute::kNetworkTransport, facts.transport);
+  describe_mcp_progress(span, facts.progress);
   if (facts.answer != nullptr) describe_mcp_answer(span, *facts.answer);
+}
+
+void describe_mcp_progress(trace::Span& span, uint64_t progress) {
+  if (progress == 0) return;
+  span.attributes.set(attribute::kMcpProgress, static_cast<int64_t>(progress));
 }
 
 void describe_mcp_answer(trace::Span& span, const McpMessage& answer) {

@@ -107,6 +107,9 @@ void McpStream::on_event_end(bool whole) {
 }
 
 void McpStream::on_message(const McpMessage& message) {
+  if (message.is_progress() && !session_.empty()) {
+    return calls_.progress(session_, message.progress_token);
+  }
   const bool answer = message.answers && message.method.empty() && !message.id.empty();
   if (answer && !session_.empty()) calls_.answer(session_, message, now_, sink_);
 }

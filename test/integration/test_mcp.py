@@ -85,6 +85,7 @@ class Talked:
     path = "/mcp"
 
     def __init__(self, pair, authority, directory):
+        self.tells = pair.kind != "json"
         sink = OtlpSink()
         config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}}
         tls = certificates.write(directory, "mcp", *_listed(authority.leaf("127.0.0.1"))) if pair.tls else ()
@@ -217,6 +218,7 @@ def expected(talked, request):
     wanted = dict.fromkeys(("gen_ai.tool.name", "gen_ai.prompt.name", "mcp.resource.uri"), ABSENT)
     wanted |= {attribute: params[key]} if attribute else {}
     return wanted | {
+        "sidespan.mcp.progress": 3 if params.get("name") == "walk" and talked.tells else ABSENT,
         "mcp.method.name": method,
         "mcp.session.id": request["session"] or ABSENT,
         "mcp.protocol.version": talked.protocol,

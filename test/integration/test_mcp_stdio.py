@@ -45,6 +45,8 @@ class Piped:
         self.protocol = agreed["protocol"] or "2025-11-25"
         self.requests = [{"document": document, "session": None} for document in asked]
 
+    tells = True  # of its progress
+
     def span(self, request):
         parent = request["document"]["params"]["_meta"]["traceparent"].split("-")[2]
         found, = [span for span in self.spans if span["span_id"] == parent]

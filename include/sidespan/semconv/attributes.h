@@ -163,6 +163,8 @@ inline constexpr Name kTlsServerName("sidespan.tls.server_name");
 inline constexpr Name kTlsAlpn("sidespan.tls.alpn");
 inline constexpr Name kBytesSent("sidespan.bytes.sent");
 inline constexpr Name kBytesReceived("sidespan.bytes.received");
+// Of a request of MCP: how often its server told of its progress.
+inline constexpr Name kMcpProgress("sidespan.mcp.progress");
 // Of a WebSocket: whole messages, and what its first close frame says, from whichever side.
 inline constexpr Name kWebSocketMessagesSent("sidespan.websocket.messages.sent");
 inline constexpr Name kWebSocketMessagesReceived("sidespan.websocket.messages.received");

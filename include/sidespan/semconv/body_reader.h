@@ -53,7 +53,7 @@ struct BodyLimits {
 };
 
 // Holds less than 1 KiB, what the nesting of a text takes, and the decoders, of which inflate.h
-// tells. A packed byte may become InflateLimits::ratio_max plain ones, all read within the call.
+// tells, as it does of how many plain bytes are read within a call at most.
 class BodyReader {
  public:
   enum class State : uint8_t {

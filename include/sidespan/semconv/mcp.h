@@ -25,7 +25,9 @@ struct McpMessage {
   std::string protocol_version = {};  // `protocolVersion`, of a request or an answer
   std::string meta_version = {};      // the same of `_meta`, of every request since 2026-07-28
   std::string cancelled_id = {};      // `requestId` of notifications/cancelled, as `id`
-  std::string traceparent = {};       // of `_meta`
+  // `progressToken`, as `id`: of `_meta` in a request, of notifications/progress itself.
+  std::string progress_token = {};
+  std::string traceparent = {};  // of `_meta`
   std::string tracestate = {};
   std::string baggage = {};
   bool tracestate_cut = false;  // it is longer than is kept
@@ -36,6 +38,8 @@ struct McpMessage {
   std::optional<int64_t> error_code = {};
 
   bool is_request() const { return !method.empty() && !id.empty(); }
+  // It tells of the progress of the request with that token.
+  bool is_progress() const;
 };
 
 class McpReader final : private json::PickSink {

@@ -48,6 +48,7 @@ struct McpEnd {
 struct McpOpenSpan {
   trace::Span span;
   MonoTime start{};
+  uint64_t progress = 0;  // how often it was told of
 };
 
 // Gives it its end, and to the sink.
@@ -81,17 +82,21 @@ class McpCalls {
   // The protocol version that such a session's server has chosen; empty: not known.
   std::string version_of(const std::string& session) const;
 
-  // A request was read, before anybody else does. An id that is used again before it was answered
+  // `request` was read, before anybody else does. An id that is used again before it was answered
   // is no longer the first one's: whose answer will come is not to be told.
-  Ref open(std::string_view session, std::string_view id, MonoTime now, McpCallSink& sink);
+  Ref open(std::string_view session, const McpMessage& request, MonoTime now, McpCallSink& sink);
   // How it ended by what was read elsewhere; nothing: not yet.
   std::optional<McpEnd> look(const Ref& ref) const;
+  // How often its progress was told of elsewhere.
+  uint64_t progress_of(const Ref& ref) const;
   // Its exchange is over, and so is the call. As look().
   std::optional<McpEnd> take(const Ref& ref);
   // Its exchange is over, and the call is not: it waits on.
   void leave(const Ref& ref, McpOpenSpan&& span, MonoTime now, McpCallSink& sink);
 
-  // What was read elsewhere: an answer, the agent's cancellation, the end of a session.
+  // What was read elsewhere: that one goes on, an answer, the agent's cancellation, the end of a
+  // session.
+  void progress(std::string_view session, std::string_view token);
   void answer(std::string_view session, const McpMessage& answer, MonoTime now, McpCallSink& sink);
   void cancel(std::string_view session, std::string_view id, MonoTime now, McpCallSink& sink);
   void end_session(std::string_view session, const McpEnd& end, McpCallSink& sink);

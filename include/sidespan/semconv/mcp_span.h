@@ -3,6 +3,7 @@
 // attributes of HTTP, where one POST is one request. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "sidespan/semconv/mcp.h"
@@ -16,11 +17,13 @@ struct McpFacts {
   std::string_view session_id;          // empty: none
   std::string_view protocol_version;    // of the session; empty: not known, or what the answer says
   std::string_view transport;           // "pipe", "tcp"
+  uint64_t progress = 0;                // how often it was told of
 };
 
 // "tools/call search". A failed tool, and an answer that is an error, make the span one.
 void describe_mcp(trace::Span& span, const McpFacts& facts);
 // What the answer adds to a span that was described without it.
 void describe_mcp_answer(trace::Span& span, const McpMessage& answer);
+void describe_mcp_progress(trace::Span& span, uint64_t progress);
 
 }  // namespace sidespan::semconv

@@ -97,6 +97,9 @@ class CallDraft {
   // The model spoke: results before it were given back earlier.
   void forget_tool_results();
 
+  // The answer says that it is over, whether it says why or not.
+  void set_ended() { ended_ = true; }
+  bool ended() const { return ended_; }
   // That there is such a choice, which is to end with a reason.
   void expect_choice(size_t choice);
   // What was said of the same answer elsewhere; what is known here goes on where nothing was.
@@ -123,6 +126,7 @@ class CallDraft {
   int64_t more_input_ = 0;
   int64_t total_ = 0;
   bool refused_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace sidespan::semconv::genai

@@ -81,6 +81,7 @@ struct CallReader::Impl {
   std::optional<Documents> documents;
   bool known_host;
   bool refused = false;  // the answer's status is an error
+  bool cut = false;      // the last document of the answer is not whole
 };
 
 CallReader::CallReader(const Endpoint& endpoint, const ReaderOptions& options)
@@ -101,12 +102,14 @@ void CallReader::end_request_document(bool /*whole*/) {}
 
 json::Handler& CallReader::begin_response_document(std::string_view event) {
   if (!impl_->documents) return nobody();
+  impl_->cut = true;
   impl_->documents->response.reset();
   impl_->api->begin_response(event);
   return impl_->api->response_handler(impl_->documents->response);
 }
 
 void CallReader::end_response_document(bool whole) {
+  impl_->cut = !whole;
   if (impl_->api) impl_->api->end_response(whole);
 }
 
@@ -157,11 +160,13 @@ void CallReader::end(bool broken, bool cancelled) {
   const bool failed = broken || call.error.known();
   if (failed) impl_->draft.expect_choice(0);
   const auto missing = [](const std::string& reason) { return reason.empty(); };
+  const bool ended = impl_->draft.ended();
   // Counts come with the reason, or behind it.
+  const bool untold =
+      !ended && (call.finish_reasons.empty() || std::ranges::any_of(call.finish_reasons, missing));
   call.usage_partial =
-      (failed || call.streamed) &&
-      (call.finish_reasons.empty() || std::ranges::any_of(call.finish_reasons, missing));
-  if (cancelled && !failed) {
+      ((broken || cancelled) && impl_->cut) || ((failed || call.streamed) && untold);
+  if ((cancelled || ended) && !failed) {
     std::erase_if(call.finish_reasons, missing);
   } else if (failed || call.streamed || !std::ranges::all_of(call.finish_reasons, missing)) {
     std::ranges::replace_if(call.finish_reasons, missing, std::string(kError));

@@ -164,6 +164,7 @@ void OllamaReader::end_message() {
 void OllamaReader::on_response(const Picked& picked) {
   switch (picked.id) {
     case kDone:
+      if (picked.kind == Picked::Kind::kBool && picked.truth) draft_.set_ended();
       return draft_.expect_choice(0);
     case kDoneReason:
       if (picked.kind == Picked::Kind::kText) draft_.set_finish_reason(0, picked.text);

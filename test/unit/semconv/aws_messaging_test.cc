@@ -62,7 +62,8 @@ std::string exchanged(const Said& said, size_t piece) {
   exchange.answer(said.status, said.answer_fields, 2);
   exchange.hear(said.answer, 3);
   const trace::Span span = exchange.end(4);
-  CHECK(span.kind == trace::SpanKind::kClient);
+  const bool sends = span.attributes.text("messaging.operation.type") == "send";
+  CHECK(span.kind == (sends ? trace::SpanKind::kProducer : trace::SpanKind::kClient));
   CHECK((span.status == trace::SpanStatus::kError) == span.attributes.contains("error.type"));
   return told(span);
 }

@@ -106,6 +106,23 @@ TEST_CASE("counts of an answer that ends before its provider has told all are pa
              .usage_partial);
 }
 
+TEST_CASE("counts of an answer that its agent gives up in the middle of them are partial") {
+  const auto endpoint = recognize({.method = "POST", .host = "api.openai.com", .path = kChat});
+  const std::string whole = R"({"choices":[{"index":0,"finish_reason":"stop"}],)"
+                            R"("usage":{"prompt_tokens":9,"completion_tokens":2}})";
+  for (const bool streamed : {false, true}) {
+    for (size_t size = 1; size <= whole.size(); ++size) {
+      CAPTURE(size);
+      CallReader call(endpoint.value());
+      call.on_response_head(answer_head(200, streamed ? "text/event-stream" : "application/json"));
+      json::Handler& handler = call.begin_response_document();
+      call.end_response_document(testing::feed(handler, whole.substr(0, size), {}));
+      call.cancel();
+      CHECK(call.call().usage_partial == (size < whole.size()));
+    }
+  }
+}
+
 TEST_CASE("what Groq's last chunk counts is all told") {
   PlayedCall call = chat(200, "", "api.groq.com", "/openai/v1/chat/completions");
   call.head = answer_head(200, "text/event-stream");

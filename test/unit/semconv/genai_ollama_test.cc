@@ -44,6 +44,21 @@ PlayedCall tools() {
   return call;
 }
 
+TEST_CASE("an Ollama server that does not say why it ended has ended all the same") {
+  PlayedCall call;
+  call.host = "localhost:11434";
+  call.path = "/api/chat";
+  call.request = R"({"model":"m"})";
+  call.head = answer_head(200, "application/x-ndjson");
+  call.answer = {{"", R"({"model":"m","message":{"role":"assistant","content":"a"},"done":false})"},
+                 {"", R"({"model":"m","done":true,"prompt_eval_count":26,"eval_count":64})"}};
+  CHECK(testing::told_of(call).ends_with("answered=m input=26 output=64"));
+  CHECK_FALSE(testing::played(call).call().usage_partial);
+  call.answer.pop_back();
+  CHECK(testing::told_of(call).ends_with("finish=error"));
+  CHECK(testing::played(call).call().usage_partial);
+}
+
 TEST_CASE("ollama: lines of a chat, and its parameters among options") {
   PlayedCall call = chat(R"({"model":"llama3.2","stream":true,"think":"high","format":"json",
       "options":{"num_predict":64,"temperature":0.5,"top_p":0.25,"top_k":40,"seed":7,

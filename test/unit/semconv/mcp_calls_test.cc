@@ -36,7 +36,7 @@ TEST_CASE("mcp: a session's end is its own alone") {
   Counting sink;
   McpCalls calls(10, Milliseconds(1));
   for (const char* session : {"s", "s1", "t"}) {
-    const McpCalls::Ref ref = calls.open(session, "1", {}, sink);
+    const McpCalls::Ref ref = calls.open(session, {.id = "1"}, {}, sink);
     calls.leave(ref, {trace::Span(), {}}, {}, sink);
   }
   calls.end_session("s", {.ending = Ending::kAgentCancelled}, sink);
@@ -76,7 +76,7 @@ TEST_CASE("mcp: each call ends once, on whatever thread") {
       const std::string other = "s" + std::to_string((t + 1) % kThreads);
       for (int i = 0; i < kCalls; ++i) {
         const std::string id = std::to_string(i);
-        const McpCalls::Ref ref = calls.open(own, id, {}, sink);
+        const McpCalls::Ref ref = calls.open(own, {.id = id}, {}, sink);
         calls.answer(other, {.id = id, .answers = true}, {}, sink);
         if (i % 3 == 0) calls.cancel(other, std::to_string(i / 2), {}, sink);
         if (i % 100 == 0) calls.expire(MonoTime{} + Milliseconds(1), sink);

@@ -227,6 +227,76 @@ TEST_CASE("mcp: a request that is only accepted is answered on the session's str
   }
 }
 
+TEST_CASE("mcp: progress is counted on the request whose token it names, wherever it comes") {
+  const auto asking = [](int id, const std::string& token) {
+    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) +
+           R"(,"method":"tools/call","params":{"name":"walk","_meta":{"progressToken":)" + token +
+           "}}}";
+  };
+  const auto progress = [](const std::string& token) {
+    return event(R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1,)"
+                 R"("progressToken":)" +
+                 token + "}}");
+  };
+  const auto told = [](const trace::Span& span) {
+    for (const auto& [key, value] : span.attributes) {
+      if (key == "sidespan.mcp.progress") return std::get<int64_t>(value);
+    }
+    return int64_t{0};
+  };
+  for (const size_t piece : {0, 1, 7}) {
+    CAPTURE(piece);
+    Rig rig;
+    rig.piece = piece;
+    McpExchange stream(rig, "GET", kUrl, with(kEvents, kSession));
+    stream.answer(200, kEvents, 0);
+    SUBCASE("in the answer, and on the session's stream") {
+      McpExchange post(rig, "POST", kUrl, kPostInSession);
+      post.say(asking(1, R"("1")"), 1);
+      post.answer(200, kEvents, 2);
+      // A number is another token than a text.
+      post.hear(progress(R"("1")") + progress("1") + progress(R"("2")"), 3);
+      stream.hear(progress(R"("1")"), 4);
+      post.hear(progress(R"("1")") + event(result(1)), 5);
+      CHECK(told(post.end(6)) == 3);
+    }
+    SUBCASE("of a batch") {
+      McpExchange post(rig, "POST", kUrl, kPostInSession);
+      post.say("[" + asking(1, "7") + "," + asking(2, "8") + "]", 1);
+      post.answer(200, kEvents, 2);
+      post.hear(progress("8"), 3);
+      stream.hear(progress("8") + progress("9"), 4);
+      post.hear(event(result(1)) + event(result(2)), 5);
+      CHECK(told(post.end(6)) == 0);
+      REQUIRE(rig.ended.spans.size() == 2);
+      CHECK(told(rig.ended.spans[0].span) == 0);
+      CHECK(told(rig.ended.spans[1].span) == 2);
+    }
+    SUBCASE("of one that is answered there") {
+      McpExchange post(rig, "POST", kUrl, kPostInSession);
+      post.say(asking(1, "7"), 1);
+      stream.hear(progress("7"), 1);
+      post.answer(202, {}, 2);
+      CHECK(told(post.end(3)) == 0);
+      stream.hear(progress("7") + progress("7") + event(result(1)) + progress("7"), 4);
+      REQUIRE(rig.ended.spans.size() == 1);
+      CHECK(told(rig.ended.spans[0].span) == 3);
+    }
+    SUBCASE("of the old transport") {
+      McpExchange old(rig, "GET", "http://server:8080/sse", {});
+      old.answer(200, kEvents, 0);
+      old.hear("event: endpoint\ndata: /m?s=1\n\n", 1);
+      McpExchange post(rig, "POST", "http://server:8080/m?s=1", kJson);
+      post.say(asking(1, "7"), 2);
+      post.answer(202, {}, 3);
+      post.end(4);
+      old.hear(progress("7") + progress("7") + event(result(1)), 5);
+      REQUIRE(rig.ended.spans.size() == 1);
+      CHECK(told(rig.ended.spans[0].span) == 2);
+    }
+  }
+}
+
 TEST_CASE("mcp: a stream that can be taken up goes on elsewhere, another one has ended") {
   struct Row {
     const char* test;
