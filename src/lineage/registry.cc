@@ -155,7 +155,8 @@ void Registry::Impl::place_turn(const Call& call, const Moment& now, Random& ran
 
 void Registry::Impl::open_turn(const Call& call, const Judgement& judgement, const Moment& now,
                                Random& random, Joined& out) {
-  Opening opening{.scope = call.scope.id,
+  Opening opening{.in_call = call.scope.is_call,
+                  .scope = call.scope.id,
                   .execution_id = std::string(call.scope.execution_id),
                   .fixed_by = call.scope.fixed_by,
                   .session = call.session,

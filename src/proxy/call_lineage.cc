@@ -1,5 +1,6 @@
 #include "call_lineage.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "sidespan/base/text.h"
@@ -52,6 +53,18 @@ size_t bytes_of(const Gleaned& gleaned) {
 
 }  // namespace
 
+lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status) {
+  constexpr int kFirstErrorStatus = 400;
+  if (!complete || status >= kFirstErrorStatus || call.error.known()) {
+    return lineage::CallEnd::kOther;
+  }
+  if (!call.tool_calls.empty()) return lineage::CallEnd::kAsked;
+  // Anthropic: the model has not said its last word, and is to be asked again.
+  const bool pauses =
+      std::ranges::find(call.finish_reasons, "pause_turn") != call.finish_reasons.end();
+  return pauses ? lineage::CallEnd::kOther : lineage::CallEnd::kAnswered;
+}
+
 struct CallLineage::Documents final : semconv::BodySink {
   explicit Documents(semconv::DocumentWatcher& its_watcher) : watcher(its_watcher) {}
   json::Handler* begin_document(std::string_view) override {
@@ -85,6 +98,11 @@ void CallLineage::begin(const http::Head& request, const http::Url& url,
   } else if (!converses_) {
     lineage::glean_asked(registry_.key(), url.path, head_);
   }
+}
+
+void CallLineage::begin_shared() {
+  observed_ = converses_ = reads_request_ = true;
+  begin_answer(true);
 }
 
 void CallLineage::read_request(const http::Headers& headers) {

@@ -25,6 +25,9 @@
 
 namespace sidespan::proxy {
 
+// How a call of a model left its conversation.
+lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status);
+
 class CallLineage final : public Recycled<CallLineage, 64>, public semconv::DocumentWatcher {
  public:
   // `registry` outlives this. `of_nobody`: the call's own headers name its parent; what it carries
@@ -39,6 +42,9 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   // By the request's head. `observer`: that of the call, which was given this as its watcher; may
   // be null.
   void begin(const http::Head& request, const http::Url& url, const semconv::Observer* observer);
+  // One of many calls of a model that share an exchange: whoever has it tells this of its
+  // documents.
+  void begin_shared();
   bool of_nobody() const { return of_nobody_; }
   // There is a body, and it can be read.
   bool reads_request() const { return reads_request_; }

@@ -46,6 +46,7 @@ struct Scope {
   // The parent of turns: the run's, if it has one. Without an id that of a request on the ingress,
   // beside which others are candidates.
   SpanRef span = {};
+  bool is_call = false;                // `span` is that of a call which many calls share
   std::string_view execution_id = {};  // `sidespan.execution.id`; empty: it has none of its own
   Source fixed_by = Source::kRoot;
 };
