@@ -65,6 +65,10 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   // Of a call whose trace is named, before what its request carried is let go of: the calls of that
   // trace that it has to do with. `call` as for join(), its scope that trace.
   std::vector<lineage::SpanRef> find_within(lineage::Call call, const Moment& now, Random& random);
+  // Of a call whose trace is named, where the calls of models name none: the one that asked for it.
+  std::optional<lineage::SpanRef> find_asking(lineage::Call call, MonoTime now) const;
+  // It failed; who sends the same again in that trace is told of `call`.
+  void fail(const lineage::SpanRef& call, MonoTime now);
   // Asks for the call's execution, once. `call` has what is known beside what it carries.
   const lineage::Joined& join(lineage::Call call, const Moment& now, Random& random);
   // Lets go of what the request carried.
@@ -107,6 +111,8 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   std::unique_ptr<lineage::FormGleaner> form_;
   std::unique_ptr<Documents> own_request_;
   std::unique_ptr<AnswerReader> own_answer_;
+  std::optional<lineage::Hasher> said_;  // of a request whose trace is named: target and body
+  uint64_t request_id_ = 0;              // that, and its trace; zero: not known
   std::optional<lineage::Joined> joined_;
   lineage::Joined traced_;  // in registry_.traces()
   const bool of_nobody_;

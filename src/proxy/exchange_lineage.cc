@@ -167,7 +167,13 @@ void Exchange::pass_nobodys() {
 // Where the request names its trace, its parent is known, and not yet what asked for it there.
 void Exchange::link_within() {
   lineage::Call call = asking();
-  trace_->ask_within(call, worker_.shared.lineage->key());
+  const lineage::HashKey& key = worker_.shared.lineage->key();
+  if (lineage_->of_nobody() && !call.to_model) {
+    trace_->ask_around(call, key);
+    const auto asking = lineage_->find_asking(call, worker_.loop.now().mono);
+    if (asking) trace_->link(*asking);
+  }
+  trace_->ask_within(call, key);
   for (const lineage::SpanRef& one :
        lineage_->find_within(std::move(call), worker_.loop.now(), worker_.random)) {
     trace_->link(one);
@@ -213,8 +219,12 @@ lineage::CallEnd Exchange::end_lineage(semconv::Ending ending) {
   const bool asks = call != nullptr && observer_->is_conversation();
   const lineage::CallEnd how =
       asks ? end_of(*call, complete, response_.status) : lineage::CallEnd::kOther;
-  lineage_->end(how, worker_.loop.now().mono,
-                call != nullptr ? tokens_of(*call) : lineage::TokenSum{});
+  const MonoTime now = worker_.loop.now().mono;
+  constexpr int kFirstErrorStatus = 400;
+  const bool failed = !complete || response_.status >= kFirstErrorStatus ||
+                      (call != nullptr && call->error.known());
+  if (failed) lineage_->fail(lineage::ref_of(trace_->span()), now);
+  lineage_->end(how, now, call != nullptr ? tokens_of(*call) : lineage::TokenSum{});
   return how;
 }
 
