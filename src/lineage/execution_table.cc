@@ -48,6 +48,7 @@ ClosedTurn ExecutionTable::shut(Slot& slot, MonoTime now) {
   ClosedTurn out{.span = slot.opening.span,
                  .tracestate = std::exchange(slot.opening.tracestate, {}),
                  .parent_id = slot.opening.parent_id,
+                 .in_call = slot.opening.in_call,
                  .execution_id = std::exchange(slot.opening.execution_id, {}),
                  .fixed_by = slot.opening.fixed_by,
                  .start = slot.start,

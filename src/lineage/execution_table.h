@@ -36,6 +36,7 @@ struct Opening {
   SpanRef span = {};
   std::string tracestate = {};
   trace::SpanId parent_id = {};
+  bool in_call = false;
   uint64_t scope = 0;
   std::string execution_id = {};
   Source fixed_by = Source::kRoot;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lineage/execution_table.h"
+#include "lineage/failed_calls.h"
 #include "lineage/pending_calls.h"
 #include "lineage/tally.h"
 #include "lineage/value_table.h"
@@ -52,7 +53,8 @@ struct Registry::Impl {
         options(given),
         executions(given.executions_max, given.turns),
         values(given.values_max, 2 * given.turns.idle, executions),
-        pending(given.values_max / kValuesAPendingCall, executions) {}
+        pending(given.values_max / kValuesAPendingCall, executions),
+        failed(given.turns.idle) {}
 
   // The trace of a run, as turns fill it.
   struct RunTrace {
@@ -67,6 +69,7 @@ struct Registry::Impl {
   void place_turn(const Call& call, const Moment& now, Random& random, Opening& opening);
   void count_span(const Scope& scope, MonoTime now);
   Gleaned within(uint64_t trace, const Gleaned& gleaned, MonoTime now);
+  Judgement judge(const Call& call, MonoTime now);
   Joined join(const Call& call, const Moment& now, Random& random);
   void open_turn(const Call& call, const Judgement& judgement, const Moment& now, Random& random,
                  Joined& out);
@@ -82,6 +85,7 @@ struct Registry::Impl {
   ExecutionTable executions;
   ValueTable values;
   PendingCalls pending;
+  FailedCalls failed;
   std::mutex runs_mutex;
   std::map<uint64_t, RunTrace> runs;
   std::atomic<int64_t> latest{0};  // what forget() knows of the time
@@ -155,7 +159,8 @@ void Registry::Impl::place_turn(const Call& call, const Moment& now, Random& ran
 
 void Registry::Impl::open_turn(const Call& call, const Judgement& judgement, const Moment& now,
                                Random& random, Joined& out) {
-  Opening opening{.scope = call.scope.id,
+  Opening opening{.in_call = call.scope.is_call,
+                  .scope = call.scope.id,
                   .execution_id = std::string(call.scope.execution_id),
                   .fixed_by = call.scope.fixed_by,
                   .session = call.session,
@@ -268,13 +273,17 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   return impl_->join(own, now, random);
 }
 
-Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random) {
-  latest.store(now.mono.time_since_epoch().count(), std::memory_order_relaxed);
-  const bool blind = now.mono.time_since_epoch().count() < blind_until.load();
+Judgement Registry::Impl::judge(const Call& call, MonoTime now) {
+  latest.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  const bool blind = now.time_since_epoch().count() < blind_until.load();
   const Tally::Admitted admitted{
       .ids = options.ids, .prefixes = options.echo, .texts = options.echo && !blind};
+  return Tally(values, pending, executions, call, now, admitted).judge();
+}
+
+Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random) {
   const bool converses = call.to_model && call.converses;
-  const Judgement judgement = Tally(values, pending, executions, call, now.mono, admitted).judge();
+  const Judgement judgement = judge(call, now.mono);
   Joined out{.verdict = judgement.verdict, .source = judgement.source};
   if (judgement.verdict == Joined::Verdict::kOne) {
     const std::optional<Entered> entered =
@@ -319,6 +328,21 @@ Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random)
   return out;
 }
 
+std::optional<SpanRef> Registry::asked_by(const Call& call, MonoTime now) {
+  const Judgement judgement = impl_->judge(call, now);
+  const bool found = judgement.verdict == Joined::Verdict::kOne && judgement.asked_by;
+  if (!found) return std::nullopt;
+  return impl_->executions.call_at(judgement.execution, *judgement.asked_by);
+}
+
+void Registry::call_failed(uint64_t request, const SpanRef& call, MonoTime now) {
+  impl_->failed.add(request, call, now);
+}
+
+std::optional<SpanRef> Registry::attempt_before(uint64_t request, MonoTime now) {
+  return impl_->failed.take(request, now);
+}
+
 void Registry::publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
                        MonoTime now) {
   const auto enter = [&](const Gleaned& told) {
@@ -360,6 +384,7 @@ void Registry::close_given(ExecutionRef execution, MonoTime now) {
 std::vector<ClosedTurn> Registry::close_due(MonoTime now, bool all) {
   impl_->latest.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   if (impl_->traces) impl_->traces->close_due(now, all);
+  impl_->failed.sweep(now);
   return impl_->executions.sweep(now, all);
 }
 

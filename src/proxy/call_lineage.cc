@@ -1,5 +1,6 @@
 #include "call_lineage.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "sidespan/base/text.h"
@@ -52,6 +53,18 @@ size_t bytes_of(const Gleaned& gleaned) {
 
 }  // namespace
 
+lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status) {
+  constexpr int kFirstErrorStatus = 400;
+  if (!complete || status >= kFirstErrorStatus || call.error.known()) {
+    return lineage::CallEnd::kOther;
+  }
+  if (!call.tool_calls.empty()) return lineage::CallEnd::kAsked;
+  // Anthropic: the model has not said its last word, and is to be asked again.
+  const bool pauses =
+      std::ranges::find(call.finish_reasons, "pause_turn") != call.finish_reasons.end();
+  return pauses ? lineage::CallEnd::kOther : lineage::CallEnd::kAnswered;
+}
+
 struct CallLineage::Documents final : semconv::BodySink {
   explicit Documents(semconv::DocumentWatcher& its_watcher) : watcher(its_watcher) {}
   json::Handler* begin_document(std::string_view) override {
@@ -82,9 +95,22 @@ void CallLineage::begin(const http::Head& request, const http::Url& url,
       !(request.body.kind == http::BodyLength::Kind::kKnown && request.body.bytes == 0);
   if (has_body) {
     read_request(request.headers);
+    if (!of_nobody_) return;
+    said_.emplace(registry_.key());
+    for (const std::string_view part :
+         {request.method(), std::string_view(url.scheme), std::string_view(url.authority.host),
+          std::string_view(url.path)}) {
+      said_->add(part);
+      said_->add(uint64_t{url.port()});
+    }
   } else if (!converses_) {
     lineage::glean_asked(registry_.key(), url.path, head_);
   }
+}
+
+void CallLineage::begin_shared() {
+  observed_ = converses_ = reads_request_ = true;
+  begin_answer(true);
 }
 
 void CallLineage::read_request(const http::Headers& headers) {
@@ -131,6 +157,7 @@ void CallLineage::publish_given(MonoTime now) {
 }
 
 void CallLineage::on_request_bytes(std::string_view bytes, MonoTime now) {
+  if (said_) said_->add(bytes);
   if (form_) return form_->feed(bytes);
   if (own_request_ && own_request_->reader) own_request_->reader->feed(bytes);
   publish_given(now);
@@ -227,11 +254,33 @@ std::vector<lineage::SpanRef> CallLineage::find_within(lineage::Call call, const
                                                        Random& random) {
   lineage::Registry& traces = registry_.traces();
   const uint64_t trace = call.scope.id;
-  if (trace == 0 || (!call.converses && traces.idle(trace))) return {};
+  if (trace == 0) return {};
+  std::vector<lineage::SpanRef> found;
+  if (said_ && request_ended_) {
+    said_->add(trace);
+    request_id_ = std::exchange(said_, {})->finish() | 1U;
+    if (const auto before = traces.attempt_before(request_id_, now.mono)) found.push_back(*before);
+  }
+  if (!call.converses && traces.idle(trace)) return found;
   fill(call);
   traced_ = traces.join(call, now, random);
-  const bool found = traced_.verdict == lineage::Joined::Verdict::kOne;
-  return found ? std::exchange(traced_.links, {}) : std::vector<lineage::SpanRef>();
+  if (traced_.verdict != lineage::Joined::Verdict::kOne) return found;
+  for (const lineage::SpanRef& link : traced_.links) {
+    if (std::ranges::find(found, link.span_id, &lineage::SpanRef::span_id) == found.end()) {
+      found.push_back(link);
+    }
+  }
+  return found;
+}
+
+std::optional<lineage::SpanRef> CallLineage::find_asking(lineage::Call call, MonoTime now) const {
+  if (!tells_) return std::nullopt;
+  fill(call);
+  return registry_.asked_by(call, now);
+}
+
+void CallLineage::fail(const lineage::SpanRef& call, MonoTime now) {
+  if (request_id_ != 0) registry_.traces().call_failed(request_id_, call, now);
 }
 
 void CallLineage::pass(MonoTime now) {
@@ -274,6 +323,7 @@ void CallLineage::silence() {
   form_.reset();
   request_.reset();
   answer_.reset();
+  said_.reset();
   silent_ = true;
   charge_.set(0);
 }

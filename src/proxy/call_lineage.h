@@ -25,6 +25,9 @@
 
 namespace sidespan::proxy {
 
+// How a call of a model left its conversation.
+lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status);
+
 class CallLineage final : public Recycled<CallLineage, 64>, public semconv::DocumentWatcher {
  public:
   // `registry` outlives this. `of_nobody`: the call's own headers name its parent; what it carries
@@ -39,6 +42,9 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   // By the request's head. `observer`: that of the call, which was given this as its watcher; may
   // be null.
   void begin(const http::Head& request, const http::Url& url, const semconv::Observer* observer);
+  // One of many calls of a model that share an exchange: whoever has it tells this of its
+  // documents.
+  void begin_shared();
   bool of_nobody() const { return of_nobody_; }
   // There is a body, and it can be read.
   bool reads_request() const { return reads_request_; }
@@ -59,6 +65,10 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   // Of a call whose trace is named, before what its request carried is let go of: the calls of that
   // trace that it has to do with. `call` as for join(), its scope that trace.
   std::vector<lineage::SpanRef> find_within(lineage::Call call, const Moment& now, Random& random);
+  // Of a call whose trace is named, where the calls of models name none: the one that asked for it.
+  std::optional<lineage::SpanRef> find_asking(lineage::Call call, MonoTime now) const;
+  // It failed; who sends the same again in that trace is told of `call`.
+  void fail(const lineage::SpanRef& call, MonoTime now);
   // Asks for the call's execution, once. `call` has what is known beside what it carries.
   const lineage::Joined& join(lineage::Call call, const Moment& now, Random& random);
   // Lets go of what the request carried.
@@ -101,6 +111,8 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   std::unique_ptr<lineage::FormGleaner> form_;
   std::unique_ptr<Documents> own_request_;
   std::unique_ptr<AnswerReader> own_answer_;
+  std::optional<lineage::Hasher> said_;  // of a request whose trace is named: target and body
+  uint64_t request_id_ = 0;              // that, and its trace; zero: not known
   std::optional<lineage::Joined> joined_;
   lineage::Joined traced_;  // in registry_.traces()
   const bool of_nobody_;

@@ -67,16 +67,17 @@ void CallTrace::extract(const http::Headers& headers) {
   }
 }
 
+// A run and the environment say whose the agent's calls are, not who asks its server.
+lineage::Evidence CallTrace::known_beside_wire() const {
+  return {.listener = options_.run && !served_ ? &*options_.run : nullptr,
+          .credential = credential_.get(),
+          .ingress = ingress_.get(),
+          .environment = options_.environment && !served_ ? &*options_.environment : nullptr};
+}
+
 void CallTrace::hear_head() {
-  // A run and the environment say whose the agent's calls are, not who asks its server.
-  const lineage::Evidence evidence{
-      .mcp_meta = nullptr,
-      .wire = context_.span.valid() ? &context_.span : nullptr,
-      .listener = options_.run && !served_ ? &*options_.run : nullptr,
-      .credential = credential_.get(),
-      .ingress = ingress_.get(),
-      .environment = options_.environment && !served_ ? &*options_.environment : nullptr,
-  };
+  lineage::Evidence evidence = known_beside_wire();
+  if (context_.span.valid()) evidence.wire = &context_.span;
   const lineage::Parent parent = lineage::resolve(evidence, options_.context_sources);
   source_ = parent.source;
   execution_ = parent.execution;
@@ -109,19 +110,30 @@ const trace::SpanContext* CallTrace::named_parent() const {
   }
 }
 
+lineage::Scope CallTrace::scope_of(const lineage::Parent& parent, const lineage::HashKey& key) {
+  lineage::Scope scope;
+  if (parent.context != nullptr) {
+    // Other requests on the ingress may come to be under way, and are candidates then.
+    const bool closed = parent.source != lineage::Source::kIngress;
+    scope = {.id = closed ? parent.context->span_id.value : 0,
+             .span = lineage::ref_of(*parent.context)};
+  }
+  if (parent.execution != nullptr) {
+    // By a key that nobody knows: who chooses his name chooses no other's scope, nor a run's.
+    if (parent.context == nullptr) scope.id = lineage::hash_of(key, parent.execution->id) | 1U;
+    scope.execution_id = parent.execution->id;
+    scope.fixed_by = parent.execution->fixed_by;
+  }
+  return scope;
+}
+
+void CallTrace::ask_around(lineage::Call& call, const lineage::HashKey& key) const {
+  call.scope = scope_of(lineage::resolve(known_beside_wire(), options_.context_sources), key);
+}
+
 void CallTrace::ask(lineage::Call& call, const lineage::HashKey& key, Random& random) {
   const trace::SpanContext* const named = named_parent();
-  if (named != nullptr) {
-    // Other requests on the ingress may come to be under way, and are candidates then.
-    const bool closed = source_ != lineage::Source::kIngress;
-    call.scope = {.id = closed ? named->span_id.value : 0, .span = lineage::ref_of(*named)};
-  }
-  if (execution_ != nullptr) {
-    // By a key that nobody knows: who chooses his name chooses no other's scope, nor a run's.
-    if (named == nullptr) call.scope.id = lineage::hash_of(key, execution_->id) | 1U;
-    call.scope.execution_id = execution_->id;
-    call.scope.fixed_by = execution_->fixed_by;
-  }
+  call.scope = scope_of({.context = named, .source = source_, .execution = execution_}, key);
   call.span = own_id_;
   call.is_sent = decided_;
   if (!own_trace_) own_trace_ = trace::TraceId::make(random);

@@ -72,6 +72,8 @@ class CallTrace {
   uint64_t named_scope(const lineage::HashKey& key) const;
   // Fills in what it takes to find the calls of that trace that this has to do with; decided().
   void ask_within(lineage::Call& call, const lineage::HashKey& key) const;
+  // The same of calls that do not name it, and so are found by what else is known of the agent.
+  void ask_around(lineage::Call& call, const lineage::HashKey& key) const;
   // Parent and sampling, before the context is sent; once. Null: nobody was asked.
   void decide(const lineage::Joined* joined, const Meta& meta, Random& random);
   bool decided() const { return decided_ || !active_; }
@@ -107,6 +109,9 @@ class CallTrace {
 
  private:
   void extract(const http::Headers& headers);
+  lineage::Evidence known_beside_wire() const;
+  // Of calls with that parent and execution, either of which may be null.
+  static lineage::Scope scope_of(const lineage::Parent& parent, const lineage::HashKey& key);
   std::optional<trace::SpanContext> heard_in(const Meta& meta) const;
   void hear_head();
   void become_execution();

@@ -157,10 +157,11 @@ class Exchange final : public Recycled<Exchange, 64>,
   void place_with(const CallTrace::Meta& meta);
   void pass_nobodys();
   void link_within();
-  std::optional<lineage::Session> agents_session() const;
+  std::optional<lineage::Session> agents_session(const semconv::genai::Call& call) const;
   lineage::Call asking() const;
   const lineage::Joined* join();
   lineage::TokenSum tokens_of(const semconv::genai::Call& call) const;
+  lineage::TokenSum tokens_told(const semconv::genai::Call& call) const;
   void hold_trace(const lineage::Joined& joined, uint8_t flags);
   void hold_own_trace();
   void release_own_trace();
@@ -207,7 +208,10 @@ class Exchange final : public Recycled<Exchange, 64>,
   void retry(const Error& error);
 
   // exchange_calls.cc: calls of models
+  class CallWatch;
+  Moment moment_of(MonoTime at) const { return {at, start_.wall + (at - start_.mono)}; }
   void record_model(const semconv::genai::Call& call, std::string_view error_type, MonoTime start);
+  std::unique_ptr<semconv::SharedCallWatcher> watch_call() override;
   void on_shared_call(const semconv::SharedCall& call) override;
   void on_calls_unread(semconv::Unread reason, size_t under_way) override;
   void on_unwatched_answer(MonoTime at) override;

@@ -14,20 +14,6 @@
 namespace sidespan::proxy {
 namespace {
 
-constexpr int kFirstErrorStatus = 400;
-
-// How a call of a model left its conversation.
-lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status) {
-  if (!complete || status >= kFirstErrorStatus || call.error.known()) {
-    return lineage::CallEnd::kOther;
-  }
-  if (!call.tool_calls.empty()) return lineage::CallEnd::kAsked;
-  // Anthropic: the model has not said its last word, and is to be asked again.
-  const bool pauses =
-      std::ranges::find(call.finish_reasons, "pause_turn") != call.finish_reasons.end();
-  return pauses ? lineage::CallEnd::kOther : lineage::CallEnd::kAnswered;
-}
-
 bool streams_documents(const http::Headers& headers) {
   const auto framing =
       semconv::framing_of(headers.find(http::FieldName::kContentType).value_or(""));
@@ -181,7 +167,13 @@ void Exchange::pass_nobodys() {
 // Where the request names its trace, its parent is known, and not yet what asked for it there.
 void Exchange::link_within() {
   lineage::Call call = asking();
-  trace_->ask_within(call, worker_.shared.lineage->key());
+  const lineage::HashKey& key = worker_.shared.lineage->key();
+  if (lineage_->of_nobody() && !call.to_model) {
+    trace_->ask_around(call, key);
+    const auto asking = lineage_->find_asking(call, worker_.loop.now().mono);
+    if (asking) trace_->link(*asking);
+  }
+  trace_->ask_within(call, key);
   for (const lineage::SpanRef& one :
        lineage_->find_within(std::move(call), worker_.loop.now(), worker_.random)) {
     trace_->link(one);
@@ -189,9 +181,9 @@ void Exchange::link_within() {
 }
 
 // Of a call of a model, as its head or its body names it.
-std::optional<lineage::Session> Exchange::agents_session() const {
+std::optional<lineage::Session> Exchange::agents_session(const semconv::genai::Call& call) const {
   const auto session = lineage::session_of(request_.headers, options_.session_headers);
-  return session ? session : lineage::session_in_user_id(observer_->model_call()->user_id);
+  return session ? session : lineage::session_in_user_id(call.user_id);
 }
 
 // Beside what its trace knows.
@@ -202,7 +194,7 @@ lineage::Call Exchange::asking() const {
   call.start = start_;
   if (!call.to_model) return call;
   call.retries = lineage::is_sent_again(request_.headers);
-  const auto session = agents_session();
+  const auto session = agents_session(*observer_->model_call());
   if (session) call.session = lineage::hash_of(worker_.shared.lineage->key(), *session);
   return call;
 }
@@ -227,15 +219,23 @@ lineage::CallEnd Exchange::end_lineage(semconv::Ending ending) {
   const bool asks = call != nullptr && observer_->is_conversation();
   const lineage::CallEnd how =
       asks ? end_of(*call, complete, response_.status) : lineage::CallEnd::kOther;
-  lineage_->end(how, worker_.loop.now().mono,
-                call != nullptr ? tokens_of(*call) : lineage::TokenSum{});
+  const MonoTime now = worker_.loop.now().mono;
+  constexpr int kFirstErrorStatus = 400;
+  const bool failed = !complete || response_.status >= kFirstErrorStatus ||
+                      (call != nullptr && call->error.known());
+  if (failed) lineage_->fail(lineage::ref_of(trace_->span()), now);
+  lineage_->end(how, now, call != nullptr ? tokens_of(*call) : lineage::TokenSum{});
   return how;
 }
 
 // What the call's own span says, where that is the turn's child.
 lineage::TokenSum Exchange::tokens_of(const semconv::genai::Call& call) const {
   const bool child = lineage_->joined() && trace_->is_child_of(lineage_->place().parent.span_id);
-  if (!child || trace_->agent_counts_itself()) return {};
+  return child ? tokens_told(call) : lineage::TokenSum{};
+}
+
+lineage::TokenSum Exchange::tokens_told(const semconv::genai::Call& call) const {
+  if (trace_->agent_counts_itself()) return {};
   return {.input = call.usage.input,
           .output = call.usage.output,
           .cost_usd = semconv::genai::cost_of(call, options_.observers.prices)};
@@ -254,7 +254,7 @@ void Exchange::lose_sight() {
 void Exchange::describe_session(trace::Span& span) const {
   if (!observer_ || observer_->model_call() == nullptr) return;
   if (!observer_->model_call()->conversation_id.empty()) return;
-  const auto session = agents_session();
+  const auto session = agents_session(*observer_->model_call());
   if (session) span.attributes.set(semconv::attribute::kGenAiConversationId, session->id);
 }
 

@@ -24,10 +24,13 @@ trace::Span make_turn_span(const lineage::ClosedTurn& turn, const Options& optio
     span.links.push_back({context_of(link), trace::Attributes()});
   }
   const bool named = !turn.execution_id.empty();
-  const lineage::Source parent = !turn.parent_id ? lineage::Source::kRoot
-                                 : named         ? turn.fixed_by
-                                                 : lineage::Source::kEnvironment;
-  const bool ours = parent == lineage::Source::kListener || parent == lineage::Source::kIngress;
+  // That it is within a call of ours needs no evidence.
+  const bool untold = !turn.parent_id || (turn.in_call && !named);
+  const lineage::Source parent = untold  ? lineage::Source::kRoot
+                                 : named ? turn.fixed_by
+                                         : lineage::Source::kEnvironment;
+  const bool ours =
+      turn.in_call || parent == lineage::Source::kListener || parent == lineage::Source::kIngress;
   span.parent_is_remote = turn.parent_id && !ours;
   const std::string own = turn.span.span_id.to_string();
   trace::Attributes& attributes = span.attributes;

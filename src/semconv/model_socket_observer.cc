@@ -75,6 +75,7 @@ class Envelope final : private json::PickSink {
 
 struct OpenCall {
   genai::CallReader reader;
+  std::unique_ptr<SharedCallWatcher> watcher;  // may be null
   MonoTime start;
   std::string lane = {};
   bool answered = false;
@@ -110,6 +111,7 @@ class ModelSocketObserver final : public Observer {
     tell_unwatched();
     tally_.on_received(bytes);
     give_up_if_lost();
+    tell_unwatched();
   }
   void on_end(End end, MonoTime) override {
     // Whoever says goodbye ends what is under way.
@@ -149,6 +151,7 @@ class ModelSocketObserver final : public Observer {
   json::Handler* begin_event();
   void end_event(bool whole);
   Calls::iterator first_of(std::string_view lane);
+  bool one_lane() const;
   void end_call(Calls::iterator call, End end);
   void tell_unwatched();
   void give_up_if_lost();
@@ -167,6 +170,8 @@ class ModelSocketObserver final : public Observer {
   WebSocketTally tally_{&asked_texts_, &said_texts_};
   Envelope request_;
   Envelope event_;
+  json::Tee asked_by_;                  // who reads the request
+  json::Tee said_to_;                   // and the event
   Calls open_;                          // in the order they were asked
   std::optional<OpenCall> asking_;      // its message is under way
   std::optional<OpenCall> unassigned_;  // of several lanes: an event's, until it has told its own
@@ -179,8 +184,11 @@ class ModelSocketObserver final : public Observer {
 
 json::Handler* ModelSocketObserver::begin_request() {
   if (unread_) return nullptr;
-  asking_.emplace(genai::CallReader(endpoint_, options_.reader), now_);
-  return request_.begin(&asking_->reader.begin_request_document());
+  asking_.emplace(genai::CallReader(endpoint_, options_.reader), sink_.watch_call(), now_);
+  SharedCallWatcher* const watcher = asking_->watcher.get();
+  asked_by_.set(asking_->reader.begin_request_document(),
+                watcher != nullptr ? watcher->begin_request_document() : nullptr);
+  return request_.begin(&asked_by_);
 }
 
 void ModelSocketObserver::end_request(bool whole) {
@@ -191,19 +199,30 @@ void ModelSocketObserver::end_request(bool whole) {
   if (!whole) return give_up(Unread::kMalformed, 1);
   if (open_.size() == kOpenCallsMax) return give_up(Unread::kLimit, 1);
   call.reader.end_request_document(whole);
+  if (call.watcher) {
+    call.watcher->end_request_document();
+    call.watcher->on_asked(call.reader.call(), now_);
+  }
   call.lane = request_.lane;
   open_.push_back(std::move(call));
   count_memory();
 }
 
+bool ModelSocketObserver::one_lane() const {
+  return std::ranges::all_of(open_,
+                             [&](const OpenCall& call) { return call.lane == open_.front().lane; });
+}
+
 json::Handler* ModelSocketObserver::begin_event() {
   unassigned_.reset();
   if (unread_ || open_.empty()) return nullptr;
-  const std::string& lane = open_.front().lane;
-  const bool one_lane =
-      std::ranges::all_of(open_, [&](const OpenCall& call) { return call.lane == lane; });
-  if (one_lane) return event_.begin(&open_.front().reader.begin_response_document());
-  unassigned_.emplace(genai::CallReader(endpoint_, options_.reader), now_);
+  if (one_lane()) {
+    OpenCall& call = open_.front();
+    said_to_.set(call.reader.begin_response_document(),
+                 call.watcher ? call.watcher->begin_response_document() : nullptr);
+    return event_.begin(&said_to_);
+  }
+  unassigned_.emplace(genai::CallReader(endpoint_, options_.reader), nullptr, now_);
   return event_.begin(&unassigned_->reader.begin_response_document());
 }
 
@@ -218,6 +237,9 @@ void ModelSocketObserver::end_event(bool whole) {
     unassigned_.reset();
   } else {
     call->reader.end_response_document(whole);
+    if (call->watcher) call->watcher->end_response_document();
+    if (call->watcher) call->watcher->on_said(now_);
+    if (!whole) sink_.on_unwatched_answer(now_);
   }
   if (!std::exchange(call->answered, true)) call->reader.on_first_chunk(now_ - call->start);
   if (ends_call(event_.type)) end_call(call, End::kWhole);
@@ -233,6 +255,7 @@ void ModelSocketObserver::end_call(Calls::iterator call, End end) {
   sink_.on_shared_call({.start = call->start,
                         .ending = end,
                         .model_call = reader.known() ? &reader.call() : nullptr,
+                        .watcher = call->watcher.get(),
                         .describe = [&](trace::Span& span) {
                           describe_model_call(span, reader, options_.prices, counts_itself_);
                         }});
@@ -240,9 +263,12 @@ void ModelSocketObserver::end_call(Calls::iterator call, End end) {
   count_memory();
 }
 
-// What cannot be read may be an answer.
+// What cannot be read may be an answer; which call's an event is of several lanes is known too
+// late.
 void ModelSocketObserver::tell_unwatched() {
-  if (open_.empty() && !unread_) return;
+  const bool watched =
+      one_lane() && std::ranges::all_of(open_, [](const OpenCall& call) { return !!call.watcher; });
+  if (watched && !unread_) return;
   if (told_ && now_ - *told_ < kToldEvery) return;
   told_ = now_;
   sink_.on_unwatched_answer(now_);

@@ -219,6 +219,45 @@ def test_in_a_trace_that_the_agent_names_the_links_are_found(sidecar, model, ori
     assert len(sink.spans) == 8 * 6
 
 
+def named(trace):
+    return [("traceparent", f"00-{trace}-{secrets.token_hex(8)}-01")]
+
+
+BUSY = [b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"]
+
+
+def test_there_an_attempt_is_linked_to_the_one_that_failed(sidecar, model, origin, sink):
+    """Without saying so: it is the same request, in the same trace, to the same place."""
+    side = sidecar()
+    trace, other = (secrets.token_hex(16) for _ in range(2))
+    body = chat(user("Is order QK-482913 on its way?"))
+    model.answer(CHAT, BUSY, BUSY, plain(asks("search", {"query": "QK-482913"})[1]))
+    origin.answer("/search", BUSY, plain(b"{}"))
+    post(side, model.url(CHAT), body, named(trace))
+    post(side, model.url(CHAT), body, named(other))
+    post(side, model.url(CHAT), body, named(trace))
+    for path in ("/search", "/find", "/search", "/search"):
+        post(side, origin.url(path), b'{"query": "QK-482913"}', named(trace))
+    spans = sorted(sink.wait(7), key=lambda span: span["start"])
+    linked = [[link["span_id"] for link in span["links"]] for span in spans]
+    first, search = spans[0]["span_id"], spans[3]["span_id"]
+    assert linked[:3] == [[], [], [first]]
+    assert [search in links for links in linked[4:]] == [False, True, False]
+
+
+def test_a_tool_that_names_a_trace_is_linked_to_a_model_that_names_none(sidecar, model, origin, sink):
+    side = sidecar(IDLE)
+    model.answer(CHAT, plain(asks("search", {"query": "Parcel QK-482913"})[1]))
+    post(side, model.url(CHAT), chat(user("Where is it?")))
+    trace = secrets.token_hex(16)
+    post(side, origin.url("/search"), b'{"query": "Parcel QK-482913"}', named(trace))
+    post(side, origin.url("/search"), b'{"query": "Something else, 77"}', named(trace))
+    turn, = sink.wait(1, where=is_turn)
+    asking, search, other = sorted((span for span in sink.spans if not is_turn(span)), key=lambda span: span["start"])
+    assert [link["span_id"] for link in search["links"]] == [asking["span_id"]] and not other["links"]
+    assert search["trace_id"] == trace and source(search) == "wire" and asking["parent_id"] == turn["span_id"]
+
+
 def test_a_message_of_mcp_names_the_trace_in_its_body(sidecar, model, origin, sink):
     side = sidecar(GRACE)
     context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333%d-01"

@@ -11,6 +11,7 @@ from meaning import APIS, differences, expected
 from model_apis.server import ModelServer
 from origin import CLOSE, NO_BODY
 from sidecar import environment, exporting, run
+from spans import is_turn
 from wire import Client, head
 
 SCRIPT = Path(__file__).resolve().parent / "clients" / "calls" / "openai_websocket_calls.py"
@@ -37,10 +38,11 @@ def played(authority, sink, directory, scenes, packed, **more):
 
 
 def socket_and_children(sink, calls):
-    sink.wait(1 + len(calls))
+    """Calls of models are in turns below it."""
+    sink.wait(1 + len(calls), where=lambda span: span["kind"] == "CLIENT")
     socket, = [span for span in sink.spans if span["span_id"] == calls[0].span_id]
-    children = sorted((span for span in sink.spans if span["parent_id"] == socket["span_id"]),
-                      key=lambda span: span["start"])
+    turns = [turn["span_id"] for turn in sink.wait(1, where=is_turn) if turn["parent_id"] == socket["span_id"]]
+    children = sorted((span for span in sink.spans if span["parent_id"] in turns), key=lambda span: span["start"])
     return socket, children
 
 
@@ -92,6 +94,95 @@ def frame(opcode, payload, mask=None):
 CREATE = frame(0x81, b'{"type":"response.create","model":"gpt-5","input":"hi"}', b"abcd")
 UPGRADE = [("Host", "h"), ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
            ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")]
+ITEM = {"type": "function_call", "id": "fc_1", "call_id": "call_7f3a9c1d5e2b8460aa17", "name": "search",
+        "arguments": '{"query": "QK-482913"}'}
+
+
+def create(*inputs, **more):
+    return {"type": "response.create", "model": "gpt-5", "input": list(inputs)} | more
+
+
+def answer(number, *output):
+    response = {"id": f"resp_{number}8b1f0c9d2e7a6453", "model": "gpt-5", "status": "completed", "output": list(output),
+                "usage": {"input_tokens": 20, "output_tokens": 5, "total_tokens": 25}}
+    return [{"type": "response.created", "response": response | {"status": "in_progress", "output": []}},
+            *({"type": "response.output_item.done", "output_index": 0, "item": item} for item in output),
+            {"type": "response.completed", "response": response}]
+
+
+class Talk:
+    """A WebSocket on which a scripted model answers each message."""
+
+    def __init__(self, side, origin, answers, fields=()):
+        def play(sock, reader, request):
+            sock.sendall(head("HTTP/1.1 101 Switching Protocols", ["Connection: Upgrade", "Upgrade: websocket"]))
+            for events in answers:
+                first = reader.exactly(2)
+                size = first[1] & 127
+                reader.exactly((int.from_bytes(reader.exactly(2), "big") if size == 126 else size) + 4)
+                sock.sendall(b"".join(frame(0x81, json.dumps(event).encode()) for event in events))
+            reader.exactly(2)
+
+        origin.answer("/v1/responses", [NO_BODY, play, CLOSE])
+        self.agent = Client(side.egress)
+        self.agent.send(head(f"GET {origin.url('/v1/responses')} HTTP/1.1", [*UPGRADE, *fields]))
+        assert self.agent.reader.head().status == 101
+
+    def ask(self, document, events):
+        self.agent.send(frame(0x81, json.dumps(document).encode(), b"abcd"))
+        expected = b"".join(frame(0x81, json.dumps(event).encode()) for event in events)
+        assert self.agent.reader.exactly(len(expected)) == expected
+
+    def end(self):
+        self.agent.send(frame(0x88, b"\x03\xe8", b"abcd"))
+        self.agent.close()
+
+
+def test_calls_there_are_in_turns_with_the_tools_that_they_ask_for(sidecar, origin, sink):
+    side = sidecar({"context": {"turn_grace": "300ms"}})
+    wished, lasted, other = answer(1, ITEM), answer(2), answer(3)
+    talk = Talk(side, origin, [wished, lasted, other])
+    talk.ask(create({"role": "user", "content": "Where is it?"}), wished)
+    with Client(side.egress) as client:
+        client.ask("POST", origin.url("/search"), [("Content-Type", "application/json")], ITEM["arguments"].encode())
+    talk.ask(create({"type": "function_call_output", "call_id": ITEM["call_id"], "output": "-"},
+                    previous_response_id=wished[0]["response"]["id"]), lasted)
+    talk.ask(create({"role": "user", "content": "Something else, then?"}), other)
+    talk.end()
+    socket, = [span for span in sink.wait(1 + 4, where=lambda span: span["kind"] == "CLIENT")
+               if "sidespan.websocket.messages.sent" in span["attributes"]]
+    first, second = sorted(sink.wait(2, where=is_turn), key=lambda span: span["start"])
+    assert {turn["parent_id"] for turn in (first, second)} == {socket["span_id"]}
+    assert {span["trace_id"] for span in sink.spans} == {socket["trace_id"]}
+    calls = sorted((span for span in sink.spans if span["kind"] == "CLIENT" and span is not socket), key=lambda span: span["start"])
+    assert [call["parent_id"] for call in calls] == [first["span_id"]] * 3 + [second["span_id"]]
+    assert [call["attributes"]["sidespan.turn.step"] for call in calls] == [1, 2, 3, 1]
+    assert [call["attributes"]["sidespan.parent.source"] for call in calls] == ["root", "echo", "id", "root"]
+    assert [link["span_id"] for link in calls[1]["links"]] == [calls[0]["span_id"]]
+    assert first["attributes"]["gen_ai.usage.input_tokens"] == 40 and first["attributes"]["sidespan.parent.source"] == "root"
+    assert first["start"] <= calls[0]["start"] and second["start"] <= calls[3]["start"]
+    assert side.metrics().total("sidespan_lineage_blind_total") == 0
+
+
+def test_and_one_in_a_trace_that_the_agent_names_is_linked(sidecar, origin, sink):
+    """Its parent is the WebSocket's, as the agent says."""
+    side = sidecar()
+    wished = answer(1, ITEM)
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    fields = [("traceparent", f"00-{trace}-b7ad6b7169203331-01")]
+    talk = Talk(side, origin, [wished], fields)
+    talk.ask(create({"role": "user", "content": "Where is it?"}), wished)
+    with Client(side.egress) as client:
+        client.ask("POST", origin.url("/search"), [("Content-Type", "application/json"), *fields], ITEM["arguments"].encode())
+    talk.end()
+    spans = sink.wait(3)
+    socket, = [span for span in spans if "sidespan.websocket.messages.sent" in span["attributes"]]
+    call, = [span for span in spans if span["parent_id"] == socket["span_id"]]
+    search, = [span for span in spans if span["attributes"]["url.full"].endswith("/search")]
+    assert {span["trace_id"] for span in spans} == {trace} and not any(is_turn(span) for span in spans)
+    assert [link["span_id"] for link in search["links"]] == [call["span_id"]]
+
+
 # The answer's extension, how often it is asked, what the server says; why nothing is read, and how many calls that is.
 UNREAD = {
     "extension": ("x-other", 2, b"", 0),

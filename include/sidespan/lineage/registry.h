@@ -11,12 +11,14 @@
 // too.
 //
 // Calls whose own headers name their trace are another registry's, traces(), where a trace is a
-// scope: it finds by the same rule which earlier call of their trace they have to do with.
+// scope: it finds by the same rule which earlier call of their trace they have to do with. Where
+// their models' calls name none, asked_by() finds which of those asked for them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +48,7 @@ struct Scope {
   // The parent of turns: the run's, if it has one. Without an id that of a request on the ingress,
   // beside which others are candidates.
   SpanRef span = {};
+  bool is_call = false;                // `span` is that of a call which many calls share
   std::string_view execution_id = {};  // `sidespan.execution.id`; empty: it has none of its own
   Source fixed_by = Source::kRoot;
 };
@@ -108,6 +111,13 @@ class Registry final : public Overflow {
   // anything is forwarded. What comes of the body later is published by publish(), and call_ended()
   // comes once for each call that has an execution.
   Joined join(const Call& call, const Moment& now, Random& random);
+  // Of a call that belongs to nobody here: the model's call that asked for it, where it is known by
+  // what join() decides by. Before that call is published.
+  std::optional<SpanRef> asked_by(const Call& call, MonoTime now);
+  // A request, by a hash of all that it says, was sent by `call` and failed; the attempt before one
+  // that is the same, told once. Of traces() alone.
+  void call_failed(uint64_t request, const SpanRef& call, MonoTime now);
+  std::optional<SpanRef> attempt_before(uint64_t request, MonoTime now);
   // What `voice` carried in a call of `execution`; of none: by a call that belongs to nobody.
   // Answers: before their bytes reach the agent.
   void publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,

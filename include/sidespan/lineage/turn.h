@@ -73,7 +73,8 @@ struct TokenSum {
 struct ClosedTurn {
   SpanRef span = {};
   std::string tracestate = {};
-  trace::SpanId parent_id = {};   // the run's; zero: a root
+  trace::SpanId parent_id = {};  // the run's, or that of a call which its calls share; zero: a root
+  bool in_call = false;          // the latter
   std::string execution_id = {};  // of the opening call's scope
   Source fixed_by = Source::kRoot;
   WallTime start{};

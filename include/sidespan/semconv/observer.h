@@ -81,12 +81,24 @@ class DocumentWatcher {
   ~DocumentWatcher() = default;
 };
 
+// Reads one of many calls that share an exchange beside the observer, which owns it: from before
+// its request is read until it is over, or given up.
+class SharedCallWatcher : public DocumentWatcher {
+ public:
+  virtual ~SharedCallWatcher() = default;
+  // Its request was read, and is one: before its last bytes are forwarded.
+  virtual void on_asked(const genai::Call& call, MonoTime at) = 0;
+  // So was a document of its answer.
+  virtual void on_said(MonoTime at) = 0;
+};
+
 // One of many calls that share an exchange, when it is over: a span of its own below that of the
 // exchange. For the call of the sink alone.
 struct SharedCall {
   MonoTime start{};
   Observer::End ending = Observer::End::kWhole;
   const genai::Call* model_call = nullptr;  // as Observer::model_call()
+  SharedCallWatcher* watcher = nullptr;     // its own, if it has one
   // Adds what is known of it, its name among it.
   std::function<void(trace::Span&)> describe = {};
 };
@@ -103,10 +115,12 @@ std::string_view name_of(Unread reason);
 
 class SharedCallSink {
  public:
+  // For the call that begins; null: nobody watches it.
+  virtual std::unique_ptr<SharedCallWatcher> watch_call() { return nullptr; }
   virtual void on_shared_call(const SharedCall& call) = 0;
   // From now on none is told, and so many that were under way are not either. Once.
   virtual void on_calls_unread(Unread reason, size_t under_way) = 0;
-  // A model speaks, and no DocumentWatcher is told what: before its first bytes are forwarded, and
+  // A model speaks, and no watcher is told what: before its first bytes are forwarded, and
   // again at most every minute while it does.
   virtual void on_unwatched_answer(MonoTime at) = 0;
 

@@ -293,6 +293,56 @@ TEST_CASE("where agents name their traces a call is tied to what asked for it in
   CHECK(rig.registry.traces().idle());
 }
 
+TEST_CASE("what failed in a trace is the attempt before the next that is the same, once") {
+  Rig rig;
+  Registry& traces = rig.registry.traces();
+  const auto call = [](uint64_t id) { return SpanRef{trace::TraceId{1, 2}, trace::SpanId{id}, 1}; };
+  CHECK_FALSE(traces.attempt_before(7, rig.now.mono));
+  traces.call_failed(7, call(1), rig.now.mono);
+  CHECK_FALSE(traces.attempt_before(8, rig.now.mono));
+  CHECK(traces.attempt_before(7, rig.now.mono) == call(1));
+  CHECK_FALSE(traces.attempt_before(7, rig.now.mono));
+  // Two that fail at once, and whose attempt the next is nobody knows.
+  traces.call_failed(7, call(1), rig.now.mono);
+  traces.call_failed(7, call(2), rig.now.mono);
+  CHECK_FALSE(traces.attempt_before(7, rig.now.mono));
+  rig.wait(seconds(121));
+  traces.call_failed(7, call(3), rig.now.mono);
+  CHECK(traces.attempt_before(7, rig.now.mono) == call(3));
+  traces.call_failed(7, call(4), rig.now.mono);
+  rig.wait(seconds(121));
+  CHECK_FALSE(traces.attempt_before(7, rig.now.mono));
+  // In bounds, until they are old.
+  for (uint64_t i = 0; i < 5000; ++i) traces.call_failed(100 + i, call(5), rig.now.mono);
+  CHECK_FALSE(traces.attempt_before(100 + 4999, rig.now.mono));
+  rig.wait(seconds(121));
+  rig.registry.close_due(rig.now.mono);
+  traces.call_failed(9, call(6), rig.now.mono);
+  CHECK(traces.attempt_before(9, rig.now.mono) == call(6));
+}
+
+TEST_CASE("a call that is nobody's is told who asked for it, where one alone did") {
+  Rig rig;
+  const auto asking = [&](const std::string& path, Scope scope = {}) {
+    Gleaned head;
+    glean_url(rig.registry.key(), "api.example", path, true, head);
+    return rig.registry.asked_by({.scope = scope, .head = &head}, rig.now.mono);
+  };
+  CHECK_FALSE(asking("/orders/AK-48219"));
+  const Joined ada = rig.model(user(kQuestion));
+  rig.said(ada, asks(kId, "AK-48219"));
+  const std::optional<SpanRef> found = asking("/orders/AK-48219");
+  REQUIRE(found);
+  CHECK(found->trace_id == ada.parent.trace_id);
+  CHECK(found->span_id != ada.parent.span_id);
+  CHECK(found == asking("/orders/AK-48219"));
+  CHECK_FALSE(asking("/orders/AK-48219", {.id = 3}));
+  CHECK_FALSE(asking("/orders/AK-48220"));
+  const Joined bob = rig.model(user(kQuestion));
+  rig.said(bob, asks("call_1dA3bC77dE01xY", "AK-48219"));
+  CHECK_FALSE(asking("/orders/AK-48219"));
+}
+
 TEST_CASE("a turn tells the baggage that it was opened with, as far as that is short") {
   Rig rig;
   const Joined turn = rig.model(user(kQuestion));

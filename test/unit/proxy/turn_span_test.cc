@@ -59,6 +59,7 @@ TEST_CASE("turn span: a parent that is a span of ours is not remote") {
     Source fixed_by;
     bool remote;
     std::string_view told;
+    bool in_call = false;
   };
   const Row rows[] = {
       {"a root", 0, "", Source::kRoot, false, "root"},
@@ -66,6 +67,8 @@ TEST_CASE("turn span: a parent that is a span of ours is not remote") {
       {"below a run", 9, "run", Source::kListener, false, "listener"},
       {"below a run elsewhere", 9, "run", Source::kCredential, true, "credential"},
       {"below who started us", 9, "", Source::kRoot, true, "environment"},
+      {"below a WebSocket", 9, "", Source::kRoot, false, "root", true},
+      {"below one in a run", 9, "run", Source::kCredential, false, "credential", true},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -73,6 +76,7 @@ TEST_CASE("turn span: a parent that is a span of ours is not remote") {
     turn.parent_id = {row.parent};
     turn.execution_id = row.execution;
     turn.fixed_by = row.fixed_by;
+    turn.in_call = row.in_call;
     const trace::Span span = make_turn_span(turn, {});
     CHECK(span.parent_is_remote == row.remote);
     CHECK(span.attributes.text(attribute::kParentSource) == row.told);

@@ -35,6 +35,34 @@ std::string frame(std::string_view text, bool masked, char first = '\x81') {
   return out;
 }
 
+// Counts what it is told.
+struct Watched {
+  size_t made = 0;
+  size_t gone = 0;
+  size_t requests = 0;
+  size_t asked = 0;
+  size_t said = 0;
+};
+class Watcher final : public SharedCallWatcher {
+ public:
+  explicit Watcher(Watched& told) : told_(told) { ++told_.made; }
+  ~Watcher() override { ++told_.gone; }
+  json::Handler* begin_request_document() override { return &nobody_; }
+  void end_request_document() override { ++told_.requests; }
+  void begin_answer(bool) override {}
+  json::Handler* begin_response_document() override { return &nobody_; }
+  void end_response_document() override {}
+  void on_asked(const genai::Call& call, MonoTime) override {
+    CHECK(call.request_model == "gpt-5");
+    ++told_.asked;
+  }
+  void on_said(MonoTime) override { ++told_.said; }
+
+ private:
+  Watched& told_;
+  json::Handler nobody_;
+};
+
 class Played final : public SharedCallSink {
  public:
   explicit Played(const std::string& extensions = "", const std::string& path = "/v1/responses",
@@ -82,7 +110,11 @@ class Played final : public SharedCallSink {
     return {};
   }
 
+  std::unique_ptr<SharedCallWatcher> watch_call() override {
+    return watches ? std::make_unique<Watcher>(watched) : nullptr;
+  }
   void on_shared_call(const SharedCall& call) override {
+    CHECK((call.watcher != nullptr) == watches);
     trace::Span span;
     call.describe(span);
     std::string text = span.name + ": ";
@@ -105,6 +137,8 @@ class Played final : public SharedCallSink {
   }
 
   size_t piece = size_t{1} << 20U;
+  bool watches = false;
+  Watched watched;
   MonoTime now{};
   std::unique_ptr<Observer> observer;
   std::vector<std::string> calls;
@@ -274,6 +308,37 @@ TEST_CASE("packed messages are read, and what an agent counts itself is not coun
         "chat: chat by=openai streamed=yes answered=gpt-5-a id=r2 finish=completed input=20 "
         "output=2");
   CHECK(socket.usage_told == std::vector<bool>{false, false});
+}
+
+TEST_CASE("each call has a watcher, until it is over") {
+  Played socket;
+  socket.watches = true;
+  socket.asks(R"({"type":"session.update"})");
+  CHECK(socket.watched.gone == 1);
+  socket.asks(kCreate);
+  socket.asks(kCreate);
+  CHECK(socket.watched.asked == 2);
+  socket.says(kCreated);
+  socket.says(kDelta);
+  socket.says(completed("r1", 5));
+  CHECK(socket.watched.said == 3);
+  CHECK(socket.watched.gone == 2);
+  CHECK(socket.unwatched == 0);
+  socket.sends("\x83");
+  socket.sends(std::string(1, '\0'));
+  CHECK(socket.lost == Texts{"malformed 1"});
+  CHECK((socket.watched.made == 3 && socket.watched.gone == 3));
+  socket.says(kDelta);
+  CHECK(socket.unwatched == 1);
+}
+
+TEST_CASE("of several lanes nobody can be told in time what is said") {
+  Played socket;
+  socket.watches = true;
+  socket.asks(R"({"type":"response.create","model":"gpt-5","stream_id":"a"})");
+  socket.asks(R"({"type":"response.create","model":"gpt-5","stream_id":"b"})");
+  socket.says(R"({"type":"response.output_text.delta","delta":"x","stream_id":"b"})");
+  CHECK((socket.unwatched == 1 && socket.watched.said == 0));
 }
 
 TEST_CASE("that a model speaks unwatched is told with its first bytes and every minute") {
