@@ -69,10 +69,12 @@ OF_THE_MOMENT = {"authorization", "x-amz-date", "amz-sdk-invocation-id", "connec
 class Played:
     """What one SDK reported, what the models were asked, and the spans of it."""
 
+    further = {}  # of the configuration
+
     def __init__(self, sdk, authority, directory):
         command, env = words(sdk)
         sink = OtlpSink()
-        config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}}
+        config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}} | self.further
         with ModelServer(authority) as straight, ModelServer(authority) as through:
             alone = subprocess.Popen(command, env=environment(directory, env | straight.environment()), text=True,
                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
