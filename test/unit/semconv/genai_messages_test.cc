@@ -133,6 +133,24 @@ std::vector<Row> rows() {
                   {"type":"tool_use","id":"t2","name":"g","input":{"b":2}}],
                   "stop_reason":"tool_use"})"}),
        {kBrief, kAnthropicInput, kAnthropicOutput}},
+      {"gemini",
+       call_of("generativelanguage.googleapis.com", "/v1beta/models/m:generateContent",
+               R"({"systemInstruction":{"parts":[{"text":"Be brief."}]},"contents":[
+                  {"role":"user","parts":[{"text":"Hi"},{"inlineData":{"data":"AAAA"}}]},
+                  {"role":"model","parts":[{"text":"hm","thought":true},
+                   {"functionCall":{"name":"f","args":{"a":1}}}]},
+                  {"role":"user","parts":[{"functionResponse":{"name":"f","response":{"r":3}}}]}]})",
+               {R"({"candidates":[{"content":{"parts":[{"thought":true,"text":"so"},
+                  {"text":"Hello"},{"functionCall":{"id":"g1","name":"g","args":{"b":2}}}]},
+                  "finishReason":"STOP","index":0}]})"}),
+       {kBrief,
+        R"([{"role":"user","parts":[{"type":"text","content":"Hi"}]},)"
+        R"({"role":"assistant","parts":[{"type":"reasoning","content":"hm"},)"
+        R"({"type":"tool_call","name":"f","arguments":{"a":1}}]},)"
+        R"({"role":"user","parts":[{"type":"tool_call_response","id":"f","response":{"r":3}}]}])",
+        R"([{"role":"assistant","parts":[{"type":"reasoning","content":"so"},)"
+        R"({"type":"text","content":"Hello"},)"
+        R"({"type":"tool_call","id":"g1","name":"g","arguments":{"b":2}}],"finish_reason":"STOP"}])"}},
       {"anthropic, streamed",
        call_of(
            "api.anthropic.com", "/v1/messages", kAnthropicRequest,
