@@ -361,7 +361,8 @@ constexpr auto kRows = std::to_array<Setting>({
      .value = "off",
      .read = assign<word_of<kContents>, &S::capture, &CaptureSettings::content>,
      .sentence = "What spans show of what people and models wrote: nothing (off), what tools were "
-                 "asked and said (tools), and the texts of providers' errors, too (all)."},
+                 "asked and said (tools), and the messages and the texts of providers' errors, too "
+                 "(all)."},
     {.key = "capture.max_bytes",
      .value = "1KiB",
      .read = assign<size_between<0, 16 * 1024>, &S::capture, &CaptureSettings::max_bytes>,
@@ -370,8 +371,9 @@ constexpr auto kRows = std::to_array<Setting>({
      .value = "[]",
      .shape = Shape::kList,
      .read = assign<list_of<read_plain_name>, &S::capture, &CaptureSettings::redact>,
-     .sentence = "Query parameters, in any case and without wildcards, whose values spans hide, "
-                 "beside the usual signatures, keys and tokens."},
+     .sentence = "Query parameters, and members of JSON in captured content, in any case and "
+                 "without wildcards, whose values spans hide, beside the usual signatures, keys "
+                 "and tokens."},
 
     {.key = "prices",
      .value = "[]",

@@ -97,6 +97,11 @@ Writer& Writer::null() {
   return *this;
 }
 
+Writer& Writer::written(std::string_view json) {
+  if (separate()) out_.append(json);
+  return *this;
+}
+
 Writer& Writer::begin(char bracket) {
   if (separate()) {
     if (depth_ < kDepthMax) {

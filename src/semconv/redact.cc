@@ -181,6 +181,63 @@ std::string redacted_url(const http::Url& url, std::span<const std::string> furt
   return out;
 }
 
+namespace {
+
+// Behind the value that `text` begins with; `quote`: as its member's name is quoted.
+size_t value_end(std::string_view text, std::string_view quote) {
+  if (text.starts_with(quote)) {
+    size_t at = quote.size();
+    while (at < text.size() && !text.substr(at).starts_with(quote)) {
+      at += text[at] == '\\' && quote.size() == 1 ? 2 : 1;
+    }
+    return std::min(at + quote.size(), text.size());
+  }
+  size_t depth = 0;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (text.substr(at).starts_with(quote)) {
+      at += value_end(text.substr(at), quote) - 1;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (c == '}' || c == ']' || c == ',') {
+      if (depth == 0) return at;
+      if (c != ',' && --depth == 0) return at + 1;
+    }
+  }
+  return text.size();
+}
+
+}  // namespace
+
+void append_redacted_members(std::string& out, std::string_view text,
+                             std::span<const std::string> further) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const auto take = [&](size_t end) {
+    out.append(text.substr(0, end));
+    text.remove_prefix(std::min(end, text.size()));
+  };
+  // What is between two quotes may be a name; one that opens a text may as well close one.
+  while (true) {
+    take(text.find('"'));
+    const size_t slashes = out.size() - (out.find_last_not_of('\\') + 1);
+    const size_t close = text.find('"', 1);
+    if (close == std::string_view::npos) return take(close);
+    std::string_view name = text.substr(1, close - 1);
+    const size_t inside = name.find_last_not_of('\\') + 1;
+    const std::string_view quote = text.substr(1 + inside, close - inside);
+    name = name.substr(0, inside);
+    const size_t colon = text.find_first_not_of(kBlanks, close + 1);
+    const bool member = colon != std::string_view::npos && text[colon] == ':';
+    take(close);
+    // Within a text that is JSON both quotes are escaped, as often.
+    if (!member || quote.size() != slashes + 1 || !is_secret_parameter(name, further)) continue;
+    const size_t value = std::min(text.find_first_not_of(kBlanks, colon + 1 - close), text.size());
+    take(value);
+    text.remove_prefix(value_end(text, quote));
+    out.append(quote).append(kRedacted).append(quote);
+  }
+}
+
 bool is_secret_header(std::string_view name) {
   if (is_one_of(name, kSecretHeaders)) return true;
   std::string_view before;

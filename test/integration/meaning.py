@@ -63,6 +63,11 @@ def of_bedrock(usage):
     return Tokens(usage["inputTokens"] + read + written, usage["outputTokens"], read, written)
 
 
+def of_invocation(usage):
+    """What Bedrock itself counts, whoever made the model."""
+    return Tokens(usage["input"], usage["output"], usage.get("read"), usage.get("written"))
+
+
 def of_cohere(usage):
     billed = usage["billed_units"]
     return Tokens(billed["input_tokens"], billed.get("output_tokens"), usage.get("cached_tokens"))
@@ -83,8 +88,10 @@ APIS = {
     "anthropic": Api("anthropic", "chat", of_anthropic),
     "gemini": Api("gcp.gemini", "generate_content", of_gemini),
     "gemini-embeddings": Api("gcp.gemini", "embeddings", None),
+    "vertex": Api("gcp.vertex_ai", "generate_content", of_gemini),
     "bedrock": Api("aws.bedrock", "chat", of_bedrock),
     "bedrock-anthropic": Api("aws.bedrock", "chat", of_anthropic),
+    "bedrock-others": Api("aws.bedrock", "chat", of_invocation),
     "cohere": Api("cohere", "chat", of_cohere),
     "cohere-embeddings": Api("cohere", "embeddings", of_cohere),
     "mistral": Api("mistral_ai", "chat", of_chat_completions),

@@ -9,7 +9,9 @@ import pytest
 import peers
 from meaning import INPUT, OPERATION, OUTPUT, REQUEST_MODEL
 from model_apis.server import ModelServer
-from sidecar import exporting, run
+from origin import Origin
+from sidecar import Sidecar, exporting, merged, run
+from wire import Client, head
 
 SCRIPT = Path(__file__).resolve().parent / "clients" / "calls" / "instrumented_run.py"
 ROUNDS = 10
@@ -47,3 +49,29 @@ def test_tokens_are_counted_once(instrumented, ours, authority, sink, tmp_path):
     assert {(one[OPERATION], one[REQUEST_MODEL]) for one in found} == {("chat", "gpt-5-mini")}
     assert all(("sidespan.cost.usd" in one) == ours for one in found)
     assert tokens(agents + spans if not ours else spans) == truth
+
+
+@pytest.mark.parametrize("instrumented, context, counted", [("auto", True, False), ("auto", False, True),
+                                                            ("yes", True, False), ("no", True, True)])
+def test_the_metrics_count_what_the_agent_does_not(instrumented, context, counted, sidespan, sink, tmp_path):
+    """Tokens, duration and cost of a call whose parent is the agent's own span are the agent's to count."""
+    body = json.dumps({"model": "gpt-5", "messages": [{"role": "user", "content": "hi"}]}).encode()
+    said = json.dumps({"id": "c", "model": "gpt-5-a", "choices": [{"index": 0, "finish_reason": "stop", "message": {}}],
+                       "usage": {"prompt_tokens": 30, "completion_tokens": 4, "total_tokens": 34}}).encode()
+    origin = Origin()
+    origin.answer("/v1/chat/completions", [head("HTTP/1.1 200 OK", [
+        ("Content-Type", "application/json"), ("Content-Length", str(len(said)))]) + said])
+    fields = [("Host", "h"), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    fields += [("traceparent", f"00-{'4b' * 16}-{'00f067aa0ba902b7'}-01")] if context else []
+    config = merged(exporting(sink.endpoint), {"context": {"agent_is_instrumented": instrumented}})
+    with Sidecar(tmp_path, config) as side:
+        with Client(side.egress) as agent:
+            agent.send(head(f"POST {origin.url('/v1/chat/completions')} HTTP/1.1", fields) + body)
+            answer = agent.reader.head()
+            assert answer.status == 200
+        span, = sink.wait(1, where=lambda span: span["kind"] == "CLIENT")
+        metrics = side.metrics()
+    origin.stop()
+    assert (INPUT in span["attributes"]) == counted
+    assert metrics.total("gen_ai_client_token_usage_sum") == (34 if counted else 0)
+    assert metrics.total("gen_ai_client_operation_duration_seconds_count") == (1 if counted else 0)

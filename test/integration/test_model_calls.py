@@ -14,7 +14,7 @@ import pytest
 
 import peers
 from meaning import APIS, FIRST_CHUNK, differences, expected
-from model_apis import openai, scenes
+from model_apis import bedrock, openai, scenes, vertex
 from model_apis.server import ModelServer
 from otlp_sink import OtlpSink
 from sidecar import environment, exporting, run
@@ -40,10 +40,14 @@ SDKS = {
                             [*TALK, *TOOLS, *CACHED, *FAILING]),
     "python-google-genai": Sdk("genai_calls.py", "gemini", "generativelanguage.googleapis.com",
                                [*TALK, *TOOLS, *CACHED, "embed"]),
+    "python-google-genai-vertex": Sdk("genai_calls.py", "vertex", vertex.HOST, [*TALK, *TOOLS, *CACHED]),
     "python-boto3-converse": Sdk("bedrock_converse_calls.py", "bedrock", "bedrock-runtime.us-east-1.amazonaws.com",
                                  [*TALK, *TOOLS, *CACHED, *FAILING, *STOPPED, "profile", "profile:stream"]),
     "python-boto3-invoke": Sdk("bedrock_invoke_calls.py", "bedrock-anthropic",
                                "bedrock-runtime.us-east-1.amazonaws.com", [*TALK, *TOOLS, *CACHED, *FAILING, *STOPPED]),
+    "python-boto3-meta": Sdk("bedrock_makers_calls.py", "bedrock-others", bedrock.HOST, [*TALK, *FAILING, *STOPPED]),
+    "python-boto3-mistral": Sdk("bedrock_makers_calls.py", "bedrock-others", bedrock.HOST,
+                                [*TALK, *FAILING, *STOPPED]),
     "python-cohere": Sdk("cohere_calls.py", "cohere", "api.cohere.com", [*TALK, *TOOLS, *CACHED, "embed"]),
     "python-mistral": Sdk("mistral_calls.py", "mistral", "api.mistral.ai", [*TALK, *TOOLS, "embed"]),
     "python-ollama": Sdk("ollama_chat_calls.py", "ollama", "ollama", [*TALK, *TOOLS, *FAILING, "embed"]),
@@ -65,10 +69,12 @@ OF_THE_MOMENT = {"authorization", "x-amz-date", "amz-sdk-invocation-id", "connec
 class Played:
     """What one SDK reported, what the models were asked, and the spans of it."""
 
+    further = {}  # of the configuration
+
     def __init__(self, sdk, authority, directory):
         command, env = words(sdk)
         sink = OtlpSink()
-        config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}}
+        config = exporting(sink.endpoint) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}} | self.further
         with ModelServer(authority) as straight, ModelServer(authority) as through:
             alone = subprocess.Popen(command, env=environment(directory, env | straight.environment()), text=True,
                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -104,7 +110,10 @@ def words(sdk):
     if driver.endswith(".cjs"):
         env["NODE_PATH"] = peers.made("nodesdks/build") + "/node_modules"
         return [peers.made("node"), CALLS / driver, *played], env
-    return [f"{peers.made('sdks')}/bin/python", CALLS / driver, *played], env
+    if sdk == "python-google-genai-vertex":
+        env["VERTEX_PROJECT"] = "agents"
+    maker = [sdk.rpartition("-")[2]] if driver == "bedrock_makers_calls.py" else []
+    return [f"{peers.made('sdks')}/bin/python", CALLS / driver, *maker, *played], env
 
 
 @pytest.fixture(scope="module")

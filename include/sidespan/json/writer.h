@@ -42,6 +42,8 @@ class Writer {
     return natural(static_cast<uint64_t>(number));
   }
   Writer& null();
+  // A JSON text that the caller knows to be one, as it stands.
+  Writer& written(std::string_view json);
 
   // key() and value() in one.
   template <class Value>

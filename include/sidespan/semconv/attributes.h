@@ -71,6 +71,10 @@ inline constexpr Name kGenAiUsageOutputTokens("gen_ai.usage.output_tokens");
 inline constexpr Name kGenAiUsageCacheReadInputTokens("gen_ai.usage.cache_read.input_tokens");
 inline constexpr Name kGenAiUsageCacheWriteInputTokens("gen_ai.usage.cache_write.input_tokens");
 inline constexpr Name kGenAiUsageReasoningOutputTokens("gen_ai.usage.reasoning.output_tokens");
+// Content: JSON by the schemas of the convention.
+inline constexpr Name kGenAiSystemInstructions("gen_ai.system_instructions");
+inline constexpr Name kGenAiInputMessages("gen_ai.input.messages");
+inline constexpr Name kGenAiOutputMessages("gen_ai.output.messages");
 inline constexpr Name kGenAiToolName("gen_ai.tool.name");
 inline constexpr Name kGenAiPromptName("gen_ai.prompt.name");
 

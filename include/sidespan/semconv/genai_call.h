@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,8 @@ namespace sidespan::semconv::genai {
 enum class Operation : uint8_t { kChat, kGenerateContent, kTextCompletion, kEmbeddings };
 std::string_view name_of(Operation operation);
 
-// `capture.content`: nothing of content; what tools were asked and said; errors' texts, too.
+// `capture.content`: nothing of content; what tools were asked and said; messages and errors'
+// texts, too.
 enum class Capture : uint8_t { kOff, kTools, kAll };
 
 struct Parameters {
@@ -54,12 +56,35 @@ struct ToolCall {
   std::string id = {};  // empty: the provider gives none
   std::string name = {};
   std::string arguments = {};  // captured: JSON, cut at the limit
+  uint32_t choice = 0;
 };
 
 // One that the agent gives back, since the model spoke last.
 struct ToolResult {
   std::string id = {};    // of the call; a tool's name where calls have no ids
   std::string text = {};  // captured, cut at the limit
+};
+
+// What a message of the request has, captured as the text of it is.
+struct Part {
+  enum class Kind : uint8_t { kText, kReasoning, kToolCall, kToolResponse };
+  Kind kind = Kind::kText;
+  std::string id = {};    // of a call of a tool
+  std::string name = {};  // of the tool that was asked for
+  std::string text = {};  // cut at the limit: of a call its arguments
+};
+
+struct Message {
+  std::string role = {};
+  std::vector<Part> parts = {};
+};
+
+// What the model said, by its choices; calls of tools are elsewhere. Captured, cut at the limit.
+struct Output {
+  uint32_t choice = 0;
+  std::string reasoning = {};
+  std::string text = {};
+  bool whole = false;  // all that was said before is in it
 };
 
 struct ProviderError {
@@ -94,6 +119,10 @@ struct Call {
   bool usage_partial = false;  // the answer ended before its provider had counted to the end
   std::vector<ToolCall> tool_calls = {};
   std::deque<ToolResult> tool_results = {};
+  // Of Capture::kAll: what was said apart from the messages, and of those the newest.
+  std::vector<std::string> instructions = {};
+  std::deque<Message> messages = {};
+  std::vector<Output> outputs = {};
   uint32_t tools_left_out = 0;  // calls and results beyond the limit
   ProviderError error = {};
   std::vector<LimitField> limit_fields = {};  // of an answer that is an error
@@ -102,6 +131,8 @@ struct Call {
 struct DescribeOptions {
   // Off: the agent counts its own tokens, and these would be counted twice.
   bool usage = true;
+  // Members of JSON whose values captured texts hide, beside those of redact.h.
+  std::span<const std::string> redact = {};
 };
 
 // The name, "chat gpt-5", and what is known. To a span that has none of these attributes yet; an

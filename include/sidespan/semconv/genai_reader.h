@@ -7,7 +7,9 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "sidespan/base/clock.h"
 #include "sidespan/http/message.h"
@@ -19,7 +21,8 @@ namespace sidespan::semconv::genai {
 
 struct ReaderOptions {
   Capture capture = Capture::kOff;
-  size_t content_bytes_max = 1024;  // capture.max_bytes: of each text that is captured
+  size_t content_bytes_max = 1024;       // capture.max_bytes: of each text that is captured
+  std::vector<std::string> redact = {};  // capture.redact
 };
 
 class CallReader {

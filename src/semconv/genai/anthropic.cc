@@ -30,6 +30,13 @@ enum Pick : int {
   kIndex,
   kStopReason,
   kAnswer,
+  kSystem,
+  kText,
+  kPlainText,
+  kThinking,
+  kPastToolId,
+  kPastToolName,
+  kPastToolInput,
 };
 
 constexpr size_t kUserIdBytesMax = 256;
@@ -56,6 +63,16 @@ constexpr std::array kRequestContent = {
     Row{"messages[].content[].content", kResultText},
     Row{"messages[].content[].content[].text", kResultText},
 };
+constexpr std::array kRequestMessages = {
+    Row{"system", kSystem},
+    Row{"system[].text", kSystem},
+    Row{"messages[].content", kPlainText},
+    Row{"messages[].content[].text", kText},
+    Row{"messages[].content[].thinking", kThinking},
+    Row{"messages[].content[].id", kPastToolId},
+    Row{"messages[].content[].name", kPastToolName},
+    Row{"messages[].content[].input*", kPastToolInput},
+};
 // Of a message, which an event may carry.
 constexpr std::array kMessageRows = {
     Row{"id", kResponseId},
@@ -73,6 +90,16 @@ constexpr std::array kMessageRows = {
     Row{"usage.output_tokens_details.thinking_tokens", kReasoningTokens},
 };
 constexpr std::array kMessageContent = {Row{"content[].input*", kToolInput}};
+constexpr std::array kSaid = {
+    Row{"content[].text", kText},
+    Row{"content[].thinking", kThinking},
+};
+constexpr std::array kSaidInEvent = {
+    Row{"content_block.text", kText},
+    Row{"content_block.thinking", kThinking},
+    Row{"delta.text", kText},
+    Row{"delta.thinking", kThinking},
+};
 constexpr std::array kEventRows = {
     Row{"index", kIndex},
     Row{"content_block{}", kBlock},
@@ -91,6 +118,7 @@ const Tables& request_tables() {
   static const Tables kTables(std::array{
       Paths{.rows = kRequestRows},
       Paths{.rows = kRequestContent, .from = Capture::kTools},
+      Paths{.rows = kRequestMessages, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -102,6 +130,8 @@ const Tables& response_tables() {
       Paths{.rows = kEventRows},
       Paths{.rows = kEventContent, .from = Capture::kTools},
       Paths{.rows = kErrorContent, .from = Capture::kAll},
+      Paths{.rows = kSaid, .prefixes = kInMessage, .from = Capture::kAll},
+      Paths{.rows = kSaidInEvent, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -126,13 +156,17 @@ class AnthropicReader final : public ApiReader {
     size_t at;
   };
 
+  bool take_block(const Picked& picked);
   void end_result();
+  void end_past_block();
   void end_block();
 
   CallDraft& draft_;
   std::string role_;
   std::string request_type_;
   ToolResult result_;
+  Message message_;
+  Part block_;  // of the request
   // Of the document that is read.
   std::string block_type_;
   ToolCall tool_;
@@ -148,9 +182,12 @@ void AnthropicReader::on_request(const Picked& picked) {
     case kMessage:
       if (picked.kind == Picked::Kind::kObject) {
         role_.clear();
-      } else if (role_ == "assistant") {
-        draft_.forget_tool_results();
+        message_ = {};
+        return;
       }
+      message_.role = role_;
+      draft_.add_message(std::exchange(message_, {}));
+      if (role_ == "assistant") draft_.forget_tool_results();
       return;
     case kRole:
       return CallDraft::keep(role_, picked, CallDraft::kWordBytesMax);
@@ -158,9 +195,13 @@ void AnthropicReader::on_request(const Picked& picked) {
       if (!picked.cut) CallDraft::keep(draft_.call.user_id, picked, kUserIdBytesMax);
       return;
     case kBlock:
-      if (picked.kind == Picked::Kind::kEnd) return end_result();
+      if (picked.kind == Picked::Kind::kEnd) {
+        end_past_block();
+        return end_result();
+      }
       request_type_.clear();
       result_ = {};
+      block_ = {};
       return;
     case kBlockType:
       return CallDraft::keep(request_type_, picked, CallDraft::kWordBytesMax);
@@ -168,9 +209,49 @@ void AnthropicReader::on_request(const Picked& picked) {
       return CallDraft::keep(result_.id, picked);
     case kResultText:
       return draft_.append_content(result_.text, picked);
+    case kSystem:
+      return draft_.add_instruction(picked);
+    case kPlainText:
+      return draft_.add_text(message_, picked);
     default:
-      draft_.take(picked);
+      if (!take_block(picked)) draft_.take(picked);
   }
+}
+
+// Returns whether it is of one that is only a part of a message.
+bool AnthropicReader::take_block(const Picked& picked) {
+  switch (picked.id) {
+    case kText:
+    case kThinking:
+    case kPastToolInput:
+      draft_.append_content(block_.text, picked);
+      return true;
+    case kPastToolId:
+      CallDraft::keep(block_.id, picked);
+      return true;
+    case kPastToolName:
+      CallDraft::keep(block_.name, picked);
+      return true;
+    default:
+      return false;
+  }
+}
+
+void AnthropicReader::end_past_block() {
+  using Kind = Part::Kind;
+  const bool result = request_type_ == "tool_result";
+  const bool known = result || request_type_ == "text" || request_type_ == "thinking" ||
+                     request_type_ == "tool_use";
+  block_.kind = result                        ? Kind::kToolResponse
+                : request_type_ == "tool_use" ? Kind::kToolCall
+                : request_type_ == "thinking" ? Kind::kReasoning
+                                              : Kind::kText;
+  if (result) {
+    block_.id = result_.id;
+    block_.text = result_.text;
+  }
+  Part* const part = known ? draft_.add_part(message_, block_.kind) : nullptr;
+  if (part != nullptr) *part = std::exchange(block_, {});
 }
 
 void AnthropicReader::end_result() {
@@ -203,6 +284,12 @@ void AnthropicReader::on_response(const Picked& picked) {
       return draft_.append_content(tool_.arguments, picked);
     case kToolInputPart:
       return draft_.append_content(part_, picked);
+    case kText:
+      if (picked.kind == Picked::Kind::kText) draft_.add_output(0, picked.text);
+      return;
+    case kThinking:
+      if (picked.kind == Picked::Kind::kText) draft_.add_reasoning(0, picked.text);
+      return;
     case kIndex:
       if (picked.kind == Picked::Kind::kInteger) index_ = picked.integer;
       return;

@@ -287,6 +287,7 @@ ToolCall* CallDraft::add_tool_call() {
 void CallDraft::add_arguments(ToolCall& tool, std::string_view part) {
   const size_t one = content_bytes_max_ - std::min(content_bytes_max_, tool.arguments.size());
   const size_t before = tool.arguments.size();
+  make_room(std::min(one, part.size()));
   tool.arguments.append(part.substr(0, std::min(one, content_room_)));
   content_room_ -= tool.arguments.size() - before;
 }
@@ -297,6 +298,7 @@ void CallDraft::add_tool_result(ToolResult result) {
     call.tool_results.pop_front();
     ++call.tools_left_out;
   }
+  make_room(result.text.size());
   if (result.text.size() > content_room_) result.text.resize(content_room_);
   result.text.shrink_to_fit();
   content_room_ -= result.text.size();
@@ -336,6 +338,14 @@ void CallDraft::take_answer(const Call& said) {
   take_tokens(call.usage.cache_read, said.usage.cache_read);
   take_tokens(call.usage.cache_write, said.usage.cache_write);
   take_tokens(call.usage.reasoning, said.usage.reasoning);
+  for (const Output& output : said.outputs) {
+    if (output.whole) {
+      set_output(output.choice, output.reasoning, output.text);
+    } else {
+      add_reasoning(output.choice, output.reasoning);
+      add_output(output.choice, output.text);
+    }
+  }
   if (!said.finish_reasons.empty()) call.finish_reasons = said.finish_reasons;
   if (said.error.known()) call.error = said.error;
   for (const ToolCall& tool : said.tool_calls) {

@@ -100,6 +100,20 @@ class CallDraft {
   // The answer says that it is over, whether it says why or not.
   void set_ended() { ended_ = true; }
   bool ended() const { return ended_; }
+  // Of a message that is read. Null: it has as many parts as there is room for.
+  Part* add_part(Message& to, Part::Kind kind) const;
+  // The text of `picked` as one more part.
+  void add_text(Message& to, const json::Picked& picked, Part::Kind kind = Part::Kind::kText) const;
+  // The newest are kept, the oldest go. Nothing where messages are not captured, as with the
+  // others.
+  void add_message(Message message);
+  void add_instruction(const json::Picked& picked);
+  // Appends to what `choice` said, and to what it thought.
+  void add_output(size_t choice, std::string_view text);
+  void add_reasoning(size_t choice, std::string_view text);
+  // In the place of all that it said.
+  void set_output(size_t choice, std::string_view reasoning, std::string_view text);
+
   // That there is such a choice, which is to end with a reason.
   void expect_choice(size_t choice);
   // What was said of the same answer elsewhere; what is known here goes on where nothing was.
@@ -117,6 +131,11 @@ class CallDraft {
   bool take_bare_error(const json::Picked& picked);
   bool take_count(const json::Picked& picked);
   void sum();
+  Output* output_of(size_t choice);
+  // For so many bytes: what is new goes before the oldest messages.
+  void make_room(size_t bytes);
+  // As much of `text` as there is room for in one that has `size` bytes already.
+  std::string_view take_room(std::string_view text, size_t size);
 
   const Capture capture_;
   const size_t content_bytes_max_;

@@ -67,7 +67,9 @@ struct CallReader::Impl {
   };
 
   Impl(const Endpoint& endpoint, const ReaderOptions& options)
-      : draft(options.capture, options.content_bytes_max), known_host(endpoint.known_host) {
+      : draft(options.capture, options.content_bytes_max),
+        redact(options.redact),
+        known_host(endpoint.known_host) {
     draft.call.operation = endpoint.operation;
     draft.call.provider = endpoint.provider;
     draft.call.request_model = endpoint.model.substr(0, CallDraft::kNameBytesMax);
@@ -79,6 +81,7 @@ struct CallReader::Impl {
   CallDraft draft;
   std::unique_ptr<ApiReader> api;
   std::optional<Documents> documents;
+  const std::vector<std::string> redact;
   bool known_host;
   bool refused = false;  // the answer's status is an error
   bool cut = false;      // the last document of the answer is not whole
@@ -185,7 +188,9 @@ const Call& CallReader::call() const {
 }
 
 void CallReader::describe(trace::Span& span, const DescribeOptions& options) const {
-  if (known()) describe_call(span, impl_->draft.call, options);
+  DescribeOptions all = options;
+  all.redact = impl_->redact;
+  if (known()) describe_call(span, impl_->draft.call, all);
 }
 
 }  // namespace sidespan::semconv::genai

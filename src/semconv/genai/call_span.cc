@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "semconv/genai/messages_json.h"
 #include "sidespan/base/text.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/genai_call.h"
+#include "sidespan/semconv/redact.h"
 
 namespace sidespan::semconv::genai {
 namespace {
@@ -78,17 +80,37 @@ void describe_usage(trace::Span& span, const Usage& usage) {
   add(span, attribute::kGenAiUsageReasoningOutputTokens, usage.reasoning);
 }
 
-void describe_tools(trace::Span& span, const Call& call) {
+void describe_messages(trace::Span& span, const Call& call, std::span<const std::string> redact) {
+  if (call.messages.empty() && call.instructions.empty() && call.outputs.empty()) return;
+  add(span, attribute::kGenAiSystemInstructions, instructions_json(call, redact));
+  add(span, attribute::kGenAiInputMessages, input_json(call, redact));
+  add(span, attribute::kGenAiOutputMessages, output_json(call, redact));
+}
+
+// Captured ones are shown without secrets.
+template <class List, class TextOf>
+void add_captured(trace::Span& span, const AttributeName& name, const List& list, TextOf text_of,
+                  std::span<const std::string> redact) {
+  std::vector<std::string> texts;
+  for (const auto& element : list) {
+    append_redacted_members(texts.emplace_back(), text_of(element), redact);
+  }
+  add_list(span, name, texts);
+}
+
+void describe_tools(trace::Span& span, const Call& call, std::span<const std::string> redact) {
   add_list(span, attribute::kToolCallIds, call.tool_calls,
            [](const ToolCall& tool) { return std::string_view(tool.id); });
   add_list(span, attribute::kToolCallNames, call.tool_calls,
            [](const ToolCall& tool) { return std::string_view(tool.name); });
-  add_list(span, attribute::kToolCallArguments, call.tool_calls,
-           [](const ToolCall& tool) { return std::string_view(tool.arguments); });
+  add_captured(
+      span, attribute::kToolCallArguments, call.tool_calls,
+      [](const ToolCall& tool) { return std::string_view(tool.arguments); }, redact);
   add_list(span, attribute::kToolResultIds, call.tool_results,
            [](const ToolResult& result) { return std::string_view(result.id); });
-  add_list(span, attribute::kToolResultTexts, call.tool_results,
-           [](const ToolResult& result) { return std::string_view(result.text); });
+  add_captured(
+      span, attribute::kToolResultTexts, call.tool_results,
+      [](const ToolResult& result) { return std::string_view(result.text); }, redact);
   if (call.tools_left_out > 0) {
     span.attributes.add(attribute::kToolsLeftOut, int64_t{call.tools_left_out});
   }
@@ -146,7 +168,8 @@ void describe_call(trace::Span& span, const Call& call, const DescribeOptions& o
   describe_request(span, call);
   describe_response(span, call);
   if (options.usage) describe_usage(span, call.usage);
-  describe_tools(span, call);
+  describe_tools(span, call, options.redact);
+  describe_messages(span, call, options.redact);
   describe_error(span, call);
 }
 

@@ -30,6 +30,13 @@ enum Pick : int {
   kToolId,
   kToolName,
   kToolArguments,
+  kSystem,
+  kPart,
+  kText,
+  kThought,
+  kPastToolId,
+  kPastToolName,
+  kPastToolArguments,
 };
 
 constexpr std::array kRequestRows = {
@@ -55,6 +62,20 @@ constexpr std::array kRequestRows = {
 };
 constexpr std::array kRequestContent = {
     Row{"contents[].parts[].functionResponse.response*", kResultText}};
+constexpr std::array kRequestMessages = {
+    Row{"systemInstruction.parts[].text", kSystem},
+    Row{"contents[].parts[]{}", kPart},
+    Row{"contents[].parts[].text", kText},
+    Row{"contents[].parts[].thought", kThought},
+    Row{"contents[].parts[].functionCall.id", kPastToolId},
+    Row{"contents[].parts[].functionCall.name", kPastToolName},
+    Row{"contents[].parts[].functionCall.args*", kPastToolArguments},
+};
+constexpr std::array kSaid = {
+    Row{"candidates[].content.parts[]{}", kPart},
+    Row{"candidates[].content.parts[].text", kText},
+    Row{"candidates[].content.parts[].thought", kThought},
+};
 constexpr std::array kResponseRows = {
     Row{"responseId", kResponseId},
     Row{"modelVersion", kResponseModel},
@@ -84,6 +105,7 @@ const Tables& request_tables() {
   static const Tables kTables(std::array{
       Paths{.rows = kRequestRows, .prefixes = kInRequest},
       Paths{.rows = kRequestContent, .prefixes = kInRequest, .from = Capture::kTools},
+      Paths{.rows = kRequestMessages, .prefixes = kInRequest, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -93,6 +115,7 @@ const Tables& response_tables() {
       Paths{.rows = kResponseRows, .prefixes = kInResponse},
       Paths{.rows = kToolContent, .prefixes = kInResponse, .from = Capture::kTools},
       Paths{.rows = kErrorContent, .prefixes = kInResponse, .from = Capture::kAll},
+      Paths{.rows = kSaid, .prefixes = kInResponse, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -109,7 +132,10 @@ class GeminiReader final : public ApiReader {
   void on_response(const Picked& picked) override;
 
  private:
+  bool take_part(const Picked& picked);
+  void end_past_part();
   void end_result();
+  void end_part();
   void end_candidate();
   void end_tool();
 
@@ -117,6 +143,12 @@ class GeminiReader final : public ApiReader {
   std::string role_;
   ToolResult result_;
   std::string result_name_;
+  Message message_;
+  Part past_;
+  // Of the part of the answer, and of the candidate, that are read.
+  Part part_;
+  std::string text_;
+  std::string reasoning_;
   uint32_t index_ = 0;
   std::string finish_;
   ToolCall tool_;
@@ -127,9 +159,12 @@ void GeminiReader::on_request(const Picked& picked) {
     case kMessage:
       if (picked.kind == Picked::Kind::kObject) {
         role_.clear();
-      } else if (role_ == "model") {
-        draft_.forget_tool_results();
+        message_ = {};
+        return;
       }
+      message_.role = role_ == "model" ? "assistant" : "user";
+      draft_.add_message(std::exchange(message_, {}));
+      if (role_ == "model") draft_.forget_tool_results();
       return;
     case kRole:
       return CallDraft::keep(role_, picked, CallDraft::kWordBytesMax);
@@ -144,13 +179,51 @@ void GeminiReader::on_request(const Picked& picked) {
       return CallDraft::keep(result_name_, picked);
     case kResultText:
       return draft_.append_content(result_.text, picked);
+    case kSystem:
+      return draft_.add_instruction(picked);
+    case kPart:
+      if (picked.kind == Picked::Kind::kEnd) return end_past_part();
+      past_ = {};
+      return;
     default:
-      draft_.take(picked);
+      if (!take_part(picked)) draft_.take(picked);
   }
+}
+
+// Returns whether it is of a part of a message.
+bool GeminiReader::take_part(const Picked& picked) {
+  switch (picked.id) {
+    case kText:
+      draft_.append_content(past_.text, picked);
+      return true;
+    case kThought:
+      if (picked.kind == Picked::Kind::kBool && picked.truth) past_.kind = Part::Kind::kReasoning;
+      return true;
+    case kPastToolId:
+      CallDraft::keep(past_.id, picked);
+      return true;
+    case kPastToolName:
+      past_.kind = Part::Kind::kToolCall;
+      CallDraft::keep(past_.name, picked);
+      return true;
+    case kPastToolArguments:
+      draft_.append_content(past_.text, picked);
+      return true;
+    default:
+      return false;
+  }
+}
+
+void GeminiReader::end_past_part() {
+  const bool says = past_.kind == Part::Kind::kToolCall ||
+                    past_.kind == Part::Kind::kToolResponse || !past_.text.empty();
+  Part* const part = says ? draft_.add_part(message_, past_.kind) : nullptr;
+  if (part != nullptr) *part = std::exchange(past_, {});
 }
 
 void GeminiReader::end_result() {
   if (result_.id.empty()) result_.id = result_name_;
+  past_ = {.kind = Part::Kind::kToolResponse, .id = result_.id, .text = result_.text};
   if (!result_.id.empty()) draft_.add_tool_result(std::exchange(result_, {}));
 }
 
@@ -160,6 +233,17 @@ void GeminiReader::on_response(const Picked& picked) {
       if (picked.kind == Picked::Kind::kEnd) return end_candidate();
       index_ = picked.places.back();
       finish_.clear();
+      text_.clear();
+      reasoning_.clear();
+      return;
+    case kPart:
+      if (picked.kind == Picked::Kind::kEnd) return end_part();
+      part_ = {};
+      return;
+    case kText:
+      return draft_.append_content(part_.text, picked);
+    case kThought:
+      if (picked.kind == Picked::Kind::kBool && picked.truth) part_.kind = Part::Kind::kReasoning;
       return;
     case kIndex:
       if (picked.kind == Picked::Kind::kInteger) index_ = static_cast<uint32_t>(picked.integer);
@@ -185,9 +269,17 @@ void GeminiReader::on_response(const Picked& picked) {
   }
 }
 
+// What is thought out says so beside its text, before or behind it.
+void GeminiReader::end_part() {
+  std::string& to = part_.kind == Part::Kind::kReasoning ? reasoning_ : text_;
+  draft_.append_content(to, {.kind = Picked::Kind::kText, .text = part_.text});
+}
+
 void GeminiReader::end_candidate() {
   draft_.expect_choice(index_);
   draft_.set_finish_reason(index_, finish_);
+  draft_.add_reasoning(index_, reasoning_);
+  draft_.add_output(index_, text_);
 }
 
 void GeminiReader::end_tool() {
@@ -196,6 +288,7 @@ void GeminiReader::end_tool() {
   if (tool == nullptr) return;
   tool->id = std::move(tool_.id);
   tool->name = std::move(tool_.name);
+  tool->choice = index_;
   draft_.add_arguments(*tool, tool_.arguments);
 }
 

@@ -28,6 +28,13 @@ enum Pick : int {
   kToolId,
   kToolName,
   kToolArguments,
+  kPastTool,
+  kPastToolId,
+  kPastToolName,
+  kPastToolArguments,
+  kPrompt,
+  kText,
+  kReasoning,
 };
 
 constexpr std::array kRequestRows = {
@@ -56,6 +63,14 @@ constexpr std::array kRequestRows = {
 constexpr std::array kRequestContent = {
     Row{"messages[].content", kResultText},
     Row{"messages[].content[].text", kResultText},
+};
+constexpr std::array kRequestMessages = {
+    Row{"messages[].tool_calls[]{}", kPastTool},
+    Row{"messages[].tool_calls[].id", kPastToolId},
+    Row{"messages[].tool_calls[].function.name", kPastToolName},
+    Row{"messages[].tool_calls[].function.arguments", kPastToolArguments},
+    Row{"prompt", kPrompt},  // of completions
+    Row{"prompt[]", kPrompt},
 };
 constexpr std::array kResponseRows = {
     Row{"id", kResponseId},
@@ -105,6 +120,12 @@ constexpr std::array kToolContent = {
     Row{"tool_calls[].custom.input", kToolArguments},
     Row{"function_call.arguments", kToolArguments},
 };
+constexpr std::array kSaid = {
+    Row{"content", kText}, Row{"refusal", kText},
+    Row{"reasoning_content", kReasoning},  // DeepSeek, vLLM
+    Row{"reasoning", kReasoning},          // OpenRouter, Groq
+};
+constexpr std::array kSaidInCompletion = {Row{"choices[].text", kText}};
 constexpr std::array<std::string_view, 2> kInChoice = {"choices[].message.", "choices[].delta."};
 // Some servers answer an array of errors.
 constexpr std::array<std::string_view, 2> kAlone = {"", "[]."};
@@ -115,6 +136,7 @@ const Tables& request_tables() {
   static const Tables kTables(std::array{
       Paths{.rows = kRequestRows},
       Paths{.rows = kRequestContent, .from = Capture::kTools},
+      Paths{.rows = kRequestMessages, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -126,6 +148,8 @@ const Tables& response_tables() {
       Paths{.rows = kErrorContent, .prefixes = kAlone, .from = Capture::kAll},
       Paths{.rows = kToolRows, .prefixes = kInChoice},
       Paths{.rows = kToolContent, .prefixes = kInChoice, .from = Capture::kTools},
+      Paths{.rows = kSaid, .prefixes = kInChoice, .from = Capture::kAll},
+      Paths{.rows = kSaidInCompletion, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -138,6 +162,8 @@ const Tables& invoked_response_tables() {
       Paths{.rows = kErrorContent, .from = Capture::kAll},
       Paths{.rows = kToolRows, .prefixes = kInChoice},
       Paths{.rows = kToolContent, .prefixes = kInChoice, .from = Capture::kTools},
+      Paths{.rows = kSaid, .prefixes = kInChoice, .from = Capture::kAll},
+      Paths{.rows = kSaidInCompletion, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -167,6 +193,7 @@ class OpenAiChatReader final : public ApiReader {
     size_t at;
   };
 
+  void take_message(const Picked& picked);
   void end_message();
   void begin_choice(const Picked& picked);
   void end_choice();
@@ -177,6 +204,9 @@ class OpenAiChatReader final : public ApiReader {
   const Tables& response_;
   std::string role_;
   ToolResult result_;
+  Message message_;
+  std::string text_;  // of the choice that is read
+  std::string reasoning_;
   uint32_t choice_ = 0;
   std::string finish_;
   std::vector<Fragment> fragments_;  // of the choice that is read
@@ -189,19 +219,53 @@ void OpenAiChatReader::on_request(const Picked& picked) {
       if (picked.kind == Picked::Kind::kEnd) return end_message();
       role_.clear();
       result_ = {};
+      message_ = {};
       return;
     case kRole:
       return CallDraft::keep(role_, picked, CallDraft::kWordBytesMax);
     case kResultId:
       return CallDraft::keep(result_.id, picked);
     case kResultText:
-      return draft_.append_content(result_.text, picked);
+      draft_.append_content(result_.text, picked);
+      return draft_.add_text(message_, picked);
+    case kPrompt: {
+      Message prompt{.role = "user"};
+      draft_.add_text(prompt, picked);
+      return draft_.add_message(std::move(prompt));
+    }
+    case kPastTool:
+    case kPastToolId:
+    case kPastToolName:
+    case kPastToolArguments:
+      return take_message(picked);
     default:
       draft_.take(picked);
   }
 }
 
+// A call that the model asked for before.
+void OpenAiChatReader::take_message(const Picked& picked) {
+  if (picked.id == kPastTool) {
+    if (picked.kind == Picked::Kind::kObject) draft_.add_part(message_, Part::Kind::kToolCall);
+    return;
+  }
+  Part* const part = message_.parts.empty() ? nullptr : &message_.parts.back();
+  if (part == nullptr || part->kind != Part::Kind::kToolCall) return;
+  if (picked.id == kPastToolId) return CallDraft::keep(part->id, picked);
+  if (picked.id == kPastToolName) return CallDraft::keep(part->name, picked);
+  draft_.append_content(part->text, picked);
+}
+
 void OpenAiChatReader::end_message() {
+  message_.role = role_;
+  if (role_ == "tool") {
+    message_.parts.clear();
+    if (Part* part = draft_.add_part(message_, Part::Kind::kToolResponse)) {
+      part->id = result_.id;
+      part->text = result_.text;
+    }
+  }
+  draft_.add_message(std::exchange(message_, {}));
   if (role_ == "assistant") {
     draft_.forget_tool_results();
   } else if (role_ == "tool" && !result_.id.empty()) {
@@ -219,6 +283,10 @@ void OpenAiChatReader::on_response(const Picked& picked) {
       return;
     case kFinish:
       return CallDraft::keep(finish_, picked, CallDraft::kWordBytesMax);
+    case kText:
+      return draft_.append_content(text_, picked);
+    case kReasoning:
+      return draft_.append_content(reasoning_, picked);
     case kTool:
       if (picked.kind == Picked::Kind::kObject && fragments_.size() < CallDraft::kToolsMax) {
         fragments_.push_back({.index = picked.places.back(), .tool = {}});
@@ -237,6 +305,8 @@ void OpenAiChatReader::on_response(const Picked& picked) {
 void OpenAiChatReader::begin_choice(const Picked& picked) {
   choice_ = picked.places.back();
   finish_.clear();
+  text_.clear();
+  reasoning_.clear();
   fragments_.clear();
 }
 
@@ -264,6 +334,8 @@ void OpenAiChatReader::take_tool(const Picked& picked) {
 void OpenAiChatReader::end_choice() {
   draft_.expect_choice(choice_);
   draft_.set_finish_reason(choice_, finish_);
+  draft_.add_reasoning(choice_, reasoning_);
+  draft_.add_output(choice_, text_);
   for (Fragment& fragment : fragments_) {
     ToolCall* tool = tool_call(fragment);
     if (tool == nullptr) continue;
@@ -290,6 +362,7 @@ ToolCall* OpenAiChatReader::tool_call(const Fragment& fragment) {
   if (fragment.tool.id.empty() && fragment.tool.name.empty()) return nullptr;
   ToolCall* tool = draft_.add_tool_call();
   if (tool != nullptr) {
+    tool->choice = choice_;
     slots_.push_back({choice_, fragment.index, draft_.call.tool_calls.size() - 1});
   }
   return tool;

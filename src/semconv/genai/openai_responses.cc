@@ -25,6 +25,14 @@ enum Pick : int {
   kEventType,
   kEventCode,
   kEventText,
+  kInstructions,
+  kInput,
+  kInputText,
+  kInputArguments,
+  kInputReasoning,
+  kDelta,
+  kOutputText,
+  kOutputReasoning,
 };
 
 constexpr std::array kRequestRows = {
@@ -46,6 +54,15 @@ constexpr std::array kRequestRows = {
 constexpr std::array kRequestContent = {
     Row{"input[].output", kItemContent},
     Row{"input[].output[].text", kItemContent},
+};
+constexpr std::array kRequestMessages = {
+    Row{"instructions", kInstructions},
+    Row{"input", kInput},
+    Row{"input[].name", kItemName},
+    Row{"input[].content", kInputText},
+    Row{"input[].content[].text", kInputText},
+    Row{"input[].arguments", kInputArguments},
+    Row{"input[].summary[].text", kInputReasoning},
 };
 constexpr std::array kResponseRows = {
     Row{"id", kResponseId},
@@ -73,6 +90,12 @@ constexpr std::array kItemRows = {
 };
 constexpr std::array kItemContentRows = {Row{".arguments", kItemContent},
                                          Row{".input", kItemContent}};
+constexpr std::array kSaidInEvent = {Row{"delta", kDelta}};
+constexpr std::array kSaid = {
+    Row{"output[].content[].text", kOutputText},
+    Row{"output[].content[].refusal", kOutputText},
+    Row{"output[].summary[].text", kOutputReasoning},
+};
 constexpr std::array<std::string_view, 2> kInResponse = {"", "response."};
 constexpr std::array<std::string_view, 3> kItems = {"item", "output[]", "response.output[]"};
 
@@ -80,6 +103,7 @@ const Tables& request_tables() {
   static const Tables kTables(std::array{
       Paths{.rows = kRequestRows, .prefixes = kInResponse},
       Paths{.rows = kRequestContent, .prefixes = kInResponse, .from = Capture::kTools},
+      Paths{.rows = kRequestMessages, .prefixes = kInResponse, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -92,6 +116,8 @@ const Tables& response_tables() {
       Paths{.rows = kEventContent, .from = Capture::kAll},
       Paths{.rows = kItemRows, .prefixes = kItems},
       Paths{.rows = kItemContentRows, .prefixes = kItems, .from = Capture::kTools},
+      Paths{.rows = kSaidInEvent, .from = Capture::kAll},
+      Paths{.rows = kSaid, .prefixes = kInResponse, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -119,17 +145,23 @@ class OpenAiResponsesReader final : public ApiReader {
 
  private:
   bool take_item(Item& item, const Picked& picked);
+  void take_input(const Picked& picked);
   void end_input();
+  void end_past_item();
   void end_output();
 
   CallDraft& draft_;
   Item input_;
+  Message message_;
   Item output_;
   // Of the document that is read.
   std::string event_;
   std::string status_;
   std::string incomplete_;
   ProviderError event_error_;
+  std::string delta_;
+  std::string said_;
+  std::string thought_;
 };
 
 // Returns whether it is of an item.
@@ -160,13 +192,49 @@ bool OpenAiResponsesReader::take_item(Item& item, const Picked& picked) {
 
 void OpenAiResponsesReader::on_request(const Picked& picked) {
   if (!take_item(input_, picked)) {
-    draft_.take(picked);
+    take_input(picked);
   } else if (picked.id == kItem && picked.kind == Picked::Kind::kEnd) {
     end_input();
   }
 }
 
+void OpenAiResponsesReader::take_input(const Picked& picked) {
+  switch (picked.id) {
+    case kInstructions:
+      return draft_.add_instruction(picked);
+    case kInput: {
+      Message input{.role = "user"};
+      draft_.add_text(input, picked);
+      return draft_.add_message(std::move(input));
+    }
+    case kInputText:
+      return draft_.add_text(message_, picked);
+    case kInputReasoning:
+      return draft_.add_text(message_, picked, Part::Kind::kReasoning);
+    case kInputArguments:
+      return draft_.append_content(input_.content, picked);
+    default:
+      draft_.take(picked);
+  }
+}
+
+// Each item is a message of its own.
+void OpenAiResponsesReader::end_past_item() {
+  const bool result = input_.type.ends_with("_call_output");
+  const bool call = input_.type == "function_call" || input_.type == "custom_tool_call";
+  message_.role = result ? "tool" : call ? "assistant" : input_.role;
+  if (message_.role.empty()) message_.role = input_.type == "reasoning" ? "assistant" : "user";
+  if (result || call) {
+    message_.parts.clear();
+    Part* const part =
+        draft_.add_part(message_, result ? Part::Kind::kToolResponse : Part::Kind::kToolCall);
+    if (part != nullptr) *part = {part->kind, input_.call_id, input_.name, input_.content};
+  }
+  draft_.add_message(std::exchange(message_, {}));
+}
+
 void OpenAiResponsesReader::end_input() {
+  end_past_item();
   const bool of_model = input_.role == "assistant" || input_.type == "reasoning";
   if (of_model) return draft_.forget_tool_results();
   if (input_.call_id.empty() || !input_.type.ends_with("_call_output")) return;
@@ -178,6 +246,9 @@ void OpenAiResponsesReader::begin_response(std::string_view event) {
   status_.clear();
   incomplete_.clear();
   event_error_ = {};
+  delta_.clear();
+  said_.clear();
+  thought_.clear();
 }
 
 void OpenAiResponsesReader::on_response(const Picked& picked) {
@@ -196,6 +267,12 @@ void OpenAiResponsesReader::on_response(const Picked& picked) {
       return CallDraft::keep_word(event_error_.code, picked);
     case kEventText:
       return draft_.append_content(event_error_.text, picked);
+    case kDelta:
+      return draft_.append_content(delta_, picked);
+    case kOutputText:
+      return draft_.append_content(said_, picked);
+    case kOutputReasoning:
+      return draft_.append_content(thought_, picked);
     default:
       draft_.take(picked);
   }
@@ -221,6 +298,13 @@ void OpenAiResponsesReader::end_output() {
 }
 
 void OpenAiResponsesReader::end_response(bool whole) {
+  if (event_ == "response.output_text.delta" || event_ == "response.refusal.delta") {
+    draft_.add_output(0, delta_);
+  } else if (event_ == "response.reasoning_summary_text.delta") {
+    draft_.add_reasoning(0, delta_);
+  }
+  // The whole comes with the last event, or alone.
+  if (!said_.empty() || !thought_.empty()) draft_.set_output(0, thought_, said_);
   if (event_ == "error") {
     ProviderError& error = draft_.call.error;
     if (error.type.empty()) error.type = event_;

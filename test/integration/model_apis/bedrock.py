@@ -113,8 +113,31 @@ def ended(call, events):
     return Answer(events=events, kind=STREAM)
 
 
+def made_by(call, model):
+    """The pieces of an answer of another maker's model than Anthropic's; the last says why it ended."""
+    reasons = [None] * (len(SENTENCE) - 1) + ["length" if call.scene == "cut" else "stop"]
+    if "mistral." in model:
+        return [{"choices": [{"index": 0, "message": {"role": "assistant", "content": piece}, "stop_reason": why}]}
+                for piece, why in zip(SENTENCE, reasons)]
+    tokens = call.tokens()
+    return [{"generation": piece, "prompt_token_count": tokens.input if number == 1 else None,
+             "generation_token_count": tokens.output if why else number, "stop_reason": why}
+            for number, (piece, why) in enumerate(zip(SENTENCE, reasons), 1)]
+
+
+def joined(pieces):
+    whole = pieces[-1]
+    if "choices" not in whole:
+        return whole | {"generation": TEXT, "prompt_token_count": pieces[0]["prompt_token_count"]}
+    whole["choices"][0]["message"]["content"] = TEXT
+    return whole
+
+
 def invoke(call, model):
-    whole = anthropic.message(call, "claude-sonnet-5-5-20260701")
+    if "anthropic." in model:
+        whole = anthropic.message(call, "claude-sonnet-5-5-20260701")
+    else:
+        whole = joined(made_by(call, model))
     tokens = call.tokens()
     return Answer(document=whole, headers=[
         ("X-Amzn-Bedrock-Input-Token-Count", str(tokens.fresh)),
@@ -122,7 +145,10 @@ def invoke(call, model):
 
 
 def invoke_stream(call, model):
-    documents = list(anthropic.events_of(call, anthropic.message(call, "claude-sonnet-5-5-20260701")))
+    if "anthropic." in model:
+        documents = list(anthropic.events_of(call, anthropic.message(call, "claude-sonnet-5-5-20260701")))
+    else:
+        documents = made_by(call, model)
     tokens = call.tokens()
     documents[-1]["amazon-bedrock-invocationMetrics"] = {
         name: getattr(tokens, which) for name, which in METRICS.items()} | {"invocationLatency": 412,

@@ -14,10 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 from wire import Reader, Truncated
 
-from . import anthropic, bedrock, cohere, gemini, mistral, ollama, openai, websocket
+from . import anthropic, bedrock, cohere, gemini, mistral, ollama, openai, vertex, websocket
 from .scenes import Call, of_request
 
-PROVIDERS = {module.HOST: module for module in (anthropic, bedrock, cohere, gemini, mistral, ollama, openai)}
+PROVIDERS = {module.HOST: module for module in (anthropic, bedrock, cohere, gemini, mistral, ollama, openai, vertex)}
 PAUSE = 0.004  # between the events of a stream: enough to be read apart
 
 

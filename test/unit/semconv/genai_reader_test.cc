@@ -323,7 +323,7 @@ CallReader greedy(const ReaderOptions& options, std::string_view end) {
 
 TEST_CASE("genai: memory is bounded, whatever the bodies hold") {
   constexpr std::string_view kWhole = "{}]}}]}";
-  for (const Capture capture : {Capture::kOff, Capture::kTools}) {
+  for (const Capture capture : {Capture::kOff, Capture::kTools, Capture::kAll}) {
     CAPTURE(static_cast<int>(capture));
     greedy({.capture = capture}, kWhole);  // tables are made
     for (const std::string_view end : {std::string_view(), kWhole}) {

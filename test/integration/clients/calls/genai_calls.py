@@ -1,13 +1,18 @@
-"""Gemini with google-genai as it comes: SCENE..., see driving.py."""
+"""Gemini with google-genai as it comes: SCENE..., see driving.py. With VERTEX_PROJECT set it asks Vertex AI."""
+
+import os
 
 from google import genai
 from google.genai import types
+from google.oauth2.credentials import Credentials
 
 from driving import RESULT, TOOLS, fault, plain, play, schema
 
 MODEL = "gemini-3-flash"
 EMBEDDER = "gemini-embedding-001"
-client = genai.Client(api_key="secret", http_options={"timeout": 30000})
+VERTEX = {"vertexai": True, "project": os.environ.get("VERTEX_PROJECT"), "location": "us-central1",
+          "credentials": Credentials("secret")}
+client = genai.Client(**(VERTEX if VERTEX["project"] else {"api_key": "secret"}), http_options={"timeout": 30000})
 DECLARED = types.Tool(function_declarations=[
     types.FunctionDeclaration(name=name, description=text, parameters_json_schema=schema(argument))
     for name, (text, argument) in TOOLS.items()])

@@ -1,0 +1,228 @@
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "genai_rig.h"
+#include "sidespan/semconv/redact.h"
+#include "sidespan/trace/span.h"
+
+namespace sidespan::semconv::genai {
+namespace {
+
+using testing::answer_head;
+using testing::CallDocument;
+using testing::PlayedCall;
+
+struct Shown {
+  std::string system;
+  std::string input;
+  std::string output;
+  bool operator==(const Shown&) const = default;
+};
+
+Shown shown(const CallReader& call) {
+  trace::Span span;
+  call.describe(span);
+  const auto text = [&](std::string_view key) { return std::string(span.attributes.text(key)); };
+  return {text("gen_ai.system_instructions"), text("gen_ai.input.messages"),
+          text("gen_ai.output.messages")};
+}
+
+PlayedCall call_of(const std::string& host, const std::string& path, const std::string& request,
+                   std::vector<std::string> answer) {
+  PlayedCall call{.host = host, .path = path, .request = request};
+  call.head = answer_head(200, answer.size() > 1 ? "text/event-stream" : "application/json");
+  for (std::string& text : answer) call.answer.push_back({.text = std::move(text)});
+  return call;
+}
+
+const std::string kChatRequest = R"({"model":"m","messages":[
+    {"role":"system","content":"Be brief."},
+    {"role":"user","content":[{"type":"text","text":"Weather in \"Oslo\"?"},{"type":"image_url"}]},
+    {"content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"weather",
+     "arguments":"{\"city\":\"Oslo\",\"api_key\":\"SECRET\"}"}}],"role":"assistant"},
+    {"role":"tool","tool_call_id":"c1","content":"rain"}]})";
+const std::string kChatInput =
+    R"([{"role":"system","parts":[{"type":"text","content":"Be brief."}]},)"
+    R"({"role":"user","parts":[{"type":"text","content":"Weather in \"Oslo\"?"}]},)"
+    R"({"role":"assistant","parts":[{"type":"tool_call","id":"c1","name":"weather",)"
+    R"("arguments":{"city":"Oslo","api_key":"REDACTED"}}]},)"
+    R"({"role":"tool","parts":[{"type":"tool_call_response","id":"c1","response":"rain"}]}])";
+
+const std::string kResponsesRequest = R"({"model":"m","instructions":"Be brief.","input":[
+    {"role":"user","content":[{"type":"input_text","text":"Hi"}]},
+    {"type":"reasoning","summary":[{"type":"summary_text","text":"hm"}]},
+    {"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},
+    {"type":"function_call_output","call_id":"c1","output":"{\"a\":1}"}]})";
+const std::string kResponsesInput =
+    R"([{"role":"user","parts":[{"type":"text","content":"Hi"}]},)"
+    R"({"role":"assistant","parts":[{"type":"reasoning","content":"hm"}]},)"
+    R"({"role":"assistant","parts":[{"type":"tool_call","id":"c1","name":"f","arguments":{}}]},)"
+    R"({"role":"tool","parts":[{"type":"tool_call_response","id":"c1","response":{"a":1}}]}])";
+const std::string kResponsesAnswer = R"({"id":"r","status":"completed","output":[
+    {"type":"reasoning","summary":[{"type":"summary_text","text":"so"}]},
+    {"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello"}]},
+    {"type":"function_call","call_id":"c2","name":"g","arguments":"{\"b\":2}"}]})";
+const std::string kResponsesOutput =
+    R"([{"role":"assistant","parts":[{"type":"reasoning","content":"so"},)"
+    R"({"type":"text","content":"Hello"},)"
+    R"({"type":"tool_call","id":"c2","name":"g","arguments":{"b":2}}],)"
+    R"("finish_reason":"completed"}])";
+
+const std::string kAnthropicRequest = R"({"model":"m","system":[{"type":"text","text":"Be brief."}],
+    "messages":[{"role":"user","content":"Hi"},
+    {"role":"assistant","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"Ok"},
+     {"type":"tool_use","id":"t1","name":"f","input":{"a":[1,2]}}]},
+    {"role":"user","content":[{"type":"tool_result","tool_use_id":"t1",
+     "content":[{"type":"text","text":"3"}]},{"type":"text","text":"And?"}]}]})";
+const std::string kAnthropicInput =
+    R"([{"role":"user","parts":[{"type":"text","content":"Hi"}]},)"
+    R"({"role":"assistant","parts":[{"type":"reasoning","content":"hm"},)"
+    R"({"type":"text","content":"Ok"},)"
+    R"({"type":"tool_call","id":"t1","name":"f","arguments":{"a":[1,2]}}]},)"
+    R"({"role":"user","parts":[{"type":"tool_call_response","id":"t1","response":"3"},)"
+    R"({"type":"text","content":"And?"}]}])";
+const std::string kAnthropicOutput =
+    R"([{"role":"assistant","parts":[{"type":"reasoning","content":"so"},)"
+    R"({"type":"text","content":"Hello"},)"
+    R"({"type":"tool_call","id":"t2","name":"g","arguments":{"b":2}}],)"
+    R"("finish_reason":"tool_use"}])";
+const std::string kBrief = R"([{"type":"text","content":"Be brief."}])";
+
+struct Row {
+  const char* name;
+  PlayedCall call;
+  Shown wanted;
+};
+
+std::vector<Row> rows() {
+  const std::string chat_output =
+      R"([{"role":"assistant","parts":[{"type":"text","content":"Hello"}],"finish_reason":"stop"},)"
+      R"({"role":"assistant","parts":[{"type":"tool_call","id":"c2","name":"g",)"
+      R"("arguments":{"b":2}}],"finish_reason":"tool_calls"}])";
+  return {
+      {"chat",
+       call_of("api.openai.com", "/v1/chat/completions", kChatRequest,
+               {R"({"choices":[{"index":0,"finish_reason":"stop","message":{"content":"Hello"}},
+                  {"index":1,"finish_reason":"tool_calls","message":{"content":null,"tool_calls":[
+                  {"id":"c2","function":{"name":"g","arguments":"{\"b\":2}"}}]}}]})"}),
+       {"", kChatInput, chat_output}},
+      {"chat, streamed",
+       call_of("api.openai.com", "/v1/chat/completions", kChatRequest,
+               {R"({"choices":[{"index":0,"delta":{"content":"Hel"}}]})",
+                R"({"choices":[{"index":1,"delta":{"tool_calls":[{"index":0,"id":"c2",
+                   "function":{"name":"g","arguments":"{\"b\""}}]}}]})",
+                R"({"choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}]})",
+                R"({"choices":[{"index":1,"delta":{"tool_calls":[{"index":0,
+                   "function":{"arguments":":2}"}}]},"finish_reason":"tool_calls"}]})"}),
+       {"", kChatInput, chat_output}},
+      {"responses",
+       call_of("api.openai.com", "/v1/responses", kResponsesRequest, {kResponsesAnswer}),
+       {kBrief, kResponsesInput, kResponsesOutput}},
+      {"responses, streamed",
+       call_of("api.openai.com", "/v1/responses", kResponsesRequest,
+               {R"({"type":"response.output_text.delta","delta":"Hel"})",
+                R"({"type":"response.output_text.delta","delta":"lo"})",
+                R"({"type":"response.completed","response":)" + kResponsesAnswer + "}"}),
+       {kBrief, kResponsesInput, kResponsesOutput}},
+      {"anthropic",
+       call_of("api.anthropic.com", "/v1/messages", kAnthropicRequest,
+               {R"({"role":"assistant","content":[{"type":"thinking","thinking":"so"},
+                  {"type":"text","text":"Hello"},
+                  {"type":"tool_use","id":"t2","name":"g","input":{"b":2}}],
+                  "stop_reason":"tool_use"})"}),
+       {kBrief, kAnthropicInput, kAnthropicOutput}},
+      {"gemini",
+       call_of("generativelanguage.googleapis.com", "/v1beta/models/m:generateContent",
+               R"({"systemInstruction":{"parts":[{"text":"Be brief."}]},"contents":[
+                  {"role":"user","parts":[{"text":"Hi"},{"inlineData":{"data":"AAAA"}}]},
+                  {"role":"model","parts":[{"text":"hm","thought":true},
+                   {"functionCall":{"name":"f","args":{"a":1}}}]},
+                  {"role":"user","parts":[{"functionResponse":{"name":"f","response":{"r":3}}}]}]})",
+               {R"({"candidates":[{"content":{"parts":[{"thought":true,"text":"so"},
+                  {"text":"Hello"},{"functionCall":{"id":"g1","name":"g","args":{"b":2}}}]},
+                  "finishReason":"STOP","index":0}]})"}),
+       {kBrief,
+        R"([{"role":"user","parts":[{"type":"text","content":"Hi"}]},)"
+        R"({"role":"assistant","parts":[{"type":"reasoning","content":"hm"},)"
+        R"({"type":"tool_call","name":"f","arguments":{"a":1}}]},)"
+        R"({"role":"user","parts":[{"type":"tool_call_response","id":"f","response":{"r":3}}]}])",
+        R"([{"role":"assistant","parts":[{"type":"reasoning","content":"so"},)"
+        R"({"type":"text","content":"Hello"},)"
+        R"({"type":"tool_call","id":"g1","name":"g","arguments":{"b":2}}],"finish_reason":"STOP"}])"}},
+      {"anthropic, streamed",
+       call_of(
+           "api.anthropic.com", "/v1/messages", kAnthropicRequest,
+           {R"({"type":"message_start","message":{"role":"assistant","content":[]}})",
+            R"({"type":"content_block_start","index":0,"content_block":{"type":"thinking",
+               "thinking":""}})",
+            R"({"type":"content_block_delta","index":0,"delta":{"thinking":"so"}})",
+            R"({"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}})",
+            R"({"type":"content_block_delta","index":1,"delta":{"text":"Hel"}})",
+            R"({"type":"content_block_delta","index":1,"delta":{"text":"lo"}})",
+            R"({"type":"content_block_start","index":2,"content_block":{"type":"tool_use",
+               "id":"t2","name":"g","input":{}}})",
+            R"({"type":"content_block_delta","index":2,"delta":{"partial_json":"{\"b\":2}"}})",
+            R"({"type":"message_delta","delta":{"stop_reason":"tool_use"}})"}),
+       {kBrief, kAnthropicInput, kAnthropicOutput}},
+  };
+}
+
+TEST_CASE("messages: under `all` a span shows what was said, in the shape of the convention") {
+  for (const Row& row : rows()) {
+    CAPTURE(row.name);
+    for (const testing::Cut& cut : {testing::Cut{}, testing::Cut{1}, testing::Cut{9, 3}}) {
+      const Shown all = shown(testing::played(row.call, cut, Capture::kAll));
+      CHECK(all.system == row.wanted.system);
+      CHECK(all.input == row.wanted.input);
+      CHECK(all.output == row.wanted.output);
+    }
+    for (const Capture less : {Capture::kOff, Capture::kTools}) {
+      CHECK(shown(testing::played(row.call, {}, less)) == Shown{});
+    }
+  }
+}
+
+TEST_CASE("messages: each text is cut, and of many messages the newest stay") {
+  std::string request = R"({"model":"m","messages":[)";
+  for (int i = 0; i < 200; ++i) {
+    request +=
+        R"({"role":"user","content":")" + std::to_string(i) + std::string(5000, 'w') + "\"},";
+  }
+  request += R"({"role":"user","content":"last"}]})";
+  const std::string answer =
+      R"({"choices":[{"index":0,"message":{"content":")" + std::string(5000, 'a') + "\"}}]}";
+  const PlayedCall call = call_of("api.openai.com", "/v1/chat/completions", request, {answer});
+  const Shown all = shown(testing::played(call, {}, Capture::kAll));
+  CHECK(all.input.size() < size_t{18} * 1024);
+  CHECK(all.input.ends_with(R"("content":"last"}]}])"));
+  CHECK(all.input.find(std::string(1025, 'w')) == std::string::npos);
+  CHECK(all.output.find(std::string(1024, 'a')) != std::string::npos);
+  CHECK(all.output.size() < 1200);
+}
+
+TEST_CASE("redaction: members of JSON with secret names lose their values") {
+  const std::vector<std::string> further = {"Iban"};
+  const auto redacted = [&](std::string_view text) {
+    std::string out;
+    append_redacted_members(out, text, further);
+    return out;
+  };
+  CHECK(redacted("no JSON, and a \"quote\"") == "no JSON, and a \"quote\"");
+  CHECK(redacted(R"({"a":"b","password":"x\"y","n":1})") ==
+        R"({"a":"b","password":"REDACTED","n":1})");
+  CHECK(redacted(R"({"token" : {"a":["}",1]}, "iban":[1,2],"secret":17})") ==
+        R"({"token" : "REDACTED", "iban":"REDACTED","secret":"REDACTED"})");
+  CHECK(redacted(R"(he said "x and {"password":"y"})") ==
+        R"(he said "x and {"password":"REDACTED"})");
+  CHECK(redacted(R"({"in":"{\"password\":\"a,b\",\"c\":1}"})") ==
+        R"({"in":"{\"password\":\"REDACTED\",\"c\":1}"})");
+  CHECK(redacted(R"({"password":"cut of)") == R"({"password":"REDACTED")");
+  CHECK(redacted(R"({"password":)") == R"({"password":"REDACTED")");
+  CHECK(redacted(R"({"password)") == R"({"password)");
+  CHECK(redacted("\"") == "\"");
+}
+
+}  // namespace
+}  // namespace sidespan::semconv::genai
