@@ -6,7 +6,7 @@
 namespace sidespan::app {
 namespace {
 
-constexpr std::array<OpaqueWords, 13> kRows = {{
+constexpr std::array<OpaqueWords, 12> kRows = {{
     {"off", true, "tls.intercept.mode is off", "tls.intercept.mode opens them: all or listed."},
     {"bypass", true, "on tls.intercept.bypass", "tls.intercept.bypass names them."},
     {"not_listed", true, "not on tls.intercept.hosts", "tls.intercept.hosts does not name them."},
@@ -18,8 +18,6 @@ constexpr std::array<OpaqueWords, 13> kRows = {{
      "The origin wants a certificate of the client's: tls.client_certificates can hold it."},
     {"alpn", true, "offers neither HTTP/1.1 nor HTTP/2",
      "The client speaks neither HTTP/1.1 nor HTTP/2 there."},
-    {"http2", true, "CONNECT came by HTTP/2",
-     "CONNECT was one stream of an HTTP/2 connection; over HTTP/1.1 such tunnels are opened."},
     {"sni_mismatch", true, "TLS names another host",
      "The TLS hello names another host than CONNECT did."},
     {"encrypted_hello", true, "the true name is encrypted (ECH)", "ECH hides the true name."},

@@ -75,16 +75,17 @@ Stream::Impl::Impl(Loop& owner) {
 }
 
 Result<std::unique_ptr<Stream>> Stream::Impl::adopt(Loop& loop, int fd, const Address& peer) {
-  auto stream = make_stream(new Impl(loop));
-  stream->impl_->peer = peer;
-  const int status = uv_tcp_open(&stream->impl_->tcp, fd);
+  auto* impl = new Impl(loop);
+  std::unique_ptr<Stream> stream = make_stream(impl);
+  impl->peer = peer;
+  const int status = uv_tcp_open(&impl->tcp, fd);
   if (status == 0) return stream;
   ::close(fd);
   return std::unexpected(stream_error(status, peer));
 }
 
 std::unique_ptr<Stream> Stream::Impl::make_stream(Impl* impl) {
-  return std::unique_ptr<Stream>(new Stream(impl));
+  return std::make_unique<SocketStream>(impl);
 }
 
 int Stream::Impl::fd() const {
@@ -230,37 +231,29 @@ void Stream::Impl::release() {
   if (handle_closed) delete this;
 }
 
-Stream::~Stream() {
+SocketStream::~SocketStream() {
   impl_->close(false);
   impl_->release();
 }
 
-void Stream::start(StreamReader& reader) {
+void SocketStream::start(StreamReader& reader) {
   impl_->reader = &reader;
   impl_->read();
 }
 
-void Stream::pause() {
+void SocketStream::pause() {
   if (impl_->paused) return;
   impl_->paused = true;
   if (!impl_->closed) uv_read_stop(impl_->stream());
 }
 
-void Stream::resume() {
+void SocketStream::resume() {
   if (!impl_->paused) return;
   impl_->paused = false;
   impl_->read();
 }
 
-bool Stream::paused() const {
-  return impl_->paused;
-}
-
-void Stream::write(Chain bytes) {
-  impl_->write(std::move(bytes));
-}
-
-size_t Stream::write_now(std::string_view bytes) {
+size_t SocketStream::write_now(std::string_view bytes) {
   const bool first = impl_->queue.empty() && !impl_->outbox && !impl_->flushing;
   if (!first || impl_->closed || impl_->failed || impl_->fin_wanted) return 0;
   const uv_buf_t buffer =
@@ -269,17 +262,13 @@ size_t Stream::write_now(std::string_view bytes) {
   return n > 0 ? static_cast<size_t>(n) : 0;
 }
 
-size_t Stream::pending() const {
-  return impl_->queue.size();
-}
-
-bool Stream::is_quiet() const {
+bool SocketStream::is_quiet() const {
   char byte = 0;
   if (impl_->closed || ::recv(impl_->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) return false;
   return errno == EAGAIN || errno == EWOULDBLOCK;
 }
 
-void Stream::read_now() {
+void SocketStream::read_now() {
   if (impl_->closed || impl_->paused || impl_->ended || impl_->reader == nullptr) return;
   const std::span<char> room = impl_->room();
   const ssize_t n = ::recv(impl_->fd(), room.data(), room.size(), MSG_DONTWAIT);
@@ -289,17 +278,13 @@ void Stream::read_now() {
   impl_->reader->on_bytes(chunk);
 }
 
-void Stream::shutdown() {
+void SocketStream::shutdown() {
   if (impl_->fin_wanted) return;
   impl_->fin_wanted = true;
   if (impl_->queue.empty() && !impl_->flushing) impl_->finish_writing();
 }
 
-void Stream::close(bool reset) {
-  impl_->close(reset);
-}
-
-Address Stream::local() const {
+Address SocketStream::local() const {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   auto* address = reinterpret_cast<sockaddr*>(&storage);
@@ -307,16 +292,8 @@ Address Stream::local() const {
   return Address::from_sockaddr(address);
 }
 
-const Address& Stream::peer() const {
-  return impl_->peer;
-}
-
-Loop& Stream::loop() {
-  return impl_->loop();
-}
-
 size_t Stream::idle_bytes() {
-  return sizeof(Impl);
+  return sizeof(SocketStream) - sizeof(Stream) + sizeof(Impl);
 }
 
 }  // namespace sidespan::net

@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "sidespan/net/stream.h"
 
@@ -64,6 +65,32 @@ struct Stream::Impl {
   bool closed = false;
   bool handle_closed = false;
   bool released = false;
+};
+
+// A Stream by libuv.
+class SocketStream final : public Stream {
+ public:
+  explicit SocketStream(Impl* impl) : impl_(impl) {}
+  ~SocketStream() override;
+
+  void start(StreamReader& reader) override;
+  void pause() override;
+  void resume() override;
+  bool paused() const override { return impl_->paused; }
+  void write(Chain bytes) override { impl_->write(std::move(bytes)); }
+  size_t write_now(std::string_view bytes) override;
+  size_t pending() const override { return impl_->queue.size(); }
+  bool is_quiet() const override;
+  void read_now() override;
+  void shutdown() override;
+  void close(bool reset) override { impl_->close(reset); }
+  Address local() const override;
+  const Address& peer() const override { return impl_->peer; }
+  Loop& loop() override { return impl_->loop(); }
+
+ private:
+  friend struct Stream::Impl;
+  Impl* impl_;  // freed when both this and libuv's handle are gone
 };
 
 // TCP_NODELAY (nothing here may wait for an ACK) and keepalive: a peer that vanished is found

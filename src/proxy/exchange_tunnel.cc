@@ -41,7 +41,6 @@ bool offers(const std::vector<std::string>& alpn, std::string_view protocol) {
 // A connection that was verified when it was made, and is idle, is as good as a new one.
 bool Exchange::has_secured_origin() {
   const std::string& host = url_.authority.host;
-  if (agent_.multiplexed()) return false;
   const MonoTime now = worker_.loop.now().mono;
   if (!worker_.shared.interceptor.may_open(asked_tunnel(), now)) return false;
   wire::PoolKey key = secured_key(host, true);
@@ -79,18 +78,12 @@ void Exchange::open_tunnel() {
   tunnel_ = true;
   settle_work();
   opening_ = std::make_unique<Opening>();
-  // A stream has no room for another connection's worth of TLS and requests.
-  peeking_ = !agent_.multiplexed();
-  if (!peeking_) opening_->reason = Opaque::kHttp2;
-  opening_->passed = !peeking_;
-  const bool ended = std::exchange(request_ended_, false);
+  peeking_ = true;
+  request_ended_ = false;
   request_.headers.fit();
   to_agent(std::move(answer.head));
   if (origin_) origin_->tunnel();
   agent_.tunnel(stream_);
-  if (peeking_) return;
-  forward_to_origin(std::exchange(held_, {}));
-  if (ended) on_request_end();
 }
 
 // Some clients tunnel plain http too (Node's fetch does). Those requests are worth a span each, and
@@ -286,7 +279,7 @@ bool Exchange::may_splice() const {
   if (!passes || observer_ || lineage_ || !origin_ || waiting_) return false;
   const bool plain = origin_->tls() == nullptr && origin_->protocol() == "1.1";
   const bool quiet = held_.empty() && queued_to_agent() == 0 && queued_to_origin() == 0;
-  return plain && quiet && !request_ended_ && !response_ended_ && !agent_.multiplexed();
+  return plain && quiet && !request_ended_ && !response_ended_;
 }
 
 Tunnel::Parts Exchange::splice() {

@@ -46,8 +46,6 @@ std::string_view name_of(Opaque reason) {
       return "pinned";
     case Opaque::kClientCertificate:
       return "client_certificate";
-    case Opaque::kHttp2:
-      return "http2";
   }
   return "not_tls";
 }

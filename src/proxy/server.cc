@@ -31,6 +31,10 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
     changed.push_back(id);
     worker.loop.at_turn_end(*this);
   }
+  void accept_inner(std::unique_ptr<net::Stream> stream) override {
+    accept(std::move(stream), Door::kEgress);
+  }
+  void accept(std::unique_ptr<net::Stream> stream, Door door);
   void tunnel_over(SlotId id) override {
     tunnels_over.push_back(id);
     worker.loop.at_turn_end(*this);
@@ -79,15 +83,19 @@ std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, Door d
 }
 
 void Server::accept(std::unique_ptr<net::Stream> stream, Door door) {
-  Place place(impl_->worker.shared.connections);
+  impl_->accept(std::move(stream), door);
+}
+
+void Server::Impl::accept(std::unique_ptr<net::Stream> stream, Door door) {
+  Place place(worker.shared.connections);
   // Those who are only told 503 need memory too; beyond twice the limit nobody is told.
-  if (place.others() >= 2 * impl_->worker.options->limits.connections_max) return;
-  std::optional<Error> refusal = impl_->refusal_for(*stream, door, place.others());
-  impl_->sessions.emplace([&](SlotId id) {
-    return std::make_unique<Session>(impl_->worker, *impl_, id, std::move(place), door,
-                                     std::move(stream), std::move(refusal));
+  if (place.others() >= 2 * worker.options->limits.connections_max) return;
+  std::optional<Error> refusal = refusal_for(*stream, door, place.others());
+  sessions.emplace([&](SlotId id) {
+    return std::make_unique<Session>(worker, *this, id, std::move(place), door, std::move(stream),
+                                     std::move(refusal));
   });
-  if (!impl_->sweeper.active()) impl_->sweeper.start(Session::kSweepInterval, true);
+  if (!sweeper.active()) sweeper.start(Session::kSweepInterval, true);
 }
 
 void Server::Impl::on_turn_end() {

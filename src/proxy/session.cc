@@ -45,6 +45,7 @@ void Session::wake(wire::Connection&) {
   look_at_opening();
   if (connection_.closed()) {
     for (const auto& exchange : exchanges_) exchange->on_agent_gone();
+    for (const auto& inner : inner_) inner->cut();
   } else if (connection_.codec().done()) {
     connection_.finish();
   }
@@ -55,6 +56,7 @@ void Session::dispatch(http::Event&& event) {
   const http::StreamId stream = event.stream;
   if (auto* head = std::get_if<http::Head>(&event.what)) return begin(std::move(*head), stream);
   if (Exchange* exchange = find(stream)) return exchange->on_agent_event(std::move(event));
+  if (InnerConnection* inner = find_inner(stream)) return inner->on_agent_event(std::move(event));
   // A head that was refused has no exchange, and answers here. So do bytes after an exchange is
   // over.
   if (const auto* reset = std::get_if<http::Reset>(&event.what)) {
@@ -94,10 +96,22 @@ void Session::begin(http::Head&& head, http::StreamId stream) {
     return refuse(stream, {Code::kOverload, Side::kSelf, true,
                            "limits.memory leaves no room for another request"});
   }
+  const bool in_stream = multiplexed() && door_ == Door::kEgress && inside_ == nullptr;
+  if (in_stream && head.asks("CONNECT")) return begin_inner(std::move(head), stream);
   AgentSide& agent = *this;
   found_ = exchanges_.size();
   exchanges_.push_back(std::make_unique<Exchange>(worker_, agent, stream));
   exchanges_.back()->begin(std::move(head), asked_for);
+}
+
+// A stream has no room for another connection's worth of TLS and requests: those are a session's.
+void Session::begin_inner(http::Head&& connect, http::StreamId stream) {
+  net::Stream::Pair pair = net::Stream::pair(worker_.loop, connection_.peer());
+  AgentSide& agent = *this;
+  inner_.push_back(
+      std::make_unique<InnerConnection>(agent, stream, std::move(pair.first), *worker_.options));
+  inner_.back()->begin(std::move(connect));
+  owner_.accept_inner(std::move(pair.second));
 }
 
 void Session::refuse(http::StreamId stream, const Error& error) {
@@ -129,6 +143,12 @@ Exchange* Session::find(http::StreamId stream) {
     if (is_it(found_)) return exchanges_[found_].get();
   }
   return nullptr;
+}
+
+InnerConnection* Session::find_inner(http::StreamId stream) {
+  const auto found = std::ranges::find_if(
+      inner_, [&](const auto& inner) { return inner->stream() == stream && !inner->done(); });
+  return found == inner_.end() ? nullptr : found->get();
 }
 
 // What the agent waited for until now, it did not let rest.
@@ -212,9 +232,9 @@ bool Session::is_here(const http::Authority& authority) const {
 }
 
 void Session::drain() {
-  if (!exchanges_.empty()) connection_.drain();
+  if (!is_idle()) connection_.drain();
   for (const auto& exchange : exchanges_) exchange->on_timer();  // a wait may be shorter now
-  if (door_ == Door::kEgress || !exchanges_.empty()) return;
+  if (door_ == Door::kEgress || !is_idle()) return;
   connection_.drain();
   connection_.finish();
 }
@@ -228,28 +248,32 @@ void Session::abort(const Error& error) {
 
 void Session::reset(const Error& error) {
   for (const auto& exchange : exchanges_) exchange->cut(error);
+  for (const auto& inner : inner_) inner->cut();
   lose_opener(semconv::Ending::kLimit, error);
   abort();
 }
 
 bool Session::is_owing() const {
   if (!exchanges_.empty() || connection_.closed()) return false;
-  return connection_.has_unsent() || (multiplexed() && connection_.codec().streams() > 0);
+  return connection_.has_unsent() ||
+         (multiplexed() && connection_.codec().streams() > inner_.size());
 }
 
 size_t Session::held() const {
   size_t bytes = charge_.bytes() + connection_.held();
   for (const auto& exchange : exchanges_) bytes += exchange->held();
+  for (const auto& inner : inner_) bytes += inner->held();
   return bytes;
 }
 
 bool Session::reap() {
   changed_ = false;
-  if (std::erase_if(exchanges_, [](const auto& exchange) { return exchange->done(); }) > 0) {
+  const auto is_over = [](const auto& one) { return one->done(); };
+  if (std::erase_if(exchanges_, is_over) + std::erase_if(inner_, is_over) > 0) {
     idle_since_ = worker_.loop.now().mono;
-    if (exchanges_.empty()) call_at(idle_since_ + patience());
+    if (is_idle()) call_at(idle_since_ + patience());
   }
-  return connection_.closed() && exchanges_.empty();
+  return connection_.closed() && is_idle();
 }
 
 std::optional<Tunnel::Parts> Session::splice() {
@@ -281,10 +305,8 @@ void Session::sweep(MonoTime now) {
 void Session::on_timer() {
   timer_.reset();
   due_ = MonoTime::max();
-  if (!exchanges_.empty()) {
-    for (const auto& exchange : exchanges_) exchange->on_timer();
-    return;
-  }
+  for (const auto& exchange : exchanges_) exchange->on_timer();
+  if (!is_idle()) return;
   const MonoTime due = idle_since_ + patience();
   if (worker_.loop.looked() < due) return call_at(due);
   lose_opener(semconv::Ending::kTimeout, std::nullopt);

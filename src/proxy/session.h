@@ -6,6 +6,7 @@
 
 #include "agent_side.h"
 #include "exchange.h"
+#include "inner_connection.h"
 #include "sidespan/base/slot_map.h"
 #include "sidespan/net/timer.h"
 #include "sidespan/wire/connection.h"
@@ -19,6 +20,8 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
    public:
     // There is something to clean up at the end of the turn.
     virtual void session_changed(SlotId id) = 0;
+    // A connection within one, of the same agent.
+    virtual void accept_inner(std::unique_ptr<net::Stream> stream) = 0;
 
    protected:
     ~Owner() = default;
@@ -53,6 +56,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void wake(wire::Connection& connection) override;
   void dispatch(http::Event&& event);
   void begin(http::Head&& head, http::StreamId stream);
+  void begin_inner(http::Head&& connect, http::StreamId stream);
   std::optional<Moment> take_asked_for(Nanoseconds idle);
   void refuse(http::StreamId stream, const Error& error);
   void look_at_opening();
@@ -60,6 +64,8 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   Milliseconds patience() const;
   void on_timer();
   Exchange* find(http::StreamId stream);
+  InnerConnection* find_inner(http::StreamId stream);
+  bool is_idle() const { return exchanges_.empty() && inner_.empty(); }
   void changed();
 
   // AgentSide
@@ -100,6 +106,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   std::unique_ptr<Inside> inside_;
   std::unique_ptr<Exchange> opener_;  // the CONNECT behind it, until a request came by TLS
   std::vector<std::unique_ptr<Exchange>> exchanges_;
+  std::vector<std::unique_ptr<InnerConnection>> inner_;
   size_t found_ = 0;  // where the exchange was that an event was for last
   MonoTime due_;      // when something of the session or its exchanges may have to end
   // For what is due sooner than a sweep is sure to come: most connections never need one.

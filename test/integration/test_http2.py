@@ -2,6 +2,8 @@
 
 import re
 import socket
+import ssl
+import struct
 import subprocess
 import time
 
@@ -392,23 +394,189 @@ def test_a_burst_to_who_is_not_there(sidecar, sink):
     assert len(sink.wait(10)) == 10
 
 
-def test_connect_in_a_stream(sidecar, origin, sink):
-    side = sidecar()
+class InStream:
+    """CONNECT in a stream, as a socket; by TLS once `secure` was called."""
+
+    def __init__(self, client, authority):
+        self.client, self.tls, self.read = client, None, 0
+        self.stream = client.ask(authority, method="CONNECT", end=False)
+        self.answer = client.answers[self.stream]
+        while not self.answer.headers:
+            assert client.pull()
+
+    def secure(self, context, host=HOST):
+        self.came, self.goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.came, self.goes, server_hostname=host)
+        self._while_it_waits(self.tls.do_handshake)
+        return self
+
+    def _say(self, data):
+        for at in range(0, len(data), 16384):
+            self.client.connection.send_data(self.stream, data[at:at + 16384])
+        self.client.flush()
+
+    def _bytes(self):
+        while len(self.answer.body) == self.read:
+            if self.answer.ended or not self.client.pull():
+                return b""
+        data, self.read = self.answer.body[self.read:], len(self.answer.body)
+        return data
+
+    def _while_it_waits(self, act):
+        while True:
+            try:
+                return act()
+            except ssl.SSLWantReadError:
+                if data := self.goes.read():
+                    self._say(data)
+                self.came.write(self._bytes())
+            finally:
+                if data := self.goes.read():
+                    self._say(data)
+
+    def sendall(self, data):
+        if not self.tls:
+            return self._say(data)
+        self.tls.write(data)
+        self._say(self.goes.read())
+
+    def recv(self, size):
+        return self._while_it_waits(lambda: self.tls.read(size)) if self.tls else self._bytes()
+
+    def settimeout(self, timeout):
+        self.client.sock.settimeout(timeout)
+
+    def end(self):
+        self.client.connection.end_stream(self.stream)
+        self.client.flush()
+
+
+def test_connect_in_streams_is_opened(intercepting, authority, sink):
+    """By TLS, in whatever the two agree on inside, and plainly: three tunnels in one connection."""
+    side = intercepting()
+    origin, plain_origin = Strict(tls=authority.server(HOST, "127.0.0.1")), Origin()
+    name = f"{HOST}:{origin.port}"
     with plain(side) as client:
-        tunnel = client.ask(f"127.0.0.1:{origin.port}", method="CONNECT", end=False)
-        while not client.answers[tunnel].headers:
-            client.pull()
-        assert client.answers[tunnel].status == 200
-        client.connection.send_data(tunnel, b"GET /echo HTTP/1.1\r\nHost: o\r\nConnection: close\r\n\r\n")
+        first = InStream(client, name).secure(context_of(side, ("h2",)))
+        second = InStream(client, name).secure(context_of(side, ("http/1.1",)))
+        third = InStream(client, f"127.0.0.1:{plain_origin.port}")
+        assert (first.tls.selected_alpn_protocol(), second.tls.selected_alpn_protocol()) == ("h2", "http/1.1")
+        within = H2Client(first)
+        assert within.get(name, "/echo?1", "POST", "https", body=b"y" * 30_000).status == 200
+        third.sendall(head("GET /echo?3 HTTP/1.1", [("Host", "o")]))
+        assert Reader(third).response("GET").status == 200
+        second.sendall(head("GET /echo?2 HTTP/1.1", [("Host", name)]))
+        assert Reader(second).response("GET").status == 200
+        assert within.get(name, "/big/300000", scheme="https").body == b"x" * 300_000
+        wait_for("the connections", lambda: side.metrics().total("sidespan_connections") == 4)
+    spans = sink.wait(4)
+    assert len(sink.quiet()) == 4
+    assert {span["name"] for span in spans} == {"POST", "GET"}
+    seen = {request.get("traceparent").split("-")[2] for request in origin.requests + plain_origin.requests}
+    assert seen == {span["span_id"] for span in spans}
+    wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
+    origin.stop()
+    plain_origin.stop()
+
+
+def test_connect_in_a_stream_that_stays_closed(sidecar, sink):
+    """Bytes pass both ways, and so do their ends."""
+    side, peer = sidecar(), socket.create_server(("127.0.0.1", 0))
+    with plain(side) as client:
+        tunnel = InStream(client, f"127.0.0.1:{peer.getsockname()[1]}")
+        sock, _ = peer.accept()
+        tunnel.sendall(b"\0question")
+        assert sock.recv(100) == b"\0question"
+        tunnel.end()
+        assert sock.recv(100) == b""
+        sock.sendall(b"answer")
+        sock.close()
+        assert tunnel.recv(100) == b"answer" and tunnel.recv(100) == b""
+        assert tunnel.answer.error is None
+    span, = sink.wait(1)
+    assert span["name"] == "CONNECT" and span["attributes"]["sidespan.tunnel.reason"] == "not_tls"
+    assert (span["attributes"]["sidespan.bytes.sent"], span["attributes"]["sidespan.bytes.received"]) == (9, 6)
+    peer.close()
+
+
+def test_how_connect_in_a_stream_breaks_off(sidecar, sink):
+    side, peer = sidecar(), socket.create_server(("127.0.0.1", 0))
+    authority = f"127.0.0.1:{peer.getsockname()[1]}"
+    with plain(side) as client:
+        tunnel = InStream(client, authority)
+        sock, _ = peer.accept()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()  # a reset
+        assert tunnel.recv(100) == b"" and tunnel.answer.error is not None
+        tunnel = InStream(client, authority)
+        sock, _ = peer.accept()
+        client.connection.reset_stream(tunnel.stream, h2.errors.ErrorCodes.CANCEL)
         client.flush()
-        client.connection.end_stream(tunnel)
-        client.flush()
-        (answer,) = client.wait(tunnel)
-        assert answer.body.startswith(b"HTTP/1.1 200")
-    (span,) = sink.wait(1)
-    assert span["name"] == "CONNECT"
-    assert span["attributes"]["sidespan.tunnel.reason"] == "http2"
-    assert span["attributes"]["sidespan.bytes.received"] == len(answer.body)
+        with pytest.raises(ConnectionResetError):
+            assert sock.recv(100) == b""
+            time.sleep(0.1)
+            sock.sendall(b"x")
+            time.sleep(0.1)
+            sock.sendall(b"x")
+            raise ConnectionResetError
+        assert client.get("169.254.169.254:80", method="CONNECT").status == 403
+        gone = InStream(client, authority)
+        sock, _ = peer.accept()
+    assert not gone.answer.ended
+    try:
+        assert sock.recv(100) == b""
+    except ConnectionResetError:
+        pass
+    assert len(sink.wait(4)) == 4
+    wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
+    peer.close()
+
+
+def test_a_tunnel_in_a_stream_that_is_not_read(sidecar):
+    """It slows its origin, and holds up nothing beside it."""
+    side, peer = sidecar(), socket.create_server(("127.0.0.1", 0))
+    with plain(side) as client:
+        tunnel = InStream(client, f"127.0.0.1:{peer.getsockname()[1]}")
+        client.answers.pop(tunnel.stream)  # nothing of it is acknowledged
+        sock, _ = peer.accept()
+        before = resident(side)
+        sock.settimeout(1)
+        sent = 0
+        with pytest.raises(TimeoutError):
+            while sent < 100 * MIB:
+                sent += sock.send(b"x" * 65536)
+        assert sent < 30 * MIB
+        assert resident(side) - before < 4 * MIB
+        assert client.get("169.254.169.254", "/").status == 403
+        sock.close()
+    peer.close()
+
+
+def test_the_deadline_of_a_drain_cuts_a_tunnel_in_a_stream(sidecar, sink):
+    side, peer = sidecar({"drain": {"quiet": "100ms", "deadline": "1s"}}), socket.create_server(("127.0.0.1", 0))
+    with plain(side) as client:
+        tunnel = InStream(client, f"127.0.0.1:{peer.getsockname()[1]}")
+        sock, _ = peer.accept()
+        tunnel.sendall(b"\0")
+        assert sock.recv(1) == b"\0"
+        side.terminate()
+        assert side.process.wait(timeout=20) == 0, side.log()
+        assert sink.wait(1)[0]["attributes"]["sidespan.end"] == "drain"
+        sock.close()
+    peer.close()
+
+
+def test_a_drain_does_not_wait_for_an_idle_tunnel_in_a_stream(intercepting, h2_origin, sink):
+    side = intercepting({"drain": {"quiet": "300ms", "deadline": "20s"}})
+    name = f"{HOST}:{h2_origin.port}"
+    with plain(side) as client:
+        within = H2Client(InStream(client, name).secure(context_of(side, ("h2",))))
+        assert within.get(name, "/echo", scheme="https").status == 200
+        began = time.monotonic()
+        side.terminate()
+        assert side.process.wait(timeout=20) == 0, side.log()
+        assert time.monotonic() - began < 8
+    assert len(sink.wait(1)) == 1
 
 
 def test_what_comes_early_in_a_tunnel_of_a_stream(sidecar, origin, sink):

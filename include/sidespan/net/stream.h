@@ -1,6 +1,7 @@
-// A connected byte stream (TCP): reads are handed up as they come, writes go out at once as far as
-// the socket takes them. Who uses it: wire::Connection, which owns one, and wire::Splice. The
-// reader's callbacks may do anything, destroying the stream included.
+// A connected byte stream: reads are handed up as they come, writes go out at once as far as the
+// socket takes them. TCP, or one end of a pair within a loop, whose "socket" is the other end's
+// reader. Who uses it: wire::Connection, which owns one, and wire::Splice. The reader's callbacks
+// may do anything, destroying the stream included.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +9,7 @@
 #include <limits>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "sidespan/base/buffer.h"
 #include "sidespan/base/error.h"
@@ -43,50 +45,57 @@ class Stream {
   using OnConnect = std::move_only_function<void(Result<std::unique_ptr<Stream>>)>;
   static std::unique_ptr<Connecting> connect(Loop& loop, const Address& address, OnConnect done);
 
-  ~Stream();  // close()
+  // Two ends without a socket: what one writes the other reads, at the end of the turn. Both say
+  // `peer` is theirs, and know no local address.
+  using Pair = std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>>;
+  static Pair pair(Loop& loop, const Address& peer);
+
+  virtual ~Stream() = default;  // close()
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
   // Starts handing bytes to `reader`, which must live until close(). A second start() replaces it.
-  void start(StreamReader& reader);
+  virtual void start(StreamReader& reader) = 0;
   // No more reading until resume(); the kernel's window then slows the peer.
-  void pause();
-  void resume();
-  bool paused() const;
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+  virtual bool paused() const = 0;
 
   // Writes as much of `bytes` as goes without waiting and takes over the rest; on_written reports
   // both. Empty `bytes` is fine. Not after shutdown(); after a failure or close() it does nothing.
   // A write that fails lets what the peer had sent before be read first, then comes on_failure.
-  void write(Chain bytes);
+  virtual void write(Chain bytes) = 0;
   // What the socket takes of `bytes` there and then, of which nothing is kept or reported; none
   // while something waits. An error is met by the write() of the rest.
-  size_t write_now(std::string_view bytes);
+  virtual size_t write_now(std::string_view bytes) = 0;
   // Accepted by write() and not yet taken by the socket.
-  size_t pending() const;
+  virtual size_t pending() const = 0;
   // Nothing waits to be read: no byte, no FIN, no error. One system call.
-  bool is_quiet() const;
+  virtual bool is_quiet() const = 0;
   // Reads what waits, if any byte does, as the loop would in its next turn.
-  void read_now();
+  virtual void read_now() = 0;
   // FIN after what is pending.
-  void shutdown();
+  virtual void shutdown() = 0;
   // Drops everything and frees the handle; no callback comes after. `reset` makes it an RST, so
   // that the peer cannot mistake an unfinished message for a finished one.
-  void close(bool reset = false);
+  virtual void close(bool reset = false) = 0;
 
   // Asks the system; no address after close().
-  Address local() const;
+  virtual Address local() const = 0;
   // Valid after close() too.
-  const Address& peer() const;
-  Loop& loop();
+  virtual const Address& peer() const = 0;
+  virtual Loop& loop() = 0;
 
   // What one costs while nothing is pending, beside itself: for the memory ledger.
   static size_t idle_bytes();
 
+ protected:
+  Stream() = default;
+
  private:
   friend class Listener;
+  friend class SocketStream;
   struct Impl;
-  explicit Stream(Impl* impl) : impl_(impl) {}
-  Impl* impl_;  // freed when both this and libuv's handle are gone
 };
 
 }  // namespace sidespan::net

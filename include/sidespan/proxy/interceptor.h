@@ -38,9 +38,8 @@ enum class Opaque : uint8_t {
   kMalformedHello,
   kPinned,             // an agent refused our certificate before
   kClientCertificate,  // the origin wants one of the agent's
-  kHttp2,              // CONNECT is a stream among others
 };
-inline constexpr size_t kOpaqueCount = 13;
+inline constexpr size_t kOpaqueCount = 12;
 std::string_view name_of(Opaque reason);
 
 class Interceptor {

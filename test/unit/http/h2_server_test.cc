@@ -275,7 +275,9 @@ TEST_CASE("h2 server: how streams end") {
 TEST_CASE("h2 server: an agent that always waits for something hears in time that we go") {
   using std::chrono::milliseconds;
   bool answers = false;  // the PING
-  SUBCASE("and says that it has heard") { answers = true; }
+  SUBCASE("and says that it has heard") {
+    answers = true;
+  }
   SUBCASE("and says nothing to that") {}
   Line line = agent(Cuts::whole(), {.drain_time = milliseconds(100)});
   line.feed(h2::client_start() + h2::get(1));
