@@ -206,10 +206,21 @@ def test_an_origin_that_does_not_verify(authority, sink, tmp_path):
     expired = Origin(tls=authority.server("127.0.0.1", before=-9 * certificates.DAY, after=-certificates.DAY))
     try:
         words = [peers.installed("curl"), "-s", expired.url("/echo")]
-        what, _ = only_failure(watched(tmp_path, sink, words, authority))
+        what, advice = only_failure(watched(tmp_path, sink, words, authority))
         assert what == f"origins that do not verify (certificate_expired): 127.0.0.1:{expired.port}"
+        assert "tls.intercept.bypass" in advice and "tls.trust.certificates" not in advice
     finally:
         expired.stop()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_origin_that_is_not_there(scheme, sink, tmp_path):
+    gone = Origin()
+    gone.stop()
+    done = watched(tmp_path, sink, [peers.installed("curl"), "-s", f"{scheme}://127.0.0.1:{gone.port}/"])
+    assert done.returncode == 0, done.stdout
+    assert f"warn origins that gave no whole answer (connection_refused): 127.0.0.1:{gone.port}\n" in done.stdout
+    assert "ok   seen" not in done.stdout
 
 
 def test_a_system_without_roots(origin, sink, tmp_path):
