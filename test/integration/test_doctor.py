@@ -83,6 +83,13 @@ def test_the_sidecar_does_not_run(sidecar):
     assert what.startswith("no sidecar: nothing answers at 127.0.0.1:")
 
 
+def test_another_program_listens_there(place, origin):
+    there = "{}:{}".format(*origin.address)
+    what, _ = failures(place.doctor(config={"listen": {"egress": there}}))[0]
+    assert what.startswith(f"something else than sidespan listens at http://{there}: it answers ")
+    assert f"the sidecar listens at http://{there}" not in what
+
+
 def test_it_leads_elsewhere(place):
     what, advice = only_failure(place.doctor({"https_proxy": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}))
     assert what == "not the sidecar's address: HTTPS_PROXY https_proxy"

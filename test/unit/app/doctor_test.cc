@@ -199,6 +199,9 @@ TEST_CASE("a sidecar that runs") {
   };
   const Row rows[] = {
       {"not there", {.egress_fault = "nobody"}, "FAIL no sidecar: nobody\n"},
+      {"another program",
+       {.egress = "http://127.0.0.1:1", .stranger = "it waves", .asked = "x"},
+       "FAIL something else than sidespan listens at http://127.0.0.1:1: it waves\n"},
       {"nobody to ask",
        {.egress = "http://127.0.0.1:1"},
        there + "warn listen.admin and listen.health are off\n"},
