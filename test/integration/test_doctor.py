@@ -230,6 +230,13 @@ def test_an_origin_that_is_not_there(scheme, sink, tmp_path):
     assert "ok   seen" not in done.stdout
 
 
+def test_a_file_of_roots_that_is_not_there(origin, sink, tmp_path):
+    words = [peers.installed("curl"), "-s", "-o", "/dev/null", origin.url("/echo")]
+    done = watched(tmp_path, sink, words, env={"CURL_CA_BUNDLE": "/nowhere/corp.pem"})
+    assert done.returncode == 0, done.stdout
+    assert "warn CURL_CA_BUNDLE names /nowhere/corp.pem, which cannot be read: No such file or directory\n" in done.stdout
+
+
 def test_a_system_without_roots(origin, sink, tmp_path):
     path = write_config(tmp_path, exporting(sink.endpoint) | {"drain": {"quiet": "100ms", "deadline": "10s"}})
     words = [*peers.without_roots(), binary(), "doctor", "--config", str(path)]
