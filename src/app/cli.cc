@@ -217,10 +217,10 @@ class Grammar {
   }
 
   void add_env() {
-    CLI::App& env = with_config(
-        add("env", Command::kEnv,
-            "Print the variables that send a process through a running sidecar, for eval "
-            "\"$(sidespan env)\"."));
+    CLI::App& env =
+        with_config(add("env", Command::kEnv,
+                        "Print the variables that send a process through a running sidecar, for "
+                        "variables=$(sidespan env) && eval \"$variables\"."));
     add_word(env, "--format", format_, kFormats, "sh, json or dotenv; else sh.")
         ->type_name("FORMAT");
     add_java(env);
@@ -252,6 +252,9 @@ class Grammar {
       what = "there is no command '" + first + "'";
     } else if (extras && (first == "run" || first == "stdio" || first == "doctor")) {
       what += "; the command to run stands after --";
+    }
+    if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && first == "ca") {
+      what = "an action is missing: show, export or rotate";
     }
     std::ranges::replace(what, '\n', ' ');
     return "sidespan: " + what + "\nTry: sidespan " + (is_command ? first + " " : "") + "--help\n";

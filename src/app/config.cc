@@ -153,6 +153,22 @@ void judge(Weighing& weighing, std::vector<Fault>& faults) {
   }
 }
 
+// What was written and does nothing because of a setting that is off. What a command turns off by
+// itself, as `run` does the ingress, is nobody's mistake.
+void warn_of_idle(const Weighing& weighing, const Settings& settings,
+                  std::vector<std::string>& warnings) {
+  const auto warn = [&](bool idle, std::string_view key, std::string_view off) {
+    if (!idle || weighing.find(off)->winners.front().kind == SourceKind::kFlag) return;
+    warnings.push_back(weighing.find(key)->winners.front().place() + ": " + std::string(key) +
+                       " does nothing: " + std::string(off) + " is off");
+  };
+  warn(settings.ingress.forward_to && !settings.listen.ingress, "ingress.forward_to",
+       "listen.ingress");
+  const proxy::Interception& interception = settings.tls.interception;
+  warn(interception.mode == proxy::Interception::Mode::kOff && !interception.hosts.empty(),
+       "tls.intercept.hosts", "tls.intercept.mode");
+}
+
 void read_switches(const Environment& environment, Configuration& configuration) {
   const auto file = environment.find("OTEL_CONFIG_FILE");
   if (file != environment.end() && !file->second.empty()) {
@@ -215,6 +231,7 @@ Configuration configure(const ConfigSources& sources) {
   for (const std::string& warning : weighing.warnings()) {
     add_once(configuration.settings.warnings, warning);
   }
+  warn_of_idle(weighing, configuration.settings, configuration.settings.warnings);
   configuration.values = std::move(weighing.values());
   read_switches(sources.environment, configuration);
   std::ranges::stable_sort(configuration.faults, {}, [&](const Fault& fault) {

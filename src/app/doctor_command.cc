@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,7 @@ namespace sidespan::app {
 namespace {
 
 constexpr Milliseconds kTimeMax{2000};
+constexpr size_t kAnswerBytesMax = size_t{4} * 1024;
 constexpr size_t kMetricsBytesMax = size_t{8} * 1024 * 1024;
 
 MonoTime soon() {
@@ -103,22 +105,38 @@ std::string fault_of(const net::Address& asked, std::string_view path) {
          std::string(path);
 }
 
-// The first of several that takes a connection.
-std::string connect_fault(const std::vector<net::Address>& addresses) {
-  std::string fault;
+// Of the first of several that takes a connection.
+Result<net::Address> who_connects(const std::vector<net::Address>& addresses) {
+  std::optional<Error> fault;
   for (const net::Address& address : addresses) {
     const Result<void> connected = try_to_connect(address, soon());
-    if (connected) return "";
-    if (fault.empty()) fault = connected.error().what;
+    if (connected) return address;
+    if (!fault) fault = connected.error();
   }
-  return fault;
+  return std::unexpected(*std::move(fault));
+}
+
+// Whether it is sidespan that takes calls there: a URL without a host, which nobody can pass on, is
+// refused in its words. Empty: it is.
+std::string stranger_at(const net::Address& egress) {
+  const Result<Answered> answer = ask(egress, "http://", kAnswerBytesMax, soon());
+  if (!answer) return answer.error().what;
+  return answer->body.starts_with("sidespan: ")
+             ? ""
+             : "it answers " + std::to_string(answer->status) + " to what sidespan refuses";
 }
 
 SidecarFacts sidecar_facts(const Settings& settings) {
   const std::vector<net::Address> egress = reachable_all(settings.listen.egress);
-  SidecarFacts facts{.egress = proxy_url(egress.front()), .egress_fault = connect_fault(egress)};
+  SidecarFacts facts{.egress = proxy_url(egress.front())};
+  const Result<net::Address> connected = who_connects(egress);
+  if (connected) {
+    facts.stranger = stranger_at(*connected);
+  } else {
+    facts.egress_fault = connected.error().what;
+  }
   const ListenAddress& listen = asked_for_health(settings.listen);
-  if (!facts.egress_fault.empty() || !listen) return facts;
+  if (!connected || !facts.stranger.empty() || !listen) return facts;
   const std::vector<net::Address> all = reachable_all(listen);
   const auto there = std::ranges::find_if(
       all, [](const net::Address& one) { return try_to_connect(one, soon()).has_value(); });

@@ -1,5 +1,7 @@
 #include "app/doctor_run.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -11,6 +13,7 @@
 #include "app/opaque_words.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/semconv/attributes.h"
+#include "sidespan/wire/second_proxy.h"
 
 namespace sidespan::app {
 namespace {
@@ -19,6 +22,11 @@ namespace attribute = semconv::attribute;
 
 constexpr std::string_view kConnect = "CONNECT";
 constexpr std::string_view kOriginFault = "certificate_";
+// Of an origin that is not there, and of one that does not answer to its end.
+constexpr std::array kAbsent = {Code::kConnectionRefused, Code::kDnsFailure, Code::kUnreachable,
+                                Code::kConnectTimeout};
+constexpr std::array kBroken = {Code::kTimeout, Code::kTlsFailure, Code::kConnectionReset,
+                                Code::kConnectionClosed, Code::kTruncated};
 
 std::string host_of(const RunSpan& span) {
   std::string host(span.attributes.text(attribute::kServerAddress));
@@ -33,11 +41,14 @@ std::string host_of(const RunSpan& span) {
 
 // Hosts by what became of the calls to them.
 struct Sorted {
-  std::set<std::string> called;                         // requests were read
+  std::set<std::string> read;                           // of any request, well or not
+  std::set<std::string> called;                         // and nothing was wrong
   std::set<std::string> refused;                        // our certificate was not taken
   std::set<std::string> left;                           // opened, and then no request came
   std::map<std::string, std::set<std::string>> opaque;  // by reason
   std::map<std::string, std::set<std::string>> faults;  // certificates of origins, by error
+  std::map<std::string, std::set<std::string>> down;    // by error
+  std::set<std::string> second_proxy;                   // what is wrong with it
   uint64_t calls = 0;
   uint64_t roots = 0;
 };
@@ -53,6 +64,29 @@ void sort_tunnel(const RunSpan& span, Sorted& sorted) {
   }
 }
 
+bool is_down(const RunSpan& span, std::string_view error) {
+  const auto is_it = [&](Code code) { return name_of(code) == error; };
+  // Of an opened tunnel the agent's side may be the one that broke.
+  return std::ranges::any_of(kAbsent, is_it) ||
+         (span.name != kConnect && std::ranges::any_of(kBroken, is_it));
+}
+
+void sort_call(const RunSpan& span, Sorted& sorted) {
+  const std::string error(span.attributes.text(attribute::kErrorType));
+  if (span.name != kConnect) sorted.read.insert(host_of(span));
+  if (span.status_message.starts_with(wire::kSecondProxyWords)) {
+    sorted.second_proxy.insert(span.status_message);
+  } else if (is_down(span, error)) {
+    sorted.down[error].insert(host_of(span));
+  } else if (span.name == kConnect) {
+    sort_tunnel(span, sorted);
+  } else if (error.starts_with(kOriginFault)) {
+    sorted.faults[error].insert(host_of(span));
+  } else {
+    sorted.called.insert(host_of(span));
+  }
+}
+
 Sorted sort(const RunRecord& record) {
   Sorted sorted;
   for (const RunSpan& span : record.spans) {
@@ -62,18 +96,11 @@ Sorted sort(const RunRecord& record) {
         lineage::name_of(lineage::Source::kRoot)) {
       ++sorted.roots;
     }
-    const std::string error(span.attributes.text(attribute::kErrorType));
-    if (span.name == kConnect) {
-      sort_tunnel(span, sorted);
-    } else if (error.starts_with(kOriginFault)) {
-      sorted.faults[error].insert(host_of(span));
-    } else {
-      sorted.called.insert(host_of(span));
-    }
+    sort_call(span, sorted);
   }
   // Whoever went without a request, and made one before or after, had connected for nothing.
   for (const std::string& host : sorted.left) {
-    if (!sorted.called.contains(host)) sorted.refused.insert(host);
+    if (!sorted.read.contains(host)) sorted.refused.insert(host);
   }
   return sorted;
 }
@@ -105,13 +132,40 @@ Findings judge_opaque(const Sorted& sorted) {
   return findings;
 }
 
+// What helps depends on what is wrong with the certificate.
+std::string advice_on(std::string_view error) {
+  if (error == name_of(Code::kCertificateUntrusted)) {
+    return "Calls to them got 502. Where the certificate is right, tls.trust.certificates names "
+           "its root.";
+  }
+  if (error == name_of(Code::kCertificateRequired)) {
+    return "Calls to them got 502. tls.client_certificates can hold a certificate for them.";
+  }
+  return "Calls to them got 502. Who runs the origin has to renew or correct its certificate; "
+         "tls.intercept.bypass leaves these hosts to the client, which may take them as they are.";
+}
+
 Findings judge_origins(const Sorted& sorted) {
   Findings findings;
   for (const auto& [error, hosts] : sorted.faults) {
     findings.push_back({Verdict::kFail,
                         "origins that do not verify (" + error + "): " + listed(hosts),
-                        "Calls to them got 502. Where the certificate is right, "
-                        "tls.trust.certificates names its root."});
+                        advice_on(error)});
+  }
+  for (const auto& [error, hosts] : sorted.down) {
+    findings.push_back({Verdict::kWarn,
+                        "origins that gave no whole answer (" + error + "): " + listed(hosts),
+                        "Where none had begun, sidespan's own, 502 or 504, told the client why."});
+  }
+  return findings;
+}
+
+Findings judge_second_proxy(const Sorted& sorted) {
+  Findings findings;
+  for (const std::string& what : sorted.second_proxy) {
+    findings.push_back({Verdict::kFail, what,
+                        "egress.via names it, else what HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is "
+                        "here: correct that, or unset it to reach origins directly."});
   }
   return findings;
 }
@@ -157,6 +211,7 @@ Findings judge_run(const RunSeen& run) {
   }
   append(findings, judge_refused(sorted, run.kind));
   append(findings, judge_opaque(sorted));
+  append(findings, judge_second_proxy(sorted));
   append(findings, judge_origins(sorted));
   append(findings, judge_parents(sorted));
   append(findings, judge_export(run.totals));

@@ -105,6 +105,12 @@ Findings judge_sidecar(const SidecarFacts& facts) {
              "Start it (sidespan proxy, with this configuration), or name the one that runs by "
              "--config or SIDESPAN_LISTEN_EGRESS."}};
   }
+  if (!facts.stranger.empty()) {
+    return {{Verdict::kFail,
+             "something else than sidespan listens at " + facts.egress + ": " + facts.stranger,
+             "End it, or give listen.egress another address; where it is sidespan all the same, "
+             "egress.allow_from leaves out this machine."}};
+  }
   Findings findings = {{Verdict::kOk, "the sidecar listens at " + facts.egress}};
   if (facts.asked.empty()) {
     findings.push_back({Verdict::kWarn, "listen.admin and listen.health are off",

@@ -11,7 +11,9 @@ namespace sidespan::app {
 namespace {
 
 constexpr const char* kSetThem =
-    "Start the client after eval \"$(sidespan env)\", or by `sidespan run -- CMD`.";
+    "Start the client after variables=$(sidespan env) && eval \"$variables\", or by `sidespan run "
+    "-- "
+    "CMD`.";
 
 std::string listed(const std::vector<std::string>& names) {
   std::string text;

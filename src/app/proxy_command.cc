@@ -126,16 +126,8 @@ void ProxyCommand::say_what_is_seen() {
   for (const std::string& warning : settings_.warnings) log_.write(LogLevel::kWarn, warning, {});
   for (const std::string& warning : tls_.warnings) log_.write(LogLevel::kWarn, warning, {});
   log_.write(LogLevel::kInfo, what_is_seen(settings_, tls_), {});
-  if (!settings_.tracing) {
-    log_.write(LogLevel::kWarn, "tracing is off: OTEL_SDK_DISABLED is set", {});
-  } else if (!settings_.exporting.endpoint) {
-    log_.write(LogLevel::kWarn,
-               settings_.exporting.decided
-                   ? "nothing is exported: spans are counted and dropped"
-                   : "no exporter is configured: spans are counted and dropped until "
-                     "export.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT names a collector",
-               {});
-  }
+  const std::string_view why = why_nothing_is_exported(settings_);
+  if (!why.empty()) log_.write(LogLevel::kWarn, why, {});
 }
 
 // Before anybody is told that we are ready: the agent may wait for them.

@@ -56,6 +56,7 @@ class StdioCommand {
   int run(const std::vector<std::string>& argv);
 
  private:
+  void warn_of_export();
   int start(const std::vector<std::string>& argv);
   void start_pumps(int to_server, int from_server);
   void on_signal(const ReceivedSignal& signal);
@@ -93,6 +94,7 @@ int StdioCommand::run(const std::vector<std::string>& argv) {
   for (const std::string& warning : settings_.warnings) {
     log_.log.write(LogLevel::kWarn, warning, {});
   }
+  warn_of_export();
   if (const int status = start(argv); status != 0) return status;
   signals_.start([this, sender = mailbox_.sender()](const ReceivedSignal& signal) {
     sender.post([this, signal] { on_signal(signal); });
@@ -104,6 +106,16 @@ int StdioCommand::run(const std::vector<std::string>& argv) {
                   {"spans_exported", std::to_string(totals.exported)},
                   {"spans_dropped", std::to_string(totals.dropped_in_sum())}});
   return exit_status(*exit_);
+}
+
+// On stderr, which clients keep as the server's log, only what nobody has decided.
+void StdioCommand::warn_of_export() {
+  const std::string_view why = why_nothing_is_exported(settings_);
+  if (why.empty()) return;
+  log_.log.write(LogLevel::kWarn, why, {});
+  if (settings_.tracing && !settings_.exporting.decided) {
+    std::fprintf(stderr, "sidespan: %s\n", std::string(why).c_str());
+  }
 }
 
 int StdioCommand::start(const std::vector<std::string>& argv) {

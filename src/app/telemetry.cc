@@ -51,6 +51,15 @@ std::vector<std::string> loopback_names(const std::vector<net::Address>& address
 
 }  // namespace
 
+std::string_view why_nothing_is_exported(const Settings& settings) {
+  if (!settings.tracing) return "tracing is off: OTEL_SDK_DISABLED is set";
+  if (settings.exporting.endpoint) return "";
+  return settings.exporting.decided
+             ? "nothing is exported: spans are counted and dropped"
+             : "no exporter is configured: spans are counted and dropped until "
+               "export.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT names a collector";
+}
+
 Telemetry::Telemetry(const Settings& settings, const TlsSetup& tls, Log& log, report::SpanTap tap)
     : settings_(settings), log_(log), thread_("telemetry", LoopThread::Rank::kBehind) {
   thread_.call([&] {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,9 @@
 #include "sidespan/serve/endpoint.h"
 
 namespace sidespan::app {
+
+// For whoever starts it and expects spans somewhere: a warning. Empty: there is a collector.
+std::string_view why_nothing_is_exported(const Settings& settings);
 
 // A heart that has not beaten for so long has stopped.
 inline constexpr Milliseconds kHeartbeatAgeMax{10'000};

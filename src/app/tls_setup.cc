@@ -87,6 +87,10 @@ Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, Wa
   setup.authority = std::move(authority->current);
   setup.authority_made = authority->made;
   setup.certificates_pem = std::move(authority->certificates_pem);
+  // We name another file in its place, so that the programs do not say it themselves.
+  for (std::string& sentence : unreadable_trust(own)) {
+    setup.warnings.push_back(std::move(sentence));
+  }
   return made;
 }
 

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <functional>
 #include <system_error>
@@ -56,6 +58,19 @@ std::span<const std::string_view> replacing_trust_names() {
 
 std::span<const std::string_view> adding_trust_names() {
   return kAdding;
+}
+
+std::vector<std::string> unreadable_trust(const Environment& own) {
+  std::vector<std::string> sentences;
+  const auto look = [&](std::string_view name) {
+    const std::string file(value_of(own, name));
+    if (file.empty() || ::access(file.c_str(), R_OK) == 0) return;
+    sentences.push_back(std::string(name) + " names " + file +
+                        ", which cannot be read: " + std::generic_category().message(errno));
+  };
+  std::ranges::for_each(kReplacing, look);
+  std::ranges::for_each(kAdding, look);
+  return sentences;
 }
 
 std::string system_roots_file() {

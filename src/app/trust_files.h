@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/environment.h"
 #include "app/settings.h"
@@ -22,6 +23,10 @@ inline constexpr const char* kJavaStoreName = "truststore.jks";
 std::span<const std::string_view> replacing_trust_names();
 // Variables that add to it.
 std::span<const std::string_view> adding_trust_names();
+
+// A sentence for each of them in `own` that names a file which cannot be read: it says nothing to
+// whoever is told to trust ours beside it.
+std::vector<std::string> unreadable_trust(const Environment& own);
 
 // Where this system keeps its roots in one file; empty: it has none.
 std::string system_roots_file();

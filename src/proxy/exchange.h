@@ -117,6 +117,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   bool answer_max_forwards();
   void demand_credential();
   void refuse_without_span(int status, std::string body, std::string_view challenge = {});
+  bool by_absolute_form() const;
   void connect(bool fresh);
   void on_dialled(Result<wire::OriginStreamPtr> result);
   void on_connected(wire::OriginStreamPtr stream);

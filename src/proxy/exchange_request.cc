@@ -252,6 +252,10 @@ std::optional<wire::PoolKey> Exchange::special_key(const wire::PoolKey& usual) c
   return key;
 }
 
+bool Exchange::by_absolute_form() const {
+  return mode_ != semconv::Mode::kTunnel && agent_.inside() == nullptr && known_->absolute();
+}
+
 void Exchange::connect(bool fresh) {
   if (mode_ == semconv::Mode::kTunnel && has_secured_origin()) {
     opens_at_end_ = true;
@@ -274,7 +278,8 @@ void Exchange::on_dialled(Result<wire::OriginStreamPtr> result) {
   touch();
   waiting_.reset();
   if (result) return on_connected(*std::move(result));
-  const Error error = std::move(result).error();
+  const Error error = by_absolute_form() ? wire::second_proxy_error(std::move(result).error())
+                                         : std::move(result).error();
   if (tunnel_) return on_origin_reset(error);
   const bool refused = error.code == Code::kDenied || error.code == Code::kLoop;
   const bool late = error.code == Code::kConnectTimeout;
@@ -322,8 +327,7 @@ void Exchange::send_request_head() {
     head.headers.set("Host", known_->authority());
   }
   const bool asks_server = head.asks("OPTIONS") && !url_.path_given && url_.path == "/";
-  const bool by_proxy = agent_.inside() == nullptr && known_->absolute();
-  if (by_proxy) {
+  if (by_absolute_form()) {
     head.set_target("http://" + known_->authority() + url_.path);
     add_proxy_authorization(head.headers, options_.second_proxy);
   } else {

@@ -10,6 +10,7 @@
 
 #include "context_impl.h"
 #include "openssl.h"
+#include "verification.h"
 
 namespace sidespan::tls {
 namespace {
@@ -23,27 +24,6 @@ constexpr size_t kOwnBytes = size_t{12} * 1024;
 
 // How OpenSSL puts an alert of the peer into its error queue.
 constexpr int kAlertReasons = SSL_AD_REASON_OFFSET;
-
-Code code_of_verification(long result) {
-  switch (result) {
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-      return Code::kCertificateExpired;
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return Code::kCertificateNotYetValid;
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return Code::kCertificateName;
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_CERT_UNTRUSTED:
-      return Code::kCertificateUntrusted;
-    default:
-      return Code::kCertificateInvalid;
-  }
-}
 
 // Alerts by which a client says that it does not take our certificate (RFC 8446 section 6.2).
 bool is_rejection(int alert) {
@@ -87,6 +67,7 @@ struct Engine::Impl {
   void seal(std::string_view plain);
   void on_error(int result);
   Error error_of(int reason) const;
+  std::string origin() const;
   Side peer_side() const { return is_server ? Side::kAgent : Side::kOrigin; }
 
   // OpenSSL's view of the connection: it reads what was fed, and what it writes is output.
@@ -100,7 +81,8 @@ struct Engine::Impl {
   std::string_view in;  // fed and not taken yet
   Chain kept;           // the same, from before
   Chain out;
-  std::string host;
+  std::string host;  // client: whom the certificate must name
+  uint16_t port = 0;
   std::string session_key;
   std::string alpn;  // server: what it takes
   std::optional<Error> failure;
@@ -255,27 +237,25 @@ void Engine::Impl::on_error(int result) {
   }
 }
 
+// "example.com:443".
+std::string Engine::Impl::origin() const {
+  const bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]" : host) + (port == 0 ? "" : ":" + std::to_string(port));
+}
+
 Error Engine::Impl::error_of(int reason) const {
-  const long verification = SSL_get_verify_result(ssl.get());
-  if (!is_server && !established && verification != X509_V_OK) {
-    const Code code = code_of_verification(verification);
-    const std::string why = X509_verify_cert_error_string(verification);
-    if (code == Code::kCertificateUntrusted) {
-      return {code, Side::kOrigin, false,
-              "the certificate of " + host + " is of nobody whom sidespan trusts (" + why +
-                  "); tls.trust.certificates can name who issued it"};
-    }
-    return {code, Side::kOrigin, false, "the certificate of " + host + " is not valid: " + why};
+  if (!is_server && !established && SSL_get_verify_result(ssl.get()) != X509_V_OK) {
+    return verification_error(ssl.get(), host, origin());
   }
-  const std::string whose = is_server ? "the agent" : host;
+  const std::string whose = is_server ? "the agent" : origin();
   const int alert = reason - kAlertReasons;
   if (certificate_wanted && is_about_certificates(alert)) {
     return {Code::kCertificateRequired, Side::kOrigin, false,
-            host + " wants a client certificate, and tls.client_certificates has none for it"};
+            origin() + " wants a client certificate, and tls.client_certificates has none for it"};
   }
   if (tls13 && (reason == SSL_R_UNSUPPORTED_PROTOCOL || alert == SSL_AD_PROTOCOL_VERSION)) {
     return {Code::kTlsFailure, Side::kOrigin, false,
-            host + " speaks TLS 1.2 at most, and the agent takes nothing below TLS 1.3"};
+            origin() + " speaks TLS 1.2 at most, and the agent takes nothing below TLS 1.3"};
   }
   if (reason > kAlertReasons) {
     // Who has never heard of TLS 1.3 finds no cipher suite of its own.
@@ -287,7 +267,7 @@ Error Engine::Impl::error_of(int reason) const {
                 SSL_alert_desc_string_long(alert)};
   }
   if (!is_server && reason == SSL_R_WRONG_VERSION_NUMBER) {
-    return {Code::kTlsFailure, Side::kOrigin, false, host + " does not speak TLS at this port"};
+    return {Code::kTlsFailure, Side::kOrigin, false, origin() + " does not speak TLS"};
   }
   const char* text = ERR_reason_error_string(ERR_peek_error());
   return {Code::kTlsFailure, peer_side(), false,
@@ -302,6 +282,7 @@ std::unique_ptr<Engine> Engine::client(ClientContext& context, const ClientTarge
   auto impl = std::make_unique<Impl>(context.impl_->context.get(), false);
   SSL* ssl = impl->ssl.get();
   impl->host = target.host;
+  impl->port = target.port;
   impl->tls13 = target.tls13;
   X509_VERIFY_PARAM* verify = SSL_get0_param(ssl);
   X509_VERIFY_PARAM_set_hostflags(

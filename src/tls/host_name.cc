@@ -42,6 +42,14 @@ std::string ip_octets(std::string_view text) {
   return {};
 }
 
+std::string ip_text(std::string_view octets) {
+  const bool v4 = octets.size() == sizeof(in_addr);
+  if (!v4 && octets.size() != sizeof(in6_addr)) return {};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(v4 ? AF_INET : AF_INET6, octets.data(), text.data(), text.size());
+  return text.data();
+}
+
 std::string ip_range(std::string_view text) {
   const size_t slash = text.find('/');
   std::string range = ip_octets(text.substr(0, slash));

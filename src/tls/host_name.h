@@ -15,6 +15,9 @@ bool is_dns_name(std::string_view text);
 // zone; IPv4 in four decimal parts only.
 std::string ip_octets(std::string_view text);
 
+// The other way round; empty where there are neither 4 nor 16.
+std::string ip_text(std::string_view octets);
+
 // "10.0.0.0/8" or a literal: its octets and those of the mask, as name constraints have them; empty
 // where `text` is none.
 std::string ip_range(std::string_view text);

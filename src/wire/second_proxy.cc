@@ -42,4 +42,10 @@ bool SecondProxy::leads_to(std::string_view origin) const {
       except, [&](const std::string& entry) { return matches(entry, name, address); });
 }
 
+Error second_proxy_error(Error dialling) {
+  dialling.what = std::string(kSecondProxyWords) + " cannot be reached: " + dialling.what;
+  dialling.side = Side::kSelf;
+  return dialling;
+}
+
 }  // namespace sidespan::wire

@@ -24,12 +24,7 @@ Through::Through(Dialer& dialer, net::Loop& loop, const SecondProxy& proxy, std:
 }
 
 void Through::on_dialled(Result<Dialled> result) {
-  if (!result) {
-    Error error = std::move(result).error();
-    error.what = "the second proxy cannot be reached: " + error.what;
-    error.side = Side::kSelf;  // whoever configured it has to see to it
-    return finish(std::unexpected(std::move(error)));
-  }
+  if (!result) return finish(std::unexpected(second_proxy_error(std::move(result).error())));
   dialled_ = *std::move(result);
   dialled_.stream->start(*this);
   ask();
@@ -86,7 +81,8 @@ void Through::on_failure(Error error) {
 
 std::unexpected<Error> Through::failed(Code code, const std::string& what) const {
   return fail(code, Side::kSelf,
-              "the second proxy " + proxy_.host + ":" + std::to_string(proxy_.port) + " " + what);
+              std::string(kSecondProxyWords) + " " + proxy_.host + ":" +
+                  std::to_string(proxy_.port) + " " + what);
 }
 
 // The last thing done here: the callback may destroy this object.

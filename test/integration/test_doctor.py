@@ -83,6 +83,13 @@ def test_the_sidecar_does_not_run(sidecar):
     assert what.startswith("no sidecar: nothing answers at 127.0.0.1:")
 
 
+def test_another_program_listens_there(place, origin):
+    there = "{}:{}".format(*origin.address)
+    what, _ = failures(place.doctor(config={"listen": {"egress": there}}))[0]
+    assert what.startswith(f"something else than sidespan listens at http://{there}: it answers ")
+    assert f"the sidecar listens at http://{there}" not in what
+
+
 def test_it_leads_elsewhere(place):
     what, advice = only_failure(place.doctor({"https_proxy": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}))
     assert what == "not the sidecar's address: HTTPS_PROXY https_proxy"
@@ -206,10 +213,28 @@ def test_an_origin_that_does_not_verify(authority, sink, tmp_path):
     expired = Origin(tls=authority.server("127.0.0.1", before=-9 * certificates.DAY, after=-certificates.DAY))
     try:
         words = [peers.installed("curl"), "-s", expired.url("/echo")]
-        what, _ = only_failure(watched(tmp_path, sink, words, authority))
+        what, advice = only_failure(watched(tmp_path, sink, words, authority))
         assert what == f"origins that do not verify (certificate_expired): 127.0.0.1:{expired.port}"
+        assert "tls.intercept.bypass" in advice and "tls.trust.certificates" not in advice
     finally:
         expired.stop()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_origin_that_is_not_there(scheme, sink, tmp_path):
+    gone = Origin()
+    gone.stop()
+    done = watched(tmp_path, sink, [peers.installed("curl"), "-s", f"{scheme}://127.0.0.1:{gone.port}/"])
+    assert done.returncode == 0, done.stdout
+    assert f"warn origins that gave no whole answer (connection_refused): 127.0.0.1:{gone.port}\n" in done.stdout
+    assert "ok   seen" not in done.stdout
+
+
+def test_a_file_of_roots_that_is_not_there(origin, sink, tmp_path):
+    words = [peers.installed("curl"), "-s", "-o", "/dev/null", origin.url("/echo")]
+    done = watched(tmp_path, sink, words, env={"CURL_CA_BUNDLE": "/nowhere/corp.pem"})
+    assert done.returncode == 0, done.stdout
+    assert "warn CURL_CA_BUNDLE names /nowhere/corp.pem, which cannot be read: No such file or directory\n" in done.stdout
 
 
 def test_a_system_without_roots(origin, sink, tmp_path):

@@ -321,6 +321,15 @@ def test_on_a_terminal_it_is_said_afterwards(run, options):
     assert shown.count(INHERITED) == 1
 
 
+def test_roots_that_cannot_be_read_are_said_once(run):
+    missing = {"CURL_CA_BUNDLE": "/nowhere/corp.pem", "SSL_CERT_FILE": "/nowhere/corp.pem"}
+    said = "sidespan: {} names /nowhere/corp.pem, which cannot be read: No such file or directory\n"
+    done = run("echo", "one", env=missing)
+    assert done.returncode == 0
+    assert [done.stderr.count(said.format(name)) for name in missing] == [1, 1]
+    assert run("echo", "one", options=("--intercept", "off"), env=missing).stderr == "", "they are the command's own"
+
+
 def test_what_was_wrong_in_variables_is_shown_with_the_outcome(sidespan, tmp_path):
     run = Run(sidespan, tmp_path / "run", "off")
     run.config = write_config(tmp_path / "run", {})

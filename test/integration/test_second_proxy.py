@@ -3,13 +3,14 @@
 import base64
 import socket
 import ssl
+import subprocess
 import threading
 
 import pytest
 
 from dns_stub import A, DnsStub
 from origin import Origin
-from sidecar import exporting, run
+from sidecar import binary, environment, exporting, run, write_config
 from tunnel import HOST, Tunnel, context_of
 from wire import Client, Reader, ask, head
 
@@ -139,8 +140,12 @@ def test_one_that_does_not_connect(answer, said, sidecar, sink):
 def test_one_that_is_not_there(sidecar, sink):
     second = SecondProxy()
     second.stop()
-    answer = ask(sidecar({"egress": {"via": second.proxy_url()}}).egress, "GET", f"http://{ELSEWHERE}/")
-    assert answer.status == 502
+    side = sidecar({"egress": {"via": second.proxy_url()}})
+    for scheme in ("http", "https"):
+        answer = ask(side.egress, "GET", f"{scheme}://{ELSEWHERE}/")
+        assert answer.status == 502
+        assert answer.body.decode() == ("sidespan: the second proxy (egress.via) cannot be reached: nothing accepts "
+                                        f"connections at 127.0.0.1:{second.port}.\n")
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"])
@@ -152,6 +157,18 @@ def test_a_run_takes_the_one_it_inherits(variable, second, origin, sink, tmp_pat
     assert [request.target for request in second.asked] == [url]
     assert "geheim" not in done.stderr + str(sink.spans)
 
+
+def test_doctor_names_the_one_that_is_not_there(sink, tmp_path):
+    second = SecondProxy()
+    second.stop()
+    path = write_config(tmp_path, exporting(sink.endpoint) | {"drain": {"quiet": "100ms", "deadline": "10s"}})
+    done = subprocess.run([binary(), "doctor", "--config", str(path), "--", "curl", "-s", f"http://{ELSEWHERE}/"],
+                          env=environment(tmp_path, {"HTTP_PROXY": second.proxy_url("u:geheim@")}),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert (f"FAIL the second proxy (egress.via) cannot be reached: nothing accepts connections at 127.0.0.1:{second.port}\n"
+            in done.stdout)
+    assert "HTTP_PROXY" in done.stdout and "ok   seen" not in done.stdout and "geheim" not in done.stdout + done.stderr
 
 
 def curl(tmp_path, sink, authority, *urls, env, wrapper=(), options=()):

@@ -74,6 +74,18 @@ def received(err):
     return [json.loads(line) for line in err.splitlines()]
 
 
+@pytest.mark.parametrize("otel,said", [
+    ({}, b"sidespan: no exporter is configured: spans are counted and dropped until export.otlp.endpoint or "
+         b"OTEL_EXPORTER_OTLP_ENDPOINT names a collector\n"),
+    ({"OTEL_TRACES_EXPORTER": "none"}, b""), ({"OTEL_SDK_DISABLED": "true"}, b"")])
+def test_that_nothing_is_exported_is_said_once(otel, said, stdio):
+    status, _, err = stdio(lines(request(1, "tools/list")), settings={"export": {}}, env=otel)
+    assert status == 0 and err.startswith(said)
+    assert (b"sidespan: " in err) == bool(said) and err.count(b"sidespan: ") <= 1
+    log, = (stdio.directory / "state/run").glob("*.log")
+    assert "spans are counted and dropped" in log.read_text() or "tracing is off" in log.read_text()
+
+
 def meta_of(message):
     return message["params"]["_meta"]
 

@@ -103,6 +103,42 @@ def test_and_as_target_of_an_absolute_url(bad_origin, intercepting, sink):
     assert bad_origin.requests == []
 
 
+def day(offset):
+    return (datetime.datetime.now(datetime.timezone.utc) + offset).strftime("%Y-%m-%d")
+
+
+MANY = [x509.DNSName(f"{letter}.example") for letter in "abcdef"]
+SAID = {
+    "expired": (BAD["expired"][0], "the certificate of {} ended on " + day(-DAY)),
+    "not_yet_valid": (BAD["not_yet_valid"][0], "the certificate of {} is not valid before " + day(DAY)),
+    "an_issuer_expired": (lambda ca: certificates.Authority("in between", parent=ca, days=-1).server(HOST),
+                          "a certificate that vouches for that of {} ended on " + day(-DAY)),
+    "another_host": (BAD["another_host"][0], "the certificate of {} is for other.example, not for localhost"),
+    "another_address": (BAD["another_address"][0], "the certificate of {} is for 127.0.0.2, not for localhost"),
+    "many_hosts": (lambda ca: ca.server(names=MANY),
+                   "is for a.example, b.example, c.example, d.example and 2 more, not for localhost"),
+    "what_is_no_name": (lambda ca: ca.server(names=other_san("local\0\x1b[31m\r\n" + 99 * "x")),
+                        "is for local??[31m??" + 51 * "x" + ", not for localhost"),
+    "no_name": (BAD["name_as_address"][0], "is for no host, not for localhost"),
+    "self_signed": (BAD["self_signed"][0], "vouches for the certificate of {} (self-signed certificate); "
+                    "tls.trust.certificates (SIDESPAN_TLS_TRUST_CERTIFICATES) can name its root, or "
+                    "tls.intercept.bypass leave it to the agent"),
+}
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_what_is_wrong_is_one_sentence(case, authority, intercepting):
+    make, said = SAID[case]
+    origin = Origin(tls=make(authority))
+    host = f"{HOST}:{origin.port}"
+    answer = ask(intercepting().egress, "GET", f"https://{host}/echo")
+    origin.stop()
+    assert answer.status == 502
+    sentence = answer.body.decode("ascii")
+    assert said.format(host) in sentence
+    assert sentence.startswith("sidespan: ") and sentence.endswith(".\n") and sentence.count("\n") == 1
+
+
 @pytest.mark.parametrize("bad_origin", BAD, indirect=True)
 def test_on_the_bypass_list_the_client_meets_it_itself(bad_origin, intercepting, sink):
     """Its own certificate, as without us: the handshake's outcome is the same on both ways."""

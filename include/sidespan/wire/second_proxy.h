@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sidespan/base/error.h"
 #include "sidespan/net/address.h"
 
 namespace sidespan::wire {
@@ -21,5 +22,10 @@ struct SecondProxy {
   // Does the way to that origin lead through it? Never to this machine itself.
   bool leads_to(std::string_view origin) const;
 };
+
+// How every sentence about what is wrong with it begins.
+inline constexpr std::string_view kSecondProxyWords = "the second proxy (egress.via)";
+// Of an Error of dialling it. Side kSelf: whoever configured it has to see to it.
+Error second_proxy_error(Error dialling);
 
 }  // namespace sidespan::wire

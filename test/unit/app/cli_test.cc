@@ -106,6 +106,7 @@ TEST_CASE("wrong usage is 2 and a sentence on stderr") {
       {"no command to run", {"run"}, "the command to run is missing"},
       {"nothing after the separator", {"run", "--"}, "the command to run is missing"},
       {"no separator", {"run", "curl", "x"}, "the command to run stands after --"},
+      {"no action", {"ca"}, "sidespan: an action is missing: show, export or rotate\n"},
       {"a word too many", {"check", "c.yaml"}, "c.yaml"},
       {"a separator that nobody needs",
        {"check", "--", "x"},

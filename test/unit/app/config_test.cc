@@ -691,6 +691,25 @@ TEST_CASE("settings that do not go together") {
   }
 }
 
+TEST_CASE("what does nothing, since another setting is off, is warned of") {
+  const std::string server = "ingress: {forward_to: 'localhost:8080'}\n";
+  const std::string hosts = "tls: {intercept: {hosts: [a.test]}}\n";
+  const std::string listed = "tls: {intercept: {hosts: [a.test], mode: listed}}\n";
+  const std::string of_server = "ingress.forward_to does nothing: listen.ingress is off\n";
+  const std::string of_hosts = "tls.intercept.hosts does nothing: tls.intercept.mode is off\n";
+  CHECK(warnings_of(configured(server)) == "c.yaml:1: " + of_server);
+  CHECK(warnings_of(configured(hosts)) == "c.yaml:1: " + of_hosts);
+  CHECK(warnings_of(configured("", {{"SIDESPAN_INGRESS_FORWARD_TO", "localhost:8080"}})) ==
+        "SIDESPAN_INGRESS_FORWARD_TO: " + of_server);
+  CHECK(warnings_of(configured(server + "listen: {ingress: ':17006'}")).empty());
+  CHECK(warnings_of(configured(listed)).empty());
+  // What a command turns off by itself.
+  ConfigSources run;
+  run.flags = {{"listen.ingress", "off", "run"}, {"tls.intercept.mode", "off", "--intercept"}};
+  run.file = ConfigFile{"c.yaml", server + hosts};
+  CHECK(warnings_of(configure(run)).empty());
+}
+
 TEST_CASE("where OpenTelemetry's variables do not fit, they give way") {
   const Configuration queue = configured("", {{"OTEL_BSP_MAX_QUEUE_SIZE", "100"}});
   CHECK(faults_of(queue).empty());

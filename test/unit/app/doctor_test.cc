@@ -199,6 +199,9 @@ TEST_CASE("a sidecar that runs") {
   };
   const Row rows[] = {
       {"not there", {.egress_fault = "nobody"}, "FAIL no sidecar: nobody\n"},
+      {"another program",
+       {.egress = "http://127.0.0.1:1", .stranger = "it waves", .asked = "x"},
+       "FAIL something else than sidespan listens at http://127.0.0.1:1: it waves\n"},
       {"nobody to ask",
        {.egress = "http://127.0.0.1:1"},
        there + "warn listen.admin and listen.health are off\n"},
@@ -273,10 +276,13 @@ RunSpan call(const std::string& host, const std::string& name = "GET",
 }
 
 TEST_CASE("what a run tells of its command") {
-  const RunSpan refused =
-      call("a", "CONNECT", {{"sidespan.mode", "intercept"}, {"sidespan.end", "refused"}});
+  const RunSpan refused = call(
+      "a", "CONNECT",
+      {{"sidespan.mode", "intercept"}, {"sidespan.end", "refused"}, {"error.type", "tls_failure"}});
   const RunSpan left =
       call("a", "CONNECT", {{"sidespan.mode", "intercept"}, {"sidespan.end", "agent_cancelled"}});
+  RunSpan behind_second_proxy = call("a", "GET", {{"error.type", "connection_refused"}});
+  behind_second_proxy.status_message = "the second proxy (egress.via) is gone";
   const auto opaque = [](const std::string& reason) {
     return call("a", "CONNECT", {{"sidespan.mode", "tunnel"}, {"sidespan.tunnel.reason", reason}});
   };
@@ -301,6 +307,21 @@ TEST_CASE("what a run tells of its command") {
       {"an origin's certificate",
        {call("a", "GET", {{"error.type", "certificate_expired"}})},
        "FAIL origins that do not verify (certificate_expired): a:443\n" + one},
+      {"an origin that is not there",
+       {call("a", "GET", {{"error.type", "connection_refused"}})},
+       "warn origins that gave no whole answer (connection_refused): a:443\n" + one},
+      {"nor is it for a tunnel",
+       {call("a", "CONNECT", {{"sidespan.mode", "tunnel"}, {"error.type", "dns_failure"}})},
+       "warn origins that gave no whole answer (dns_failure): a:443\n" + one},
+      {"that it had connected for nothing says no more then",
+       {left, call("a", "GET", {{"error.type", "timeout"}})},
+       "warn origins that gave no whole answer (timeout): a:443\n" + two},
+      {"one that broke off",
+       {call("a", "GET", {{"error.type", "connection_reset"}})},
+       "warn origins that gave no whole answer (connection_reset): a:443\n" + one},
+      {"the second proxy",
+       {behind_second_proxy, behind_second_proxy},
+       "FAIL the second proxy (egress.via) is gone\n" + two},
       {"another error is none of them",
        {call("a", "GET", {{"error.type", "503"}})},
        "ok   seen: a:443\n" + one},
@@ -320,6 +341,29 @@ TEST_CASE("what a run tells of its command") {
   failed.requests = 1;
   failed.totals.dropped[static_cast<size_t>(report::DropReason::kRejected)] = 2;
   CHECK(said(judge_run(failed)) == "warn the command ended with 3\nFAIL 2 spans not taken\n");
+}
+
+TEST_CASE("what is advised for an origin's certificate helps with it") {
+  struct Row {
+    const char* error;
+    const char* setting;
+  };
+  const Row rows[] = {{"certificate_untrusted", "tls.trust.certificates"},
+                      {"certificate_expired", "tls.intercept.bypass"},
+                      {"certificate_not_yet_valid", "tls.intercept.bypass"},
+                      {"certificate_name_mismatch", "tls.intercept.bypass"},
+                      {"certificate_invalid", "tls.intercept.bypass"},
+                      {"certificate_required", "tls.client_certificates"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.error);
+    RunSeen run;
+    run.record.spans = {call("a", "GET", {{"error.type", row.error}})};
+    const std::string text = text_of(judge_run(run));
+    for (const Row& other : rows) {
+      const bool named = text.find(other.setting) != std::string::npos;
+      CHECK(named == (other.setting == std::string_view(row.setting)));
+    }
+  }
 }
 
 TEST_CASE("what kind of client a command is") {
