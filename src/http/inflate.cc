@@ -85,11 +85,13 @@ void Inflater::charge(size_t bytes) {
 
 void Inflater::feed(std::string_view bytes) {
   if (state_ != State::kReading || bytes.empty()) return;
-  run_all(bytes);
+  room_ = limits_.feed_bytes_max > 0
+              ? limits_.feed_bytes_max + bytes.size() * limits_.feed_ratio_max
+              : std::numeric_limits<size_t>::max();
+  run(0, bytes);
   size_t held = 0;
   for (const Stage& stage : stages_) {
     if (stage.decoder) held += stage.decoder->memory_bytes();
-    held += stage.waiting.capacity();
   }
   charge(held);
   if (state_ == State::kReading) return;
@@ -97,31 +99,10 @@ void Inflater::feed(std::string_view bytes) {
   charge(0);
 }
 
-void Inflater::finish() {
-  if (state_ != State::kReading || !waits()) return;
-  run_all({});
-  if (state_ == State::kReading && waits()) state_ = State::kLimit;
-}
-
-bool Inflater::waits() const {
-  return std::ranges::any_of(
-      stages_, [](const Stage& stage) { return stage.full || !stage.waiting.empty(); });
-}
-
 bool Inflater::complete() const {
-  bool complete = state_ == State::kReading && !waits();
+  bool complete = state_ == State::kReading;
   for (size_t i = 0; i < stage_count_; ++i) complete = complete && stages_[i].ended;
   return complete;
-}
-
-void Inflater::run_all(std::string_view packed) {
-  const bool bounded = limits_.feed_bytes_max > 0;
-  const size_t bytes = packed.size() + stages_[0].waiting.size();
-  room_ = bounded ? limits_.feed_bytes_max + bytes * limits_.feed_ratio_max
-                  : std::numeric_limits<size_t>::max();
-  // What waits goes before what comes behind it.
-  for (size_t i = stage_count_; i-- > 1;) run(i, {});
-  run(0, packed);
 }
 
 void Inflater::run(size_t index, std::string_view packed) {
@@ -131,44 +112,43 @@ void Inflater::run(size_t index, std::string_view packed) {
   }
   Stage& stage = stages_[index];
   stage.packed_bytes += packed.size();
-  std::string joined = std::exchange(stage.waiting, {});
-  if (!joined.empty()) packed = joined.append(packed);
-  if (!stage.decoder && !packed.empty()) {
+  if (!stage.decoder) {
     if (!is_room_for_decoders()) {
       state_ = State::kLimit;
       return;
     }
     stage.decoder = make_decoder(stage.coding, limits_);
   }
-  while (state_ == State::kReading && room_ > 0 && (stage.full || !packed.empty())) {
-    step(index, packed);
+  bool more = !packed.empty();
+  while (state_ == State::kReading && more) {
+    if (room_ == 0) {
+      state_ = State::kLimit;
+      return;
+    }
+    more = step(index, packed) || !packed.empty();
   }
-  if (state_ != State::kReading || packed.empty()) return;
-  stage.waiting = packed;
-  // What a stage gives to the next is in the packed bytes that it was given.
-  if (index == 0 && packed.size() > limits_.waiting_bytes_max) state_ = State::kLimit;
 }
 
-void Inflater::step(size_t index, std::string_view& packed) {
+bool Inflater::step(size_t index, std::string_view& packed) {
   Stage& stage = stages_[index];
   if (stage.ended && !stage.decoder->restart()) {
     state_ = State::kBroken;
-    return;
+    return false;
   }
   char plain[kPieceBytes];
   const size_t size = std::min(kPieceBytes, room_);
   const size_t before = packed.size();
   const Decoder::Step step = stage.decoder->step(packed, {plain, size});
   stage.ended = step.outcome == Decoder::Outcome::kEnded;
-  stage.full = step.written == size && !stage.ended;
   pass(index, {plain, step.written});
-  if (state_ != State::kReading) return;
+  if (state_ != State::kReading) return false;
   const bool stuck = step.written == 0 && packed.size() == before && before > 0 && !stage.ended;
   if (step.outcome == Decoder::Outcome::kTooLarge) {
     state_ = State::kLimit;
   } else if (step.outcome == Decoder::Outcome::kBroken || stuck) {
     state_ = State::kBroken;
   }
+  return step.written == size && !stage.ended;
 }
 
 void Inflater::pass(size_t index, std::string_view plain) {

@@ -26,7 +26,7 @@ class FailedCalls {
     const auto found = calls_.find(request);
     if (found != calls_.end()) {
       const bool old = now - found->second.since >= horizon_;
-      found->second = {old ? call : SpanRef{}, now};
+      found->second = old ? Failed{call, now} : Failed{{}, found->second.since};
     } else if (calls_.size() < kCallsMax) {
       calls_.emplace(request, Failed{call, now});
     }

@@ -115,7 +115,6 @@ void AnswerReader::end_document(bool whole) {
 }
 
 void AnswerReader::finish(bool whole) {
-  if (inflater_ && as_ != As::kNothing) inflater_->finish();
   if (documents_) documents_->finish(whole);
   if (text_) text_->finish();
 }

@@ -14,6 +14,8 @@ using lineage::Voice;
 
 // A gleaner with what it is in the middle of; values count by themselves.
 constexpr size_t kGleanerBytes = size_t{4} * 1024;
+// Of a request that is told from others by all that it says; longer ones are seldom sent again.
+constexpr size_t kRepeatedBytesMax = size_t{256} * 1024;
 
 std::string_view media_type(const http::Headers& headers) {
   const std::string_view value = headers.find(http::FieldName::kContentType).value_or("");
@@ -157,7 +159,11 @@ void CallLineage::publish_given(MonoTime now) {
 }
 
 void CallLineage::on_request_bytes(std::string_view bytes, MonoTime now) {
-  if (said_) said_->add(bytes);
+  if (said_) {
+    said_->add(bytes);
+    said_bytes_ += bytes.size();
+    if (said_bytes_ > kRepeatedBytesMax) said_.reset();
+  }
   if (form_) return form_->feed(bytes);
   if (own_request_ && own_request_->reader) own_request_->reader->feed(bytes);
   publish_given(now);

@@ -112,7 +112,8 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   std::unique_ptr<Documents> own_request_;
   std::unique_ptr<AnswerReader> own_answer_;
   std::optional<lineage::Hasher> said_;  // of a request whose trace is named: target and body
-  uint64_t request_id_ = 0;              // that, and its trace; zero: not known
+  size_t said_bytes_ = 0;
+  uint64_t request_id_ = 0;  // that, and its trace; zero: not known
   std::optional<lineage::Joined> joined_;
   lineage::Joined traced_;  // in registry_.traces()
   const bool of_nobody_;

@@ -49,6 +49,10 @@ class Exchange::CallWatch final : public semconv::SharedCallWatcher {
   }
   void end_response_document() override { documents().end_response_document(); }
   void on_said(MonoTime at) override { lineage_.on_response_bytes({}, at); }
+  void on_other_message(MonoTime at) override {
+    lineage_.on_request_end(at);
+    lineage_.pass(at);
+  }
   void on_asked(const semconv::genai::Call& call, MonoTime at) override;
 
   trace::SpanId span() const { return span_; }

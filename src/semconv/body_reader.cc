@@ -54,13 +54,6 @@ struct BodyReader::Impl final : http::PlainSink {
     }
   }
 
-  void heed_inflater() {
-    if (state != State::kReading) return;
-    using Inflated = http::Inflater::State;
-    if (inflater->state() == Inflated::kBroken) stop(State::kBroken);
-    if (inflater->state() == Inflated::kLimit) stop(State::kLimit);
-  }
-
   void stop(State reason) {
     state = reason;
     framer->finish(false);
@@ -83,19 +76,18 @@ void BodyReader::feed(std::string_view bytes) {
   if (impl.state != State::kReading) return;
   if (!impl.inflater) return impl.on_plain(bytes);
   impl.inflater->feed(bytes);
-  impl.heed_inflater();
+  if (impl.state == State::kReading) {
+    using Inflated = http::Inflater::State;
+    if (impl.inflater->state() == Inflated::kBroken) impl.stop(State::kBroken);
+    if (impl.inflater->state() == Inflated::kLimit) impl.stop(State::kLimit);
+  }
   // What it holds is of use to others; this is not in a call of its own.
   if (impl.state != State::kReading) impl.inflater.reset();
 }
 
 void BodyReader::finish(bool clean) {
-  Impl& impl = *impl_;
-  if (impl.state == State::kReading && impl.inflater) {
-    impl.inflater->finish();
-    impl.heed_inflater();
-  }
-  if (impl.state != State::kReading) return;
-  impl.framer->finish(clean && (!impl.inflater || impl.inflater->complete()));
+  if (impl_->state != State::kReading) return;
+  impl_->framer->finish(clean && (!impl_->inflater || impl_->inflater->complete()));
 }
 
 BodyReader::State BodyReader::state() const {

@@ -2,7 +2,6 @@
 // one, and the server's typed events are its answer, up to the one that ends it.
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -29,7 +28,6 @@ constexpr size_t kCallBytes = size_t{12} * 1024;
 // Under way at once. Servers work them off one by one, in each lane.
 constexpr size_t kOpenCallsMax = 16;
 constexpr size_t kWordBytesMax = 64;
-constexpr std::chrono::minutes kToldEvery{1};  // that a model speaks
 
 constexpr std::string_view kCreate = "response.create";
 
@@ -104,14 +102,15 @@ class ModelSocketObserver final : public Observer {
     now_ = at;
     tally_.on_sent(bytes);
     give_up_if_lost();
+    if (unread_) sink_.on_unwatched_answer(now_);
   }
   void on_response_bytes(std::string_view bytes, MonoTime at) override {
     if (!switched_) return;
     now_ = at;
-    tell_unwatched();
+    watched_ |= !in_event_;
     tally_.on_received(bytes);
     give_up_if_lost();
-    tell_unwatched();
+    if (!watched_ || unread_) sink_.on_unwatched_answer(now_);
   }
   void on_end(End end, MonoTime) override {
     // Whoever says goodbye ends what is under way.
@@ -151,9 +150,7 @@ class ModelSocketObserver final : public Observer {
   json::Handler* begin_event();
   void end_event(bool whole);
   Calls::iterator first_of(std::string_view lane);
-  bool one_lane() const;
   void end_call(Calls::iterator call, End end);
-  void tell_unwatched();
   void give_up_if_lost();
   // `more`: calls beside those under way.
   void give_up(Unread why, size_t more = 0);
@@ -176,10 +173,13 @@ class ModelSocketObserver final : public Observer {
   std::optional<OpenCall> asking_;      // its message is under way
   std::optional<OpenCall> unassigned_;  // of several lanes: an event's, until it has told its own
   MonoTime now_{};
-  std::optional<MonoTime> told_;  // that a model speaks
   std::optional<Unread> unread_;  // why nothing is read, or nothing more
   const bool counts_itself_;
   bool switched_ = false;
+  bool lanes_ = false;     // a request named one
+  bool in_event_ = false;  // of the server
+  bool reading_ = false;   // it is a call's
+  bool watched_ = true;    // all that was said since this call began, and the event under way
 };
 
 json::Handler* ModelSocketObserver::begin_request() {
@@ -194,7 +194,12 @@ json::Handler* ModelSocketObserver::begin_request() {
 void ModelSocketObserver::end_request(bool whole) {
   if (!asking_) return;
   OpenCall call = *std::exchange(asking_, std::nullopt);
-  if (unread_ || request_.type != kCreate) return;
+  if (unread_) return;
+  if (whole && request_.type != kCreate) {
+    if (call.watcher) call.watcher->end_request_document();
+    if (call.watcher) call.watcher->on_other_message(now_);
+    return;
+  }
   // An event would be taken for another call's.
   if (!whole) return give_up(Unread::kMalformed, 1);
   if (open_.size() == kOpenCallsMax) return give_up(Unread::kLimit, 1);
@@ -204,20 +209,22 @@ void ModelSocketObserver::end_request(bool whole) {
     call.watcher->on_asked(call.reader.call(), now_);
   }
   call.lane = request_.lane;
+  lanes_ |= !call.lane.empty();
   open_.push_back(std::move(call));
   count_memory();
 }
 
-bool ModelSocketObserver::one_lane() const {
-  return std::ranges::all_of(open_,
-                             [&](const OpenCall& call) { return call.lane == open_.front().lane; });
-}
-
+// Whose an event is where there are lanes is told too late for a watcher.
 json::Handler* ModelSocketObserver::begin_event() {
   unassigned_.reset();
-  if (unread_ || open_.empty()) return nullptr;
-  if (one_lane()) {
+  if (unread_) return nullptr;
+  in_event_ = true;
+  reading_ = !open_.empty();
+  watched_ &= reading_ && !lanes_;
+  if (!reading_) return event_.begin(nullptr);  // to be told where it ends
+  if (!lanes_) {
     OpenCall& call = open_.front();
+    watched_ &= call.watcher != nullptr;
     said_to_.set(call.reader.begin_response_document(),
                  call.watcher ? call.watcher->begin_response_document() : nullptr);
     return event_.begin(&said_to_);
@@ -227,7 +234,8 @@ json::Handler* ModelSocketObserver::begin_event() {
 }
 
 void ModelSocketObserver::end_event(bool whole) {
-  if (open_.empty()) return;
+  in_event_ = false;
+  if (!std::exchange(reading_, false) || open_.empty()) return;
   Calls::iterator call = open_.begin();
   if (unassigned_) {
     unassigned_->reader.end_response_document(whole);
@@ -239,7 +247,7 @@ void ModelSocketObserver::end_event(bool whole) {
     call->reader.end_response_document(whole);
     if (call->watcher) call->watcher->end_response_document();
     if (call->watcher) call->watcher->on_said(now_);
-    if (!whole) sink_.on_unwatched_answer(now_);
+    watched_ &= whole;
   }
   if (!std::exchange(call->answered, true)) call->reader.on_first_chunk(now_ - call->start);
   if (ends_call(event_.type)) end_call(call, End::kWhole);
@@ -261,17 +269,6 @@ void ModelSocketObserver::end_call(Calls::iterator call, End end) {
                         }});
   open_.erase(call);
   count_memory();
-}
-
-// What cannot be read may be an answer; which call's an event is of several lanes is known too
-// late.
-void ModelSocketObserver::tell_unwatched() {
-  const bool watched =
-      one_lane() && std::ranges::all_of(open_, [](const OpenCall& call) { return !!call.watcher; });
-  if (watched && !unread_) return;
-  if (told_ && now_ - *told_ < kToldEvery) return;
-  told_ = now_;
-  sink_.on_unwatched_answer(now_);
 }
 
 void ModelSocketObserver::give_up_if_lost() {

@@ -1,12 +1,11 @@
 // Undoes a Content-Encoding as the body arrives, in any pieces: gzip (RFC 1952), deflate (RFC 1950,
 // and 1951 bare, as browsers bear it), br (RFC 7932), zstd (RFC 8878), and two of them in a row.
 // Bounded: the plain text goes to a sink in pieces of at most 16 KiB, what would be a bomb ends at
-// a limit, and so does what would take the thread too long at once: a call of feed() gives only so
-// much, and what of the packed text has become nothing by then waits for the next. A decoder is
-// made when its first byte comes and holds what its format asks for: gzip and deflate 40 KiB, br
-// and zstd their window and tables, at most InflateLimits::memory_bytes_max each, which the memory
-// ledger counts; all decoders of a thread at most a quarter of its limit, then a new one is not
-// made. Used by taps on bodies, and for a collector's answer.
+// a limit, and so does what would take the thread too long at once. A decoder is made when its
+// first byte comes and holds what its format asks for: gzip and deflate 40 KiB, br and zstd their
+// window and tables, at most InflateLimits::memory_bytes_max each, which the memory ledger counts;
+// all decoders of a thread at most a quarter of its limit, then a new one is not made. Used by taps
+// on bodies, and for a collector's answer.
 #pragma once
 
 #include <array>
@@ -41,12 +40,11 @@ struct InflateLimits {
   // Of one br or zstd decoder. A zstd frame may have a window of half of it; the usual level 3 asks
   // for 2 MiB, level 19 for 8.
   size_t memory_bytes_max = size_t{4} << 20;
-  // What one call of feed() gives at most: so much, and so many bytes for each that is fed, which
-  // is what events that are all alike become. 0 of the first: no limit.
+  // What one call of feed() may become: so much, and so many bytes for each that is fed, which is
+  // what events that are all alike become. Nothing waits for the next call: the packed bytes are
+  // forwarded meanwhile. 0 of the first: no limit.
   size_t feed_bytes_max = size_t{64} << 10;
   size_t feed_ratio_max = 40;
-  // Of the packed text, that waits for the next call. A decoder's own buffers are apart.
-  size_t waiting_bytes_max = size_t{8} << 10;
 };
 
 class PlainSink {
@@ -74,8 +72,6 @@ class Inflater {
   };
   // Once it reads no more it takes bytes for nothing.
   void feed(std::string_view bytes);
-  // Nothing more comes: what waits is read, or is more than a limit allows.
-  void finish();
   State state() const { return state_; }
   // What was fed ends where the packed text does.
   bool complete() const;
@@ -86,15 +82,12 @@ class Inflater {
     Coding coding = Coding::kGzip;
     uint64_t packed_bytes = 0;
     uint64_t plain_bytes = 0;
-    std::string waiting = {};  // packed
-    bool full = false;         // the decoder may have more of what it was given
     bool ended = false;
   };
 
-  bool waits() const;
-  void run_all(std::string_view packed);
   void run(size_t stage, std::string_view packed);
-  void step(size_t stage, std::string_view& packed);
+  // True: the decoder may have more of what it was given.
+  bool step(size_t stage, std::string_view& packed);
   void charge(size_t bytes);
   void pass(size_t stage, std::string_view plain);
 

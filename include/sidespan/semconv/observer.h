@@ -88,7 +88,9 @@ class SharedCallWatcher : public DocumentWatcher {
   virtual ~SharedCallWatcher() = default;
   // Its request was read, and is one: before its last bytes are forwarded.
   virtual void on_asked(const genai::Call& call, MonoTime at) = 0;
-  // So was a document of its answer.
+  // It was read, and is none.
+  virtual void on_other_message(MonoTime at) = 0;
+  // A document of its answer was read.
   virtual void on_said(MonoTime at) = 0;
 };
 
@@ -120,8 +122,7 @@ class SharedCallSink {
   virtual void on_shared_call(const SharedCall& call) = 0;
   // From now on none is told, and so many that were under way are not either. Once.
   virtual void on_calls_unread(Unread reason, size_t under_way) = 0;
-  // A model speaks, and no watcher is told what: before its first bytes are forwarded, and
-  // again at most every minute while it does.
+  // Something is said that may be a model's, and no watcher is told what: before it is forwarded.
   virtual void on_unwatched_answer(MonoTime at) = 0;
 
  protected:
