@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include "sidespan/base/text.h"
 
@@ -183,28 +187,70 @@ std::string redacted_url(const http::Url& url, std::span<const std::string> furt
 
 namespace {
 
-// Behind the value that `text` begins with; `quote`: as its member's name is quoted.
-size_t value_end(std::string_view text, std::string_view quote) {
-  if (text.starts_with(quote)) {
-    size_t at = quote.size();
-    while (at < text.size() && !text.substr(at).starts_with(quote)) {
-      at += text[at] == '\\' && quote.size() == 1 ? 2 : 1;
-    }
-    return std::min(at + quote.size(), text.size());
-  }
-  size_t depth = 0;
+// Quotes of a text that is JSON within a text that is, and so on: as deep as so many backslashes
+// before one say, some of which may be content.
+size_t depth_of(size_t backslashes) {
+  return static_cast<size_t>(std::countr_one(backslashes));
+}
+
+// Behind the value that `text` begins with, whose member's name is quoted so deep. It ends at the
+// latest where a text ends that it is in.
+size_t value_end(std::string_view text, size_t quotes) {
+  size_t nested = 0;
+  size_t backslashes = 0;
+  bool in_text = false;
   for (size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
-    if (text.substr(at).starts_with(quote)) {
-      at += value_end(text.substr(at), quote) - 1;
+    if (c == '\\') {
+      ++backslashes;
+      continue;
+    }
+    const size_t deep = depth_of(std::exchange(backslashes, 0));
+    if (c == '"') {
+      if (deep < quotes) return at - ((size_t{1} << deep) - 1);
+      if (deep > quotes) continue;
+      in_text = !in_text;
+      if (!in_text && nested == 0) return at + 1;
+    } else if (in_text) {
+      continue;
     } else if (c == '{' || c == '[') {
-      ++depth;
+      ++nested;
     } else if (c == '}' || c == ']' || c == ',') {
-      if (depth == 0) return at;
-      if (c != ',' && --depth == 0) return at + 1;
+      if (nested == 0) return at;
+      if (c != ',' && --nested == 0) return at + 1;
     }
   }
   return text.size();
+}
+
+// "p\u0061ssword" and "accessToken" as words with '_' between: "password", "access_token".
+std::string words_of(std::string_view name) {
+  constexpr size_t kHexDigits = 4;
+  std::string words;
+  char before = 0;
+  for (size_t at = 0; at < name.size(); ++at) {
+    char c = name[at];
+    if (c == '\\') continue;
+    unsigned code = 0;
+    const std::string_view hex = name.substr(at + 1, kHexDigits);
+    if (c == 'u' && at > 0 && name[at - 1] == '\\' && hex.size() == kHexDigits &&
+        std::from_chars(hex.data(), hex.data() + kHexDigits, code, 16).ptr ==
+            hex.data() + hex.size()) {
+      at += kHexDigits;
+      c = code < 0x80 ? static_cast<char>(code) : '?';
+    }
+    const bool upper = c >= 'A' && c <= 'Z';
+    if (upper && before >= 'a' && before <= 'z') words.push_back('_');
+    words.push_back(c);
+    before = c;
+  }
+  return words;
+}
+
+bool is_secret_member(std::string_view name, std::span<const std::string> further) {
+  if (is_secret_parameter(name, further)) return true;
+  const std::string words = words_of(name);
+  return is_secret_parameter(words, further) || is_secret_header(words);
 }
 
 }  // namespace
@@ -230,10 +276,13 @@ void append_redacted_members(std::string& out, std::string_view text,
     const bool member = colon != std::string_view::npos && text[colon] == ':';
     take(close);
     // Within a text that is JSON both quotes are escaped, as often.
-    if (!member || quote.size() != slashes + 1 || !is_secret_parameter(name, further)) continue;
+    if (!member || quote.size() != slashes + 1 || !std::has_single_bit(quote.size()) ||
+        !is_secret_member(name, further)) {
+      continue;
+    }
     const size_t value = std::min(text.find_first_not_of(kBlanks, colon + 1 - close), text.size());
     take(value);
-    text.remove_prefix(value_end(text, quote));
+    text.remove_prefix(value_end(text, depth_of(slashes)));
     out.append(quote).append(kRedacted).append(quote);
   }
 }

@@ -218,6 +218,23 @@ TEST_CASE("redaction: members of JSON with secret names lose their values") {
         R"(he said "x and {"password":"REDACTED"})");
   CHECK(redacted(R"({"in":"{\"password\":\"a,b\",\"c\":1}"})") ==
         R"({"in":"{\"password\":\"REDACTED\",\"c\":1}"})");
+  CHECK(redacted(R"({"in":"{\"password\":\"ab\\\"TOP\",\"c\":1}"})") ==
+        R"({"in":"{\"password\":\"REDACTED\",\"c\":1}"})");
+  CHECK(redacted(R"({"in":"{\"password\":\"ab\\\\\",\"c\":1}"})") ==
+        R"({"in":"{\"password\":\"REDACTED\",\"c\":1}"})");
+  CHECK(redacted(R"({"in":"\"password\":tru"})") == R"({"in":"\"password\":\"REDACTED\""})");
+  CHECK(redacted(R"({"in":"{\"password\":\"cut","c":"d"})") ==
+        R"({"in":"{\"password\":\"REDACTED\"","c":"d"})");
+  CHECK(redacted(R"({"password":"x\\","c":"d"})") == R"({"password":"REDACTED","c":"d"})");
+  for (const std::string_view name :
+       {"Authorization", "Set-Cookie", "accessToken", "access-token", "clientSecret",
+        "refreshToken", "secret_key", "privateKey", "session_token", R"(p\u0061ssword)"}) {
+    CAPTURE(name);
+    const std::string member = "{\"" + std::string(name) + "\":\"";
+    CHECK(redacted(member + "x\"}") == member + "REDACTED\"}");
+  }
+  const std::string_view counts = R"({"max_tokens":5,"totalTokens":6,"keys":[1],"user":"u"})";
+  CHECK(redacted(counts) == counts);
   CHECK(redacted(R"({"password":"cut of)") == R"({"password":"REDACTED")");
   CHECK(redacted(R"({"password":)") == R"({"password":"REDACTED")");
   CHECK(redacted(R"({"password)") == R"({"password)");
