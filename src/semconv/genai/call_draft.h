@@ -67,6 +67,7 @@ class CallDraft {
   static constexpr size_t kListMax = 16;          // stop sequences, formats, choices
   static constexpr size_t kToolsMax = 48;         // asked for, and given back
   static constexpr size_t kContentTextsMax = 16;  // captured texts of full length, all together
+  static constexpr size_t kContentRoomMax = size_t{32} * 1024;
 
   CallDraft(Capture capture, size_t content_bytes_max);
 

@@ -25,6 +25,7 @@ size_t bytes_of(const Message& message) {
 
 Part* CallDraft::add_part(Message& to, Part::Kind kind) const {
   if (!captures(Capture::kAll) || to.parts.size() >= kContentTextsMax) return nullptr;
+  if (bytes_of(to) >= kContentRoomMax) return nullptr;  // it will be too long to be kept
   to.parts.push_back({.kind = kind});
   return &to.parts.back();
 }

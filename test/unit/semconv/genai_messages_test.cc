@@ -202,6 +202,18 @@ TEST_CASE("messages: each text is cut, and of many messages the newest stay") {
   CHECK(all.output.size() < 1200);
 }
 
+TEST_CASE("content: however long a text may be, a call keeps so much of all") {
+  std::string request = R"({"model":"gpt-5","messages":[)";
+  for (int i = 0; i < 30; ++i) {
+    request += R"({"role":"user","content":")" + std::string(10'000, 'w') + "\"},";
+  }
+  request += R"({"role":"user","content":"last"}]})";
+  const PlayedCall call = call_of("api.openai.com", "/v1/chat/completions", request, {});
+  const Shown all = shown(testing::played(call, {}, Capture::kAll, size_t{16} * 1024));
+  CHECK(all.input.size() < size_t{33} * 1024);
+  CHECK(all.input.ends_with(R"("content":"last"}]}])"));
+}
+
 TEST_CASE("redaction: members of JSON with secret names lose their values") {
   const std::vector<std::string> further = {"Iban"};
   const auto redacted = [&](std::string_view text) {

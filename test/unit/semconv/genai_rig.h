@@ -58,10 +58,12 @@ inline bool feed(json::Handler& handler, std::string_view text, const Cut& cut) 
 
 inline semconv::genai::CallReader played(
     const PlayedCall& call, const Cut& cut = {},
-    semconv::genai::Capture capture = semconv::genai::Capture::kOff) {
+    semconv::genai::Capture capture = semconv::genai::Capture::kOff,
+    size_t content_bytes_max = semconv::genai::ReaderOptions{}.content_bytes_max) {
   const auto endpoint = semconv::genai::recognize(
       {.method = "POST", .host = call.host, .path = call.path, .content_type = "application/json"});
-  semconv::genai::CallReader reader(endpoint.value(), {.capture = capture});
+  semconv::genai::CallReader reader(endpoint.value(),
+                                    {.capture = capture, .content_bytes_max = content_bytes_max});
   reader.end_request_document(feed(reader.begin_request_document(), call.request, cut));
   reader.on_response_head(call.head);
   for (const CallDocument& document : call.answer) {
