@@ -80,8 +80,9 @@ class H2Connection final : public Codec {
   static constexpr size_t kResetsMax = 200;
   // Who reads a body in small pieces refunds each, to its stream and to the connection, when it
   // likes: Go does so for 4 KiB, and long after the last of it was sent. More than its window held
-  // it cannot owe.
+  // it cannot owe, which may be many small frames.
   static constexpr size_t kRefundBytes = 1024;
+  static constexpr size_t kRefundsKept = 16'384;
   // Of streams that are over, for those to come: as many as most connections have at a time.
   static constexpr size_t kStreamsKept = 128;
 

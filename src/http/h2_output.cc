@@ -151,7 +151,8 @@ ssize_t H2Connection::on_body_wanted(H2Stream& stream, size_t room, uint32_t& fl
 
 void H2Connection::on_body_frame(H2Stream& stream, std::string_view header, size_t size) {
   idle_frames_ = 0;
-  updates_due_ = std::min(updates_due_ + refunds(size), refunds(window_max_));
+  const size_t most = std::max(refunds(window_max_), kRefundsKept);
+  updates_due_ = std::min(updates_due_ + refunds(size), most);
   out_.append(header);
   if (size > 0) out_.append(stream.out.take(size));
   stream.in_flight += size;

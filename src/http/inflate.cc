@@ -106,10 +106,7 @@ bool Inflater::complete() const {
 }
 
 void Inflater::run(size_t index, std::string_view packed) {
-  if (index == stage_count_) {
-    room_ -= packed.size();
-    return sink_.on_plain(packed);
-  }
+  if (index == stage_count_) return sink_.on_plain(packed);
   Stage& stage = stages_[index];
   stage.packed_bytes += packed.size();
   if (!stage.decoder) {
@@ -140,6 +137,7 @@ bool Inflater::step(size_t index, std::string_view& packed) {
   const size_t before = packed.size();
   const Decoder::Step step = stage.decoder->step(packed, {plain, size});
   stage.ended = step.outcome == Decoder::Outcome::kEnded;
+  room_ -= step.written;
   pass(index, {plain, step.written});
   if (state_ != State::kReading) return false;
   const bool stuck = step.written == 0 && packed.size() == before && before > 0 && !stage.ended;

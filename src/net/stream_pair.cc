@@ -61,9 +61,15 @@ bool Link::hand_up(size_t which) {
   }
   if (to.paused) return false;
   if (to.inbox.empty()) {
-    if (!other(which).fin_wanted || std::exchange(to.fin_told, true)) return false;
-    to.reader->on_end();
-    return false;
+    const End& from = other(which);
+    if (!from.fin_wanted) return false;
+    if (!std::exchange(to.fin_told, true)) {
+      to.reader->on_end();
+      return from.closed;
+    }
+    // Who is gone reads nothing more; without a socket nobody else finds that out.
+    to.broken = from.closed && !to.fin_wanted;
+    return to.broken;
   }
   const size_t most = std::clamp(to.reader->room(), size_t{1}, kReadBytesMax);
   const Chain part = to.inbox.take(std::min(most, to.inbox.size()));

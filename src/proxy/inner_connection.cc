@@ -49,8 +49,10 @@ void InnerConnection::wake(wire::Connection&) {
     if (!event) break;
     on_inner_event(std::move(*event));
   }
-  if (done_ || !connection_.closed() || inner_ended_) return;
-  to_agent(http::Reset{{Code::kConnectionReset, Side::kSelf, false, "the tunnel broke off"}});
+  if (done_ || !connection_.closed()) return;
+  if (!inner_ended_) {
+    to_agent(http::Reset{{Code::kConnectionReset, Side::kSelf, false, "the tunnel broke off"}});
+  }
   finish();
 }
 

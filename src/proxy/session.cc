@@ -255,7 +255,8 @@ void Session::reset(const Error& error) {
 
 bool Session::is_owing() const {
   if (!exchanges_.empty() || connection_.closed()) return false;
-  return connection_.has_unsent() ||
+  const auto waits = [&](const auto& inner) { return connection_.queued(inner->stream()) > 0; };
+  return connection_.has_unsent() || std::ranges::any_of(inner_, waits) ||
          (multiplexed() && connection_.codec().streams() > inner_.size());
 }
 
