@@ -183,25 +183,32 @@ std::string redacted_url(const http::Url& url, std::span<const std::string> furt
 
 namespace {
 
-// Behind the value that `text` begins with; `quote`: as its member's name is quoted.
+// Behind the value that `text` begins with; `quote`: as its member's name is quoted. Each text that
+// a JSON text is in doubles its backslashes: with another number of them before a '"', it is such a
+// text that ends there, and with an odd multiple of its own, it is no '"' of the value's own.
 size_t value_end(std::string_view text, std::string_view quote) {
-  if (text.starts_with(quote)) {
-    size_t at = quote.size();
-    while (at < text.size() && !text.substr(at).starts_with(quote)) {
-      at += text[at] == '\\' && quote.size() == 1 ? 2 : 1;
-    }
-    return std::min(at + quote.size(), text.size());
-  }
+  const bool is_text = text.starts_with(quote);
+  bool inside = false;
   size_t depth = 0;
-  for (size_t at = 0; at < text.size(); ++at) {
+  for (size_t at = 0; at < text.size();) {
     const char c = text[at];
-    if (text.substr(at).starts_with(quote)) {
-      at += value_end(text.substr(at), quote) - 1;
-    } else if (c == '{' || c == '[') {
+    if (c == '"' || c == '\\') {
+      const size_t end = text.find_first_not_of('\\', at);
+      if (end == std::string_view::npos) break;
+      const size_t size = end + 1 - at;
+      if (text[end] == '"' && size % quote.size() != 0) return at;
+      at = text[end] == '"' ? end + 1 : end;
+      if (text[end] == '"' && size / quote.size() % 2 != 0) inside = !inside;
+      if (is_text && !inside) return at;
+      continue;
+    }
+    ++at;
+    if (inside) continue;
+    if (c == '{' || c == '[') {
       ++depth;
     } else if (c == '}' || c == ']' || c == ',') {
-      if (depth == 0) return at;
-      if (c != ',' && --depth == 0) return at + 1;
+      if (depth == 0) return at - 1;
+      if (c != ',' && --depth == 0) return at;
     }
   }
   return text.size();

@@ -224,5 +224,25 @@ TEST_CASE("redaction: members of JSON with secret names lose their values") {
   CHECK(redacted("\"") == "\"");
 }
 
+TEST_CASE("redaction: a value within a text ends where it does, and where the text does") {
+  const auto redacted = [](std::string_view text) {
+    std::string out;
+    append_redacted_members(out, text);
+    return out;
+  };
+  CHECK(redacted(R"({"body":"{\"password\":\"ab\\\"TOP,SECRET\"}"})") ==
+        R"({"body":"{\"password\":\"REDACTED\"}"})");
+  CHECK(redacted(R"({"body":"{\"password\":\"ab\\\\\",\"c\":1}"})") ==
+        R"({"body":"{\"password\":\"REDACTED\",\"c\":1}"})");
+  CHECK(redacted(R"(["{\"a\":\"{\\\"pwd\\\":\\\"x\\\\\\\"y\\\"}\"}"])") ==
+        R"(["{\"a\":\"{\\\"pwd\\\":\\\"REDACTED\\\"}\"}"])");
+  CHECK(redacted(R"({"a":"\"password\":tru"})") == R"({"a":"\"password\":\"REDACTED\""})");
+  CHECK(redacted(R"({"a":"\"password\":\"cut"})") == R"({"a":"\"password\":\"REDACTED\""})");
+  CHECK(redacted(R"({"a":"\"password\":{\"b\":[\"}\",1","c":2})") ==
+        R"({"a":"\"password\":\"REDACTED\"","c":2})");
+  CHECK(redacted(R"({"a":"\"password\":"})") == R"({"a":"\"password\":\"REDACTED\""})");
+  CHECK(redacted(R"({"password":"x\\","c":"d"})") == R"({"password":"REDACTED","c":"d"})");
+}
+
 }  // namespace
 }  // namespace sidespan::semconv::genai
