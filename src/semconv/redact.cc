@@ -66,15 +66,33 @@ constexpr std::array<std::string_view, 11> kKeyOwners = {
 constexpr std::array<std::string_view, 5> kReferringHeaders = {"location", "content-location",
                                                                "referer", "link", "refresh"};
 
+// "token", "accesstoken", "apikey"; not the plural, with which rate limits are counted.
+bool ends_in(std::string_view word, std::string_view end) {
+  return word.size() >= end.size() &&
+         text::equal_ignoring_case(word.substr(word.size() - end.size()), end);
+}
+
 bool is_secret_word(std::string_view before, std::string_view word) {
   if (is_one_of(word, kSecretWords)) return true;
   if (text::equal_ignoring_case(word, "key")) return is_one_of(before, kKeyOwners);
-  // "token", "accesstoken", "apikey"; not the plural, with which rate limits are counted.
-  const auto ends_in = [&](std::string_view end) {
-    return word.size() >= end.size() &&
-           text::equal_ignoring_case(word.substr(word.size() - end.size()), end);
-  };
-  return ends_in("token") || ends_in("apikey");
+  return ends_in(word, "apikey");
+}
+
+// `counts`: it may be of what models count by the token, as "token-count" and "cost-per-token" do.
+bool has_secret_word(std::string_view name, bool counts) {
+  if (is_one_of(name, kSecretHeaders)) return true;
+  constexpr std::array<std::string_view, 2> kCounted = {"per", "first"};
+  std::string_view before;
+  for (size_t begin = 0; begin <= name.size();) {
+    const size_t end = std::min(name.find_first_of("-_", begin), name.size());
+    const std::string_view word = name.substr(begin, end - begin);
+    if (is_secret_word(before, word)) return true;
+    const bool counted = counts && (end < name.size() || is_one_of(before, kCounted));
+    if (!counted && ends_in(word, "token")) return true;
+    before = word;
+    begin = end + 1;
+  }
+  return false;
 }
 
 }  // namespace
@@ -214,6 +232,67 @@ size_t value_end(std::string_view text, std::string_view quote) {
   return text.size();
 }
 
+// Names of members that no word gives away, written together as some write them.
+constexpr std::array<std::string_view, 4> kSecretMembers = {"secretkey", "privatekey", "accesskey",
+                                                            "secretaccesskey"};
+
+bool is_dash(char c) {
+  return c == '-' || c == '_';
+}
+
+std::string without_dashes(std::string_view name) {
+  std::string out(name);
+  std::erase_if(out, is_dash);
+  return out;
+}
+
+bool is_one_of_without_dashes(std::string_view name, const auto& names) {
+  return std::ranges::any_of(names, [&](std::string_view other) {
+    return text::equal_ignoring_case(without_dashes(other), name);
+  });
+}
+
+// Of a name as it stands in JSON, also in a text within: what is no letter of ASCII matters not.
+std::string unescaped(std::string_view name) {
+  constexpr size_t kDigits = 4;
+  std::string out;
+  while (!name.empty()) {
+    const bool escaped = name.front() == '\\';
+    name.remove_prefix(std::min(name.find_first_not_of('\\'), name.size()));
+    if (name.empty()) break;
+    const bool coded = escaped && name.front() == 'u' && name.size() > kDigits;
+    const auto code = coded ? text::parse_hex(name.substr(1, kDigits), true) : std::nullopt;
+    constexpr uint64_t kAsciiEnd = 0x80;
+    out.push_back(!code ? name.front() : static_cast<char>(std::min(*code, kAsciiEnd)));
+    name.remove_prefix(code ? 1 + kDigits : 1);
+  }
+  return out;
+}
+
+// "clientSecret" in the words of "client-Secret".
+std::string with_dashes(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    const bool begins =
+        c >= 'A' && c <= 'Z' && !out.empty() && out.back() >= 'a' && out.back() <= 'z';
+    if (begins) out.push_back('-');
+    out.push_back(c);
+  }
+  return out;
+}
+
+bool is_secret_member(std::string_view raw, std::span<const std::string> further) {
+  const std::string name = unescaped(raw);
+  if (is_secret_parameter(name, further)) return true;
+  const std::string joined = without_dashes(name);
+  if (is_one_of_without_dashes(joined, kSecretNames) ||
+      is_one_of_without_dashes(joined, kSecretMembers) ||
+      is_one_of_without_dashes(joined, further)) {
+    return true;
+  }
+  return has_secret_word(with_dashes(name), true);
+}
+
 }  // namespace
 
 void append_redacted_members(std::string& out, std::string_view text,
@@ -237,7 +316,7 @@ void append_redacted_members(std::string& out, std::string_view text,
     const bool member = colon != std::string_view::npos && text[colon] == ':';
     take(close);
     // Within a text that is JSON both quotes are escaped, as often.
-    if (!member || quote.size() != slashes + 1 || !is_secret_parameter(name, further)) continue;
+    if (!member || quote.size() != slashes + 1 || !is_secret_member(name, further)) continue;
     const size_t value = std::min(text.find_first_not_of(kBlanks, colon + 1 - close), text.size());
     take(value);
     text.remove_prefix(value_end(text, quote));
@@ -246,16 +325,7 @@ void append_redacted_members(std::string& out, std::string_view text,
 }
 
 bool is_secret_header(std::string_view name) {
-  if (is_one_of(name, kSecretHeaders)) return true;
-  std::string_view before;
-  for (size_t begin = 0; begin <= name.size();) {
-    const size_t end = std::min(name.find_first_of("-_", begin), name.size());
-    const std::string_view word = name.substr(begin, end - begin);
-    if (is_secret_word(before, word)) return true;
-    before = word;
-    begin = end + 1;
-  }
-  return false;
+  return has_secret_word(name, false);
 }
 
 }  // namespace sidespan::semconv

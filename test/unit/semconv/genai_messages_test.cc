@@ -244,5 +244,53 @@ TEST_CASE("redaction: a value within a text ends where it does, and where the te
   CHECK(redacted(R"({"password":"x\\","c":"d"})") == R"({"password":"REDACTED","c":"d"})");
 }
 
+TEST_CASE("redaction: a member is known by its name, however that is written") {
+  const std::vector<std::string> further = {"tax_id"};
+  const auto hides = [&](const std::string& name) {
+    std::string out;
+    append_redacted_members(out, "{\"" + name + "\":1}", further);
+    return out == "{\"" + name + "\":\"REDACTED\"}";
+  };
+  for (const char* name : {"accessToken",
+                           "access-token",
+                           "clientSecret",
+                           "clientsecret",
+                           "CLIENT_SECRET",
+                           "refreshToken",
+                           "secret_key",
+                           "secretKey",
+                           "secretkey",
+                           "private_key",
+                           "privateKey",
+                           "session_token",
+                           "authorization",
+                           "Proxy-Authorization",
+                           "cookie",
+                           "setCookie",
+                           "X-Api-Key",
+                           "xApiKey",
+                           "AWSSecretAccessKey",
+                           "db_password",
+                           "p\\u0061ssword",
+                           "\\u0050wd",
+                           "taxId",
+                           "tax-id",
+                           "token",
+                           "idToken"}) {
+    CAPTURE(name);
+    CHECK(hides(name));
+  }
+  for (const char* name :
+       {"max_tokens", "total_tokens", "prompt_tokens", "maxTokens", "promptTokenCount",
+        "token_count", "token_type", "cost_per_token", "time_to_first_token", "idempotency_key",
+        "keys", "monkey", "author", "gr\\u00f6\\u00dfe", "\\u", "tokenizer", "-", "a"}) {
+    CAPTURE(name);
+    CHECK_FALSE(hides(name));
+  }
+  std::string out;
+  append_redacted_members(out, R"(["{\"p\\u0061ssword\":\"x\"}"])");
+  CHECK(out == R"(["{\"p\\u0061ssword\":\"REDACTED\"}"])");
+}
+
 }  // namespace
 }  // namespace sidespan::semconv::genai
