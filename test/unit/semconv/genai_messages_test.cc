@@ -21,8 +21,9 @@ struct Shown {
   bool operator==(const Shown&) const = default;
 };
 
-Shown shown(const CallReader& call) {
+Shown shown(const CallReader& call, trace::AttributeLimits limits = {}) {
   trace::Span span;
+  span.attributes = trace::Attributes(limits);
   call.describe(span);
   const auto text = [&](std::string_view key) { return std::string(span.attributes.text(key)); };
   return {text("gen_ai.system_instructions"), text("gen_ai.input.messages"),
@@ -200,6 +201,25 @@ TEST_CASE("messages: each text is cut, and of many messages the newest stay") {
   CHECK(all.input.find(std::string(1025, 'w')) == std::string::npos);
   CHECK(all.output.find(std::string(1024, 'a')) != std::string::npos);
   CHECK(all.output.size() < 1200);
+}
+
+TEST_CASE("messages: what is too long for an attribute is JSON still, or is not there") {
+  const PlayedCall call =
+      call_of("api.openai.com", "/v1/responses", kResponsesRequest, {kResponsesAnswer});
+  const auto within = [&](size_t bytes) {
+    return shown(testing::played(call, {}, Capture::kAll), {.value_bytes_max = bytes});
+  };
+  CHECK(within(kResponsesInput.size()) == Shown{kBrief, kResponsesInput, kResponsesOutput});
+  const std::string newest =
+      R"([{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","response":{"a":1}}]}])";
+  const std::string less =
+      R"([{"role":"assistant","parts":[{"type":"reasoning","content":"hm"}]},)"
+      R"({"role":"assistant","parts":[{"type":"tool_call","id":"c1","name":"f","arguments":{}}]},)" +
+      newest.substr(1);
+  CHECK(within(kResponsesInput.size() - 1) == Shown{kBrief, less, kResponsesOutput});
+  CHECK(within(newest.size()) == Shown{kBrief, newest, ""});
+  CHECK(within(newest.size() - 1) == Shown{kBrief, "", ""});
+  CHECK(within(kBrief.size() - 1) == Shown{});
 }
 
 TEST_CASE("redaction: members of JSON with secret names lose their values") {
