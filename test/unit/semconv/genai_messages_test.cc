@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "genai_rig.h"
+#include "semconv/genai/call_draft.h"
 #include "sidespan/semconv/redact.h"
 #include "sidespan/trace/span.h"
 
@@ -201,6 +202,61 @@ TEST_CASE("messages: each text is cut, and of many messages the newest stay") {
   CHECK(all.input.find(std::string(1025, 'w')) == std::string::npos);
   CHECK(all.output.find(std::string(1024, 'a')) != std::string::npos);
   CHECK(all.output.size() < 1200);
+}
+
+size_t text_bytes(const Message& message) {
+  size_t bytes = 0;
+  for (const Part& part : message.parts) bytes += part.text.size();
+  return bytes;
+}
+
+TEST_CASE("messages: however long a text may be, all of a call have their room, as they are read") {
+  constexpr size_t kTextBytes = size_t{16} * 1024;
+  const std::string text(kTextBytes, 'w');
+  const json::Picked picked{.kind = json::Picked::Kind::kText, .text = text};
+  CallDraft draft(Capture::kAll, kTextBytes);
+  for (int i = 0; i < 3; ++i) {
+    Message message{.role = "user"};
+    for (int part = 0; part < 16; ++part) {
+      draft.add_text(message, picked);
+      // What an added part has grown by is known with the next.
+      size_t bytes = text_bytes(message);
+      for (const Message& known : draft.call.messages) bytes += text_bytes(known);
+      CHECK(bytes <= CallDraft::kContentRoomMax + kTextBytes);
+    }
+    draft.add_message(std::move(message));
+    CHECK(draft.call.messages.size() == 1);
+    CHECK(text_bytes(draft.call.messages.back()) > 2 * kTextBytes);
+    CHECK(text_bytes(draft.call.messages.back()) < CallDraft::kContentRoomMax);
+  }
+  Message brief{.role = "user"};
+  draft.add_text(brief, {.kind = json::Picked::Kind::kText, .text = "Hi"});
+  draft.add_message(std::move(brief));
+  CHECK(draft.call.messages.size() == 1);
+  draft.add_output(0, text);
+  draft.add_output(1, text);
+  draft.add_output(2, text);
+  draft.add_output(3, text);
+  CHECK(draft.call.messages.empty());
+  size_t said = 0;
+  for (const Output& output : draft.call.outputs) said += output.text.size();
+  CHECK(said == CallDraft::kContentRoomMax);
+}
+
+TEST_CASE("messages: a call beyond the parts of one leaves the others as they are") {
+  std::string request = R"({"model":"m","messages":[{"role":"assistant","tool_calls":[)";
+  for (int i = 0; i < 20; ++i) {
+    request.append(i == 0 ? "" : ",").append(R"({"id":"c)").append(std::to_string(i));
+    request.append(R"(","function":{"name":"f","arguments":"{}"}})");
+  }
+  request.append("]}]}");
+  const PlayedCall call = call_of("api.openai.com", "/v1/chat/completions", request, {"{}"});
+  const CallReader reader = testing::played(call, {}, Capture::kAll);
+  REQUIRE(reader.call().messages.size() == 1);
+  const std::vector<Part>& parts = reader.call().messages.front().parts;
+  REQUIRE(parts.size() == 16);
+  CHECK(parts.back().id == "c15");
+  CHECK(parts.back().text == "{}");
 }
 
 TEST_CASE("messages: what is too long for an attribute is JSON still, or is not there") {
