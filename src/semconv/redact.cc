@@ -2,12 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <string>
-#include <utility>
 
 #include "sidespan/base/text.h"
 
@@ -70,15 +66,33 @@ constexpr std::array<std::string_view, 11> kKeyOwners = {
 constexpr std::array<std::string_view, 5> kReferringHeaders = {"location", "content-location",
                                                                "referer", "link", "refresh"};
 
+// "token", "accesstoken", "apikey"; not the plural, with which rate limits are counted.
+bool ends_in(std::string_view word, std::string_view end) {
+  return word.size() >= end.size() &&
+         text::equal_ignoring_case(word.substr(word.size() - end.size()), end);
+}
+
 bool is_secret_word(std::string_view before, std::string_view word) {
   if (is_one_of(word, kSecretWords)) return true;
   if (text::equal_ignoring_case(word, "key")) return is_one_of(before, kKeyOwners);
-  // "token", "accesstoken", "apikey"; not the plural, with which rate limits are counted.
-  const auto ends_in = [&](std::string_view end) {
-    return word.size() >= end.size() &&
-           text::equal_ignoring_case(word.substr(word.size() - end.size()), end);
-  };
-  return ends_in("token") || ends_in("apikey");
+  return ends_in(word, "apikey");
+}
+
+// `counts`: it may be of what models count by the token, as "token-count" and "cost-per-token" do.
+bool has_secret_word(std::string_view name, bool counts) {
+  if (is_one_of(name, kSecretHeaders)) return true;
+  constexpr std::array<std::string_view, 2> kCounted = {"per", "first"};
+  std::string_view before;
+  for (size_t begin = 0; begin <= name.size();) {
+    const size_t end = std::min(name.find_first_of("-_", begin), name.size());
+    const std::string_view word = name.substr(begin, end - begin);
+    if (is_secret_word(before, word)) return true;
+    const bool counted = counts && (end < name.size() || is_one_of(before, kCounted));
+    if (!counted && ends_in(word, "token")) return true;
+    before = word;
+    begin = end + 1;
+  }
+  return false;
 }
 
 }  // namespace
@@ -187,70 +201,96 @@ std::string redacted_url(const http::Url& url, std::span<const std::string> furt
 
 namespace {
 
-// Quotes of a text that is JSON within a text that is, and so on: as deep as so many backslashes
-// before one say, some of which may be content.
-size_t depth_of(size_t backslashes) {
-  return static_cast<size_t>(std::countr_one(backslashes));
-}
-
-// Behind the value that `text` begins with, whose member's name is quoted so deep. It ends at the
-// latest where a text ends that it is in.
-size_t value_end(std::string_view text, size_t quotes) {
-  size_t nested = 0;
-  size_t backslashes = 0;
-  bool in_text = false;
-  for (size_t at = 0; at < text.size(); ++at) {
+// Behind the value that `text` begins with; `quote`: as its member's name is quoted. Each text that
+// a JSON text is in doubles its backslashes: with another number of them before a '"', it is such a
+// text that ends there, and with an odd multiple of its own, it is no '"' of the value's own.
+size_t value_end(std::string_view text, std::string_view quote) {
+  const bool is_text = text.starts_with(quote);
+  bool inside = false;
+  size_t depth = 0;
+  for (size_t at = 0; at < text.size();) {
     const char c = text[at];
-    if (c == '\\') {
-      ++backslashes;
+    if (c == '"' || c == '\\') {
+      const size_t end = text.find_first_not_of('\\', at);
+      if (end == std::string_view::npos) break;
+      const size_t size = end + 1 - at;
+      if (text[end] == '"' && size % quote.size() != 0) return at;
+      at = text[end] == '"' ? end + 1 : end;
+      if (text[end] == '"' && size / quote.size() % 2 != 0) inside = !inside;
+      if (is_text && !inside) return at;
       continue;
     }
-    const size_t deep = depth_of(std::exchange(backslashes, 0));
-    if (c == '"') {
-      if (deep < quotes) return at - ((size_t{1} << deep) - 1);
-      if (deep > quotes) continue;
-      in_text = !in_text;
-      if (!in_text && nested == 0) return at + 1;
-    } else if (in_text) {
-      continue;
-    } else if (c == '{' || c == '[') {
-      ++nested;
+    ++at;
+    if (inside) continue;
+    if (c == '{' || c == '[') {
+      ++depth;
     } else if (c == '}' || c == ']' || c == ',') {
-      if (nested == 0) return at;
-      if (c != ',' && --nested == 0) return at + 1;
+      if (depth == 0) return at - 1;
+      if (c != ',' && --depth == 0) return at;
     }
   }
   return text.size();
 }
 
-// "p\u0061ssword" and "accessToken" as words with '_' between: "password", "access_token".
-std::string words_of(std::string_view name) {
-  constexpr size_t kHexDigits = 4;
-  std::string words;
-  char before = 0;
-  for (size_t at = 0; at < name.size(); ++at) {
-    char c = name[at];
-    if (c == '\\') continue;
-    unsigned code = 0;
-    const std::string_view hex = name.substr(at + 1, kHexDigits);
-    if (c == 'u' && at > 0 && name[at - 1] == '\\' && hex.size() == kHexDigits &&
-        std::from_chars(hex.data(), hex.data() + kHexDigits, code, 16).ptr ==
-            hex.data() + hex.size()) {
-      at += kHexDigits;
-      c = code < 0x80 ? static_cast<char>(code) : '?';
-    }
-    const bool upper = c >= 'A' && c <= 'Z';
-    if (upper && before >= 'a' && before <= 'z') words.push_back('_');
-    words.push_back(c);
-    before = c;
-  }
-  return words;
+// Names of members that no word gives away, written together as some write them.
+constexpr std::array<std::string_view, 4> kSecretMembers = {"secretkey", "privatekey", "accesskey",
+                                                            "secretaccesskey"};
+
+bool is_dash(char c) {
+  return c == '-' || c == '_';
 }
 
-bool is_secret_member(std::string_view name, std::span<const std::string> further) {
+std::string without_dashes(std::string_view name) {
+  std::string out(name);
+  std::erase_if(out, is_dash);
+  return out;
+}
+
+bool is_one_of_without_dashes(std::string_view name, const auto& names) {
+  return std::ranges::any_of(names, [&](std::string_view other) {
+    return text::equal_ignoring_case(without_dashes(other), name);
+  });
+}
+
+// Of a name as it stands in JSON, also in a text within: what is no letter of ASCII matters not.
+std::string unescaped(std::string_view name) {
+  constexpr size_t kDigits = 4;
+  std::string out;
+  while (!name.empty()) {
+    const bool escaped = name.front() == '\\';
+    name.remove_prefix(std::min(name.find_first_not_of('\\'), name.size()));
+    if (name.empty()) break;
+    const bool coded = escaped && name.front() == 'u' && name.size() > kDigits;
+    const auto code = coded ? text::parse_hex(name.substr(1, kDigits), true) : std::nullopt;
+    constexpr uint64_t kAsciiEnd = 0x80;
+    out.push_back(!code ? name.front() : static_cast<char>(std::min(*code, kAsciiEnd)));
+    name.remove_prefix(code ? 1 + kDigits : 1);
+  }
+  return out;
+}
+
+// "clientSecret" in the words of "client-Secret".
+std::string with_dashes(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    const bool begins =
+        c >= 'A' && c <= 'Z' && !out.empty() && out.back() >= 'a' && out.back() <= 'z';
+    if (begins) out.push_back('-');
+    out.push_back(c);
+  }
+  return out;
+}
+
+bool is_secret_member(std::string_view raw, std::span<const std::string> further) {
+  const std::string name = unescaped(raw);
   if (is_secret_parameter(name, further)) return true;
-  const std::string words = words_of(name);
-  return is_secret_parameter(words, further) || is_secret_header(words);
+  const std::string joined = without_dashes(name);
+  if (is_one_of_without_dashes(joined, kSecretNames) ||
+      is_one_of_without_dashes(joined, kSecretMembers) ||
+      is_one_of_without_dashes(joined, further)) {
+    return true;
+  }
+  return has_secret_word(with_dashes(name), true);
 }
 
 }  // namespace
@@ -276,28 +316,16 @@ void append_redacted_members(std::string& out, std::string_view text,
     const bool member = colon != std::string_view::npos && text[colon] == ':';
     take(close);
     // Within a text that is JSON both quotes are escaped, as often.
-    if (!member || quote.size() != slashes + 1 || !std::has_single_bit(quote.size()) ||
-        !is_secret_member(name, further)) {
-      continue;
-    }
+    if (!member || quote.size() != slashes + 1 || !is_secret_member(name, further)) continue;
     const size_t value = std::min(text.find_first_not_of(kBlanks, colon + 1 - close), text.size());
     take(value);
-    text.remove_prefix(value_end(text, depth_of(slashes)));
+    text.remove_prefix(value_end(text, quote));
     out.append(quote).append(kRedacted).append(quote);
   }
 }
 
 bool is_secret_header(std::string_view name) {
-  if (is_one_of(name, kSecretHeaders)) return true;
-  std::string_view before;
-  for (size_t begin = 0; begin <= name.size();) {
-    const size_t end = std::min(name.find_first_of("-_", begin), name.size());
-    const std::string_view word = name.substr(begin, end - begin);
-    if (is_secret_word(before, word)) return true;
-    before = word;
-    begin = end + 1;
-  }
-  return false;
+  return has_secret_word(name, false);
 }
 
 }  // namespace sidespan::semconv

@@ -33,8 +33,9 @@ void append_redacted_reference(std::string& out, std::string_view reference,
 // Refresh are redacted, any other value stays.
 std::string redacted_field(std::string_view name, std::string_view value,
                            std::span<const std::string> further = {});
-// A text that is JSON, or has some in it, cut anywhere: values of members with such names become
-// "REDACTED", also within a text that is JSON itself.
+// A text that is JSON, or has some in it, cut anywhere: values of members become "REDACTED" whose
+// names are such or a secret header's, however their words are put together ("accessToken"); also
+// within a text that is JSON itself.
 void append_redacted_members(std::string& out, std::string_view text,
                              std::span<const std::string> further = {});
 std::string redacted_url(const http::Url& url, std::span<const std::string> further = {});

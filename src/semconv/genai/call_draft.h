@@ -67,7 +67,7 @@ class CallDraft {
   static constexpr size_t kListMax = 16;          // stop sequences, formats, choices
   static constexpr size_t kToolsMax = 48;         // asked for, and given back
   static constexpr size_t kContentTextsMax = 16;  // captured texts of full length, all together
-  static constexpr size_t kContentRoomMax = size_t{32} * 1024;
+  static constexpr size_t kContentRoomMax = size_t{48} * 1024;  // of them, whatever their length
 
   CallDraft(Capture capture, size_t content_bytes_max);
 
@@ -102,9 +102,9 @@ class CallDraft {
   void set_ended() { ended_ = true; }
   bool ended() const { return ended_; }
   // Of a message that is read. Null: it has as many parts as there is room for.
-  Part* add_part(Message& to, Part::Kind kind) const;
+  Part* add_part(Message& to, Part::Kind kind);
   // The text of `picked` as one more part.
-  void add_text(Message& to, const json::Picked& picked, Part::Kind kind = Part::Kind::kText) const;
+  void add_text(Message& to, const json::Picked& picked, Part::Kind kind = Part::Kind::kText);
   // The newest are kept, the oldest go. Nothing where messages are not captured, as with the
   // others.
   void add_message(Message message);
@@ -135,12 +135,15 @@ class CallDraft {
   Output* output_of(size_t choice);
   // For so many bytes: what is new goes before the oldest messages.
   void make_room(size_t bytes);
+  // Takes it for a message that is read, which has `bytes` by now. False: there is not as much.
+  bool take_room_to_read(size_t bytes);
   // As much of `text` as there is room for in one that has `size` bytes already.
   std::string_view take_room(std::string_view text, size_t size);
 
   const Capture capture_;
   const size_t content_bytes_max_;
   size_t content_room_;
+  size_t reading_ = 0;  // what of it the message has that is read
   UsageRule rule_;
   Usage counted_;
   int64_t more_input_ = 0;

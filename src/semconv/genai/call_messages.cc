@@ -23,22 +23,31 @@ size_t bytes_of(const Message& message) {
 
 }  // namespace
 
-Part* CallDraft::add_part(Message& to, Part::Kind kind) const {
+Part* CallDraft::add_part(Message& to, Part::Kind kind) {
   if (!captures(Capture::kAll) || to.parts.size() >= kContentTextsMax) return nullptr;
-  if (bytes_of(to) >= kContentRoomMax) return nullptr;  // it will be too long to be kept
+  // What the part before has grown to is known by now.
+  if (!take_room_to_read(bytes_of(to) + kPartBytes)) return nullptr;
   to.parts.push_back({.kind = kind});
   return &to.parts.back();
 }
 
-void CallDraft::add_text(Message& to, const Picked& picked, Part::Kind kind) const {
+void CallDraft::add_text(Message& to, const Picked& picked, Part::Kind kind) {
   if (picked.kind != Picked::Kind::kText || picked.text.empty()) return;
   if (Part* part = add_part(to, kind)) append_content(part->text, picked);
 }
 
 void CallDraft::add_message(Message message) {
+  content_room_ += std::exchange(reading_, 0);
   if (message.parts.empty()) return;
-  const size_t bytes = bytes_of(message);
+  size_t bytes = bytes_of(message);
   make_room(bytes);
+  if (bytes > content_room_) {
+    // Its last part has grown beyond.
+    std::string& text = message.parts.back().text;
+    const size_t cut = std::min(bytes - content_room_, text.size());
+    text.resize(text.size() - cut);
+    bytes -= cut;
+  }
   if (bytes > content_room_) return;
   content_room_ -= bytes;
   for (Part& part : message.parts) part.text.shrink_to_fit();
@@ -84,6 +93,14 @@ void CallDraft::make_room(size_t bytes) {
     content_room_ += bytes_of(call.messages.front());
     call.messages.pop_front();
   }
+}
+
+bool CallDraft::take_room_to_read(size_t bytes) {
+  content_room_ += std::exchange(reading_, 0);
+  make_room(bytes);
+  reading_ = std::min(bytes, content_room_);
+  content_room_ -= reading_;
+  return reading_ == bytes;
 }
 
 std::string_view CallDraft::take_room(std::string_view text, size_t size) {

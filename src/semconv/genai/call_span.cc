@@ -2,6 +2,7 @@
 #include <chrono>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "semconv/genai/messages_json.h"
@@ -82,9 +83,15 @@ void describe_usage(trace::Span& span, const Usage& usage) {
 
 void describe_messages(trace::Span& span, const Call& call, std::span<const std::string> redact) {
   if (call.messages.empty() && call.instructions.empty() && call.outputs.empty()) return;
-  add(span, attribute::kGenAiSystemInstructions, instructions_json(call, redact));
-  add(span, attribute::kGenAiInputMessages, input_json(call, redact));
-  add(span, attribute::kGenAiOutputMessages, output_json(call, redact));
+  // Cut, it would be JSON no more.
+  const size_t bytes_max = span.attributes.pack().limits.value_bytes_max;
+  const auto add_whole = [&](const AttributeName& name, std::string json) {
+    json = text::to_valid_utf8(std::move(json));
+    if (json.size() <= bytes_max) add(span, name, json);
+  };
+  add_whole(attribute::kGenAiSystemInstructions, instructions_json(call, redact));
+  add_whole(attribute::kGenAiInputMessages, input_json(call, redact, bytes_max));
+  add_whole(attribute::kGenAiOutputMessages, output_json(call, redact));
 }
 
 // Captured ones are shown without secrets.

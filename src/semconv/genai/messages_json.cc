@@ -1,8 +1,12 @@
 #include "semconv/genai/messages_json.h"
 
 #include <algorithm>
+#include <ranges>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "sidespan/base/text.h"
 #include "sidespan/json/members.h"
 #include "sidespan/json/writer.h"
 #include "sidespan/semconv/redact.h"
@@ -56,6 +60,14 @@ void write_part(json::Writer& writer, const Part& part, Names redact) {
   writer.end_object();
 }
 
+void write_message(std::string& out, const Message& message, Names redact) {
+  json::Writer writer(out);
+  writer.begin_object().member("role", message.role).key("parts").begin_array();
+  for (const Part& part : message.parts) write_part(writer, part, redact);
+  writer.end_array().end_object();
+  out = text::to_valid_utf8(std::move(out));
+}
+
 void write_output(json::Writer& writer, const Call& call, uint32_t choice, Names redact) {
   const auto output = std::ranges::find(call.outputs, choice, &Output::choice);
   writer.begin_object().member("role", "assistant").key("parts").begin_array();
@@ -84,18 +96,21 @@ std::string instructions_json(const Call& call, Names redact) {
   return out;
 }
 
-std::string input_json(const Call& call, Names redact) {
-  std::string out;
-  if (call.messages.empty()) return out;
-  json::Writer writer(out);
-  writer.begin_array();
-  for (const Message& message : call.messages) {
-    writer.begin_object().member("role", message.role).key("parts").begin_array();
-    for (const Part& part : message.parts) write_part(writer, part, redact);
-    writer.end_array().end_object();
+std::string input_json(const Call& call, Names redact, size_t bytes_max) {
+  std::vector<std::string> newest;
+  size_t bytes = std::string_view("[").size();
+  for (const Message& message : call.messages | std::views::reverse) {
+    std::string text;
+    write_message(text, message, redact);
+    bytes += text.size() + 1;  // and what follows it, ',' or ']'
+    if (bytes > bytes_max) break;
+    newest.push_back(std::move(text));
   }
-  writer.end_array();
-  return out;
+  std::string out;
+  for (const std::string& text : newest | std::views::reverse) {
+    out.append(out.empty() ? "[" : ",").append(text);
+  }
+  return out.empty() ? out : out.append("]");
 }
 
 std::string output_json(const Call& call, Names redact) {

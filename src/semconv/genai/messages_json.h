@@ -3,6 +3,7 @@
 // Private to genai.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 
@@ -12,7 +13,8 @@ namespace sidespan::semconv::genai {
 
 // Names of members whose values are hidden: DescribeOptions::redact. Empty: there are none.
 std::string instructions_json(const Call& call, std::span<const std::string> redact);
-std::string input_json(const Call& call, std::span<const std::string> redact);
+// Of the newest messages as many as there is room for.
+std::string input_json(const Call& call, std::span<const std::string> redact, size_t bytes_max);
 std::string output_json(const Call& call, std::span<const std::string> redact);
 
 }  // namespace sidespan::semconv::genai

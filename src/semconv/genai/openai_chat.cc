@@ -205,7 +205,8 @@ class OpenAiChatReader final : public ApiReader {
   std::string role_;
   ToolResult result_;
   Message message_;
-  std::string text_;  // of the choice that is read
+  bool past_tool_ = false;  // its last part is the call that is read
+  std::string text_;        // of the choice that is read
   std::string reasoning_;
   uint32_t choice_ = 0;
   std::string finish_;
@@ -246,11 +247,12 @@ void OpenAiChatReader::on_request(const Picked& picked) {
 // A call that the model asked for before.
 void OpenAiChatReader::take_message(const Picked& picked) {
   if (picked.id == kPastTool) {
-    if (picked.kind == Picked::Kind::kObject) draft_.add_part(message_, Part::Kind::kToolCall);
+    past_tool_ = picked.kind == Picked::Kind::kObject &&
+                 draft_.add_part(message_, Part::Kind::kToolCall) != nullptr;
     return;
   }
-  Part* const part = message_.parts.empty() ? nullptr : &message_.parts.back();
-  if (part == nullptr || part->kind != Part::Kind::kToolCall) return;
+  if (!past_tool_ || message_.parts.empty()) return;
+  Part* const part = &message_.parts.back();
   if (picked.id == kPastToolId) return CallDraft::keep(part->id, picked);
   if (picked.id == kPastToolName) return CallDraft::keep(part->name, picked);
   draft_.append_content(part->text, picked);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "genai_rig.h"
+#include "semconv/genai/call_draft.h"
 #include "sidespan/semconv/redact.h"
 #include "sidespan/trace/span.h"
 
@@ -21,8 +22,9 @@ struct Shown {
   bool operator==(const Shown&) const = default;
 };
 
-Shown shown(const CallReader& call) {
+Shown shown(const CallReader& call, trace::AttributeLimits limits = {}) {
   trace::Span span;
+  span.attributes = trace::Attributes(limits);
   call.describe(span);
   const auto text = [&](std::string_view key) { return std::string(span.attributes.text(key)); };
   return {text("gen_ai.system_instructions"), text("gen_ai.input.messages"),
@@ -202,16 +204,78 @@ TEST_CASE("messages: each text is cut, and of many messages the newest stay") {
   CHECK(all.output.size() < 1200);
 }
 
-TEST_CASE("content: however long a text may be, a call keeps so much of all") {
-  std::string request = R"({"model":"gpt-5","messages":[)";
-  for (int i = 0; i < 30; ++i) {
-    request += R"({"role":"user","content":")" + std::string(10'000, 'w') + "\"},";
+size_t text_bytes(const Message& message) {
+  size_t bytes = 0;
+  for (const Part& part : message.parts) bytes += part.text.size();
+  return bytes;
+}
+
+TEST_CASE("messages: however long a text may be, all of a call have their room, as they are read") {
+  constexpr size_t kTextBytes = size_t{16} * 1024;
+  const std::string text(kTextBytes, 'w');
+  const json::Picked picked{.kind = json::Picked::Kind::kText, .text = text};
+  CallDraft draft(Capture::kAll, kTextBytes);
+  for (int i = 0; i < 3; ++i) {
+    Message message{.role = "user"};
+    for (int part = 0; part < 16; ++part) {
+      draft.add_text(message, picked);
+      // What an added part has grown by is known with the next.
+      size_t bytes = text_bytes(message);
+      for (const Message& known : draft.call.messages) bytes += text_bytes(known);
+      CHECK(bytes <= CallDraft::kContentRoomMax + kTextBytes);
+    }
+    draft.add_message(std::move(message));
+    CHECK(draft.call.messages.size() == 1);
+    CHECK(text_bytes(draft.call.messages.back()) > 2 * kTextBytes);
+    CHECK(text_bytes(draft.call.messages.back()) < CallDraft::kContentRoomMax);
   }
-  request += R"({"role":"user","content":"last"}]})";
-  const PlayedCall call = call_of("api.openai.com", "/v1/chat/completions", request, {});
-  const Shown all = shown(testing::played(call, {}, Capture::kAll, size_t{16} * 1024));
-  CHECK(all.input.size() < size_t{33} * 1024);
-  CHECK(all.input.ends_with(R"("content":"last"}]}])"));
+  Message brief{.role = "user"};
+  draft.add_text(brief, {.kind = json::Picked::Kind::kText, .text = "Hi"});
+  draft.add_message(std::move(brief));
+  CHECK(draft.call.messages.size() == 1);
+  draft.add_output(0, text);
+  draft.add_output(1, text);
+  draft.add_output(2, text);
+  draft.add_output(3, text);
+  CHECK(draft.call.messages.empty());
+  size_t said = 0;
+  for (const Output& output : draft.call.outputs) said += output.text.size();
+  CHECK(said == CallDraft::kContentRoomMax);
+}
+
+TEST_CASE("messages: a call beyond the parts of one leaves the others as they are") {
+  std::string request = R"({"model":"m","messages":[{"role":"assistant","tool_calls":[)";
+  for (int i = 0; i < 20; ++i) {
+    request.append(i == 0 ? "" : ",").append(R"({"id":"c)").append(std::to_string(i));
+    request.append(R"(","function":{"name":"f","arguments":"{}"}})");
+  }
+  request.append("]}]}");
+  const PlayedCall call = call_of("api.openai.com", "/v1/chat/completions", request, {"{}"});
+  const CallReader reader = testing::played(call, {}, Capture::kAll);
+  REQUIRE(reader.call().messages.size() == 1);
+  const std::vector<Part>& parts = reader.call().messages.front().parts;
+  REQUIRE(parts.size() == 16);
+  CHECK(parts.back().id == "c15");
+  CHECK(parts.back().text == "{}");
+}
+
+TEST_CASE("messages: what is too long for an attribute is JSON still, or is not there") {
+  const PlayedCall call =
+      call_of("api.openai.com", "/v1/responses", kResponsesRequest, {kResponsesAnswer});
+  const auto within = [&](size_t bytes) {
+    return shown(testing::played(call, {}, Capture::kAll), {.value_bytes_max = bytes});
+  };
+  CHECK(within(kResponsesInput.size()) == Shown{kBrief, kResponsesInput, kResponsesOutput});
+  const std::string newest =
+      R"([{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","response":{"a":1}}]}])";
+  const std::string less =
+      R"([{"role":"assistant","parts":[{"type":"reasoning","content":"hm"}]},)"
+      R"({"role":"assistant","parts":[{"type":"tool_call","id":"c1","name":"f","arguments":{}}]},)" +
+      newest.substr(1);
+  CHECK(within(kResponsesInput.size() - 1) == Shown{kBrief, less, kResponsesOutput});
+  CHECK(within(newest.size()) == Shown{kBrief, newest, ""});
+  CHECK(within(newest.size() - 1) == Shown{kBrief, "", ""});
+  CHECK(within(kBrief.size() - 1) == Shown{});
 }
 
 TEST_CASE("redaction: members of JSON with secret names lose their values") {
@@ -230,27 +294,78 @@ TEST_CASE("redaction: members of JSON with secret names lose their values") {
         R"(he said "x and {"password":"REDACTED"})");
   CHECK(redacted(R"({"in":"{\"password\":\"a,b\",\"c\":1}"})") ==
         R"({"in":"{\"password\":\"REDACTED\",\"c\":1}"})");
-  CHECK(redacted(R"({"in":"{\"password\":\"ab\\\"TOP\",\"c\":1}"})") ==
-        R"({"in":"{\"password\":\"REDACTED\",\"c\":1}"})");
-  CHECK(redacted(R"({"in":"{\"password\":\"ab\\\\\",\"c\":1}"})") ==
-        R"({"in":"{\"password\":\"REDACTED\",\"c\":1}"})");
-  CHECK(redacted(R"({"in":"\"password\":tru"})") == R"({"in":"\"password\":\"REDACTED\""})");
-  CHECK(redacted(R"({"in":"{\"password\":\"cut","c":"d"})") ==
-        R"({"in":"{\"password\":\"REDACTED\"","c":"d"})");
-  CHECK(redacted(R"({"password":"x\\","c":"d"})") == R"({"password":"REDACTED","c":"d"})");
-  for (const std::string_view name :
-       {"Authorization", "Set-Cookie", "accessToken", "access-token", "clientSecret",
-        "refreshToken", "secret_key", "privateKey", "session_token", R"(p\u0061ssword)"}) {
-    CAPTURE(name);
-    const std::string member = "{\"" + std::string(name) + "\":\"";
-    CHECK(redacted(member + "x\"}") == member + "REDACTED\"}");
-  }
-  const std::string_view counts = R"({"max_tokens":5,"totalTokens":6,"keys":[1],"user":"u"})";
-  CHECK(redacted(counts) == counts);
   CHECK(redacted(R"({"password":"cut of)") == R"({"password":"REDACTED")");
   CHECK(redacted(R"({"password":)") == R"({"password":"REDACTED")");
   CHECK(redacted(R"({"password)") == R"({"password)");
   CHECK(redacted("\"") == "\"");
+}
+
+TEST_CASE("redaction: a value within a text ends where it does, and where the text does") {
+  const auto redacted = [](std::string_view text) {
+    std::string out;
+    append_redacted_members(out, text);
+    return out;
+  };
+  CHECK(redacted(R"({"body":"{\"password\":\"ab\\\"TOP,SECRET\"}"})") ==
+        R"({"body":"{\"password\":\"REDACTED\"}"})");
+  CHECK(redacted(R"({"body":"{\"password\":\"ab\\\\\",\"c\":1}"})") ==
+        R"({"body":"{\"password\":\"REDACTED\",\"c\":1}"})");
+  CHECK(redacted(R"(["{\"a\":\"{\\\"pwd\\\":\\\"x\\\\\\\"y\\\"}\"}"])") ==
+        R"(["{\"a\":\"{\\\"pwd\\\":\\\"REDACTED\\\"}\"}"])");
+  CHECK(redacted(R"({"a":"\"password\":tru"})") == R"({"a":"\"password\":\"REDACTED\""})");
+  CHECK(redacted(R"({"a":"\"password\":\"cut"})") == R"({"a":"\"password\":\"REDACTED\""})");
+  CHECK(redacted(R"({"a":"\"password\":{\"b\":[\"}\",1","c":2})") ==
+        R"({"a":"\"password\":\"REDACTED\"","c":2})");
+  CHECK(redacted(R"({"a":"\"password\":"})") == R"({"a":"\"password\":\"REDACTED\""})");
+  CHECK(redacted(R"({"password":"x\\","c":"d"})") == R"({"password":"REDACTED","c":"d"})");
+}
+
+TEST_CASE("redaction: a member is known by its name, however that is written") {
+  const std::vector<std::string> further = {"tax_id"};
+  const auto hides = [&](const std::string& name) {
+    std::string out;
+    append_redacted_members(out, "{\"" + name + "\":1}", further);
+    return out == "{\"" + name + "\":\"REDACTED\"}";
+  };
+  for (const char* name : {"accessToken",
+                           "access-token",
+                           "clientSecret",
+                           "clientsecret",
+                           "CLIENT_SECRET",
+                           "refreshToken",
+                           "secret_key",
+                           "secretKey",
+                           "secretkey",
+                           "private_key",
+                           "privateKey",
+                           "session_token",
+                           "authorization",
+                           "Proxy-Authorization",
+                           "cookie",
+                           "setCookie",
+                           "X-Api-Key",
+                           "xApiKey",
+                           "AWSSecretAccessKey",
+                           "db_password",
+                           "p\\u0061ssword",
+                           "\\u0050wd",
+                           "taxId",
+                           "tax-id",
+                           "token",
+                           "idToken"}) {
+    CAPTURE(name);
+    CHECK(hides(name));
+  }
+  for (const char* name :
+       {"max_tokens", "total_tokens", "prompt_tokens", "maxTokens", "promptTokenCount",
+        "token_count", "token_type", "cost_per_token", "time_to_first_token", "idempotency_key",
+        "keys", "monkey", "author", "gr\\u00f6\\u00dfe", "\\u", "tokenizer", "-", "a"}) {
+    CAPTURE(name);
+    CHECK_FALSE(hides(name));
+  }
+  std::string out;
+  append_redacted_members(out, R"(["{\"p\\u0061ssword\":\"x\"}"])");
+  CHECK(out == R"(["{\"p\\u0061ssword\":\"REDACTED\"}"])");
 }
 
 }  // namespace

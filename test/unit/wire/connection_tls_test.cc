@@ -105,7 +105,7 @@ struct Rig final : ConnectionOwner {
     connection->send({asked, http::End{}});
   }
 
-  bool until(std::function<bool()> reached, Milliseconds limit = Milliseconds(10'000)) {
+  bool until(std::function<bool()> reached, Milliseconds limit = Milliseconds(60'000)) {
     return run_until(
         loop,
         [&] {
