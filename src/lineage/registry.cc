@@ -365,11 +365,11 @@ void Registry::set_context(ExecutionRef execution, uint8_t flags, const std::str
   impl_->executions.set_context(execution, flags, tracestate, baggage);
 }
 
-void Registry::lose_sight(MonoTime now) {
+void Registry::lose_sight(MonoTime now, bool again) {
   const MonoTime until = now + 2 * impl_->options.turns.idle;
   impl_->blind_until.store(until.time_since_epoch().count());
-  impl_->blinded.fetch_add(1, std::memory_order_relaxed);
-  if (impl_->traces) impl_->traces->lose_sight(now);
+  if (!again) impl_->blinded.fetch_add(1, std::memory_order_relaxed);
+  if (impl_->traces) impl_->traces->lose_sight(now, again);
 }
 
 ExecutionRef Registry::open_given(const SpanRef& span, uint64_t scope, const Moment& now) {

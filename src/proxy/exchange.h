@@ -297,6 +297,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   bool peeking_ = false;       // the tunnel's first bytes have not been seen, or not enough of them
   bool handed_over_ = false;   // to the session, which has nothing under way by it
   bool tap_off_ = false;       // the observer was silenced
+  bool unwatched_ = false;     // something was said that no call of a model reads
   bool probe_ = false;         // ingress.ignore names it
   bool done_ = false;
 };

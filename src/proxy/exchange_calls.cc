@@ -190,7 +190,8 @@ void Exchange::on_calls_unread(semconv::Unread reason, size_t under_way) {
 }
 
 void Exchange::on_unwatched_answer(MonoTime at) {
-  if (worker_.shared.lineage != nullptr) worker_.shared.lineage->lose_sight(at);
+  const bool again = std::exchange(unwatched_, true);
+  if (worker_.shared.lineage != nullptr) worker_.shared.lineage->lose_sight(at, again);
 }
 
 }  // namespace sidespan::proxy

@@ -128,8 +128,9 @@ class Registry final : public Overflow {
   void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate,
                    const Told& baggage = {});
   // Something went by unread. Whoever seems to be the only one that carried a text may not be so,
-  // for as long as texts are remembered: ids alone are evidence then.
-  void lose_sight(MonoTime now);
+  // for as long as texts are remembered: ids alone are evidence then. `again`: more of what was
+  // counted before.
+  void lose_sight(MonoTime now, bool again = false);
 
   // An execution with a span of its own, as a request on the ingress is, until close_given().
   ExecutionRef open_given(const SpanRef& span, uint64_t scope, const Moment& now);
