@@ -11,9 +11,8 @@ namespace sidespan::app {
 namespace {
 
 constexpr const char* kSetThem =
-    "Start the client after variables=$(sidespan env) && eval \"$variables\", or by `sidespan run "
-    "-- "
-    "CMD`.";
+    "Start the client after variables=$(sidespan env) && eval \"$variables\", or by "
+    "`sidespan run -- CMD`.";
 
 std::string listed(const std::vector<std::string>& names) {
   std::string text;

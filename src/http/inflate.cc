@@ -95,7 +95,7 @@ void Inflater::feed(std::string_view bytes) {
   }
   charge(held);
   if (state_ == State::kReading) return;
-  for (Stage& stage : stages_) stage = {};
+  for (Stage& stage : stages_) stage.decoder.reset();
   charge(0);
 }
 

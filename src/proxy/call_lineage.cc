@@ -55,11 +55,13 @@ size_t bytes_of(const Gleaned& gleaned) {
 
 }  // namespace
 
-lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status) {
+bool has_failed(const semconv::genai::Call* call, bool complete, int status) {
   constexpr int kFirstErrorStatus = 400;
-  if (!complete || status >= kFirstErrorStatus || call.error.known()) {
-    return lineage::CallEnd::kOther;
-  }
+  return !complete || status >= kFirstErrorStatus || (call != nullptr && call->error.known());
+}
+
+lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status) {
+  if (has_failed(&call, complete, status)) return lineage::CallEnd::kOther;
   if (!call.tool_calls.empty()) return lineage::CallEnd::kAsked;
   // Anthropic: the model has not said its last word, and is to be asked again.
   const bool pauses =

@@ -25,6 +25,8 @@
 
 namespace sidespan::proxy {
 
+// `call`: what is known of it, where it is a model's; else null.
+bool has_failed(const semconv::genai::Call* call, bool complete, int status);
 // How a call of a model left its conversation.
 lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status);
 

@@ -220,10 +220,9 @@ lineage::CallEnd Exchange::end_lineage(semconv::Ending ending) {
   const lineage::CallEnd how =
       asks ? end_of(*call, complete, response_.status) : lineage::CallEnd::kOther;
   const MonoTime now = worker_.loop.now().mono;
-  constexpr int kFirstErrorStatus = 400;
-  const bool failed = !complete || response_.status >= kFirstErrorStatus ||
-                      (call != nullptr && call->error.known());
-  if (failed) lineage_->fail(lineage::ref_of(trace_->span()), now);
+  if (has_failed(call, complete, response_.status)) {
+    lineage_->fail(lineage::ref_of(trace_->span()), now);
+  }
   lineage_->end(how, now, call != nullptr ? tokens_of(*call) : lineage::TokenSum{});
   return how;
 }

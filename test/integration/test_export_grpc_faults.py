@@ -123,25 +123,16 @@ def test_a_span_comes_once_where_it_was_acknowledged_and_again_where_not(sidecar
     assert len({span["span_id"] for span in sink.spans}) == len(sink.spans) == count
 
 
-def test_a_connection_that_died_silently_while_it_was_idle(sidecar, origin, collecting):
-    """The next export has no answer in its time, and goes out again on another connection."""
+# By the export's own time, and by PING long before that is over.
+@pytest.mark.parametrize("timeout, limits", [
+    ("700ms", {}),
+    ("60s", {"h2_ping_time": "300ms", "h2_ping_answer_time": "400ms"}),
+], ids=["timeout", "ping"])
+def test_a_connection_that_died_silently_while_it_was_idle(sidecar, origin, collecting, timeout, limits):
+    """The export goes out again on another connection."""
     sink = collecting(OK, DEAF)
-    running = sidecar(plainly(sink.endpoint, timeout="700ms"))
-    for number in (1, 2, 3):
-        calls(running, origin, 1)
-        wait_for(f"{number} spans", lambda: len(sink.spans) == number)
-    assert sink.fates == [OK, DEAF, OK, OK]
-    first, dead, *rest = [connection for _, connection in sink.at]
-    assert first == dead and dead not in rest
-    assert 0.6 < sink.at[2][0] - sink.at[1][0] < 5
-    wait_for("the books", lambda: books(running) == (3, 3, {}, 0))
-
-
-def test_a_connection_that_died_silently_is_found_by_ping(sidecar, origin, collecting):
-    """Long before the export's own time is over."""
-    sink = collecting(OK, DEAF)
-    config = plainly(sink.endpoint, timeout="60s")
-    config["limits"] = config["limits"] | {"h2_ping_time": "300ms", "h2_ping_answer_time": "400ms"}
+    config = plainly(sink.endpoint, timeout=timeout)
+    config["limits"] = config["limits"] | limits
     running = sidecar(config)
     for number in (1, 2, 3):
         calls(running, origin, 1)
