@@ -71,7 +71,7 @@ class EventQueue {
     slots_ = first_ = last_ = static_cast<Event*>(spares().take());
     capacity_ = kFirst;
   }
-  // All move on to twice as many slots.
+  // All move on to several times as many slots: who needs more than the first has streams.
   void grow();
 
   Event* slots_ = nullptr;

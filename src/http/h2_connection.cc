@@ -34,13 +34,10 @@ struct H2Callbacks {
   static int frame_begin(nghttp2_session*, const nghttp2_frame_hd* header, void* self) {
     return of(self).on_frame_begin(*header) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
-  static int field(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name,
-                   size_t name_size, const uint8_t* value, size_t value_size, uint8_t flags,
-                   void* self) {
+  static int field(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_size,
+                   const uint8_t* value, size_t value_size, uint8_t flags, void* self) {
     const bool unindexed = (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0;
-    if (of(self).on_field(*frame, view(name, name_size), view(value, value_size), unindexed)) {
-      return 0;
-    }
+    if (of(self).on_field(view(name, name_size), view(value, value_size), unindexed)) return 0;
     of(self).give_up(NGHTTP2_ENHANCE_YOUR_CALM);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }

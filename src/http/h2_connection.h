@@ -104,8 +104,7 @@ class H2Connection final : public Codec {
   // From nghttp2; false: the connection cannot go on.
   bool on_frame_begin(const nghttp2_frame_hd& header);
   void on_section_begin(const nghttp2_frame& frame);
-  bool on_field(const nghttp2_frame& frame, std::string_view name, std::string_view value,
-                bool unindexed);
+  bool on_field(std::string_view name, std::string_view value, bool unindexed);
   void on_section_end(H2Stream& stream, bool ended);
   void on_body(int32_t wire_id, std::string_view bytes);
   void on_frame(const nghttp2_frame& frame);
@@ -151,6 +150,7 @@ class H2Connection final : public Codec {
   size_t unwritten_bytes_ = 0;
   MemoryCharge charge_;
   std::optional<MonoTime> section_begun_;  // a section that is not whole yet, or the preface
+  std::unique_ptr<H2Section> section_;     // that one; nothing comes between its frames
   int32_t section_of_ = 0;                 // the stream of the last one
   StreamId last_stream_ = 0;               // that was opened, by whichever side does
   std::vector<std::pair<StreamId, StreamId>> skipped_;  // between these two there was none

@@ -72,7 +72,8 @@ void H2Section::add(std::string_view name, std::string_view value, bool unindexe
     }
   }
   if (kind_ == Kind::kRequest && name == "cookie") return add_cookie(value);
-  if (head_.headers.add(Wanted(name, known), value) && unindexed) head_.headers.keep_unindexed();
+  head_.headers.add_checked(Wanted(name, known), value);
+  if (unindexed) head_.headers.keep_unindexed();
 }
 
 void H2Section::add_pseudo(std::string_view name, std::string_view value) {
@@ -84,7 +85,7 @@ void H2Section::add_pseudo(std::string_view name, std::string_view value) {
     scheme_ = value;
   } else if (name == ":authority" && !value.empty()) {
     authority_ = value;
-    head_.headers.add("Host", value);
+    head_.headers.add_checked({"Host", FieldName::kHost}, value);
   } else if (name == ":status") {
     head_.status = static_cast<int>(text::parse_unsigned(value, 999).value_or(0));
   }

@@ -122,6 +122,7 @@ void H2Connection::lose_silent(std::string what) {
 void H2Connection::on_section_begin(const nghttp2_frame& frame) {
   section_begun_ = now_;
   section_of_ = frame.hd.stream_id;
+  section_.reset();
   H2Stream* stream = on_wire(frame.hd.stream_id);
   if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
     stream = &add_stream(static_cast<StreamId>(frame.hd.stream_id));
@@ -132,19 +133,17 @@ void H2Connection::on_section_begin(const nghttp2_frame& frame) {
   const auto kind = stream->head_told ? H2Section::Kind::kTrailers
                     : server()        ? H2Section::Kind::kRequest
                                       : H2Section::Kind::kAnswer;
-  stream->section = std::make_unique<H2Section>(kind, peer(), limits_);
+  section_ = std::make_unique<H2Section>(kind, peer(), limits_);
 }
 
-bool H2Connection::on_field(const nghttp2_frame& frame, std::string_view name,
-                            std::string_view value, bool unindexed) {
-  H2Stream* stream = on_wire(frame.hd.stream_id);
-  if (stream == nullptr || !stream->section) return true;
-  stream->section->add(name, value, unindexed);
-  return !stream->section->excessive();
+bool H2Connection::on_field(std::string_view name, std::string_view value, bool unindexed) {
+  if (!section_) return true;
+  section_->add(name, value, unindexed);
+  return !section_->excessive();
 }
 
 void H2Connection::on_section_end(H2Stream& stream, bool ended) {
-  const std::unique_ptr<H2Section> section = std::move(stream.section);
+  const std::unique_ptr<H2Section> section = std::move(section_);
   if (!section) return;
   idle_frames_ = 0;
   if (section->kind() == H2Section::Kind::kTrailers) {
@@ -229,7 +228,10 @@ void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
   H2Stream* stream = on_wire(wire_id);
   if (stream == nullptr) return;
   // What was no section is told of by its stream's end alone.
-  if (section_of_ == wire_id) section_begun_.reset();
+  if (section_of_ == wire_id) {
+    section_begun_.reset();
+    section_.reset();
+  }
   if (stream->is_whole()) {
     // What is refused calls no origin, and pays for none.
     if (stream->served) resets_left_ = std::min(resets_left_ + 1, kResetsMax);

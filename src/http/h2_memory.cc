@@ -18,21 +18,26 @@ struct alignas(std::max_align_t) Front {
 };
 
 // Powers of two from 64 bytes to 2 KiB; what is bigger (a table of HPACK, a frame's buffer) stays
-// as long as its connection. Kept is what a hundred streams need.
+// as long as its connection. Kept is what two connections with a hundred streams each need, one on
+// either side: a stream takes five pieces of up to 512 bytes.
 constexpr int kSmallest = 6;
+constexpr int kUsualMax = 9;
 constexpr int kLargest = 11;
 
 template <int kBits>
-using Sized = Spares < size_t{1} << kBits,
-      kBits<kLargest ? 128 : 16>;
+using Sized = Spares<size_t{1} << kBits, (kBits <= kUsualMax ? 512 : 16)>;
 
-// Calls `with(spares)` for those of that size.
+// Inside with_spares() it would be one for each type of `With`.
+template <int kBits>
+Sized<kBits>& spares() {
+  thread_local Sized<kBits> all;
+  return all;
+}
+
+// Calls `with(kept)` for those of that size.
 template <int kBits = kSmallest, class With>
 void with_spares(int bits, With&& with) {
-  if (bits == kBits) {
-    thread_local Sized<kBits> spares;
-    return with(spares);
-  }
+  if (bits == kBits) return with(spares<kBits>());
   if constexpr (kBits < kLargest) with_spares<kBits + 1>(bits, with);
 }
 
@@ -50,7 +55,7 @@ void* allocate(size_t wanted, void*) {
   const int bits = bits_of(size);
   if (bits > kLargest) return new (::operator new(size)) Front{size} + 1;
   void* place = nullptr;
-  with_spares(bits, [&](auto& spares) { place = spares.take(); });
+  with_spares(bits, [&](auto& kept) { place = kept.take(); });
   return new (place) Front{size_t{1} << static_cast<unsigned>(bits)} + 1;
 }
 
@@ -59,7 +64,7 @@ void give_back(void* memory, void*) {
   Front* const front = front_of(memory);
   const int bits = bits_of(front->size);
   if (bits > kLargest) return ::operator delete(front);
-  with_spares(bits, [&](auto& spares) { spares.give(front); });
+  with_spares(bits, [&](auto& kept) { kept.give(front); });
 }
 
 void* allocate_zeroed(size_t count, size_t each, void*) {

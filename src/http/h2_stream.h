@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 
 #include "h2_fields.h"
@@ -16,8 +15,7 @@ struct H2Stream {
   StreamId id = 0;      // as events name it
   int32_t wire_id = 0;  // as frames do; 0: a client's that has sent nothing yet
 
-  std::unique_ptr<H2Section> section;  // that comes in now
-  size_t unconsumed = 0;               // body bytes told and not consumed
+  size_t unconsumed = 0;  // body bytes told and not consumed
   size_t interims = 0;
 
   Chain out;                        // body that waits for the peer's window

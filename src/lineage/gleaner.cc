@@ -462,6 +462,7 @@ void glean_url(const HashKey& key, std::string_view authority, std::string_view 
 
 void glean_asked(const HashKey& key, std::string_view path, Gleaned& out) {
   constexpr size_t kSegmentsMax = 32;
+  if (path.size() <= kWordBytesMin) return;
   path = path.substr(0, path.find('#'));
   const size_t query = std::min(path.find('?'), path.size());
   std::optional<std::string_view> rest = path.substr(0, query);

@@ -168,12 +168,12 @@ std::optional<Error> Exchange::choose_inside(const Inside& inside) {
     if (leads_to(inside, named->host, named->port.value_or(inside.key.port))) return std::nullopt;
     return misdirected(inside);
   }
-  Result<http::Url> url = http::parse_url(request_.target());
-  if (!url) return std::move(url).error();
-  url_ = *std::move(url);
+  Result<OriginBook::Use> known = worker_.origins.find(request_.target(), url_);
+  if (!known) return std::move(known).error();
   const bool leads =
       url_.scheme == inside.scheme() && leads_to(inside, url_.authority.host, url_.port());
   if (!leads) return misdirected(inside);
+  known_ = *std::move(known);
   return std::nullopt;
 }
 

@@ -7,8 +7,8 @@ namespace sidespan::report {
 namespace {
 
 constexpr size_t kGatherSpansMax = 64;
-// What is asked for ahead, however long the last spans were.
-constexpr size_t kUsualBytesMax = size_t{64} * 1024;
+// What is asked for ahead, however much the last spans were.
+constexpr size_t kUsualBytesMax = size_t{96} * 1024;
 
 }  // namespace
 
@@ -82,8 +82,10 @@ void WorkerSpans::flush() {
   timer_.stop();
   const size_t count = spans_.sizes.size();
   if (count == 0 && held_.empty() && released_.empty()) return;
+  // A busy turn of the loop gathers more than it has to.
   if (count > 0) {
-    usual_bytes_ = std::min(spans_.bytes.size() / count * (gathered_max_ + 1), kUsualBytesMax);
+    const size_t usual = std::max(count, gathered_max_) + 1;
+    usual_bytes_ = std::min(spans_.bytes.size() / count * usual, kUsualBytesMax);
   }
   auto arrive = [pipeline = &pipeline_, tally = tally_, spans = std::exchange(spans_, {}),
                  tapped = std::exchange(tapped_, {}), held = std::exchange(held_, {}),

@@ -259,8 +259,6 @@ std::unique_ptr<Observer> make_a2a_observer(const CallFacts& facts) {
   }
   const std::optional<A2aPath> path = a2a_path(method, facts.url.path);
   A2aHead head{.declared = is_declared(headers)};
-  const std::string_view version = headers.find(kVersionField).value_or("");
-  head.version = version.substr(0, kRpcTextBytesMax);
   if (path && (head.declared || path->unmistakable || path->versioned)) {
     head.binding = A2aBinding::kRest;
     head.path_method = path->method;
@@ -269,6 +267,8 @@ std::unique_ptr<Observer> make_a2a_observer(const CallFacts& facts) {
   } else if (!head.declared || !facts.request.asks("POST")) {
     return nullptr;
   }
+  const std::string_view version = headers.find(kVersionField).value_or("");
+  head.version = version.substr(0, kRpcTextBytesMax);
   return std::make_unique<A2aObserver>(std::move(head), &headers);
 }
 

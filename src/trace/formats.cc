@@ -32,16 +32,20 @@ constexpr auto kRows = std::to_array<Row>({
     {"grpc-trace-bin", {index_of(kOpenCensus), false}},
 });
 
-// Most fields begin otherwise: "x-" is frequent, and then the letter behind it says enough.
+// Most fields begin otherwise, also "User-Agent" and "Origin": "x-" is frequent, and then the letter
+// behind it says enough.
 bool may_be_one(std::string_view name) {
   if (name.size() < 2) return false;
+  const char second = text::to_lower(name[1]);
   switch (text::to_lower(name[0])) {
     case 'b':
       return name.size() == 2;
     case 'u':
+      return second == 'b' && name.size() > 7;
     case 'j':
+      return second == 'a' && name.size() > 7;
     case 'o':
-      return name.size() > 7;
+      return second == 't' && name.size() > 7;
     case 'g':
       return name.size() == 14;
     case 'x':
@@ -49,7 +53,7 @@ bool may_be_one(std::string_view name) {
     default:
       return false;
   }
-  if (name.size() < 8 || name[1] != '-') return false;
+  if (name.size() < 8 || second != '-') return false;
   const char third = text::to_lower(name[2]);
   return third == 'b' || third == 'd' || third == 'a' || third == 'c';
 }

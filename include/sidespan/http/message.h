@@ -62,6 +62,8 @@ class Headers {
   // A name that is no token, or a value with CR, LF or NUL, is refused (false): a header cannot be
   // injected by way of a value.
   bool add(const Wanted& name, std::string_view value);
+  // For a codec that has made sure of that.
+  void add_checked(const Wanted& name, std::string_view value) { store(name, value); }
   // Replaces the first line of that name where it stands, removes the others; adds when absent.
   bool set(const Wanted& name, std::string_view value);
   // Returns how many lines went.
