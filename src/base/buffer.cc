@@ -16,7 +16,7 @@ constexpr size_t kSmallBytes = 1008;
 constexpr size_t kReadBytes = size_t{64} * 1024;
 
 constexpr size_t kHeadBytes = 8;
-thread_local Spares<kHeadBytes + kSmallBytes, 64> small_spares;
+thread_local Spares<kHeadBytes + kSmallBytes, 256> small_spares;
 thread_local Spares<kHeadBytes + kReadBytes, 4> read_spares;
 // Up to so many bytes a copy into the last block is cheaper than a block more.
 constexpr size_t kCopiedMax = 256;

@@ -68,7 +68,7 @@ std::string_view grpc_method(std::string_view path) {
 }
 
 std::optional<uint32_t> grpc_status(const Headers& fields) {
-  const std::optional<std::string_view> value = fields.find("grpc-status");
+  const std::optional<std::string_view> value = fields.find(FieldName::kGrpcStatus);
   if (!value) return std::nullopt;
   const std::optional<uint64_t> status = text::parse_unsigned(*value, UINT32_MAX);
   if (!status) return std::nullopt;
@@ -101,7 +101,7 @@ std::optional<std::string_view> name_of_grpc_status(uint32_t status) {
 }
 
 std::optional<Nanoseconds> grpc_timeout(const Headers& request) {
-  const std::string_view value = request.find("grpc-timeout").value_or("");
+  const std::string_view value = request.find(FieldName::kGrpcTimeout).value_or("");
   if (value.size() < 2 || value.size() > kTimeoutDigitsMax + 1) return std::nullopt;
   const std::optional<Nanoseconds> unit = unit_of_timeout(value.back());
   const std::optional<uint64_t> count = text::parse_unsigned(value.substr(0, value.size() - 1));

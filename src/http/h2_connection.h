@@ -83,8 +83,9 @@ class H2Connection final : public Codec {
   // it cannot owe, which may be many small frames.
   static constexpr size_t kRefundBytes = 1024;
   static constexpr size_t kRefundsKept = 16'384;
-  // Of streams that are over, for those to come: as many as most connections have at a time.
-  static constexpr size_t kStreamsKept = 128;
+  // Of streams that are over, for those to come: as many as two connections have at a time, one on
+  // either side.
+  static constexpr size_t kStreamsKept = 256;
 
   static size_t refunds(size_t bytes) { return 2 * (1 + bytes / kRefundBytes); }
   bool server() const { return scheme_.empty(); }

@@ -48,7 +48,7 @@ bool is_plain_method(std::string_view method) {
 }
 
 bool has_capitals(std::string_view name) {
-  return std::ranges::any_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
+  return std::ranges::any_of(name, text::is_upper);
 }
 
 }  // namespace
@@ -61,7 +61,7 @@ void H2Section::add(std::string_view name, std::string_view value, bool unindexe
   ++fields_;
   bytes_ += name.size() + value.size() + kFieldOverhead;
   if (fields_ > limits_.fields_max || bytes_ > limits_.head_bytes_max) return;
-  if (name.starts_with(':')) return add_pseudo(name, value);
+  if (name.front() == ':') return add_pseudo(name, value);
   const FieldName known = field_name(name);
   if (known == FieldName::kHost && kind_ == Kind::kRequest) {
     if (authority_.empty()) {
@@ -197,7 +197,9 @@ void H2Fields::add_all(const Headers& headers, bool with_length) {
     if ((bit_of(known) & kNotSent) != 0 && known != FieldName::kOther) continue;
     if (known == FieldName::kContentLength && !with_length) continue;
     if (known == FieldName::kTe && field.value != "trailers") continue;
-    if (has_capitals(field.name)) {
+    if (known != FieldName::kOther) {
+      field.name = kFieldNameTexts[static_cast<size_t>(known)];
+    } else if (has_capitals(field.name)) {
       if (names_.empty()) names_.reserve(headers.wire_bytes());
       const size_t begin = names_.size();
       std::ranges::transform(field.name, std::back_inserter(names_), text::to_lower);

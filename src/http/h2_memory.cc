@@ -19,9 +19,9 @@ struct alignas(std::max_align_t) Front {
 
 // Powers of two from 64 bytes to 2 KiB; what is bigger (a table of HPACK, a frame's buffer) stays
 // as long as its connection. Kept is what two connections with a hundred streams each need, one on
-// either side: a stream takes five pieces of up to 512 bytes.
+// either side: a stream takes five pieces of up to 1 KiB.
 constexpr int kSmallest = 6;
-constexpr int kUsualMax = 9;
+constexpr int kUsualMax = 10;
 constexpr int kLargest = 11;
 
 template <int kBits>

@@ -17,7 +17,7 @@ constexpr size_t kUsualCapacity = kUsualBytes - sizeof(HeadBlock);
 constexpr std::string_view kColon = ": ";
 constexpr std::string_view kCrlf = "\r\n";
 
-thread_local Spares<kUsualBytes, 256> spares;
+thread_local Spares<kUsualBytes, 384> spares;
 
 size_t aligned(size_t bytes) {
   return (bytes + alignof(HeadBlock) - 1) / alignof(HeadBlock) * alignof(HeadBlock);

@@ -83,10 +83,12 @@ template <size_t kSize>
                    if_is(KnownName("keep-alive"), at, kKeepAlive,
                          if_is(KnownName("tracestate"), at, kTracestate)));
     case 11:
-      return if_is(KnownName("traceparent"), at, kTraceparent);
+      return if_is(KnownName("traceparent"), at, kTraceparent,
+                   if_is(KnownName("grpc-status"), at, kGrpcStatus));
     case 12:
       return if_is(KnownName("content-type"), at, kContentType,
-                   if_is(KnownName("max-forwards"), at, kMaxForwards));
+                   if_is(KnownName("max-forwards"), at, kMaxForwards,
+                         if_is(KnownName("grpc-timeout"), at, kGrpcTimeout)));
     case 13:
       return if_is(KnownName("authorization"), at, kAuthorization);
     case 14:

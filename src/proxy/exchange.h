@@ -29,7 +29,7 @@ constexpr std::string_view via(bool h2) {
   return h2 ? "2 sidespan" : "1.1 sidespan";
 }
 
-class Exchange final : public Recycled<Exchange, 64>,
+class Exchange final : public Recycled<Exchange, 128>,
                        private wire::OriginStreamOwner,
                        private semconv::SharedCallSink {
  public:
@@ -146,6 +146,7 @@ class Exchange final : public Recycled<Exchange, 64>,
   void describe_client(semconv::HttpFacts& facts, std::string& ip) const;
   // exchange_lineage.cc: whose call it is
   void begin_given();
+  bool is_opaque() const;
   void make_lineage();
   bool is_somebody_at_work(lineage::Registry& registry) const;
   void begin_lineage();

@@ -22,10 +22,14 @@ bool streams_documents(const http::Headers& headers) {
 
 }  // namespace
 
+// To the one who asks whose call it is.
+bool Exchange::is_opaque() const {
+  return mode_ == semconv::Mode::kTunnel || http::is_grpc(request_.headers);
+}
+
 void Exchange::make_lineage() {
   lineage::Registry* const registry = worker_.shared.lineage;
-  const bool opaque = mode_ == semconv::Mode::kTunnel || http::is_grpc(request_.headers);
-  if (registry == nullptr || opaque) return;
+  if (registry == nullptr || is_opaque()) return;
   const bool of_nobody = !trace_->is_open();
   // Where nobody is at work only a call of a model is of interest, and nobody can be taken for
   // another.
@@ -58,7 +62,8 @@ void Exchange::begin_lineage() {
     lineage_.reset();
   }
   // What belongs to nobody before anybody is at work: its address may be a constant of the agent's.
-  if (registry == nullptr || !trace_->is_open() || mode_ == semconv::Mode::kTunnel) return;
+  // That of gRPC is a method's name.
+  if (registry == nullptr || !trace_->is_open() || is_opaque()) return;
   lineage::Gleaned head;
   lineage::glean_url(registry->key(), url_.authority.host, url_.path, request_.asks("GET"), head);
   lineage::glean_asked(registry->key(), url_.path, head);

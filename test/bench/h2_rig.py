@@ -31,20 +31,23 @@ def _free_port():
 
 
 class H2Rig(Rig):
-    PATHS = {"json": "/json", "grpc": "/unary.grpc"}
+    PATHS = {"json": "/json", "post": "/answer.bin", "grpc": "/unary.grpc"}
 
     def __enter__(self):
         super().__enter__()
         root = self.directory / "www"
         root.mkdir()
         (root / "json").write_bytes(MESSAGE)
-        (root / "unary.grpc").write_bytes(_grpc(MESSAGE))
-        (self.directory / "types").write_text("application/grpc grpc\n")
+        for kind in ("post", "grpc"):
+            (root / self.PATHS[kind][1:]).write_bytes(_grpc(MESSAGE))
+        (self.directory / "types").write_text("application/grpc grpc\napplication/octet-stream bin\n")
         (self.directory / "request").write_bytes(_grpc(b"request"))
         common = ["nghttpd", "--no-tls", "--address=127.0.0.1", "-d", root,
                   f"--mime-types-file={self.directory / 'types'}"]
+        plain = self._on_port("nghttpd", lambda port: [*common, port])
         self.origins = {
-            "json": self._on_port("nghttpd", lambda port: [*common, port]),
+            "json": plain,
+            "post": plain,
             "grpc": self._on_port("nghttpd", lambda port: [*common, "--trailer=grpc-status: 0", port]),
         }
         self.proxies, self._doors = {}, {}
@@ -63,15 +66,21 @@ class H2Rig(Rig):
 
     def add(self, name, proxy):
         self.proxies[name] = proxy
+        doors = {}
         for kind, origin in self.origins.items():
             tunnel = [f"127.0.0.1:{origin.port}"] if name == "sidespan" else []
-            self._doors[name, kind] = self._announced("door", self.bin / "bench_relay", proxy.port, *tunnel)
+            if origin not in doors:
+                doors[origin] = self._announced("door", self.bin / "bench_relay", proxy.port, *tunnel)
+            self._doors[name, kind] = doors[origin]
 
     def load_h2(self, name, kind, requests):
         origin = self.origins[kind].port
-        grpc = ["--data", self.directory / "request", "-H", "content-type: application/grpc", "-H", "te: trailers"]
+        sent = {"json": [],
+                "post": ["--data", self.directory / "request", "-H", "content-type: application/octet-stream"],
+                "grpc": ["--data", self.directory / "request", "-H", "content-type: application/grpc",
+                         "-H", "te: trailers"]}
         command = ["h2load", "--clients=1", f"--max-concurrent-streams={STREAMS}", f"--requests={requests}",
-                   *(grpc if kind == "grpc" else []), f"--connect-to=127.0.0.1:{self._doors[name, kind].port}",
+                   *sent[kind], f"--connect-to=127.0.0.1:{self._doors[name, kind].port}",
                    f"http://127.0.0.1:{origin}{self.PATHS[kind]}"]
         done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=LOAD_SECONDS,

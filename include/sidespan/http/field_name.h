@@ -1,6 +1,6 @@
 // The names of fields that somebody in the house asks for, as small numbers: a head's lines are
 // classified once, and whether such a field is there is then a matter of one bit. Names are those
-// of RFC 9110 and W3C Trace Context; any other is compared as text.
+// of RFC 9110, W3C Trace Context and gRPC; any other is compared as text.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +23,8 @@ enum class FieldName : uint8_t {
   kContentLength,
   kContentType,
   kExpect,
+  kGrpcStatus,
+  kGrpcTimeout,
   kHost,
   kHttp2Settings,
   kKeepAlive,
@@ -37,7 +39,7 @@ enum class FieldName : uint8_t {
 };
 
 // What they are called, by number; nothing is called kOther.
-inline constexpr std::array<std::string_view, 19> kFieldNameTexts = {
+inline constexpr std::array<std::string_view, 21> kFieldNameTexts = {
     "",
     "authorization",
     "baggage",
@@ -46,6 +48,8 @@ inline constexpr std::array<std::string_view, 19> kFieldNameTexts = {
     "content-length",
     "content-type",
     "expect",
+    "grpc-status",
+    "grpc-timeout",
     "host",
     "http2-settings",
     "keep-alive",
