@@ -129,9 +129,14 @@ Result<void> H2Section::finish_request(bool ended) {
   }
   const bool connect = head_.asks("CONNECT");
   head_.upgrade = connect;
-  if (Result<void> good = check_authority(authority_, connect); !good) {
-    good.error().what.insert(0, "in :authority ");
-    return good;
+  // Mostly the one of the request before, which was good.
+  thread_local std::string checked;
+  if (connect || authority_.empty() || authority_ != checked) {
+    if (Result<void> good = check_authority(authority_, connect); !good) {
+      good.error().what.insert(0, "in :authority ");
+      return good;
+    }
+    checked = authority_;
   }
   thread_local std::string target;  // its room comes again
   target.clear();

@@ -174,7 +174,9 @@ HeadBlockPtr Headers::make_room(size_t bytes, size_t lines) {
 }
 
 void Headers::store(const Wanted& name, std::string_view value) {
-  const HeadBlockPtr before = make_room(name.text.size() + value.size() + 4, 1);
+  const size_t bytes = name.text.size() + value.size() + 4;
+  const bool fits = block_ && block_->has_room(bytes, 1);
+  const HeadBlockPtr before = fits ? nullptr : make_room(bytes, 1);
   block_->add_line(block_->store(name.text, value, name.known));
 }
 
