@@ -343,6 +343,77 @@ TEST_CASE("a call that is nobody's is told who asked for it, where one alone did
   CHECK_FALSE(asking("/orders/AK-48219"));
 }
 
+TEST_CASE("a call that names no trace is told which model's call in a named one asked for it") {
+  Rig rig;
+  Registry& traces = rig.registry.traces();
+  constexpr uint64_t kRun = 0x7c3ae5d2916bf048;
+  const auto model = [&](uint64_t trace, const std::string& messages, uint64_t around = 0) {
+    const Gleaned body = rig.glean(Voice::kModelRequest, R"({"messages":[)" + messages + "]}");
+    return traces.join({.to_model = true,
+                        .scope = {.id = trace},
+                        .around = around,
+                        .body = &body,
+                        .span = trace::SpanId{100 + trace},
+                        .trace = {0, trace}},
+                       rig.now, rig.random);
+  };
+  const auto said = [&](const Joined& call, const std::string& document) {
+    traces.publish(call.execution, Voice::kModelAnswer, call.step,
+                   rig.glean(Voice::kModelAnswer, document), rig.now.mono);
+    traces.call_ended(call.execution, CallEnd::kAsked, rig.now.mono);
+  };
+  const auto get = [&](const std::string& path, uint64_t around = 0, uint64_t trace = 0) {
+    Gleaned head;
+    glean_url(traces.key(), "api.example", path, true, head);
+    glean_asked(traces.key(), path, head);
+    return traces.join({.converses = false,
+                        .scope = {.id = trace},
+                        .around = around,
+                        .head = &head,
+                        .span = trace::SpanId::make(rig.random)},
+                       rig.now, rig.random);
+  };
+  const auto asking = [](uint64_t trace) {
+    return std::vector{SpanRef{{0, trace}, trace::SpanId{100 + trace}, 0}};
+  };
+  const Joined ada = model(3, user(kQuestion));
+  said(ada, asks(kId, "AK-48219"));
+  CHECK(get("/orders/AK-48220").links.empty());
+
+  SUBCASE("by it alone, as often as it is sent") {
+    for (int i = 0; i < 2; ++i) {
+      const Joined call = get("/orders/AK-48219");
+      CHECK(call.execution == ada.execution);
+      CHECK(call.links == asking(3));
+    }
+    CHECK(get("/orders/AK-48219", 0, 3).links == asking(3));
+    CHECK(get("/orders/AK-48219", kRun).verdict == kNone);
+  }
+  SUBCASE("not where two asked for it") {
+    said(model(5, user(kQuestion)), asks("call_cccc3333dddd4444", "AK-48219"));
+    CHECK(get("/orders/AK-48219").verdict != kOne);
+  }
+  SUBCASE("nor where it is nobody's") {
+    const Joined job = get("/jobs/list");
+    CHECK_FALSE(job.execution);
+    traces.publish({}, Voice::kToolAnswer, 0,
+                   rig.glean(Voice::kToolAnswer, R"({"orders":["AK-48219"]})"), rig.now.mono, 0);
+    CHECK(get("/orders/AK-48219").verdict != kOne);
+  }
+  SUBCASE("nor another trace's, whether a model is asked in it or not") {
+    get("/orders/AK-48219", 0, 7);
+    CHECK(get("/orders/AK-48219").verdict != kOne);
+  }
+  SUBCASE("but what others do in another run is nothing to it") {
+    said(model(5, user(kQuestion), kRun), asks("call_cccc3333dddd4444", "AK-48219"));
+    CHECK(get("/orders/AK-48219").links == asking(3));
+    CHECK(get("/orders/AK-48219", kRun).links == asking(5));
+  }
+  // Nothing of it is a turn, nor anybody's parent.
+  CHECK(rig.registry.idle());
+  CHECK(rig.registry.close_due(rig.now.mono, true).empty());
+}
+
 TEST_CASE("a turn tells the baggage that it was opened with, as far as that is short") {
   Rig rig;
   const Joined turn = rig.model(user(kQuestion));
