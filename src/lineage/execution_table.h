@@ -112,6 +112,7 @@ class ExecutionTable {
   static constexpr size_t kStepsTold = 256;
   static constexpr int kGracesMax = 15;    // after its last word stragglers may come for so long
   static constexpr size_t kLooksMax = 16;  // slots that are looked at for one that may go
+  static constexpr size_t kPushedOutMax = 64;
   static constexpr size_t kScopePlaces = 1024;
   static constexpr size_t kBaggageBytesMax = 1024;  // of a turn
 

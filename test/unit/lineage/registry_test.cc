@@ -1,7 +1,10 @@
 #include "sidespan/lineage/registry.h"
 
 #include <doctest/doctest.h>
+#include <malloc.h>
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -75,6 +78,16 @@ const std::string kId = "call_9fA3bC77dE01xY";
 constexpr auto kOne = Joined::Verdict::kOne;
 constexpr auto kSeveral = Joined::Verdict::kSeveral;
 constexpr auto kNone = Joined::Verdict::kNone;
+
+// What malloc() has given away by now; nothing where nobody tells, as under a sanitizer.
+std::optional<size_t> allocated() {
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+#else
+  return std::nullopt;
+#endif
+}
 
 }  // namespace
 
@@ -312,9 +325,15 @@ TEST_CASE("what failed in a trace is the attempt before the next that is the sam
   traces.call_failed(7, call(4), rig.now.mono);
   rig.wait(seconds(121));
   CHECK_FALSE(traces.attempt_before(7, rig.now.mono));
-  // In bounds, until they are old.
-  for (uint64_t i = 0; i < 5000; ++i) traces.call_failed(100 + i, call(5), rig.now.mono);
-  CHECK_FALSE(traces.attempt_before(100 + 4999, rig.now.mono));
+  // In bounds: the oldest go.
+  for (uint64_t i = 0; i < 5000; ++i) {
+    rig.wait(milliseconds(1));
+    traces.call_failed(100 + i, call(5), rig.now.mono);
+  }
+  CHECK_FALSE(traces.attempt_before(100, rig.now.mono));
+  CHECK_FALSE(traces.attempt_before(100 + 4999 - 1024, rig.now.mono));
+  CHECK(traces.attempt_before(100 + 4999 - 1023, rig.now.mono) == call(5));
+  CHECK(traces.attempt_before(100 + 4999, rig.now.mono) == call(5));
   rig.wait(seconds(121));
   rig.registry.close_due(rig.now.mono);
   traces.call_failed(9, call(6), rig.now.mono);
@@ -476,34 +495,67 @@ TEST_CASE("an id that outlives a turn is nobody's however deep it stands") {
   CHECK(rig.get("/sessions/" + id).verdict == kNone);
 }
 
-TEST_CASE("a million executions with values nobody has seen stay within their memory") {
+TEST_CASE("a million executions with the worst of values stay within their memory") {
+  constexpr size_t kBytesMax = size_t{32} << 20;
+  const std::optional<size_t> before = allocated();
+  size_t peak = 0;
   Rig rig;
+  Registry& traces = rig.registry.traces();
+  const std::string longest(trace::TraceState::kPropagatedBytes, 'v');
+  const Told baggage = {{"k", longest}, {"l", longest}};
   Gleaned gleaned;
   gleaned.values.resize(8);
-  const std::string longest(trace::TraceState::kPropagatedBytes, 'v');
+  gleaned.asked.resize(2);
+  gleaned.prefixes.resize(2);
   size_t refused = 0;
-  for (int i = 0; i < 1'000'000; ++i) {
-    for (Value& value : gleaned.values) value = {rig.random.next(), 40, Place::kWords, false};
-    const Joined call = rig.registry.join(
-        {.to_model = true, .body = &gleaned, .span = trace::SpanId::make(rig.random)}, rig.now,
-        rig.random);
-    if (!call.execution) ++refused;
-    rig.registry.set_context(call.execution, trace::kSampledFlag, longest, {{"k", longest}});
-    if (i % 4 == 0) {
-      const Call named{.to_model = true,
-                       .scope = {.id = rig.random.next() | 1},
-                       .body = &gleaned,
-                       .span = trace::SpanId::make(rig.random)};
-      rig.registry.traces().join(named, rig.now, rig.random);
+  size_t opened = 0;
+  const auto fill = [&](int i) {
+    // Of nobody else, all in one bucket, or everybody's.
+    constexpr uint64_t kOneBucket = 0xfffff000;
+    for (size_t j = 0; j < gleaned.values.size(); ++j) {
+      const uint64_t chance = rig.random.next();
+      const uint64_t hash = i % 3 == 0 ? chance : i % 3 == 1 ? chance & kOneBucket : j;
+      gleaned.values[j] = {hash, static_cast<uint8_t>(i % 3 == 2 ? 13 : 40), Place::kWords,
+                           i % 5 == 0};
     }
-    if (i % 3 == 0) rig.registry.call_ended(call.execution, CallEnd::kOther, rig.now.mono);
+    for (Asked& one : gleaned.asked) one.arguments = rig.random.next();
+    for (Prefix& one : gleaned.prefixes) one.digest = rig.random.next();
+  };
+  for (int i = 0; i < 1'000'000; ++i) {
+    fill(i);
+    const SpanRef run{trace::TraceId::make(rig.random), trace::SpanId::make(rig.random), 1};
+    Call call{.to_model = true,
+              .scope = {.execution_id = longest},
+              .body = &gleaned,
+              .span = trace::SpanId::make(rig.random)};
+    if (i % 32 == 0)
+      call.scope = {.id = rig.random.next() | 1, .span = run, .execution_id = longest};
+    const Joined joined = rig.registry.join(call, rig.now, rig.random);
+    if (!joined.execution) ++refused;
+    opened += joined.opened ? 1U : 0U;
+    rig.registry.set_context(joined.execution, trace::kSampledFlag, longest, baggage);
+    rig.registry.publish(joined.execution, Voice::kModelAnswer, joined.step, gleaned, rig.now.mono);
+    if (i % 4 == 0) {
+      call.around = rig.random.next();
+      const Joined within = traces.join(call, rig.now, rig.random);
+      traces.publish(within.execution, Voice::kModelAnswer, 1, gleaned, rig.now.mono);
+      traces.call_failed(rig.random.next() | 1, run, rig.now.mono);
+    }
+    if (i % 400 != 0) rig.registry.call_ended(joined.execution, CallEnd::kOther, rig.now.mono);
     if (i % 10'000 == 0) rig.wait(milliseconds(500));
-    if (i % 100'000 == 0) rig.registry.close_due(rig.now.mono);
+    // Swept in time, then seldom.
+    const int sweep = i < 500'000 ? 1000 : 100'000;
+    if (i % sweep == sweep - 1) rig.registry.close_due(rig.now.mono);
+    if (before && i % 1000 == 999) peak = std::max(peak, *allocated() - *before);
   }
   const Registry::Counts counts = rig.registry.counts();
-  CHECK(counts.bytes < size_t{20} << 20);
+  CAPTURE(peak);
+  CAPTURE(counts.bytes);
+  CHECK(counts.bytes < kBytesMax);
+  CHECK(peak < kBytesMax);
   CHECK(counts.executions <= 4096);
   CHECK(counts.forgotten > 1'000'000);
+  CHECK(opened > 400'000);
   CHECK(refused > 0);
 }
 
