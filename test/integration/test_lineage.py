@@ -245,6 +245,19 @@ def test_there_an_attempt_is_linked_to_the_one_that_failed(sidecar, model, origi
     assert [search in links for links in linked[4:]] == [False, True, False]
 
 
+@pytest.mark.parametrize("kib, linked_to_it", [(200, True), (300, False)])
+def test_there_only_what_is_of_some_length_is_known_again(sidecar, model, origin, sink, kib, linked_to_it):
+    side = sidecar()
+    trace, body = secrets.token_hex(16), json.dumps({"text": "x" * (kib << 10)}).encode()
+    model.answer(CHAT, plain(asks("store", {"order": "QK-482913"})[1]))
+    origin.answer("/store", BUSY, plain(b"{}"))
+    post(side, model.url(CHAT), chat(user("Is order QK-482913 on its way?")), named(trace))
+    for _ in range(2):
+        post(side, origin.url("/store"), body, named(trace))
+    _, failed, again = sorted(sink.wait(3), key=lambda span: span["start"])
+    assert linked(failed) == [] and linked(again) == ([failed["span_id"]] if linked_to_it else [])
+
+
 def test_a_tool_that_names_a_trace_is_linked_to_a_model_that_names_none(sidecar, model, origin, sink):
     side = sidecar(IDLE)
     model.answer(CHAT, plain(asks("search", {"query": "Parcel QK-482913"})[1]))
