@@ -417,7 +417,8 @@ TEST_CASE("h2 server: what was sent may be refunded in small pieces, and nothing
   CHECK(times < 20'000);
 }
 
-TEST_CASE("h2 server: what was sent in small frames may be refunded one by one, when all has come") {
+TEST_CASE(
+    "h2 server: what was sent in small frames may be refunded one by one, when all has come") {
   constexpr size_t kFrames = 6000;
   Line line = agent();
   line.feed(h2::client_start() + h2::get(1));
