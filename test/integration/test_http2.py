@@ -580,8 +580,9 @@ def test_a_drain_does_not_wait_for_an_idle_tunnel_in_a_stream(intercepting, h2_o
     assert len(sink.wait(1)) == 1
 
 
-def test_the_stream_of_a_tunnel_that_is_over_ends(sidecar, origin, sink):
-    """Whoever was inside has gone; an agent that goes on all the same is told that nobody reads it."""
+@pytest.mark.parametrize("goes_on", [True, False], ids=["goes on", "waits"])
+def test_the_stream_of_a_tunnel_that_is_over_ends(sidecar, origin, sink, goes_on):
+    """Whoever was inside has gone; the agent, who has not said that it has, is told that nobody reads it."""
     side = sidecar()
     with plain(side) as client:
         tunnel = InStream(client, f"127.0.0.1:{origin.port}")
@@ -590,7 +591,7 @@ def test_the_stream_of_a_tunnel_that_is_over_ends(sidecar, origin, sink):
         tunnel.settimeout(0.3)
         until = time.monotonic() + 10
         while tunnel.answer.error is None and time.monotonic() < until:
-            tunnel.sendall(b"x")
+            tunnel.sendall(b"x" if goes_on else b"")
             with contextlib.suppress(TimeoutError):
                 client.pull()
         assert tunnel.answer.error == 0  # NO_ERROR
