@@ -21,10 +21,19 @@ std::string base_name(const std::string& path) {
   return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
 }
 
+// It neither exports nor samples, so that what is wrong there is nothing to it.
+bool only_looks(Command command) {
+  return command == Command::kEnv || command == Command::kCa || command == Command::kHealth;
+}
+
 }  // namespace
 
 ConfigSources sources_of(const CommandLine& line, Environment environment,
                          std::optional<ConfigFile> file) {
+  if (only_looks(line.command)) {
+    std::erase_if(environment,
+                  [](const auto& variable) { return variable.first.starts_with("OTEL_"); });
+  }
   ConfigSources sources;
   sources.environment = std::move(environment);
   sources.file = std::move(file);

@@ -17,6 +17,7 @@
 #include "app/file.h"
 #include "app/finding.h"
 #include "app/health_command.h"
+#include "app/options.h"
 #include "app/tls_setup.h"
 #include "app/trust_files.h"
 #include "sidespan/base/text.h"
@@ -117,13 +118,19 @@ Result<net::Address> who_connects(const std::vector<net::Address>& addresses) {
 }
 
 // Whether it is sidespan that takes calls there: a URL without a host, which nobody can pass on, is
-// refused in its words. Empty: it is.
-std::string stranger_at(const net::Address& egress) {
+// refused in its words, and with 403 where it is the client that is not let in.
+void look_at_egress(const net::Address& egress, SidecarFacts& facts) {
+  constexpr std::string_view kOurs = "sidespan: ";
+  constexpr uint64_t kNotLetIn = 403;
   const Result<Answered> answer = ask(egress, "http://", kAnswerBytesMax, soon());
-  if (!answer) return answer.error().what;
-  return answer->body.starts_with("sidespan: ")
-             ? ""
-             : "it answers " + std::to_string(answer->status) + " to what sidespan refuses";
+  if (!answer) {
+    facts.stranger = answer.error().what;
+  } else if (!answer->body.starts_with(kOurs)) {
+    facts.stranger = "it answers " + std::to_string(answer->status) + " to what sidespan refuses";
+  } else if (answer->status == kNotLetIn) {
+    const size_t end = answer->body.find_last_not_of(".\n") + 1;
+    facts.refusal = answer->body.substr(kOurs.size(), end - kOurs.size());
+  }
 }
 
 SidecarFacts sidecar_facts(const Settings& settings) {
@@ -131,12 +138,13 @@ SidecarFacts sidecar_facts(const Settings& settings) {
   SidecarFacts facts{.egress = proxy_url(egress.front())};
   const Result<net::Address> connected = who_connects(egress);
   if (connected) {
-    facts.stranger = stranger_at(*connected);
+    look_at_egress(*connected, facts);
   } else {
     facts.egress_fault = connected.error().what;
   }
   const ListenAddress& listen = asked_for_health(settings.listen);
-  if (!connected || !facts.stranger.empty() || !listen) return facts;
+  const bool takes_calls = connected && facts.stranger.empty() && facts.refusal.empty();
+  if (!takes_calls || !listen) return facts;
   const std::vector<net::Address> all = reachable_all(listen);
   const auto there = std::ranges::find_if(
       all, [](const net::Address& one) { return try_to_connect(one, soon()).has_value(); });
@@ -204,6 +212,7 @@ int look_at_command(const Settings& settings, const Environment& own, const RunO
   silent.print = RunPrint::kNone;
   std::optional<RunSeen> run = watch_command(settings, *tls, silent);
   if (!run) return 1;
+  run->second_proxy = second_proxy(settings.egress);
   const std::string& command = options.argv.front();
   run->kind = client_kind(command, first_bytes_of(command, own));
   Findings findings = judge_run(*run);

@@ -49,6 +49,7 @@ struct Sorted {
   std::map<std::string, std::set<std::string>> faults;  // certificates of origins, by error
   std::map<std::string, std::set<std::string>> down;    // by error
   std::set<std::string> second_proxy;                   // what is wrong with it
+  bool through_it = false;                              // something was called
   uint64_t calls = 0;
   uint64_t roots = 0;
 };
@@ -64,14 +65,21 @@ void sort_tunnel(const RunSpan& span, Sorted& sorted) {
   }
 }
 
+// The origin, and not the client that did not go on, or what limits and drains cut off.
+bool is_ended_by_origin(const RunSpan& span) {
+  const std::string_view end = span.attributes.text(attribute::kEnd);
+  if (end != "timeout") return end == "origin_closed";
+  return !span.status_message.starts_with("the " + std::string(name_of(Side::kAgent)));
+}
+
 bool is_down(const RunSpan& span, std::string_view error) {
   const auto is_it = [&](Code code) { return name_of(code) == error; };
   // Of an opened tunnel the agent's side may be the one that broke.
   return std::ranges::any_of(kAbsent, is_it) ||
-         (span.name != kConnect && std::ranges::any_of(kBroken, is_it));
+         (span.name != kConnect && std::ranges::any_of(kBroken, is_it) && is_ended_by_origin(span));
 }
 
-void sort_call(const RunSpan& span, Sorted& sorted) {
+void sort_call(const RunSpan& span, const wire::SecondProxy& second_proxy, Sorted& sorted) {
   const std::string error(span.attributes.text(attribute::kErrorType));
   if (span.name != kConnect) sorted.read.insert(host_of(span));
   if (span.status_message.starts_with(wire::kSecondProxyWords)) {
@@ -84,19 +92,20 @@ void sort_call(const RunSpan& span, Sorted& sorted) {
     sorted.faults[error].insert(host_of(span));
   } else {
     sorted.called.insert(host_of(span));
+    sorted.through_it |= second_proxy.leads_to(span.attributes.text(attribute::kServerAddress));
   }
 }
 
-Sorted sort(const RunRecord& record) {
+Sorted sort(const RunSeen& run) {
   Sorted sorted;
-  for (const RunSpan& span : record.spans) {
-    if (span.span_id == record.root) continue;
+  for (const RunSpan& span : run.record.spans) {
+    if (span.span_id == run.record.root) continue;
     ++sorted.calls;
     if (span.attributes.text(attribute::kParentSource) ==
         lineage::name_of(lineage::Source::kRoot)) {
       ++sorted.roots;
     }
-    sort_call(span, sorted);
+    sort_call(span, run.second_proxy, sorted);
   }
   // Whoever went without a request, and made one before or after, had connected for nothing.
   for (const std::string& host : sorted.left) {
@@ -163,6 +172,12 @@ Findings judge_origins(const Sorted& sorted) {
 Findings judge_second_proxy(const Sorted& sorted) {
   Findings findings;
   for (const std::string& what : sorted.second_proxy) {
+    if (sorted.through_it) {
+      findings.push_back({Verdict::kWarn, what,
+                          "Other calls got through it: it may have been away for a moment, or not "
+                          "lead to that origin."});
+      continue;
+    }
     findings.push_back({Verdict::kFail, what,
                         "egress.via names it, else what HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is "
                         "here: correct that, or unset it to reach origins directly."});
@@ -193,7 +208,7 @@ Findings judge_export(const report::Totals& totals) {
 }  // namespace
 
 Findings judge_run(const RunSeen& run) {
-  const Sorted sorted = sort(run.record);
+  const Sorted sorted = sort(run);
   Findings findings;
   if (run.status != 0) {
     findings.push_back({Verdict::kWarn, "the command ended with " + std::to_string(run.status),

@@ -8,6 +8,7 @@
 #include "app/finding.h"
 #include "app/run_spans.h"
 #include "sidespan/report/pipeline.h"
+#include "sidespan/wire/second_proxy.h"
 
 namespace sidespan::app {
 
@@ -16,6 +17,7 @@ struct RunSeen {
   uint64_t requests = 0;  // that came through the sidecar
   report::Totals totals;
   int status = 0;  // of the command, as a shell says it
+  wire::SecondProxy second_proxy = {};
   ClientKind kind = ClientKind::kUnknown;
 };
 Findings judge_run(const RunSeen& run);

@@ -108,8 +108,12 @@ Findings judge_sidecar(const SidecarFacts& facts) {
   if (!facts.stranger.empty()) {
     return {{Verdict::kFail,
              "something else than sidespan listens at " + facts.egress + ": " + facts.stranger,
-             "End it, or give listen.egress another address; where it is sidespan all the same, "
-             "egress.allow_from leaves out this machine."}};
+             "End it, or give listen.egress another address."}};
+  }
+  if (!facts.refusal.empty()) {
+    return {{Verdict::kFail,
+             "the sidecar at " + facts.egress + " takes no calls from here: " + facts.refusal,
+             "egress.allow_from names the networks whose clients may connect."}};
   }
   Findings findings = {{Verdict::kOk, "the sidecar listens at " + facts.egress}};
   if (facts.asked.empty()) {

@@ -14,6 +14,7 @@ struct SidecarFacts {
   std::string egress = {};        // where it is reached, as a URL
   std::string egress_fault = {};  // empty: somebody takes connections there
   std::string stranger = {};      // what tells that it is not sidespan; empty: it is
+  std::string refusal = {};       // what it says to calls from here; empty: it takes them
   std::string asked = {};         // which listener was asked for its health; empty: both are off
   // "" where it was answered with 200.
   std::string alive_fault = {};

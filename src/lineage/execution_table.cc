@@ -79,10 +79,12 @@ std::optional<size_t> ExecutionTable::take_slot(Shard& shard, MonoTime now) {
   }
   if (shard.free.empty()) {
     std::optional<size_t> victim;
+    // For the sweep that tells of them; more may go then.
+    const bool waiting = shard.pushed_out.size() == kPushedOutMax;
     for (size_t i = 0; i < std::min(kLooksMax, shard.slots.size()); ++i) {
       const size_t index = shard.hand++ % shard.slots.size();
       const Slot& slot = *shard.slots[index];
-      if (slot.open && (slot.in_flight > 0 || !slot.opening.turn)) continue;
+      if (slot.open && (slot.in_flight > 0 || !slot.opening.turn || waiting)) continue;
       const auto rank = [](const Slot& s) { return std::pair(s.open, s.active); };
       if (!victim || rank(slot) < rank(*shard.slots[*victim])) victim = index;
     }
@@ -203,7 +205,8 @@ std::optional<Standing> ExecutionTable::standing(ExecutionRef execution, MonoTim
   const Slot* const slot = slot_of(shard, execution);
   if (slot == nullptr) return std::nullopt;
   return Standing{is_open(*slot, now), is_late(*slot, now),   slot->opening.turn,
-                  slot->opening.scope, slot->opening.session, slot->opening.before};
+                  slot->opening.scope, slot->opening.session, slot->opening.before,
+                  slot->opening.around};
 }
 
 bool ExecutionTable::exists(ExecutionRef execution) {

@@ -29,6 +29,7 @@ struct Standing {
   uint64_t scope = 0;
   uint64_t session = 0;
   ExecutionRef before = {};  // the turn that it goes on from
+  uint64_t around = 0;
 };
 
 struct Opening {
@@ -38,6 +39,7 @@ struct Opening {
   trace::SpanId parent_id = {};
   bool in_call = false;
   uint64_t scope = 0;
+  uint64_t around = 0;  // of a trace: the scope that it is in itself
   std::string execution_id = {};
   Source fixed_by = Source::kRoot;
   uint64_t session = 0;
@@ -110,6 +112,7 @@ class ExecutionTable {
   static constexpr size_t kStepsTold = 256;
   static constexpr int kGracesMax = 15;    // after its last word stragglers may come for so long
   static constexpr size_t kLooksMax = 16;  // slots that are looked at for one that may go
+  static constexpr size_t kPushedOutMax = 64;
   static constexpr size_t kScopePlaces = 1024;
   static constexpr size_t kBaggageBytesMax = 1024;  // of a turn
 

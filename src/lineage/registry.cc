@@ -36,6 +36,12 @@ void add_link(std::vector<SpanRef>& links, const std::optional<SpanRef>& link) {
   if (std::ranges::find(links, *link) == links.end()) links.push_back(*link);
 }
 
+// Where calls look for who asked for them that name no trace: what is of any trace, but of one
+// scope around it.
+uint64_t anywhere(uint64_t around) {
+  return around ^ 0x9e3779b97f4a7c15U;
+}
+
 // Nothing that is opened there gets a span.
 RegistryOptions of_traces(RegistryOptions options) {
   constexpr size_t kShare = 4;
@@ -56,6 +62,21 @@ struct Registry::Impl {
         pending(given.values_max / kValuesAPendingCall, executions),
         failed(given.turns.idle) {}
 
+  // A call, and what it carries, as within() has it.
+  struct Within {
+    Within(Impl& impl, uint64_t space, const Call& given, MonoTime now) : call(given) {
+      if (given.head != nullptr) head = impl.within(space, *given.head, now);
+      if (given.body != nullptr) body = impl.within(space, *given.body, now);
+      if (given.head != nullptr) call.head = &head;
+      if (given.body != nullptr) call.body = &body;
+    }
+    Within(const Within&) = delete;
+    Within& operator=(const Within&) = delete;
+
+    Gleaned head;
+    Gleaned body;
+    Call call;
+  };
   // The trace of a run, as turns fill it.
   struct RunTrace {
     MonoTime since{};
@@ -68,7 +89,8 @@ struct Registry::Impl {
 
   void place_turn(const Call& call, const Moment& now, Random& random, Opening& opening);
   void count_span(const Scope& scope, MonoTime now);
-  Gleaned within(uint64_t trace, const Gleaned& gleaned, MonoTime now);
+  Gleaned within(uint64_t space, const Gleaned& gleaned, MonoTime now);
+  void tell_request(const Call& call, const Joined& joined, bool asked_for, MonoTime now);
   Judgement judge(const Call& call, MonoTime now);
   Joined join(const Call& call, const Moment& now, Random& random);
   void open_turn(const Call& call, const Judgement& judgement, const Moment& now, Random& random,
@@ -96,7 +118,7 @@ struct Registry::Impl {
 };
 
 // The same text in another trace is something else; what was not kept in any is no evidence.
-Gleaned Registry::Impl::within(uint64_t trace, const Gleaned& gleaned, MonoTime now) {
+Gleaned Registry::Impl::within(uint64_t space, const Gleaned& gleaned, MonoTime now) {
   Gleaned out = gleaned;
   const bool gaps = forgets.load(std::memory_order_relaxed);
   for (Value& value : out.values) {
@@ -104,10 +126,10 @@ Gleaned Registry::Impl::within(uint64_t trace, const Gleaned& gleaned, MonoTime 
       value.weight = 0;
       value.id = false;
     }
-    value.hash ^= trace;
+    value.hash ^= space;
   }
-  for (Asked& one : out.asked) one.arguments ^= trace;
-  for (Prefix& one : out.prefixes) one.digest ^= trace;
+  for (Asked& one : out.asked) one.arguments ^= space;
+  for (Prefix& one : out.prefixes) one.digest ^= space;
   return out;
 }
 
@@ -161,6 +183,7 @@ void Registry::Impl::open_turn(const Call& call, const Judgement& judgement, con
                                Random& random, Joined& out) {
   Opening opening{.in_call = call.scope.is_call,
                   .scope = call.scope.id,
+                  .around = call.around,
                   .execution_id = std::string(call.scope.execution_id),
                   .fixed_by = call.scope.fixed_by,
                   .session = call.session,
@@ -263,21 +286,32 @@ const HashKey& Registry::key() const {
 
 Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   if (impl_->traces) return impl_->join(call, now, random);
-  Call own = call;
-  Gleaned head;
-  Gleaned body;
-  if (call.head != nullptr) head = impl_->within(call.scope.id, *call.head, now.mono);
-  if (call.body != nullptr) body = impl_->within(call.scope.id, *call.body, now.mono);
-  if (call.head != nullptr) own.head = &head;
-  if (call.body != nullptr) own.body = &body;
-  return impl_->join(own, now, random);
+  const bool named = call.scope.id != 0;
+  const uint64_t around = anywhere(call.around);
+  if (named && !(call.to_model && call.converses) && idle(call.scope.id)) {
+    impl_->tell_request(Impl::Within(*impl_, around, call, now.mono).call, {}, false, now.mono);
+    return {};
+  }
+  const Impl::Within own(*impl_, named ? call.scope.id : around, call, now.mono);
+  const Joined joined = impl_->join(own.call, now, random);
+  uint64_t other = around;
+  if (!named) {
+    const std::optional<Standing> standing = impl_->executions.standing(joined.execution, now.mono);
+    if (!standing) return joined;
+    other = standing->scope;
+  }
+  const Impl::Within others(*impl_, other, call, now.mono);
+  impl_->tell_request(others.call, joined, !joined.links.empty(), now.mono);
+  return joined;
 }
 
 Judgement Registry::Impl::judge(const Call& call, MonoTime now) {
   latest.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   const bool blind = now.time_since_epoch().count() < blind_until.load();
-  const Tally::Admitted admitted{
-      .ids = options.ids, .prefixes = options.echo, .texts = options.echo && !blind};
+  const Tally::Admitted admitted{.ids = options.ids,
+                                 .prefixes = options.echo,
+                                 .texts = options.echo && !blind,
+                                 .all_scopes = !traces && call.scope.id == 0};
   return Tally(values, pending, executions, call, now, admitted).judge();
 }
 
@@ -317,15 +351,21 @@ Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random)
     open_turn(call, judgement, now, random, out);
   }
   if (out.execution) count_span(call.scope, now.mono);
+  tell_request(call, out, judgement.asked_for, now.mono);
+  return out;
+}
+
+void Registry::Impl::tell_request(const Call& call, const Joined& joined, bool asked_for,
+                                  MonoTime now) {
+  const bool converses = call.to_model && call.converses;
   const Voice voice = converses ? Voice::kModelRequest : Voice::kToolRequest;
   for (const Gleaned* gleaned : {call.head, call.body}) {
     if (gleaned == nullptr) continue;
-    publish(out.execution, voice, out.step, *gleaned, now.mono);
+    publish(joined.execution, voice, joined.step, *gleaned, now);
     if (call.to_model) continue;
-    if (!judgement.asked_for) ask_unasked(*gleaned, now.mono);
-    for (const Asked& one : gleaned->asked) pending.take(one.arguments, out.execution);
+    if (!asked_for) ask_unasked(*gleaned, now);
+    for (const Asked& one : gleaned->asked) pending.take(one.arguments, joined.execution);
   }
-  return out;
 }
 
 std::optional<SpanRef> Registry::asked_by(const Call& call, MonoTime now) {
@@ -344,7 +384,7 @@ std::optional<SpanRef> Registry::attempt_before(uint64_t request, MonoTime now) 
 }
 
 void Registry::publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
-                       MonoTime now) {
+                       MonoTime now, uint64_t around) {
   const auto enter = [&](const Gleaned& told) {
     impl_->publish(execution, voice, step, told, now);
     if (voice == Voice::kModelAnswer) impl_->want(execution, step, told, now);
@@ -353,6 +393,7 @@ void Registry::publish(ExecutionRef execution, Voice voice, uint32_t step, const
   if (impl_->traces) return enter(gleaned);
   const std::optional<Standing> standing = impl_->executions.standing(execution, now);
   if (standing) enter(impl_->within(standing->scope, gleaned, now));
+  enter(impl_->within(anywhere(standing ? standing->around : around), gleaned, now));
 }
 
 void Registry::call_ended(ExecutionRef execution, CallEnd end, MonoTime now,

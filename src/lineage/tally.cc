@@ -38,7 +38,7 @@ bool Tally::holders_of(const Held& held, std::vector<std::pair<Candidate*, Holde
     Candidate* const who = candidate(holder.execution);
     if (who != nullptr && who->standing) {
       const Standing& standing = *who->standing;
-      if (standing.scope != call_.scope.id) continue;
+      if (!in_scope(standing)) continue;
       if (standing.late && held.holders[1].execution) continue;
       const bool other_session =
           standing.session != 0 && call_.session != 0 && standing.session != call_.session;
@@ -152,7 +152,7 @@ void Tally::find_waiting() {
       const Waiting waiting = executions_.waits(one.execution, one.step, now_);
       if (waiting == Waiting::kNo) continue;
       Candidate* const who = candidate(one.execution);
-      if (who == nullptr || !who->standing || who->standing->scope != call_.scope.id) continue;
+      if (who == nullptr || !who->standing || !in_scope(*who->standing)) continue;
       who->waits = true;
       who->untaken |= waiting == Waiting::kYes && !one.taken;
       who->waits_since = one.step;

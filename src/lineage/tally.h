@@ -33,6 +33,7 @@ class Tally {
     bool ids = true;
     bool prefixes = true;  // of conversations
     bool texts = true;
+    bool all_scopes = false;  // whoever it is, of whatever scope
   };
 
   Tally(ValueTable& values, PendingCalls& pending, ExecutionTable& executions, const Call& call,
@@ -76,6 +77,9 @@ class Tally {
   void count_prefixes();
   void count_all(const Gleaned* gleaned, bool ids);
   void count(const Value& value);
+  bool in_scope(const Standing& standing) const {
+    return admitted_.all_scopes || standing.scope == call_.scope.id;
+  }
   // Who may be meant by a value: of the holders those that the call's scope and session allow.
   // True: by the session some were left out.
   bool holders_of(const Held& held, std::vector<std::pair<Candidate*, Holder>>& out);

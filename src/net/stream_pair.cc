@@ -59,17 +59,19 @@ bool Link::hand_up(size_t which) {
     to.reader->on_failure({Code::kConnectionReset, Side::kSelf, false, "the other end was closed"});
     return false;
   }
+  if (to.inbox.empty() && to.fin_told) {
+    // Who is gone reads nothing more; without a socket nobody else finds that out, and who has had
+    // the end may have paused.
+    to.broken = other(which).closed && !to.fin_wanted;
+    return to.broken;
+  }
   if (to.paused) return false;
   if (to.inbox.empty()) {
     const End& from = other(which);
     if (!from.fin_wanted) return false;
-    if (!std::exchange(to.fin_told, true)) {
-      to.reader->on_end();
-      return from.closed;
-    }
-    // Who is gone reads nothing more; without a socket nobody else finds that out.
-    to.broken = from.closed && !to.fin_wanted;
-    return to.broken;
+    to.fin_told = true;
+    to.reader->on_end();
+    return from.closed;
   }
   const size_t most = std::clamp(to.reader->room(), size_t{1}, kReadBytesMax);
   const Chain part = to.inbox.take(std::min(most, to.inbox.size()));

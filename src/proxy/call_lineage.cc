@@ -269,9 +269,8 @@ std::vector<lineage::SpanRef> CallLineage::find_within(lineage::Call call, const
     request_id_ = std::exchange(said_, {})->finish() | 1U;
     if (const auto before = traces.attempt_before(request_id_, now.mono)) found.push_back(*before);
   }
-  if (!call.converses && traces.idle(trace)) return found;
-  fill(call);
-  traced_ = traces.join(call, now, random);
+  if (!call.converses && traces.idle()) return found;
+  join_traces(call, now, random);
   if (traced_.verdict != lineage::Joined::Verdict::kOne) return found;
   for (const lineage::SpanRef& link : traced_.links) {
     if (std::ranges::find(found, link.span_id, &lineage::SpanRef::span_id) == found.end()) {
@@ -285,6 +284,20 @@ std::optional<lineage::SpanRef> CallLineage::find_asking(lineage::Call call, Mon
   if (!tells_) return std::nullopt;
   fill(call);
   return registry_.asked_by(call, now);
+}
+
+std::optional<lineage::SpanRef> CallLineage::find_anywhere(lineage::Call call, const Moment& now,
+                                                           Random& random) {
+  if (registry_.traces().idle()) return std::nullopt;
+  join_traces(call, now, random);
+  const bool found = traced_.verdict == lineage::Joined::Verdict::kOne && !traced_.links.empty();
+  return found ? std::optional(traced_.links.front()) : std::nullopt;
+}
+
+void CallLineage::join_traces(lineage::Call& call, const Moment& now, Random& random) {
+  fill(call);
+  traced_ = registry_.traces().join(call, now, random);
+  around_ = call.around;
 }
 
 void CallLineage::fail(const lineage::SpanRef& call, MonoTime now) {
@@ -320,8 +333,8 @@ void CallLineage::publish_answer(MonoTime now) {
 void CallLineage::tell_answer(const Gleaned& gleaned, MonoTime now) {
   const Voice voice = answer_voice();
   if (tells_) registry_.publish(joined_->execution, voice, joined_->step, gleaned, now);
-  if (traced_.execution) {
-    registry_.traces().publish(traced_.execution, voice, traced_.step, gleaned, now);
+  if (around_) {
+    registry_.traces().publish(traced_.execution, voice, traced_.step, gleaned, now, *around_);
   }
 }
 

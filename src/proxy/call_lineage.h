@@ -69,6 +69,10 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   std::vector<lineage::SpanRef> find_within(lineage::Call call, const Moment& now, Random& random);
   // Of a call whose trace is named, where the calls of models name none: the one that asked for it.
   std::optional<lineage::SpanRef> find_asking(lineage::Call call, MonoTime now) const;
+  // Of a call that names no trace, and belongs to nobody: the one that asked for it, where its
+  // model names one. `call` as for find_within(), of no trace.
+  std::optional<lineage::SpanRef> find_anywhere(lineage::Call call, const Moment& now,
+                                                Random& random);
   // It failed; who sends the same again in that trace is told of `call`.
   void fail(const lineage::SpanRef& call, MonoTime now);
   // Asks for the call's execution, once. `call` has what is known beside what it carries.
@@ -95,6 +99,7 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
 
   void read_request(const http::Headers& headers);
   void fill(lineage::Call& call) const;
+  void join_traces(lineage::Call& call, const Moment& now, Random& random);
   void tell_answer(const lineage::Gleaned& gleaned, MonoTime now);
   void publish_given(MonoTime now);
   void publish_answer(MonoTime now);
@@ -117,7 +122,8 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   size_t said_bytes_ = 0;
   uint64_t request_id_ = 0;  // that, and its trace; zero: not known
   std::optional<lineage::Joined> joined_;
-  lineage::Joined traced_;  // in registry_.traces()
+  lineage::Joined traced_;          // in registry_.traces()
+  std::optional<uint64_t> around_;  // where it was asked for there: the scope around its trace
   const bool of_nobody_;
   const bool tells_;        // somebody is at work
   bool converses_ = false;  // the observer's: voices are those of a conversation with a model

@@ -153,6 +153,8 @@ uint64_t CallTrace::named_scope(const lineage::HashKey& key) const {
 }
 
 void CallTrace::ask_within(lineage::Call& call, const lineage::HashKey& key) const {
+  ask_around(call, key);
+  call.around = call.scope.id;
   call.scope = {.id = named_scope(key)};
   call.span = context_.span.span_id;
   call.trace = context_.span.trace_id;

@@ -70,7 +70,8 @@ class CallTrace {
   void ask(lineage::Call& call, const lineage::HashKey& key, Random& random);
   // The trace that the request names, as a scope; zero: none, or the call may leave it.
   uint64_t named_scope(const lineage::HashKey& key) const;
-  // Fills in what it takes to find the calls of that trace that this has to do with; decided().
+  // Fills in what it takes to find the calls of that trace that this has to do with; decided(). Of
+  // a call that names none: those of any.
   void ask_within(lineage::Call& call, const lineage::HashKey& key) const;
   // The same of calls that do not name it, and so are found by what else is known of the agent.
   void ask_around(lineage::Call& call, const lineage::HashKey& key) const;

@@ -148,7 +148,7 @@ class Exchange final : public Recycled<Exchange, 128>,
   void begin_given();
   bool is_opaque() const;
   void make_lineage();
-  bool is_somebody_at_work(lineage::Registry& registry) const;
+  static bool is_somebody_at_work(lineage::Registry& registry);
   void begin_lineage();
   bool waits_for_body() const;
   // As well as it can be by now; mostly it is.
@@ -159,6 +159,7 @@ class Exchange final : public Recycled<Exchange, 128>,
   void place_with(const CallTrace::Meta& meta);
   void pass_nobodys();
   void link_within();
+  void link_anywhere(const lineage::Joined& joined);
   std::optional<lineage::Session> agents_session(const semconv::genai::Call& call) const;
   lineage::Call asking() const;
   const lineage::Joined* join();

@@ -37,21 +37,15 @@ void Exchange::make_lineage() {
   lineage_ = std::make_unique<CallLineage>(*registry, of_nobody);
 }
 
-// In the trace that this call names, or by what is found of others.
-bool Exchange::is_somebody_at_work(lineage::Registry& registry) const {
-  if (!registry.idle()) return true;
-  if (trace_->is_open() || registry.traces().idle()) return false;
-  const uint64_t scope = trace_->named_scope(registry.key());
-  return scope != 0 && !registry.traces().idle(scope);
+// In a trace that agents name, or by what is found of others.
+bool Exchange::is_somebody_at_work(lineage::Registry& registry) {
+  return !registry.idle() || !registry.traces().idle();
 }
 
 void Exchange::begin_lineage() {
   lineage::Registry* const registry = worker_.shared.lineage;
   const bool converses = observer_ && observer_->is_conversation();
-  // Of a message of MCP the body may name the trace.
-  const bool may_name = lineage_ && observer_ && observer_->is_mcp() && trace_->hears_meta() &&
-                        !registry->traces().idle();
-  if (lineage_ && (converses || may_name || is_somebody_at_work(*registry))) {
+  if (lineage_ && (converses || is_somebody_at_work(*registry))) {
     return lineage_->begin(request_, url_, observer_.get());
   }
   // Whom the observer tells stays.
@@ -84,8 +78,11 @@ bool Exchange::waits_for_body() const {
   if (body.kind == Kind::kKnown && body.bytes > limits.lineage_hold_bytes_max) return false;
   if (body.kind == Kind::kUnknown && streams_documents(request_.headers)) return false;
   if (!options_.inject || request_.upgrade || request_.headers.contains("expect")) return false;
+  const bool reads = lineage_ && !lineage_->is_silent() && lineage_->reads_request();
+  // Where nobody is at work who may be its parent there are links at most.
   const bool tells =
-      lineage_ && !lineage_->is_silent() && !lineage_->of_nobody() && lineage_->reads_request();
+      reads && !lineage_->of_nobody() &&
+      (!worker_.shared.lineage->idle() || (observer_ && observer_->is_conversation()));
   const bool hears_meta =
       observer_ && observer_->is_mcp() && trace_->hears_meta() &&
       semconv::framing_of(request_.headers.find(http::FieldName::kContentType).value_or(""))
@@ -126,6 +123,7 @@ void Exchange::place_now() {
   pass_nobodys();
   const lineage::Joined* const late = join();
   if (late == nullptr) return;
+  link_anywhere(*late);
   lineage_->drop_request();
   trace_->join_late(*late);
   hold_trace(*late, late->parent.flags);
@@ -136,7 +134,7 @@ void Exchange::place_with(const CallTrace::Meta& meta) {
   trace_->decide(joined, meta, worker_.random);
   if (send_started_) hold_own_trace();
   if (joined == nullptr) return;
-  if (trace_->source() == lineage::Source::kMcpMeta) link_within();
+  trace_->source() == lineage::Source::kMcpMeta ? link_within() : link_anywhere(*joined);
   lineage_->drop_request();
   if (!joined->opened) return;
   worker_.shared.lineage->set_context(joined->execution, trace_->flags(), trace_->tracestate(),
@@ -183,6 +181,15 @@ void Exchange::link_within() {
        lineage_->find_within(std::move(call), worker_.loop.now(), worker_.random)) {
     trace_->link(one);
   }
+}
+
+// What asked for a call that belongs to nobody may be a model's whose trace is named.
+void Exchange::link_anywhere(const lineage::Joined& joined) {
+  lineage::Call call = asking();
+  if (joined.verdict != lineage::Joined::Verdict::kNone || call.to_model) return;
+  trace_->ask_within(call, worker_.shared.lineage->key());
+  const auto asking = lineage_->find_anywhere(std::move(call), worker_.loop.now(), worker_.random);
+  if (asking) trace_->link(*asking);
 }
 
 // Of a call of a model, as its head or its body names it.

@@ -61,8 +61,9 @@ void Session::dispatch(http::Event&& event) {
   // over.
   if (const auto* reset = std::get_if<http::Reset>(&event.what)) {
     // Who ended a stream that was answered already asks for nothing.
-    if (reset->error.code != Code::kConnectionReset) refuse(stream, reset->error);
-    return;
+    if (reset->error.code == Code::kConnectionReset) return;
+    // Whatever was asked, who is not let in is told that.
+    return refuse(stream, refusal_ ? *refusal_ : reset->error);
   }
   if (const auto* body = std::get_if<http::Body>(&event.what)) {
     connection_.consumed(stream, body->data.size());

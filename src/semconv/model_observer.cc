@@ -15,7 +15,7 @@
 namespace sidespan::semconv {
 namespace {
 
-// Two readers of JSON with what they are in the middle of, and the call.
+// Two readers of JSON with what they are in the middle of, and the call without captured content.
 constexpr size_t kOwnBytes = size_t{16} * 1024;
 
 constexpr int kFirstErrorStatus = 400;
@@ -73,7 +73,8 @@ class ModelObserver final : public Observer {
  public:
   ModelObserver(const CallFacts& facts, const genai::Endpoint& endpoint,
                 const ObserverOptions& options)
-      : call_(endpoint, options.reader),
+      : charge_(kOwnBytes + genai::content_room(options.reader)),
+        call_(endpoint, options.reader),
         prices_(options.prices),
         request_documents_(call_, facts.watcher),
         response_documents_(call_, facts.watcher),
@@ -136,7 +137,7 @@ class ModelObserver final : public Observer {
   bool reads_documents() const override { return true; }
 
  private:
-  const MemoryCharge charge_{kOwnBytes};
+  const MemoryCharge charge_;
   genai::CallReader call_;
   const std::vector<genai::Price>& prices_;
   RequestDocuments request_documents_;

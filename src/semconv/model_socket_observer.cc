@@ -23,7 +23,7 @@ namespace sidespan::semconv {
 namespace {
 
 constexpr size_t kOwnBytes = size_t{12} * 1024;
-// What a call that is under way holds.
+// What a call that is under way holds, beside the content that is captured of it.
 constexpr size_t kCallBytes = size_t{12} * 1024;
 // Under way at once. Servers work them off one by one, in each lane.
 constexpr size_t kOpenCallsMax = 16;
@@ -85,6 +85,7 @@ class ModelSocketObserver final : public Observer {
                       const ObserverOptions& options)
       : endpoint_(std::move(endpoint)),
         options_(options),
+        call_bytes_(kCallBytes + genai::content_room(options.reader)),
         sink_(*facts.shared_calls),
         counts_itself_(facts.counts_itself) {}
 
@@ -102,7 +103,7 @@ class ModelSocketObserver final : public Observer {
     now_ = at;
     tally_.on_sent(bytes);
     give_up_if_lost();
-    if (unread_) sink_.on_unwatched_answer(now_);
+    if (unread_ || asked_texts_.take_other()) sink_.on_unwatched_answer(now_);
   }
   void on_response_bytes(std::string_view bytes, MonoTime at) override {
     if (!switched_) return;
@@ -110,7 +111,7 @@ class ModelSocketObserver final : public Observer {
     watched_ |= !in_event_;
     tally_.on_received(bytes);
     give_up_if_lost();
-    if (!watched_ || unread_) sink_.on_unwatched_answer(now_);
+    if (!watched_ || unread_ || said_texts_.take_other()) sink_.on_unwatched_answer(now_);
   }
   void on_end(End end, MonoTime) override {
     // Whoever says goodbye ends what is under way.
@@ -154,10 +155,11 @@ class ModelSocketObserver final : public Observer {
   void give_up_if_lost();
   // `more`: calls beside those under way.
   void give_up(Unread why, size_t more = 0);
-  void count_memory() { charge_.set(kOwnBytes + open_.size() * kCallBytes); }
+  void count_memory() { charge_.set(kOwnBytes + open_.size() * call_bytes_); }
 
   const genai::Endpoint endpoint_;
   const ObserverOptions& options_;
+  const size_t call_bytes_;
   SharedCallSink& sink_;
   MemoryCharge charge_{kOwnBytes};
   Asked asked_{*this};

@@ -11,6 +11,7 @@ void WebSocketTexts::on_message(bool text, bool packed) {
   text_ = text && form_ != Form::kUnread;
   left_ = limits_.plain_bytes_max;
   if (text_) document_.begin("", false, false);
+  other_ |= in_other_ = !text_;
 }
 
 void WebSocketTexts::on_payload(std::string_view part) {
@@ -23,7 +24,7 @@ void WebSocketTexts::on_message_end() {
   if (form_ == Form::kPacked) inflater_->end_message();
   if (text_) document_.end(state() == http::Inflater::State::kReading);
   form_ = Form::kUnread;
-  text_ = false;
+  text_ = in_other_ = false;
 }
 
 void WebSocketTexts::on_plain(std::string_view part) {
@@ -35,6 +36,7 @@ void WebSocketTexts::on_plain(std::string_view part) {
   if (!too_long) return;
   document_.end(false);
   text_ = false;
+  other_ = in_other_ = true;
 }
 
 }  // namespace sidespan::semconv

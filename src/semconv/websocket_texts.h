@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "semconv/json_document.h"
 #include "sidespan/http/websocket.h"
@@ -28,6 +29,10 @@ class WebSocketTexts final : public http::WebSocketSink, private http::PlainSink
     return inflater_ ? inflater_->state() : http::Inflater::State::kReading;
   }
 
+  // Whether anything came since it was last asked that is part of no text: of a binary message, of
+  // a packed one where nobody agreed on that, of what is beyond the limit.
+  bool take_other() { return std::exchange(other_, in_other_); }
+
   void on_message(bool text, bool packed) override;
   void on_payload(std::string_view part) override;
   void on_message_end() override;
@@ -42,7 +47,9 @@ class WebSocketTexts final : public http::WebSocketSink, private http::PlainSink
   std::optional<http::WebSocketInflater> inflater_;
   uint64_t left_ = 0;  // of this message, plain
   Form form_ = Form::kUnread;
-  bool text_ = false;  // this message is
+  bool text_ = false;      // this message is
+  bool in_other_ = false;  // it is none, or is read no further
+  bool other_ = false;
 };
 
 }  // namespace sidespan::semconv

@@ -15,7 +15,7 @@ from otlp_sink import Reply
 from sidecar import binary, environment, exporting, merged, write_config
 from test_tls_authority import files_below
 from tunnel import HOST
-from wire import Client, wait_for
+from wire import Client, outward_address, wait_for
 
 URLLIB = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=20).status)"
 NO_PROXIES = "import sys, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(sys.argv[1], timeout=20)"
@@ -88,6 +88,15 @@ def test_another_program_listens_there(place, origin):
     what, _ = failures(place.doctor(config={"listen": {"egress": there}}))[0]
     assert what.startswith(f"something else than sidespan listens at http://{there}: it answers ")
     assert f"the sidecar listens at http://{there}" not in what
+
+
+def test_it_lets_nobody_in_from_here(sidecar):
+    address = outward_address()
+    side = sidecar({"listen": {"egress": f"{address}:0"}, "egress": {"allow_from": ["198.51.100.7/32"]}})
+    what, advice = failures(Place(side).doctor())[0]
+    assert what == (f"the sidecar at http://{address}:{side.egress[1]} takes no calls from here: "
+                    f"{address} is not in egress.allow_from")
+    assert "egress.allow_from" in advice
 
 
 def test_it_leads_elsewhere(place):
@@ -261,6 +270,26 @@ def test_what_is_bypassed_is_said(tls_origin, authority, sink, tmp_path):
     done = watched(tmp_path, sink, words, authority, config={"tls": {"intercept": {"bypass": ["127.0.0.1"]}}})
     assert done.returncode == 0, done.stdout
     assert f"warn passed unopened (bypass): 127.0.0.1:{tls_origin.port}" in done.stdout
+
+
+def test_a_client_that_is_too_slow_is_not_the_origins_fault(origin, sink, tmp_path):
+    slow = ("import os, socket, sys, time, urllib.parse as u; p = u.urlsplit(os.environ['http_proxy']); "
+            "s = socket.create_connection((p.hostname, p.port)); "
+            "s.sendall(f'POST {sys.argv[1]} HTTP/1.1\\r\\nHost: o\\r\\nContent-Length: 9\\r\\n\\r\\nfour'.encode()); "
+            "s.recv(100)")
+    done = watched(tmp_path, sink, [peers.python(), "-c", slow, origin.url("/echo")],
+                   config={"limits": {"stream_idle_time": "500ms"}})
+    span, = sink.wait(1, where=lambda span: span["kind"] == "CLIENT")
+    assert span["attributes"]["error.type"] == "timeout"
+    assert "no whole answer" not in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("command", [["env"], ["ca", "show"], ["health"]], ids=lambda words: words[0])
+def test_who_only_looks_minds_no_exporter(place, command):
+    config = {key: value for key, value in place.config.items() if key != "export"}
+    done = sidespan(place.directory, *command, config=config, env={"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"})
+    assert done.returncode == 0, done.stderr
+    assert "OTEL" not in done.stderr
 
 
 def test_wrong_usage_and_configuration(tmp_path):

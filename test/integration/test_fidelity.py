@@ -2,6 +2,7 @@
 that says so is judged itself. The whole, with its knobs and figures, is test/bench/fidelity."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,22 @@ def test_the_judge_finds_what_is_wrong():
 @pytest.mark.parametrize("options", [
     ["--equal-prompts", "0.3", "--equal-arguments", "0.5"],
     ["--propagate", "some"],
+    ["--propagate", "models"],
+    ["--propagate", "tools"],
 ], ids=lambda options: " ".join(options))
 def test_no_call_is_taken_for_another_tasks(sidespan, options):
     measured, found = verdicts(*options)
     assert measured.tasks == 10 and sum(found.values()) > 150
     assert found["wrong"] == 0
+
+
+@pytest.mark.parametrize("who, kinds", [("models", ("mcp", "http json", "http get")), ("tools", ("model",))])
+def test_calls_that_carry_no_context_while_others_of_their_task_do(sidespan, who, kinds):
+    """Tools' calls beside models' in a named trace are linked to these; models' calls are in turns of their own."""
+    _, score = judged(arguments([*SMALL, "--propagate", who, "--background", "off"]).knobs)
+    found = sum((score.count(kind=kind) for kind in kinds), Counter())
+    assert found["wrong"] == 0 and found["link" if who == "models" else "right"] > found["root"]
+    assert who == "tools" or score.links_wrong == 0
 
 
 def test_lies_of_agents_are_found_to_be_wrong(sidespan):

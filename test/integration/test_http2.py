@@ -1,5 +1,6 @@
 """HTTP/2 on both sides and translated between them: each call is one right span, whatever the two speak."""
 
+import contextlib
 import re
 import socket
 import ssl
@@ -577,6 +578,56 @@ def test_a_drain_does_not_wait_for_an_idle_tunnel_in_a_stream(intercepting, h2_o
         assert side.process.wait(timeout=20) == 0, side.log()
         assert time.monotonic() - began < 8
     assert len(sink.wait(1)) == 1
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["goes on", "waits"])
+def test_the_stream_of_a_tunnel_that_is_over_ends(sidecar, origin, sink, goes_on):
+    """Whoever was inside has gone; the agent, who has not said that it has, is told that nobody reads it."""
+    side = sidecar()
+    with plain(side) as client:
+        tunnel = InStream(client, f"127.0.0.1:{origin.port}")
+        tunnel.sendall(head("GET /echo HTTP/1.1", [("Host", "o"), ("Connection", "close")]))
+        assert Reader(tunnel).response("GET").status == 200
+        tunnel.settimeout(0.3)
+        until = time.monotonic() + 10
+        while tunnel.answer.error is None and time.monotonic() < until:
+            tunnel.sendall(b"x" if goes_on else b"")
+            with contextlib.suppress(TimeoutError):
+                client.pull()
+        assert tunnel.answer.error == 0  # NO_ERROR
+        wait_for("the one connection", lambda: side.metrics().total("sidespan_connections") == 1)
+    assert len(sink.wait(1)) == 1
+
+
+def test_a_drain_waits_for_the_rest_of_a_tunnel_in_a_stream(sidecar, origin, sink):
+    """The answer is whole, and what the agent's window had no room for waits in the stream alone."""
+    size = 100_000
+    origin.answer("/large", [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size, b"x" * size])
+    side = sidecar({"drain": {"quiet": "200ms", "deadline": "20s"}})
+    with plain(side) as client:
+        tunnel = InStream(client, f"127.0.0.1:{origin.port}")
+        tunnel.sendall(head("GET /large HTTP/1.1", [("Host", "o")]))
+        tunnel.settimeout(10)
+        came = 0
+        while came < 65_535:  # its window
+            came += taken(client)
+        sink.wait(1)  # the call is over
+        side.terminate()
+        time.sleep(1)
+        assert side.process.poll() is None
+        client.connection.increment_flow_control_window(1 << 20, tunnel.stream)
+        client.flush()
+        while came < size:
+            came += taken(client)
+        assert side.process.wait(timeout=10) == 0, side.log()
+
+
+def taken(client):
+    """Bytes of bodies that come next, of which the windows are not told."""
+    data = client.sock.recv(65536)
+    assert data, "the connection is over"
+    return sum(len(event.data) for event in client.connection.receive_data(data)
+               if isinstance(event, h2.events.DataReceived))
 
 
 def test_what_comes_early_in_a_tunnel_of_a_stream(sidecar, origin, sink):

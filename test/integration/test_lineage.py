@@ -245,6 +245,19 @@ def test_there_an_attempt_is_linked_to_the_one_that_failed(sidecar, model, origi
     assert [search in links for links in linked[4:]] == [False, True, False]
 
 
+@pytest.mark.parametrize("kib, linked_to_it", [(200, True), (300, False)])
+def test_there_only_what_is_of_some_length_is_known_again(sidecar, model, origin, sink, kib, linked_to_it):
+    side = sidecar()
+    trace, body = secrets.token_hex(16), json.dumps({"text": "x" * (kib << 10)}).encode()
+    model.answer(CHAT, plain(asks("store", {"order": "QK-482913"})[1]))
+    origin.answer("/store", BUSY, plain(b"{}"))
+    post(side, model.url(CHAT), chat(user("Is order QK-482913 on its way?")), named(trace))
+    for _ in range(2):
+        post(side, origin.url("/store"), body, named(trace))
+    _, failed, again = sorted(sink.wait(3), key=lambda span: span["start"])
+    assert linked(failed) == [] and linked(again) == ([failed["span_id"]] if linked_to_it else [])
+
+
 def test_a_tool_that_names_a_trace_is_linked_to_a_model_that_names_none(sidecar, model, origin, sink):
     side = sidecar(IDLE)
     model.answer(CHAT, plain(asks("search", {"query": "Parcel QK-482913"})[1]))
@@ -256,6 +269,41 @@ def test_a_tool_that_names_a_trace_is_linked_to_a_model_that_names_none(sidecar,
     asking, search, other = sorted((span for span in sink.spans if not is_turn(span)), key=lambda span: span["start"])
     assert [link["span_id"] for link in search["links"]] == [asking["span_id"]] and not other["links"]
     assert search["trace_id"] == trace and source(search) == "wire" and asking["parent_id"] == turn["span_id"]
+
+
+def test_a_tool_that_names_no_trace_is_linked_to_a_model_that_names_one(sidecar, model, origin, sink):
+    """Eight at once who ask the same for orders of their own. The tools' calls are roots: no span of ours, and none that
+    is known of the agent's, stands for the work that they belong to."""
+    side = sidecar(IDLE)
+    orders = [f"QK-48291{number}-{secrets.token_hex(3)}" for number in range(8)]
+    ready = threading.Barrier(8)
+
+    def one(number):
+        trace, order, path = f"{number + 1:032x}", orders[number], f"/{number}/chat/completions"
+        model.answer(path, plain(asks("search", {"query": order}, "call_" + secrets.token_hex(10))[1]))
+        post(side, model.url(path), chat(user("Where are the orders of all of us?")), named(trace))
+        ready.wait()
+        get(side, origin.url(f"/orders/{order}"))
+        post(side, origin.url("/search"), json.dumps({"query": order}).encode())
+        post(side, origin.url("/search"), json.dumps({"query": "Another one, " + secrets.token_hex(4)}).encode())
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spans = sink.wait(8 * 4, timeout=30)
+    asking = {span["span_id"]: int(span["trace_id"], 16) - 1 for span in spans if source(span) == "wire"}
+    tools = [span for span in spans if source(span) == "root"]
+    assert len(asking) == 8 and len(tools) == 24 and not any(span["parent_id"] for span in tools)
+    assert len({span["trace_id"] for span in tools}) == 24
+    found = sorted(asking[link["span_id"]] for span in tools for link in span["links"])
+    assert found == sorted([*range(8)] * 2)
+    by_path = [(span["attributes"]["url.full"], asking[link["span_id"]]) for span in tools for link in span["links"]]
+    assert all(url.endswith(orders[number]) for url, number in by_path if "/orders/" in url)
+    # Links alone are worth no wait, and nothing of it opens a turn.
+    assert side.metrics().total("sidespan_lineage_hold_seconds_count") == 0
+    assert side.metrics().total("sidespan_turns_total") == 0
 
 
 def test_a_message_of_mcp_names_the_trace_in_its_body(sidecar, model, origin, sink):

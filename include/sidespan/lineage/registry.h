@@ -12,7 +12,9 @@
 //
 // Calls whose own headers name their trace are another registry's, traces(), where a trace is a
 // scope: it finds by the same rule which earlier call of their trace they have to do with. Where
-// their models' calls name none, asked_by() finds which of those asked for them.
+// their models' calls name none, asked_by() finds which of those asked for them; calls that name
+// none themselves, and belong to nobody, are told by traces(), too, which model's call asked for
+// them. That one has no execution whose span could be their parent.
 #pragma once
 
 #include <cstddef>
@@ -57,6 +59,7 @@ struct Call {
   bool to_model = false;  // what people say to a model, whoever else says it
   bool converses = true;  // with one; else it opens no turn, as a search for what is alike
   Scope scope = {};
+  uint64_t around = 0;   // of a call in traces(): the scope that it would have without its trace
   uint64_t session = 0;  // of the agent's session header (session.h), hashed; zero: none
   const Gleaned* head = nullptr;
   const Gleaned* body = nullptr;
@@ -103,8 +106,9 @@ class Registry final : public Overflow {
   bool idle() const;
   // None of that scope; of others some may pass for it.
   bool idle(uint64_t scope) const;
-  // What its calls are tied to is no span; links alone count. A quarter of this one's size. It is
-  // swept, told what was not kept and counted with this one.
+  // What its calls are tied to is no span; links alone count. A scope without an id there: the call
+  // names no trace, and may have been asked for in any. A quarter of this one's size. It is swept,
+  // told what was not kept and counted with this one.
   Registry& traces();
 
   // Decides, and enters the call: what it carried is published, so that it must be called before
@@ -118,10 +122,10 @@ class Registry final : public Overflow {
   // that is the same, told once. Of traces() alone.
   void call_failed(uint64_t request, const SpanRef& call, MonoTime now);
   std::optional<SpanRef> attempt_before(uint64_t request, MonoTime now);
-  // What `voice` carried in a call of `execution`; of none: by a call that belongs to nobody.
-  // Answers: before their bytes reach the agent.
+  // What `voice` carried in a call of `execution`; of none: by a call that belongs to nobody, in
+  // traces() with the scope that is `around` it. Answers: before their bytes reach the agent.
   void publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
-               MonoTime now);
+               MonoTime now, uint64_t around = 0);
   void call_ended(ExecutionRef execution, CallEnd end, MonoTime now, const TokenSum& tokens = {});
   // What was decided for the call that opened a turn holds for this; `baggage`, as far as it is
   // short, is told by its span.

@@ -25,6 +25,9 @@ struct ReaderOptions {
   std::vector<std::string> redact = {};  // capture.redact
 };
 
+// What is kept of content, at most.
+size_t content_room(const ReaderOptions& options);
+
 class CallReader {
  public:
   explicit CallReader(const Endpoint& endpoint, const ReaderOptions& options = {});

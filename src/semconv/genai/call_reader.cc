@@ -42,6 +42,12 @@ json::Handler& nobody() {
 
 }  // namespace
 
+size_t content_room(const ReaderOptions& options) {
+  if (options.capture == Capture::kOff) return 0;
+  return std::min(options.content_bytes_max * CallDraft::kContentTextsMax,
+                  CallDraft::kContentRoomMax);
+}
+
 struct CallReader::Impl {
   struct RequestSink final : json::PickSink {
     explicit RequestSink(ApiReader& reader) : api(reader) {}

@@ -14,7 +14,7 @@ QUICK = {"executions": 60, "in_flight": 8}
 # What a sweep turns, one at a time, away from the defaults.
 SWEEP = [{}, {"in_flight": 1, "executions": 60}, {"in_flight": 4, "executions": 200}, {"in_flight": 64},
          {"vocabulary": 30}, {"equal_prompts": 0.5}, {"equal_arguments": 0.5}, {"propagate": "some"},
-         {"propagate": "all"},
+         {"propagate": "models"}, {"propagate": "tools"}, {"propagate": "all"},
          {"stream": "all"}, {"stream": "none"}, {"chunked": 1.0}, {"common_pages": 1.0}, {"unasked": 0.5}, {"parallel": 6}, {"turns": 4},
          {"tool_servers": 4}, {"errors": 0.2}, {"delegate": 0.2}, {"retrieve": 1.0}, {"workers": 2}]
 
@@ -59,8 +59,9 @@ def arguments(words=None):
                        help="share of tasks whose tools are asked for what others ask for, too")
     knobs.add_argument("--vocabulary", type=positive, default=300,
                        help="cities, last names and topics; the fewer, the more tasks have in common by chance")
-    knobs.add_argument("--propagate", choices=("none", "some", "all"), default="none",
-                       help="whether agents send context: none of their libraries (models, HTTP, MCP), one or two, or all")
+    knobs.add_argument("--propagate", choices=("none", "some", "models", "tools", "all"), default="none",
+                       help="whether agents send context: none of their libraries (models, HTTP, MCP), one or two, that "
+                            "of models alone, all but that, or all")
     knobs.add_argument("--stream", choices=("all", "some", "none"), default="some", help="answers of models")
     knobs.add_argument("--errors", type=share, default=0.03,
                        help="share of requests that are refused (429, 500), to be sent again")

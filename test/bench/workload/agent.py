@@ -294,7 +294,8 @@ class Agent:
     def _instrumented(self, chance):
         """The libraries of which this task's requests carry its context."""
         some = chance.sample(KINDS, chance.choice((1, 2)))
-        return frozenset({"all": KINDS, "none": ()}.get(self.knobs["propagate"], some))
+        fixed = {"all": KINDS, "none": (), "models": ("model",), "tools": ("http", "mcp")}
+        return frozenset(fixed.get(self.knobs["propagate"], some))
 
     # --- all of it
 

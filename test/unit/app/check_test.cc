@@ -68,6 +68,23 @@ TEST_CASE("a run takes ports of its own, and its service is the command") {
         "--name: service.name: is empty\n");
 }
 
+TEST_CASE("who only looks where things are does not mind what is wrong with exporting") {
+  const Environment wrong = {{"OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"},
+                             {"OTEL_CONFIG_FILE", "otel.yaml"}};
+  for (const Command command : {Command::kEnv, Command::kCa, Command::kHealth, Command::kProxy,
+                                Command::kDoctor, Command::kCheck}) {
+    CAPTURE(static_cast<int>(command));
+    CommandLine line;
+    line.command = command;
+    const bool looks =
+        command == Command::kEnv || command == Command::kCa || command == Command::kHealth;
+    CHECK(settings_or_faults(sources_of(line, wrong, {})).has_value() == looks);
+  }
+  CommandLine line;
+  line.command = Command::kEnv;
+  CHECK_FALSE(settings_or_faults(sources_of(line, {{"SIDESPAN_LOG_LEVEL", "x"}}, {})).has_value());
+}
+
 TEST_CASE("other commands have no sources of their own") {
   for (const Command command :
        {Command::kProxy, Command::kEnv, Command::kHealth, Command::kCheck}) {

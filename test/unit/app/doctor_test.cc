@@ -202,6 +202,12 @@ TEST_CASE("a sidecar that runs") {
       {"another program",
        {.egress = "http://127.0.0.1:1", .stranger = "it waves", .asked = "x"},
        "FAIL something else than sidespan listens at http://127.0.0.1:1: it waves\n"},
+      {"it lets nobody in from here",
+       {.egress = "http://10.0.0.1:1",
+        .refusal = "10.0.0.1 is not in egress.allow_from",
+        .asked = "x"},
+       "FAIL the sidecar at http://10.0.0.1:1 takes no calls from here: 10.0.0.1 is not in "
+       "egress.allow_from\n"},
       {"nobody to ask",
        {.egress = "http://127.0.0.1:1"},
        there + "warn listen.admin and listen.health are off\n"},
@@ -283,6 +289,8 @@ TEST_CASE("what a run tells of its command") {
       call("a", "CONNECT", {{"sidespan.mode", "intercept"}, {"sidespan.end", "agent_cancelled"}});
   RunSpan behind_second_proxy = call("a", "GET", {{"error.type", "connection_refused"}});
   behind_second_proxy.status_message = "the second proxy (egress.via) is gone";
+  RunSpan slow_client = call("a", "POST", {{"error.type", "timeout"}, {"sidespan.end", "timeout"}});
+  slow_client.status_message = "the agent was silent for 30000 ms";
   const auto opaque = [](const std::string& reason) {
     return call("a", "CONNECT", {{"sidespan.mode", "tunnel"}, {"sidespan.tunnel.reason", reason}});
   };
@@ -314,14 +322,24 @@ TEST_CASE("what a run tells of its command") {
        {call("a", "CONNECT", {{"sidespan.mode", "tunnel"}, {"error.type", "dns_failure"}})},
        "warn origins that gave no whole answer (dns_failure): a:443\n" + one},
       {"that it had connected for nothing says no more then",
-       {left, call("a", "GET", {{"error.type", "timeout"}})},
+       {left, call("a", "GET", {{"error.type", "timeout"}, {"sidespan.end", "timeout"}})},
        "warn origins that gave no whole answer (timeout): a:443\n" + two},
       {"one that broke off",
-       {call("a", "GET", {{"error.type", "connection_reset"}})},
+       {call("a", "GET", {{"error.type", "connection_reset"}, {"sidespan.end", "origin_closed"}})},
        "warn origins that gave no whole answer (connection_reset): a:443\n" + one},
+      {"one that the client was too slow for", {slow_client}, "ok   seen: a:443\n" + one},
+      {"what a drain cut off",
+       {call("a", "GET", {{"error.type", "timeout"}, {"sidespan.end", "drain"}})},
+       "ok   seen: a:443\n" + one},
       {"the second proxy",
        {behind_second_proxy, behind_second_proxy},
        "FAIL the second proxy (egress.via) is gone\n" + two},
+      {"the second proxy, and a call past it",
+       {behind_second_proxy, call("past")},
+       "ok   seen: past:443\nFAIL the second proxy (egress.via) is gone\n" + two},
+      {"the second proxy, which let another through",
+       {behind_second_proxy, call("b")},
+       "ok   seen: b:443\nwarn the second proxy (egress.via) is gone\n" + two},
       {"another error is none of them",
        {call("a", "GET", {{"error.type", "503"}})},
        "ok   seen: a:443\n" + one},
@@ -334,6 +352,7 @@ TEST_CASE("what a run tells of its command") {
     RunSeen run;
     run.record.spans = row.spans;
     run.requests = row.spans.size();
+    run.second_proxy = {.host = "proxy", .port = 3128, .authorization = "", .except = {"past"}};
     CHECK(said(judge_run(run)) == row.said);
   }
   RunSeen failed;

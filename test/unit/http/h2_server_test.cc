@@ -417,6 +417,24 @@ TEST_CASE("h2 server: what was sent may be refunded in small pieces, and nothing
   CHECK(times < 20'000);
 }
 
+TEST_CASE(
+    "h2 server: what was sent in small frames may be refunded one by one, when all has come") {
+  constexpr size_t kFrames = 6000;
+  Line line = agent();
+  line.feed(h2::client_start() + h2::get(1));
+  line.send(1, script::answer(200, BodyLength::unknown()));
+  for (size_t i = 0; i < kFrames; ++i) {
+    line.send(1, Body{Chain("0123456789")});
+    line.output();
+  }
+  for (size_t i = 0; i < kFrames; ++i) {
+    line.feed(h2::frame(h2::kWindowUpdate, 0, 1, h2::number(10, 4)) +
+              h2::frame(h2::kWindowUpdate, 0, 0, h2::number(10, 4)));
+  }
+  line.output();
+  CHECK_FALSE(line->done());
+}
+
 TEST_CASE("h2 server: who refunds in large pieces saves up no small ones") {
   constexpr size_t kBytes = 1'000'000;
   Line line = agent();

@@ -1,7 +1,10 @@
 #include "sidespan/lineage/registry.h"
 
 #include <doctest/doctest.h>
+#include <malloc.h>
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -75,6 +78,16 @@ const std::string kId = "call_9fA3bC77dE01xY";
 constexpr auto kOne = Joined::Verdict::kOne;
 constexpr auto kSeveral = Joined::Verdict::kSeveral;
 constexpr auto kNone = Joined::Verdict::kNone;
+
+// What malloc() has given away by now; nothing where nobody tells, as under a sanitizer.
+std::optional<size_t> allocated() {
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+#else
+  return std::nullopt;
+#endif
+}
 
 }  // namespace
 
@@ -312,9 +325,15 @@ TEST_CASE("what failed in a trace is the attempt before the next that is the sam
   traces.call_failed(7, call(4), rig.now.mono);
   rig.wait(seconds(121));
   CHECK_FALSE(traces.attempt_before(7, rig.now.mono));
-  // In bounds, until they are old.
-  for (uint64_t i = 0; i < 5000; ++i) traces.call_failed(100 + i, call(5), rig.now.mono);
-  CHECK_FALSE(traces.attempt_before(100 + 4999, rig.now.mono));
+  // In bounds: the oldest go.
+  for (uint64_t i = 0; i < 5000; ++i) {
+    rig.wait(milliseconds(1));
+    traces.call_failed(100 + i, call(5), rig.now.mono);
+  }
+  CHECK_FALSE(traces.attempt_before(100, rig.now.mono));
+  CHECK_FALSE(traces.attempt_before(100 + 4999 - 1024, rig.now.mono));
+  CHECK(traces.attempt_before(100 + 4999 - 1023, rig.now.mono) == call(5));
+  CHECK(traces.attempt_before(100 + 4999, rig.now.mono) == call(5));
   rig.wait(seconds(121));
   rig.registry.close_due(rig.now.mono);
   traces.call_failed(9, call(6), rig.now.mono);
@@ -341,6 +360,77 @@ TEST_CASE("a call that is nobody's is told who asked for it, where one alone did
   const Joined bob = rig.model(user(kQuestion));
   rig.said(bob, asks("call_1dA3bC77dE01xY", "AK-48219"));
   CHECK_FALSE(asking("/orders/AK-48219"));
+}
+
+TEST_CASE("a call that names no trace is told which model's call in a named one asked for it") {
+  Rig rig;
+  Registry& traces = rig.registry.traces();
+  constexpr uint64_t kRun = 0x7c3ae5d2916bf048;
+  const auto model = [&](uint64_t trace, const std::string& messages, uint64_t around = 0) {
+    const Gleaned body = rig.glean(Voice::kModelRequest, R"({"messages":[)" + messages + "]}");
+    return traces.join({.to_model = true,
+                        .scope = {.id = trace},
+                        .around = around,
+                        .body = &body,
+                        .span = trace::SpanId{100 + trace},
+                        .trace = {0, trace}},
+                       rig.now, rig.random);
+  };
+  const auto said = [&](const Joined& call, const std::string& document) {
+    traces.publish(call.execution, Voice::kModelAnswer, call.step,
+                   rig.glean(Voice::kModelAnswer, document), rig.now.mono);
+    traces.call_ended(call.execution, CallEnd::kAsked, rig.now.mono);
+  };
+  const auto get = [&](const std::string& path, uint64_t around = 0, uint64_t trace = 0) {
+    Gleaned head;
+    glean_url(traces.key(), "api.example", path, true, head);
+    glean_asked(traces.key(), path, head);
+    return traces.join({.converses = false,
+                        .scope = {.id = trace},
+                        .around = around,
+                        .head = &head,
+                        .span = trace::SpanId::make(rig.random)},
+                       rig.now, rig.random);
+  };
+  const auto asking = [](uint64_t trace) {
+    return std::vector{SpanRef{{0, trace}, trace::SpanId{100 + trace}, 0}};
+  };
+  const Joined ada = model(3, user(kQuestion));
+  said(ada, asks(kId, "AK-48219"));
+  CHECK(get("/orders/AK-48220").links.empty());
+
+  SUBCASE("by it alone, as often as it is sent") {
+    for (int i = 0; i < 2; ++i) {
+      const Joined call = get("/orders/AK-48219");
+      CHECK(call.execution == ada.execution);
+      CHECK(call.links == asking(3));
+    }
+    CHECK(get("/orders/AK-48219", 0, 3).links == asking(3));
+    CHECK(get("/orders/AK-48219", kRun).verdict == kNone);
+  }
+  SUBCASE("not where two asked for it") {
+    said(model(5, user(kQuestion)), asks("call_cccc3333dddd4444", "AK-48219"));
+    CHECK(get("/orders/AK-48219").verdict != kOne);
+  }
+  SUBCASE("nor where it is nobody's") {
+    const Joined job = get("/jobs/list");
+    CHECK_FALSE(job.execution);
+    traces.publish({}, Voice::kToolAnswer, 0,
+                   rig.glean(Voice::kToolAnswer, R"({"orders":["AK-48219"]})"), rig.now.mono, 0);
+    CHECK(get("/orders/AK-48219").verdict != kOne);
+  }
+  SUBCASE("nor another trace's, whether a model is asked in it or not") {
+    get("/orders/AK-48219", 0, 7);
+    CHECK(get("/orders/AK-48219").verdict != kOne);
+  }
+  SUBCASE("but what others do in another run is nothing to it") {
+    said(model(5, user(kQuestion), kRun), asks("call_cccc3333dddd4444", "AK-48219"));
+    CHECK(get("/orders/AK-48219").links == asking(3));
+    CHECK(get("/orders/AK-48219", kRun).links == asking(5));
+  }
+  // Nothing of it is a turn, nor anybody's parent.
+  CHECK(rig.registry.idle());
+  CHECK(rig.registry.close_due(rig.now.mono, true).empty());
 }
 
 TEST_CASE("a turn tells the baggage that it was opened with, as far as that is short") {
@@ -405,34 +495,67 @@ TEST_CASE("an id that outlives a turn is nobody's however deep it stands") {
   CHECK(rig.get("/sessions/" + id).verdict == kNone);
 }
 
-TEST_CASE("a million executions with values nobody has seen stay within their memory") {
+TEST_CASE("a million executions with the worst of values stay within their memory") {
+  constexpr size_t kBytesMax = size_t{32} << 20;
+  const std::optional<size_t> before = allocated();
+  size_t peak = 0;
   Rig rig;
+  Registry& traces = rig.registry.traces();
+  const std::string longest(trace::TraceState::kPropagatedBytes, 'v');
+  const Told baggage = {{"k", longest}, {"l", longest}};
   Gleaned gleaned;
   gleaned.values.resize(8);
-  const std::string longest(trace::TraceState::kPropagatedBytes, 'v');
+  gleaned.asked.resize(2);
+  gleaned.prefixes.resize(2);
   size_t refused = 0;
-  for (int i = 0; i < 1'000'000; ++i) {
-    for (Value& value : gleaned.values) value = {rig.random.next(), 40, Place::kWords, false};
-    const Joined call = rig.registry.join(
-        {.to_model = true, .body = &gleaned, .span = trace::SpanId::make(rig.random)}, rig.now,
-        rig.random);
-    if (!call.execution) ++refused;
-    rig.registry.set_context(call.execution, trace::kSampledFlag, longest, {{"k", longest}});
-    if (i % 4 == 0) {
-      const Call named{.to_model = true,
-                       .scope = {.id = rig.random.next() | 1},
-                       .body = &gleaned,
-                       .span = trace::SpanId::make(rig.random)};
-      rig.registry.traces().join(named, rig.now, rig.random);
+  size_t opened = 0;
+  const auto fill = [&](int i) {
+    // Of nobody else, all in one bucket, or everybody's.
+    constexpr uint64_t kOneBucket = 0xfffff000;
+    for (size_t j = 0; j < gleaned.values.size(); ++j) {
+      const uint64_t chance = rig.random.next();
+      const uint64_t hash = i % 3 == 0 ? chance : i % 3 == 1 ? chance & kOneBucket : j;
+      gleaned.values[j] = {hash, static_cast<uint8_t>(i % 3 == 2 ? 13 : 40), Place::kWords,
+                           i % 5 == 0};
     }
-    if (i % 3 == 0) rig.registry.call_ended(call.execution, CallEnd::kOther, rig.now.mono);
+    for (Asked& one : gleaned.asked) one.arguments = rig.random.next();
+    for (Prefix& one : gleaned.prefixes) one.digest = rig.random.next();
+  };
+  for (int i = 0; i < 1'000'000; ++i) {
+    fill(i);
+    const SpanRef run{trace::TraceId::make(rig.random), trace::SpanId::make(rig.random), 1};
+    Call call{.to_model = true,
+              .scope = {.execution_id = longest},
+              .body = &gleaned,
+              .span = trace::SpanId::make(rig.random)};
+    if (i % 32 == 0)
+      call.scope = {.id = rig.random.next() | 1, .span = run, .execution_id = longest};
+    const Joined joined = rig.registry.join(call, rig.now, rig.random);
+    if (!joined.execution) ++refused;
+    opened += joined.opened ? 1U : 0U;
+    rig.registry.set_context(joined.execution, trace::kSampledFlag, longest, baggage);
+    rig.registry.publish(joined.execution, Voice::kModelAnswer, joined.step, gleaned, rig.now.mono);
+    if (i % 4 == 0) {
+      call.around = rig.random.next();
+      const Joined within = traces.join(call, rig.now, rig.random);
+      traces.publish(within.execution, Voice::kModelAnswer, 1, gleaned, rig.now.mono);
+      traces.call_failed(rig.random.next() | 1, run, rig.now.mono);
+    }
+    if (i % 400 != 0) rig.registry.call_ended(joined.execution, CallEnd::kOther, rig.now.mono);
     if (i % 10'000 == 0) rig.wait(milliseconds(500));
-    if (i % 100'000 == 0) rig.registry.close_due(rig.now.mono);
+    // Swept in time, then seldom.
+    const int sweep = i < 500'000 ? 1000 : 100'000;
+    if (i % sweep == sweep - 1) rig.registry.close_due(rig.now.mono);
+    if (before && i % 1000 == 999) peak = std::max(peak, *allocated() - *before);
   }
   const Registry::Counts counts = rig.registry.counts();
-  CHECK(counts.bytes < size_t{20} << 20);
+  CAPTURE(peak);
+  CAPTURE(counts.bytes);
+  CHECK(counts.bytes < kBytesMax);
+  CHECK(peak < kBytesMax);
   CHECK(counts.executions <= 4096);
   CHECK(counts.forgotten > 1'000'000);
+  CHECK(opened > 400'000);
   CHECK(refused > 0);
 }
 

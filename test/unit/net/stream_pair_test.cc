@@ -86,6 +86,15 @@ TEST_CASE_FIXTURE(Ends, "stream pair: how one that closes looks to the other") {
     // There is nobody to answer to.
     CHECK(b.failures.size() == 1);
   }
+  SUBCASE("the same to one that has paused since it had the end") {
+    pair.first->shutdown();
+    run_briefly(loop);
+    CHECK(b.ends == 1);
+    pair.second->pause();
+    pair.first.reset();
+    run_briefly(loop);
+    CHECK(b.failures.size() == 1);
+  }
   SUBCASE("nothing, where it had ended as well") {
     pair.second->shutdown();
     pair.first.reset();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "genai_rig.h"
+#include "sidespan/base/memory_ledger.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/observer.h"
 
@@ -68,7 +69,8 @@ class Watcher final : public SharedCallWatcher {
 class Played final : public SharedCallSink {
  public:
   explicit Played(const std::string& extensions = "", const std::string& path = "/v1/responses",
-                  bool counts_itself = false) {
+                  bool counts_itself = false, genai::ReaderOptions reader = {}) {
+    options_.reader = std::move(reader);
     request_.set_method("GET");
     request_.headers.add("Upgrade", "websocket");
     url_.scheme = "https";
@@ -153,7 +155,7 @@ class Played final : public SharedCallSink {
  private:
   http::Head request_;
   http::Url url_;
-  const ObserverOptions options_;
+  ObserverOptions options_;
 };
 
 using Texts = std::vector<std::string>;
@@ -384,6 +386,48 @@ TEST_CASE("what is said unwatched is told whenever something comes") {
   CHECK(unread.unwatched == 1);
   unread.says(kCreated);
   CHECK(unread.unwatched == 2);
+}
+
+TEST_CASE("what is no text is told as unwatched, whoever says it") {
+  for (const size_t piece : {size_t{1} << 20U, size_t{1}}) {
+    CAPTURE(piece);
+    Played socket;
+    socket.watches = true;
+    socket.piece = piece;
+    socket.asks(kCreate);
+    socket.says(kCreated);
+    CHECK(socket.unwatched == 0);
+    socket.receives(frame("order QK-482913", false, '\x82'));
+    const size_t said = socket.unwatched;
+    CHECK(said > 0);
+    socket.says(kDelta);
+    CHECK(socket.unwatched <= said + 1);  // of the binary message's end
+    const size_t before = socket.unwatched;
+    socket.says(kDelta);
+    CHECK(socket.unwatched == before);
+    socket.sends(frame("order QK-482913", true, '\x82'));
+    CHECK(socket.unwatched > before);
+    socket.says(completed("r1", 5));
+    CHECK(socket.calls.size() == 1);
+    // Control frames are no messages.
+    const size_t after = socket.unwatched;
+    socket.asks(kCreate);
+    socket.receives(frame("ping", false, '\x89'));
+    CHECK(socket.unwatched <= after + 1);
+  }
+}
+
+TEST_CASE("the memory of what is captured is told, for as long as its calls are under way") {
+  const auto held = [](genai::Capture capture) {
+    Played socket("", "/v1/responses", false, {.capture = capture, .content_bytes_max = 4096});
+    const int64_t before = memory::tally.held;
+    for (int i = 0; i < 16; ++i) socket.asks(kCreate);
+    const int64_t most = memory::tally.held - before;
+    for (int i = 0; i < 16; ++i) socket.says(completed("r1", 5));
+    CHECK(memory::tally.held == before);
+    return most;
+  };
+  CHECK(held(genai::Capture::kAll) - held(genai::Capture::kOff) == 16 * 48 * 1024);
 }
 
 TEST_CASE("other WebSockets are none of models") {
