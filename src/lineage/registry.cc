@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -110,6 +111,7 @@ struct Registry::Impl {
   FailedCalls failed;
   std::mutex runs_mutex;
   std::map<uint64_t, RunTrace> runs;
+  std::deque<uint64_t> runs_in_order;  // the oldest first
   std::atomic<int64_t> latest{0};  // what forget() knows of the time
   std::atomic<int64_t> blind_until{0};
   std::atomic<uint64_t> blinded{0};
@@ -135,11 +137,14 @@ Gleaned Registry::Impl::within(uint64_t space, const Gleaned& gleaned, MonoTime 
 
 // With runs_mutex held.
 Registry::Impl::RunTrace& Registry::Impl::run_of(const Scope& scope, MonoTime now) {
-  if (runs.size() >= kRunsMax && !runs.contains(scope.id)) {
-    runs.erase(
-        std::ranges::min_element(runs, {}, [](const auto& run) { return run.second.since; }));
+  const auto [run, added] = runs.try_emplace(scope.id, RunTrace{.since = now});
+  if (!added) return run->second;
+  runs_in_order.push_back(scope.id);
+  if (runs.size() > kRunsMax) {
+    runs.erase(runs_in_order.front());
+    runs_in_order.pop_front();
   }
-  return runs.try_emplace(scope.id, RunTrace{.since = now}).first->second;
+  return run->second;
 }
 
 void Registry::Impl::count_span(const Scope& scope, MonoTime now) {
