@@ -108,6 +108,8 @@ class CallDraft {
   // The newest are kept, the oldest go. Nothing where messages are not captured, as with the
   // others.
   void add_message(Message message);
+  // One that only gives back what a tool said.
+  Message tool_message(const ToolResult& result);
   void add_instruction(const json::Picked& picked);
   // Appends to what `choice` said, and to what it thought.
   void add_output(size_t choice, std::string_view text);

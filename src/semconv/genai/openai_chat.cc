@@ -260,13 +260,7 @@ void OpenAiChatReader::take_message(const Picked& picked) {
 
 void OpenAiChatReader::end_message() {
   message_.role = role_;
-  if (role_ == "tool") {
-    message_.parts.clear();
-    if (Part* part = draft_.add_part(message_, Part::Kind::kToolResponse)) {
-      part->id = result_.id;
-      part->text = result_.text;
-    }
-  }
+  if (role_ == "tool") message_ = draft_.tool_message(result_);
   draft_.add_message(std::exchange(message_, {}));
   if (role_ == "assistant") {
     draft_.forget_tool_results();
