@@ -98,5 +98,31 @@ TEST_CASE("redaction: a member is known by its name, however that is written") {
   CHECK(out == R"(["{\"p\\u0061ssword\":\"REDACTED\"}"])");
 }
 
+TEST_CASE("redaction: quotes within a text may be written as codes") {
+  const auto redacted = [](std::string_view text) {
+    std::string out;
+    append_redacted_members(out, text);
+    return out;
+  };
+  CHECK(redacted(R"({"in":"{\u0022password\u0022:\u0022a,b\u0022,\u0022c\u0022:1}"})") ==
+        R"({"in":"{\"password\":\"REDACTED\",\"c\":1}"})");
+  CHECK(redacted(R"({"in":"{\u0022password\u0022:\u0022ab\\u0022TOP,SECRET\u0022}"})") ==
+        R"({"in":"{\"password\":\"REDACTED\"}"})");
+  CHECK(redacted(R"({"in":"{\u0022password\u0022:\u0022ab\\\u0022TOP,SECRET\u0022}"})") ==
+        R"({"in":"{\"password\":\"REDACTED\"}"})");
+  CHECK(redacted(
+            R"(["{\u0022a\u0022:\u0022{\\u0022pwd\\u0022:\\u0022x\\\\u0022y\\u0022}\u0022}"])") ==
+        R"(["{\"a\":\"{\\\"pwd\\\":\\\"REDACTED\\\"}\"}"])");
+  CHECK(redacted(R"({"in":"{\"pwd\u0022:\u0022x\", \u0022n\":1}"})") ==
+        R"({"in":"{\"pwd\":\"REDACTED\", \"n\":1}"})");
+  CHECK(redacted(R"({"password":"a\u0022b","c":"u0022"})") ==
+        R"({"password":"REDACTED","c":"u0022"})");
+  CHECK(redacted(R"({"in":"\u0022pwd\u0022:\u0022cut \u00)") == R"({"in":"\"pwd\":\"REDACTED\")");
+  // Where nothing is hidden nothing is written anew.
+  for (const char* text : {R"({"in":"{\u0022words\u0022:\u0022a\u0022}"})", R"(\u0022)", "u0022"}) {
+    CHECK(redacted(text) == text);
+  }
+}
+
 }  // namespace
 }  // namespace sidespan::semconv
