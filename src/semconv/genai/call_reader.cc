@@ -68,7 +68,6 @@ struct CallReader::Impl {
 
   Impl(const Endpoint& endpoint, const ReaderOptions& options)
       : draft(options.capture, options.content_bytes_max),
-        redact(options.redact),
         known_host(endpoint.known_host) {
     draft.call.operation = endpoint.operation;
     draft.call.provider = endpoint.provider;
@@ -81,7 +80,6 @@ struct CallReader::Impl {
   CallDraft draft;
   std::unique_ptr<ApiReader> api;
   std::optional<Documents> documents;
-  const std::vector<std::string> redact;
   bool known_host;
   bool refused = false;  // the answer's status is an error
   bool cut = false;      // the last document of the answer is not whole
@@ -188,9 +186,7 @@ const Call& CallReader::call() const {
 }
 
 void CallReader::describe(trace::Span& span, const DescribeOptions& options) const {
-  DescribeOptions all = options;
-  all.redact = impl_->redact;
-  if (known()) describe_call(span, impl_->draft.call, all);
+  if (known()) describe_call(span, impl_->draft.call, options);
 }
 
 }  // namespace sidespan::semconv::genai
