@@ -9,7 +9,7 @@ from test_model_calls import SDKS, Played
 
 SHOWN = ["python-openai", "python-openai-responses", "python-anthropic", "python-boto3-invoke", "node-openai",
          "node-openai-responses", "node-anthropic", "python-google-genai", "python-google-genai-vertex",
-         "python-boto3-converse", "python-cohere", "python-ollama", "python-ollama-generate"]
+         "python-gemini-array", "python-boto3-converse", "python-cohere", "python-ollama", "python-ollama-generate"]
 PARTS = {"text": {"type", "content"}, "reasoning": {"type", "content"},
          "tool_call": {"type", "id", "name", "arguments"}, "tool_call_response": {"type", "id", "response"}}
 
