@@ -101,6 +101,9 @@ class CallDraft {
   // The answer says that it is over, whether it says why or not.
   void set_ended() { ended_ = true; }
   bool ended() const { return ended_; }
+  // All is counted: what may still come of the answer says no more of that.
+  void set_counted() { all_counted_ = true; }
+  bool all_counted() const { return all_counted_; }
   // Of a message that is read. Null: it has as many parts as there is room for.
   Part* add_part(Message& to, Part::Kind kind);
   // The text of `picked` as one more part.
@@ -152,6 +155,7 @@ class CallDraft {
   int64_t total_ = 0;
   bool refused_ = false;
   bool ended_ = false;
+  bool all_counted_ = false;
 };
 
 }  // namespace sidespan::semconv::genai

@@ -67,8 +67,7 @@ struct CallReader::Impl {
   };
 
   Impl(const Endpoint& endpoint, const ReaderOptions& options)
-      : draft(options.capture, options.content_bytes_max),
-        known_host(endpoint.known_host) {
+      : draft(options.capture, options.content_bytes_max), known_host(endpoint.known_host) {
     draft.call.operation = endpoint.operation;
     draft.call.provider = endpoint.provider;
     draft.call.request_model = endpoint.model.substr(0, CallDraft::kNameBytesMax);
@@ -165,8 +164,8 @@ void CallReader::end(bool broken, bool cancelled) {
   // Counts come with the reason, or behind it.
   const bool untold =
       !ended && (call.finish_reasons.empty() || std::ranges::any_of(call.finish_reasons, missing));
-  call.usage_partial =
-      ((broken || cancelled) && impl_->cut) || ((failed || call.streamed) && untold);
+  const bool cut = impl_->cut && !impl_->draft.all_counted();
+  call.usage_partial = ((broken || cancelled) && cut) || ((failed || call.streamed) && untold);
   if ((cancelled || ended) && !failed) {
     std::erase_if(call.finish_reasons, missing);
   } else if (failed || call.streamed || !std::ranges::all_of(call.finish_reasons, missing)) {
