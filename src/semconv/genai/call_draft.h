@@ -66,6 +66,7 @@ class CallDraft {
   static constexpr size_t kWordBytesMax = 64;     // of a type, a code, a level, a reason
   static constexpr size_t kListMax = 16;          // stop sequences, formats, choices
   static constexpr size_t kToolsMax = 48;         // asked for, and given back
+  static constexpr size_t kToolNamesMax = 3072;   // bytes: ids and names of those asked for
   static constexpr size_t kContentTextsMax = 16;  // captured texts of full length, all together
   static constexpr size_t kContentRoomMax = size_t{48} * 1024;  // of them, whatever their length
 
@@ -89,8 +90,9 @@ class CallDraft {
   // Appends text or JSON to one that is captured, up to the length of one.
   void append_content(std::string& to, const json::Picked& picked) const;
 
-  // One more; null: beyond the limit.
+  // One more; null: beyond the limits.
   ToolCall* add_tool_call();
+  static size_t names_bytes(const ToolCall& tool) { return tool.id.size() + tool.name.size(); }
   // Appends to its arguments while there is room.
   void add_arguments(ToolCall& tool, std::string_view part);
   // The newest are kept, the oldest go.
