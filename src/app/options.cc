@@ -202,8 +202,8 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
   options->observers.recognize.hosts = settings.spans.providers;
   options->observers.prices = settings.prices;
   options->observers.reader = {.capture = settings.capture.content,
-                               .content_bytes_max = settings.capture.max_bytes,
-                               .redact = settings.capture.redact};
+                               .content_bytes_max = settings.capture.max_bytes};
+  options->observers.redact = settings.capture.redact;
   options->mcp_inject_meta = settings.mcp_inject_meta;
   options->via = settings.via;
   options->access_log = settings.log.access;

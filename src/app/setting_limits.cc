@@ -273,7 +273,9 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.attribute_bytes",
      .value = "unlimited",
      .read = assign<read_value_bytes, &S::limits, &L::attributes, &A::value_bytes_max>,
-     .sentence = "An attribute's text; longer ones are cut.",
+     .sentence =
+         "An attribute's text; longer ones are cut, but captured messages are left out whole, "
+         "the oldest first.",
      .standard = {{{"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", standard::as_written},
                    {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", standard::as_written}}}},
     {.key = "limits.run_spans",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "lineage/blocks.h"
 #include "lineage/bundle.h"
@@ -178,10 +179,21 @@ void TextScan::line(std::string_view line) {
   }
 }
 
+// By itself a text that grows would take nearly twice what one may have.
+void TextScan::keep(std::string_view part) {
+  const size_t size = line_.size() + part.size();
+  if (size > line_.capacity() && size > kLineBytesMax / 2) {
+    std::string whole;
+    whole.reserve(kLineBytesMax);
+    line_ = std::move(whole.append(line_));
+  }
+  line_ += part;
+}
+
 void TextScan::append(std::string_view part) {
   while (line_.size() + part.size() > kLineBytesMax) {
     const size_t room = kLineBytesMax - line_.size();
-    line_ += part.substr(0, room);
+    keep(part.substr(0, room));
     part.remove_prefix(room);
     const size_t blank = line_.find_last_of(" \t");
     if (blank == std::string::npos || blank == 0) {
@@ -193,7 +205,7 @@ void TextScan::append(std::string_view part) {
       line_ = rest;
     }
   }
-  line_ += part;
+  keep(part);
 }
 
 void TextScan::flush() {

@@ -32,6 +32,7 @@ class TextScan {
 
  private:
   void append(std::string_view part);
+  void keep(std::string_view part);
   void flush();
   void line(std::string_view line);
   void phrases(std::string_view line);

@@ -265,7 +265,8 @@ Exchange::Wait Exchange::wait() const {
   if (peeking_ && !waiting_ && !(held_.empty() && opening_->settings.empty())) {
     return {Wait::For::kPeek, opening_->since, opening_->greeting ? kHelloTimeMax : kPeekTimeMax};
   }
-  if (holding_ && !writes_meta_) {
+  const bool of_known_length = request_.body.kind == http::BodyLength::Kind::kKnown;
+  if (holding_ && !(writes_meta_ && of_known_length)) {
     return {Wait::For::kBody, held_since_,
             waits_for_a_file() ? Milliseconds(0) : limits.lineage_hold_time_max};
   }

@@ -103,6 +103,7 @@ bool Exchange::waits_for_a_file() const {
 
 void Exchange::on_body_awaited(bool in_time) {
   holding_ = false;
+  writes_meta_ = writes_meta_ && in_time;
   const MonoTime now = worker_.loop.now().mono;
   worker_.metrics.lineage_hold.record(to_seconds(now - held_since_));
   if (in_time) {

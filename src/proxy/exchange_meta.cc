@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "exchange.h"
+#include "sidespan/semconv/body_reader.h"
 #include "sidespan/semconv/mcp.h"
 #include "sidespan/semconv/mcp_meta.h"
 #include "sidespan/trace/w3c.h"
@@ -34,14 +35,22 @@ bool is_signed(const http::Headers& headers, std::string_view path) {
 
 }  // namespace
 
-// Whether the request's body waits. What asks first (Expect) would wait for us.
+// Whether the request's body waits. What asks first (Expect) would wait for us; of unknown length
+// only what is one text, since a stream may go on for as long as its answer does.
 bool Exchange::wants_meta() const {
+  using Kind = http::BodyLength::Kind;
   const http::Headers& headers = request_.headers;
+  const http::BodyLength& body = request_.body;
+  const Limits& limits = options_.limits;
+  const bool short_enough =
+      body.kind == Kind::kKnown && body.bytes > 0 && body.bytes <= limits.mcp_message_bytes_max;
+  const bool may_be =
+      body.kind == Kind::kUnknown && limits.lineage_hold_time_max > Milliseconds(0) &&
+      semconv::framing_of(headers.find(http::FieldName::kContentType).value_or("")) ==
+          semconv::BodyFraming::kJson;
   return options_.mcp_inject_meta && observer_ && observer_->is_mcp() && trace_->active() &&
-         request_.body.kind == http::BodyLength::Kind::kKnown && request_.body.bytes > 0 &&
-         request_.body.bytes <= options_.limits.mcp_message_bytes_max && !request_.upgrade &&
-         !headers.contains("expect") && !headers.contains("content-encoding") &&
-         !is_signed(headers, url_.path);
+         (short_enough || may_be) && !request_.upgrade && !headers.contains("expect") &&
+         !headers.contains("content-encoding") && !is_signed(headers, url_.path);
 }
 
 // What a whole one says of its parent.
@@ -57,6 +66,7 @@ CallTrace::Meta Exchange::meta_of_request() const {
 // Where it goes is known, too: what stands in it for others is replaced or goes.
 void Exchange::write_meta() {
   writes_meta_ = false;
+  if (trailers_ && is_signed(*trailers_, url_.path)) return;
   const DestinationRule& rule = known_->rule(origin_address());
   const std::string before = held_.to_string();
   http::Headers sent;
@@ -73,7 +83,8 @@ void Exchange::write_meta() {
   if (!after) return;
   meta_written_ = true;
   held_ = Chain(*after);
-  request_.body = http::BodyLength::known(after->size());
+  const bool known = request_.body.kind == http::BodyLength::Kind::kKnown;
+  if (known) request_.body = http::BodyLength::known(after->size());
 }
 
 }  // namespace sidespan::proxy

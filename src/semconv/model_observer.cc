@@ -75,7 +75,7 @@ class ModelObserver final : public Observer {
                 const ObserverOptions& options)
       : charge_(kOwnBytes + genai::content_room(options.reader)),
         call_(endpoint, options.reader),
-        prices_(options.prices),
+        options_(options),
         request_documents_(call_, facts.watcher),
         response_documents_(call_, facts.watcher),
         // It is JSON, whatever its fields say, or it is no call.
@@ -126,7 +126,7 @@ class ModelObserver final : public Observer {
     end == End::kCancelled ? call_.cancel() : call_.finish(end == End::kBroken);
   }
   void describe(trace::Span& span) const override {
-    describe_model_call(span, call_, prices_, counts_itself_);
+    describe_model_call(span, call_, options_, counts_itself_);
     if (events_) {
       span.attributes.set(attribute::kStreamEvents,
                           static_cast<int64_t>(response_documents_.begun()));
@@ -139,7 +139,7 @@ class ModelObserver final : public Observer {
  private:
   const MemoryCharge charge_;
   genai::CallReader call_;
-  const std::vector<genai::Price>& prices_;
+  const ObserverOptions& options_;
   RequestDocuments request_documents_;
   ResponseDocuments response_documents_;
   std::unique_ptr<BodyReader> request_;
@@ -156,10 +156,10 @@ class ModelObserver final : public Observer {
 }  // namespace
 
 void describe_model_call(trace::Span& span, const genai::CallReader& call,
-                         const std::vector<genai::Price>& prices, bool counts_itself) {
-  call.describe(span, {.usage = !counts_itself});
+                         const ObserverOptions& options, bool counts_itself) {
+  call.describe(span, {.usage = !counts_itself, .redact = options.redact});
   if (counts_itself || !call.known()) return;
-  const std::optional<double> cost = genai::cost_of(call.call(), prices);
+  const std::optional<double> cost = genai::cost_of(call.call(), options.prices);
   if (cost) span.attributes.set(attribute::kCostUsd, *cost);
 }
 

@@ -267,7 +267,7 @@ void ModelSocketObserver::end_call(Calls::iterator call, End end) {
                         .model_call = reader.known() ? &reader.call() : nullptr,
                         .watcher = call->watcher.get(),
                         .describe = [&](trace::Span& span) {
-                          describe_model_call(span, reader, options_.prices, counts_itself_);
+                          describe_model_call(span, reader, options_, counts_itself_);
                         }});
   open_.erase(call);
   count_memory();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -293,11 +294,31 @@ bool is_secret_member(std::string_view raw, std::span<const std::string> further
   return has_secret_word(with_dashes(name), true);
 }
 
-}  // namespace
+// With the quotes within a text that some write as a code ("\u0022") as others write them. Of the
+// backslashes before it each text around halves the number, until it is odd: the last one is the
+// code's then.
+std::string with_plain_quotes(std::string_view text) {
+  constexpr std::string_view kCode = "u0022";
+  std::string out;
+  for (size_t at = text.find(kCode); at != std::string_view::npos; at = text.find(kCode)) {
+    out.append(text.substr(0, at));
+    text.remove_prefix(at + kCode.size());
+    const size_t slashes = out.size() - (out.find_last_not_of('\\') + 1);
+    if (slashes == 0) {
+      out.append(kCode);
+      continue;
+    }
+    const size_t texts = size_t{1} << static_cast<unsigned>(std::countr_zero(slashes));
+    out.append(texts - 1, '\\').push_back('"');
+  }
+  return out.append(text);
+}
 
-void append_redacted_members(std::string& out, std::string_view text,
-                             std::span<const std::string> further) {
+// Returns whether there was one.
+bool append_hiding_members(std::string& out, std::string_view text,
+                           std::span<const std::string> further) {
   constexpr std::string_view kBlanks = " \t\r\n";
+  bool any = false;
   const auto take = [&](size_t end) {
     out.append(text.substr(0, end));
     text.remove_prefix(std::min(end, text.size()));
@@ -307,7 +328,10 @@ void append_redacted_members(std::string& out, std::string_view text,
     take(text.find('"'));
     const size_t slashes = out.size() - (out.find_last_not_of('\\') + 1);
     const size_t close = text.find('"', 1);
-    if (close == std::string_view::npos) return take(close);
+    if (close == std::string_view::npos) {
+      take(close);
+      return any;
+    }
     std::string_view name = text.substr(1, close - 1);
     const size_t inside = name.find_last_not_of('\\') + 1;
     const std::string_view quote = text.substr(1 + inside, close - inside);
@@ -321,7 +345,21 @@ void append_redacted_members(std::string& out, std::string_view text,
     take(value);
     text.remove_prefix(value_end(text, quote));
     out.append(quote).append(kRedacted).append(quote);
+    any = true;
   }
+}
+
+}  // namespace
+
+void append_redacted_members(std::string& out, std::string_view text,
+                             std::span<const std::string> further) {
+  if (text.find("\u0022") == std::string_view::npos) {
+    append_hiding_members(out, text, further);
+    return;
+  }
+  std::string hidden;
+  const bool any = append_hiding_members(hidden, with_plain_quotes(text), further);
+  out.append(any ? hidden : text);
 }
 
 bool is_secret_header(std::string_view name) {

@@ -33,6 +33,6 @@ std::unique_ptr<Observer> make_grpc_observer(const CallFacts& facts);
 
 // What both observers of models say of a call. `counts_itself`: see CallFacts.
 void describe_model_call(trace::Span& span, const genai::CallReader& call,
-                         const std::vector<genai::Price>& prices, bool counts_itself);
+                         const ObserverOptions& options, bool counts_itself);
 
 }  // namespace sidespan::semconv

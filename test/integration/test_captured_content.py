@@ -8,7 +8,8 @@ import pytest
 from test_model_calls import SDKS, Played
 
 SHOWN = ["python-openai", "python-openai-responses", "python-anthropic", "python-boto3-invoke", "node-openai",
-         "node-openai-responses", "node-anthropic", "python-google-genai", "python-google-genai-vertex"]
+         "node-openai-responses", "node-anthropic", "python-google-genai", "python-google-genai-vertex",
+         "python-gemini-array", "python-boto3-converse", "python-cohere", "python-ollama", "python-ollama-generate"]
 PARTS = {"text": {"type", "content"}, "reasoning": {"type", "content"},
          "tool_call": {"type", "id", "name", "arguments"}, "tool_call_response": {"type", "id", "response"}}
 
@@ -52,4 +53,4 @@ def test_what_was_said_is_shown(sdk, authority, sidespan, tmp_path):
                 assert [part["id"] for part in results] == [ident or name for ident, name in before]
                 assert all(part["response"] in ("21 degrees", {"result": "21 degrees"}) for part in results)
                 told += 1
-    assert told >= 2
+    assert told >= 2 or "tools" not in SDKS[sdk].scenes

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from h2_origin import H2Client
 from origin import RESET, Origin
-from wire import Client, head, wait_for
+from wire import Client, connect, head, wait_for
 
 FIELDS = [("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream")]
 BEFORE = b'{"jsonrpc":"2.0",  "id":1,"method":"tools/call","params":{'
@@ -94,6 +95,63 @@ def test_a_body_in_pieces(agent, server, pause):
         time.sleep(pause)
     assert agent.response().body == ANSWER
     assert "traceparent" in context_of(server.requests[0].body)
+
+
+CHUNKED = [("Host", "x"), ("Transfer-Encoding", "chunked"), *FIELDS]
+
+
+def chunks(body, size=50):
+    return b"".join(b"%x\r\n%s\r\n" % (len(body[at:at + size]), body[at:at + size])
+                    for at in range(0, len(body), size))
+
+
+@pytest.mark.parametrize("trailer", [b"", b"X-Sum: 7\r\n"], ids=["", "trailers"])
+def test_a_body_of_unknown_length(agent, server, sink, trailer):
+    agent.send(head(f"POST {server.url('/mcp')} HTTP/1.1", CHUNKED) + chunks(CALL) + b"0\r\n" + trailer + b"\r\n")
+    assert agent.response().body == ANSWER
+    [seen] = server.requests
+    meta = b'"_meta":{"traceparent":"%s"},' % seen.get("traceparent").encode()
+    assert seen.body == BEFORE + meta + AFTER
+    assert seen.all("transfer-encoding") == ["chunked"] and not seen.all("content-length")
+    [span] = sink.wait(1)
+    assert seen.get("traceparent").split("-")[1:3] == [span["trace_id"], span["span_id"]]
+    assert span["name"] == "tools/call x"
+
+
+def test_a_body_over_http2_that_says_no_length(sidecar, server):
+    fields = [(name.lower(), value) for name, value in FIELDS]
+    with H2Client(connect(sidecar({"mcp": {"inject_meta": True}}).egress)) as client:
+        authority = server.url("").removeprefix("http://")
+        assert client.get(authority, "/mcp", "POST", headers=fields, body=CALL).body == ANSWER
+    [seen] = server.requests
+    meta = b'"_meta":{"traceparent":"%s"},' % seen.get("traceparent").encode()
+    assert seen.body == BEFORE + meta + AFTER
+
+
+def test_a_body_that_its_trailers_vouch_for_passes_as_it_came(agent, server):
+    agent.send(head(f"POST {server.url('/mcp')} HTTP/1.1", CHUNKED) + chunks(CALL)
+               + b"0\r\nContent-Digest: sha-256=:AAAA:\r\n\r\n")
+    assert agent.response().body == ANSWER
+    assert server.requests[0].body == CALL
+
+
+def test_a_body_of_unknown_length_that_does_not_come_at_once_passes_as_it_came(agent, server):
+    agent.send(head(f"POST {server.url('/mcp')} HTTP/1.1", CHUNKED) + chunks(BEFORE))
+    wait_for("a connection", lambda: server.connections or None)
+    agent.send(chunks(AFTER) + b"0\r\n\r\n")
+    assert agent.response().body == ANSWER
+    assert server.requests[0].body == CALL
+
+
+def test_a_body_of_unknown_length_beyond_the_limit(sidecar, server):
+    body = BEFORE + b'"x":"' + b"y" * 70_000 + b'",' + AFTER
+    limited = sidecar({"mcp": {"inject_meta": True}, "limits": {"mcp_message_bytes": "64KiB"}})
+    for sent in (body, CALL):
+        with Client(limited.egress) as client:
+            client.send(head(f"POST {server.url('/mcp')} HTTP/1.1", CHUNKED) + chunks(sent, 30_000) + b"0\r\n\r\n")
+            assert client.response().body == ANSWER
+    assert server.requests[0].body == body
+    assert "traceparent" in context_of(server.requests[1].body)
 
 
 @pytest.mark.parametrize("fields, body", [

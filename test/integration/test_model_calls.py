@@ -41,6 +41,8 @@ SDKS = {
     "python-google-genai": Sdk("genai_calls.py", "gemini", "generativelanguage.googleapis.com",
                                [*TALK, *TOOLS, *CACHED, "embed"]),
     "python-google-genai-vertex": Sdk("genai_calls.py", "vertex", vertex.HOST, [*TALK, *TOOLS, *CACHED]),
+    "python-gemini-array": Sdk("genai_array_calls.py", "gemini", "generativelanguage.googleapis.com",
+                               [*TALK, *TOOLS, *CACHED]),
     "python-boto3-converse": Sdk("bedrock_converse_calls.py", "bedrock", "bedrock-runtime.us-east-1.amazonaws.com",
                                  [*TALK, *TOOLS, *CACHED, *FAILING, *STOPPED, "profile", "profile:stream"]),
     "python-boto3-invoke": Sdk("bedrock_invoke_calls.py", "bedrock-anthropic",

@@ -7,9 +7,7 @@
 
 #include <cstddef>
 #include <memory>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "sidespan/base/clock.h"
 #include "sidespan/http/message.h"
@@ -21,8 +19,7 @@ namespace sidespan::semconv::genai {
 
 struct ReaderOptions {
   Capture capture = Capture::kOff;
-  size_t content_bytes_max = 1024;       // capture.max_bytes: of each text that is captured
-  std::vector<std::string> redact = {};  // capture.redact
+  size_t content_bytes_max = 1024;  // capture.max_bytes: of each text that is captured
 };
 
 // What is kept of content, at most.

@@ -132,6 +132,7 @@ class SharedCallSink {
 struct ObserverOptions {
   genai::RecognizeOptions recognize;
   genai::ReaderOptions reader;
+  std::vector<std::string> redact;  // capture.redact: members of JSON in captured texts
   std::vector<genai::Price> prices;
 };
 

@@ -116,6 +116,7 @@ class Attributes {
   void add_joined(const AttributeName& name, std::span<const std::string_view> parts);
 
   size_t size() const { return count_; }
+  const AttributeLimits& limits() const { return limits_; }
   Iterator begin() const { return Iterator(encoded()); }
   static std::default_sentinel_t end() { return {}; }
   View at(size_t index) const;

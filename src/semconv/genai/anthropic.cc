@@ -166,7 +166,8 @@ class AnthropicReader final : public ApiReader {
   std::string request_type_;
   ToolResult result_;
   Message message_;
-  Part block_;  // of the request
+  Part block_;            // of the request
+  bool stopped_ = false;  // it was said why; the last counts are in the same document
   // Of the document that is read.
   std::string block_type_;
   ToolCall tool_;
@@ -294,8 +295,9 @@ void AnthropicReader::on_response(const Picked& picked) {
       if (picked.kind == Picked::Kind::kInteger) index_ = picked.integer;
       return;
     case kStopReason:
-      if (picked.kind == Picked::Kind::kText) draft_.set_finish_reason(0, picked.text);
-      return;
+      if (picked.kind != Picked::Kind::kText) return;
+      stopped_ = true;
+      return draft_.set_finish_reason(0, picked.text);
     default:
       draft_.take(picked);
   }
@@ -314,7 +316,8 @@ void AnthropicReader::end_block() {
 }
 
 // An index may stand before or behind what it belongs to.
-void AnthropicReader::end_response(bool /*whole*/) {
+void AnthropicReader::end_response(bool whole) {
+  if (whole && stopped_) draft_.set_counted();
   if (index_ < 0) return;
   if (began_) slots_.push_back({index_, began_at_});
   if (part_.empty()) return;

@@ -33,6 +33,15 @@ enum Pick : int {
   kToolInputPart,
   kIndex,
   kStopReason,
+  kSystem,
+  kBlock,
+  kText,
+  kReasoning,
+  kPastTool,
+  kPastToolId,
+  kPastToolName,
+  kPastToolType,
+  kPastToolInput,
 };
 
 constexpr std::array kRequestRows = {
@@ -53,6 +62,27 @@ constexpr std::array kRequestRows = {
 constexpr std::array kRequestContent = {
     Row{"messages[].content[].toolResult.content[].text", kResultText},
     Row{"messages[].content[].toolResult.content[].json*", kResultText},
+};
+constexpr std::array kRequestMessages = {
+    Row{"system[].text", kSystem},
+    Row{"messages[].content[]{}", kBlock},
+    Row{"messages[].content[].text", kText},
+    Row{"messages[].content[].citationsContent.content[].text", kText},
+    Row{"messages[].content[].reasoningContent.reasoningText.text", kReasoning},
+    Row{"messages[].content[].toolUse{}", kPastTool},
+    Row{"messages[].content[].toolUse.toolUseId", kPastToolId},
+    Row{"messages[].content[].toolUse.name", kPastToolName},
+    Row{"messages[].content[].toolUse.type", kPastToolType},
+    Row{"messages[].content[].toolUse.input*", kPastToolInput},
+};
+constexpr std::array kSaid = {
+    Row{"output.message.content[].text", kText},
+    Row{"output.message.content[].citationsContent.content[].text", kText},
+    Row{"output.message.content[].reasoningContent.reasoningText.text", kReasoning},
+};
+constexpr std::array kSaidInEvent = {
+    Row{"delta.text", kText},
+    Row{"delta.reasoningContent.text", kReasoning},
 };
 constexpr std::array kAnswerRows = {
     Row{"output.message.role", kAnswer},
@@ -88,6 +118,7 @@ const Tables& request_tables() {
   static const Tables kTables(std::array{
       Paths{.rows = kRequestRows},
       Paths{.rows = kRequestContent, .from = Capture::kTools},
+      Paths{.rows = kRequestMessages, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -99,6 +130,8 @@ const Tables& response_tables() {
       Paths{.rows = kEventRows, .prefixes = kInEvent},
       Paths{.rows = kEventContent, .prefixes = kInEvent, .from = Capture::kTools},
       Paths{.rows = kErrorContent, .from = Capture::kAll},
+      Paths{.rows = kSaid, .from = Capture::kAll},
+      Paths{.rows = kSaidInEvent, .prefixes = kInEvent, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -124,11 +157,18 @@ class ConverseReader final : public ApiReader {
     size_t at;
   };
 
+  void end_message();
+  void end_result();
+  void take_block(const Picked& picked);
+  void end_block();
   void end_tool();
 
   CallDraft& draft_;
   std::string role_;
   ToolResult result_;
+  Message message_;
+  Part block_;  // of the request
+  std::string block_type_;
   // Of the document that is read.
   ToolCall tool_;
   std::string tool_type_;
@@ -142,27 +182,79 @@ class ConverseReader final : public ApiReader {
 void ConverseReader::on_request(const Picked& picked) {
   switch (picked.id) {
     case kMessage:
-      if (picked.kind == Picked::Kind::kObject) {
-        role_.clear();
-      } else if (role_ == "assistant") {
-        draft_.forget_tool_results();
-      }
+      if (picked.kind == Picked::Kind::kEnd) return end_message();
+      role_.clear();
+      message_ = {};
       return;
     case kRole:
       return CallDraft::keep(role_, picked, CallDraft::kWordBytesMax);
     case kResult:
-      if (picked.kind == Picked::Kind::kEnd && !result_.id.empty()) {
-        draft_.add_tool_result(std::move(result_));
-      }
+      if (picked.kind == Picked::Kind::kEnd) return end_result();
       result_ = {};
       return;
     case kResultId:
       return CallDraft::keep(result_.id, picked);
     case kResultText:
       return draft_.append_content(result_.text, picked);
+    case kSystem:
+      return draft_.add_instruction(picked);
+    case kBlock:
+      if (picked.kind == Picked::Kind::kEnd) return end_block();
+      block_ = {};
+      block_type_.clear();
+      return;
+    case kText:
+    case kReasoning:
+    case kPastTool:
+    case kPastToolId:
+    case kPastToolName:
+    case kPastToolType:
+    case kPastToolInput:
+      return take_block(picked);
     default:
       draft_.take(picked);
   }
+}
+
+void ConverseReader::end_message() {
+  message_.role = role_;
+  draft_.add_message(std::exchange(message_, {}));
+  if (role_ == "assistant") draft_.forget_tool_results();
+}
+
+void ConverseReader::end_result() {
+  if (draft_.captures(Capture::kAll)) {
+    block_ = {.kind = Part::Kind::kToolResponse, .id = result_.id, .text = result_.text};
+  }
+  if (!result_.id.empty()) draft_.add_tool_result(std::move(result_));
+  result_ = {};
+}
+
+void ConverseReader::take_block(const Picked& picked) {
+  switch (picked.id) {
+    case kPastTool:
+      block_.kind = Part::Kind::kToolCall;
+      return;
+    case kPastToolId:
+      return CallDraft::keep(block_.id, picked);
+    case kPastToolName:
+      return CallDraft::keep(block_.name, picked);
+    case kPastToolType:
+      return CallDraft::keep(block_type_, picked, CallDraft::kWordBytesMax);
+    case kReasoning:
+      block_.kind = Part::Kind::kReasoning;
+      break;
+    default:
+      break;
+  }
+  draft_.append_content(block_.text, picked);
+}
+
+// Of a tool's calls those alone that the agent ran.
+void ConverseReader::end_block() {
+  const bool says = !block_.id.empty() || !block_.text.empty();
+  Part* const part = says && block_type_.empty() ? draft_.add_part(message_, block_.kind) : nullptr;
+  if (part != nullptr) *part = std::exchange(block_, {});
 }
 
 void ConverseReader::begin_response(std::string_view event) {
@@ -191,6 +283,12 @@ void ConverseReader::on_response(const Picked& picked) {
       return draft_.append_content(tool_.arguments, picked);
     case kToolInputPart:
       return draft_.append_content(part_, picked);
+    case kText:
+      if (picked.kind == Picked::Kind::kText) draft_.add_output(0, picked.text);
+      return;
+    case kReasoning:
+      if (picked.kind == Picked::Kind::kText) draft_.add_reasoning(0, picked.text);
+      return;
     case kIndex:
       if (picked.kind == Picked::Kind::kInteger) index_ = picked.integer;
       return;

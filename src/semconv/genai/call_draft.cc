@@ -273,7 +273,9 @@ void CallDraft::sum() {
 }
 
 ToolCall* CallDraft::add_tool_call() {
-  if (call.tool_calls.size() >= kToolsMax) {
+  size_t names = 0;
+  for (const ToolCall& tool : call.tool_calls) names += names_bytes(tool);
+  if (call.tool_calls.size() >= kToolsMax || names >= kToolNamesMax) {
     ++call.tools_left_out;
     return nullptr;
   }

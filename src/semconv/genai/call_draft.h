@@ -66,6 +66,7 @@ class CallDraft {
   static constexpr size_t kWordBytesMax = 64;     // of a type, a code, a level, a reason
   static constexpr size_t kListMax = 16;          // stop sequences, formats, choices
   static constexpr size_t kToolsMax = 48;         // asked for, and given back
+  static constexpr size_t kToolNamesMax = 3072;   // bytes: ids and names of those asked for
   static constexpr size_t kContentTextsMax = 16;  // captured texts of full length, all together
   static constexpr size_t kContentRoomMax = size_t{48} * 1024;  // of them, whatever their length
 
@@ -89,8 +90,9 @@ class CallDraft {
   // Appends text or JSON to one that is captured, up to the length of one.
   void append_content(std::string& to, const json::Picked& picked) const;
 
-  // One more; null: beyond the limit.
+  // One more; null: beyond the limits.
   ToolCall* add_tool_call();
+  static size_t names_bytes(const ToolCall& tool) { return tool.id.size() + tool.name.size(); }
   // Appends to its arguments while there is room.
   void add_arguments(ToolCall& tool, std::string_view part);
   // The newest are kept, the oldest go.
@@ -101,6 +103,9 @@ class CallDraft {
   // The answer says that it is over, whether it says why or not.
   void set_ended() { ended_ = true; }
   bool ended() const { return ended_; }
+  // All is counted: what may still come of the answer says no more of that.
+  void set_counted() { all_counted_ = true; }
+  bool all_counted() const { return all_counted_; }
   // Of a message that is read. Null: it has as many parts as there is room for.
   Part* add_part(Message& to, Part::Kind kind);
   // The text of `picked` as one more part.
@@ -108,6 +113,8 @@ class CallDraft {
   // The newest are kept, the oldest go. Nothing where messages are not captured, as with the
   // others.
   void add_message(Message message);
+  // One that only gives back what a tool said.
+  Message tool_message(const ToolResult& result);
   void add_instruction(const json::Picked& picked);
   // Appends to what `choice` said, and to what it thought.
   void add_output(size_t choice, std::string_view text);
@@ -150,6 +157,7 @@ class CallDraft {
   int64_t total_ = 0;
   bool refused_ = false;
   bool ended_ = false;
+  bool all_counted_ = false;
 };
 
 }  // namespace sidespan::semconv::genai

@@ -55,6 +55,15 @@ void CallDraft::add_message(Message message) {
   call.messages.push_back(std::move(message));
 }
 
+Message CallDraft::tool_message(const ToolResult& result) {
+  Message message{.role = "tool"};
+  if (Part* const part = add_part(message, Part::Kind::kToolResponse)) {
+    part->id = result.id;
+    part->text = result.text;
+  }
+  return message;
+}
+
 void CallDraft::add_instruction(const Picked& picked) {
   if (picked.kind != Picked::Kind::kText || call.instructions.size() >= kListMax) return;
   const std::string_view text = take_room(picked.text, 0);

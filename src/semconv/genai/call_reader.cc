@@ -73,9 +73,7 @@ struct CallReader::Impl {
   };
 
   Impl(const Endpoint& endpoint, const ReaderOptions& options)
-      : draft(options.capture, options.content_bytes_max),
-        redact(options.redact),
-        known_host(endpoint.known_host) {
+      : draft(options.capture, options.content_bytes_max), known_host(endpoint.known_host) {
     draft.call.operation = endpoint.operation;
     draft.call.provider = endpoint.provider;
     draft.call.request_model = endpoint.model.substr(0, CallDraft::kNameBytesMax);
@@ -87,7 +85,6 @@ struct CallReader::Impl {
   CallDraft draft;
   std::unique_ptr<ApiReader> api;
   std::optional<Documents> documents;
-  const std::vector<std::string> redact;
   bool known_host;
   bool refused = false;  // the answer's status is an error
   bool cut = false;      // the last document of the answer is not whole
@@ -173,8 +170,8 @@ void CallReader::end(bool broken, bool cancelled) {
   // Counts come with the reason, or behind it.
   const bool untold =
       !ended && (call.finish_reasons.empty() || std::ranges::any_of(call.finish_reasons, missing));
-  call.usage_partial =
-      ((broken || cancelled) && impl_->cut) || ((failed || call.streamed) && untold);
+  const bool cut = impl_->cut && !impl_->draft.all_counted();
+  call.usage_partial = ((broken || cancelled) && cut) || ((failed || call.streamed) && untold);
   if ((cancelled || ended) && !failed) {
     std::erase_if(call.finish_reasons, missing);
   } else if (failed || call.streamed || !std::ranges::all_of(call.finish_reasons, missing)) {
@@ -194,9 +191,7 @@ const Call& CallReader::call() const {
 }
 
 void CallReader::describe(trace::Span& span, const DescribeOptions& options) const {
-  DescribeOptions all = options;
-  all.redact = impl_->redact;
-  if (known()) describe_call(span, impl_->draft.call, all);
+  if (known()) describe_call(span, impl_->draft.call, options);
 }
 
 }  // namespace sidespan::semconv::genai

@@ -84,7 +84,7 @@ void describe_usage(trace::Span& span, const Usage& usage) {
 void describe_messages(trace::Span& span, const Call& call, std::span<const std::string> redact) {
   if (call.messages.empty() && call.instructions.empty() && call.outputs.empty()) return;
   // Cut, it would be JSON no more.
-  const size_t bytes_max = span.attributes.pack().limits.value_bytes_max;
+  const size_t bytes_max = span.attributes.limits().value_bytes_max;
   const auto add_whole = [&](const AttributeName& name, std::string json) {
     json = text::to_valid_utf8(std::move(json));
     if (json.size() <= bytes_max) add(span, name, json);

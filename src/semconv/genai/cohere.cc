@@ -32,6 +32,12 @@ enum Pick : int {
   kBilledOutput,
   kReadInput,
   kReadOutput,
+  kText,
+  kReasoning,
+  kPastTool,
+  kPastToolId,
+  kPastToolName,
+  kPastToolArguments,
 };
 
 constexpr std::array kRequestRows = {
@@ -54,6 +60,23 @@ constexpr std::array kRequestContent = {
     Row{"messages[].content", kResultText},
     Row{"messages[].content[].text", kResultText},
     Row{"messages[].content[].document.data*", kResultText},
+};
+// A plan is what was thought before tools were asked for.
+constexpr std::array kRequestMessages = {
+    Row{"messages[].content[].thinking", kReasoning},
+    Row{"messages[].tool_plan", kReasoning},
+    Row{"messages[].tool_calls[]{}", kPastTool},
+    Row{"messages[].tool_calls[].id", kPastToolId},
+    Row{"messages[].tool_calls[].function.name", kPastToolName},
+    Row{"messages[].tool_calls[].function.arguments", kPastToolArguments},
+};
+constexpr std::array kSaid = {
+    Row{"message.content[].text", kText},
+    Row{"message.content[].thinking", kReasoning},
+    Row{"message.tool_plan", kReasoning},
+    Row{"delta.message.content.text", kText},
+    Row{"delta.message.content.thinking", kReasoning},
+    Row{"delta.message.tool_plan", kReasoning},
 };
 constexpr std::array kAnswerRows = {
     Row{"id", kResponseId},
@@ -95,6 +118,7 @@ const Tables& request_tables() {
   static const Tables kTables(std::array{
       Paths{.rows = kRequestRows},
       Paths{.rows = kRequestContent, .from = Capture::kTools},
+      Paths{.rows = kRequestMessages, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -105,6 +129,7 @@ const Tables& response_tables() {
       Paths{.rows = kAnswerContent, .from = Capture::kTools},
       Paths{.rows = kPartRows, .prefixes = kInPart},
       Paths{.rows = kErrorContent, .from = Capture::kAll},
+      Paths{.rows = kSaid, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -138,6 +163,7 @@ class CohereReader final : public ApiReader {
     size_t at;
   };
 
+  void take_past_tool(const Picked& picked);
   void end_message();
   void end_tool();
   void take_error(Picked picked);
@@ -146,6 +172,8 @@ class CohereReader final : public ApiReader {
   CallDraft& draft_;
   std::string role_;
   ToolResult result_;
+  Message message_;
+  Part past_;  // the call that is read
   bool billed_input_ = false;
   bool billed_output_ = false;
   // Of the document that is read.
@@ -163,19 +191,40 @@ void CohereReader::on_request(const Picked& picked) {
       if (picked.kind == Picked::Kind::kEnd) return end_message();
       role_.clear();
       result_ = {};
+      message_ = {};
       return;
     case kRole:
       return CallDraft::keep(role_, picked, CallDraft::kWordBytesMax);
     case kResultId:
       return CallDraft::keep(result_.id, picked);
     case kResultText:
-      return draft_.append_content(result_.text, picked);
+      draft_.append_content(result_.text, picked);
+      return draft_.add_text(message_, picked);
+    case kReasoning:
+      return draft_.add_text(message_, picked, Part::Kind::kReasoning);
+    case kPastTool:
+    case kPastToolId:
+    case kPastToolName:
+    case kPastToolArguments:
+      return take_past_tool(picked);
     default:
       draft_.take(picked);
   }
 }
 
+void CohereReader::take_past_tool(const Picked& picked) {
+  if (picked.id == kPastToolId) return CallDraft::keep(past_.id, picked);
+  if (picked.id == kPastToolName) return CallDraft::keep(past_.name, picked);
+  if (picked.id == kPastToolArguments) return draft_.append_content(past_.text, picked);
+  Part past = std::exchange(past_, {.kind = Part::Kind::kToolCall});
+  if (picked.kind != Picked::Kind::kEnd) return;
+  if (Part* const part = draft_.add_part(message_, past.kind)) *part = std::move(past);
+}
+
 void CohereReader::end_message() {
+  message_.role = role_;
+  if (role_ == "tool") message_ = draft_.tool_message(result_);
+  draft_.add_message(std::exchange(message_, {}));
   if (role_ == "assistant") {
     draft_.forget_tool_results();
   } else if (role_ == "tool" && !result_.id.empty()) {
@@ -206,6 +255,12 @@ void CohereReader::on_response(const Picked& picked) {
       return CallDraft::keep(tool_.name, picked);
     case kToolArguments:
       return draft_.append_content(tool_.arguments, picked);
+    case kText:
+      if (picked.kind == Picked::Kind::kText) draft_.add_output(0, picked.text);
+      return;
+    case kReasoning:
+      if (picked.kind == Picked::Kind::kText) draft_.add_reasoning(0, picked.text);
+      return;
     case kIndex:
       if (picked.kind == Picked::Kind::kInteger) index_ = picked.integer;
       return;

@@ -29,6 +29,14 @@ enum Pick : int {
   kToolName,
   kToolArguments,
   kError,
+  kSystem,
+  kPrompt,
+  kText,
+  kReasoning,
+  kPastTool,
+  kPastToolId,
+  kPastToolName,
+  kPastToolArguments,
 };
 
 constexpr std::array kRequestRows = {
@@ -51,6 +59,21 @@ constexpr std::array kRequestRows = {
     Row{"messages[].tool_name", kResultName},
 };
 constexpr std::array kRequestContent = {Row{"messages[].content", kResultText}};
+constexpr std::array kRequestMessages = {
+    Row{"system", kSystem},
+    Row{"prompt", kPrompt},
+    Row{"messages[].thinking", kReasoning},
+    Row{"messages[].tool_calls[]{}", kPastTool},
+    Row{"messages[].tool_calls[].id", kPastToolId},
+    Row{"messages[].tool_calls[].function.name", kPastToolName},
+    Row{"messages[].tool_calls[].function.arguments*", kPastToolArguments},
+};
+constexpr std::array kSaid = {
+    Row{"message.content", kText},
+    Row{"message.thinking", kReasoning},
+    Row{"response", kText},
+    Row{"thinking", kReasoning},
+};
 constexpr std::array kResponseRows = {
     Row{"model", kResponseModel},
     Row{"done", kDone},
@@ -78,6 +101,7 @@ const Tables& request_tables() {
   static const Tables kTables(std::array{
       Paths{.rows = kRequestRows},
       Paths{.rows = kRequestContent, .from = Capture::kTools},
+      Paths{.rows = kRequestMessages, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -86,6 +110,7 @@ const Tables& response_tables() {
   static const Tables kTables(std::array{
       Paths{.rows = kResponseRows},
       Paths{.rows = kResponseContent, .from = Capture::kTools},
+      Paths{.rows = kSaid, .from = Capture::kAll},
   });
   return kTables;
 }
@@ -111,6 +136,7 @@ class OllamaReader final : public ApiReader {
   void on_response(const Picked& picked) override;
 
  private:
+  void take_past_tool(const Picked& picked);
   void end_message();
   void take_error(Picked picked);
   void end_tool();
@@ -119,6 +145,8 @@ class OllamaReader final : public ApiReader {
   std::string role_;
   ToolResult result_;
   std::string result_name_;
+  Message message_;
+  Part past_;  // the call that is read
   ToolCall tool_;
 };
 
@@ -129,6 +157,7 @@ void OllamaReader::on_request(const Picked& picked) {
       role_.clear();
       result_ = {};
       result_name_.clear();
+      message_ = {};
       return;
     case kRole:
       return CallDraft::keep(role_, picked, CallDraft::kWordBytesMax);
@@ -137,7 +166,22 @@ void OllamaReader::on_request(const Picked& picked) {
     case kResultName:
       return CallDraft::keep(result_name_, picked);
     case kResultText:
-      return draft_.append_content(result_.text, picked);
+      draft_.append_content(result_.text, picked);
+      return draft_.add_text(message_, picked);
+    case kSystem:
+      return draft_.add_instruction(picked);
+    case kPrompt: {
+      Message prompt{.role = "user"};
+      draft_.add_text(prompt, picked);
+      return draft_.add_message(std::move(prompt));
+    }
+    case kReasoning:
+      return draft_.add_text(message_, picked, Part::Kind::kReasoning);
+    case kPastTool:
+    case kPastToolId:
+    case kPastToolName:
+    case kPastToolArguments:
+      return take_past_tool(picked);
     case kSchema:
       draft_.call.parameters.output_type = "json";
       return;
@@ -153,10 +197,23 @@ void OllamaReader::on_request(const Picked& picked) {
   }
 }
 
+void OllamaReader::take_past_tool(const Picked& picked) {
+  if (picked.id == kPastToolId) return CallDraft::keep(past_.id, picked);
+  if (picked.id == kPastToolName) return CallDraft::keep(past_.name, picked);
+  if (picked.id == kPastToolArguments) return draft_.append_content(past_.text, picked);
+  Part past = std::exchange(past_, {.kind = Part::Kind::kToolCall});
+  if (picked.kind != Picked::Kind::kEnd) return;
+  if (Part* const part = draft_.add_part(message_, past.kind)) *part = std::move(past);
+}
+
 void OllamaReader::end_message() {
-  if (role_ == "assistant") return draft_.forget_tool_results();
   if (result_.id.empty()) result_.id = result_name_;
-  if (role_ == "tool" && !result_.id.empty()) {
+  message_.role = role_;
+  if (role_ == "tool") message_ = draft_.tool_message(result_);
+  draft_.add_message(std::exchange(message_, {}));
+  if (role_ == "assistant") {
+    draft_.forget_tool_results();
+  } else if (role_ == "tool" && !result_.id.empty()) {
     draft_.add_tool_result(std::exchange(result_, {}));
   }
 }
@@ -181,6 +238,12 @@ void OllamaReader::on_response(const Picked& picked) {
       return draft_.append_content(tool_.arguments, picked);
     case kError:
       return take_error(picked);
+    case kText:
+      if (picked.kind == Picked::Kind::kText) draft_.add_output(0, picked.text);
+      return;
+    case kReasoning:
+      if (picked.kind == Picked::Kind::kText) draft_.add_reasoning(0, picked.text);
+      return;
     default:
       draft_.take(picked);
   }

@@ -177,7 +177,10 @@ class OpenAiChatReader final : public ApiReader {
   const json::PickTable& request_table() const override { return request_tables().of(draft_); }
   const json::PickTable& response_table() const override { return response_.of(draft_); }
   void on_request(const Picked& picked) override;
-  void begin_response(std::string_view) override { fragments_.clear(); }
+  void begin_response(std::string_view) override {
+    fragments_.clear();
+    in_fragment_ = false;
+  }
   void on_response(const Picked& picked) override;
 
  private:
@@ -197,6 +200,7 @@ class OpenAiChatReader final : public ApiReader {
   void end_message();
   void begin_choice(const Picked& picked);
   void end_choice();
+  void begin_fragment(uint32_t index);
   void take_tool(const Picked& picked);
   ToolCall* tool_call(const Fragment& fragment);
 
@@ -211,6 +215,7 @@ class OpenAiChatReader final : public ApiReader {
   uint32_t choice_ = 0;
   std::string finish_;
   std::vector<Fragment> fragments_;  // of the choice that is read
+  bool in_fragment_ = false;         // its last one is read
   std::vector<Slot> slots_;
 };
 
@@ -260,13 +265,7 @@ void OpenAiChatReader::take_message(const Picked& picked) {
 
 void OpenAiChatReader::end_message() {
   message_.role = role_;
-  if (role_ == "tool") {
-    message_.parts.clear();
-    if (Part* part = draft_.add_part(message_, Part::Kind::kToolResponse)) {
-      part->id = result_.id;
-      part->text = result_.text;
-    }
-  }
+  if (role_ == "tool") message_ = draft_.tool_message(result_);
   draft_.add_message(std::exchange(message_, {}));
   if (role_ == "assistant") {
     draft_.forget_tool_results();
@@ -290,9 +289,8 @@ void OpenAiChatReader::on_response(const Picked& picked) {
     case kReasoning:
       return draft_.append_content(reasoning_, picked);
     case kTool:
-      if (picked.kind == Picked::Kind::kObject && fragments_.size() < CallDraft::kToolsMax) {
-        fragments_.push_back({.index = picked.places.back(), .tool = {}});
-      }
+      in_fragment_ = false;
+      if (picked.kind == Picked::Kind::kObject) begin_fragment(picked.places.back());
       return;
     case kToolIndex:
     case kToolId:
@@ -310,10 +308,22 @@ void OpenAiChatReader::begin_choice(const Picked& picked) {
   text_.clear();
   reasoning_.clear();
   fragments_.clear();
+  in_fragment_ = false;
+}
+
+void OpenAiChatReader::begin_fragment(uint32_t index) {
+  size_t names = 0;
+  for (const Fragment& fragment : fragments_) names += CallDraft::names_bytes(fragment.tool);
+  in_fragment_ = fragments_.size() < CallDraft::kToolsMax && names < CallDraft::kToolNamesMax;
+  if (!in_fragment_) {
+    ++draft_.call.tools_left_out;
+    return;
+  }
+  fragments_.push_back({.index = index, .tool = {}});
 }
 
 void OpenAiChatReader::take_tool(const Picked& picked) {
-  if (fragments_.empty()) return;
+  if (!in_fragment_) return;
   Fragment& fragment = fragments_.back();
   switch (picked.id) {
     case kToolIndex:

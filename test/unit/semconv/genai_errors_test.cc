@@ -151,6 +151,29 @@ TEST_CASE("whoever wants no more of an answer makes no error of it") {
   CHECK(call.call().usage_partial);
 }
 
+TEST_CASE("an answer that ends behind its last counts has told all of them") {
+  const auto endpoint =
+      recognize({.method = "POST", .host = "api.anthropic.com", .path = "/v1/messages"});
+  const std::vector<std::string> events = {
+      R"({"type":"message_start","message":{"role":"assistant","usage":{"input_tokens":7,
+         "output_tokens":1},"stop_reason":null}})",
+      R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":5}})",
+      R"({"type":"message_stop"})"};
+  for (size_t last = 0; last < events.size(); ++last) {
+    CAPTURE(last);
+    CallReader call(endpoint.value());
+    call.on_response_head(answer_head(200, "text/event-stream"));
+    for (size_t i = 0; i <= last; ++i) {
+      const std::string& text = events[i];
+      json::Handler& handler = call.begin_response_document();
+      call.end_response_document(
+          testing::feed(handler, i < last ? text : text.substr(0, text.size() - 1), {}));
+    }
+    call.cancel();
+    CHECK(call.call().usage_partial == (last < 2));
+  }
+}
+
 TEST_CASE("who only reasoned has put out what was reasoned") {
   const auto call = testing::played(chat(
       200,

@@ -334,10 +334,32 @@ TEST_CASE("genai: memory is bounded, whatever the bodies hold") {
       CHECK(held <= 64 * 1024);
     }
     const CallReader call = greedy({.capture = capture}, kWhole);
-    CHECK(call.call().tool_calls.size() == 48);
+    CHECK(call.call().tool_calls.size() == 12);
+    CHECK(call.call().tool_calls.back().id.starts_with("11x"));
     CHECK(call.call().tool_results.size() == 48);
-    CHECK(call.call().tools_left_out > 0);
+    CHECK(call.call().tools_left_out == 989 + 952);
     CHECK(call.call().tool_results.back().text.size() <= 1024);
+  }
+}
+
+TEST_CASE("genai: of calls of tools that are named as usual there are more") {
+  for (const bool streamed : {false, true}) {
+    CAPTURE(streamed);
+    CallReader call({.api = Api::kOpenAiChat, .provider = "p", .known_host = true});
+    const std::string begin = streamed ? R"({"choices":[{"delta":{"tool_calls":[)"
+                                       : R"({"choices":[{"message":{"tool_calls":[)";
+    std::string tools;
+    for (int i = 0; i < 60; ++i) {
+      const std::string tool = R"({"index":)" + std::to_string(i) + R"(,"id":"call_)" +
+                               std::to_string(i) + std::string(24, 'x') +
+                               R"(","function":{"name":"get_some_weather","arguments":"{}"}})";
+      if (streamed) feed_response(call, begin + tool + "]}}]}");
+      tools.append(tools.empty() ? "" : ",").append(tool);
+    }
+    if (!streamed) feed_response(call, begin + tools + "]}}]}");
+    REQUIRE(call.call().tool_calls.size() == 48);
+    CHECK(call.call().tool_calls.back().id.starts_with("call_47x"));
+    CHECK(call.call().tools_left_out == 12);
   }
 }
 
