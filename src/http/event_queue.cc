@@ -34,7 +34,7 @@ void EventQueue::push_body(StreamId stream, std::string_view bytes, const Chunk*
 }
 
 void EventQueue::grow() {
-  const size_t capacity = capacity_ * 8;
+  const size_t capacity = capacity_ * (capacity_ == kFirst ? 8 : 2);
   Event* const slots = static_cast<Event*>(::operator new(capacity * sizeof(Event)));
   const size_t waiting = size();
   std::uninitialized_move(first_, last_, slots);

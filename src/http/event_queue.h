@@ -71,7 +71,7 @@ class EventQueue {
     slots_ = first_ = last_ = static_cast<Event*>(spares().take());
     capacity_ = kFirst;
   }
-  // All move on to several times as many slots: who needs more than the first has streams.
+  // All move on to more slots. Who needs more than the first has streams, and many.
   void grow();
 
   Event* slots_ = nullptr;

@@ -205,8 +205,7 @@ std::optional<Standing> ExecutionTable::standing(ExecutionRef execution, MonoTim
   const Slot* const slot = slot_of(shard, execution);
   if (slot == nullptr) return std::nullopt;
   return Standing{is_open(*slot, now), is_late(*slot, now),   slot->opening.turn,
-                  slot->opening.scope, slot->opening.session, slot->opening.before,
-                  slot->opening.around};
+                  slot->opening.scope, slot->opening.session, slot->opening.before};
 }
 
 bool ExecutionTable::exists(ExecutionRef execution) {

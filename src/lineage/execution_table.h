@@ -29,7 +29,6 @@ struct Standing {
   uint64_t scope = 0;
   uint64_t session = 0;
   ExecutionRef before = {};  // the turn that it goes on from
-  uint64_t around = 0;
 };
 
 struct Opening {
@@ -39,7 +38,6 @@ struct Opening {
   trace::SpanId parent_id = {};
   bool in_call = false;
   uint64_t scope = 0;
-  uint64_t around = 0;  // of a trace: the scope that it is in itself
   std::string execution_id = {};
   Source fixed_by = Source::kRoot;
   uint64_t session = 0;

@@ -25,7 +25,7 @@ class FailedCalls {
 
   explicit FailedCalls(Nanoseconds horizon) : horizon_(horizon) {}
 
-  // `request` is not zero.
+  // `request` is odd.
   void add(uint64_t request, const SpanRef& call, MonoTime now) {
     const std::lock_guard lock(mutex_);
     if (calls_.empty()) calls_.resize(kCallsMax);
@@ -69,7 +69,7 @@ class FailedCalls {
   };
 
   std::span<Failed> bucket_of(uint64_t request) {
-    return std::span(calls_).subspan(request % (kCallsMax / kWays) * kWays, kWays);
+    return std::span(calls_).subspan(request / 2 % (kCallsMax / kWays) * kWays, kWays);
   }
   void drop(Failed& one) {
     one = {};

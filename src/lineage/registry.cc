@@ -49,6 +49,8 @@ RegistryOptions of_traces(RegistryOptions options) {
   options.turns.on = true;
   options.executions_max /= kShare;
   options.values_max /= kShare;
+  // What is said in a trace is kept for it and for who names none.
+  options.values_per_execution_max *= 2;
   return options;
 }
 
@@ -91,7 +93,7 @@ struct Registry::Impl {
   void place_turn(const Call& call, const Moment& now, Random& random, Opening& opening);
   void count_span(const Scope& scope, MonoTime now);
   Gleaned within(uint64_t space, const Gleaned& gleaned, MonoTime now);
-  void tell_request(const Call& call, const Joined& joined, bool asked_for, MonoTime now);
+  void tell_request(const Call& call, const Joined& joined, MonoTime now);
   Judgement judge(const Call& call, MonoTime now);
   Joined join(const Call& call, const Moment& now, Random& random);
   void open_turn(const Call& call, const Judgement& judgement, const Moment& now, Random& random,
@@ -102,6 +104,10 @@ struct Registry::Impl {
   void ask_unasked(const Gleaned& request, MonoTime now);
   std::pair<size_t, size_t> resent(ExecutionRef execution, const Gleaned& gleaned, MonoTime now);
   RunTrace& run_of(const Scope& scope, MonoTime now);
+  void hear_unnamed(MonoTime now) {
+    const MonoTime until = now + 2 * options.turns.idle;
+    unnamed_until.store(until.time_since_epoch().count(), std::memory_order_relaxed);
+  }
 
   const HashKey key;
   const RegistryOptions options;
@@ -112,8 +118,9 @@ struct Registry::Impl {
   std::mutex runs_mutex;
   std::map<uint64_t, RunTrace> runs;
   std::deque<uint64_t> runs_in_order;  // the oldest first
-  std::atomic<int64_t> latest{0};  // what forget() knows of the time
+  std::atomic<int64_t> latest{0};      // what forget() knows of the time
   std::atomic<int64_t> blind_until{0};
+  std::atomic<int64_t> unnamed_until{0};  // as long as what a model says is remembered
   std::atomic<uint64_t> blinded{0};
   std::unique_ptr<Registry> traces;  // null: it is one itself
   std::atomic<bool> forgets{false};  // then: was told what was not kept
@@ -188,7 +195,6 @@ void Registry::Impl::open_turn(const Call& call, const Judgement& judgement, con
                                Random& random, Joined& out) {
   Opening opening{.in_call = call.scope.is_call,
                   .scope = call.scope.id,
-                  .around = call.around,
                   .execution_id = std::string(call.scope.execution_id),
                   .fixed_by = call.scope.fixed_by,
                   .session = call.session,
@@ -285,16 +291,23 @@ Registry& Registry::traces() {
   return *impl_->traces;
 }
 
+bool Registry::hears_unnamed(MonoTime now) const {
+  return now.time_since_epoch().count() < impl_->unnamed_until.load(std::memory_order_relaxed);
+}
+
 const HashKey& Registry::key() const {
   return impl_->key;
 }
 
 Joined Registry::join(const Call& call, const Moment& now, Random& random) {
-  if (impl_->traces) return impl_->join(call, now, random);
+  if (impl_->traces) {
+    if (call.to_model && call.converses) impl_->hear_unnamed(now.mono);
+    return impl_->join(call, now, random);
+  }
   const bool named = call.scope.id != 0;
   const uint64_t around = anywhere(call.around);
   if (named && !(call.to_model && call.converses) && idle(call.scope.id)) {
-    impl_->tell_request(Impl::Within(*impl_, around, call, now.mono).call, {}, false, now.mono);
+    impl_->tell_request(Impl::Within(*impl_, around, call, now.mono).call, {}, now.mono);
     return {};
   }
   const Impl::Within own(*impl_, named ? call.scope.id : around, call, now.mono);
@@ -306,7 +319,7 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
     other = standing->scope;
   }
   const Impl::Within others(*impl_, other, call, now.mono);
-  impl_->tell_request(others.call, joined, !joined.links.empty(), now.mono);
+  impl_->tell_request(others.call, joined, now.mono);
   return joined;
 }
 
@@ -323,7 +336,8 @@ Judgement Registry::Impl::judge(const Call& call, MonoTime now) {
 Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random) {
   const bool converses = call.to_model && call.converses;
   const Judgement judgement = judge(call, now.mono);
-  Joined out{.verdict = judgement.verdict, .source = judgement.source};
+  Joined out{
+      .verdict = judgement.verdict, .source = judgement.source, .asked_for = judgement.asked_for};
   if (judgement.verdict == Joined::Verdict::kOne) {
     const std::optional<Entered> entered =
         executions.enter(judgement.execution,
@@ -356,19 +370,18 @@ Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random)
     open_turn(call, judgement, now, random, out);
   }
   if (out.execution) count_span(call.scope, now.mono);
-  tell_request(call, out, judgement.asked_for, now.mono);
+  tell_request(call, out, now.mono);
   return out;
 }
 
-void Registry::Impl::tell_request(const Call& call, const Joined& joined, bool asked_for,
-                                  MonoTime now) {
+void Registry::Impl::tell_request(const Call& call, const Joined& joined, MonoTime now) {
   const bool converses = call.to_model && call.converses;
   const Voice voice = converses ? Voice::kModelRequest : Voice::kToolRequest;
   for (const Gleaned* gleaned : {call.head, call.body}) {
     if (gleaned == nullptr) continue;
     publish(joined.execution, voice, joined.step, *gleaned, now);
     if (call.to_model) continue;
-    if (!asked_for) ask_unasked(*gleaned, now);
+    if (!joined.asked_for) ask_unasked(*gleaned, now);
     for (const Asked& one : gleaned->asked) pending.take(one.arguments, joined.execution);
   }
 }
@@ -398,7 +411,7 @@ void Registry::publish(ExecutionRef execution, Voice voice, uint32_t step, const
   if (impl_->traces) return enter(gleaned);
   const std::optional<Standing> standing = impl_->executions.standing(execution, now);
   if (standing) enter(impl_->within(standing->scope, gleaned, now));
-  enter(impl_->within(anywhere(standing ? standing->around : around), gleaned, now));
+  enter(impl_->within(anywhere(around), gleaned, now));
 }
 
 void Registry::call_ended(ExecutionRef execution, CallEnd end, MonoTime now,

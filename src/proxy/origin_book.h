@@ -107,9 +107,9 @@ class OriginBook {
   // The entry of `authority`, made where there is none. `port`: the effective one. `secure`: by
   // TLS.
   Use find(const http::Authority& authority, uint16_t port, bool secure);
-  // The same for the target of a request to a forward proxy, which the codec let through as an
-  // absolute URL. Most begin with a text, up to their path, that was met before; only others are
-  // parsed. Fills `url`. Error side: kAgent.
+  // The same for a request's target, which the codec let through as an absolute URL. Most begin
+  // with a text, up to their path, that was met before; only others are parsed. Fills `url`. Error
+  // side: kAgent.
   Result<Use> find(std::string_view target, http::Url& url);
   size_t size() const { return origins_.size(); }
 

@@ -353,7 +353,7 @@ bool append_hiding_members(std::string& out, std::string_view text,
 
 void append_redacted_members(std::string& out, std::string_view text,
                              std::span<const std::string> further) {
-  if (text.find("\u0022") == std::string_view::npos) {
+  if (text.find("\\u0022") == std::string_view::npos) {
     append_hiding_members(out, text, further);
     return;
   }

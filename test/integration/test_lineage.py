@@ -306,6 +306,19 @@ def test_a_tool_that_names_no_trace_is_linked_to_a_model_that_names_one(sidecar,
     assert side.metrics().total("sidespan_turns_total") == 0
 
 
+def test_a_tool_that_names_no_trace_is_linked_to_none_beside_models_that_name_none(sidecar, model, origin, sink):
+    """Who asked last may have asked for the same, in words that are forgotten by now."""
+    side = sidecar(IDLE)
+    order = f"QK-48291-{secrets.token_hex(3)}"
+    model.answer("/a/chat/completions", plain(asks("search", {"query": order}, "call_" + secrets.token_hex(10))[1]))
+    model.answer("/b/chat/completions", plain(says("Nothing is to be done.")[1]))
+    post(side, model.url("/a/chat/completions"), chat(user("Where is my order?")), named(f"{1:032x}"))
+    post(side, model.url("/b/chat/completions"), chat(user("Is there anything to do?")))
+    get(side, origin.url(f"/orders/{order}"))
+    tool = next(span for span in sink.wait(4) if "/orders/" in span["attributes"].get("url.full", ""))
+    assert source(tool) == "root" and not tool["links"]
+
+
 def test_a_message_of_mcp_names_the_trace_in_its_body(sidecar, model, origin, sink):
     side = sidecar(GRACE)
     context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333%d-01"

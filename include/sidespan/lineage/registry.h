@@ -82,6 +82,7 @@ struct Joined {
   SpanRef parent = {};          // of `execution`
   std::string tracestate = {};  // the parent's
   uint32_t step = 0;            // the call's place in it, from 1
+  bool asked_for = false;       // by a model, as far as is known
   std::vector<SpanRef> links =
       {};  // candidates; the model call that asked for it; the attempt before
 };
@@ -110,6 +111,10 @@ class Registry final : public Overflow {
   // names no trace, and may have been asked for in any. A quarter of this one's size. It is swept,
   // told what was not kept and counted with this one.
   Registry& traces();
+
+  // Of late a model's call was entered here, and so names no trace: what is asked for in traces()
+  // it may have asked for, too.
+  bool hears_unnamed(MonoTime now) const;
 
   // Decides, and enters the call: what it carried is published, so that it must be called before
   // anything is forwarded. What comes of the body later is published by publish(), and call_ended()

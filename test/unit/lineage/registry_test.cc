@@ -326,14 +326,15 @@ TEST_CASE("what failed in a trace is the attempt before the next that is the sam
   rig.wait(seconds(121));
   CHECK_FALSE(traces.attempt_before(7, rig.now.mono));
   // In bounds: the oldest go.
+  const auto request = [](uint64_t i) { return 101 + 2 * i; };
   for (uint64_t i = 0; i < 5000; ++i) {
     rig.wait(milliseconds(1));
-    traces.call_failed(100 + i, call(5), rig.now.mono);
+    traces.call_failed(request(i), call(5), rig.now.mono);
   }
-  CHECK_FALSE(traces.attempt_before(100, rig.now.mono));
-  CHECK_FALSE(traces.attempt_before(100 + 4999 - 1024, rig.now.mono));
-  CHECK(traces.attempt_before(100 + 4999 - 1023, rig.now.mono) == call(5));
-  CHECK(traces.attempt_before(100 + 4999, rig.now.mono) == call(5));
+  CHECK_FALSE(traces.attempt_before(request(0), rig.now.mono));
+  CHECK_FALSE(traces.attempt_before(request(4999 - 1024), rig.now.mono));
+  CHECK(traces.attempt_before(request(4999 - 1023), rig.now.mono) == call(5));
+  CHECK(traces.attempt_before(request(4999), rig.now.mono) == call(5));
   rig.wait(seconds(121));
   rig.registry.close_due(rig.now.mono);
   traces.call_failed(9, call(6), rig.now.mono);
@@ -362,6 +363,17 @@ TEST_CASE("a call that is nobody's is told who asked for it, where one alone did
   CHECK_FALSE(asking("/orders/AK-48219"));
 }
 
+TEST_CASE("models that name no trace are remembered for as long as what they say") {
+  Rig rig;
+  CHECK_FALSE(rig.registry.hears_unnamed(rig.now.mono));
+  rig.model(user(kQuestion));
+  CHECK(rig.registry.hears_unnamed(rig.now.mono));
+  rig.wait(seconds(239));
+  CHECK(rig.registry.hears_unnamed(rig.now.mono));
+  rig.wait(seconds(2));
+  CHECK_FALSE(rig.registry.hears_unnamed(rig.now.mono));
+}
+
 TEST_CASE("a call that names no trace is told which model's call in a named one asked for it") {
   Rig rig;
   Registry& traces = rig.registry.traces();
@@ -376,9 +388,9 @@ TEST_CASE("a call that names no trace is told which model's call in a named one 
                         .trace = {0, trace}},
                        rig.now, rig.random);
   };
-  const auto said = [&](const Joined& call, const std::string& document) {
+  const auto said = [&](const Joined& call, const std::string& document, uint64_t around = 0) {
     traces.publish(call.execution, Voice::kModelAnswer, call.step,
-                   rig.glean(Voice::kModelAnswer, document), rig.now.mono);
+                   rig.glean(Voice::kModelAnswer, document), rig.now.mono, around);
     traces.call_ended(call.execution, CallEnd::kAsked, rig.now.mono);
   };
   const auto get = [&](const std::string& path, uint64_t around = 0, uint64_t trace = 0) {
@@ -424,7 +436,7 @@ TEST_CASE("a call that names no trace is told which model's call in a named one 
     CHECK(get("/orders/AK-48219").verdict != kOne);
   }
   SUBCASE("but what others do in another run is nothing to it") {
-    said(model(5, user(kQuestion), kRun), asks("call_cccc3333dddd4444", "AK-48219"));
+    said(model(5, user(kQuestion), kRun), asks("call_cccc3333dddd4444", "AK-48219"), kRun);
     CHECK(get("/orders/AK-48219").links == asking(3));
     CHECK(get("/orders/AK-48219", kRun).links == asking(5));
   }

@@ -118,6 +118,8 @@ TEST_CASE("redaction: quotes within a text may be written as codes") {
   CHECK(redacted(R"({"password":"a\u0022b","c":"u0022"})") ==
         R"({"password":"REDACTED","c":"u0022"})");
   CHECK(redacted(R"({"in":"\u0022pwd\u0022:\u0022cut \u00)") == R"({"in":"\"pwd\":\"REDACTED\")");
+  CHECK(redacted(R"(Body: {\u0022password\u0022:\u0022hunter2\u0022})") ==
+        R"(Body: {\"password\":\"REDACTED\"})");
   // Where nothing is hidden nothing is written anew.
   for (const char* text : {R"({"in":"{\u0022words\u0022:\u0022a\u0022}"})", R"(\u0022)", "u0022"}) {
     CHECK(redacted(text) == text);
