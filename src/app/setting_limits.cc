@@ -303,7 +303,8 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.mcp_message_bytes",
      .value = "1MiB",
      .read = assign<size_between<0, kGiB>, &S::limits, &L::proxy, &P::mcp_message_bytes_max>,
-     .sentence = "An MCP request that waits to get a context; a longer one passes without."},
+     .sentence = "An MCP request that waits to get a context; a longer one passes without. One "
+                 "whose length is not told waits for limits.lineage_hold_time at most."},
     {.key = "limits.mcp_calls",
      .value = "1000",
      .read = assign<count_between<1, 1'000'000>, &S::limits, &L::mcp_calls>,

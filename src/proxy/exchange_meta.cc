@@ -46,11 +46,13 @@ bool Exchange::wants_meta() const {
       body.kind == Kind::kKnown && body.bytes > 0 && body.bytes <= limits.mcp_message_bytes_max;
   const bool may_be =
       body.kind == Kind::kUnknown && limits.lineage_hold_time_max > Milliseconds(0) &&
+      limits.mcp_message_bytes_max > 0 &&
       semconv::framing_of(headers.find(http::FieldName::kContentType).value_or("")) ==
           semconv::BodyFraming::kJson;
-  return options_.mcp_inject_meta && observer_ && observer_->is_mcp() && trace_->active() &&
-         (short_enough || may_be) && !request_.upgrade && !headers.contains("expect") &&
-         !headers.contains("content-encoding") && !is_signed(headers, url_.path);
+  return options_.mcp_inject_meta && options_.inject && observer_ && observer_->is_mcp() &&
+         trace_->active() && (short_enough || may_be) && !request_.upgrade &&
+         !headers.contains("expect") && !headers.contains("content-encoding") &&
+         !is_signed(headers, url_.path);
 }
 
 // What a whole one says of its parent.
@@ -68,6 +70,9 @@ void Exchange::write_meta() {
   writes_meta_ = false;
   if (trailers_ && is_signed(*trailers_, url_.path)) return;
   const DestinationRule& rule = known_->rule(origin_address());
+  const OtherFormats& formats = options_.other_formats;
+  const bool stays = !formats.injects_w3c && formats.policy == OtherFormats::Policy::kKeep;
+  if (stays && rule.traceparent) return;
   const std::string before = held_.to_string();
   http::Headers sent;
   trace_->inject(sent, rule, worker_.random);
@@ -78,7 +83,7 @@ void Exchange::write_meta() {
   }
   const bool is_request = meta_written_ || (observer_ && observer_->mcp_request() != nullptr);
   std::optional<std::string> after;
-  if (is_request) after = semconv::with_meta_context(before, entries);
+  if (is_request && formats.injects_w3c) after = semconv::with_meta_context(before, entries);
   if (!after) after = semconv::with_replaced_context(before, entries);
   if (!after) return;
   meta_written_ = true;

@@ -355,10 +355,11 @@ void Exchange::on_request_body(Chain data) {
   if (holding_) {
     agent_.consumed(stream_, data.size());
     held_.append(std::move(data));
-    // One of unknown length turns out to be too long.
     if (writes_meta_ && held_.size() <= options_.limits.mcp_message_bytes_max) return;
-    const bool too_long =
-        std::exchange(writes_meta_, false) || held_.size() > options_.limits.lineage_hold_bytes_max;
+    // One of unknown length turns out to be too long to be written into. It may still be waited
+    // for.
+    if (std::exchange(writes_meta_, false) && !waits_for_body()) return on_body_awaited(false);
+    const bool too_long = held_.size() > options_.limits.lineage_hold_bytes_max;
     if (too_long || has_all_that_tells()) return on_body_awaited(!too_long);
     if (waits_for_a_file()) arm_timer();
     return;

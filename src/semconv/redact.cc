@@ -294,30 +294,52 @@ bool is_secret_member(std::string_view raw, std::span<const std::string> further
   return has_secret_word(with_dashes(name), true);
 }
 
-// With the quotes within a text that some write as a code ("\u0022") as others write them. Of the
-// backslashes before it each text around halves the number, until it is odd: the last one is the
-// code's then.
-std::string with_plain_quotes(std::string_view text) {
-  constexpr std::string_view kCode = "u0022";
+constexpr std::string_view kAsciiCode = "u00";
+
+// With the quotes, backslashes and colons that some write as a code ("\u0022") as others write
+// them. Of the backslashes before it each text around halves the number, until it is odd: the last
+// one is the code's then.
+std::string with_plain_marks(std::string_view text) {
   std::string out;
-  for (size_t at = text.find(kCode); at != std::string_view::npos; at = text.find(kCode)) {
+  for (size_t at = text.find(kAsciiCode); at != std::string_view::npos;
+       at = text.find(kAsciiCode)) {
+    const std::string_view digits = text.substr(at + kAsciiCode.size(), 2);
+    const char mark = digits == "22"                     ? '"'
+                      : digits == "5c" || digits == "5C" ? '\\'
+                      : digits == "3a" || digits == "3A" ? ':'
+                                                         : '\0';
     out.append(text.substr(0, at));
-    text.remove_prefix(at + kCode.size());
+    text.remove_prefix(at + kAsciiCode.size());
     const size_t slashes = out.size() - (out.find_last_not_of('\\') + 1);
-    if (slashes == 0) {
-      out.append(kCode);
+    if (slashes == 0 || mark == '\0') {
+      out.append(kAsciiCode);
       continue;
     }
+    text.remove_prefix(digits.size());
     const size_t texts = size_t{1} << static_cast<unsigned>(std::countr_zero(slashes));
-    out.append(texts - 1, '\\').push_back('"');
+    if (mark == '"') out.append(texts - 1, '\\');
+    if (mark == '\\') out.append(texts - 1, mark);
+    if (mark == ':') out.resize(out.size() - texts);
+    out.push_back(mark);
   }
   return out.append(text);
+}
+
+// From `at` on, past blanks; those of a text within are written "\n".
+size_t behind_blanks(std::string_view text, size_t at) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  constexpr std::string_view kWritten = "trn";
+  while (true) {
+    at = std::min(text.find_first_not_of(kBlanks, at), text.size());
+    const size_t letter = std::min(text.find_first_not_of('\\', at), text.size());
+    if (letter == at || letter == text.size() || !kWritten.contains(text[letter])) return at;
+    at = letter + 1;
+  }
 }
 
 // Returns whether there was one.
 bool append_hiding_members(std::string& out, std::string_view text,
                            std::span<const std::string> further) {
-  constexpr std::string_view kBlanks = " \t\r\n";
   bool any = false;
   const auto take = [&](size_t end) {
     out.append(text.substr(0, end));
@@ -336,12 +358,12 @@ bool append_hiding_members(std::string& out, std::string_view text,
     const size_t inside = name.find_last_not_of('\\') + 1;
     const std::string_view quote = text.substr(1 + inside, close - inside);
     name = name.substr(0, inside);
-    const size_t colon = text.find_first_not_of(kBlanks, close + 1);
-    const bool member = colon != std::string_view::npos && text[colon] == ':';
+    const size_t colon = behind_blanks(text, close + 1);
+    const bool member = colon < text.size() && text[colon] == ':';
     take(close);
     // Within a text that is JSON both quotes are escaped, as often.
     if (!member || quote.size() != slashes + 1 || !is_secret_member(name, further)) continue;
-    const size_t value = std::min(text.find_first_not_of(kBlanks, colon + 1 - close), text.size());
+    const size_t value = behind_blanks(text, colon + 1 - close);
     take(value);
     text.remove_prefix(value_end(text, quote));
     out.append(quote).append(kRedacted).append(quote);
@@ -353,12 +375,12 @@ bool append_hiding_members(std::string& out, std::string_view text,
 
 void append_redacted_members(std::string& out, std::string_view text,
                              std::span<const std::string> further) {
-  if (text.find("\\u0022") == std::string_view::npos) {
+  if (text.find(kAsciiCode) == std::string_view::npos) {
     append_hiding_members(out, text, further);
     return;
   }
   std::string hidden;
-  const bool any = append_hiding_members(hidden, with_plain_quotes(text), further);
+  const bool any = append_hiding_members(hidden, with_plain_marks(text), further);
   out.append(any ? hidden : text);
 }
 

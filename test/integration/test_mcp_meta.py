@@ -113,6 +113,7 @@ def test_a_body_of_unknown_length(agent, server, sink, trailer):
     meta = b'"_meta":{"traceparent":"%s"},' % seen.get("traceparent").encode()
     assert seen.body == BEFORE + meta + AFTER
     assert seen.all("transfer-encoding") == ["chunked"] and not seen.all("content-length")
+    assert seen.trailers == ([("X-Sum", "7")] if trailer else [])
     [span] = sink.wait(1)
     assert seen.get("traceparent").split("-")[1:3] == [span["trace_id"], span["span_id"]]
     assert span["name"] == "tools/call x"
@@ -143,8 +144,10 @@ def test_a_body_of_unknown_length_that_does_not_come_at_once_passes_as_it_came(a
     assert server.requests[0].body == CALL
 
 
-def test_a_body_of_unknown_length_beyond_the_limit(sidecar, server):
-    body = BEFORE + b'"x":"' + b"y" * 70_000 + b'",' + AFTER
+def test_a_body_of_unknown_length_beyond_the_limit(sidecar, server, sink):
+    """It is not written into, and read for its parent like any other."""
+    meta = b'"_meta":{"traceparent":"00-%s-%s-01"},' % tuple(part.encode() for part in OLD)
+    body = BEFORE + meta + b'"x":"' + b"y" * 70_000 + b'",' + AFTER
     limited = sidecar({"mcp": {"inject_meta": True}, "limits": {"mcp_message_bytes": "64KiB"}})
     for sent in (body, CALL):
         with Client(limited.egress) as client:
@@ -152,6 +155,36 @@ def test_a_body_of_unknown_length_beyond_the_limit(sidecar, server):
             assert client.response().body == ANSWER
     assert server.requests[0].body == body
     assert "traceparent" in context_of(server.requests[1].body)
+    [long, _] = sink.wait(2)
+    assert (long["trace_id"], long["parent_id"]) == OLD
+    assert server.requests[0].get("traceparent") == f"00-{OLD[0]}-{long['span_id']}-01"
+
+
+def test_a_limit_of_zero_lets_bodies_of_unknown_length_pass(sidecar, server, sink):
+    off = sidecar({"mcp": {"inject_meta": True}, "limits": {"mcp_message_bytes": 0}})
+    with Client(off.egress) as client:
+        client.send(head(f"POST {server.url('/mcp')} HTTP/1.1", CHUNKED) + chunks(WITH_CONTEXT) + b"0\r\n\r\n")
+        assert client.response().body == ANSWER
+    assert server.requests[0].body == WITH_CONTEXT
+    [span] = sink.wait(1)
+    assert (span["trace_id"], span["parent_id"]) == OLD
+
+
+@pytest.mark.parametrize("propagation, stays", [
+    ({"inject": ["none"]}, True),
+    ({"inject": ["b3"], "others": "keep"}, True),
+    ({"inject": ["b3"], "others": "remove"}, False),
+    ({"inject": ["b3"], "others": "keep", "destinations": [{"match": ["*"], "send": []}]}, False),
+], ids=str)
+def test_where_w3c_is_not_injected_the_agents_own_goes_as_in_headers(sidecar, server, propagation, stays):
+    with Client(sidecar({"mcp": {"inject_meta": True}, "propagation": propagation}).egress) as client:
+        client.ask("POST", server.url("/mcp"), FIELDS, WITH_CONTEXT)
+        client.ask("POST", server.url("/mcp"), FIELDS, CALL)
+    assert server.requests[1].body == CALL
+    if stays:
+        assert server.requests[0].body == WITH_CONTEXT
+    else:
+        assert context_of(server.requests[0].body) == {"p": 7}
 
 
 @pytest.mark.parametrize("fields, body", [

@@ -129,7 +129,7 @@ std::string_view error_type(const ProviderError& error) {
   return error.type;
 }
 
-void describe_error(trace::Span& span, const Call& call) {
+void describe_error(trace::Span& span, const Call& call, std::span<const std::string> redact) {
   const ProviderError& error = call.error;
   if (error.known()) {
     span.status = trace::SpanStatus::kError;
@@ -143,7 +143,9 @@ void describe_error(trace::Span& span, const Call& call) {
   }
   add(span, attribute::kProviderErrorType, error.type);
   add(span, attribute::kProviderErrorCode, error.code);
-  add(span, attribute::kProviderErrorText, error.text);
+  std::string text;  // which may quote the request
+  append_redacted_members(text, error.text, redact);
+  add(span, attribute::kProviderErrorText, text);
   for (const LimitField& field : call.limit_fields) {
     const std::string_view value = field.value;
     span.attributes.set(std::string(attribute::kHttpResponseHeaderPrefix).append(field.name),
@@ -177,7 +179,7 @@ void describe_call(trace::Span& span, const Call& call, const DescribeOptions& o
   if (options.usage) describe_usage(span, call.usage);
   describe_tools(span, call, options.redact);
   describe_messages(span, call, options.redact);
-  describe_error(span, call);
+  describe_error(span, call, options.redact);
 }
 
 }  // namespace sidespan::semconv::genai

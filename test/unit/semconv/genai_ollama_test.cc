@@ -144,6 +144,16 @@ TEST_CASE("ollama: of a refused call the status stays, which says more than word
   }
 }
 
+TEST_CASE("ollama: what a refusal quotes of the request is redacted") {
+  PlayedCall call = chat(R"({"model":"none","messages":[]})");
+  call.head = answer_head(400, "application/json; charset=utf-8");
+  call.answer = {{"", R"({"error":"no: {\"api_key\":\"sk-1\",\"model\":\"none\"}"})"}};
+  trace::Span span;
+  testing::played(call, {}, Capture::kAll).describe(span);
+  CHECK(span.attributes.text("sidespan.provider.error.text") ==
+        R"(no: {"api_key":"REDACTED","model":"none"})");
+}
+
 TEST_CASE("ollama: cut at every byte, and of other types") {
   CHECK(testing::grows_with_its_answer(tools(), Capture::kAll));
   PlayedCall call = chat(R"({"model":["m"],"options":[1],"messages":[[{"role":1}],"tool",null],

@@ -98,7 +98,7 @@ TEST_CASE("redaction: a member is known by its name, however that is written") {
   CHECK(out == R"(["{\"p\\u0061ssword\":\"REDACTED\"}"])");
 }
 
-TEST_CASE("redaction: quotes within a text may be written as codes") {
+TEST_CASE("redaction: what is visible within a text may be written as a code") {
   const auto redacted = [](std::string_view text) {
     std::string out;
     append_redacted_members(out, text);
@@ -120,6 +120,15 @@ TEST_CASE("redaction: quotes within a text may be written as codes") {
   CHECK(redacted(R"({"in":"\u0022pwd\u0022:\u0022cut \u00)") == R"({"in":"\"pwd\":\"REDACTED\")");
   CHECK(redacted(R"(Body: {\u0022password\u0022:\u0022hunter2\u0022})") ==
         R"(Body: {\"password\":\"REDACTED\"})");
+  CHECK(redacted(R"({"k":"{\"pwd\": \"\u005c\"SECRET\"}"})") ==
+        R"({"k":"{\"pwd\": \"REDACTED\"}"})");
+  CHECK(redacted(R"({"k":"{\"pwd\": \"a\u005C\u0022SECRET\"}"})") ==
+        R"({"k":"{\"pwd\": \"REDACTED\"}"})");
+  CHECK(redacted(R"(["{\"a\":\"{\\\"pwd\\\":\\\"\\u005c\\\"SECRET\\\"}\"}"])") ==
+        R"(["{\"a\":\"{\\\"pwd\\\":\\\"REDACTED\\\"}\"}"])");
+  CHECK(redacted(R"({"k":"{\"pwd\"\u003a\"SECRET\"}"})") == R"({"k":"{\"pwd\":\"REDACTED\"}"})");
+  CHECK(redacted(R"({"k":"{\n \"pwd\"\n:\t\"SECRET\"\n}"})") ==
+        R"({"k":"{\n \"pwd\"\n:\t\"REDACTED\"\n}"})");
   // Where nothing is hidden nothing is written anew.
   for (const char* text : {R"({"in":"{\u0022words\u0022:\u0022a\u0022}"})", R"(\u0022)", "u0022"}) {
     CHECK(redacted(text) == text);
