@@ -32,8 +32,8 @@ constexpr auto kRows = std::to_array<Row>({
     {"grpc-trace-bin", {index_of(kOpenCensus), false}},
 });
 
-// Most fields begin otherwise, also "User-Agent" and "Origin": "x-" is frequent, and then the letter
-// behind it says enough.
+// Most fields begin otherwise, also "User-Agent" and "Origin": "x-" is frequent, and then the
+// letter behind it says enough.
 bool may_be_one(std::string_view name) {
   if (name.size() < 2) return false;
   const char second = text::to_lower(name[1]);

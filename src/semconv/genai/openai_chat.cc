@@ -1,5 +1,6 @@
 // OpenAI Chat Completions and the legacy Completions, as OpenAI, Azure and everybody's compatible
 // server speak them: one object, or chunks with a `delta` for each choice.
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -191,6 +192,7 @@ class OpenAiChatReader final : public ApiReader {
   };
   // Where the call of that choice and index is in the draft.
   struct Slot {
+    static constexpr size_t kLeftOut = SIZE_MAX;
     uint32_t choice;
     uint32_t index;
     size_t at;
@@ -361,14 +363,14 @@ void OpenAiChatReader::end_choice() {
 
 // Servers that give every call the index 0 tell them apart by their ids.
 ToolCall* OpenAiChatReader::tool_call(const Fragment& fragment) {
-  for (size_t i = slots_.size(); i > 0; --i) {
-    const Slot& slot = slots_[i - 1];
-    if (slot.choice != choice_ || slot.index != fragment.index) continue;
-    ToolCall& tool = draft_.call.tool_calls[slot.at];
+  const auto last = std::find_if(slots_.rbegin(), slots_.rend(), [&](const Slot& slot) {
+    return slot.choice == choice_ && slot.index == fragment.index;
+  });
+  if (last != slots_.rend() && last->at != Slot::kLeftOut) {
+    ToolCall& tool = draft_.call.tool_calls[last->at];
     const bool another =
         !fragment.tool.id.empty() && !tool.id.empty() && tool.id != fragment.tool.id;
     if (!another) return &tool;
-    break;
   }
   // What goes on with one that was left out says neither id nor name.
   if (fragment.tool.id.empty() && fragment.tool.name.empty()) return nullptr;
@@ -376,6 +378,8 @@ ToolCall* OpenAiChatReader::tool_call(const Fragment& fragment) {
   if (tool != nullptr) {
     tool->choice = choice_;
     slots_.push_back({choice_, fragment.index, draft_.call.tool_calls.size() - 1});
+  } else if (last != slots_.rend()) {
+    last->at = Slot::kLeftOut;
   }
   return tool;
 }

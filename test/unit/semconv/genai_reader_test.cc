@@ -363,5 +363,21 @@ TEST_CASE("genai: of calls of tools that are named as usual there are more") {
   }
 }
 
+TEST_CASE("genai: what goes on with a call that was left out is no other call's") {
+  CallReader call({.api = Api::kOpenAiChat, .provider = "p", .known_host = true},
+                  {.capture = Capture::kTools});
+  for (int i = 0; i < 50; ++i) {
+    const std::string id = "call_" + std::to_string(i) + std::string(24, 'x');
+    feed_response(call, R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":")" + id +
+                            R"(","function":{"name":"f"}}]}}]})");
+    feed_response(call, R"({"choices":[{"delta":{"tool_calls":[{"index":0,"function":)"
+                        R"({"arguments":"{}"}}]}}]})");
+  }
+  REQUIRE(call.call().tool_calls.size() == 48);
+  CHECK(call.call().tool_calls.front().arguments == "{}");
+  CHECK(call.call().tool_calls.back().arguments == "{}");
+  CHECK(call.call().tools_left_out == 2);
+}
+
 }  // namespace
 }  // namespace sidespan::semconv::genai
