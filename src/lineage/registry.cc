@@ -61,7 +61,7 @@ struct Registry::Impl {
       : key(hash_key),
         options(given),
         executions(given.executions_max, given.turns),
-        values(given.values_max, 2 * given.turns.idle, executions),
+        values(given.values_max, remembered(given), executions),
         pending(given.values_max / kValuesAPendingCall, executions),
         failed(given.turns.idle) {}
 
@@ -104,9 +104,10 @@ struct Registry::Impl {
   void ask_unasked(const Gleaned& request, MonoTime now);
   std::pair<size_t, size_t> resent(ExecutionRef execution, const Gleaned& gleaned, MonoTime now);
   RunTrace& run_of(const Scope& scope, MonoTime now);
-  void hear_unnamed(MonoTime now) {
-    const MonoTime until = now + 2 * options.turns.idle;
-    unnamed_until.store(until.time_since_epoch().count(), std::memory_order_relaxed);
+  // How long a value is, after it was carried last.
+  static Nanoseconds remembered(const RegistryOptions& options) { return 2 * options.turns.idle; }
+  int64_t remembered_until(MonoTime now) const {
+    return (now + remembered(options)).time_since_epoch().count();
   }
 
   const HashKey key;
@@ -301,7 +302,9 @@ const HashKey& Registry::key() const {
 
 Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   if (impl_->traces) {
-    if (call.to_model && call.converses) impl_->hear_unnamed(now.mono);
+    if (call.to_model && call.converses) {
+      impl_->unnamed_until.store(impl_->remembered_until(now.mono), std::memory_order_relaxed);
+    }
     return impl_->join(call, now, random);
   }
   const bool named = call.scope.id != 0;
@@ -425,8 +428,7 @@ void Registry::set_context(ExecutionRef execution, uint8_t flags, const std::str
 }
 
 void Registry::lose_sight(MonoTime now, bool again) {
-  const MonoTime until = now + 2 * impl_->options.turns.idle;
-  impl_->blind_until.store(until.time_since_epoch().count());
+  impl_->blind_until.store(impl_->remembered_until(now));
   if (!again) impl_->blinded.fetch_add(1, std::memory_order_relaxed);
   if (impl_->traces) impl_->traces->lose_sight(now, again);
 }

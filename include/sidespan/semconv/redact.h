@@ -35,7 +35,8 @@ std::string redacted_field(std::string_view name, std::string_view value,
                            std::span<const std::string> further = {});
 // A text that is JSON, or has some in it, cut anywhere: values of members become "REDACTED" whose
 // names are such or a secret header's, however their words are put together ("accessToken"); also
-// within a text that is JSON itself, whose quotes are then written \" where they were \u0022.
+// within a text that is JSON itself, whose quotes, backslashes and colons are then no codes
+// ("\u0022").
 void append_redacted_members(std::string& out, std::string_view text,
                              std::span<const std::string> further = {});
 std::string redacted_url(const http::Url& url, std::span<const std::string> further = {});

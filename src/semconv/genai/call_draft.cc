@@ -69,7 +69,7 @@ void add_to_list(std::vector<std::string>& list, const Picked& picked) {
 CallDraft::CallDraft(Capture capture, size_t content_bytes_max)
     : capture_(capture),
       content_bytes_max_(content_bytes_max),
-      content_room_(std::min(content_bytes_max * kContentTextsMax, kContentRoomMax)) {}
+      content_room_(content_room(content_bytes_max)) {}
 
 void CallDraft::keep(std::string& to, const Picked& picked, size_t bytes_max) {
   const bool says = picked.kind == Picked::Kind::kText && !picked.text.empty();

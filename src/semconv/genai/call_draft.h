@@ -3,6 +3,7 @@
 // list ends, a number that counts nothing is not taken.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -71,6 +72,10 @@ class CallDraft {
   static constexpr size_t kContentRoomMax = size_t{48} * 1024;  // of them, whatever their length
 
   CallDraft(Capture capture, size_t content_bytes_max);
+  // What it keeps of content at most, whose texts have `content_bytes_max` each.
+  static size_t content_room(size_t content_bytes_max) {
+    return std::min(content_bytes_max * kContentTextsMax, kContentRoomMax);
+  }
 
   Call call;
 
@@ -113,8 +118,9 @@ class CallDraft {
   // The newest are kept, the oldest go. Nothing where messages are not captured, as with the
   // others.
   void add_message(Message message);
-  // One that only gives back what a tool said.
-  Message tool_message(const ToolResult& result);
+  // Adds one that was read, in the shape where a tool's result is a message of the role "tool", and
+  // that result. Both are empty then.
+  void end_message(Message& message, std::string_view role, ToolResult& result);
   void add_instruction(const json::Picked& picked);
   // Appends to what `choice` said, and to what it thought.
   void add_output(size_t choice, std::string_view text);
@@ -140,6 +146,8 @@ class CallDraft {
   bool take_count(const json::Picked& picked);
   void sum();
   Output* output_of(size_t choice);
+  // One that only gives back what a tool said.
+  Message tool_message(const ToolResult& result);
   // For so many bytes: what is new goes before the oldest messages.
   void make_room(size_t bytes);
   // Takes it for a message that is read, which has `bytes` by now. False: there is not as much.

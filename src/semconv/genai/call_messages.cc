@@ -64,6 +64,16 @@ Message CallDraft::tool_message(const ToolResult& result) {
   return message;
 }
 
+void CallDraft::end_message(Message& message, std::string_view role, ToolResult& result) {
+  const bool of_tool = role == "tool";
+  message.role = role;
+  add_message(of_tool ? tool_message(result) : std::move(message));
+  if (role == "assistant") forget_tool_results();
+  if (of_tool && !result.id.empty()) add_tool_result(std::move(result));
+  message = {};
+  result = {};
+}
+
 void CallDraft::add_instruction(const Picked& picked) {
   if (picked.kind != Picked::Kind::kText || call.instructions.size() >= kListMax) return;
   const std::string_view text = take_room(picked.text, 0);

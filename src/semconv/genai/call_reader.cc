@@ -44,8 +44,7 @@ json::Handler& nobody() {
 
 size_t content_room(const ReaderOptions& options) {
   if (options.capture == Capture::kOff) return 0;
-  return std::min(options.content_bytes_max * CallDraft::kContentTextsMax,
-                  CallDraft::kContentRoomMax);
+  return CallDraft::content_room(options.content_bytes_max);
 }
 
 struct CallReader::Impl {

@@ -164,7 +164,6 @@ class CohereReader final : public ApiReader {
   };
 
   void take_past_tool(const Picked& picked);
-  void end_message();
   void end_tool();
   void take_error(Picked picked);
   void count(Picked picked);
@@ -188,7 +187,7 @@ class CohereReader final : public ApiReader {
 void CohereReader::on_request(const Picked& picked) {
   switch (picked.id) {
     case kMessage:
-      if (picked.kind == Picked::Kind::kEnd) return end_message();
+      if (picked.kind == Picked::Kind::kEnd) return draft_.end_message(message_, role_, result_);
       role_.clear();
       result_ = {};
       message_ = {};
@@ -219,17 +218,6 @@ void CohereReader::take_past_tool(const Picked& picked) {
   Part past = std::exchange(past_, {.kind = Part::Kind::kToolCall});
   if (picked.kind != Picked::Kind::kEnd) return;
   if (Part* const part = draft_.add_part(message_, past.kind)) *part = std::move(past);
-}
-
-void CohereReader::end_message() {
-  message_.role = role_;
-  if (role_ == "tool") message_ = draft_.tool_message(result_);
-  draft_.add_message(std::exchange(message_, {}));
-  if (role_ == "assistant") {
-    draft_.forget_tool_results();
-  } else if (role_ == "tool" && !result_.id.empty()) {
-    draft_.add_tool_result(std::exchange(result_, {}));
-  }
 }
 
 void CohereReader::begin_response(std::string_view /*event*/) {

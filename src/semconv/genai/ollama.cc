@@ -208,14 +208,7 @@ void OllamaReader::take_past_tool(const Picked& picked) {
 
 void OllamaReader::end_message() {
   if (result_.id.empty()) result_.id = result_name_;
-  message_.role = role_;
-  if (role_ == "tool") message_ = draft_.tool_message(result_);
-  draft_.add_message(std::exchange(message_, {}));
-  if (role_ == "assistant") {
-    draft_.forget_tool_results();
-  } else if (role_ == "tool" && !result_.id.empty()) {
-    draft_.add_tool_result(std::exchange(result_, {}));
-  }
+  draft_.end_message(message_, role_, result_);
 }
 
 void OllamaReader::on_response(const Picked& picked) {

@@ -199,7 +199,6 @@ class OpenAiChatReader final : public ApiReader {
   };
 
   void take_message(const Picked& picked);
-  void end_message();
   void begin_choice(const Picked& picked);
   void end_choice();
   void begin_fragment(uint32_t index);
@@ -224,7 +223,7 @@ class OpenAiChatReader final : public ApiReader {
 void OpenAiChatReader::on_request(const Picked& picked) {
   switch (picked.id) {
     case kMessage:
-      if (picked.kind == Picked::Kind::kEnd) return end_message();
+      if (picked.kind == Picked::Kind::kEnd) return draft_.end_message(message_, role_, result_);
       role_.clear();
       result_ = {};
       message_ = {};
@@ -263,18 +262,6 @@ void OpenAiChatReader::take_message(const Picked& picked) {
   if (picked.id == kPastToolId) return CallDraft::keep(part->id, picked);
   if (picked.id == kPastToolName) return CallDraft::keep(part->name, picked);
   draft_.append_content(part->text, picked);
-}
-
-void OpenAiChatReader::end_message() {
-  message_.role = role_;
-  if (role_ == "tool") message_ = draft_.tool_message(result_);
-  draft_.add_message(std::exchange(message_, {}));
-  if (role_ == "assistant") {
-    draft_.forget_tool_results();
-  } else if (role_ == "tool" && !result_.id.empty()) {
-    draft_.add_tool_result(std::move(result_));
-  }
-  result_ = {};
 }
 
 void OpenAiChatReader::on_response(const Picked& picked) {
