@@ -198,7 +198,7 @@ void H1Parser::finish_head() {
     return;
   }
   head_.body = bodyless() ? BodyLength::none() : *body;
-  const bool empty = head_.body.kind != BodyLength::Kind::kUnknown && head_.body.bytes == 0;
+  const bool empty = !head_.body.may_have_bytes();
   const bool chunked = !empty && head_.headers.contains(FieldName::kTransferEncoding);
   fail_unless(empty == message_ended_ && (empty || chunked == ((parser_.flags & F_CHUNKED) != 0)));
   if (failed()) return;

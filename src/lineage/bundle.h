@@ -18,9 +18,7 @@ namespace sidespan::lineage {
 
 class Bundle {
  public:
-  // `asks`: it is what a call asks for, and not said of one.
-  explicit Bundle(ValueList& values, bool asks = false)
-      : values_(values), part_(values.key()), asks_(asks) {}
+  explicit Bundle(ValueList& values) : values_(values), part_(values.key()) {}
 
   void begin() {
     part_ = Hasher(values_.key());
@@ -50,7 +48,15 @@ class Bundle {
     end_text(weighs);
   }
   void end() {
-    if (active_ && asks_ && weight_ >= kAskedWeightMin) values_.add_asked(arguments_of(sum_));
+    end_asked();
+    end_said();
+  }
+  // It is what a call asks for, and not said of one.
+  void end_asked() {
+    if (active_ && weight_ >= kAskedWeightMin) values_.add_asked(arguments_of(sum_));
+  }
+  // It is said of a call, and may not be what that asks for.
+  void end_said() {
     if (active_ && count_ >= 2 && weight_ >= kEvidenceWeight) {
       Hasher all(values_.key());
       all.add("all of a call");
@@ -79,7 +85,6 @@ class Bundle {
   size_t digits_ = 0;
   size_t count_ = 0;
   bool active_ = false;
-  const bool asks_;
 };
 
 }  // namespace sidespan::lineage

@@ -35,7 +35,7 @@ struct Gleaner::Impl {
         streamed(many),
         values(hash_key, out, &overflow, limits.values_max),
         scan(values),
-        bundle(values, true),
+        bundle(values),
         digest(hash_key) {
     values.set_place(said_by == Voice::kModelRequest || said_by == Voice::kToolRequest
                          ? Place::kFixed
@@ -452,37 +452,13 @@ void Gleaner::on_null() {
   impl_->key = Member::kOther;
 }
 
-void glean_url(const HashKey& key, std::string_view authority, std::string_view path, bool fetches,
-               Gleaned& out) {
-  constexpr size_t kUrlValuesMax = 256;
-  if (path.size() <= kWordBytesMin) return;  // "/json"
-  ValueList values(key, out, nullptr, kUrlValuesMax);
-  scan_url(authority, path.substr(0, path.find('#')), fetches, values);
-}
-
-void glean_asked(const HashKey& key, std::string_view path, Gleaned& out) {
-  constexpr size_t kSegmentsMax = 32;
-  if (path.size() <= kWordBytesMin) return;
-  path = path.substr(0, path.find('#'));
-  const size_t query = std::min(path.find('?'), path.size());
-  std::optional<std::string_view> rest = path.substr(0, query);
-  std::string last;
-  for (size_t i = 0; rest && i < kSegmentsMax; ++i) {
-    const std::string_view segment = text::split_first(rest, '/');
-    if (segment.empty()) continue;
-    // What stands further up is no part of the arguments, and tells perhaps.
-    if (weight_of(last) >= kEvidenceWeight) return;
-    last = text::percent_decode(segment);
-  }
-  ValueList values(key, out, nullptr, out.values.size());
-  Bundle all(values, true);
-  all.begin();
-  if (query == path.size() || weight_of(last) >= kEvidenceWeight) all.add(last);
-  if (query < path.size()) {
-    visit_query(path.substr(query + 1),
-                [&](const std::string& plain, bool tells) { all.add(plain, tells); });
-  }
-  all.end();
+void glean_target(const HashKey& key, const Target& target, Gleaned& out) {
+  constexpr size_t kValuesMax = 256;
+  Target plain = target;
+  plain.path = plain.path.substr(0, plain.path.find('#'));
+  if (!plain.may_tell()) return;
+  ValueList values(key, out, nullptr, kValuesMax);
+  scan_target(plain, values);
 }
 
 }  // namespace sidespan::lineage

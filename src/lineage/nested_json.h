@@ -22,7 +22,7 @@ class NestedJson final : public json::Handler {
   NestedJson(ValueList& values, bool arguments)
       : values_(values),
         scan_(values),
-        bundle_(values, true),
+        bundle_(values),
         arguments_(arguments),
         reader_(*this, {.depth_max = json::Reader::kNestingMax}) {}
 

@@ -33,7 +33,7 @@ struct FormGleaner::Impl {
   enum class At : uint8_t { kDelimiter, kHeader, kContent };
 
   Impl(const HashKey& key, Overflow& overflow, const GleanLimits& limits, std::string_view boundary)
-      : values(key, out, &overflow, limits.values_max), all(values, true) {
+      : values(key, out, &overflow, limits.values_max), all(values) {
     all.begin();
     if (!boundary.empty()) delimiter = "\r\n--" + std::string(boundary);
   }

@@ -300,6 +300,10 @@ const HashKey& Registry::key() const {
   return impl_->key;
 }
 
+Nanoseconds Registry::remembered() const {
+  return Impl::remembered(impl_->options);
+}
+
 Joined Registry::join(const Call& call, const Moment& now, Random& random) {
   if (impl_->traces) {
     if (call.to_model && call.converses) {

@@ -54,6 +54,13 @@ size_t find_sentence_end(std::string_view line, size_t at) {
       [](char c) { return c == '.' || c == '?' || c == '!'; });
 }
 
+// A line that has no parts, and is compared as a whole.
+bool is_one_word(std::string_view text) {
+  return text.size() <= TextScan::kLineBytesMax && std::ranges::none_of(text, [](char c) {
+           return (class_of(c) & (kBreak | kColon | kEquals)) != 0;
+         });
+}
+
 std::string_view without_edges(std::string_view word) {
   const size_t last = word.find_last_not_of(".,:;!?");
   return last == std::string_view::npos ? std::string_view() : word.substr(0, last + 1);
@@ -78,7 +85,8 @@ void scan_url_word(std::string_view url, ValueList& values) {
   url.remove_prefix(url.find("://") + 3);
   url = url.substr(0, url.find('#'));
   const size_t path = std::min(url.find_first_of("/?"), url.size());
-  scan_url(url.substr(0, path), url.substr(path), true, values);
+  scan_target({.authority = url.substr(0, path), .path = url.substr(path), .fetches = true},
+              values);
 }
 
 }  // namespace
@@ -89,38 +97,61 @@ std::string form_decode(std::string_view value) {
   return text::percent_decode(spaced);
 }
 
-void scan_url(std::string_view authority, std::string_view path, bool fetches, ValueList& values) {
-  const size_t query = std::min(path.find('?'), path.size());
+void scan_target(const Target& target, ValueList& values) {
+  constexpr size_t kTellingBytes = 10;  // a segment so long makes the whole worth comparing
+  const size_t query = std::min(target.path.find('?'), target.path.size());
+  const bool asks_more = query + 1 < target.path.size();
   size_t longest = 0;
   size_t count = 0;
-  bool told = query + 1 < path.size();
-  std::optional<std::string_view> rest = path.substr(0, query);
+  bool told = asks_more;
+  // What stands further up than the last segment is no part of what is asked, and tells perhaps.
+  bool told_above = false;
+  std::string_view last;
+  uint8_t last_weight = 0;
+  std::string decoded;
+  std::optional<std::string_view> rest = target.path.substr(0, query);
   while (rest) {
     const std::string_view segment = text::split_first(rest, '/');
     if (segment.empty()) continue;
-    if (segment.size() < kWordBytesMin) {  // as in most interfaces
-      ++count;
-      continue;
-    }
-    const std::string plain = text::percent_decode(segment);
-    longest = std::max(longest, plain.size());
     ++count;
-    told |= weight_of(plain) >= kEvidenceWeight;
-    scan_text(plain, values);
+    told_above |= last_weight >= kEvidenceWeight;
+    last = segment;
+    last_weight = 0;
+    if (segment.size() < kWordBytesMin) continue;  // as in most interfaces
+    std::string_view plain = segment;
+    if (segment.find('%') != segment.npos) plain = decoded = text::percent_decode(segment);
+    longest = std::max(longest, plain.size());
+    last_weight = weight_of(plain);
+    told |= last_weight >= kEvidenceWeight;
+    if (is_one_word(plain)) {
+      values.add(plain, last_weight);
+    } else {
+      scan_text(plain, values);
+    }
   }
-  if (query == path.size() && !told && longest < 10) return;
-  Bundle all(values);
-  all.begin();
-  visit_query(path.substr(std::min(query + 1, path.size())),
-              [&](const std::string& plain, bool tells) {
-                if (tells) scan_text(plain, values);
-                all.add(plain, tells);
-              });
-  all.end();
+  const bool asks = target.alone && !told_above;
+  const bool tells = told || longest >= kTellingBytes;
+  if (query == target.path.size() && !tells && !asks) return;
+  Bundle said(values);
+  Bundle asked(values);
+  said.begin();
+  asked.begin();
+  if (asks && (query == target.path.size() || last_weight >= kEvidenceWeight)) {
+    asked.add(text::percent_decode(last));
+  }
+  if (asks_more) {
+    visit_query(target.path.substr(query + 1), [&](const std::string& plain, bool weighs) {
+      if (weighs) scan_text(plain, values);
+      said.add(plain, weighs);
+      if (asks) asked.add(plain, weighs);
+    });
+  }
+  said.end_said();
+  if (asks) asked.end_asked();
   // An interface's own address is a constant of those who call it.
-  if (!fetches || (!told && longest < 10)) return;
-  std::string whole = plain_authority(authority);
-  whole += path;
+  if (!target.fetches || !tells) return;
+  std::string whole = plain_authority(target.authority);
+  whole += target.path;
   values.add(whole, static_cast<uint8_t>(std::min<size_t>(12 + 3 * count + longest, 40)));
 }
 
@@ -152,7 +183,7 @@ void TextScan::phrases(std::string_view line) {
 
 void TextScan::line(std::string_view line) {
   line = text::trim(line);
-  if (line.size() < 5) return;
+  if (line.size() < kWordBytesMin) return;
   const uint8_t weight = weight_of(line);
   const bool url = is_url(line);
   const uint64_t hash = hash_of(values_.key(), line);
@@ -241,6 +272,10 @@ void TextScan::drop() {
 }
 
 void scan_text(std::string_view text, ValueList& values) {
+  if (is_one_word(text)) {
+    if (text.size() >= kWordBytesMin) values.add(text, weight_of(text));
+    return;
+  }
   TextScan scan(values);
   scan.feed(text);
   scan.end();

@@ -11,6 +11,7 @@
 #include "lineage/member_names.h"
 #include "lineage/value_list.h"
 #include "sidespan/base/text.h"
+#include "sidespan/lineage/gleaner.h"
 #include "sidespan/lineage/value.h"
 
 namespace sidespan::lineage {
@@ -60,7 +61,7 @@ void visit_query(std::string_view query, See&& see) {
     if (pair) see(form_decode(*pair), member_of(name) != Member::kLasting);
   }
 }
-// What of a URL tells; `authority` in any case, `path` with its query and without a fragment.
-void scan_url(std::string_view authority, std::string_view path, bool fetches, ValueList& values);
+// What of a target tells, whose path has no fragment.
+void scan_target(const Target& target, ValueList& values);
 
 }  // namespace sidespan::lineage

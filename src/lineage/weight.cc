@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <bitset>
 
 #include "lineage/blocks.h"
@@ -8,13 +9,13 @@
 namespace sidespan::lineage {
 namespace {
 
-using text::is_alpha;
 using text::is_digit;
 using text::is_lower;
 using text::is_upper;
 
 constexpr size_t kLooksMax = 256;  // bytes that are looked at
 constexpr size_t kWeightMax = 60;  // of words with blanks between them
+constexpr size_t kLongWord = 9;    // shorter ones of letters weigh nothing
 
 // What a text is made of.
 struct Look {
@@ -25,60 +26,78 @@ struct Look {
   size_t changes = 0;  // between letters and digits, or to a capital, inside a run
   bool underscores = false;
   bool at_sign = false;
-  bool slashes = false;
   std::bitset<10> which_digits;
 };
 
-bool is_letter(char c) {
-  return is_alpha(c) || static_cast<uint8_t>(c) >= 0x80;
+// Of a byte.
+enum : uint8_t { kUpper = 1, kLower = 2, kDigit = 4, kWide = 8, kUnderscore = 16, kAt = 32 };
+constexpr uint8_t kLetter = kUpper | kLower | kWide;
+
+constexpr std::array<uint8_t, 256> kinds() {
+  std::array<uint8_t, 256> out{};
+  for (size_t c = 0; c < out.size(); ++c) {
+    const char byte = static_cast<char>(c);
+    if (is_upper(byte)) out[c] = kUpper;
+    if (is_lower(byte)) out[c] = kLower;
+    if (is_digit(byte)) out[c] = kDigit;
+    if (c >= 0x80) out[c] = kWide;
+  }
+  out['_'] = kUnderscore;
+  out['@'] = kAt;
+  return out;
 }
+constexpr std::array<uint8_t, 256> kKinds = kinds();
 
 Look look_at(std::string_view text) {
   Look look;
-  char before = ' ';
+  uint8_t before = 0;
+  uint8_t seen = 0;
   for (const char c : text) {
-    const bool letter = is_letter(c);
-    const bool digit = is_digit(c);
-    look.wide += static_cast<uint8_t>(c) >= 0x80 ? 1U : 0U;
+    const uint8_t kind = kKinds[static_cast<uint8_t>(c)];
+    seen |= kind;
+    const bool letter = (kind & kLetter) != 0;
+    const bool digit = kind == kDigit;
     look.letters += letter ? 1U : 0U;
     look.digits += digit ? 1U : 0U;
+    look.wide += kind == kWide ? 1U : 0U;
     if (digit) look.which_digits.set(static_cast<size_t>(c - '0'));
-    look.underscores |= c == '_';
-    look.at_sign |= c == '@';
-    look.slashes |= c == '/';
+    const bool in_run = (before & (kLetter | kDigit)) != 0;
     if (letter || digit) {
-      const bool in_run = is_letter(before) || is_digit(before);
-      if (!in_run) ++look.runs;
-      if (in_run && (digit != is_digit(before) || (is_upper(c) && is_lower(before)))) {
-        ++look.changes;
-      }
+      look.runs += in_run ? 0U : 1U;
+      const bool changes = digit != (before == kDigit) || (kind == kUpper && before == kLower);
+      look.changes += in_run && changes ? 1U : 0U;
     }
-    before = c;
+    before = kind;
   }
+  look.underscores = (seen & kUnderscore) != 0;
+  look.at_sign = (seen & kAt) != 0;
   return look;
 }
 
 // What words tell that stand together.
 struct Told {
-  size_t weight = 0;   // of letters, and twice of digits
-  bool words = false;  // with blanks between them
+  size_t weight = 0;    // of letters, and twice of digits
+  bool words = false;   // with blanks between them
+  bool digits = false;  // has some
 };
 
 Told told_by(std::string_view text) {
   Block counts = {};
   Mask blanks = {};
+  Mask all_digits = {};
   const auto count = [&](Block block) {
     const Mask letters =
         ((block | uint8_t{0x20}) - uint8_t{'a'} <= uint8_t{'z' - 'a'}) | (block >= uint8_t{0x80});
     const Mask digits = block - uint8_t{'0'} <= uint8_t{9};
     counts -= reinterpret_cast<Block>(letters) + 2 * reinterpret_cast<Block>(digits);
+    all_digits |= digits;
     blanks |= (block == uint8_t{' '}) | (block == uint8_t{'\t'});
   };
   static_assert(2 * kLooksMax / sizeof(Block) < 128);
   for (; text.size() >= sizeof(Block); text.remove_prefix(sizeof(Block)))
     count(block_at(text.data()));
   count(block_of(text));
-  return {sum(counts), any(blanks)};
+  return {sum(counts), any(blanks), any(all_digits)};
 }
 
 // "2026-11-27", and a time behind it.
@@ -116,7 +135,7 @@ uint8_t weight_of_word(std::string_view text, const Look& look) {
     if (look.digits >= 4 && look.which_digits.count() >= 3) return kEvidenceWeight;
     return size >= 6 ? 8 : 0;
   }
-  if (size >= 9 && look.changes >= 3 && !look.underscores) return 20;
+  if (size >= kLongWord && look.changes >= 3 && !look.underscores) return 20;
   if (look.wide >= kHeavyWeight) return static_cast<uint8_t>(std::min<size_t>(look.wide / 2, 60));
   // A slug has words; a name in a program has underscores.
   if (!look.underscores && look.runs >= 3 && size >= 16) return 14;
@@ -131,6 +150,8 @@ uint8_t weight_of(std::string_view text) {
   text = text.substr(0, kLooksMax);
   if (text.size() < 5 || is_date(text)) return 0;
   const Told told = told_by(text);
+  // As most that programs have to say.
+  if (!told.words && !told.digits && text.size() < kLongWord) return 0;
   if (!told.words) return weight_of_word(text, look_at(text));
   if (told.weight < 10) return static_cast<uint8_t>(told.weight / 2);
   return static_cast<uint8_t>(std::min(std::max(told.weight, size / 4), kWeightMax));

@@ -91,24 +91,23 @@ void CallLineage::begin(const http::Head& request, const http::Url& url,
   converses_ = observer != nullptr && observer->is_conversation();
   // The address of a model is a constant of those who ask it.
   if (!converses_) {
-    lineage::glean_url(registry_.key(), url.authority.host, url.path, request.asks("GET"), head_);
+    lineage::glean_target(registry_.key(),
+                          {.authority = url.authority.host,
+                           .path = url.path,
+                           .fetches = request.asks("GET"),
+                           .alone = !request.body.may_have_bytes()},
+                          head_);
     lineage::add_words(registry_.key(), url.path.substr(0, url.path.find('?')), head_.path);
   }
-  const bool has_body =
-      request.body.kind != http::BodyLength::Kind::kNone &&
-      !(request.body.kind == http::BodyLength::Kind::kKnown && request.body.bytes == 0);
-  if (has_body) {
-    read_request(request.headers);
-    if (!of_nobody_) return;
-    said_.emplace(registry_.key());
-    for (const std::string_view part :
-         {request.method(), std::string_view(url.scheme), std::string_view(url.authority.host),
-          std::string_view(url.path)}) {
-      said_->add(part);
-      said_->add(uint64_t{url.port()});
-    }
-  } else if (!converses_) {
-    lineage::glean_asked(registry_.key(), url.path, head_);
+  if (!request.body.may_have_bytes()) return;
+  read_request(request.headers);
+  if (!of_nobody_) return;
+  said_.emplace(registry_.key());
+  for (const std::string_view part :
+       {request.method(), std::string_view(url.scheme), std::string_view(url.authority.host),
+        std::string_view(url.path)}) {
+    said_->add(part);
+    said_->add(uint64_t{url.port()});
   }
 }
 

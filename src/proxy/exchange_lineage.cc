@@ -58,11 +58,18 @@ void Exchange::begin_lineage() {
   // What belongs to nobody before anybody is at work: its address may be a constant of the agent's.
   // That of gRPC is a method's name.
   if (registry == nullptr || !trace_->is_open() || is_opaque()) return;
+  const lineage::Target target{.authority = url_.authority.host,
+                               .path = url_.path,
+                               .fetches = request_.asks("GET"),
+                               .alone = !request_.body.may_have_bytes()};
+  if (!target.may_tell()) return;
+  // What is told now is known long after the memo has it no more.
+  const MonoTime now = worker_.loop.now().mono;
+  if (!worker_.targets.is_due(registry->key(), target, now, registry->remembered() / 8)) return;
   lineage::Gleaned head;
-  lineage::glean_url(registry->key(), url_.authority.host, url_.path, request_.asks("GET"), head);
-  lineage::glean_asked(registry->key(), url_.path, head);
+  lineage::glean_target(registry->key(), target, head);
   if (head.values.empty() && head.asked.empty()) return;
-  registry->publish({}, lineage::Voice::kToolRequest, 0, head, worker_.loop.now().mono);
+  registry->publish({}, lineage::Voice::kToolRequest, 0, head, now);
 }
 
 // Only where the body may say more than the head, and the origin would see the difference. What
@@ -74,7 +81,7 @@ bool Exchange::waits_for_body() const {
   const Limits& limits = options_.limits;
   const http::BodyLength& body = request_.body;
   if (limits.lineage_hold_time_max == Milliseconds(0)) return false;
-  if (body.kind == Kind::kNone || (body.kind == Kind::kKnown && body.bytes == 0)) return false;
+  if (!body.may_have_bytes()) return false;
   if (body.kind == Kind::kKnown && body.bytes > limits.lineage_hold_bytes_max) return false;
   if (body.kind == Kind::kUnknown && streams_documents(request_.headers)) return false;
   if (!options_.inject || request_.upgrade || request_.headers.contains("expect")) return false;

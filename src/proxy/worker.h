@@ -12,6 +12,7 @@
 #include "sidespan/base/log.h"
 #include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/random.h"
+#include "sidespan/lineage/target_memo.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/proxy/options.h"
 #include "sidespan/proxy/server.h"
@@ -52,6 +53,7 @@ struct Worker {
   OriginBook origins;
   const Shared shared;  // with all workers
   semconv::McpCallSink& mcp_sink;
+  lineage::TargetMemo targets = {};
   size_t exchanges = 0;  // under way
   bool draining = false;
   bool agents_gone = false;  // who has sent FIN waits for nothing

@@ -66,7 +66,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   Gleaned url;
-  glean_url(kKey, text.substr(0, text.size() / 4), text.substr(text.size() / 4), true, url);
-  glean_asked(kKey, text, url);
+  const size_t path = text.size() / 4;
+  glean_target(kKey,
+               {.authority = text.substr(0, path),
+                .path = text.substr(path),
+                .fetches = true,
+                .alone = data[0] % 2 != 0},
+               url);
   return 0;
 }

@@ -9,6 +9,7 @@ The binary is the one that SIDESPAN_BIN names. Its environment is bare: what the
 OpenTelemetry or for proxies must not decide a test.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -55,6 +56,15 @@ def resident(side, code=False):
     name = "VmRSS:" if code else "RssAnon:"
     with open(f"/proc/{side.process.pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith(name))
+
+
+def open_files(pid):
+    """What its descriptors name; those that close meanwhile are not among them."""
+    names = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            names.append(os.readlink(descriptor))
+    return names
 
 
 def environment(directory, extra=None):

@@ -631,6 +631,7 @@ def test_what_is_remembered_has_a_size(sidecar, model, origin, sink):
     side = sidecar({"limits": {"lineage_values": 1024}})
     model.answer(CHAT, plain(asks("search", {"query": "QK-482913"})[1]))
     post(side, model.url(CHAT), chat(user("Where is it?")))
+    time.sleep(1.1)  # the oldest goes first, by the second
     for _ in range(20):
         post(side, origin.url("/many"), json.dumps([secrets.token_hex(10) for _ in range(500)]).encode())
     found = side.metrics()

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 
 import certificates
 import peers
-from sidecar import BASE, binary, environment, merged, run, write_config
+from sidecar import BASE, binary, environment, merged, open_files, run, write_config
 from tunnel import HOST, Tunnel, context_of
 from wire import ask, wait_for
 
@@ -180,9 +180,7 @@ def test_it_is_ready_when_agents_find_what_to_trust_and_not_before(tmp_path):
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with Starting(tmp_path, shared) as starting:
-            opened = Path(f"/proc/{starting.process.pid}/fd")
-            wait_for("a start that waits for the authority",
-                     lambda: any(os.path.realpath(fd) == lock.name for fd in opened.iterdir()))
+            wait_for("a start that waits for the authority", lambda: lock.name in open_files(starting.process.pid))
             assert starting.readyz() is None and not shared.exists()
             fcntl.flock(lock, fcntl.LOCK_UN)
             wait_for("ready", lambda: starting.readyz() == 200)

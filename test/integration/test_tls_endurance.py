@@ -7,7 +7,6 @@ Without those it is short. Figures are printed with -s.
 
 import collections
 import json
-import os
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ import pytest
 from handshakes import WILD
 from origin import Origin
 from otlp_sink import OtlpSink
-from sidecar import resident, sanitized
+from sidecar import open_files, resident, sanitized
 from test_tls_memory import MIB
 from tunnel import Tunnel, context_of
 from wire import wait_for
@@ -58,8 +57,7 @@ def many(authority):
 
 def descriptors(side):
     """Those of /dev/null not among them: libuv keeps one a loop, from its first connection on."""
-    opened = Path(f"/proc/{side.process.pid}/fd")
-    return sum(os.path.realpath(fd) != "/dev/null" for fd in opened.iterdir())
+    return sum(name != "/dev/null" for name in open_files(side.process.pid))
 
 
 def quiet(side):

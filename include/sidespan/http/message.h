@@ -134,6 +134,7 @@ struct BodyLength {
   static BodyLength none() { return {}; }
   static BodyLength known(uint64_t bytes) { return {Kind::kKnown, bytes}; }
   static BodyLength unknown() { return {Kind::kUnknown, 0}; }
+  bool may_have_bytes() const { return kind == Kind::kUnknown || bytes > 0; }
   bool operator==(const BodyLength&) const = default;
 };
 

@@ -75,13 +75,20 @@ class Gleaner final : public json::Handler {
   std::unique_ptr<Impl> impl_;
 };
 
-// A request's target: the whole, where it only fetches, the segments of its path and the values of
-// its query. `path` as written, with the query.
-void glean_url(const HashKey& key, std::string_view authority, std::string_view path, bool fetches,
-               Gleaned& out);
+// Where a request goes.
+struct Target {
+  std::string_view authority;  // in any case
+  std::string_view path;       // as written, with the query
+  bool fetches = false;        // and does nothing else (GET)
+  bool alone = false;          // has no body
 
-// What a request without a body may be asking a tool for: its query, or the end of its path.
-void glean_asked(const HashKey& key, std::string_view path, Gleaned& out);
+  // Shorter ones tell nothing: "/json".
+  bool may_tell() const { return path.size() > 5; }
+};
+
+// The segments of a target's path, the values of its query, and the whole where it is fetched. Of
+// one that is alone also what it may be asking a tool for: its query, or the end of its path.
+void glean_target(const HashKey& key, const Target& target, Gleaned& out);
 
 // The fields of a form that comes in any pieces: application/x-www-form-urlencoded, or with a
 // boundary multipart/form-data (RFC 7578), where files are none.

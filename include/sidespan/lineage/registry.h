@@ -103,6 +103,8 @@ class Registry final : public Overflow {
   Registry& operator=(const Registry&) = delete;
 
   const HashKey& key() const;
+  // How long a value is, after it was carried last.
+  Nanoseconds remembered() const;
   // No execution is under way.
   bool idle() const;
   // None of that scope; of others some may pass for it.

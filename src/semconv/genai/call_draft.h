@@ -67,7 +67,7 @@ class CallDraft {
   static constexpr size_t kWordBytesMax = 64;     // of a type, a code, a level, a reason
   static constexpr size_t kListMax = 16;          // stop sequences, formats, choices
   static constexpr size_t kToolsMax = 48;         // asked for, and given back
-  static constexpr size_t kToolNamesMax = 3072;   // bytes: ids and names of those asked for
+  static constexpr size_t kToolNamesMax = 2304;   // bytes: ids and names of those asked for
   static constexpr size_t kContentTextsMax = 16;  // captured texts of full length, all together
   static constexpr size_t kContentRoomMax = size_t{48} * 1024;  // of them, whatever their length
 

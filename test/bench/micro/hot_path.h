@@ -29,6 +29,7 @@ HotPathRow row(std::string_view name) {
 void add_base_paths(std::vector<HotPathRow>& rows);
 void add_body_paths(std::vector<HotPathRow>& rows);
 void add_http_paths(std::vector<HotPathRow>& rows);
+void add_lineage_paths(std::vector<HotPathRow>& rows);
 void add_trace_paths(std::vector<HotPathRow>& rows);
 
 inline std::vector<HotPathRow> hot_paths() {
@@ -36,6 +37,7 @@ inline std::vector<HotPathRow> hot_paths() {
   add_base_paths(rows);
   add_body_paths(rows);
   add_http_paths(rows);
+  add_lineage_paths(rows);
   add_trace_paths(rows);
   return rows;
 }

@@ -43,7 +43,7 @@ struct Answers {
   std::string missing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
 
   std::string_view to(std::string_view path) const {
-    if (path == "/json") return json;
+    if (path == "/json" || path.starts_with("/json/")) return json;
     if (path == "/64k") return kib64;
     if (path == "/1m") return mib1;
     if (path == "/upload") return json;

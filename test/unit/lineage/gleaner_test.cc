@@ -71,7 +71,13 @@ std::string nested(size_t levels, const std::string& what) {
 
 Gleaned url(std::string_view authority, std::string_view path, bool fetches = true) {
   Gleaned out;
-  glean_url(kKey, authority, path, fetches, out);
+  glean_target(kKey, {.authority = authority, .path = path, .fetches = fetches}, out);
+  return out;
+}
+
+Gleaned asked(std::string_view path) {
+  Gleaned out;
+  glean_target(kKey, {.authority = "kb.example", .path = path, .alone = true}, out);
   return out;
 }
 
@@ -358,9 +364,7 @@ TEST_CASE("ids that outlive a turn are no evidence, wherever they stand") {
     CHECK((said.values.empty() && said.asked.empty()));
     const Gleaned fetched = url("kb.example", "/v1?" + name + "=" + id, false);
     CHECK(find(fetched, id) == nullptr);
-    Gleaned asked;
-    glean_asked(kKey, "/v1?" + name + "=" + id, asked);
-    CHECK(asked.asked.empty());
+    CHECK(asked("/v1?" + name + "=" + id).asked.empty());
     Forgotten forgotten;
     FormGleaner form(kKey, forgotten);
     form.feed(name + "=" + id + "&x=1");
@@ -374,10 +378,38 @@ TEST_CASE("ids that outlive a turn are no evidence, wherever they stand") {
   };
   REQUIRE(asks(id).asked.size() == 1);
   CHECK(asks(id).asked[0].arguments != asks("another").asked[0].arguments);
-  Gleaned by_url;
-  glean_asked(kKey, "/weather?city=Lisbon+1999&context_id=" + id, by_url);
+  const Gleaned by_url = asked("/weather?city=Lisbon+1999&context_id=" + id);
   REQUIRE(by_url.asked.size() == 1);
   CHECK(by_url.asked[0].arguments == asks(id).asked[0].arguments);
+}
+
+TEST_CASE("a word says the same whoever reads it") {
+  constexpr std::string_view kBytes = "aBz059.,:;=@-_/!?~ \xc3\xa9";
+  Random random(7);
+  size_t telling = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string word;
+    const size_t size = random.next() % 24;
+    while (word.size() < size) word += kBytes[random.next() % kBytes.size()];
+    CAPTURE(word);
+    Forgotten forgotten;
+    FormGleaner form(kKey, forgotten, {}, "boundary");
+    form.feed("--boundary\r\ncontent-disposition: form-data; name=\"x\"\r\n\r\n" + word +
+              "\r\n--boundary--");
+    TextGleaner text(kKey, forgotten);
+    text.feed(std::string_view(word).substr(0, size / 2));
+    text.feed(std::string_view(word).substr(size / 2));
+    text.finish();
+    const Gleaned said = text.take();
+    const Gleaned& sent = form.gleaned();
+    REQUIRE(said.values.size() == sent.values.size());
+    for (size_t value = 0; value < said.values.size(); ++value) {
+      CHECK(said.values[value].hash == sent.values[value].hash);
+      CHECK(said.values[value].weight == sent.values[value].weight);
+    }
+    telling += said.values.size();
+  }
+  CHECK(telling > 10'000);
 }
 
 TEST_CASE("what is nested too deep to have a name is told as what others have, too") {

@@ -45,9 +45,9 @@ struct Rig {
   }
   Gleaned head(const std::string& path, bool alone = true) {
     Gleaned out;
-    glean_url(registry.key(), "api.example", path, alone, out);
+    glean_target(registry.key(),
+                 {.authority = "api.example", .path = path, .fetches = alone, .alone = alone}, out);
     add_words(registry.key(), path.substr(0, path.find('?')), out.path);
-    if (alone) glean_asked(registry.key(), path, out);
     return out;
   }
   Joined get(const std::string& path, Scope scope = {}) { return send(head(path), nullptr, scope); }

@@ -18,6 +18,10 @@ using std::chrono::seconds;
 
 namespace {
 
+Target fetched(std::string_view path, bool alone = false) {
+  return {.authority = "api.example", .path = path, .fetches = true, .alone = alone};
+}
+
 struct Rig {
   explicit Rig(const RegistryOptions& options = {}) : registry({1, 2}, options) {}
 
@@ -37,7 +41,7 @@ struct Rig {
   }
   Joined get(const std::string& path, Scope scope = {}, uint64_t session = 0) {
     Gleaned head;
-    glean_url(registry.key(), "api.example", path, true, head);
+    glean_target(registry.key(), fetched(path), head);
     return registry.join(
         {.scope = scope, .session = session, .head = &head, .span = trace::SpanId::make(random)},
         now, random);
@@ -249,8 +253,7 @@ TEST_CASE("where agents name their traces a call is tied to what asked for it in
     }
     Joined get(uint64_t trace, const std::string& path) {
       Gleaned head;
-      glean_url(traces_.key(), "api.example", path, true, head);
-      glean_asked(traces_.key(), path, head);
+      glean_target(traces_.key(), fetched(path, true), head);
       return join({.head = &head}, trace);
     }
     void said(const Joined& call, const std::string& document, CallEnd end = CallEnd::kAsked) {
@@ -296,7 +299,7 @@ TEST_CASE("where agents name their traces a call is tied to what asked for it in
   SUBCASE("what was not kept is nobody's") {
     const Joined third = in.model(9, user("What of it?"));
     Gleaned head;
-    glean_url(rig.registry.key(), "api.example", "/orders/CM-66123", true, head);
+    glean_target(rig.registry.key(), fetched("/orders/CM-66123"), head);
     for (const Value& value : head.values) rig.registry.forget(value.hash);
     in.said(third, asks(kId, "CM-66123"));
     CHECK(in.get(9, "/orders/CM-66123/state").verdict != kOne);
@@ -345,7 +348,7 @@ TEST_CASE("a call that is nobody's is told who asked for it, where one alone did
   Rig rig;
   const auto asking = [&](const std::string& path, Scope scope = {}) {
     Gleaned head;
-    glean_url(rig.registry.key(), "api.example", path, true, head);
+    glean_target(rig.registry.key(), fetched(path), head);
     return rig.registry.asked_by({.scope = scope, .head = &head}, rig.now.mono);
   };
   CHECK_FALSE(asking("/orders/AK-48219"));
@@ -395,8 +398,7 @@ TEST_CASE("a call that names no trace is told which model's call in a named one 
   };
   const auto get = [&](const std::string& path, uint64_t around = 0, uint64_t trace = 0) {
     Gleaned head;
-    glean_url(traces.key(), "api.example", path, true, head);
-    glean_asked(traces.key(), path, head);
+    glean_target(traces.key(), fetched(path, true), head);
     return traces.join({.converses = false,
                         .scope = {.id = trace},
                         .around = around,
@@ -582,7 +584,7 @@ TEST_CASE("the same answer for all threads") {
       Random random(t + 1);
       for (int i = 0; i < 500; ++i) {
         Gleaned head;
-        glean_url(rig.registry.key(), "api.example", "/orders/AK-48219", true, head);
+        glean_target(rig.registry.key(), fetched("/orders/AK-48219"), head);
         const Joined call = rig.registry.join({.head = &head, .span = trace::SpanId::make(random)},
                                               rig.now, random);
         if (call.execution != turn.execution) ++wrong[t];

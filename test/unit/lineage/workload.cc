@@ -411,9 +411,10 @@ void World::call_tool(std::shared_ptr<Agent> agent, std::string kind, std::strin
                       std::string path, std::string body, std::function<std::string()> answers,
                       std::function<void(std::string)> then) {
   Gleaned head;
-  glean_url(registry_.key(), "kb.example", path, method == "GET", head);
+  const bool alone = method == "GET";
+  glean_target(registry_.key(),
+               {.authority = "kb.example", .path = path, .fetches = alone, .alone = alone}, head);
   add_words(registry_.key(), path.substr(0, path.find('?')), head.path);
-  if (method == "GET") glean_asked(registry_.key(), path, head);
   Gleaned gleaned;
   if (method == "POST") gleaned = glean(registry_, Voice::kToolRequest, {body});
   if (method == "FORM") {

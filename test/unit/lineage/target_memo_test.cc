@@ -1,0 +1,61 @@
+#include "sidespan/lineage/target_memo.h"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+
+namespace sidespan::lineage {
+namespace {
+
+constexpr HashKey kKey = {1, 2};
+constexpr Nanoseconds kSpan = std::chrono::seconds(60);
+
+TEST_CASE("a target is read once in a while") {
+  const auto memo = std::make_unique<TargetMemo>();
+  MonoTime now = MonoTime(std::chrono::hours(1));
+  const auto due = [&](const Target& target) { return memo->is_due(kKey, target, now, kSpan); };
+  const Target target{
+      .authority = "api.example", .path = "/orders/AK-48219", .fetches = true, .alone = true};
+  CHECK(due(target));
+  now += kSpan - Nanoseconds(1);
+  CHECK_FALSE(due(target));
+  now += Nanoseconds(1);
+  CHECK(due(target));
+  CHECK_FALSE(due(target));
+  // Whatever is another in it.
+  Target other = target;
+  other.authority = "api.example.org";
+  CHECK(due(other));
+  other = target;
+  other.path = "/orders/AK-48220";
+  CHECK(due(other));
+  other = target;
+  other.fetches = false;
+  CHECK(due(other));
+  other = target;
+  other.alone = false;
+  CHECK(due(other));
+  other = {.authority = "-48219api.example",
+           .path = "/orders/AK",
+           .fetches = target.fetches,
+           .alone = target.alone};
+  CHECK(due(other));
+  CHECK_FALSE(due(target));
+}
+
+TEST_CASE("a target that another took the place of is read again") {
+  const auto memo = std::make_unique<TargetMemo>();
+  const MonoTime now = MonoTime(std::chrono::hours(1));
+  for (int round = 0; round < 2; ++round) {
+    size_t due = 0;
+    for (int i = 0; i < 5000; ++i) {
+      const std::string path = "/orders/" + std::to_string(i);
+      due += memo->is_due(kKey, {.authority = "h", .path = path}, now, kSpan) ? 1U : 0U;
+    }
+    CHECK(due > (round == 0 ? 4999 : 4000));
+  }
+}
+
+}  // namespace
+}  // namespace sidespan::lineage
