@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/src.hpp>
+#include <charconv>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -48,12 +49,14 @@ class Events {
   static constexpr size_t max_object_size = static_cast<size_t>(-1);
   static constexpr size_t max_string_size = static_cast<size_t>(-1);
   static constexpr size_t max_key_size = static_cast<size_t>(-1);
+  static constexpr size_t kDigitsMax = 128;  // of a fraction; a longer one is a null
 
   Events(Handler& handler, const ReaderLimits& limits)
       : real_(&handler), handler_(&handler), limits_(limits) {}
 
   void forget() {
     key_.clear();
+    digits_.clear();
     open_ = 0;
     handler_ = real_;
   }
@@ -101,17 +104,34 @@ class Events {
     key_.clear();
     return true;
   }
-  bool on_number_part(Text, error_code&) { return true; }
+  bool on_number_part(Text part, error_code&) {
+    digits_.append(view(part).substr(0, kDigitsMax + 1 - digits_.size()));
+    return true;
+  }
   bool on_int64(int64_t number, Text, error_code&) {
+    digits_.clear();
     handler_->on_integer(number);
     return true;
   }
   bool on_uint64(uint64_t number, Text, error_code&) {
+    digits_.clear();
     handler_->on_natural(number);
     return true;
   }
-  bool on_double(double number, Text, error_code&) {
-    handler_->on_number(number);
+  // The parser's own number is exact in most of its digits, and another where it came in pieces.
+  bool on_double(double number, Text last, error_code& error) {
+    std::string_view text = view(last);
+    if (!digits_.empty()) {
+      on_number_part(last, error);
+      text = digits_;
+    }
+    if (text.size() <= kDigitsMax) {
+      std::from_chars(text.data(), text.data() + text.size(), number);
+      handler_->on_number(number);
+    } else {
+      handler_->on_null();
+    }
+    digits_.clear();
     return true;
   }
   bool on_bool(bool truth, error_code&) {
@@ -145,7 +165,8 @@ class Events {
   Handler* handler_;  // real_, or scalars_
   Scalars scalars_;
   ReaderLimits limits_;
-  std::string key_;  // of one that came in pieces
+  std::string key_;     // of one that came in pieces
+  std::string digits_;  // likewise
   size_t open_ = 0;
 };
 

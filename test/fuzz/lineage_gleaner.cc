@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sidespan/json/reader.h"
 #include "sidespan/lineage/gleaner.h"
@@ -22,11 +23,12 @@ struct Forgotten final : Overflow {
   uint64_t sum = 0;
 };
 
-std::string gleaned(Voice voice, std::string_view text, size_t step) {
-  Forgotten forgotten;
-  Gleaner gleaner(kKey, voice, voice == Voice::kModelAnswer, forgotten, {kValuesMax});
-  FormGleaner form(kKey, forgotten, {kValuesMax});
-  FormGleaner parts(kKey, forgotten, {kValuesMax}, "b");
+std::vector<std::string> gleaned(Voice voice, std::string_view text, size_t step) {
+  Forgotten of_document;
+  Forgotten of_form;
+  Gleaner gleaner(kKey, voice, voice == Voice::kModelAnswer, of_document, {kValuesMax});
+  FormGleaner form(kKey, of_form, {kValuesMax});
+  FormGleaner parts(kKey, of_form, {kValuesMax}, "b");
   gleaner.begin_document();
   sidespan::json::Reader reader(gleaner);
   for (size_t at = 0; at < text.size(); at += step) {
@@ -41,17 +43,28 @@ std::string gleaned(Voice voice, std::string_view text, size_t step) {
   parts.finish();
   // How far a text was read that is broken later on is the parser's.
   const bool whole = reader.finish() == sidespan::json::Reader::State::kComplete;
-  std::string all = whole ? std::to_string(forgotten.sum) : "";
+  // Lines and what is nested in them take turns, so that the order is another, and which are beyond
+  // the limit; what is kept and what is not are the same together.
+  std::vector<std::string> all;
+  const uint64_t forgotten = of_form.sum + (whole ? of_document.sum : 0);
+  uint64_t sum = forgotten;
   for (const Gleaned* one : {&gleaner.gleaned(), &form.gleaned(), &parts.gleaned()}) {
     if (one->values.size() > kValuesMax) std::abort();
     if (!whole && one == &gleaner.gleaned()) continue;
-    for (const Value& value : one->values) all += " " + std::to_string(value.hash + value.weight);
-    for (const Asked& asked : one->asked) {
-      all += " " + std::to_string(asked.arguments);
-      for (const uint32_t word : asked.name) all += "." + std::to_string(word);
+    for (const Value& value : one->values) {
+      sum += value.hash;
+      if (forgotten == 0) all.push_back(std::to_string(value.hash + value.weight));
     }
-    for (const Prefix& prefix : one->prefixes) all += " " + std::to_string(prefix.digest);
+    for (const Asked& asked : one->asked) {
+      sum += asked.arguments;
+      if (forgotten != 0) continue;
+      std::string& text = all.emplace_back(std::to_string(asked.arguments));
+      for (const uint32_t word : asked.name) text += "." + std::to_string(word);
+    }
+    for (const Prefix& prefix : one->prefixes) all.push_back(std::to_string(prefix.digest));
   }
+  all.push_back(std::to_string(sum));
+  std::ranges::sort(all);
   return all;
 }
 

@@ -24,7 +24,8 @@ class Handler {
   // that is half a surrogate pair comes U+FFFD (in an array or object; else the text is broken).
   virtual void on_text(std::string_view, bool /*last*/) {}
   virtual void on_integer(int64_t) {}
-  // One with a fraction or an exponent, or beyond uint64.
+  // One with a fraction or an exponent, or beyond uint64: the nearest double, infinite beyond all;
+  // of more than 128 characters it is a null.
   virtual void on_number(double) {}
   // An integer beyond int64: for most a number as any other.
   virtual void on_natural(uint64_t number) { on_number(static_cast<double>(number)); }

@@ -281,8 +281,9 @@ ToolCall* CallDraft::add_tool_call() {
   }
   // No more room than is used in the end.
   const size_t room = call.tool_calls.capacity();
-  if (call.tool_calls.size() == room)
-    call.tool_calls.reserve(std::clamp(2 * room, size_t{1}, kToolsMax));
+  if (call.tool_calls.size() == room) {
+    call.tool_calls.reserve(std::min(room + std::max(room / 2, size_t{1}), kToolsMax));
+  }
   return &call.tool_calls.emplace_back();
 }
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -111,6 +112,30 @@ TEST_CASE("reader: a number that the end cuts off is no number") {
   CHECK(read("[1,-2.5", 0) == Outcome{"[ 1 ", Reader::State::kBroken});
   CHECK(read("[[1],2", 3) == Outcome{"[ [ 1 ] ", Reader::State::kBroken});
   CHECK(read("[1] ", 1) == Outcome{"[ 1 ] ", Reader::State::kComplete});
+}
+
+TEST_CASE("reader: a fraction is the nearest number, however it comes") {
+  struct Numbers final : Handler {
+    void on_number(double number) override { all.push_back(number); }
+    void on_null() override { all.push_back(-1); }
+    std::vector<double> all;
+  };
+  const std::string long_one = "0." + std::string(126, '3');
+  const std::string text =
+      "[48219.125,800000000.910500000,0.1,2.2250738585072014e-308,0e20011,1e400,-0.0,"
+      "123456789012345678901234567890,12345678901.234567890123e-5," +
+      long_one + "," + long_one + "3,7]";
+  for (size_t step = 1; step <= text.size(); ++step) {
+    Numbers numbers;
+    Reader reader(numbers);
+    for (size_t at = 0; at < text.size(); at += step) reader.feed(text.substr(at, step));
+    CAPTURE(step);
+    REQUIRE(reader.state() == Reader::State::kComplete);
+    CHECK(numbers.all == std::vector<double>{48219.125, 800000000.9105, 0.1,
+                                             2.2250738585072014e-308, 0, HUGE_VAL, -0.0,
+                                             123456789012345678901234567890.0,
+                                             12345678901.234567890123e-5, 1.0 / 3, -1});
+  }
 }
 
 TEST_CASE("reader: several texts one after another") {
