@@ -296,11 +296,13 @@ void CallDraft::add_arguments(ToolCall& tool, std::string_view part) {
 }
 
 void CallDraft::add_tool_result(ToolResult result) {
-  if (call.tool_results.size() >= kToolsMax) {
+  while (call.tool_results.size() >= kToolsMax || result_ids_ >= kToolNamesMax) {
     content_room_ += call.tool_results.front().text.size();
+    result_ids_ -= call.tool_results.front().id.size();
     call.tool_results.pop_front();
     ++call.tools_left_out;
   }
+  result_ids_ += result.id.size();
   make_room(result.text.size());
   if (result.text.size() > content_room_) result.text.resize(content_room_);
   result.text.shrink_to_fit();
@@ -311,6 +313,7 @@ void CallDraft::add_tool_result(ToolResult result) {
 void CallDraft::forget_tool_results() {
   for (const ToolResult& result : call.tool_results) content_room_ += result.text.size();
   call.tool_results.clear();
+  result_ids_ = 0;
 }
 
 void CallDraft::expect_choice(size_t choice) {

@@ -67,7 +67,8 @@ class CallDraft {
   static constexpr size_t kWordBytesMax = 64;     // of a type, a code, a level, a reason
   static constexpr size_t kListMax = 16;          // stop sequences, formats, choices
   static constexpr size_t kToolsMax = 48;         // asked for, and given back
-  static constexpr size_t kToolNamesMax = 2304;   // bytes: ids and names of those asked for
+  static constexpr size_t kToolNamesMax = 2304;   // bytes: ids and names of those asked for;
+                                                  // ids of those given back
   static constexpr size_t kContentTextsMax = 16;  // captured texts of full length, all together
   static constexpr size_t kContentRoomMax = size_t{48} * 1024;  // of them, whatever their length
 
@@ -158,7 +159,8 @@ class CallDraft {
   const Capture capture_;
   const size_t content_bytes_max_;
   size_t content_room_;
-  size_t reading_ = 0;  // what of it the message has that is read
+  size_t result_ids_ = 0;  // bytes
+  size_t reading_ = 0;     // what of it the message has that is read
   UsageRule rule_;
   Usage counted_;
   int64_t more_input_ = 0;

@@ -149,11 +149,14 @@ class OpenAiResponsesReader final : public ApiReader {
   void end_input();
   void end_past_item();
   void end_output();
+  void leave_out();
 
   CallDraft& draft_;
   Item input_;
   Message message_;
   Item output_;
+  std::array<size_t, 3> left_out_ = {};  // as it began, as it was done, and with the whole
+  size_t left_out_most_ = 0;
   // Of the document that is read.
   std::string event_;
   std::string status_;
@@ -291,10 +294,22 @@ void OpenAiResponsesReader::end_output() {
     if (known.id == output_.call_id) tool = &known;
   }
   if (tool == nullptr) tool = draft_.add_tool_call();
-  if (tool == nullptr) return;
+  if (tool == nullptr) return leave_out();
   tool->id = std::move(output_.call_id);
   tool->name = std::move(output_.name);
   if (tool->arguments.empty()) draft_.add_arguments(*tool, output_.content);
+}
+
+// One that there was no room for is counted once, too, however often it comes.
+void OpenAiResponsesReader::leave_out() {
+  const bool begins = event_ == "response.output_item.added";
+  const bool ends = event_ == "response.output_item.done";
+  size_t& told = left_out_[begins ? 0 : ends ? 1 : 2];
+  if (++told > left_out_most_) {
+    left_out_most_ = told;
+  } else {
+    --draft_.call.tools_left_out;
+  }
 }
 
 void OpenAiResponsesReader::end_response(bool whole) {

@@ -336,8 +336,8 @@ TEST_CASE("genai: memory is bounded, whatever the bodies hold") {
     const CallReader call = greedy({.capture = capture}, kWhole);
     CHECK(call.call().tool_calls.size() == 9);
     CHECK(call.call().tool_calls.back().id.starts_with("8x"));
-    CHECK(call.call().tool_results.size() == 48);
-    CHECK(call.call().tools_left_out == 992 + 952);
+    CHECK(call.call().tool_results.size() == 18);
+    CHECK(call.call().tools_left_out == 992 + 982);
     CHECK(call.call().tool_results.back().text.size() <= 1024);
   }
 }
@@ -361,6 +361,31 @@ TEST_CASE("genai: of calls of tools that are named as usual there are more") {
     CHECK(call.call().tool_calls.back().id.starts_with("call_47x"));
     CHECK(call.call().tools_left_out == 12);
   }
+}
+
+TEST_CASE("genai: a call that is told three times is left out once") {
+  const auto item = [](int i) {
+    return R"({"type":"function_call","call_id":"call_)" + std::to_string(i) +
+           R"(","name":"f","arguments":"{}"})";
+  };
+  std::string all;
+  for (int i = 0; i < 60; ++i) all.append(i == 0 ? "" : ",").append(item(i));
+  const std::string answer = R"({"id":"r","status":"completed","output":[)" + all + "]}";
+  CallReader whole({.api = Api::kOpenAiResponses, .provider = "p", .known_host = true});
+  feed_response(whole, answer);
+  CHECK(whole.call().tool_calls.size() == 48);
+  CHECK(whole.call().tools_left_out == 12);
+  CallReader streamed({.api = Api::kOpenAiResponses, .provider = "p", .known_host = true});
+  for (int i = 0; i < 60; ++i) {
+    for (const std::string event : {"added", "done"}) {
+      feed_response(streamed,
+                    R"({"type":"response.output_item.)" + event + R"(","item":)" + item(i) + "}");
+      CHECK(streamed.call().tools_left_out == static_cast<uint64_t>(std::max(i - 47, 0)));
+    }
+  }
+  feed_response(streamed, R"({"type":"response.completed","response":)" + answer + "}");
+  CHECK(streamed.call().tool_calls.size() == 48);
+  CHECK(streamed.call().tools_left_out == 12);
 }
 
 TEST_CASE("genai: what goes on with a call that was left out is no other call's") {
