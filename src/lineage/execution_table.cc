@@ -180,22 +180,30 @@ void ExecutionTable::close(ExecutionRef execution, MonoTime now) {
   if (slot != nullptr && slot->open) shut(*slot, now);
 }
 
-std::vector<ClosedTurn> ExecutionTable::sweep(MonoTime now, bool all) {
-  std::vector<ClosedTurn> out;
-  for (Shard& shard : shards_) {
-    const std::lock_guard lock(shard.mutex);
-    std::ranges::move(shard.pushed_out, std::back_inserter(out));
-    shard.pushed_out.clear();
-    for (size_t i = 0; i < shard.slots.size(); ++i) {
-      Slot& slot = *shard.slots[i];
-      if (!slot.used) continue;
-      if (slot.open && slot.opening.turn && (all || is_due(slot, now))) {
-        out.push_back(shut(slot, now));
-      } else if (!slot.open && now - slot.closed >= turns_.idle) {
-        release(shard, i);
-      }
+void ExecutionTable::sweep(Shard& shard, MonoTime now, bool all, std::vector<ClosedTurn>& out) {
+  const std::lock_guard lock(shard.mutex);
+  std::ranges::move(shard.pushed_out, std::back_inserter(out));
+  shard.pushed_out.clear();
+  for (size_t i = 0; i < shard.slots.size(); ++i) {
+    Slot& slot = *shard.slots[i];
+    if (!slot.used) continue;
+    if (slot.open && slot.opening.turn && (all || is_due(slot, now))) {
+      out.push_back(shut(slot, now));
+    } else if (!slot.open && now - slot.closed >= turns_.idle) {
+      release(shard, i);
     }
   }
+}
+
+std::vector<ClosedTurn> ExecutionTable::sweep(MonoTime now) {
+  std::vector<ClosedTurn> out;
+  sweep(shards_[swept_.fetch_add(1, std::memory_order_relaxed) % kShards], now, false, out);
+  return out;
+}
+
+std::vector<ClosedTurn> ExecutionTable::close_all(MonoTime now) {
+  std::vector<ClosedTurn> out;
+  for (Shard& shard : shards_) sweep(shard, now, true, out);
   return out;
 }
 

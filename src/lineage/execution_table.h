@@ -80,7 +80,9 @@ class ExecutionTable {
   void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate,
                    const Told& baggage);
   void close(ExecutionRef execution, MonoTime now);
-  std::vector<ClosedTurn> sweep(MonoTime now, bool all);
+  // Of the next of Registry::kSweepParts, those that are due.
+  std::vector<ClosedTurn> sweep(MonoTime now);
+  std::vector<ClosedTurn> close_all(MonoTime now);
 
   std::optional<Standing> standing(ExecutionRef execution, MonoTime now);
   bool exists(ExecutionRef execution);
@@ -104,7 +106,7 @@ class ExecutionTable {
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr size_t kShards = 16;
+  static constexpr size_t kShards = Registry::kSweepParts;
   static constexpr size_t kIndexBits = 12;
   static constexpr size_t kStepsKept = 16;
   static constexpr size_t kStepsTold = 256;
@@ -152,12 +154,14 @@ class ExecutionTable {
   bool is_late(const Slot& slot, MonoTime now) const;
   ClosedTurn shut(Slot& slot, MonoTime now);
   void release(Shard& shard, size_t index);
+  void sweep(Shard& shard, MonoTime now, bool all, std::vector<ClosedTurn>& out);
   void weigh(Slot& slot);
   std::optional<size_t> take_slot(Shard& shard, MonoTime now);
 
   const size_t slots_max_;  // of a shard
   const TurnOptions turns_;
   std::array<Shard, kShards> shards_;
+  std::atomic<size_t> swept_{0};
   std::atomic<size_t> open_{0};
   std::array<std::atomic<uint32_t>, kScopePlaces> open_by_scope_ = {};
   std::atomic<size_t> slots_made_{0};

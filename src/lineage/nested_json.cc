@@ -42,8 +42,11 @@ void NestedJson::feed(std::string_view part) {
   while (!part.empty()) {
     const size_t used = reader_.feed(part);
     if (reader_.state() == json::Reader::State::kBroken) return;
-    if (reader_.state() == json::Reader::State::kComplete) restart();
-    if (used == 0) return;
+    if (reader_.state() == json::Reader::State::kComplete) {
+      restart();  // a number may have ended with the part before
+    } else if (used == 0) {
+      return;
+    }
     part.remove_prefix(used);
   }
 }

@@ -446,11 +446,16 @@ void Registry::close_given(ExecutionRef execution, MonoTime now) {
   impl_->executions.close(execution, now);
 }
 
-std::vector<ClosedTurn> Registry::close_due(MonoTime now, bool all) {
+std::vector<ClosedTurn> Registry::close_due(MonoTime now) {
   impl_->latest.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-  if (impl_->traces) impl_->traces->close_due(now, all);
+  if (impl_->traces) impl_->traces->close_due(now);
   impl_->failed.sweep(now);
-  return impl_->executions.sweep(now, all);
+  return impl_->executions.sweep(now);
+}
+
+std::vector<ClosedTurn> Registry::close_all(MonoTime now) {
+  if (impl_->traces) impl_->traces->close_all(now);
+  return impl_->executions.close_all(now);
 }
 
 void Registry::forget(uint64_t hash) {

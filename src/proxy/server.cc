@@ -24,7 +24,8 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
                OriginBook(*options),
                shared,
                *this},
-        sweeper(loop, [this] { sweep(); }) {}
+        sweeper(loop, [this] { sweep(); }),
+        turn_sweeper(loop, [this] { sweep_turns(); }) {}
   ~Impl() { worker.loop.cancel_turn_end(*this); }
 
   void session_changed(SlotId id) override {
@@ -48,7 +49,8 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
   }
   void on_call_left_out() override { worker.metrics.mcp_calls_left_out.add(); }
   void sweep();
-  void close_turns(bool all);
+  void sweep_turns();
+  void emit(const std::vector<lineage::ClosedTurn>& turns);
   // `others`: connections of the process before this one.
   std::optional<Error> refusal_for(const net::Stream& stream, Door door, size_t others);
 
@@ -58,6 +60,8 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
   std::vector<SlotId> changed;
   std::vector<SlotId> tunnels_over;
   net::Timer sweeper;
+  net::Timer turn_sweeper;
+  size_t parts_to_sweep = 0;  // of the executions, until there are none
 };
 
 Server::Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
@@ -120,19 +124,28 @@ void Server::Impl::sweep() {
   sessions.for_each([&](SlotId, Session& session) { session.sweep(now); });
   tunnels.for_each([](SlotId, Tunnel& tunnel) { tunnel.sweep(); });
   worker.shared.mcp_calls.expire(now, *this);
-  close_turns(false);
   lineage::Registry* const lineage = worker.shared.lineage;
   const bool turns = lineage != nullptr && !(lineage->idle() && lineage->traces().idle());
+  if (turns && !turn_sweeper.active()) sweep_turns();
   const bool connections = sessions.size() + tunnels.size() > 0;
   const bool more = connections || worker.shared.mcp_calls.waiting() > 0 || turns;
   if (more) sweeper.start(Session::kSweepInterval, true);
 }
 
-// `all`: nothing more comes.
-void Server::Impl::close_turns(bool all) {
-  if (worker.shared.lineage == nullptr) return;
-  for (const lineage::ClosedTurn& turn :
-       worker.shared.lineage->close_due(worker.loop.now().mono, all)) {
+// Each part of the executions once in kSweepInterval; the last time after all are closed, since
+// what was pushed out waits in its part.
+void Server::Impl::sweep_turns() {
+  lineage::Registry& lineage = *worker.shared.lineage;
+  const bool turns = !lineage.idle() || !lineage.traces().idle();
+  if (turns) parts_to_sweep = lineage::Registry::kSweepParts;
+  emit(lineage.close_due(worker.loop.now().mono));
+  if (--parts_to_sweep == 0) return;
+  constexpr Milliseconds kInterval = Session::kSweepInterval / lineage::Registry::kSweepParts;
+  turn_sweeper.start(kInterval, true);
+}
+
+void Server::Impl::emit(const std::vector<lineage::ClosedTurn>& turns) {
+  for (const lineage::ClosedTurn& turn : turns) {
     if ((turn.span.flags & trace::kSampledFlag) == 0) continue;
     worker.metrics.turns.add();
     worker.sink.emit(make_turn_span(turn, *worker.options));
@@ -153,7 +166,9 @@ void Server::abort() {
       [&](SlotId, Tunnel& tunnel) { tunnel.reset(semconv::Ending::kDrain, error); });
   impl_->worker.shared.mcp_calls.end_all(
       {.ending = semconv::Ending::kDrain, .at = impl_->worker.loop.now().mono}, *impl_);
-  impl_->close_turns(true);
+  if (lineage::Registry* const lineage = impl_->worker.shared.lineage) {
+    impl_->emit(lineage->close_all(impl_->worker.loop.now().mono));
+  }
 }
 
 void Server::reset_largest(size_t bytes) {

@@ -58,8 +58,8 @@ std::vector<std::string> gleaned(Voice voice, std::string_view text, size_t step
     for (const Asked& asked : one->asked) {
       sum += asked.arguments;
       if (forgotten != 0) continue;
-      std::string& text = all.emplace_back(std::to_string(asked.arguments));
-      for (const uint32_t word : asked.name) text += "." + std::to_string(word);
+      std::string& said = all.emplace_back(std::to_string(asked.arguments));
+      for (const uint32_t word : asked.name) said += "." + std::to_string(word);
     }
     for (const Prefix& prefix : one->prefixes) all.push_back(std::to_string(prefix.digest));
   }

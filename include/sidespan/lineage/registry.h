@@ -147,8 +147,12 @@ class Registry final : public Overflow {
   ExecutionRef open_given(const SpanRef& span, uint64_t scope, const Moment& now);
   void close_given(ExecutionRef execution, MonoTime now);
 
-  // Turns that are over; all that are open, where nothing more comes.
-  std::vector<ClosedTurn> close_due(MonoTime now, bool all = false);
+  // Turns that are over, of a part of the executions: so many calls in a row look at all of them,
+  // so that no one takes long.
+  static constexpr size_t kSweepParts = 16;
+  std::vector<ClosedTurn> close_due(MonoTime now);
+  // All that are open: nothing more comes.
+  std::vector<ClosedTurn> close_all(MonoTime now);
 
   // What is not kept: whoever carries it later is not the only one who did.
   void forget(uint64_t hash) override;

@@ -1,7 +1,8 @@
-// Documents, as a registry would have read them.
+// What tests do with a registry: read documents for it, and sweep all of it.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sidespan/json/reader.h"
@@ -21,6 +22,14 @@ inline Gleaned glean(Registry& registry, Voice voice, const std::vector<std::str
   }
   gleaner.finish();
   return gleaner.take();
+}
+
+inline std::vector<ClosedTurn> close_due(Registry& registry, MonoTime now) {
+  std::vector<ClosedTurn> all;
+  for (size_t part = 0; part < Registry::kSweepParts; ++part) {
+    for (ClosedTurn& turn : registry.close_due(now)) all.push_back(std::move(turn));
+  }
+  return all;
 }
 
 }  // namespace sidespan::lineage

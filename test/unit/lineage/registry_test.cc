@@ -117,9 +117,9 @@ TEST_CASE("a turn: the question, a tool, the answer") {
   CHECK(second.execution == first.execution);
   CHECK_FALSE(second.opened);
   rig.said(second, R"({"choices":[{"message":{"content":"It is shipped."}}]})", CallEnd::kAnswered);
-  CHECK(rig.registry.close_due(rig.now.mono).empty());
+  CHECK(close_due(rig.registry, rig.now.mono).empty());
   rig.wait(seconds(2));
-  const std::vector<ClosedTurn> closed = rig.registry.close_due(rig.now.mono);
+  const std::vector<ClosedTurn> closed = close_due(rig.registry, rig.now.mono);
   REQUIRE(closed.size() == 1);
   CHECK(closed[0].span == first.parent);
   CHECK(closed[0].duration == seconds(5));
@@ -198,7 +198,7 @@ TEST_CASE("the next question of a conversation is a turn of its own, linked to t
       user("And the invoice?"));
   CHECK(next.opened);
   CHECK(next.parent.trace_id != one.parent.trace_id);
-  const std::vector<ClosedTurn> closed = rig.registry.close_due(rig.now.mono, true);
+  const std::vector<ClosedTurn> closed = rig.registry.close_all(rig.now.mono);
   REQUIRE(closed.size() == 2);
   const ClosedTurn& later = closed[0].span == next.parent ? closed[0] : closed[1];
   REQUIRE(later.links.size() == 1);
@@ -229,7 +229,7 @@ TEST_CASE("turns of a run are in its trace until that is full, and others' are n
   CHECK(rig.model(user("What of BL-70911?"), run).parent.trace_id == run.span.trace_id);
   const Joined third = rig.model(user("What of CL-81127?"), run);
   CHECK(third.parent.trace_id != run.span.trace_id);
-  for (const ClosedTurn& turn : rig.registry.close_due(rig.now.mono, true)) {
+  for (const ClosedTurn& turn : rig.registry.close_all(rig.now.mono)) {
     const bool own = turn.span == third.parent;
     CHECK(turn.links.size() == (own ? 2 : 0));
     CHECK(turn.parent_id == (own ? trace::SpanId{} : run.span.span_id));
@@ -305,7 +305,7 @@ TEST_CASE("where agents name their traces a call is tied to what asked for it in
     CHECK(in.get(9, "/orders/CM-66123/state").verdict != kOne);
   }
   // Nothing of it is a turn.
-  CHECK(rig.registry.close_due(in.now.mono, true).empty());
+  CHECK(rig.registry.close_all(in.now.mono).empty());
   CHECK(rig.registry.traces().idle());
 }
 
@@ -339,7 +339,7 @@ TEST_CASE("what failed in a trace is the attempt before the next that is the sam
   CHECK(traces.attempt_before(request(4999 - 1023), rig.now.mono) == call(5));
   CHECK(traces.attempt_before(request(4999), rig.now.mono) == call(5));
   rig.wait(seconds(121));
-  rig.registry.close_due(rig.now.mono);
+  close_due(rig.registry, rig.now.mono);
   traces.call_failed(9, call(6), rig.now.mono);
   CHECK(traces.attempt_before(9, rig.now.mono) == call(6));
 }
@@ -444,7 +444,7 @@ TEST_CASE("a call that names no trace is told which model's call in a named one 
   }
   // Nothing of it is a turn, nor anybody's parent.
   CHECK(rig.registry.idle());
-  CHECK(rig.registry.close_due(rig.now.mono, true).empty());
+  CHECK(rig.registry.close_all(rig.now.mono).empty());
 }
 
 TEST_CASE("a turn tells the baggage that it was opened with, as far as that is short") {
@@ -453,7 +453,7 @@ TEST_CASE("a turn tells the baggage that it was opened with, as far as that is s
   rig.registry.set_context(turn.execution, 1, "",
                            {{"long", std::string(1024, 'v')}, {"tenant", "a"}, {"cell", "eu"}});
   rig.registry.call_ended(turn.execution, CallEnd::kAnswered, rig.now.mono);
-  const std::vector<ClosedTurn> closed = rig.registry.close_due(rig.now.mono, true);
+  const std::vector<ClosedTurn> closed = rig.registry.close_all(rig.now.mono);
   REQUIRE(closed.size() == 1);
   CHECK(closed[0].baggage == Told{{"tenant", "a"}, {"cell", "eu"}});
 }
@@ -559,7 +559,7 @@ TEST_CASE("a million executions with the worst of values stay within their memor
     if (i % 10'000 == 0) rig.wait(milliseconds(500));
     // Swept in time, then seldom.
     const int sweep = i < 500'000 ? 1000 : 100'000;
-    if (i % sweep == sweep - 1) rig.registry.close_due(rig.now.mono);
+    if (i % sweep == sweep - 1) close_due(rig.registry, rig.now.mono);
     if (before && i % 1000 == 999) peak = std::max(peak, *allocated() - *before);
   }
   const Registry::Counts counts = rig.registry.counts();
@@ -640,7 +640,7 @@ TEST_CASE("a turn is in the trace that its first call was given, from that call'
   rig.registry.call_ended(opened.execution, CallEnd::kAnswered, rig.now.mono,
                           {.input = 20, .output = 5, .cost_usd = {}});
   rig.wait(seconds(3));
-  const std::vector<ClosedTurn> closed = rig.registry.close_due(rig.now.mono);
+  const std::vector<ClosedTurn> closed = close_due(rig.registry, rig.now.mono);
   REQUIRE(closed.size() == 1);
   CHECK(closed[0].tokens.input == 20);
   CHECK(closed[0].tokens.output == 5);

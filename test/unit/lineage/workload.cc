@@ -115,14 +115,14 @@ void World::run() {
     time_ = next.at;
     (*next.then)();
     if (order_ % 64 == 0) {
-      for (ClosedTurn& turn : registry_.close_due(now().mono)) turns.push_back(std::move(turn));
+      for (ClosedTurn& turn : close_due(registry_, now().mono)) turns.push_back(std::move(turn));
       const Registry::Counts counts = registry_.counts();
       peak.executions = std::max(peak.executions, counts.executions);
       peak.bytes = std::max(peak.bytes, counts.bytes);
       peak.forgotten = counts.forgotten;
     }
   }
-  for (ClosedTurn& turn : registry_.close_due(now().mono, true)) turns.push_back(std::move(turn));
+  for (ClosedTurn& turn : registry_.close_all(now().mono)) turns.push_back(std::move(turn));
 }
 
 std::string World::hex(size_t digits) {
