@@ -195,9 +195,9 @@ void ExecutionTable::sweep(Shard& shard, MonoTime now, bool all, std::vector<Clo
   }
 }
 
-std::vector<ClosedTurn> ExecutionTable::sweep(MonoTime now) {
+std::vector<ClosedTurn> ExecutionTable::sweep(size_t part, MonoTime now) {
   std::vector<ClosedTurn> out;
-  sweep(shards_[swept_.fetch_add(1, std::memory_order_relaxed) % kShards], now, false, out);
+  sweep(shards_[part], now, false, out);
   return out;
 }
 

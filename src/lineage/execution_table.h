@@ -80,8 +80,8 @@ class ExecutionTable {
   void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate,
                    const Told& baggage);
   void close(ExecutionRef execution, MonoTime now);
-  // Of the next of Registry::kSweepParts, those that are due.
-  std::vector<ClosedTurn> sweep(MonoTime now);
+  // Those that are due, of one of Registry::kSweepParts.
+  std::vector<ClosedTurn> sweep(size_t part, MonoTime now);
   std::vector<ClosedTurn> close_all(MonoTime now);
 
   std::optional<Standing> standing(ExecutionRef execution, MonoTime now);
@@ -161,7 +161,6 @@ class ExecutionTable {
   const size_t slots_max_;  // of a shard
   const TurnOptions turns_;
   std::array<Shard, kShards> shards_;
-  std::atomic<size_t> swept_{0};
   std::atomic<size_t> open_{0};
   std::array<std::atomic<uint32_t>, kScopePlaces> open_by_scope_ = {};
   std::atomic<size_t> slots_made_{0};

@@ -123,6 +123,7 @@ struct Registry::Impl {
   std::atomic<int64_t> blind_until{0};
   std::atomic<int64_t> unnamed_until{0};  // as long as what a model says is remembered
   std::atomic<uint64_t> blinded{0};
+  std::atomic<size_t> swept{0};      // parts
   std::unique_ptr<Registry> traces;  // null: it is one itself
   std::atomic<bool> forgets{false};  // then: was told what was not kept
 };
@@ -449,8 +450,9 @@ void Registry::close_given(ExecutionRef execution, MonoTime now) {
 std::vector<ClosedTurn> Registry::close_due(MonoTime now) {
   impl_->latest.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   if (impl_->traces) impl_->traces->close_due(now);
-  impl_->failed.sweep(now);
-  return impl_->executions.sweep(now);
+  const size_t part = impl_->swept.fetch_add(1, std::memory_order_relaxed) % kSweepParts;
+  if (part == 0) impl_->failed.sweep(now);
+  return impl_->executions.sweep(part, now);
 }
 
 std::vector<ClosedTurn> Registry::close_all(MonoTime now) {

@@ -63,9 +63,12 @@ void Exchange::begin_lineage() {
                                .fetches = request_.asks("GET"),
                                .alone = !request_.body.may_have_bytes()};
   if (!target.may_tell()) return;
-  // What is told now is known long after the memo has it no more.
+  // What is not told again is known for seven eighths of the usual time at least; where that is a
+  // few of the seconds that values are remembered by, it is told each time.
   const MonoTime now = worker_.loop.now().mono;
-  if (!worker_.targets.is_due(registry->key(), target, now, registry->remembered() / 8)) return;
+  const Nanoseconds known = registry->remembered();
+  const Nanoseconds again = known < std::chrono::seconds(16) ? Nanoseconds(0) : known / 8;
+  if (!worker_.targets.is_due(registry->key(), target, now, again)) return;
   lineage::Gleaned head;
   lineage::glean_target(registry->key(), target, head);
   if (head.values.empty() && head.asked.empty()) return;

@@ -61,7 +61,7 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
   std::vector<SlotId> tunnels_over;
   net::Timer sweeper;
   net::Timer turn_sweeper;
-  size_t parts_to_sweep = 0;  // of the executions, until there are none
+  size_t parts_to_sweep = 0;  // of the executions
 };
 
 Server::Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
@@ -125,23 +125,21 @@ void Server::Impl::sweep() {
   tunnels.for_each([](SlotId, Tunnel& tunnel) { tunnel.sweep(); });
   worker.shared.mcp_calls.expire(now, *this);
   lineage::Registry* const lineage = worker.shared.lineage;
+  if (lineage != nullptr) {
+    parts_to_sweep = lineage::Registry::kSweepParts;
+    if (!turn_sweeper.active()) sweep_turns();
+  }
   const bool turns = lineage != nullptr && !(lineage->idle() && lineage->traces().idle());
-  if (turns && !turn_sweeper.active()) sweep_turns();
   const bool connections = sessions.size() + tunnels.size() > 0;
   const bool more = connections || worker.shared.mcp_calls.waiting() > 0 || turns;
   if (more) sweeper.start(Session::kSweepInterval, true);
 }
 
-// Each part of the executions once in kSweepInterval; the last time after all are closed, since
-// what was pushed out waits in its part.
+// The next part of the executions, until each had its turn since the last sweep.
 void Server::Impl::sweep_turns() {
-  lineage::Registry& lineage = *worker.shared.lineage;
-  const bool turns = !lineage.idle() || !lineage.traces().idle();
-  if (turns) parts_to_sweep = lineage::Registry::kSweepParts;
-  emit(lineage.close_due(worker.loop.now().mono));
-  if (--parts_to_sweep == 0) return;
   constexpr Milliseconds kInterval = Session::kSweepInterval / lineage::Registry::kSweepParts;
-  turn_sweeper.start(kInterval, true);
+  emit(worker.shared.lineage->close_due(worker.loop.now().mono));
+  if (--parts_to_sweep > 0) turn_sweeper.start(kInterval, true);
 }
 
 void Server::Impl::emit(const std::vector<lineage::ClosedTurn>& turns) {

@@ -627,6 +627,21 @@ def test_turns_have_a_number(sidecar, model, sink):
     assert len([span for span in spans if is_turn(span)]) >= 48
 
 
+def test_a_turn_of_long_ago_is_no_candidate(sidecar, model, origin, sink):
+    """Also where the agent keeps its connection, and nobody was at work meanwhile."""
+    side = sidecar({"context": {"turn_idle": "1s", "turn_grace": "300ms"}})
+    with Client(side.egress, timeout=30) as kept:
+        kept.send(head(f"GET {origin.url('/kept')} HTTP/1.1", [("Host", "h")]))
+        assert kept.reader.head().status == 200
+        for question in ("Where is QK-482913?", "And what of QK-482913 today?"):
+            model.answer(CHAT, plain(asks("search", {"query": "QK-482913"})[1]))
+            post(side, model.url(CHAT), chat(user(question)))
+            get(side, origin.url("/orders/QK-482913"))
+            time.sleep(6.5)  # it is closed, let go of, and what it carried is not fresh
+    first, second = [span for span in sink.wait(7) if "/orders/" in span["attributes"].get("url.full", "")]
+    assert first["parent_id"] and second["parent_id"] and first["parent_id"] != second["parent_id"]
+
+
 def test_what_is_remembered_has_a_size(sidecar, model, origin, sink):
     side = sidecar({"limits": {"lineage_values": 1024}})
     model.answer(CHAT, plain(asks("search", {"query": "QK-482913"})[1]))

@@ -103,7 +103,7 @@ class Registry final : public Overflow {
   Registry& operator=(const Registry&) = delete;
 
   const HashKey& key() const;
-  // How long a value is, after it was carried last.
+  // How long a value is, after it was told last.
   Nanoseconds remembered() const;
   // No execution is under way.
   bool idle() const;
