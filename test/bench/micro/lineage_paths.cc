@@ -1,5 +1,4 @@
 #include <cstdlib>
-#include <string>
 
 #include "hot_path.h"
 #include "sidespan/lineage/gleaner.h"
