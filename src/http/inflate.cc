@@ -55,6 +55,13 @@ std::optional<Codings> parse_codings(std::string_view content_encoding) {
   return codings;
 }
 
+bool is_packed(const Headers& headers) {
+  const std::optional<std::string_view> value = headers.find(FieldName::kContentEncoding);
+  if (!value) return false;
+  const std::optional<Codings> codings = parse_codings(*value);
+  return codings && codings->count > 0;
+}
+
 namespace {
 
 // What this thread's decoders hold: a frame of few bytes may ask for megabytes, and traffic comes
@@ -67,7 +74,50 @@ bool is_room_for_decoders() {
   return account == nullptr || held_by_all < account->ledger().limit() / kShare;
 }
 
+constinit thread_local InflateBacklog* current_backlog = nullptr;
+
 }  // namespace
+
+InflateBacklog::Scope::Scope(InflateBacklog& backlog)
+    : before_(std::exchange(current_backlog, &backlog)) {}
+
+InflateBacklog::Scope::~Scope() {
+  current_backlog = before_;
+}
+
+InflateBacklog::~InflateBacklog() {
+  for (Inflater* inflater : behind_) {
+    if (inflater != nullptr) inflater->backlog_ = nullptr;
+  }
+}
+
+InflateBacklog* InflateBacklog::current() {
+  return current_backlog;
+}
+
+bool InflateBacklog::empty() const {
+  return std::ranges::all_of(behind_, [](const Inflater* one) { return one == nullptr; });
+}
+
+// By index, and without taking any out: what is decoded may end what others read.
+void InflateBacklog::go_on() {
+  for (size_t i = 0; i < behind_.size(); ++i) {
+    if (behind_[i] == nullptr) continue;
+    behind_[i]->go_on();
+    if (behind_[i] != nullptr) behind_[i]->settle();
+  }
+  std::erase(behind_, nullptr);
+}
+
+void InflateBacklog::add(Inflater& inflater) {
+  behind_.push_back(&inflater);
+  inflater.backlog_ = this;
+}
+
+void InflateBacklog::remove(Inflater& inflater) {
+  std::ranges::replace(behind_, &inflater, static_cast<Inflater*>(nullptr));
+  inflater.backlog_ = nullptr;
+}
 
 Inflater::Inflater(const Codings& codings, const InflateLimits& limits, PlainSink& sink)
     : limits_(limits), sink_(sink), stage_count_(codings.count) {
@@ -75,6 +125,7 @@ Inflater::Inflater(const Codings& codings, const InflateLimits& limits, PlainSin
 }
 
 Inflater::~Inflater() {
+  if (backlog_ != nullptr) backlog_->remove(*this);
   charge(0);
 }
 
@@ -85,30 +136,54 @@ void Inflater::charge(size_t bytes) {
 
 void Inflater::feed(std::string_view bytes) {
   if (state_ != State::kReading || bytes.empty()) return;
-  room_ = limits_.feed_bytes_max > 0
-              ? limits_.feed_bytes_max + bytes.size() * limits_.feed_ratio_max
-              : std::numeric_limits<size_t>::max();
-  run(0, bytes);
+  if (stage_count_ == 0) return sink_.on_plain(bytes);
+  stages_[0].packed_bytes += bytes.size();
+  if (behind()) {
+    stages_[0].rest.append(bytes);
+    go_on();
+  } else {
+    run(0, bytes);
+  }
+  settle();
+}
+
+// What is nearest to the plain text first: what comes before it has nowhere to go else.
+void Inflater::go_on() {
+  for (size_t index = stage_count_; index-- > 0;) {
+    if (stages_[index].waits()) run(index, std::exchange(stages_[index].rest, {}));
+  }
+}
+
+bool Inflater::behind() const {
+  return stages_[0].waits() || stages_[1].waits();
+}
+
+void Inflater::settle() {
   size_t held = 0;
-  for (const Stage& stage : stages_) {
+  for (Stage& stage : stages_) {
+    if (state_ != State::kReading) stage = {};
     if (stage.decoder) held += stage.decoder->memory_bytes();
+    if (stage.waits()) held += stage.rest.capacity();
   }
   charge(held);
-  if (state_ == State::kReading) return;
-  for (Stage& stage : stages_) stage.decoder.reset();
-  charge(0);
+  if (behind() == (backlog_ != nullptr)) return;
+  backlog_ != nullptr ? backlog_->remove(*this) : InflateBacklog::current()->add(*this);
 }
 
 bool Inflater::complete() const {
-  bool complete = state_ == State::kReading;
+  bool complete = state_ == State::kReading && !behind();
   for (size_t i = 0; i < stage_count_; ++i) complete = complete && stages_[i].ended;
   return complete;
 }
 
+bool Inflater::must_wait(size_t index) const {
+  const InflateBacklog* const backlog = InflateBacklog::current();
+  if (backlog != nullptr && backlog->room() == 0) return true;
+  return index + 1 < stage_count_ && stages_[index + 1].waits();
+}
+
 void Inflater::run(size_t index, std::string_view packed) {
-  if (index == stage_count_) return sink_.on_plain(packed);
   Stage& stage = stages_[index];
-  stage.packed_bytes += packed.size();
   if (!stage.decoder) {
     if (!is_room_for_decoders()) {
       state_ = State::kLimit;
@@ -116,10 +191,11 @@ void Inflater::run(size_t index, std::string_view packed) {
     }
     stage.decoder = make_decoder(stage.coding, limits_);
   }
-  bool more = !packed.empty();
+  bool more = std::exchange(stage.full, false) || !packed.empty();
   while (state_ == State::kReading && more) {
-    if (room_ == 0) {
-      state_ = State::kLimit;
+    if (must_wait(index)) {
+      stage.rest = packed;
+      stage.full = packed.empty();
       return;
     }
     more = step(index, packed) || !packed.empty();
@@ -133,11 +209,12 @@ bool Inflater::step(size_t index, std::string_view& packed) {
     return false;
   }
   char plain[kPieceBytes];
-  const size_t size = std::min(kPieceBytes, room_);
+  InflateBacklog* const backlog = InflateBacklog::current();
+  const size_t size = backlog != nullptr ? std::min(kPieceBytes, backlog->room()) : kPieceBytes;
   const size_t before = packed.size();
   const Decoder::Step step = stage.decoder->step(packed, {plain, size});
   stage.ended = step.outcome == Decoder::Outcome::kEnded;
-  room_ -= step.written;
+  if (backlog != nullptr) backlog->spend(step.written);
   pass(index, {plain, step.written});
   if (state_ != State::kReading) return false;
   const bool stuck = step.written == 0 && packed.size() == before && before > 0 && !stage.ended;
@@ -155,7 +232,12 @@ void Inflater::pass(size_t index, std::string_view plain) {
   const bool too_long = plain.size() > room;
   plain = plain.substr(0, room);
   stage.plain_bytes += plain.size();
-  if (!plain.empty()) run(index + 1, plain);
+  if (index + 1 == stage_count_) {
+    if (!plain.empty()) sink_.on_plain(plain);
+  } else if (!plain.empty()) {
+    stages_[index + 1].packed_bytes += plain.size();
+    run(index + 1, plain);
+  }
   const bool bomb = limits_.ratio_max > 0 && stage.plain_bytes > limits_.plain_bytes_free &&
                     stage.plain_bytes / limits_.ratio_max > stage.packed_bytes;
   if (state_ == State::kReading && (too_long || bomb)) state_ = State::kLimit;
@@ -169,8 +251,7 @@ std::optional<std::string> gunzip(std::string_view packed, size_t plain_bytes_ma
   } whole;
   Codings codings;
   codings.all[codings.count++] = Coding::kGzip;
-  Inflater inflater(
-      codings, {.plain_bytes_max = plain_bytes_max, .ratio_max = 0, .feed_bytes_max = 0}, whole);
+  Inflater inflater(codings, {.plain_bytes_max = plain_bytes_max, .ratio_max = 0}, whole);
   inflater.feed(packed);
   if (!inflater.complete()) return std::nullopt;
   return std::move(whole.text);

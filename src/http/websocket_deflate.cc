@@ -76,6 +76,7 @@ void WebSocketInflater::pass(std::string_view plain) {
   plain = plain.substr(0, room);
   message_bytes_ += plain.size();
   plain_bytes_ += plain.size();
+  if (InflateBacklog* const backlog = InflateBacklog::current()) backlog->spend(plain.size());
   if (!plain.empty()) sink_.on_plain(plain);
   const bool bomb = limits_.ratio_max > 0 && plain_bytes_ > limits_.plain_bytes_free &&
                     plain_bytes_ / limits_.ratio_max > packed_bytes_;

@@ -2,6 +2,7 @@
 
 #include <uv.h>
 
+#include <algorithm>
 #include <cassert>
 #include <csignal>
 #include <cstdio>
@@ -35,7 +36,10 @@ struct Loop::Impl {
   uv_loop_t uv;
   uv_prepare_t before_poll;
   uv_check_t after_poll;
-  std::vector<TurnEnd*> queue;  // cancelled work leaves a null
+  uv_idle_t going_on;            // while `next` is not empty: then the poll waits for nothing
+  std::vector<NextTurn*> next;   // cancelled work leaves a null, as in `queue`
+  std::vector<NextTurn*> begun;  // those of `next` whose turn it is
+  std::vector<TurnEnd*> queue;   // cancelled work leaves a null
   std::optional<Moment> moment;
   MonoTime looking;  // when the poll that is under way, or comes next, began at the earliest
   MonoTime looked;   // the same of the one that is over
@@ -53,14 +57,17 @@ struct Loop::Impl {
     end_turn();
   }
   void end_turn();
+  void go_on();
 };
 
 void Loop::Impl::init() {
   abort_unless(uv_loop_init(&uv), "make an event loop");
   uv_prepare_init(&uv, &before_poll);
   uv_check_init(&uv, &after_poll);
+  uv_idle_init(&uv, &going_on);
   before_poll.data = this;
   after_poll.data = this;
+  going_on.data = this;
   // Timers run before the poll and I/O in it, so a turn has two ends.
   uv_prepare_start(&before_poll,
                    [](uv_prepare_t* handle) { static_cast<Impl*>(handle->data)->before_look(); });
@@ -82,6 +89,15 @@ void Loop::Impl::end_turn() {
   moment.reset();  // read again by whoever asks first after the poll
 }
 
+void Loop::Impl::go_on() {
+  begun.swap(next);
+  for (size_t i = 0; i < begun.size(); ++i) {
+    if (NextTurn* const work = std::exchange(begun[i], nullptr)) work->on_next_turn();
+  }
+  begun.clear();
+  if (next.empty()) uv_idle_stop(&going_on);
+}
+
 Loop::Loop() : impl_(std::make_unique<Impl>()) {
   ignore_sigpipe();
   impl_->init();
@@ -91,6 +107,7 @@ Loop::Loop() : impl_(std::make_unique<Impl>()) {
 Loop::~Loop() {
   uv_close(reinterpret_cast<uv_handle_t*>(&impl_->before_poll), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&impl_->after_poll), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&impl_->going_on), nullptr);
   // A close callback may close another handle, hence more than one round.
   int status = uv_loop_close(&impl_->uv);
   for (int round = 0; round < 16 && status == UV_EBUSY; ++round) {
@@ -138,6 +155,17 @@ void Loop::cancel_turn_end(TurnEnd& work) {
   if (work.place_ == 0) return;
   impl_->queue[work.place_ - 1] = nullptr;
   work.place_ = 0;
+}
+
+void Loop::at_next_turn(NextTurn& work) {
+  impl_->next.push_back(&work);
+  uv_idle_start(&impl_->going_on,
+                [](uv_idle_t* handle) { static_cast<Impl*>(handle->data)->go_on(); });
+}
+
+void Loop::cancel_next_turn(NextTurn& work) {
+  std::ranges::replace(impl_->next, &work, static_cast<NextTurn*>(nullptr));
+  std::ranges::replace(impl_->begun, &work, static_cast<NextTurn*>(nullptr));
 }
 
 Chunk& Loop::read_chunk() {

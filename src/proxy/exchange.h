@@ -12,6 +12,7 @@
 #include "agent_side.h"
 #include "call_lineage.h"
 #include "call_trace.h"
+#include "packed_body.h"
 #include "sidespan/base/spares.h"
 #include "sidespan/http/answer.h"
 #include "sidespan/http/event.h"
@@ -127,7 +128,15 @@ class Exchange final : public Recycled<Exchange, 128>,
   void on_request_body(Chain data);
   void begin_observing();
   semconv::CallFacts call_facts();
-  void observe_request(const Chain& data);
+  void show_request(std::string_view bytes);
+  void take_request(Chain data);
+  void show_answer(std::string_view bytes);
+  void take_answer(Chain data);
+  // Where somebody reads what the head says is packed.
+  void begin_packed_request();
+  void begin_packed_answer();
+  std::unique_ptr<PackedBody> make_packed_request(size_t piece_bytes);
+  std::unique_ptr<PackedBody> make_packed_answer(size_t piece_bytes);
   void forward_to_origin(Chain data);
   void on_request_end();
   void on_agent_reset(Error error);
@@ -258,6 +267,8 @@ class Exchange final : public Recycled<Exchange, 128>,
   std::optional<CallTrace> trace_;
   std::unique_ptr<CallLineage> lineage_;  // null: nothing but its head says whose call it is
   std::unique_ptr<semconv::Observer> observer_;
+  std::unique_ptr<PackedBody> packed_request_;  // null: nobody reads it, or it is plain
+  std::unique_ptr<PackedBody> packed_answer_;
   lineage::IngressWatch::InFlight in_flight_;  // on the ingress, from the head's way on
   lineage::IngressWatch::Work work_;           // on egress, where there is an ingress
 

@@ -9,6 +9,7 @@
 #include "sidespan/http/answer.h"
 #include "sidespan/http/grpc.h"
 #include "sidespan/http/hop_by_hop.h"
+#include "sidespan/http/inflate.h"
 
 namespace sidespan::proxy {
 namespace {
@@ -69,6 +70,8 @@ std::string trace_echo(const http::Head& head) {
 void Exchange::on_agent_event(http::Event&& event) {
   if (done_) return;
   touch();
+  if (std::holds_alternative<http::Drained>(event.what)) return on_agent_queue(queued_to_agent());
+  if (packed_request_ && packed_request_->behind()) return packed_request_->wait(std::move(event));
   if (auto* body = std::get_if<http::Body>(&event.what))
     return on_request_body(std::move(body->data));
   if (auto* trailers = std::get_if<http::Trailers>(&event.what)) {
@@ -82,9 +85,8 @@ void Exchange::on_agent_event(http::Event&& event) {
   if (std::holds_alternative<http::HalfClosed>(event.what)) {
     half_closed_ = true;
     if (origin_) origin_->half_close();
-    return arm_timer();
+    arm_timer();
   }
-  if (std::holds_alternative<http::Drained>(event.what)) on_agent_queue(queued_to_agent());
 }
 
 void Exchange::begin(http::Head&& request, const std::optional<Moment>& asked_for) {
@@ -116,6 +118,7 @@ void Exchange::begin(http::Head&& request, const std::optional<Moment>& asked_fo
     return answer_error(*inside->failure, semconv::Ending::kOriginClosed);
   }
   begin_observing();
+  begin_packed_request();
   if (!holding_) connect(request_.asks("CONNECT"));
 }
 
@@ -348,10 +351,24 @@ void Exchange::send_request_head() {
 
 void Exchange::on_request_body(Chain data) {
   if (peeking_) return peek(std::move(data));
+  silence_observer();
+  if (packed_request_) return packed_request_->take(std::move(data));
+  data.visit([&](std::string_view bytes) { show_request(bytes); });
+  take_request(std::move(data));
+}
+
+void Exchange::show_request(std::string_view bytes) {
+  if (observer_ && tunnel_) {
+    observer_->on_switched_request_bytes(bytes, last_activity_);
+  } else if (observer_) {
+    observer_->on_request_bytes(bytes, last_activity_);
+  }
+  if (lineage_) lineage_->on_request_bytes(bytes, last_activity_);
+}
+
+void Exchange::take_request(Chain data) {
+  if (done_) return;
   request_bytes_ += data.size();
-  observe_request(data);
-  if (lineage_)
-    data.visit([&](std::string_view bytes) { lineage_->on_request_bytes(bytes, last_activity_); });
   if (holding_) {
     agent_.consumed(stream_, data.size());
     held_.append(std::move(data));
@@ -401,13 +418,18 @@ semconv::CallFacts Exchange::call_facts() {
           .watcher = lineage_.get()};
 }
 
-void Exchange::observe_request(const Chain& data) {
-  silence_observer();
-  if (!observer_) return;
-  data.visit([&](std::string_view bytes) {
-    if (tunnel_) return observer_->on_switched_request_bytes(bytes, last_activity_);
-    observer_->on_request_bytes(bytes, last_activity_);
-  });
+std::unique_ptr<PackedBody> Exchange::make_packed_request(size_t piece_bytes) {
+  return std::make_unique<PackedBody>(
+      worker_.loop, piece_bytes,
+      PackedBody::Way{.show = [this](std::string_view bytes) { show_request(bytes); },
+                      .pass = [this](Chain data) { take_request(std::move(data)); },
+                      .handle = [this](http::Event&& event) { on_agent_event(std::move(event)); }});
+}
+
+void Exchange::begin_packed_request() {
+  if (!observer_ && !lineage_) return;
+  if (!http::is_packed(request_.headers)) return;
+  packed_request_ = make_packed_request(PackedBody::kPieceBytes);
 }
 
 void Exchange::forward_to_origin(Chain data) {

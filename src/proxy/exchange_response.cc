@@ -5,12 +5,16 @@
 #include "exchange.h"
 #include "sidespan/http/grpc.h"
 #include "sidespan/http/hop_by_hop.h"
+#include "sidespan/http/inflate.h"
+#include "sidespan/http/websocket_deflate.h"
 
 namespace sidespan::proxy {
 
 void Exchange::on_origin_event(http::Event&& event) {
   if (done_) return;
   touch();
+  if (std::holds_alternative<http::Drained>(event.what)) return on_origin_queue(queued_to_origin());
+  if (packed_answer_ && packed_answer_->behind()) return packed_answer_->wait(std::move(event));
   if (auto* interim = std::get_if<http::Interim>(&event.what)) {
     interim_seen_ = true;
     arm_timer();
@@ -29,9 +33,7 @@ void Exchange::on_origin_event(http::Event&& event) {
     return;
   }
   if (std::holds_alternative<http::End>(event.what)) return on_response_end();
-  if (auto* reset = std::get_if<http::Reset>(&event.what))
-    return on_origin_reset(std::move(reset->error));
-  if (std::holds_alternative<http::Drained>(event.what)) on_origin_queue(queued_to_origin());
+  if (auto* reset = std::get_if<http::Reset>(&event.what)) on_origin_reset(std::move(reset->error));
 }
 
 // What Alt-Svc offers (RFC 7838) is an origin that we would not see.
@@ -52,6 +54,7 @@ void Exchange::on_response_head(http::Head&& head) {
   }
   settle_work();
   if (lineage_) lineage_->on_response_head(response_);
+  begin_packed_answer();
   http::remove_hop_by_hop(response_.headers, switching);
   hide_alternatives(response_.headers);
   if (options_.via) response_.headers.add("Via", via(origin_->protocol() == "2"));
@@ -66,20 +69,46 @@ void Exchange::on_response_head(http::Head&& head) {
   origin_->tunnel();
 }
 
+std::unique_ptr<PackedBody> Exchange::make_packed_answer(size_t piece_bytes) {
+  return std::make_unique<PackedBody>(
+      worker_.loop, piece_bytes,
+      PackedBody::Way{
+          .show = [this](std::string_view bytes) { show_answer(bytes); },
+          .pass = [this](Chain data) { take_answer(std::move(data)); },
+          .handle = [this](http::Event&& event) { on_origin_event(std::move(event)); }});
+}
+
+void Exchange::begin_packed_answer() {
+  if (!observer_ && !lineage_) return;
+  if (response_.status != http::kSwitchingProtocols) {
+    if (http::is_packed(response_.headers)) {
+      packed_answer_ = make_packed_answer(PackedBody::kPieceBytes);
+    }
+  } else if (http::websocket_extension(response_.headers) == http::WebSocketExtension::kDeflate) {
+    if (!packed_request_) packed_request_ = make_packed_request(PackedBody::kMessagePieceBytes);
+    packed_answer_ = make_packed_answer(PackedBody::kMessagePieceBytes);
+  }
+}
+
 void Exchange::on_response_body(Chain data) {
   if (peeking_ && is_settings(data)) return arm_timer();
   stop_peeking();
   if (done_) return;
+  silence_observer();
+  if (packed_answer_) return packed_answer_->take(std::move(data));
+  data.visit([&](std::string_view bytes) { show_answer(bytes); });
+  take_answer(std::move(data));
+}
+
+void Exchange::show_answer(std::string_view bytes) {
+  if (observer_) observer_->on_response_bytes(bytes, last_activity_);
+  if (lineage_) lineage_->on_response_bytes(bytes, last_activity_);
+}
+
+void Exchange::take_answer(Chain data) {
+  if (done_) return;
   response_bytes_ += data.size();
   response_unconsumed_ += data.size();
-  silence_observer();
-  if (observer_) {
-    data.visit(
-        [&](std::string_view bytes) { observer_->on_response_bytes(bytes, last_activity_); });
-  }
-  if (lineage_) {
-    data.visit([&](std::string_view bytes) { lineage_->on_response_bytes(bytes, last_activity_); });
-  }
   on_agent_queue(to_agent(http::Body{std::move(data)}));
 }
 

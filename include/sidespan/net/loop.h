@@ -27,6 +27,16 @@ class TurnEnd {
   size_t place_ = 0;  // in the loop's queue, counted from 1; 0: not in it
 };
 
+// Something that has done its share of this turn, and goes on in the next: after the sockets were
+// looked at, which it does not wait for.
+class NextTurn {
+ public:
+  virtual void on_next_turn() = 0;
+
+ protected:
+  ~NextTurn() = default;
+};
+
 class Loop {
  public:
   // Aborts when the system has no descriptors left for a loop. From the first loop on SIGPIPE is
@@ -55,6 +65,11 @@ class Loop {
   // for during the end of the turn is done in the same end. cancel_turn_end before destroying it.
   void at_turn_end(TurnEnd& work);
   void cancel_turn_end(TurnEnd& work);
+
+  // Calls `work.on_next_turn()` once, in the next turn, and keeps the loop going until then; asked
+  // for from within, in the one after. Once at a time. cancel_next_turn before destroying it.
+  void at_next_turn(NextTurn& work);
+  void cancel_next_turn(NextTurn& work);
 
   // The one chunk that reads land in, empty and with room for 64 KiB: libuv asks, reads and calls
   // back in one go, so all streams of a loop use it in turn. Where a reader keeps a share of what

@@ -151,7 +151,7 @@ TEST_CASE("inflate: whole, byte by byte and at random cuts") {
   for (const Row& row : rows) {
     CAPTURE(row.name);
     const Outcome wanted{row.plain, State::kReading, !row.packed.empty()};
-    const InflateLimits limits{.feed_bytes_max = 0};
+    const InflateLimits limits;
     CHECK(inflate(row.codings, row.packed, limits) == wanted);
     CHECK(inflate(row.codings, row.packed, limits, 1) == wanted);
     for (int i = 0; i < 20; ++i) {
@@ -210,13 +210,13 @@ TEST_CASE("inflate: bombs end at a limit") {
                            Row{"zstd", zstd_frame(100, kWindow1m)},
                            Row{"zstd, gzip", gzip(zstd_frame(100, kWindow1m))}}) {
       CAPTURE(row.codings);
-      const Outcome outcome = inflate(row.codings, row.packed, {.feed_bytes_max = 0});
+      const Outcome outcome = inflate(row.codings, row.packed);
       CHECK(outcome.state == State::kLimit);
       CHECK_FALSE(outcome.complete);
       CHECK(outcome.plain.size() > free / 2);
       CHECK(outcome.plain.size() <= free + 100 * row.packed.size() + 16 * 1024);
     }
-    const InflateLimits memory{.memory_bytes_max = size_t{64} << 20, .feed_bytes_max = 0};
+    const InflateLimits memory{.memory_bytes_max = size_t{64} << 20};
     const Outcome outcome = inflate("br", kBrotliBombWide, memory);
     CHECK(outcome.state == State::kLimit);
     CHECK(outcome.plain.size() <= free + 16 * 1024);
@@ -224,41 +224,120 @@ TEST_CASE("inflate: bombs end at a limit") {
   SUBCASE("by how much it is, to the byte") {
     const std::string packed = gzip(std::string(100'000, 'a'));
     for (const size_t piece : {size_t{1}, packed.size()}) {
-      CHECK(inflate("gzip", packed, {.plain_bytes_max = 100'000, .feed_bytes_max = 0}, piece)
-                .complete);
-      const Outcome outcome =
-          inflate("gzip", packed, {.plain_bytes_max = 99'999, .feed_bytes_max = 0}, piece);
+      CHECK(inflate("gzip", packed, {.plain_bytes_max = 100'000}, piece).complete);
+      const Outcome outcome = inflate("gzip", packed, {.plain_bytes_max = 99'999}, piece);
       CHECK(outcome == Outcome{std::string(99'999, 'a'), State::kLimit, false});
     }
   }
   SUBCASE("by the memory they ask for") {
-    CHECK(inflate("zstd", zstd_frame(1, kWindow2m), {.feed_bytes_max = 0}).complete);
+    CHECK(inflate("zstd", zstd_frame(1, kWindow2m)).complete);
     CHECK(inflate("zstd", zstd_frame(1, kWindow4m)) == Outcome{"", State::kLimit, false});
-    CHECK(inflate("zstd", zstd_frame(1, kWindow4m),
-                  {.memory_bytes_max = 8 << 20, .feed_bytes_max = 0})
-              .complete);
+    CHECK(inflate("zstd", zstd_frame(1, kWindow4m), {.memory_bytes_max = 8 << 20}).complete);
     CHECK(inflate("br", kBrotliBombWide).state == State::kLimit);
     CHECK(inflate("br", kBrotli, {.memory_bytes_max = 1000}).state == State::kLimit);
   }
 }
 
-TEST_CASE("inflate: a call gives no more than it may, and what is denser is read no further") {
-  const InflateLimits limits;
-  const auto most = [&](size_t fed) { return limits.feed_bytes_max + fed * limits.feed_ratio_max; };
+TEST_CASE("inflate: a turn gives no more than it may, and the next goes on") {
   struct Row {
     std::string codings;
     std::string packed;
   };
-  const std::string zeros(20 << 20, '\0');
-  for (const Row& row : {Row{"gzip", gzip(zeros)}, Row{"gzip, gzip", gzip(gzip(zeros))},
-                         Row{"zstd", zstd_frame(10, kWindow2m)},
-                         Row{"zstd, gzip", gzip(zstd_frame(10, kWindow2m))}}) {
+  std::string text;
+  for (int i = 0; text.size() < 900'000; ++i)
+    text += "data: {\"delta\":\"" + std::to_string(i) + "\"}\n\n";
+  const std::string zeros(1 << 20, '\0');
+  for (const Row& row :
+       {Row{"gzip", gzip(text)}, Row{"gzip, gzip", gzip(gzip(text))}, Row{"gzip", gzip(zeros)},
+        Row{"zstd", zstd_frame(7, kWindow2m)}, Row{"zstd, gzip", gzip(zstd_frame(7, kWindow2m))},
+        Row{"br", kBrotli}, Row{"br, gzip", gzip(kBrotli)}}) {
     CAPTURE(row.codings);
-    const Outcome outcome = inflate(row.codings, row.packed);
-    CHECK(outcome.state == State::kLimit);
-    CHECK_FALSE(outcome.complete);
-    CHECK(outcome.plain.size() <= most(row.packed.size()));
-    if (row.codings.size() == 4) CHECK(outcome.plain.size() == most(row.packed.size()));
+    const Outcome wanted = inflate(row.codings, row.packed);
+    REQUIRE(wanted.complete);
+    for (const size_t turn : {size_t{1000}, size_t{64} << 10}) {
+      for (const size_t piece : {size_t{100}, row.packed.size()}) {
+        Record record;
+        InflateBacklog backlog;
+        Inflater inflater(*parse_codings(row.codings), {}, record);
+        size_t most = 0;
+        const auto in_a_turn = [&](auto&& what) {
+          const size_t before = record.plain.size();
+          backlog.begin_turn(turn);
+          const InflateBacklog::Scope scope(backlog);
+          what();
+          most = std::max(most, record.plain.size() - before);
+        };
+        for (size_t at = 0; at < row.packed.size(); at += piece) {
+          in_a_turn([&] { inflater.feed(std::string_view(row.packed).substr(at, piece)); });
+          while (!backlog.empty()) {
+            CHECK_FALSE(inflater.complete());
+            in_a_turn([&] { backlog.go_on(); });
+          }
+        }
+        CHECK(Outcome{record.plain, inflater.state(), inflater.complete()} == wanted);
+        CHECK(most <= turn);
+      }
+    }
+  }
+}
+
+TEST_CASE("inflate: who is behind may end, be fed, and outlive the backlog") {
+  const std::string packed = gzip(std::string(300'000, 'a'));
+  const auto codings = *parse_codings("gzip");
+  Record record;
+  SUBCASE("end") {
+    InflateBacklog backlog;
+    backlog.begin_turn(1000);
+    const InflateBacklog::Scope scope(backlog);
+    const int64_t before = memory::tally.held;
+    {
+      Inflater inflater(codings, {}, record);
+      inflater.feed(packed);
+      CHECK_FALSE(backlog.empty());
+    }
+    CHECK(backlog.empty());
+    CHECK(memory::tally.held == before);
+  }
+  SUBCASE("be fed, in the turn and outside of any") {
+    Inflater inflater(codings, {}, record);
+    InflateBacklog backlog;
+    {
+      backlog.begin_turn(1000);
+      const InflateBacklog::Scope scope(backlog);
+      inflater.feed(packed.substr(0, 50));
+      inflater.feed(packed.substr(50, 50));
+      CHECK(record.plain.size() == 1000);
+    }
+    inflater.feed(packed.substr(100));
+    CHECK(backlog.empty());
+    CHECK(inflater.complete());
+    CHECK(record.plain == std::string(300'000, 'a'));
+  }
+  SUBCASE("outlive it") {
+    Inflater inflater(codings, {}, record);
+    {
+      InflateBacklog backlog;
+      backlog.begin_turn(1000);
+      const InflateBacklog::Scope scope(backlog);
+      inflater.feed(packed);
+    }
+    CHECK_FALSE(inflater.complete());
+    inflater.feed("more");
+    CHECK(inflater.state() == Inflater::State::kBroken);
+    CHECK(record.plain.size() == 300'000);
+  }
+  SUBCASE("and a limit ends it") {
+    Inflater inflater(codings, {.plain_bytes_max = 2000}, record);
+    InflateBacklog backlog;
+    const InflateBacklog::Scope scope(backlog);
+    backlog.begin_turn(1500);
+    inflater.feed(packed);
+    CHECK_FALSE(backlog.empty());
+    backlog.begin_turn(1500);
+    backlog.go_on();
+    CHECK(backlog.empty());
+    CHECK(inflater.state() == Inflater::State::kLimit);
+    CHECK(record.plain.size() == 2000);
   }
 }
 
@@ -288,8 +367,7 @@ TEST_CASE("inflate: all decoders of a thread have a share of its memory") {
   std::vector<std::unique_ptr<Inflater>> open;
   const std::string begun = zstd_frame(1, kWindow2m).substr(0, 12);
   for (int i = 0; i < 20; ++i) {
-    open.push_back(std::make_unique<Inflater>(*parse_codings("zstd"),
-                                              InflateLimits{.feed_bytes_max = 0}, record));
+    open.push_back(std::make_unique<Inflater>(*parse_codings("zstd"), InflateLimits{}, record));
     open.back()->feed(begun);
   }
   const auto reading = [&] {
@@ -301,8 +379,7 @@ TEST_CASE("inflate: all decoders of a thread have a share of its memory") {
   CHECK(memory::tally.held < int64_t{8} << 20);
   open.clear();
   // What was given back is there for others.
-  open.push_back(std::make_unique<Inflater>(*parse_codings("zstd"),
-                                            InflateLimits{.feed_bytes_max = 0}, record));
+  open.push_back(std::make_unique<Inflater>(*parse_codings("zstd"), InflateLimits{}, record));
   open.back()->feed(begun);
   CHECK(reading() == 1);
   open.clear();

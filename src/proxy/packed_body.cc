@@ -1,0 +1,76 @@
+#include "packed_body.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sidespan::proxy {
+
+PackedBody::PackedBody(net::Loop& loop, size_t piece_bytes, Way way)
+    : loop_(loop), piece_bytes_(piece_bytes), way_(std::move(way)) {}
+
+PackedBody::~PackedBody() {
+  loop_.cancel_next_turn(*this);
+}
+
+void PackedBody::take(Chain data) {
+  unread_.append(std::move(data));
+  begin_turn();
+  read();
+}
+
+// The loop's clock stands still within one.
+void PackedBody::begin_turn() {
+  const MonoTime now = loop_.now().mono;
+  if (std::exchange(turn_, now) != now) backlog_.begin_turn(kTurnBytes);
+}
+
+bool PackedBody::show_front() {
+  const http::InflateBacklog::Scope scope(backlog_);
+  const std::string_view front = unread_.front();
+  while (shown_ < front.size()) {
+    if (backlog_.room() == 0) return false;
+    const std::string_view piece = front.substr(shown_, piece_bytes_);
+    shown_ += piece.size();
+    way_.show(piece);
+    if (!backlog_.empty()) return false;
+  }
+  return true;
+}
+
+// What was read goes on in one piece, as it came.
+void PackedBody::read() {
+  Chain ready;
+  bool all = true;
+  while (all && !unread_.empty()) {
+    all = show_front();
+    // Of what they are behind with, the last piece stays.
+    size_t done = shown_;
+    if (!backlog_.empty()) done -= (shown_ - 1) % piece_bytes_ + 1;
+    ready.append(unread_.take(done));
+    shown_ -= done;
+  }
+  if (!all) {
+    behind_ = true;
+    loop_.at_next_turn(*this);
+  }
+  if (!ready.empty()) way_.pass(std::move(ready));
+}
+
+void PackedBody::on_next_turn() {
+  begin_turn();
+  {
+    const http::InflateBacklog::Scope scope(backlog_);
+    backlog_.go_on();
+    way_.show({});
+  }
+  if (!backlog_.empty()) return loop_.at_next_turn(*this);
+  behind_ = false;
+  read();
+  while (!behind_ && !waiting_.empty()) {
+    http::Event event = std::move(waiting_.front());
+    waiting_.erase(waiting_.begin());
+    way_.handle(std::move(event));
+  }
+}
+
+}  // namespace sidespan::proxy
