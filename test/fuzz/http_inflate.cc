@@ -1,5 +1,5 @@
 // Any bytes as a packed body, its codings named by the first: limits hold, and what is complete is
-// the same however it was cut.
+// the same however it was cut, and in however many turns it was decoded.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -27,8 +27,26 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Inflater whole(codings, kLimits, plain), cut(codings, kLimits, plain_cut);
   whole.feed(bytes);
   for (size_t at = 0; at < bytes.size(); at += 1 + at % 7) cut.feed(bytes.substr(at, 1 + at % 7));
+  Whole plain_turns;
+  InflateBacklog backlog;
+  Inflater turns(codings, kLimits, plain_turns);
+  const auto in_a_turn = [&](auto&& what) {
+    const size_t room = 1 + bytes.size() % 300;
+    const size_t before = plain_turns.text.size();
+    backlog.begin_turn(room);
+    const InflateBacklog::Scope scope(backlog);
+    what();
+    if (plain_turns.text.size() - before > room) std::abort();
+  };
+  for (size_t at = 0; at < bytes.size(); at += 50) {
+    in_a_turn([&] { turns.feed(bytes.substr(at, 50)); });
+    while (at % 100 == 0 && !backlog.empty()) in_a_turn([&] { backlog.go_on(); });
+  }
+  while (!backlog.empty()) in_a_turn([&] { backlog.go_on(); });
   if (plain.text.size() > kLimits.plain_bytes_max) std::abort();
   if (whole.complete() != cut.complete()) std::abort();
   if (whole.complete() && plain.text != plain_cut.text) std::abort();
+  if (whole.complete() != turns.complete() || whole.state() != turns.state()) std::abort();
+  if (whole.complete() && plain.text != plain_turns.text) std::abort();
   return 0;
 }
