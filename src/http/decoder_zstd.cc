@@ -9,6 +9,15 @@
 namespace sidespan::http {
 namespace {
 
+// The first byte of a frame's magic number, or of one to skip (RFC 8878 section 3.1). The library
+// may also read what zstd was before it was a standard, which nobody sends in HTTP.
+bool begins_frame(char first) {
+  constexpr unsigned kFrame = 0x28;
+  constexpr unsigned kSkippable = 0x50;  // to 0x5f
+  const auto byte = static_cast<unsigned char>(first);
+  return byte == kFrame || (byte & 0xF0U) == kSkippable;
+}
+
 class ZstdDecoder final : public Decoder {
  public:
   explicit ZstdDecoder(size_t memory_bytes_max) : stream_(ZSTD_createDStream()) {
@@ -25,6 +34,10 @@ class ZstdDecoder final : public Decoder {
 
   Step step(std::string_view& packed, std::span<char> plain) override {
     if (stream_ == nullptr) return {Outcome::kTooLarge};
+    if (begins_ && !packed.empty()) {
+      if (!begins_frame(packed.front())) return {Outcome::kBroken};
+      begins_ = false;
+    }
     ZSTD_inBuffer in{packed.data(), packed.size(), 0};
     ZSTD_outBuffer out{plain.data(), plain.size(), 0};
     const size_t result = ZSTD_decompressStream(stream_, &out, &in);
@@ -33,7 +46,8 @@ class ZstdDecoder final : public Decoder {
       const bool window = ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge;
       return {window ? Outcome::kTooLarge : Outcome::kBroken, out.pos};
     }
-    return {result == 0 ? Outcome::kEnded : Outcome::kGoesOn, out.pos};
+    begins_ = result == 0;
+    return {begins_ ? Outcome::kEnded : Outcome::kGoesOn, out.pos};
   }
   // Frames follow each other (RFC 8878 section 3); the stream is ready for one.
   bool restart() override { return true; }
@@ -41,6 +55,7 @@ class ZstdDecoder final : public Decoder {
 
  private:
   ZSTD_DStream* stream_;
+  bool begins_ = true;
 };
 
 }  // namespace

@@ -190,6 +190,9 @@ TEST_CASE("inflate: what is not of the coding, or goes on behind it") {
     CHECK(outcome.state == State::kBroken);
     CHECK(outcome.plain.empty());
   }
+  // A frame of zstd 0.5, which the library knows.
+  CHECK(inflate("zstd", std::string("\x25\xb5\x2f\xfd\x00\xdf\x00\xff", 8)) ==
+        Outcome{"", State::kBroken, false});
   for (const auto& [codings, packed] : std::vector<std::pair<std::string, std::string>>{
            {"gzip", gzip(plain_text())}, {"deflate", kZlib}, {"br", kBrotli}, {"zstd", kZstd}}) {
     CAPTURE(codings);
