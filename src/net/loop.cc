@@ -43,6 +43,7 @@ struct Loop::Impl {
   std::optional<Moment> moment;
   MonoTime looking;  // when the poll that is under way, or comes next, began at the earliest
   MonoTime looked;   // the same of the one that is over
+  uint64_t turn = 1;
   bool stopped = false;
   // Made before the thread has a memory account: one of these is nobody's traffic.
   Chunk read_chunk{kReadBytes};
@@ -55,6 +56,7 @@ struct Loop::Impl {
   void after_look() {
     looked = looking;
     end_turn();
+    ++turn;
   }
   void end_turn();
   void go_on();
@@ -143,6 +145,10 @@ Moment Loop::precise_now() const {
 
 MonoTime Loop::looked() const {
   return impl_->looked;
+}
+
+uint64_t Loop::turn() const {
+  return impl_->turn;
 }
 
 void Loop::at_turn_end(TurnEnd& work) {

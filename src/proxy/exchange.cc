@@ -137,6 +137,8 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
     if (options_.access_log) write_access_log(ending, error);
   }
   done_ = true;
+  if (packed_request_) packed_request_->stop();
+  if (packed_answer_) packed_answer_->stop();
   leave_ingress(ending, how);
   --worker_.exchanges;
   waiting_.reset();

@@ -71,7 +71,8 @@ class Exchange final : public Recycled<Exchange, 128>,
   size_t held() const {
     return charge_.bytes() + request_.headers.memory_bytes() + response_.headers.memory_bytes() +
            (trailers_ ? trailers_->memory_bytes() : 0) + held_.size() + replay_.size() +
-           queued_to_origin();
+           queued_to_origin() + (packed_request_ ? packed_request_->held() : 0) +
+           (packed_answer_ ? packed_answer_->held() : 0);
   }
 
  private:

@@ -18,10 +18,16 @@ void PackedBody::take(Chain data) {
   read();
 }
 
-// The loop's clock stands still within one.
+void PackedBody::stop() {
+  loop_.cancel_next_turn(*this);
+  unread_.clear();
+  shown_ = 0;
+  waiting_.clear();
+}
+
 void PackedBody::begin_turn() {
-  const MonoTime now = loop_.now().mono;
-  if (std::exchange(turn_, now) != now) backlog_.begin_turn(kTurnBytes);
+  const uint64_t turn = loop_.turn();
+  if (std::exchange(turn_, turn) != turn) backlog_.begin_turn(kTurnBytes);
 }
 
 bool PackedBody::show_front() {

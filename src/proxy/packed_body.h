@@ -7,12 +7,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string_view>
 #include <vector>
 
 #include "sidespan/base/buffer.h"
-#include "sidespan/base/clock.h"
 #include "sidespan/http/event.h"
 #include "sidespan/http/inflate.h"
 #include "sidespan/net/loop.h"
@@ -45,6 +45,9 @@ class PackedBody final : public net::NextTurn {
   bool behind() const { return behind_; }
   void take(Chain data);
   void wait(http::Event&& event) { waiting_.push_back(std::move(event)); }
+  // Nobody wants what waits here, or comes: from within its calls, too.
+  void stop();
+  size_t held() const { return unread_.size(); }
 
  private:
   void on_next_turn() override;
@@ -60,7 +63,7 @@ class PackedBody final : public net::NextTurn {
   Chain unread_;
   size_t shown_ = 0;                  // of its first bytes
   std::vector<http::Event> waiting_;  // behind unread_
-  MonoTime turn_{};
+  uint64_t turn_ = 0;
   bool behind_ = false;
 };
 

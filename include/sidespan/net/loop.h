@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "sidespan/base/buffer.h"
@@ -70,6 +71,8 @@ class Loop {
   // for from within, in the one after. Once at a time. cancel_next_turn before destroying it.
   void at_next_turn(NextTurn& work);
   void cancel_next_turn(NextTurn& work);
+  // Which turn this is: another number after each poll.
+  uint64_t turn() const;
 
   // The one chunk that reads land in, empty and with room for 64 KiB: libuv asks, reads and calls
   // back in one go, so all streams of a loop use it in turn. Where a reader keeps a share of what

@@ -29,8 +29,7 @@ struct Rig final : http::PlainSink {
 
   void on_plain(std::string_view part) override {
     plain.append(part);
-    const MonoTime now = loop.now().mono;
-    if (std::exchange(turn, now) != now) of_turn = 0;
+    if (std::exchange(turn, loop.turn()) != loop.turn()) of_turn = 0;
     of_turn += part.size();
     most = std::max(most, of_turn);
   }
@@ -50,7 +49,7 @@ struct Rig final : http::PlainSink {
   std::string plain;
   std::string passed;
   std::vector<size_t> ended_at;
-  MonoTime turn{};
+  uint64_t turn = 0;
   size_t of_turn = 0;
   size_t most = 0;
   http::Inflater inflater{*http::parse_codings("gzip"), {}, *this};
@@ -131,6 +130,37 @@ TEST_CASE(
   CHECK(left.body->behind());
   left.body.reset();
   CHECK_FALSE(left.inflater.complete());
+}
+
+TEST_CASE("packed body: one that is stopped says nothing more, also from within") {
+  Rig rig;
+  rig.say(gzip(std::string(900'000, 'a')));
+  rig.end();
+  rig.body->stop();
+  CHECK(rig.body->held() == 0);
+  const std::string passed = rig.passed;
+  size_t turns = 0;
+  net::Timer later(rig.loop, [&] { ++turns; });
+  later.start(Milliseconds(20));
+  REQUIRE(support::run_until(rig.loop, [&] { return turns > 0; }));
+  CHECK(rig.passed == passed);
+  CHECK(rig.ended_at.empty());
+  CHECK(rig.plain.size() <= PackedBody::kTurnBytes);
+
+  net::Loop loop;
+  std::string said;
+  std::optional<PackedBody> body;
+  body.emplace(loop, 10,
+               PackedBody::Way{.show = [](std::string_view) {},
+                               .pass =
+                                   [&](Chain data) {
+                                     said += data.to_string();
+                                     body->stop();
+                                   },
+                               .handle = [&](http::Event&&) { said += "!"; }});
+  body->take(Chain("abc"));
+  CHECK(said == "abc");
+  CHECK(body->held() == 0);
 }
 
 }  // namespace
