@@ -1,6 +1,8 @@
 #include "sidespan/net/loop.h"
 
+#include <functional>
 #include <thread>
+#include <vector>
 
 #include "loopback.h"
 
@@ -142,6 +144,51 @@ TEST_CASE("loop: each thread may have its own") {
   });
   other.join();
   CHECK(fired == 1);
+}
+
+struct Later final : NextTurn {
+  explicit Later(std::function<void()> run) : run_(std::move(run)) {}
+  void on_next_turn() override {
+    ++count;
+    run_();
+  }
+  int count = 0;
+  std::function<void()> run_;
+};
+
+TEST_CASE("loop: the next turn comes at once, after the sockets, and asks for the one after") {
+  Loop loop;
+  std::vector<uint64_t> turns;
+  Later again([] {});
+  again.run_ = [&] {
+    turns.push_back(loop.turn());
+    if (again.count < 3) loop.at_next_turn(again);
+  };
+  Later cancelled([] {});
+  Later cancels([&] { loop.cancel_next_turn(cancelled); });
+  const uint64_t begun = loop.turn();
+  loop.at_next_turn(again);
+  loop.at_next_turn(cancels);
+  loop.at_next_turn(cancelled);
+  loop.run();
+  CHECK(turns.size() == 3);
+  CHECK(turns.front() >= begun);
+  CHECK(turns[1] == turns[0] + 1);
+  CHECK(turns[2] == turns[1] + 1);
+  CHECK(cancels.count == 1);
+  CHECK(cancelled.count == 0);
+
+  // One that is never over leaves timers their turn.
+  Later endless([] {});
+  endless.run_ = [&] { loop.at_next_turn(endless); };
+  loop.at_next_turn(endless);
+  Timer timer(loop, [&] {
+    loop.cancel_next_turn(endless);
+    loop.stop();
+  });
+  timer.start(Milliseconds(5));
+  loop.run();
+  CHECK(endless.count > 1);
 }
 
 }  // namespace
