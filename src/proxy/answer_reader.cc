@@ -72,7 +72,7 @@ AnswerReader::AnswerReader(As as, const http::Codings& codings, semconv::Documen
 }
 
 void AnswerReader::feed(std::string_view bytes) {
-  if (as_ == As::kNothing) return;
+  if (as_ == As::kNothing) return inflater_.reset();
   inflater_ ? inflater_->feed(bytes) : on_plain(bytes);
 }
 

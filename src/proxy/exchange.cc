@@ -97,7 +97,8 @@ void Exchange::answer_error(const Error& error, semconv::Ending ending) {
 
 void Exchange::send_answer(http::LocalAnswer answer) {
   // Nobody will read the rest of the request.
-  const bool unread = !request_ended_ && request_.body.kind != http::BodyLength::Kind::kNone;
+  const bool unread =
+      !request_ended_ && !is_request_here() && request_.body.kind != http::BodyLength::Kind::kNone;
   // In another tunnel the origin may be well again.
   const Inside* inside = agent_.inside();
   const bool hopeless = inside != nullptr && inside->failure;
@@ -112,7 +113,7 @@ void Exchange::send_answer(http::LocalAnswer answer) {
 }
 
 void Exchange::finish_if_over() {
-  if (done_ || !response_ended_) return;
+  if (done_ || !response_ended_ || is_request_here()) return;
   if (request_ended_ || (agent_.ending() && !tunnel_))
     finish(semconv::Ending::kComplete, std::nullopt);
 }
@@ -268,7 +269,8 @@ Exchange::Wait Exchange::wait() const {
     return {Wait::For::kPeek, opening_->since, opening_->greeting ? kHelloTimeMax : kPeekTimeMax};
   }
   const bool of_known_length = request_.body.kind == http::BodyLength::Kind::kKnown;
-  if (holding_ && !(writes_meta_ && of_known_length)) {
+  const bool is_decoded = packed_request_ && packed_request_->behind();  // which goes on by itself
+  if (holding_ && !is_decoded && !(writes_meta_ && of_known_length)) {
     return {Wait::For::kBody, held_since_,
             waits_for_a_file() ? Milliseconds(0) : limits.lineage_hold_time_max};
   }

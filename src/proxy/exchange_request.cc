@@ -71,6 +71,9 @@ void Exchange::on_agent_event(http::Event&& event) {
   if (done_) return;
   touch();
   if (std::holds_alternative<http::Drained>(event.what)) return on_agent_queue(queued_to_agent());
+  if (auto* reset = std::get_if<http::Reset>(&event.what)) {
+    return on_agent_reset(std::move(reset->error));
+  }
   if (packed_request_ && packed_request_->behind()) return packed_request_->wait(std::move(event));
   if (auto* body = std::get_if<http::Body>(&event.what))
     return on_request_body(std::move(body->data));
@@ -80,8 +83,6 @@ void Exchange::on_agent_event(http::Event&& event) {
     return;
   }
   if (std::holds_alternative<http::End>(event.what)) return on_request_end();
-  if (auto* reset = std::get_if<http::Reset>(&event.what))
-    return on_agent_reset(std::move(reset->error));
   if (std::holds_alternative<http::HalfClosed>(event.what)) {
     half_closed_ = true;
     if (origin_) origin_->half_close();
@@ -378,7 +379,7 @@ void Exchange::take_request(Chain data) {
     if (std::exchange(writes_meta_, false) && !waits_for_body()) return on_body_awaited(false);
     const bool too_long = held_.size() > options_.limits.lineage_hold_bytes_max;
     if (too_long || has_all_that_tells()) return on_body_awaited(!too_long);
-    if (waits_for_a_file()) arm_timer();
+    if (waits_for_a_file() || packed_request_) arm_timer();
     return;
   }
   request_unconsumed_ += data.size();

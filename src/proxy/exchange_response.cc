@@ -85,7 +85,7 @@ void Exchange::begin_packed_answer() {
       packed_answer_ = make_packed_answer(PackedBody::kPieceBytes);
     }
   } else if (http::websocket_extension(response_.headers) == http::WebSocketExtension::kDeflate) {
-    if (!packed_request_) packed_request_ = make_packed_request(PackedBody::kMessagePieceBytes);
+    packed_request_ = make_packed_request(PackedBody::kMessagePieceBytes);
     packed_answer_ = make_packed_answer(PackedBody::kMessagePieceBytes);
   }
 }

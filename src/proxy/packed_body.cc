@@ -18,6 +18,29 @@ void PackedBody::take(Chain data) {
   read();
 }
 
+// Pieces become one: a peer may send them byte by byte.
+void PackedBody::wait(http::Event&& event) {
+  auto* const more = std::get_if<http::Body>(&event.what);
+  auto* const last = waiting_.empty() ? nullptr : std::get_if<http::Body>(&waiting_.back().what);
+  if (more != nullptr && last != nullptr) return last->data.append(std::move(more->data));
+  waiting_.push_back(std::move(event));
+}
+
+bool PackedBody::has_end() const {
+  return !waiting_.empty() && std::holds_alternative<http::End>(waiting_.back().what);
+}
+
+size_t PackedBody::held() const {
+  size_t bytes = unread_.size();
+  for (const http::Event& event : waiting_) {
+    if (const auto* body = std::get_if<http::Body>(&event.what)) bytes += body->data.size();
+    if (const auto* trailers = std::get_if<http::Trailers>(&event.what)) {
+      bytes += trailers->fields.memory_bytes();
+    }
+  }
+  return bytes;
+}
+
 void PackedBody::stop() {
   loop_.cancel_next_turn(*this);
   unread_.clear();

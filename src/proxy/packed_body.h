@@ -44,10 +44,13 @@ class PackedBody final : public net::NextTurn {
   // Something waits for the next turn: what comes now must wait() behind it.
   bool behind() const { return behind_; }
   void take(Chain data);
-  void wait(http::Event&& event) { waiting_.push_back(std::move(event)); }
+  // The message's end, or what else comes behind its body.
+  void wait(http::Event&& event);
+  // The message is here to its end.
+  bool has_end() const;
   // Nobody wants what waits here, or comes: from within its calls, too.
   void stop();
-  size_t held() const { return unread_.size(); }
+  size_t held() const;
 
  private:
   void on_next_turn() override;

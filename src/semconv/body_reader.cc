@@ -73,9 +73,9 @@ BodyReader::~BodyReader() = default;
 
 void BodyReader::feed(std::string_view bytes) {
   Impl& impl = *impl_;
-  if (impl.state != State::kReading) return;
-  if (!impl.inflater) return impl.on_plain(bytes);
-  impl.inflater->feed(bytes);
+  if (!impl.inflater) return impl.state == State::kReading ? impl.on_plain(bytes) : void();
+  // What was decoded in another turn may have ended it.
+  if (impl.state == State::kReading) impl.inflater->feed(bytes);
   if (impl.state == State::kReading) {
     using Inflated = http::Inflater::State;
     if (impl.inflater->state() == Inflated::kBroken) impl.stop(State::kBroken);

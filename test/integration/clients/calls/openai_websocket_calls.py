@@ -5,6 +5,7 @@ Prints for each what the SDK reports, as driving.py does.
 """
 
 import json
+import ssl
 import sys
 
 import openai
@@ -35,7 +36,11 @@ def answered(connection, said):
 
 calls = []
 packed = sys.argv[1] == "packed"  # the SDK offers it where it is asked to
-options = {"compression": "deflate"} if packed else {}
+# websockets reads in one thread and writes in another, by one object of TLS, which Python does not guard: by TLS 1.3
+# tickets come just when it begins, and now and then the handshake is lost.
+context = ssl.create_default_context()
+context.maximum_version = ssl.TLSVersion.TLSv1_2
+options = {"ssl": context} | ({"compression": "deflate"} if packed else {})
 with client.responses.connect(websocket_connection_options=options) as connection:
     for scene in sys.argv[2:]:
         asked = {"previous_response_id": calls[-1]["id"]} if calls else {}
