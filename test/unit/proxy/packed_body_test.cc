@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "sidespan/base/memory_ledger.h"
 #include "sidespan/base/random.h"
 #include "sidespan/http/deflate.h"
 #include "sidespan/http/inflate.h"
@@ -130,6 +131,24 @@ TEST_CASE(
   CHECK(left.body->behind());
   left.body.reset();
   CHECK_FALSE(left.inflater.complete());
+}
+
+TEST_CASE("packed body: what comes byte by byte waits as one, and is counted") {
+  Rig rig;
+  const std::string packed = gzip(std::string(900'000, 'a'));
+  rig.say(packed);
+  REQUIRE(rig.body->behind());
+  const size_t before = rig.body->held();
+  const int64_t charged = memory::tally.held;
+  for (int i = 0; i < 100'000; ++i) rig.say("x");
+  CHECK(rig.body->held() == before + 100'000);
+  CHECK(memory::tally.held < charged + 300'000);
+  CHECK_FALSE(rig.body->has_end());
+  rig.end();
+  CHECK(rig.body->has_end());
+  REQUIRE(rig.until_end());
+  CHECK((rig.passed == packed + std::string(100'000, 'x')));
+  CHECK_FALSE(rig.body->has_end());
 }
 
 TEST_CASE("packed body: one that is stopped says nothing more, also from within") {
