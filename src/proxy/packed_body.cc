@@ -27,7 +27,9 @@ void PackedBody::wait(http::Event&& event) {
 }
 
 bool PackedBody::has_end() const {
-  return !waiting_.empty() && std::holds_alternative<http::End>(waiting_.back().what);
+  return std::ranges::any_of(waiting_, [](const http::Event& event) {
+    return std::holds_alternative<http::End>(event.what);
+  });
 }
 
 size_t PackedBody::held() const {

@@ -115,7 +115,7 @@ def test_a_slow_reader_stalls_the_origin(sidecar, origin, sink):
     sent = [0]
 
     def pour(sock, reader, request):
-        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (LONG))
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % LONG)
         block = b"z" * 65536
         for _ in range(LONG // len(block)):
             sock.sendall(block)
