@@ -43,7 +43,9 @@ size_t Exchange::to_agent(decltype(http::Event::what) what) {
 }
 
 void Exchange::on_agent_gone() {
-  if (!done_) finish(semconv::Ending::kAgentCancelled, std::nullopt);
+  // Who sent all and has its answer cancels nothing.
+  const bool is_served = response_ended_ && is_request_here();
+  if (!done_ && !is_served) finish(semconv::Ending::kAgentCancelled, std::nullopt);
 }
 
 void Exchange::abort(semconv::Ending ending, Error error) {
@@ -269,9 +271,11 @@ Exchange::Wait Exchange::wait() const {
     return {Wait::For::kPeek, opening_->since, opening_->greeting ? kHelloTimeMax : kPeekTimeMax};
   }
   const bool of_known_length = request_.body.kind == http::BodyLength::Kind::kKnown;
-  const bool is_decoded = packed_request_ && packed_request_->behind();  // which goes on by itself
+  // Decoding goes on by itself, and takes nothing of the agent's time.
+  const bool is_decoded = packed_request_ && packed_request_->behind();
   if (holding_ && !is_decoded && !(writes_meta_ && of_known_length)) {
-    return {Wait::For::kBody, held_since_,
+    const Nanoseconds decoding = packed_request_ ? packed_request_->behind_for() : Nanoseconds(0);
+    return {Wait::For::kBody, held_since_ + decoding,
             waits_for_a_file() ? Milliseconds(0) : limits.lineage_hold_time_max};
   }
   if (half_closed_) {

@@ -43,6 +43,10 @@ size_t PackedBody::held() const {
   return bytes;
 }
 
+Nanoseconds PackedBody::behind_for() const {
+  return behind_ ? behind_before_ + (loop_.now().mono - behind_since_) : behind_before_;
+}
+
 void PackedBody::stop() {
   loop_.cancel_next_turn(*this);
   unread_.clear();
@@ -81,7 +85,7 @@ void PackedBody::read() {
     shown_ -= done;
   }
   if (!all) {
-    behind_ = true;
+    if (!std::exchange(behind_, true)) behind_since_ = loop_.now().mono;
     loop_.at_next_turn(*this);
   }
   if (!ready.empty()) way_.pass(std::move(ready));
@@ -95,6 +99,7 @@ void PackedBody::on_next_turn() {
     way_.show({});
   }
   if (!backlog_.empty()) return loop_.at_next_turn(*this);
+  behind_before_ = behind_for();
   behind_ = false;
   read();
   while (!behind_ && !waiting_.empty()) {

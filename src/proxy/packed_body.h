@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sidespan/base/buffer.h"
+#include "sidespan/base/clock.h"
 #include "sidespan/http/event.h"
 #include "sidespan/http/inflate.h"
 #include "sidespan/net/loop.h"
@@ -43,6 +44,8 @@ class PackedBody final : public net::NextTurn {
 
   // Something waits for the next turn: what comes now must wait() behind it.
   bool behind() const { return behind_; }
+  // How long it was, by now.
+  Nanoseconds behind_for() const;
   void take(Chain data);
   // The message's end, or what else comes behind its body.
   void wait(http::Event&& event);
@@ -68,6 +71,8 @@ class PackedBody final : public net::NextTurn {
   std::vector<http::Event> waiting_;  // behind unread_
   uint64_t turn_ = 0;
   bool behind_ = false;
+  MonoTime behind_since_ = {};
+  Nanoseconds behind_before_ = {};
 };
 
 }  // namespace sidespan::proxy

@@ -2,6 +2,7 @@
 found by what it carries. test_fidelity.py and test/bench/fidelity measure how much; this is about each rule."""
 
 import base64
+import gzip
 import json
 import secrets
 import sys
@@ -504,6 +505,21 @@ def test_a_slow_body_is_not_waited_for_long(sidecar, model, sink):
     assert is_turn(turn) and call["parent_id"] == turn["span_id"]
     assert call["trace_id"] == turn["trace_id"] == model.requests[0].get("traceparent").split("-")[1]
     assert 0.03 < side.metrics().total("sidespan_lineage_hold_seconds_sum") < 0.4
+
+
+def test_a_packed_body_that_is_here_is_waited_for_while_it_is_read(sidecar, model, origin, sink):
+    """It is the sidecar that takes its time, and not the agent: in hundreds of turns of the loop, and to its end."""
+    side = sidecar(IDLE | {"limits": {"lineage_hold_time": "20ms", "lineage_hold_bytes": "1MiB"}})
+    pad = b"".join(b"%d," % (line * 7919 % 100003) + b"0," * 120 for line in range(80_000))
+    body = gzip.compress(b'{"pad": [' + pad + b'0], "query": "QK-482913"}')
+    model.answer(CHAT, plain(asks("search", {"query": "QK-482913"})[1]))
+    post(side, model.url(CHAT), chat(user("Where is it?")))
+    assert post(side, origin.url("/search"), body, [("Content-Encoding", "gzip")]).status == 200
+    turn, = sink.wait(1, where=is_turn)
+    search, = [span for span in sink.spans if span["attributes"].get("url.full", "").endswith("/search")]
+    assert side.metrics().total("sidespan_lineage_hold_seconds_sum") > 0.02
+    assert search["parent_id"] == turn["span_id"] and source(search) == "echo"
+    assert origin.requests[0].get("traceparent").split("-")[1] == turn["trace_id"]
 
 
 def test_a_long_body_is_not_waited_for(sidecar, model, origin, sink):

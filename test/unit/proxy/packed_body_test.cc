@@ -154,6 +154,21 @@ TEST_CASE("packed body: what comes byte by byte waits as one, and is counted") {
   CHECK_FALSE(rig.body->has_end());
 }
 
+TEST_CASE("packed body: how long it was behind is what decoding took, and nobody's pauses") {
+  Rig rig;
+  rig.say(gzip(std::string(100, 'a')));
+  CHECK(rig.body->behind_for() == Nanoseconds(0));
+
+  Rig long_one;
+  long_one.say(gzip(std::string(900'000, 'a')));
+  REQUIRE(support::run_until(long_one.loop, [&] { return !long_one.body->behind(); }));
+  const Nanoseconds took = long_one.body->behind_for();
+  CHECK(took > Nanoseconds(0));
+  const MonoTime then = long_one.loop.now().mono;
+  REQUIRE(support::run_until(long_one.loop, [&] { return long_one.loop.now().mono > then; }));
+  CHECK(long_one.body->behind_for() == took);
+}
+
 TEST_CASE("packed body: one that is stopped says nothing more, also from within") {
   Rig rig;
   rig.say(gzip(std::string(900'000, 'a')));
