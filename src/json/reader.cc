@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "json/surrogates.h"
+#include "sidespan/base/spares.h"
 
 namespace sidespan::json {
 namespace {
@@ -179,7 +180,7 @@ boost::json::parse_options options() {
 
 }  // namespace
 
-struct Reader::Impl {
+struct Reader::Impl final : Recycled<Impl, 32> {
   Impl(Handler& handler, const ReaderLimits& limits) : parser(options(), handler, limits) {}
 
   size_t feed(std::string_view bytes);

@@ -11,6 +11,7 @@
 #include "lineage/nested_json.h"
 #include "lineage/text_scan.h"
 #include "lineage/value_list.h"
+#include "sidespan/base/spares.h"
 #include "sidespan/base/text.h"
 
 namespace sidespan::lineage {
@@ -28,7 +29,7 @@ constexpr std::array<std::string_view, 5> kModelTypes = {
 
 }  // namespace
 
-struct Gleaner::Impl {
+struct Gleaner::Impl final : Recycled<Impl, 32> {
   Impl(const HashKey& hash_key, Voice said_by, bool many, Overflow& overflow,
        const GleanLimits& limits)
       : voice(said_by),

@@ -19,10 +19,26 @@ void round_of(std::array<uint64_t, 4>& v) {
   v[2] = std::rotl(v[2], 32);
 }
 
-uint64_t word_at(const char* at) {
-  uint64_t word = 0;
+template <class Word>
+uint64_t little_endian(const char* at) {
+  Word word = 0;
   std::memcpy(&word, at, sizeof word);
-  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+  return std::endian::native == std::endian::big ? std::byteswap(word) : word;
+}
+
+// Less than eight bytes.
+uint64_t few(const char* at, size_t size) {
+  uint64_t word = 0;
+  size_t done = 0;
+  if ((size & 4) != 0) {
+    word = little_endian<uint32_t>(at);
+    done = 4;
+  }
+  if ((size & 2) != 0) {
+    word |= little_endian<uint16_t>(at + done) << (8 * done);
+    done += 2;
+  }
+  if ((size & 1) != 0) word |= uint64_t{static_cast<uint8_t>(at[done])} << (8 * done);
   return word;
 }
 
@@ -40,29 +56,23 @@ void Hasher::mix(uint64_t word) {
 
 void Hasher::add(std::string_view bytes) {
   const char* at = bytes.data();
-  const char* const end = at + bytes.size();
-  size_t filled = size_ % 8;
-  size_ += bytes.size();
-  for (; filled != 0 && at < end; ++at) {
-    tail_ |= static_cast<uint64_t>(static_cast<uint8_t>(*at)) << (8 * filled);
-    filled = (filled + 1) % 8;
-    if (filled != 0) continue;
-    mix(tail_);
-    tail_ = 0;
-  }
-  for (; end - at >= 8; at += 8) mix(word_at(at));
-  for (; at < end; ++at, ++filled) {
-    tail_ |= static_cast<uint64_t>(static_cast<uint8_t>(*at)) << (8 * filled);
-  }
+  size_t left = bytes.size();
+  for (; left >= 8; left -= 8, at += 8) add(little_endian<uint64_t>(at));
+  if (left == 0) return;
+  const uint64_t rest = few(at, left);
+  const size_t filled = size_ % 8;
+  size_ += left;
+  tail_ |= rest << (8 * filled);
+  if (filled + left < 8) return;
+  mix(tail_);
+  tail_ = rest >> (64 - 8 * filled);
 }
 
 void Hasher::add(uint64_t word) {
-  std::array<char, 8> bytes;
-  for (char& byte : bytes) {
-    byte = static_cast<char>(word & 0xff);
-    word >>= 8;
-  }
-  add(std::string_view(bytes.data(), bytes.size()));
+  const size_t filled = size_ % 8;
+  size_ += 8;
+  mix(tail_ | word << (8 * filled));
+  tail_ = filled == 0 ? 0 : word >> (64 - 8 * filled);
 }
 
 uint64_t Hasher::finish() const {

@@ -23,6 +23,7 @@ Tally::Candidate* Tally::candidate(ExecutionRef execution) {
     unnamed_ = true;
     return nullptr;
   }
+  if (candidates_.empty()) candidates_.reserve(kCandidatesMax);
   Candidate made;
   made.execution = execution;
   made.standing = executions_.standing(execution, now_);
@@ -273,7 +274,6 @@ bool Tally::goes_on_from_the_past() const {
 
 Judgement Tally::judge() {
   Judgement out;
-  candidates_.reserve(kCandidatesMax);
   if (call_.to_model && admitted_.prefixes) count_prefixes();
   if (admitted_.ids) {
     count_all(call_.head, true);

@@ -2,7 +2,7 @@
 
 namespace sidespan::lineage {
 
-bool TargetMemo::is_due(const HashKey& key, const Target& target, MonoTime now, Nanoseconds span) {
+TargetMemo::Place& TargetMemo::place_of(const HashKey& key, const Target& target) {
   Hasher hasher(key);
   hasher.add(target.path);
   hasher.add(target.authority);
@@ -10,9 +10,25 @@ bool TargetMemo::is_due(const HashKey& key, const Target& target, MonoTime now, 
   hasher.add(target.path.size() << 2U | (target.fetches ? 2U : 0U) | (target.alone ? 1U : 0U));
   const uint64_t hash = hasher.finish();
   Place& place = places_[hash % places_.size()];
-  if (place.hash == hash && now - place.read < span) return false;
-  place = {hash, now};
-  return true;
+  if (place.hash != hash) place = {.hash = hash};
+  return place;
+}
+
+std::shared_ptr<const Gleaned> TargetMemo::glean(const HashKey& key, const Target& target) {
+  Place& place = place_of(key, target);
+  if (place.carried) return place.carried;
+  const auto made = std::make_shared<Gleaned>();
+  glean_target(key, target, *made);
+  add_words(key, target.path.substr(0, target.path.find('?')), made->path);
+  if (made->values.size() <= kValuesKept) place.carried = made;
+  return made;
+}
+
+bool TargetMemo::is_due(const HashKey& key, const Target& target, MonoTime now, Nanoseconds span) {
+  Place& place = place_of(key, target);
+  const bool was_told = place.told != MonoTime::min() && now - place.told < span;
+  if (!was_told) place.told = now;
+  return !was_told;
 }
 
 }  // namespace sidespan::lineage

@@ -27,6 +27,7 @@ class ValueList {
   }
   void add_hash(uint64_t hash, uint8_t weight, bool id = false) {
     if (telling_ && out_.values.size() < values_max_) {
+      if (out_.values.capacity() == 0) out_.values.reserve(kValuesAtFirst);
       out_.values.push_back({hash, weight, place_, id});
     } else if (overflow_ != nullptr) {
       overflow_->forget(hash);
@@ -42,6 +43,7 @@ class ValueList {
 
  private:
   static constexpr size_t kAskedMax = 256;  // at a time
+  static constexpr size_t kValuesAtFirst = 8;
 
   const HashKey key_;
   Gleaned& out_;

@@ -50,12 +50,16 @@ std::unique_ptr<AnswerReader> AnswerReader::make(const http::Headers& headers,
   using semconv::BodyFraming;
   const std::string_view value = headers.find(http::FieldName::kContentType).value_or("");
   const std::string_view type = text::trim(value.substr(0, value.find(';')));
-  if (says_nothing(type)) return nullptr;
-  const std::optional<http::Codings> codings =
-      http::parse_codings(headers.find("content-encoding").value_or(""));
   const std::optional<BodyFraming> framing = semconv::framing_of(type);
-  As as = is_text(type) ? As::kWords : As::kUnknown;
-  if (framing) as = *framing == BodyFraming::kJson ? As::kJson : As::kStream;
+  if (!framing && says_nothing(type)) return nullptr;
+  const std::optional<http::Codings> codings =
+      http::parse_codings(headers.find(http::FieldName::kContentEncoding).value_or(""));
+  As as = As::kUnknown;
+  if (framing) {
+    as = *framing == BodyFraming::kJson ? As::kJson : As::kStream;
+  } else if (is_text(type)) {
+    as = As::kWords;
+  }
   if (!codings) as = As::kPacked;
   std::unique_ptr<AnswerReader> made(
       new AnswerReader(as, codings.value_or(http::Codings{}), watcher, key, overflow));
@@ -78,8 +82,7 @@ void AnswerReader::feed(std::string_view bytes) {
 
 // What is packed is plain here.
 void AnswerReader::read_documents(semconv::BodyFraming framing) {
-  documents_ =
-      std::make_unique<semconv::BodyReader>(framing, http::Codings{}, semconv::BodyLimits{}, *this);
+  documents_.emplace(framing, http::Codings{}, semconv::BodyLimits{}, *this);
 }
 
 void AnswerReader::on_plain(std::string_view part) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string_view>
 
+#include "sidespan/base/spares.h"
 #include "sidespan/http/inflate.h"
 #include "sidespan/http/message.h"
 #include "sidespan/lineage/gleaner.h"
@@ -18,7 +19,9 @@
 
 namespace sidespan::proxy {
 
-class AnswerReader final : public http::PlainSink, public semconv::BodySink {
+class AnswerReader final : public Recycled<AnswerReader, 32>,
+                           public http::PlainSink,
+                           public semconv::BodySink {
  public:
   // Null: of a media type that says nothing. `watcher` and `overflow` outlive this.
   static std::unique_ptr<AnswerReader> make(const http::Headers& headers,
@@ -63,7 +66,7 @@ class AnswerReader final : public http::PlainSink, public semconv::BodySink {
   const lineage::HashKey key_;
   lineage::Overflow& overflow_;
   std::optional<http::Inflater> inflater_;
-  std::unique_ptr<semconv::BodyReader> documents_;
+  std::optional<semconv::BodyReader> documents_;
   bool broke_ = false;  // one of them is no JSON
   std::optional<lineage::TextGleaner> text_;
 };

@@ -44,7 +44,8 @@ std::string_view boundary_of(const http::Headers& headers, std::string_view type
 // They read documents and nothing else.
 bool is_read_by_observers(const http::Headers& answer) {
   return semconv::framing_of(media_type(answer)).has_value() &&
-         http::parse_codings(answer.find("content-encoding").value_or("")).has_value();
+         http::parse_codings(answer.find(http::FieldName::kContentEncoding).value_or(""))
+             .has_value();
 }
 
 size_t bytes_of(const Gleaned& gleaned) {
@@ -86,18 +87,15 @@ CallLineage::CallLineage(lineage::Registry& registry, bool of_nobody)
 CallLineage::~CallLineage() = default;
 
 void CallLineage::begin(const http::Head& request, const http::Url& url,
-                        const semconv::Observer* observer) {
+                        const semconv::Observer* observer, lineage::TargetMemo& targets) {
   observed_ = observer != nullptr && observer->reads_documents();
   converses_ = observer != nullptr && observer->is_conversation();
   // The address of a model is a constant of those who ask it.
   if (!converses_) {
-    lineage::glean_target(registry_.key(),
-                          {.authority = url.authority.host,
-                           .path = url.path,
-                           .fetches = request.asks("GET"),
-                           .alone = !request.body.may_have_bytes()},
-                          head_);
-    lineage::add_words(registry_.key(), url.path.substr(0, url.path.find('?')), head_.path);
+    head_ = targets.glean(registry_.key(), {.authority = url.authority.host,
+                                            .path = url.path,
+                                            .fetches = request.asks("GET"),
+                                            .alone = !request.body.may_have_bytes()});
   }
   if (!request.body.may_have_bytes()) return;
   read_request(request.headers);
@@ -145,7 +143,7 @@ CallLineage::Rest CallLineage::rest() const {
 void CallLineage::serve(lineage::ExecutionRef execution, MonoTime now) {
   serves_ = true;
   joined_ = lineage::Joined{.execution = execution};
-  registry_.publish(execution, Voice::kGiven, 0, head_, now);
+  if (head_) registry_.publish(execution, Voice::kGiven, 0, *head_, now);
   publish_given(now);
 }
 
@@ -201,12 +199,11 @@ void CallLineage::on_response_end(bool whole, MonoTime now) {
 json::Handler* CallLineage::begin_request_document() {
   if (silent_) return nullptr;
   if (!request_) {
-    request_ =
-        std::make_unique<lineage::Gleaner>(registry_.key(), request_voice(), false, registry_);
+    request_.emplace(registry_.key(), request_voice(), false, registry_);
     charge_.set(charge_.bytes() + kGleanerBytes);
   }
   request_->begin_document();
-  return request_.get();
+  return &*request_;
 }
 
 void CallLineage::end_request_document() {
@@ -222,12 +219,11 @@ void CallLineage::begin_answer(bool pieces) {
 json::Handler* CallLineage::begin_response_document() {
   if (silent_ || serves_) return nullptr;
   if (!answer_) {
-    answer_ = std::make_unique<lineage::Gleaner>(registry_.key(), answer_voice(),
-                                                 pieces_ && converses_, registry_);
+    answer_.emplace(registry_.key(), answer_voice(), pieces_ && converses_, registry_);
     charge_.set(kGleanerBytes);
   }
   answer_->begin_document();
-  return answer_.get();
+  return &*answer_;
 }
 
 void CallLineage::end_response_document() {
@@ -235,7 +231,7 @@ void CallLineage::end_response_document() {
 }
 
 void CallLineage::fill(lineage::Call& call) const {
-  call.head = &head_;
+  call.head = head_.get();
   if (form_) {
     call.body = &form_->gleaned();
   } else if (request_) {
@@ -308,7 +304,7 @@ void CallLineage::pass(MonoTime now) {
   joined_.emplace();
   if (!tells_) return;
   const Voice voice = request_voice();
-  registry_.publish({}, voice, 0, head_, now);
+  if (head_) registry_.publish({}, voice, 0, *head_, now);
   if (request_) registry_.publish({}, voice, 0, request_->take(), now);
   if (form_) registry_.publish({}, voice, 0, form_->gleaned(), now);
   form_.reset();

@@ -20,6 +20,7 @@
 #include "sidespan/http/uri.h"
 #include "sidespan/lineage/gleaner.h"
 #include "sidespan/lineage/registry.h"
+#include "sidespan/lineage/target_memo.h"
 #include "sidespan/semconv/body_reader.h"
 #include "sidespan/semconv/observer.h"
 
@@ -43,7 +44,8 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   void serve(lineage::ExecutionRef execution, MonoTime now);
   // By the request's head. `observer`: that of the call, which was given this as its watcher; may
   // be null.
-  void begin(const http::Head& request, const http::Url& url, const semconv::Observer* observer);
+  void begin(const http::Head& request, const http::Url& url, const semconv::Observer* observer,
+             lineage::TargetMemo& targets);
   // One of many calls of a model that share an exchange: whoever has it tells this of its
   // documents.
   void begin_shared();
@@ -112,9 +114,9 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
 
   lineage::Registry& registry_;
   MemoryCharge charge_;
-  lineage::Gleaned head_;
-  std::unique_ptr<lineage::Gleaner> request_;
-  std::unique_ptr<lineage::Gleaner> answer_;
+  std::shared_ptr<const lineage::Gleaned> head_;  // null: it tells nothing
+  std::optional<lineage::Gleaner> request_;
+  std::optional<lineage::Gleaner> answer_;
   std::unique_ptr<lineage::FormGleaner> form_;
   std::unique_ptr<Documents> own_request_;
   std::unique_ptr<AnswerReader> own_answer_;

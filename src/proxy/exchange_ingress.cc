@@ -100,7 +100,7 @@ void Exchange::begin_given() {
   if (registry == nullptr || http::is_grpc(request_.headers)) return;
   if (worker_.shared.memory.over(MemoryMark::kTapsOff)) return lose_sight();
   lineage_ = std::make_unique<CallLineage>(*registry, false);
-  lineage_->begin(request_, url_, nullptr);
+  lineage_->begin(request_, url_, nullptr, worker_.targets);
 }
 
 // A stream of events that was asked for by GET, or what an Upgrade made: it may stay for hours.

@@ -46,7 +46,7 @@ void Exchange::begin_lineage() {
   lineage::Registry* const registry = worker_.shared.lineage;
   const bool converses = observer_ && observer_->is_conversation();
   if (lineage_ && (converses || is_somebody_at_work(*registry))) {
-    return lineage_->begin(request_, url_, observer_.get());
+    return lineage_->begin(request_, url_, observer_.get(), worker_.targets);
   }
   // Whom the observer tells stays.
   const bool watched = observer_ && observer_->reads_documents();
@@ -69,10 +69,9 @@ void Exchange::begin_lineage() {
   const Nanoseconds known = registry->remembered();
   const Nanoseconds again = known < std::chrono::seconds(16) ? Nanoseconds(0) : known / 8;
   if (!worker_.targets.is_due(registry->key(), target, now, again)) return;
-  lineage::Gleaned head;
-  lineage::glean_target(registry->key(), target, head);
-  if (head.values.empty() && head.asked.empty()) return;
-  registry->publish({}, lineage::Voice::kToolRequest, 0, head, now);
+  const auto head = worker_.targets.glean(registry->key(), target);
+  if (head->values.empty() && head->asked.empty()) return;
+  registry->publish({}, lineage::Voice::kToolRequest, 0, *head, now);
 }
 
 // Only where the body may say more than the head, and the origin would see the difference. What

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sidespan/base/spares.h"
 #include "sidespan/http/eventstream.h"
 #include "sidespan/http/sse.h"
 
@@ -21,7 +22,7 @@ class TextFramer final : public Framer {
   JsonDocument document_;
 };
 
-class RowFramer final : public Framer {
+class RowFramer final : public Recycled<RowFramer, 32>, public Framer {
  public:
   RowFramer(BodySink& sink, const json::ReaderLimits& limits) : document_(sink, limits) {
     document_.begin("", true, false);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "semconv/body_framing.h"
+#include "sidespan/base/spares.h"
 #include "sidespan/base/text.h"
 
 namespace sidespan::semconv {
@@ -25,14 +26,15 @@ bool ends_with_json(std::string_view type) {
 std::optional<BodyFraming> framing_of(std::string_view content_type) {
   const std::string_view type = text::trim(content_type.substr(0, content_type.find(';')));
   const auto is = [&](std::string_view name) { return text::equal_ignoring_case(type, name); };
+  if (is("application/json")) return BodyFraming::kJson;  // nearly always
   if (is("text/event-stream")) return BodyFraming::kEvents;
   if (is("application/vnd.amazon.eventstream")) return BodyFraming::kMessages;
   if (std::ranges::any_of(kLineTypes, is)) return BodyFraming::kLines;
-  if (is("application/json") || is("text/json") || ends_with_json(type)) return BodyFraming::kJson;
+  if (is("text/json") || ends_with_json(type)) return BodyFraming::kJson;
   return std::nullopt;
 }
 
-struct BodyReader::Impl final : http::PlainSink {
+struct BodyReader::Impl final : Recycled<Impl, 32>, http::PlainSink {
   Impl(BodyFraming framing, const http::Codings& codings, const BodyLimits& limits, BodySink& sink)
       : plain_bytes_left(limits.plain_bytes_max), framer(make_framer(framing, limits.json, sink)) {
     if (codings.count == 0) return;
@@ -100,9 +102,9 @@ bool BodyReader::has_event_ids() const {
 
 std::unique_ptr<BodyReader> make_body_reader(const http::Headers& headers, const BodyLimits& limits,
                                              BodySink& sink, std::optional<BodyFraming> framing) {
-  if (!framing) framing = framing_of(headers.find("content-type").value_or(""));
+  if (!framing) framing = framing_of(headers.find(http::FieldName::kContentType).value_or(""));
   const std::optional<http::Codings> codings =
-      http::parse_codings(headers.find("content-encoding").value_or(""));
+      http::parse_codings(headers.find(http::FieldName::kContentEncoding).value_or(""));
   if (!framing || !codings) return nullptr;
   return std::make_unique<BodyReader>(*framing, *codings, limits, sink);
 }

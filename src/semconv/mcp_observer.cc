@@ -94,8 +94,9 @@ class McpObserver final : public Observer {
     if (shared_.empty() && !session_.empty()) share(mcp_session_by_id(url_, session_));
     if (watcher_ != nullptr) watcher_->begin_answer(false);
     response_ = make_body_reader(head.headers, {}, answers_);
-    events_ = response_ &&
-              framing_of(head.headers.find("content-type").value_or("")) == BodyFraming::kEvents;
+    events_ =
+        response_ && framing_of(head.headers.find(http::FieldName::kContentType).value_or("")) ==
+                         BodyFraming::kEvents;
     if (ends_session_ && is_success(status_) && elsewhere_ != nullptr && !shared_.empty()) {
       elsewhere_->end_session(shared_, {.ending = Ending::kAgentCancelled, .at = now}, *sink_);
     }

@@ -51,12 +51,12 @@ class WebSocketObserver final : public Observer {
 
 // Without its parameters.
 std::string_view media_type(const http::Headers& headers) {
-  const std::string_view value = headers.find("content-type").value_or("");
+  const std::string_view value = headers.find(http::FieldName::kContentType).value_or("");
   return text::trim(value.substr(0, value.find(';')));
 }
 
 bool is_encoded(const http::Headers& headers) {
-  const std::string_view coding = headers.find("content-encoding").value_or("");
+  const std::string_view coding = headers.find(http::FieldName::kContentEncoding).value_or("");
   return !coding.empty() && !text::equal_ignoring_case(coding, "identity");
 }
 

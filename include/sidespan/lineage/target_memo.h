@@ -1,10 +1,11 @@
-// Targets that calls of nobody had lately: a program that asks for the same again and again says
-// nothing new, and is not read each time. By hash, in a table of fixed size, where a new one takes
-// the place of another. One for each worker; used while nobody is at work.
+// Targets that calls had lately, and what they carry: a program that asks for the same again and
+// again says nothing new, and its address is not read each time. By hash, in a table of fixed size,
+// where a new one takes the place of another. One for each worker.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "sidespan/base/clock.h"
 #include "sidespan/lineage/gleaner.h"
@@ -14,17 +15,27 @@ namespace sidespan::lineage {
 
 class TargetMemo {
  public:
-  // Whether `target` is to be read: it was not within `span`, as far as is known. From then on it
-  // was, at `now`.
+  // What `target` carries, and the words of its path.
+  std::shared_ptr<const Gleaned> glean(const HashKey& key, const Target& target);
+
+  // While nobody is at work: whether `target` is to be told. It was not within `span`, as far as is
+  // known; from then on it was, at `now`.
   bool is_due(const HashKey& key, const Target& target, MonoTime now, Nanoseconds span);
 
  private:
+  static constexpr size_t kPlaces = 1024;
+  // An address that carries more is read each time.
+  static constexpr size_t kValuesKept = 16;
+
   struct Place {
     uint64_t hash = 0;
-    MonoTime read = {};
+    MonoTime told = MonoTime::min();
+    std::shared_ptr<const Gleaned> carried = {};
   };
 
-  std::array<Place, 1024> places_ = {};
+  Place& place_of(const HashKey& key, const Target& target);
+
+  std::array<Place, kPlaces> places_ = {};
 };
 
 }  // namespace sidespan::lineage

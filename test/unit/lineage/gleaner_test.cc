@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -148,6 +149,29 @@ TEST_CASE("words weigh what their letters and digits do, at any length") {
         told < 10 ? told / 2 : std::min<size_t>(std::max(told, text.size() / 4), 60);
     CAPTURE(text);
     CHECK(weight_of(text) == weight);
+  }
+}
+
+TEST_CASE("a hash is SipHash-1-3") {
+  constexpr HashKey kCounting = {0x0706050403020100U, 0x0f0e0d0c0b0a0908U};
+  std::string bytes;
+  for (char c = 0; c < 63; ++c) bytes += c;
+  constexpr std::array<std::pair<size_t, uint64_t>, 6> kKnown = {{{0, 0xabac0158050fc4dcU},
+                                                                  {1, 0xc9f49bf37d57ca93U},
+                                                                  {7, 0xd3927d989bb11140U},
+                                                                  {8, 0x369095118d299a8eU},
+                                                                  {15, 0xd320d86d2a519956U},
+                                                                  {63, 0x9d199062b7bbb3a8U}}};
+  for (const auto& [size, hash] : kKnown) {
+    CHECK(hash_of(kCounting, std::string_view(bytes).substr(0, size)) == hash);
+  }
+  // A word is its bytes, the lowest first, wherever it stands.
+  for (size_t before = 0; before < 17; ++before) {
+    Hasher hasher(kCounting);
+    hasher.add(std::string_view(bytes).substr(0, before));
+    hasher.add(uint64_t{0x6261393837363534U});
+    hasher.add("c");
+    CHECK(hasher.finish() == hash_of(kCounting, bytes.substr(0, before) + "456789abc"));
   }
 }
 

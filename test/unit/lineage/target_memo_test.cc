@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -55,6 +56,37 @@ TEST_CASE("a target that another took the place of is read again") {
     }
     CHECK(due > (round == 0 ? 4999 : 4000));
   }
+}
+
+TEST_CASE("what a target carries is what is gleaned of it, each time") {
+  const auto memo = std::make_unique<TargetMemo>();
+  const auto plain = [](const Target& target) {
+    Gleaned out;
+    glean_target(kKey, target, out);
+    add_words(kKey, target.path.substr(0, target.path.find('?')), out.path);
+    return out;
+  };
+  const auto same = [](const Gleaned& one, const Gleaned& other) {
+    return one.path == other.path &&
+           std::ranges::equal(one.values, other.values, {}, &Value::hash, &Value::hash) &&
+           std::ranges::equal(one.asked, other.asked, {}, &Asked::arguments, &Asked::arguments);
+  };
+  std::string much = "/list?";
+  for (int i = 0; i < 60; ++i)
+    much += "k" + std::to_string(i) + "=AK-" + std::to_string(48219 + i) + "&";
+  for (int i = 0; i < 3000; ++i) {
+    const std::string path =
+        i % 7 == 0 ? much : "/orders/AK-" + std::to_string(i % 1500) + "?page=2";
+    for (const bool alone : {true, false}) {
+      const Target target{.authority = "h", .path = path, .fetches = true, .alone = alone};
+      const auto first = memo->glean(kKey, target);
+      CHECK(same(*first, plain(target)));
+      CHECK(same(*memo->glean(kKey, target), *first));
+      // One that carries little is not read again.
+      CHECK((memo->glean(kKey, target) == first) == (path != much));
+    }
+  }
+  CHECK(memo->is_due(kKey, {.authority = "h", .path = much}, MonoTime(kSpan), kSpan));
 }
 
 }  // namespace
