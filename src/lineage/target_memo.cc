@@ -3,11 +3,12 @@
 namespace sidespan::lineage {
 
 TargetMemo::Place& TargetMemo::place_of(const HashKey& key, const Target& target) {
-  Hasher hasher(key);
+  // One may end as the other begins.
+  const uint64_t kind =
+      target.path.size() << 2U | (target.fetches ? 2U : 0U) | (target.alone ? 1U : 0U);
+  Hasher hasher({key.first ^ kind, key.second});
   hasher.add(target.path);
   hasher.add(target.authority);
-  // One may end as the other begins.
-  hasher.add(target.path.size() << 2U | (target.fetches ? 2U : 0U) | (target.alone ? 1U : 0U));
   const uint64_t hash = hasher.finish();
   Place& place = places_[hash % places_.size()];
   if (place.hash != hash) place = {.hash = hash};

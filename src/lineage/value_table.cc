@@ -58,6 +58,7 @@ void ValueTable::remember(Filter& filter, uint64_t hash, uint32_t second, size_t
 }
 
 bool ValueTable::remembers(Filter& filter, uint64_t hash, uint32_t second, size_t words) {
+  if (!filter.bits[0] && !filter.bits[1]) return false;
   turn_over(filter, second, words);
   return std::ranges::any_of(filter.bits, [&](const Block<uint64_t>& bits) {
     if (!bits) return false;

@@ -281,9 +281,12 @@ std::optional<lineage::SpanRef> CallLineage::find_asking(lineage::Call call, Mon
   return registry_.asked_by(call, now);
 }
 
+bool CallLineage::seeks_anywhere(MonoTime now) const {
+  return !registry_.traces().idle() && !registry_.hears_unnamed(now);
+}
+
 std::optional<lineage::SpanRef> CallLineage::find_anywhere(lineage::Call call, const Moment& now,
                                                            Random& random) {
-  if (registry_.traces().idle() || registry_.hears_unnamed(now.mono)) return std::nullopt;
   join_traces(call, now, random);
   const bool found = traced_.verdict == lineage::Joined::Verdict::kOne && !traced_.links.empty();
   return found ? std::optional(traced_.links.front()) : std::nullopt;

@@ -72,7 +72,9 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   // Of a call whose trace is named, where the calls of models name none: the one that asked for it.
   std::optional<lineage::SpanRef> find_asking(lineage::Call call, MonoTime now) const;
   // Of a call that names no trace, and belongs to nobody: the one that asked for it, where its
-  // model names one. `call` as for find_within(), of no trace.
+  // model names one, as all do whose calls were heard of late. `call` as for find_within(), of no
+  // trace.
+  bool seeks_anywhere(MonoTime now) const;
   std::optional<lineage::SpanRef> find_anywhere(lineage::Call call, const Moment& now,
                                                 Random& random);
   // It failed; who sends the same again in that trace is told of `call`.

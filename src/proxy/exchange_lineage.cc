@@ -195,8 +195,10 @@ void Exchange::link_within() {
 
 // What asked for a call that belongs to nobody may be a model's whose trace is named.
 void Exchange::link_anywhere(const lineage::Joined& joined) {
+  const bool found = joined.verdict != lineage::Joined::Verdict::kNone;
+  if (found || !lineage_->seeks_anywhere(worker_.loop.now().mono)) return;
   lineage::Call call = asking();
-  if (joined.verdict != lineage::Joined::Verdict::kNone || call.to_model) return;
+  if (call.to_model) return;
   trace_->ask_within(call, worker_.shared.lineage->key());
   const auto asking = lineage_->find_anywhere(std::move(call), worker_.loop.now(), worker_.random);
   if (asking) trace_->link(*asking);

@@ -1,9 +1,9 @@
 // The origin of the whole-proxy benchmark, and its collector.
 //   origin [--events-per-second N] [--keep FILE]       prints its port
-// GET /json, /64k, /1m; POST /upload takes any body; GET /events is a stream of server-sent events
-// that say when they were sent (N in all, in turn to the streams there are). With --keep the bodies
-// sent to /v1/traces are kept, each after its size in four bytes, for test/bench/run to count the
-// spans in them.
+// GET /json, /image (as small, and read by nobody), /64k, /1m; POST /upload takes any body; GET
+// /events is a stream of server-sent events that say when they were sent (N in all, in turn to the
+// streams there are). With --keep the bodies sent to /v1/traces are kept, each after its size in
+// four bytes, for test/bench/run to count the spans in them.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -37,6 +37,7 @@ std::string whole(std::string_view type, std::string_view body) {
 // Everything the origin ever says, made once.
 struct Answers {
   std::string json = whole("application/json", kJson);
+  std::string image = whole("image/png", kJson);
   std::string small = whole("application/x-protobuf", "");
   std::string kib64 = whole("application/octet-stream", std::string(size_t{64} * 1024, 'x'));
   std::string mib1 = whole("application/octet-stream", std::string(size_t{1024} * 1024, 'x'));
@@ -44,6 +45,7 @@ struct Answers {
 
   std::string_view to(std::string_view path) const {
     if (path == "/json" || path.starts_with("/json/")) return json;
+    if (path == "/image" || path.starts_with("/image/")) return image;
     if (path == "/64k") return kib64;
     if (path == "/1m") return mib1;
     if (path == "/upload") return json;
