@@ -24,15 +24,17 @@ class Log final : public semconv::BodySink, private json::Handler {
     if (!open_) std::abort();
     open_ = false;
     // Of one that is not, a reader may have told more or less before it knew.
-    text += whole ? document_ + '>' : "!";
+    text_ += whole ? document_ + '>' : "!";
   }
-  std::string text;
+  // One that is not over when the stream is may have been found to be no JSON by then, or not yet.
+  std::string finished() const { return open_ ? text_ + '!' : text_; }
 
  private:
   void on_key(std::string_view key) override { document_ += key; }
   void on_text(std::string_view part, bool) override { document_ += part; }
   void on_integer(int64_t number) override { document_ += std::to_string(number); }
 
+  std::string text_;
   std::string document_;
   bool open_ = false;
 };
@@ -43,7 +45,7 @@ std::string read(std::string_view bytes, size_t piece) {
   texts.set_packed();
   http::WebSocketReader reader(&texts);
   for (size_t i = 0; i < bytes.size(); i += piece) reader.feed(bytes.substr(i, piece));
-  return log.text;
+  return log.finished();
 }
 
 }  // namespace
