@@ -112,8 +112,10 @@ const json::PickTable& table() {
 // Where to: a queue by the end of its URL, a topic by that of its ARN.
 std::string_view destination_of(const AwsQueueCall& call) {
   if (call.service == AwsQueueService::kSns) return behind_last(call.topic_arn, ':');
-  const std::string_view url = call.queue_url;
-  return behind_last(url.substr(0, url.find('?')), '/');
+  std::string_view url = call.queue_url;
+  url = url.substr(0, url.find('?'));
+  if (url.ends_with('/')) url.remove_suffix(1);
+  return behind_last(url, '/');
 }
 
 void set_error(trace::Span& span, std::string_view type) {
@@ -123,14 +125,16 @@ void set_error(trace::Span& span, std::string_view type) {
 
 }  // namespace
 
-std::optional<AwsQueueEndpoint> aws_queue_endpoint(const http::Head& request,
-                                                   std::string_view host) {
+std::optional<AwsQueueEndpoint> aws_queue_endpoint(const http::Head& request, std::string_view host,
+                                                   std::string_view query) {
   constexpr std::string_view kSqsTarget = "AmazonSQS.";
   constexpr std::string_view kSnsTarget = "AmazonSimpleNotificationService.";
-  if (!request.asks("POST")) return std::nullopt;
+  // The query protocol's form may be the query of a GET.
+  const bool in_query = request.asks("GET") && query.find("Action=") != query.npos;
+  if (!in_query && !request.asks("POST")) return std::nullopt;
   const http::Headers& headers = request.headers;
   const std::string_view type = headers.find(http::FieldName::kContentType).value_or("");
-  if (text::equal_ignoring_case(type.substr(0, 18), "application/x-amz-")) {
+  if (!in_query && text::equal_ignoring_case(type.substr(0, 18), "application/x-amz-")) {
     const std::string_view target = headers.find("x-amz-target").value_or("");
     for (const auto& [beginning, service] :
          {std::pair(kSqsTarget, AwsQueueService::kSqs), {kSnsTarget, AwsQueueService::kSns}}) {
@@ -141,7 +145,8 @@ std::optional<AwsQueueEndpoint> aws_queue_endpoint(const http::Head& request,
     }
     return std::nullopt;
   }
-  if (!headers.lists(http::FieldName::kContentType, "application/x-www-form-urlencoded")) {
+  if (!in_query &&
+      !headers.lists(http::FieldName::kContentType, "application/x-www-form-urlencoded")) {
     return std::nullopt;
   }
   std::optional<AwsQueueService> service = service_of_host(host);

@@ -22,11 +22,11 @@ enum class AwsQueueService : uint8_t { kSqs, kSns };
 struct AwsQueueEndpoint {
   AwsQueueService service = AwsQueueService::kSqs;
   bool json = false;        // else forms and XML
-  std::string action = {};  // of JSON; a form names it in its body
+  std::string action = {};  // of JSON; a form names it in itself
 };
-// `host` in lower case. Nothing: it is no call of these.
-std::optional<AwsQueueEndpoint> aws_queue_endpoint(const http::Head& request,
-                                                   std::string_view host);
+// `host` in lower case; `query` without its question mark. Nothing: it is no call of these.
+std::optional<AwsQueueEndpoint> aws_queue_endpoint(const http::Head& request, std::string_view host,
+                                                   std::string_view query);
 
 // What is known of a call by now.
 struct AwsQueueCall {

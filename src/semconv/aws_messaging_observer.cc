@@ -25,6 +25,12 @@ std::string request_id_of(const http::Headers& headers) {
   return {};
 }
 
+std::string_view query_of(const http::Url& url) {
+  const std::string_view path = url.path;
+  const size_t mark = path.find('?');
+  return mark == path.npos ? std::string_view() : path.substr(mark + 1);
+}
+
 // One call, by either protocol.
 class AwsQueueObserver final : public Observer {
  public:
@@ -37,10 +43,12 @@ class AwsQueueObserver final : public Observer {
       request_ = make_body_reader(headers, {}, requests_, kFraming);
     } else if (!headers.contains("content-encoding")) {
       form_.emplace([this](const FormReader::Pair& pair) { take_aws_queue_pair(call_, pair); });
+      if (facts.request.asks("GET")) form_->feed(query_of(facts.url));
     }
     // Older clients name the queue by where the call goes.
     const std::string_view path = facts.url.path;
-    if (!json_ && call_.service == AwsQueueService::kSqs && path.find('/', 1) != path.npos) {
+    if (!json_ && call_.service == AwsQueueService::kSqs &&
+        path.substr(0, path.find('?')).find('/', 1) != path.npos) {
       call_.queue_url = facts.url.scheme + "://" + facts.url.authority.to_string();
       call_.queue_url.append(path.substr(0, std::min(path.find('?'), kRpcTextBytesMax)));
     }
@@ -96,7 +104,7 @@ class AwsQueueObserver final : public Observer {
 
 std::unique_ptr<Observer> make_aws_queue_observer(const CallFacts& facts) {
   std::optional<AwsQueueEndpoint> endpoint =
-      aws_queue_endpoint(facts.request, facts.url.authority.host);
+      aws_queue_endpoint(facts.request, facts.url.authority.host, query_of(facts.url));
   if (!endpoint) return nullptr;
   return std::make_unique<AwsQueueObserver>(*std::move(endpoint), facts);
 }

@@ -52,6 +52,7 @@ constexpr std::array kRequestRows = {
     Row{"inferenceConfig.topK", kTopK},
     Row{"inferenceConfig.stopSequences[]", kStopSequence},
     Row{"additionalModelRequestFields.top_k", kTopK},
+    Row{"additionalModelRequestFields.inferenceConfig.topK", kTopK},  // Nova
     Row{"outputConfig.effort", kReasoningLevel},
     Row{"outputConfig.textFormat.type", kOutputType},
     Row{"messages[]{}", kMessage},

@@ -42,34 +42,51 @@ enum Pick : int {
 constexpr std::array kRequestRows = {
     Row{"model", kRequestModel},
     Row{"session_id", kConversationId},  // Cloud Code
-    Row{"generationConfig.maxOutputTokens", kMaxTokens},
-    Row{"generationConfig.temperature", kTemperature},
-    Row{"generationConfig.topP", kTopP},
-    Row{"generationConfig.topK", kTopK},
-    Row{"generationConfig.frequencyPenalty", kFrequencyPenalty},
-    Row{"generationConfig.presencePenalty", kPresencePenalty},
-    Row{"generationConfig.seed", kSeed},
-    Row{"generationConfig.candidateCount", kChoiceCount},
-    Row{"generationConfig.stopSequences[]", kStopSequence},
-    Row{"generationConfig.responseMimeType", kOutputType},
-    Row{"generationConfig.responseModalities[]", kOutputType},
-    Row{"generationConfig.thinkingConfig.thinkingLevel", kReasoningLevel},
     Row{"contents[]{}", kMessage},
     Row{"contents[].role", kRole},
-    Row{"contents[].parts[].functionResponse{}", kResult},
-    Row{"contents[].parts[].functionResponse.id", kResultId},
-    Row{"contents[].parts[].functionResponse.name", kResultName},
 };
-constexpr std::array kRequestContent = {
-    Row{"contents[].parts[].functionResponse.response*", kResultText}};
+// Protocol Buffers' JSON has a field by either name, and clients without a library send both.
+constexpr std::array kConfigRows = {
+    Row{"maxOutputTokens", kMaxTokens},
+    Row{"max_output_tokens", kMaxTokens},
+    Row{"temperature", kTemperature},
+    Row{"topP", kTopP},
+    Row{"top_p", kTopP},
+    Row{"topK", kTopK},
+    Row{"top_k", kTopK},
+    Row{"frequencyPenalty", kFrequencyPenalty},
+    Row{"frequency_penalty", kFrequencyPenalty},
+    Row{"presencePenalty", kPresencePenalty},
+    Row{"presence_penalty", kPresencePenalty},
+    Row{"seed", kSeed},
+    Row{"candidateCount", kChoiceCount},
+    Row{"candidate_count", kChoiceCount},
+    Row{"stopSequences[]", kStopSequence},
+    Row{"stop_sequences[]", kStopSequence},
+    Row{"responseMimeType", kOutputType},
+    Row{"response_mime_type", kOutputType},
+    Row{"responseModalities[]", kOutputType},
+    Row{"response_modalities[]", kOutputType},
+    Row{"thinkingConfig.thinkingLevel", kReasoningLevel},
+    Row{"thinking_config.thinking_level", kReasoningLevel},
+};
+constexpr std::array kResultRows = {
+    Row{"{}", kResult},
+    Row{".id", kResultId},
+    Row{".name", kResultName},
+};
+constexpr std::array kResultContent = {Row{".response*", kResultText}};
+constexpr std::array kPastCallRows = {
+    Row{".id", kPastToolId},
+    Row{".name", kPastToolName},
+    Row{".args*", kPastToolArguments},
+};
 constexpr std::array kRequestMessages = {
     Row{"systemInstruction.parts[].text", kSystem},
+    Row{"system_instruction.parts[].text", kSystem},
     Row{"contents[].parts[]{}", kPart},
     Row{"contents[].parts[].text", kText},
     Row{"contents[].parts[].thought", kThought},
-    Row{"contents[].parts[].functionCall.id", kPastToolId},
-    Row{"contents[].parts[].functionCall.name", kPastToolName},
-    Row{"contents[].parts[].functionCall.args*", kPastToolArguments},
 };
 constexpr std::array kSaid = {
     Row{"candidates[].content.parts[]{}", kPart},
@@ -99,13 +116,25 @@ constexpr std::array kToolContent = {
     Row{"candidates[].content.parts[].functionCall.args*", kToolArguments}};
 constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};
 constexpr std::array<std::string_view, 2> kInRequest = {"", "request."};
+constexpr std::array<std::string_view, 4> kInConfig = {"generationConfig.", "generation_config.",
+                                                       "request.generationConfig.",
+                                                       "request.generation_config."};
+constexpr std::array<std::string_view, 4> kInResult = {
+    "contents[].parts[].functionResponse", "contents[].parts[].function_response",
+    "request.contents[].parts[].functionResponse", "request.contents[].parts[].function_response"};
+constexpr std::array<std::string_view, 4> kInPastCall = {
+    "contents[].parts[].functionCall", "contents[].parts[].function_call",
+    "request.contents[].parts[].functionCall", "request.contents[].parts[].function_call"};
 constexpr std::array<std::string_view, 4> kInResponse = {"", "[].", "response.", "[].response."};
 
 const Tables& request_tables() {
   static const Tables kTables(std::array{
       Paths{.rows = kRequestRows, .prefixes = kInRequest},
-      Paths{.rows = kRequestContent, .prefixes = kInRequest, .from = Capture::kTools},
+      Paths{.rows = kConfigRows, .prefixes = kInConfig},
+      Paths{.rows = kResultRows, .prefixes = kInResult},
+      Paths{.rows = kResultContent, .prefixes = kInResult, .from = Capture::kTools},
       Paths{.rows = kRequestMessages, .prefixes = kInRequest, .from = Capture::kAll},
+      Paths{.rows = kPastCallRows, .prefixes = kInPastCall, .from = Capture::kAll},
   });
   return kTables;
 }

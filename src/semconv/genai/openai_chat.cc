@@ -33,6 +33,7 @@ enum Pick : int {
   kPastToolId,
   kPastToolName,
   kPastToolArguments,
+  kPastReasoning,
   kPrompt,
   kText,
   kReasoning,
@@ -70,7 +71,9 @@ constexpr std::array kRequestMessages = {
     Row{"messages[].tool_calls[].id", kPastToolId},
     Row{"messages[].tool_calls[].function.name", kPastToolName},
     Row{"messages[].tool_calls[].function.arguments", kPastToolArguments},
-    Row{"prompt", kPrompt},  // of completions
+    Row{"messages[].content[].thinking[].text", kPastReasoning},  // Mistral
+    Row{"messages[].reasoning_content", kPastReasoning},          // DeepSeek, vLLM
+    Row{"prompt", kPrompt},                                       // of completions
     Row{"prompt[]", kPrompt},
 };
 constexpr std::array kResponseRows = {
@@ -122,9 +125,12 @@ constexpr std::array kToolContent = {
     Row{"function_call.arguments", kToolArguments},
 };
 constexpr std::array kSaid = {
-    Row{"content", kText}, Row{"refusal", kText},
-    Row{"reasoning_content", kReasoning},  // DeepSeek, vLLM
-    Row{"reasoning", kReasoning},          // OpenRouter, Groq
+    Row{"content", kText},
+    Row{"refusal", kText},
+    Row{"content[].text", kText},                  // Mistral, of models that think
+    Row{"content[].thinking[].text", kReasoning},  // likewise
+    Row{"reasoning_content", kReasoning},          // DeepSeek, vLLM
+    Row{"reasoning", kReasoning},                  // OpenRouter, Groq
 };
 constexpr std::array kSaidInCompletion = {Row{"choices[].text", kText}};
 constexpr std::array<std::string_view, 2> kInChoice = {"choices[].message.", "choices[].delta."};
@@ -235,6 +241,8 @@ void OpenAiChatReader::on_request(const Picked& picked) {
     case kResultText:
       draft_.append_content(result_.text, picked);
       return draft_.add_text(message_, picked);
+    case kPastReasoning:
+      return draft_.add_text(message_, picked, Part::Kind::kReasoning);
     case kPrompt: {
       Message prompt{.role = "user"};
       draft_.add_text(prompt, picked);

@@ -97,6 +97,7 @@ struct Ending {
 };
 constexpr std::array kEndings = {
     Ending{"/chat/completions", Api::kOpenAiChat, Operation::kChat, "openai"},
+    Ending{"/agents/completions", Api::kOpenAiChat, Operation::kChat, "mistral_ai"},
     Ending{"/responses", Api::kOpenAiResponses, Operation::kChat, "openai"},
     Ending{"/completions", Api::kOpenAiCompletions, Operation::kTextCompletion, "openai"},
     Ending{"/embeddings", Api::kOpenAiEmbeddings, Operation::kEmbeddings, "openai"},
@@ -128,7 +129,12 @@ std::optional<Endpoint> google_method(std::string_view path, std::string_view pr
   const std::string_view method = path.substr(colon + 1);
   const std::string_view resource = path.substr(0, colon);
   const size_t slash = resource.rfind('/');
-  if (slash == std::string_view::npos) return std::nullopt;
+  constexpr size_t npos = std::string_view::npos;
+  if (slash == npos) return std::nullopt;
+  const bool is_raw = method == "rawPredict" || method == "streamRawPredict";
+  const auto is_by = [&](std::string_view maker) {
+    return segment_behind(resource, "/publishers/") == maker;
+  };
   Endpoint out;
   out.provider = provider.empty() ? "gcp.gemini" : provider;
   out.streams = method.starts_with("stream");
@@ -138,9 +144,14 @@ std::optional<Endpoint> google_method(std::string_view path, std::string_view pr
   } else if (method == "embedContent" || method == "batchEmbedContents") {
     out.api = Api::kGeminiEmbed;
     out.operation = Operation::kEmbeddings;
-  } else if ((method == "rawPredict" || method == "streamRawPredict") &&
-             resource.find("/publishers/anthropic/") != std::string_view::npos) {
+  } else if (method == "predict" && is_by("google") && resource.find("embed", slash) != npos) {
+    out.api = Api::kGeminiEmbed;
+    out.operation = Operation::kEmbeddings;
+  } else if (is_raw && is_by("anthropic")) {
     out.api = Api::kAnthropicMessages;
+    out.operation = Operation::kChat;
+  } else if (is_raw && is_by("mistralai")) {
+    out.api = Api::kOpenAiChat;
     out.operation = Operation::kChat;
   } else {
     return std::nullopt;

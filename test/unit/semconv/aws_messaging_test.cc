@@ -31,6 +31,7 @@ Fields form(const std::string& authorization = "") {
 }
 
 struct Said {
+  std::string method = "POST";
   std::string url = "http://127.0.0.1:9324/";
   Fields fields = {};
   std::string body = {};
@@ -57,7 +58,7 @@ std::string told(const trace::Span& span) {
 std::string exchanged(const Said& said, size_t piece) {
   Rig rig;
   rig.piece = piece;
-  McpExchange exchange(rig, "POST", said.url, said.fields);
+  McpExchange exchange(rig, said.method, said.url, said.fields);
   exchange.say(said.body, 1);
   exchange.answer(said.status, said.answer_fields, 2);
   exchange.hear(said.answer, 3);
@@ -199,6 +200,29 @@ TEST_CASE("sqs, sns: a call by the query protocol") {
                   "</Message></ReceiveMessageResult></ReceiveMessageResponse>"},
        "ReceiveMessage orders\nmessaging.system=aws_sqs\nmessaging.operation.type=receive" +
            kToOrders + "\nmessaging.batch.message_count=2"},
+      {"a queue whose path ends in a slash",
+       {.url = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders/",
+        .fields = form(),
+        .body = "Action=SendMessage",
+        .answer_fields = kXml},
+       "SendMessage orders\nmessaging.system=aws_sqs\nmessaging.operation.type=send\n"
+       "aws.sqs.queue.url=https://sqs.eu-west-1.amazonaws.com/123456789012/orders/\n"
+       "aws.request_id=r1"},
+      {"by GET",
+       {.method = "GET",
+        .url = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders?Action=SendMessage&"
+               "MessageBody=https%3A%2F%2Fa%2Fb",
+        .answer_fields = kXml,
+        .answer = "<SendMessageResponse><SendMessageResult><MessageId>m1</MessageId>"
+                  "</SendMessageResult></SendMessageResponse>"},
+       "SendMessage orders\nmessaging.system=aws_sqs\nmessaging.operation.type=send" + kToOrders +
+           "\nmessaging.message.id=m1"},
+      {"another's, by GET",
+       {.method = "GET", .url = "https://shop.example/a?Action=SendMessage"},
+       "GET"},
+      {"no action, by GET",
+       {.method = "GET", .url = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders?a=b"},
+       "GET"},
       {"a topic that is made",
        {.fields = form(kSigned),
         .body = "Action=CreateTopic&Name=news",

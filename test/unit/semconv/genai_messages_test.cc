@@ -95,6 +95,22 @@ const std::string kAnthropicOutput =
     R"("finish_reason":"tool_use"}])";
 const std::string kBrief = R"([{"type":"text","content":"Be brief."}])";
 
+const std::string kChatPath = "/v1/chat/completions";
+const std::string kThinkingRequest = R"({"model":"m","messages":[
+    {"role":"user","content":"Hi"},
+    {"role":"assistant","content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},
+     {"type":"text","text":"Ok"}]},
+    {"role":"assistant","reasoning_content":"well","content":"Go on."}]})";
+const std::string kThinkingInput =
+    R"([{"role":"user","parts":[{"type":"text","content":"Hi"}]},)"
+    R"({"role":"assistant","parts":[{"type":"reasoning","content":"hm"},)"
+    R"({"type":"text","content":"Ok"}]},)"
+    R"({"role":"assistant","parts":[{"type":"reasoning","content":"well"},)"
+    R"({"type":"text","content":"Go on."}]}])";
+const std::string kThinkingOutput =
+    R"([{"role":"assistant","parts":[{"type":"reasoning","content":"so"},)"
+    R"({"type":"text","content":"Hello"}],"finish_reason":"stop"}])";
+
 struct Row {
   const char* name;
   PlayedCall call;
@@ -261,6 +277,7 @@ PlayedCall converse_stream() {
 std::vector<Row> rows_of_others() {
   const std::string cohere = "api.cohere.com";
   const std::string ollama = "localhost";
+  const std::string mistral = "api.mistral.ai";
   return {
       {"converse",
        call_of(kBedrock, "/model/m/converse", kConverseRequest,
@@ -270,6 +287,39 @@ std::vector<Row> rows_of_others() {
                   "stopReason":"tool_use"})"}),
        kConverse},
       {"converse, streamed", converse_stream(), kConverse},
+      {"gemini, by the fields' other names",
+       call_of("generativelanguage.googleapis.com", "/v1beta/models/m:generateContent",
+               R"({"system_instruction":{"parts":[{"text":"Be brief."}]},"contents":[
+                  {"role":"user","parts":[{"text":"Hi"}]},
+                  {"role":"model","parts":[{"function_call":{"id":"c1","name":"f","args":{"a":1}}}]},
+                  {"role":"user","parts":[{"function_response":{"id":"c1","name":"f",
+                   "response":{"result":3}}}]}]})",
+               {R"({"candidates":[{"content":{"parts":[{"text":"Hello"}]},
+                  "finishReason":"STOP"}]})"}),
+       {kBrief,
+        R"([{"role":"user","parts":[{"type":"text","content":"Hi"}]},)"
+        R"({"role":"assistant","parts":[{"type":"tool_call","id":"c1","name":"f",)"
+        R"("arguments":{"a":1}}]},)"
+        R"({"role":"user","parts":[{"type":"tool_call_response","id":"c1",)"
+        R"("response":{"result":3}}]}])",
+        R"([{"role":"assistant","parts":[{"type":"text","content":"Hello"}],)"
+        R"("finish_reason":"STOP"}])"}},
+      {"mistral, thinking",
+       call_of(mistral, kChatPath, kThinkingRequest,
+               {R"({"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant",
+                  "content":[{"type":"thinking","thinking":[{"type":"text","text":"s"},
+                  {"type":"text","text":"o"}]},{"type":"text","text":"Hello"}]}}]})"}),
+       {"", kThinkingInput, kThinkingOutput}},
+      {"mistral, thinking, streamed",
+       call_of(mistral, kChatPath, kThinkingRequest,
+               {R"({"choices":[{"index":0,"delta":{"role":"assistant","content":[
+                  {"type":"thinking","thinking":[{"type":"text","text":"s"}]}]}}]})",
+                R"({"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[
+                  {"type":"text","text":"o"}]}]}}]})",
+                R"({"choices":[{"index":0,"delta":{"content":"Hel"}}]})",
+                R"({"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"lo"}]},
+                  "finish_reason":"stop"}]})"}),
+       {"", kThinkingInput, kThinkingOutput}},
       {"cohere",
        call_of(cohere, "/v2/chat", kCohereRequest,
                {R"({"id":"i","finish_reason":"TOOL_CALL","message":{"role":"assistant",
