@@ -338,7 +338,7 @@ Judgement Registry::Impl::judge(const Call& call, MonoTime now) {
                                  .prefixes = options.echo,
                                  .texts = options.echo && !blind,
                                  .all_scopes = !traces && call.scope.id == 0};
-  return Tally(values, pending, executions, call, now, admitted).judge();
+  return Tally(key, values, pending, executions, call, now, admitted).judge();
 }
 
 Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random) {

@@ -142,13 +142,19 @@ std::span<const Asked> Tally::asked() const {
                                : std::span<const Asked>();
 }
 
+ToolName Tally::path_words() const {
+  ToolName words = {};
+  add_words(key_, call_.path.substr(0, call_.path.find('?')), words);
+  return words;
+}
+
 // Who waits for just that.
 void Tally::find_waiting() {
   for (const Asked& asked : asked()) {
     is_asked_unasked_ |= values_.may_hold(asked.arguments, now_);
-    const bool named = asked.name != ToolName{} || call_.head == nullptr;
-    const ToolName& name = named ? asked.name : call_.head->path;
     const PendingCalls::Found found = pending_.find(asked.arguments);
+    if (found.count == 0) continue;
+    const ToolName name = asked.name != ToolName{} ? asked.name : path_words();
     for (const PendingCall& one : std::span(found.calls).first(found.count)) {
       const Waiting waiting = executions_.waits(one.execution, one.step, now_);
       if (waiting == Waiting::kNo) continue;

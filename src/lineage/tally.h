@@ -36,9 +36,10 @@ class Tally {
     bool all_scopes = false;  // whoever it is, of whatever scope
   };
 
-  Tally(ValueTable& values, PendingCalls& pending, ExecutionTable& executions, const Call& call,
-        MonoTime now, const Admitted& admitted)
-      : values_(values),
+  Tally(const HashKey& key, ValueTable& values, PendingCalls& pending, ExecutionTable& executions,
+        const Call& call, MonoTime now, const Admitted& admitted)
+      : key_(key),
+        values_(values),
         pending_(pending),
         executions_(executions),
         call_(call),
@@ -91,12 +92,14 @@ class Tally {
   bool is_asked_for(const Judgement& judgement) const;
   bool goes_on_from_the_past() const;
   std::span<const Asked> asked() const;
+  ToolName path_words() const;
   void find_waiting();
   bool claim(const Candidate& candidate);
   void decide_by_waiting(Judgement& out);
   bool is_told_to_others(const Candidate& candidate) const;
   void name_before(Judgement& out);
 
+  const HashKey& key_;
   ValueTable& values_;
   PendingCalls& pending_;
   ExecutionTable& executions_;

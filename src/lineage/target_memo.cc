@@ -20,7 +20,6 @@ std::shared_ptr<const Gleaned> TargetMemo::glean(const HashKey& key, const Targe
   if (place.carried) return place.carried;
   const auto made = std::make_shared<Gleaned>();
   glean_target(key, target, *made);
-  add_words(key, target.path.substr(0, target.path.find('?')), made->path);
   if (made->values.size() <= kValuesKept) place.carried = made;
   return made;
 }

@@ -92,6 +92,7 @@ void CallLineage::begin(const http::Head& request, const http::Url& url,
   converses_ = observer != nullptr && observer->is_conversation();
   // The address of a model is a constant of those who ask it.
   if (!converses_) {
+    path_ = url.path;
     head_ = targets.glean(registry_.key(), {.authority = url.authority.host,
                                             .path = url.path,
                                             .fetches = request.asks("GET"),
@@ -232,6 +233,7 @@ void CallLineage::end_response_document() {
 
 void CallLineage::fill(lineage::Call& call) const {
   call.head = head_.get();
+  call.path = path_;
   if (form_) {
     call.body = &form_->gleaned();
   } else if (request_) {

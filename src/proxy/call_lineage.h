@@ -43,7 +43,7 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   // what `execution` begins with. Nobody reads its answer.
   void serve(lineage::ExecutionRef execution, MonoTime now);
   // By the request's head. `observer`: that of the call, which was given this as its watcher; may
-  // be null.
+  // be null. `url` outlives this.
   void begin(const http::Head& request, const http::Url& url, const semconv::Observer* observer,
              lineage::TargetMemo& targets);
   // One of many calls of a model that share an exchange: whoever has it tells this of its
@@ -117,6 +117,7 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   lineage::Registry& registry_;
   MemoryCharge charge_;
   std::shared_ptr<const lineage::Gleaned> head_;  // null: it tells nothing
+  std::string_view path_;                         // the exchange's
   std::optional<lineage::Gleaner> request_;
   std::optional<lineage::Gleaner> answer_;
   std::unique_ptr<lineage::FormGleaner> form_;

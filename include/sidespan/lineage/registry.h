@@ -63,12 +63,13 @@ struct Call {
   uint64_t session = 0;  // of the agent's session header (session.h), hashed; zero: none
   const Gleaned* head = nullptr;
   const Gleaned* body = nullptr;
-  trace::SpanId span = {};    // its own
-  trace::TraceId trace = {};  // that it is in unless it joins another; a turn it opens is so, too
-  bool is_sent = false;       // so that this is its trace
-  Moment start = {};          // of its first byte
-  uint8_t flags = 0;          // of a trace that begins here
-  bool retries = false;       // it says that it is sent again
+  std::string_view path = {};  // of what it asks for; a query behind it is not looked at
+  trace::SpanId span = {};     // its own
+  trace::TraceId trace = {};   // that it is in unless it joins another; a turn it opens is so, too
+  bool is_sent = false;        // so that this is its trace
+  Moment start = {};           // of its first byte
+  uint8_t flags = 0;           // of a trace that begins here
+  bool retries = false;        // it says that it is sent again
 };
 
 struct Joined {

@@ -15,7 +15,7 @@ namespace sidespan::lineage {
 
 class TargetMemo {
  public:
-  // What `target` carries, and the words of its path.
+  // What `target` carries.
   std::shared_ptr<const Gleaned> glean(const HashKey& key, const Target& target);
 
   // While nobody is at work: whether `target` is to be told. It was not within `span`, as far as is

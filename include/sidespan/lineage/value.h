@@ -85,7 +85,6 @@ struct Asked {
 struct Gleaned {
   std::vector<Value> values;
   std::vector<Asked> asked;  // of a request: what it may be asking for; of an answer: what it wants
-  ToolName path = {};        // of a head
   std::vector<Prefix> prefixes;  // the latest ones; the last is of all messages
   uint32_t messages_begin = 0;   // of `values`: where the messages begin
   uint32_t messages_end = 0;

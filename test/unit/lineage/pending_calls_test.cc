@@ -36,24 +36,25 @@ struct Rig {
                      glean(registry, Voice::kModelAnswer, documents, streamed), now.mono);
     registry.call_ended(call.execution, CallEnd::kAsked, now.mono);
   }
-  Joined send(const Gleaned& head, const Gleaned* body = nullptr, Scope scope = {}) {
-    const Joined out = registry.join(
-        {.scope = scope, .head = &head, .body = body, .span = trace::SpanId::make(random)}, now,
-        random);
+  Joined send(const std::string& path, const Gleaned* body = nullptr, Scope scope = {}) {
+    const bool alone = body == nullptr;
+    Gleaned head;
+    glean_target(registry.key(),
+                 {.authority = "api.example", .path = path, .fetches = alone, .alone = alone},
+                 head);
+    const Call call{.scope = scope,
+                    .head = &head,
+                    .body = body,
+                    .path = path,
+                    .span = trace::SpanId::make(random)};
+    const Joined out = registry.join(call, now, random);
     registry.call_ended(out.execution, CallEnd::kOther, now.mono);
     return out;
   }
-  Gleaned head(const std::string& path, bool alone = true) {
-    Gleaned out;
-    glean_target(registry.key(),
-                 {.authority = "api.example", .path = path, .fetches = alone, .alone = alone}, out);
-    add_words(registry.key(), path.substr(0, path.find('?')), out.path);
-    return out;
-  }
-  Joined get(const std::string& path, Scope scope = {}) { return send(head(path), nullptr, scope); }
+  Joined get(const std::string& path, Scope scope = {}) { return send(path, nullptr, scope); }
   Joined post(const std::string& path, const std::string& document) {
     const Gleaned body = glean(registry, Voice::kToolRequest, {document});
-    return send(head(path, false), &body);
+    return send(path, &body);
   }
 
   const RegistryOptions options;

@@ -414,7 +414,6 @@ void World::call_tool(std::shared_ptr<Agent> agent, std::string kind, std::strin
   const bool alone = method == "GET";
   glean_target(registry_.key(),
                {.authority = "kb.example", .path = path, .fetches = alone, .alone = alone}, head);
-  add_words(registry_.key(), path.substr(0, path.find('?')), head.path);
   Gleaned gleaned;
   if (method == "POST") gleaned = glean(registry_, Voice::kToolRequest, {body});
   if (method == "FORM") {
@@ -423,8 +422,11 @@ void World::call_tool(std::shared_ptr<Agent> agent, std::string kind, std::strin
     form.finish();
     gleaned = form.gleaned();
   }
-  const Call call{
-      .head = &head, .body = &gleaned, .span = trace::SpanId::make(chance_), .flags = 1};
+  const Call call{.head = &head,
+                  .body = &gleaned,
+                  .path = path,
+                  .span = trace::SpanId::make(chance_),
+                  .flags = 1};
   // Before the model is asked there is nothing to be found.
   const bool begins = kind == "retrieval";
   const Sent sent = send(call, agent->work, kind, begins);
