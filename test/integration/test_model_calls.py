@@ -49,7 +49,7 @@ SDKS = {
                                "bedrock-runtime.us-east-1.amazonaws.com", [*TALK, *TOOLS, *CACHED, *FAILING, *STOPPED]),
     "python-boto3-meta": Sdk("bedrock_makers_calls.py", "bedrock-others", bedrock.HOST, [*TALK, *FAILING, *STOPPED]),
     "python-boto3-mistral": Sdk("bedrock_makers_calls.py", "bedrock-others", bedrock.HOST,
-                                [*TALK, *FAILING, *STOPPED]),
+                                [*TALK, *TOOLS, *FAILING, *STOPPED]),
     "python-cohere": Sdk("cohere_calls.py", "cohere", "api.cohere.com", [*TALK, *TOOLS, *CACHED, "embed"]),
     "python-mistral": Sdk("mistral_calls.py", "mistral", "api.mistral.ai", [*TALK, *TOOLS, "embed"]),
     "python-ollama": Sdk("ollama_chat_calls.py", "ollama", "ollama", [*TALK, *TOOLS, *FAILING, "embed"]),

@@ -117,6 +117,13 @@ def made_by(call, model):
     """The pieces of an answer of another maker's model than Anthropic's; the last says why it ended."""
     reasons = [None] * (len(SENTENCE) - 1) + ["length" if call.scene == "cut" else "stop"]
     if "mistral." in model:
+        given = sum(message["role"] == "tool" for message in call.document["messages"])
+        calls = [{"id": f"T{call.number:06d}x{number}", "type": "function",
+                  "function": {"name": name, "arguments": json.dumps(arguments)}}
+                 for number, name, arguments, _ in call.tools(given)]
+        if calls:
+            return [{"choices": [{"index": 0, "message": {"role": "assistant", "content": ""} | more, "stop_reason": why}]}
+                    for more, why in (({}, None), ({"tool_calls": calls}, "tool_calls"))]
         return [{"choices": [{"index": 0, "message": {"role": "assistant", "content": piece}, "stop_reason": why}]}
                 for piece, why in zip(SENTENCE, reasons)]
     tokens = call.tokens()
@@ -129,7 +136,8 @@ def joined(pieces):
     whole = pieces[-1]
     if "choices" not in whole:
         return whole | {"generation": TEXT, "prompt_token_count": pieces[0]["prompt_token_count"]}
-    whole["choices"][0]["message"]["content"] = TEXT
+    message = whole["choices"][0]["message"]
+    message["content"] = "" if "tool_calls" in message else TEXT
     return whole
 
 
