@@ -111,7 +111,7 @@ def expected(api, said):
     wanted = {
         OPERATION: api.operation,
         PROVIDER: api.provider,
-        REQUEST_MODEL: said["asked"],
+        REQUEST_MODEL: _or_absent(said["asked"]),
         RESPONSE_MODEL: _or_absent(said["model"]),
         RESPONSE_ID: _or_absent(said["id"]),
         STREAM: True if said["stream"] else ABSENT,

@@ -52,6 +52,7 @@ SDKS = {
                                 [*TALK, *TOOLS, *FAILING, *STOPPED]),
     "python-cohere": Sdk("cohere_calls.py", "cohere", "api.cohere.com", [*TALK, *TOOLS, *CACHED, "embed"]),
     "python-mistral": Sdk("mistral_calls.py", "mistral", "api.mistral.ai", [*TALK, *TOOLS, "embed"]),
+    "python-mistral-agents": Sdk("mistral_calls.py", "mistral", "api.mistral.ai", [*TALK, *TOOLS]),
     "python-ollama": Sdk("ollama_chat_calls.py", "ollama", "ollama", [*TALK, *TOOLS, *FAILING, "embed"]),
     "python-ollama-generate": Sdk("ollama_generate_calls.py", "ollama-generate", "ollama", [*TALK, *FAILING]),
     "node-openai": Sdk("openai_chat_calls.cjs", "openai", openai.HOST,
@@ -114,6 +115,8 @@ def words(sdk):
         return [peers.made("node"), CALLS / driver, *played], env
     if sdk == "python-google-genai-vertex":
         env["VERTEX_PROJECT"] = "agents"
+    if sdk == "python-mistral-agents":
+        env["MISTRAL_AGENT"] = "ag:1:planner"
     maker = [sdk.rpartition("-")[2]] if driver == "bedrock_makers_calls.py" else []
     return [f"{peers.made('sdks')}/bin/python", CALLS / driver, *maker, *played], env
 
@@ -203,7 +206,7 @@ def test_a_span_says_what_the_call_meant(sdk, scene, played):
         span, = spans
         found, wanted = span["attributes"], expected(APIS[name], said)
         assert not differences(found, wanted)
-        assert span["name"] == f"{APIS[name].operation} {said['asked']}"
+        assert span["name"] == " ".join(filter(None, [APIS[name].operation, said["asked"]]))  # an agent has its own
         assert span["status"] == ("UNSET" if said["error"] is None else "ERROR")
         if FIRST_CHUNK in found:
             assert 0 < found[FIRST_CHUNK] <= (span["end"] - span["start"]) / 1e9

@@ -17,4 +17,6 @@ def answer(call):
         found = openai.embeddings(call)
         found.document["id"] = f"{call.number:032x}"
         return found
+    if call.path.endswith("/agents/completions"):
+        call.document["model"] = "mistral-medium-2605"  # the agent's
     return openai.chat(call, details=False, name=lambda model: model, ident="{:032x}", tool_id="T{:06d}x{}")

@@ -1,6 +1,8 @@
-"""Chat and embeddings of Mistral with the mistralai SDK as it comes: SCENE..., see driving.py."""
+"""Chat and embeddings of Mistral with the mistralai SDK as it comes: SCENE..., see driving.py. With MISTRAL_AGENT that
+agent is asked, which has a model of its own."""
 
 import json
+import os
 
 from mistralai.client import Mistral
 
@@ -8,20 +10,22 @@ from driving import RESULT, TOOLS, fault, plain, play, schema
 
 MODEL = "mistral-medium-2605"
 EMBEDDER = "mistral-embed"
+AGENT = os.environ.get("MISTRAL_AGENT")
 client = Mistral(api_key="secret", timeout_ms=30000)
+chat, WHOM = (client.agents, {"agent_id": AGENT}) if AGENT else (client.chat, {"model": MODEL})
 DECLARED = [{"type": "function", "function": {"name": name, "description": text, "parameters": schema(argument)}}
             for name, (text, argument) in TOOLS.items()]
 
 
 def ask(messages, said, tools):
-    said["asked"] = MODEL
-    asked = {"model": MODEL, "messages": messages} | ({"tools": DECLARED} if tools else {})
+    said["asked"] = WHOM.get("model")
+    asked = WHOM | {"messages": messages} | ({"tools": DECLARED} if tools else {})
     calls = []
     if said["stream"]:
-        for event in client.chat.stream(**asked):
+        for event in chat.stream(**asked):
             _chunk(event.data, said, calls)
     else:
-        answer = client.chat.complete(**asked)
+        answer = chat.complete(**asked)
         choice = answer.choices[0]
         calls = choice.message.tool_calls or []
         said.update(model=answer.model, id=answer.id, finish_reasons=[choice.finish_reason], usage=plain(answer.usage),
