@@ -71,10 +71,11 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   std::vector<lineage::SpanRef> find_within(lineage::Call call, const Moment& now, Random& random);
   // Of a call whose trace is named, where the calls of models name none: the one that asked for it.
   std::optional<lineage::SpanRef> find_asking(lineage::Call call, MonoTime now) const;
-  // Of a call that names no trace, and belongs to nobody: the one that asked for it, where its
-  // model names one, as all do whose calls were heard of late. `call` as for find_within(), of no
-  // trace.
+  // Whether a model whose trace is named may have asked for a call that names none: there are such,
+  // and no other was heard of late.
   bool seeks_anywhere(MonoTime now) const;
+  // Where that is so, of a call that belongs to nobody: the one that asked for it. `call` as for
+  // find_within(), of no trace.
   std::optional<lineage::SpanRef> find_anywhere(lineage::Call call, const Moment& now,
                                                 Random& random);
   // It failed; who sends the same again in that trace is told of `call`.

@@ -75,7 +75,7 @@ BodyReader::~BodyReader() = default;
 
 void BodyReader::feed(std::string_view bytes) {
   Impl& impl = *impl_;
-  if (!impl.inflater) return impl.state == State::kReading ? impl.on_plain(bytes) : void();
+  if (!impl.inflater) return impl.on_plain(bytes);
   // What was decoded in another turn may have ended it.
   if (impl.state == State::kReading) impl.inflater->feed(bytes);
   if (impl.state == State::kReading) {

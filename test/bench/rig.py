@@ -254,6 +254,7 @@ class Rig:
                 raise Failed(f"sidespan did not start\n{log.read_text()[-2000:]}")
             time.sleep(0.02)
         program.port = _listening(log.read_text(), "egress")
+        program.admin = _listening(log.read_text(), "admin")
         return program
 
     def load_program(self, proxy, *options):

@@ -135,16 +135,15 @@ std::optional<Endpoint> google_method(std::string_view path, std::string_view pr
   const auto is_by = [&](std::string_view maker) {
     return segment_behind(resource, "/publishers/") == maker;
   };
+  const bool predicts =
+      method == "predict" && is_by("google") && resource.find("embed", slash) != npos;
   Endpoint out;
   out.provider = provider.empty() ? "gcp.gemini" : provider;
   out.streams = method.starts_with("stream");
   if (method == "generateContent" || method == "streamGenerateContent") {
     out.api = Api::kGeminiGenerate;
     out.operation = Operation::kGenerateContent;
-  } else if (method == "embedContent" || method == "batchEmbedContents") {
-    out.api = Api::kGeminiEmbed;
-    out.operation = Operation::kEmbeddings;
-  } else if (method == "predict" && is_by("google") && resource.find("embed", slash) != npos) {
+  } else if (predicts || method == "embedContent" || method == "batchEmbedContents") {
     out.api = Api::kGeminiEmbed;
     out.operation = Operation::kEmbeddings;
   } else if (is_raw && is_by("anthropic")) {

@@ -4,11 +4,9 @@ import json
 import sys
 
 from bedrock_client import client, describe
-from driving import RESULT, TOOLS, play, schema
+from driving import FUNCTIONS, RESULT, play
 
 MODELS = {"meta": "us.meta.llama4-maverick-17b-instruct-v1:0", "mistral": "mistral.mistral-large-2407-v1:0"}
-DECLARED = [{"type": "function", "function": {"name": name, "description": text, "parameters": schema(argument)}}
-            for name, (text, argument) in TOOLS.items()]
 maker = sys.argv.pop(1)
 
 
@@ -18,7 +16,7 @@ def ask(messages, said, tools):
         body = {"prompt": messages[0], "max_gen_len": 64}
     else:
         asking = {"role": "user", "content": messages[0]}
-        body = {"messages": [asking, *messages[1:]], "max_tokens": 64} | ({"tools": DECLARED} if tools else {})
+        body = {"messages": [asking, *messages[1:]], "max_tokens": 64} | ({"tools": FUNCTIONS} if tools else {})
     asked = {"modelId": said["asked"], "body": json.dumps(body)}
     if not said["stream"]:
         answer = client.invoke_model(**asked)

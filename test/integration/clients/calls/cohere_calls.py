@@ -2,18 +2,16 @@
 
 import cohere
 
-from driving import RESULT, TOOLS, fault, plain, play, schema
+from driving import FUNCTIONS, RESULT, fault, plain, play
 
 MODEL = "command-a-plus"
 EMBEDDER = "embed-v4.0"
 client = cohere.ClientV2(api_key="secret", timeout=30, max_retries=0)
-DECLARED = [{"type": "function", "function": {"name": name, "description": text, "parameters": schema(argument)}}
-            for name, (text, argument) in TOOLS.items()]
 
 
 def ask(messages, said, tools):
     said["asked"] = MODEL
-    asked = {"model": MODEL, "messages": messages} | ({"tools": DECLARED} if tools else {})
+    asked = {"model": MODEL, "messages": messages} | ({"tools": FUNCTIONS} if tools else {})
     calls = []
     if said["stream"]:
         for event in client.chat_stream(**asked):

@@ -25,6 +25,11 @@ def schema(argument):
     return {"type": "object", "properties": {argument: {"type": "string"}}, "required": [argument]}
 
 
+# As Chat Completions has them, and who follows it.
+FUNCTIONS = [{"type": "function", "function": {"name": name, "description": text, "parameters": schema(argument)}}
+             for name, (text, argument) in TOOLS.items()]
+
+
 def plain(value):
     """Usage as plain data, without what is not there."""
     if hasattr(value, "model_dump"):

@@ -6,20 +6,18 @@ import os
 
 from mistralai.client import Mistral
 
-from driving import RESULT, TOOLS, fault, plain, play, schema
+from driving import FUNCTIONS, RESULT, fault, plain, play
 
 MODEL = "mistral-medium-2605"
 EMBEDDER = "mistral-embed"
 AGENT = os.environ.get("MISTRAL_AGENT")
 client = Mistral(api_key="secret", timeout_ms=30000)
 chat, WHOM = (client.agents, {"agent_id": AGENT}) if AGENT else (client.chat, {"model": MODEL})
-DECLARED = [{"type": "function", "function": {"name": name, "description": text, "parameters": schema(argument)}}
-            for name, (text, argument) in TOOLS.items()]
 
 
 def ask(messages, said, tools):
     said["asked"] = WHOM.get("model")
-    asked = WHOM | {"messages": messages} | ({"tools": DECLARED} if tools else {})
+    asked = WHOM | {"messages": messages} | ({"tools": FUNCTIONS} if tools else {})
     calls = []
     if said["stream"]:
         for event in chat.stream(**asked):

@@ -2,13 +2,11 @@
 
 import ollama
 
-from driving import RESULT, TOOLS, fault, play, schema
+from driving import FUNCTIONS, RESULT, fault, play
 
 MODEL = "qwen3:8b"
 EMBEDDER = "all-minilm"
 client = ollama.Client(timeout=30)
-DECLARED = [{"type": "function", "function": {"name": name, "description": text, "parameters": schema(argument)}}
-            for name, (text, argument) in TOOLS.items()]
 
 
 def counted(answer):
@@ -17,7 +15,7 @@ def counted(answer):
 
 def ask(messages, said, tools):
     said["asked"] = MODEL
-    answers = client.chat(model=MODEL, messages=messages, tools=DECLARED if tools else None, stream=said["stream"])
+    answers = client.chat(model=MODEL, messages=messages, tools=FUNCTIONS if tools else None, stream=said["stream"])
     calls = []
     for answer in answers if said["stream"] else [answers]:
         said["model"] = answer.model

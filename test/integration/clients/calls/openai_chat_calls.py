@@ -2,17 +2,15 @@
 
 import openai
 
-from driving import RESULT, TOOLS, fault, plain, play, schema
+from driving import FUNCTIONS, RESULT, fault, plain, play
 
 MODEL = "gpt-5-mini"
 client = openai.OpenAI(api_key="secret", max_retries=0, timeout=30)
-DECLARED = [{"type": "function", "function": {"name": name, "description": text, "parameters": schema(argument)}}
-            for name, (text, argument) in TOOLS.items()]
 
 
 def ask(messages, said, tools):
     said["asked"] = MODEL
-    asked = {"model": MODEL, "messages": messages} | ({"tools": DECLARED} if tools else {})
+    asked = {"model": MODEL, "messages": messages} | ({"tools": FUNCTIONS} if tools else {})
     if said["stream"]:
         if "(unmetered)" not in messages[0]["content"]:
             asked["stream_options"] = {"include_usage": True}
