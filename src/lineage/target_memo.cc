@@ -1,6 +1,14 @@
 #include "sidespan/lineage/target_memo.h"
 
 namespace sidespan::lineage {
+namespace {
+
+size_t bytes_of(const Gleaned& gleaned) {
+  return sizeof(Gleaned) + gleaned.values.size() * sizeof(Value) +
+         gleaned.asked.size() * sizeof(Asked);
+}
+
+}  // namespace
 
 TargetMemo::Place& TargetMemo::place_of(const HashKey& key, const Target& target) {
   // One may end as the other begins.
@@ -11,7 +19,9 @@ TargetMemo::Place& TargetMemo::place_of(const HashKey& key, const Target& target
   hasher.add(target.authority);
   const uint64_t hash = hasher.finish();
   Place& place = places_[hash % places_.size()];
-  if (place.hash != hash) place = {.hash = hash};
+  if (place.hash == hash) return place;
+  if (place.carried) charge_.set(charge_.bytes() - bytes_of(*place.carried));
+  place = {.hash = hash};
   return place;
 }
 
@@ -20,7 +30,11 @@ std::shared_ptr<const Gleaned> TargetMemo::glean(const HashKey& key, const Targe
   if (place.carried) return place.carried;
   const auto made = std::make_shared<Gleaned>();
   glean_target(key, target, *made);
-  if (made->values.size() <= kValuesKept) place.carried = made;
+  if (made->values.size() + made->asked.size() > kPartsKept) return made;
+  made->values.shrink_to_fit();
+  made->asked.shrink_to_fit();
+  charge_.set(charge_.bytes() + bytes_of(*made));
+  place.carried = made;
   return made;
 }
 

@@ -43,9 +43,7 @@ size_t Exchange::to_agent(decltype(http::Event::what) what) {
 }
 
 void Exchange::on_agent_gone() {
-  // Who sent all and has its answer cancels nothing.
-  const bool is_served = response_ended_ && is_request_here();
-  if (!done_ && !is_served) finish(semconv::Ending::kAgentCancelled, std::nullopt);
+  if (!done_ && !is_served()) finish(semconv::Ending::kAgentCancelled, std::nullopt);
 }
 
 void Exchange::abort(semconv::Ending ending, Error error) {

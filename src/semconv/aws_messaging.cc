@@ -66,12 +66,31 @@ std::optional<AwsQueueService> service_of_host(std::string_view host) {
   return std::nullopt;
 }
 
-// The scope of a signature (SigV4): "Credential=AKID/20261127/eu-west-1/sns/aws4_request, ...".
-std::optional<AwsQueueService> service_of_signature(std::string_view authorization) {
+// The scope of a signature (SigV4): "...AKID/20261127/eu-west-1/sns/aws4_request...".
+std::optional<AwsQueueService> service_of_scope(std::string_view text) {
   constexpr std::string_view kScopeEnd = "/aws4_request";
-  if (!authorization.starts_with("AWS4-")) return std::nullopt;
-  const std::string_view scope = authorization.substr(0, authorization.find(kScopeEnd));
+  const std::string_view scope = text.substr(0, text.find(kScopeEnd));
   return service_named(scope.substr(scope.rfind('/') + 1));
+}
+
+// As written; none: nothing of that name.
+std::optional<std::string_view> parameter_of(std::string_view query, std::string_view name) {
+  std::optional<std::string_view> rest = query;
+  while (rest) {
+    const std::string_view pair = text::split_first(rest, '&');
+    if (!pair.starts_with(name) || !pair.substr(name.size()).starts_with('=')) continue;
+    return pair.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+// Where the request is signed: in a field, or in its query where it was signed beforehand.
+std::optional<AwsQueueService> service_of_signature(const http::Headers& headers,
+                                                    std::string_view query) {
+  const std::string_view field = headers.find(http::FieldName::kAuthorization).value_or("");
+  if (field.starts_with("AWS4-")) return service_of_scope(field);
+  const std::string_view signed_for = parameter_of(query, "X-Amz-Credential").value_or("");
+  return service_of_scope(text::percent_decode(signed_for));
 }
 
 std::string_view behind_last(std::string_view text, char separator) {
@@ -130,7 +149,7 @@ std::optional<AwsQueueEndpoint> aws_queue_endpoint(const http::Head& request, st
   constexpr std::string_view kSqsTarget = "AmazonSQS.";
   constexpr std::string_view kSnsTarget = "AmazonSimpleNotificationService.";
   // The query protocol's form may be the query of a GET.
-  const bool in_query = request.asks("GET") && query.find("Action=") != query.npos;
+  const bool in_query = request.asks("GET") && parameter_of(query, "Action");
   if (!in_query && !request.asks("POST")) return std::nullopt;
   const http::Headers& headers = request.headers;
   const std::string_view type = headers.find(http::FieldName::kContentType).value_or("");
@@ -150,11 +169,9 @@ std::optional<AwsQueueEndpoint> aws_queue_endpoint(const http::Head& request, st
     return std::nullopt;
   }
   std::optional<AwsQueueService> service = service_of_host(host);
-  if (!service) {
-    service = service_of_signature(headers.find(http::FieldName::kAuthorization).value_or(""));
-  }
+  if (!service) service = service_of_signature(headers, query);
   if (!service) return std::nullopt;
-  return AwsQueueEndpoint{.service = *service};
+  return AwsQueueEndpoint{.service = *service, .in_query = in_query};
 }
 
 void describe_aws_queue(trace::Span& span, const AwsQueueCall& call, int status) {

@@ -22,6 +22,7 @@ enum class AwsQueueService : uint8_t { kSqs, kSns };
 struct AwsQueueEndpoint {
   AwsQueueService service = AwsQueueService::kSqs;
   bool json = false;        // else forms and XML
+  bool in_query = false;    // the form is the query of a GET
   std::string action = {};  // of JSON; a form names it in itself
 };
 // `host` in lower case; `query` without its question mark. Nothing: it is no call of these.

@@ -38,19 +38,15 @@ class AwsQueueObserver final : public Observer {
       : json_(endpoint.json), requests_(call_), answers_(call_) {
     call_.service = endpoint.service;
     call_.action = std::move(endpoint.action);
+    if (!json_ && call_.service == AwsQueueService::kSqs) take_queue_of_path(facts.url);
     const http::Headers& headers = facts.request.headers;
     if (json_) {
       request_ = make_body_reader(headers, {}, requests_, kFraming);
+    } else if (endpoint.in_query) {
+      make_form().feed(query_of(facts.url));
+      end_request(true);
     } else if (!headers.contains("content-encoding")) {
-      form_.emplace([this](const FormReader::Pair& pair) { take_aws_queue_pair(call_, pair); });
-      if (facts.request.asks("GET")) form_->feed(query_of(facts.url));
-    }
-    // Older clients name the queue by where the call goes.
-    const std::string_view path = facts.url.path;
-    if (!json_ && call_.service == AwsQueueService::kSqs &&
-        path.substr(0, path.find('?')).find('/', 1) != path.npos) {
-      call_.queue_url = facts.url.scheme + "://" + facts.url.authority.to_string();
-      call_.queue_url.append(path.substr(0, std::min(path.find('?'), kRpcTextBytesMax)));
+      make_form();
     }
   }
 
@@ -81,6 +77,18 @@ class AwsQueueObserver final : public Observer {
   void describe(trace::Span& span) const override { describe_aws_queue(span, call_, status_); }
 
  private:
+  // Older clients name the queue by where the call goes.
+  void take_queue_of_path(const http::Url& url) {
+    std::string_view path = url.path;
+    path = path.substr(0, std::min(path.find('?'), kRpcTextBytesMax));
+    if (path.find('/', 1) == path.npos) return;
+    call_.queue_url = url.scheme + "://" + url.authority.to_string();
+    call_.queue_url.append(path);
+  }
+  FormReader& make_form() {
+    return form_.emplace(
+        [this](const FormReader::Pair& pair) { take_aws_queue_pair(call_, pair); });
+  }
   void end_request(bool whole) {
     if (request_) request_->finish(whole);
     if (form_) form_->finish(whole);

@@ -522,6 +522,26 @@ def test_a_packed_body_that_is_here_is_waited_for_while_it_is_read(sidecar, mode
     assert origin.requests[0].get("traceparent").split("-")[1] == turn["trace_id"]
 
 
+def test_a_packed_body_that_stops_in_the_middle_is_not_waited_for_long(sidecar, model, origin, sink):
+    """What the sidecar takes to read the first half is not the agent's time; what comes behind that is."""
+    side = sidecar(IDLE | {"limits": {"lineage_hold_time": "40ms", "lineage_hold_bytes": "1MiB"}})
+    pad = b"".join(b"%d," % (line * 7919 % 100003) + b"0," * 120 for line in range(8_000))
+    body = gzip.compress(b'{"pad": [' + pad + b'0], "query": "QK-482913"}')
+    model.answer(CHAT, plain(asks("search", {"query": "QK-482913"})[1]))
+    post(side, model.url(CHAT), chat(user("Where is it?")))
+    with Client(side.egress) as client:
+        client.send(head(f"POST {origin.url('/search')} HTTP/1.1",
+                         [("Host", "h"), *JSON, ("Content-Encoding", "gzip"), ("Content-Length", str(len(body)))]))
+        client.send(body[:len(body) // 2])
+        wait_for("the call at the tool", lambda: origin.connections or None)
+        client.send(body[len(body) // 2:])
+        assert client.response().status == 200
+    turn, = sink.wait(1, where=is_turn)
+    search, = [span for span in sink.spans if span["attributes"].get("url.full", "").endswith("/search")]
+    # Found too late for its trace.
+    assert not search["parent_id"] and turn["span_id"] in {link["span_id"] for link in search["links"]}
+
+
 def test_a_long_body_is_not_waited_for(sidecar, model, origin, sink):
     side = sidecar(GRACE | {"limits": {"lineage_hold_bytes": "200B"}})
     wish, wished = asks("search", {"query": "QK-482913"})

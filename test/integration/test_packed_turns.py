@@ -4,6 +4,7 @@ kind of connection, and nothing waits for ever."""
 import gzip
 import json
 import socket
+import struct
 import subprocess
 import threading
 
@@ -97,6 +98,26 @@ def test_an_answer_that_comes_before_it_is_read(sidecar, origin, sink):
     assert [attributes.get(KEY) for attributes in posts] == ["m-1", "m-1"]
     assert {attributes["sidespan.end"] for attributes in posts} == {"complete"}
     assert [request.body for request in origin.seen("/v1/chat/completions")] == [body, body]
+
+
+@pytest.mark.parametrize("way", ["a reset", "HTTP/2"])
+def test_an_agent_that_leaves_with_its_answer(sidecar, origin, sink, way):
+    """What it sent is passed on all the same: it cancelled nothing."""
+    side, body = sidecar(AT_ONCE), long_chat()
+    origin.answer("/v1/chat/completions", [NO_BODY, OK, BODY])
+    if way == "HTTP/2":
+        with H2Client(connect(side.egress)) as agent:
+            answer = agent.get(f"127.0.0.1:{origin.port}", "/v1/chat/completions", "POST",
+                               headers=[(name.lower(), value) for name, value in MARKS], body=body)
+            assert dict(answer.headers)[":status"] == "200"
+    else:
+        with Client(side.egress) as agent:
+            agent.send(chat_head(origin.url("/v1/chat/completions"), body) + body)
+            assert agent.response("POST").status == 200
+            agent.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    span, = sink.wait(1, where=lambda span: span["kind"] == "CLIENT")
+    assert span["attributes"]["sidespan.end"] == "complete" and span["attributes"][KEY] == "m-1"
+    assert [request.body for request in origin.seen("/v1/chat/completions")] == [body]
 
 
 def test_an_error_of_ours_before_it_is_read(sidecar, origin):

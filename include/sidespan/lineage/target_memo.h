@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "sidespan/base/clock.h"
+#include "sidespan/base/memory_ledger.h"
 #include "sidespan/lineage/gleaner.h"
 #include "sidespan/lineage/value.h"
 
@@ -24,8 +25,8 @@ class TargetMemo {
 
  private:
   static constexpr size_t kPlaces = 1024;
-  // An address that carries more is read each time.
-  static constexpr size_t kValuesKept = 16;
+  // Values, and what is asked for: an address that carries more is read each time.
+  static constexpr size_t kPartsKept = 16;
 
   struct Place {
     uint64_t hash = 0;
@@ -36,6 +37,7 @@ class TargetMemo {
   Place& place_of(const HashKey& key, const Target& target);
 
   std::array<Place, kPlaces> places_ = {};
+  MemoryCharge charge_;  // for what is carried
 };
 
 }  // namespace sidespan::lineage

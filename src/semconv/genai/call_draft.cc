@@ -27,11 +27,6 @@ std::optional<int64_t> whole_number(const Picked& picked) {
   return whole == picked.number ? std::optional(static_cast<int64_t>(whole)) : std::nullopt;
 }
 
-std::optional<int64_t> count(const Picked& picked) {
-  const std::optional<int64_t> number = whole_number(picked);
-  return number && *number >= 0 && *number <= kCountMax ? number : std::nullopt;
-}
-
 void take_integer(std::optional<int64_t>& to, const Picked& picked) {
   if (const std::optional<int64_t> number = whole_number(picked)) to = number;
 }
@@ -70,6 +65,11 @@ CallDraft::CallDraft(Capture capture, size_t content_bytes_max)
     : capture_(capture),
       content_bytes_max_(content_bytes_max),
       content_room_(content_room(content_bytes_max)) {}
+
+std::optional<int64_t> CallDraft::count(const Picked& picked) {
+  const std::optional<int64_t> number = whole_number(picked);
+  return number && *number >= 0 && *number <= kCountMax ? number : std::nullopt;
+}
 
 void CallDraft::keep(std::string& to, const Picked& picked, size_t bytes_max) {
   const bool says = picked.kind == Picked::Kind::kText && !picked.text.empty();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -88,6 +89,8 @@ class CallDraft {
   // One of Field; what has not the type it should have is left out. False: the id is none of them.
   bool take(const json::Picked& picked);
 
+  // What `picked` counts: a whole number, which some write with a fraction, within reason.
+  static std::optional<int64_t> count(const json::Picked& picked);
   // The text of `picked`, cut; where it is none or empty, nothing changes: Azure's asynchronous
   // filter sends chunks that leave empty what others have said.
   static void keep(std::string& to, const json::Picked& picked, size_t bytes_max = kNameBytesMax);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "semconv/genai/api_reader.h"
 #include "semconv/genai/tables.h"
@@ -56,9 +57,11 @@ class GeminiEmbedReader final : public ApiReader {
       draft_.take(picked);
       return;
     }
-    if (picked.kind != Picked::Kind::kInteger || picked.integer < 0) return;
+    // A number with a fraction where the server has it in a protobuf Value.
+    const std::optional<int64_t> tokens = CallDraft::count(picked);
+    if (!tokens) return;
     constexpr int64_t kTextTokensMax = INT32_MAX;
-    tokens_ += std::min(picked.integer, kTextTokensMax);
+    tokens_ += std::min(*tokens, kTextTokensMax);
     draft_.take({.id = kInputTokens, .kind = Picked::Kind::kInteger, .integer = tokens_});
   }
 

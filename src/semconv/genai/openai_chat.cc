@@ -61,6 +61,8 @@ constexpr std::array kRequestRows = {
     Row{"messages[]{}", kMessage},
     Row{"messages[].role", kRole},
     Row{"messages[].tool_call_id", kResultId},
+    Row{"prompt", kPrompt},  // of completions
+    Row{"prompt[]", kPrompt},
 };
 constexpr std::array kRequestContent = {
     Row{"messages[].content", kResultText},
@@ -73,8 +75,6 @@ constexpr std::array kRequestMessages = {
     Row{"messages[].tool_calls[].function.arguments", kPastToolArguments},
     Row{"messages[].content[].thinking[].text", kPastReasoning},  // Mistral
     Row{"messages[].reasoning_content", kPastReasoning},          // DeepSeek, vLLM
-    Row{"prompt", kPrompt},                                       // of completions
-    Row{"prompt[]", kPrompt},
 };
 constexpr std::array kResponseRows = {
     Row{"id", kResponseId},
@@ -177,7 +177,9 @@ const Tables& invoked_response_tables() {
 
 class OpenAiChatReader final : public ApiReader {
  public:
-  OpenAiChatReader(CallDraft& draft, const Tables& response) : draft_(draft), response_(response) {
+  // `may_complete`: a request that has a prompt where others have messages is no chat.
+  OpenAiChatReader(CallDraft& draft, const Tables& response, bool may_complete)
+      : draft_(draft), response_(response), may_complete_(may_complete) {
     draft_.set_usage_rule({.total_tells = true});
   }
 
@@ -205,6 +207,7 @@ class OpenAiChatReader final : public ApiReader {
   };
 
   void take_message(const Picked& picked);
+  void take_prompt(const Picked& picked);
   void begin_choice(const Picked& picked);
   void end_choice();
   void begin_fragment(uint32_t index);
@@ -213,6 +216,7 @@ class OpenAiChatReader final : public ApiReader {
 
   CallDraft& draft_;
   const Tables& response_;
+  bool may_complete_;
   std::string role_;
   ToolResult result_;
   Message message_;
@@ -230,6 +234,7 @@ void OpenAiChatReader::on_request(const Picked& picked) {
   switch (picked.id) {
     case kMessage:
       if (picked.kind == Picked::Kind::kEnd) return draft_.end_message(message_, role_, result_);
+      may_complete_ = false;
       role_.clear();
       result_ = {};
       message_ = {};
@@ -243,11 +248,8 @@ void OpenAiChatReader::on_request(const Picked& picked) {
       return draft_.add_text(message_, picked);
     case kPastReasoning:
       return draft_.add_text(message_, picked, Part::Kind::kReasoning);
-    case kPrompt: {
-      Message prompt{.role = "user"};
-      draft_.add_text(prompt, picked);
-      return draft_.add_message(std::move(prompt));
-    }
+    case kPrompt:
+      return take_prompt(picked);
     case kPastTool:
     case kPastToolId:
     case kPastToolName:
@@ -256,6 +258,16 @@ void OpenAiChatReader::on_request(const Picked& picked) {
     default:
       draft_.take(picked);
   }
+}
+
+// Codestral is asked to fill in at the address where it is asked to talk (Vertex AI's rawPredict).
+void OpenAiChatReader::take_prompt(const Picked& picked) {
+  if (picked.kind != Picked::Kind::kText) return;
+  if (may_complete_) draft_.call.operation = Operation::kTextCompletion;
+  if (!draft_.captures(Capture::kAll)) return;
+  Message prompt{.role = "user"};
+  draft_.add_text(prompt, picked);
+  draft_.add_message(std::move(prompt));
 }
 
 // A call that the model asked for before.
@@ -382,11 +394,11 @@ ToolCall* OpenAiChatReader::tool_call(const Fragment& fragment) {
 }  // namespace
 
 std::unique_ptr<ApiReader> make_openai_chat_reader(CallDraft& draft) {
-  return std::make_unique<OpenAiChatReader>(draft, response_tables());
+  return std::make_unique<OpenAiChatReader>(draft, response_tables(), true);
 }
 
 std::unique_ptr<ApiReader> make_invoked_chat_reader(CallDraft& draft) {
-  return std::make_unique<OpenAiChatReader>(draft, invoked_response_tables());
+  return std::make_unique<OpenAiChatReader>(draft, invoked_response_tables(), false);
 }
 
 }  // namespace sidespan::semconv::genai

@@ -162,8 +162,10 @@ std::optional<Endpoint> google_method(std::string_view path, std::string_view pr
   for (const std::string_view kind : {kModels, kTuned, kEndpoints}) {
     if (out.model.empty()) out.model = segment_behind(resource, kind);
   }
-  // Where Anthropic's models count tokens, a model of that name does.
-  if (out.api == Api::kAnthropicMessages && out.model == "count-tokens") return std::nullopt;
+  // Where Anthropic's models count tokens, a model of that name does. Mistral's may read documents.
+  const bool counts = out.api == Api::kAnthropicMessages && out.model == "count-tokens";
+  const bool reads = out.api == Api::kOpenAiChat && out.model.find("-ocr") != std::string::npos;
+  if (counts || reads) return std::nullopt;
   return out;
 }
 

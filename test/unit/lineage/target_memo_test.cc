@@ -8,6 +8,8 @@
 #include <tuple>
 #include <utility>
 
+#include "sidespan/base/memory_ledger.h"
+
 namespace sidespan::lineage {
 namespace {
 
@@ -94,6 +96,22 @@ TEST_CASE("what a target carries is what is gleaned of it, each time") {
     }
   }
   CHECK(memo->is_due(kKey, {.authority = "h", .path = much}, MonoTime(kSpan), kSpan));
+}
+
+TEST_CASE("what a memo keeps is counted, and has a bound") {
+  const int64_t before = memory::tally.held;
+  {
+    const auto memo = std::make_unique<TargetMemo>();
+    int64_t held = 0;
+    for (int i = 0; i < 100'000; ++i) {
+      memo->glean(kKey, {.authority = "h", .path = "/orders/AK-" + std::to_string(i)});
+      if (i == 20'000) held = memory::tally.held - before;
+    }
+    CHECK(held >= static_cast<int64_t>(1024 * sizeof(Gleaned)));
+    CHECK(memory::tally.held - before <= held * 11 / 10);
+    CHECK(memory::tally.held - before <= 1024 * 1024);
+  }
+  CHECK(memory::tally.held == before);
 }
 
 }  // namespace

@@ -217,6 +217,29 @@ TEST_CASE("sqs, sns: a call by the query protocol") {
                   "</SendMessageResult></SendMessageResponse>"},
        "SendMessage orders\nmessaging.system=aws_sqs\nmessaging.operation.type=send" + kToOrders +
            "\nmessaging.message.id=m1"},
+      {"by GET, packed and with a body for nobody, its queue in the query",
+       {.method = "GET",
+        .url = "https://sqs.eu-west-1.amazonaws.com/other/one?Version=2012-11-05&"
+               "QueueUrl=https%3A%2F%2Fsqs.eu-west-1.amazonaws.com%2F123456789012%2Forders&"
+               "Action=SendMessage",
+        .fields = {{"content-encoding", "gzip"}},
+        .body = "Batch&QueueUrl=no",
+        .answer_fields = kXml},
+       "SendMessage orders\nmessaging.system=aws_sqs\nmessaging.operation.type=send" + kToOrders},
+      {"by GET, signed beforehand",
+       {.method = "GET",
+        .url = "http://localhost:4566/?Action=Publish&TopicArn=" + topic +
+               "&X-Amz-Credential=AKID%2F20261127%2Feu-west-1%2Fsns%2Faws4_request",
+        .answer_fields = kXml},
+       "Publish news\nmessaging.system=aws.sns\nmessaging.operation.type=send" + to_news},
+      {"signed beforehand for another service",
+       {.method = "GET",
+        .url = "http://localhost:4566/?Action=RunInstances"
+               "&X-Amz-Credential=AKID%2F20261127%2Feu-west-1%2Fec2%2Faws4_request"},
+       "GET"},
+      {"what only ends like an action",
+       {.method = "GET", .url = "https://sqs.eu-west-1.amazonaws.com/1/orders?NoAction=Send"},
+       "GET"},
       {"another's, by GET",
        {.method = "GET", .url = "https://shop.example/a?Action=SendMessage"},
        "GET"},

@@ -288,6 +288,31 @@ TEST_CASE("genai: a sentence is no error's type") {
   CHECK(call.call().error.type.empty());
 }
 
+TEST_CASE("genai: at one address a model is asked to talk, or to fill in") {
+  const auto operation = [](std::string_view body) {
+    CallReader call({.api = Api::kOpenAiChat, .model = "codestral-2"});
+    feed_request(call, body);
+    return std::string(name_of(call.call().operation));
+  };
+  CHECK(operation(R"({"messages":[{"role":"user","content":"m"}]})") == "chat");
+  CHECK(operation(R"({"prompt":"def f(","suffix":"return a"})") == "text_completion");
+  CHECK(operation(R"({"prompt":{"id":"p"}})") == "chat");
+  CHECK(operation(R"({"messages":[{"role":"user","content":"m"}],"prompt":"p"})") == "chat");
+}
+
+TEST_CASE("genai: tokens of several texts that are embedded, however they are written") {
+  const auto tokens = [](std::string_view body) {
+    CallReader call({.api = Api::kGeminiEmbed, .operation = Operation::kEmbeddings});
+    feed_response(call, body);
+    return call.call().usage.input;
+  };
+  CHECK(tokens(R"({"predictions":[{"embeddings":{"statistics":{"token_count":4}}},
+                   {"embeddings":{"statistics":{"token_count":5.0}}}]})") == 9);
+  CHECK(!tokens(R"({"predictions":[{"embeddings":{"statistics":{"token_count":4.5}}},
+                    {"embeddings":{"statistics":{"token_count":-1}}},
+                    {"embeddings":{"statistics":{"token_count":"4"}}}]})"));
+}
+
 TEST_CASE("genai: servers that give every tool call the index 0, or none") {
   for (const std::string index : {R"("index":0,)", ""}) {
     CallReader call({.api = Api::kOpenAiChat, .provider = "openai", .known_host = true});

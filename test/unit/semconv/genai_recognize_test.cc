@@ -123,6 +123,8 @@ TEST_CASE("genai: calls of a model are told by host and path") {
       {"us-central1-aiplatform.googleapis.com",
        "/v1/projects/p/locations/l/publishers/meta/models/m:rawPredict", "-"},
       {"us-central1-aiplatform.googleapis.com",
+       "/v1/projects/p/locations/l/publishers/mistralai/models/mistral-ocr-2505:rawPredict", "-"},
+      {"us-central1-aiplatform.googleapis.com",
        "/v1/projects/p/locations/l/publishers/google/models/imagen-4:predict", "-"},
       {"us-central1-aiplatform.googleapis.com",
        "/v1/projects/embed/locations/l/endpoints/1:predict", "-"},
