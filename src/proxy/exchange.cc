@@ -43,7 +43,9 @@ size_t Exchange::to_agent(decltype(http::Event::what) what) {
 }
 
 void Exchange::on_agent_gone() {
-  if (!done_ && !is_served()) finish(semconv::Ending::kAgentCancelled, std::nullopt);
+  // Who sent all and has its answer cancels nothing. Its codec knows that of a reset by itself.
+  const bool is_served = response_ended_ && is_request_here();
+  if (!done_ && !is_served) finish(semconv::Ending::kAgentCancelled, std::nullopt);
 }
 
 void Exchange::abort(semconv::Ending ending, Error error) {

@@ -137,8 +137,6 @@ class Exchange final : public Recycled<Exchange, 128>,
   void begin_packed_request();
   // To its end, of which some is not read yet.
   bool is_request_here() const { return packed_request_ && packed_request_->has_end(); }
-  // Who sent all and has its answer cancels nothing by going.
-  bool is_served() const { return response_ended_ && is_request_here(); }
   void begin_packed_answer();
   std::unique_ptr<PackedBody> make_packed_request(size_t piece_bytes);
   std::unique_ptr<PackedBody> make_packed_answer(size_t piece_bytes);

@@ -483,7 +483,6 @@ void Exchange::send_request_end() {
 
 void Exchange::on_agent_reset(Error error) {
   const bool cancelled = error.code == Code::kTruncated || error.code == Code::kConnectionReset;
-  if (cancelled && is_served()) return;
   if (cancelled || answer_begun()) {
     to_agent(http::Reset{error});
     return finish(cancelled ? semconv::Ending::kAgentCancelled : semconv::Ending::kRefused,
