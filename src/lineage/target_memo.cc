@@ -33,7 +33,9 @@ std::shared_ptr<const Gleaned> TargetMemo::glean(const HashKey& key, const Targe
   if (made->values.size() + made->asked.size() > kPartsKept) return made;
   made->values.shrink_to_fit();
   made->asked.shrink_to_fit();
-  charge_.set(charge_.bytes() + bytes_of(*made));
+  const size_t bytes = charge_.bytes() + bytes_of(*made);
+  if (bytes > bytes_max_) return made;
+  charge_.set(bytes);
   place.carried = made;
   return made;
 }

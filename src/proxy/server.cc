@@ -10,6 +10,13 @@
 #include "turn_span.h"
 
 namespace sidespan::proxy {
+namespace {
+
+// Of the memory for traffic, what a worker may keep of targets: a small limit leaves room for
+// requests, however many workers there are.
+constexpr size_t kMemoShare = 256;
+
+}  // namespace
 
 struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv::McpCallSink {
   Impl(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
@@ -23,7 +30,9 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
                ProxyMetrics(options->limits.metric_series_max),
                OriginBook(*options),
                shared,
-               *this},
+               *this,
+               lineage::TargetMemo(
+                   std::min(lineage::TargetMemo::kBytesMax, shared.memory.limit() / kMemoShare))},
         sweeper(loop, [this] { sweep(); }),
         turn_sweeper(loop, [this] { sweep_turns(); }) {}
   ~Impl() { worker.loop.cancel_turn_end(*this); }

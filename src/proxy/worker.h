@@ -53,7 +53,7 @@ struct Worker {
   OriginBook origins;
   const Shared shared;  // with all workers
   semconv::McpCallSink& mcp_sink;
-  lineage::TargetMemo targets = {};
+  lineage::TargetMemo targets;
   size_t exchanges = 0;  // under way
   bool draining = false;
   bool agents_gone = false;  // who has sent FIN waits for nothing

@@ -523,7 +523,7 @@ def test_a_packed_body_that_is_here_is_waited_for_while_it_is_read(sidecar, mode
 
 
 def test_a_packed_body_that_stops_in_the_middle_is_not_waited_for_long(sidecar, model, origin, sink):
-    """What the sidecar takes to read the first half is not the agent's time; what comes behind that is."""
+    """It is waited for as one that is not packed."""
     side = sidecar(IDLE | {"limits": {"lineage_hold_time": "40ms", "lineage_hold_bytes": "1MiB"}})
     pad = b"".join(b"%d," % (line * 7919 % 100003) + b"0," * 120 for line in range(8_000))
     body = gzip.compress(b'{"pad": [' + pad + b'0], "query": "QK-482913"}')
@@ -538,6 +538,7 @@ def test_a_packed_body_that_stops_in_the_middle_is_not_waited_for_long(sidecar, 
         assert client.response().status == 200
     turn, = sink.wait(1, where=is_turn)
     search, = [span for span in sink.spans if span["attributes"].get("url.full", "").endswith("/search")]
+    assert side.metrics().total("sidespan_lineage_hold_seconds_sum") > 0.03
     # Found too late for its trace.
     assert not search["parent_id"] and turn["span_id"] in {link["span_id"] for link in search["links"]}
 

@@ -4,7 +4,6 @@ kind of connection, and nothing waits for ever."""
 import gzip
 import json
 import socket
-import struct
 import subprocess
 import threading
 
@@ -98,34 +97,6 @@ def test_an_answer_that_comes_before_it_is_read(sidecar, origin, sink):
     assert [attributes.get(KEY) for attributes in posts] == ["m-1", "m-1"]
     assert {attributes["sidespan.end"] for attributes in posts} == {"complete"}
     assert [request.body for request in origin.seen("/v1/chat/completions")] == [body, body]
-
-
-@pytest.mark.parametrize("way", ["connection", "stream"])
-def test_an_agent_that_resets_behind_its_answer(sidecar, origin, sink, way):
-    """What it sent is passed on all the same: it cancelled nothing. Of a stream, the answer's end is still with us."""
-    side, body = sidecar(AT_ONCE), long_chat()
-    size = 100_000
-    origin.answer("/v1/chat/completions",
-                  [NO_BODY, head("HTTP/1.1 200 OK", [("Content-Length", str(size))]) + b"x" * size, BODY])
-    if way == "stream":
-        with H2Client(connect(side.egress)) as agent:
-            stream = agent.ask(f"127.0.0.1:{origin.port}", "/v1/chat/completions", "POST",
-                               headers=[(name.lower(), value) for name, value in MARKS], body=body)
-            unread = 65535
-            while unread > 0:
-                events = agent.connection.receive_data(agent.sock.recv(65536))
-                unread -= sum(len(getattr(event, "data", None) or b"") for event in events)
-            agent.connection.reset_stream(stream)
-            agent.flush()
-            assert agent.get(f"127.0.0.1:{origin.port}", "/bytes/10").body == b"x" * 10
-    else:
-        with Client(side.egress) as agent:
-            agent.send(chat_head(origin.url("/v1/chat/completions"), body) + body)
-            assert agent.response("POST").status == 200
-            agent.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    span, = sink.wait(1, where=lambda span: span["attributes"]["http.request.method"] == "POST")
-    assert span["attributes"]["sidespan.end"] == "complete" and span["attributes"][KEY] == "m-1"
-    assert [request.body for request in origin.seen("/v1/chat/completions")] == [body]
 
 
 def test_an_error_of_ours_before_it_is_read(sidecar, origin):

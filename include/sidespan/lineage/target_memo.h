@@ -16,6 +16,11 @@ namespace sidespan::lineage {
 
 class TargetMemo {
  public:
+  static constexpr size_t kBytesMax = size_t{512} * 1024;
+
+  // What is carried is kept in no more than `bytes_max`, which MemoryLedger counts.
+  explicit TargetMemo(size_t bytes_max = kBytesMax) : bytes_max_(bytes_max) {}
+
   // What `target` carries.
   std::shared_ptr<const Gleaned> glean(const HashKey& key, const Target& target);
 
@@ -36,8 +41,9 @@ class TargetMemo {
 
   Place& place_of(const HashKey& key, const Target& target);
 
+  const size_t bytes_max_;
   std::array<Place, kPlaces> places_ = {};
-  MemoryCharge charge_;  // for what is carried
+  MemoryCharge charge_;
 };
 
 }  // namespace sidespan::lineage

@@ -160,12 +160,17 @@ std::unique_ptr<ApiReader> make_model_reader(CallDraft& draft) {
 
 class InvokeReader final : public ApiReader, private json::PickSink {
  public:
-  explicit InvokeReader(CallDraft& draft) : draft_(draft), model_(make_model_reader(draft)) {}
+  explicit InvokeReader(CallDraft& draft)
+      : draft_(draft), operation_(draft.call.operation), model_(make_model_reader(draft)) {}
 
   const json::PickTable& request_table() const override { return model_->request_table(); }
   const json::PickTable& response_table() const override { return model_->response_table(); }
   void begin_request() override { model_->begin_request(); }
-  void on_request(const Picked& picked) override { model_->on_request(picked); }
+  // One operation for all makers, of whom many have prompts where others have messages.
+  void on_request(const Picked& picked) override {
+    model_->on_request(picked);
+    draft_.call.operation = operation_;
+  }
   void on_response_head(const http::Head& head) override;
   void begin_response(std::string_view event) override;
   json::Handler& response_handler(json::Picker& picker) override;
@@ -180,6 +185,7 @@ class InvokeReader final : public ApiReader, private json::PickSink {
   }
 
   CallDraft& draft_;
+  const Operation operation_;
   std::unique_ptr<ApiReader> model_;
   Document document_ = Document::kModels;
   bool refused_ = false;

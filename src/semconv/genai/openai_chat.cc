@@ -177,9 +177,8 @@ const Tables& invoked_response_tables() {
 
 class OpenAiChatReader final : public ApiReader {
  public:
-  // `may_complete`: a request that has a prompt where others have messages is no chat.
-  OpenAiChatReader(CallDraft& draft, const Tables& response, bool may_complete)
-      : draft_(draft), response_(response), may_complete_(may_complete) {
+  OpenAiChatReader(CallDraft& draft, const Tables& response)
+      : draft_(draft), response_(response), operation_(draft.call.operation) {
     draft_.set_usage_rule({.total_tells = true});
   }
 
@@ -216,7 +215,8 @@ class OpenAiChatReader final : public ApiReader {
 
   CallDraft& draft_;
   const Tables& response_;
-  bool may_complete_;
+  const Operation operation_;  // by its address
+  bool has_messages_ = false;
   std::string role_;
   ToolResult result_;
   Message message_;
@@ -234,7 +234,8 @@ void OpenAiChatReader::on_request(const Picked& picked) {
   switch (picked.id) {
     case kMessage:
       if (picked.kind == Picked::Kind::kEnd) return draft_.end_message(message_, role_, result_);
-      may_complete_ = false;
+      has_messages_ = true;
+      draft_.call.operation = operation_;
       role_.clear();
       result_ = {};
       message_ = {};
@@ -263,7 +264,7 @@ void OpenAiChatReader::on_request(const Picked& picked) {
 // Codestral is asked to fill in at the address where it is asked to talk (Vertex AI's rawPredict).
 void OpenAiChatReader::take_prompt(const Picked& picked) {
   if (picked.kind != Picked::Kind::kText) return;
-  if (may_complete_) draft_.call.operation = Operation::kTextCompletion;
+  if (!has_messages_) draft_.call.operation = Operation::kTextCompletion;
   if (!draft_.captures(Capture::kAll)) return;
   Message prompt{.role = "user"};
   draft_.add_text(prompt, picked);
@@ -394,11 +395,11 @@ ToolCall* OpenAiChatReader::tool_call(const Fragment& fragment) {
 }  // namespace
 
 std::unique_ptr<ApiReader> make_openai_chat_reader(CallDraft& draft) {
-  return std::make_unique<OpenAiChatReader>(draft, response_tables(), true);
+  return std::make_unique<OpenAiChatReader>(draft, response_tables());
 }
 
 std::unique_ptr<ApiReader> make_invoked_chat_reader(CallDraft& draft) {
-  return std::make_unique<OpenAiChatReader>(draft, invoked_response_tables(), false);
+  return std::make_unique<OpenAiChatReader>(draft, invoked_response_tables());
 }
 
 }  // namespace sidespan::semconv::genai

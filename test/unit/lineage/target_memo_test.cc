@@ -100,16 +100,26 @@ TEST_CASE("what a target carries is what is gleaned of it, each time") {
 
 TEST_CASE("what a memo keeps is counted, and has a bound") {
   const int64_t before = memory::tally.held;
-  {
-    const auto memo = std::make_unique<TargetMemo>();
-    int64_t held = 0;
-    for (int i = 0; i < 100'000; ++i) {
-      memo->glean(kKey, {.authority = "h", .path = "/orders/AK-" + std::to_string(i)});
-      if (i == 20'000) held = memory::tally.held - before;
+  // One value each, or eight, and with each what it may be asking for.
+  for (const int values : {1, 8}) {
+    for (const size_t most : {TargetMemo::kBytesMax, size_t{10'000}}) {
+      CAPTURE(values);
+      CAPTURE(most);
+      const auto memo = std::make_unique<TargetMemo>(most);
+      size_t held = 0;
+      for (int i = 0; i < 50'000; ++i) {
+        std::string path = "/orders?";
+        for (int k = 0; k < values; ++k) path += "k=AK-" + std::to_string(48219 + i * 8 + k) + "&";
+        memo->glean(kKey, {.authority = "h", .path = path, .fetches = true, .alone = true});
+        held = static_cast<size_t>(memory::tally.held - before);
+        REQUIRE(held <= most);
+        if (i == 0) {
+          CHECK(held >=
+                sizeof(Gleaned) + sizeof(Asked) + static_cast<size_t>(values) * sizeof(Value));
+        }
+      }
+      CHECK(held > most / 4);
     }
-    CHECK(held >= static_cast<int64_t>(1024 * sizeof(Gleaned)));
-    CHECK(memory::tally.held - before <= held * 11 / 10);
-    CHECK(memory::tally.held - before <= 1024 * 1024);
   }
   CHECK(memory::tally.held == before);
 }

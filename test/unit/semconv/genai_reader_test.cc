@@ -289,8 +289,8 @@ TEST_CASE("genai: a sentence is no error's type") {
 }
 
 TEST_CASE("genai: at one address a model is asked to talk, or to fill in") {
-  const auto operation = [](std::string_view body) {
-    CallReader call({.api = Api::kOpenAiChat, .model = "codestral-2"});
+  const auto operation = [](std::string_view body, Endpoint endpoint = {}) {
+    CallReader call(endpoint);
     feed_request(call, body);
     return std::string(name_of(call.call().operation));
   };
@@ -298,6 +298,12 @@ TEST_CASE("genai: at one address a model is asked to talk, or to fill in") {
   CHECK(operation(R"({"prompt":"def f(","suffix":"return a"})") == "text_completion");
   CHECK(operation(R"({"prompt":{"id":"p"}})") == "chat");
   CHECK(operation(R"({"messages":[{"role":"user","content":"m"}],"prompt":"p"})") == "chat");
+  CHECK(operation(R"({"prompt":"","messages":[{"role":"user","content":"m"}]})") == "chat");
+  // Bedrock's InvokeModel is one operation, whatever the maker has in its documents.
+  for (const std::string_view model : {"mistral.mistral-7b-v0", "deepseek.v3-v1", "meta.llama4"}) {
+    CHECK(operation(R"({"prompt":"p"})",
+                    {.api = Api::kBedrockInvoke, .model = std::string(model)}) == "chat");
+  }
 }
 
 TEST_CASE("genai: tokens of several texts that are embedded, however they are written") {
