@@ -1,49 +1,63 @@
 #include "sidespan/lineage/target_memo.h"
 
-namespace sidespan::lineage {
-namespace {
+#include <functional>
+#include <string_view>
 
-size_t bytes_of(const Gleaned& gleaned) {
-  return sizeof(Gleaned) + gleaned.values.size() * sizeof(Value) +
-         gleaned.asked.size() * sizeof(Asked);
+namespace sidespan::lineage {
+
+size_t TargetMemo::bytes_of(const Place& place) {
+  size_t bytes = place.text.size();
+  if (place.carried) {
+    bytes += sizeof(Gleaned) + place.carried->values.size() * sizeof(Value) +
+             place.carried->asked.size() * sizeof(Asked);
+  }
+  return bytes;
 }
 
-}  // namespace
-
-TargetMemo::Place& TargetMemo::place_of(const HashKey& key, const Target& target) {
-  // One may end as the other begins.
-  const uint64_t kind =
-      target.path.size() << 2U | (target.fetches ? 2U : 0U) | (target.alone ? 1U : 0U);
-  Hasher hasher({key.first ^ kind, key.second});
-  hasher.add(target.path);
-  hasher.add(target.authority);
-  const uint64_t hash = hasher.finish();
+TargetMemo::Place* TargetMemo::place_of(const Target& target) {
+  const size_t size = target.authority.size() + target.path.size();
+  if (size == 0 || size > kTextBytesMax) return nullptr;
+  const auto kind = static_cast<uint8_t>((target.fetches ? 2U : 0U) | (target.alone ? 1U : 0U));
+  const size_t hash = std::hash<std::string_view>()(target.path) ^
+                      std::hash<std::string_view>()(target.authority) * 31 ^ kind;
   Place& place = places_[hash % places_.size()];
-  if (place.hash == hash) return place;
-  if (place.carried) charge_.set(charge_.bytes() - bytes_of(*place.carried));
-  place = {.hash = hash};
-  return place;
+  const std::string_view text = place.text;
+  // One may end as the other begins.
+  const bool same = text.size() == size && place.path_size == target.path.size() &&
+                    place.kind == kind && text.ends_with(target.path) &&
+                    text.starts_with(target.authority);
+  if (same) return &place;
+  charge_.set(charge_.bytes() - bytes_of(place));
+  place = {};
+  if (charge_.bytes() + size > bytes_max_) return nullptr;
+  place.text.reserve(size);
+  place.text.append(target.authority).append(target.path);
+  place.path_size = static_cast<uint32_t>(target.path.size());
+  place.kind = kind;
+  charge_.set(charge_.bytes() + bytes_of(place));
+  return &place;
 }
 
 std::shared_ptr<const Gleaned> TargetMemo::glean(const HashKey& key, const Target& target) {
-  Place& place = place_of(key, target);
-  if (place.carried) return place.carried;
+  Place* const place = place_of(target);
+  if (place != nullptr && place->carried) return place->carried;
   const auto made = std::make_shared<Gleaned>();
   glean_target(key, target, *made);
-  if (made->values.size() + made->asked.size() > kPartsKept) return made;
+  if (place == nullptr || made->values.size() + made->asked.size() > kPartsKept) return made;
   made->values.shrink_to_fit();
   made->asked.shrink_to_fit();
-  const size_t bytes = charge_.bytes() + bytes_of(*made);
-  if (bytes > bytes_max_) return made;
-  charge_.set(bytes);
-  place.carried = made;
+  const size_t before = charge_.bytes() - bytes_of(*place);
+  place->carried = made;
+  if (before + bytes_of(*place) > bytes_max_) place->carried.reset();
+  charge_.set(before + bytes_of(*place));
   return made;
 }
 
-bool TargetMemo::is_due(const HashKey& key, const Target& target, MonoTime now, Nanoseconds span) {
-  Place& place = place_of(key, target);
-  const bool was_told = place.told != MonoTime::min() && now - place.told < span;
-  if (!was_told) place.told = now;
+bool TargetMemo::is_due(const Target& target, MonoTime now, Nanoseconds span) {
+  Place* const place = place_of(target);
+  if (place == nullptr) return true;
+  const bool was_told = place->told != MonoTime::min() && now - place->told < span;
+  if (!was_told) place->told = now;
   return !was_told;
 }
 

@@ -68,7 +68,7 @@ void Exchange::begin_lineage() {
   const MonoTime now = worker_.loop.now().mono;
   const Nanoseconds known = registry->remembered();
   const Nanoseconds again = known < std::chrono::seconds(16) ? Nanoseconds(0) : known / 8;
-  if (!worker_.targets.is_due(registry->key(), target, now, again)) return;
+  if (!worker_.targets.is_due(target, now, again)) return;
   const auto head = worker_.targets.glean(registry->key(), target);
   if (head->values.empty() && head->asked.empty()) return;
   registry->publish({}, lineage::Voice::kToolRequest, 0, *head, now);

@@ -1,11 +1,13 @@
 // Targets that calls had lately, and what they carry: a program that asks for the same again and
-// again says nothing new, and its address is not read each time. By hash, in a table of fixed size,
-// where a new one takes the place of another. One for each worker.
+// again says nothing new, and its address is not read each time. In a table of fixed size, where a
+// new one takes the place of another; each is there in full, so that whoever makes two of them fall
+// on one place only has them read more often. One for each worker.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "sidespan/base/clock.h"
 #include "sidespan/base/memory_ledger.h"
@@ -18,7 +20,7 @@ class TargetMemo {
  public:
   static constexpr size_t kBytesMax = size_t{512} * 1024;
 
-  // What is carried is kept in no more than `bytes_max`, which MemoryLedger counts.
+  // Targets and what they carry are kept in no more than `bytes_max`, which MemoryLedger counts.
   explicit TargetMemo(size_t bytes_max = kBytesMax) : bytes_max_(bytes_max) {}
 
   // What `target` carries.
@@ -26,20 +28,27 @@ class TargetMemo {
 
   // While nobody is at work: whether `target` is to be told. It was not within `span`, as far as is
   // known; from then on it was, at `now`.
-  bool is_due(const HashKey& key, const Target& target, MonoTime now, Nanoseconds span);
+  bool is_due(const Target& target, MonoTime now, Nanoseconds span);
 
  private:
   static constexpr size_t kPlaces = 1024;
   // Values, and what is asked for: an address that carries more is read each time.
   static constexpr size_t kPartsKept = 16;
 
+  // Longer ones are none that come again.
+  static constexpr size_t kTextBytesMax = 2048;
+
   struct Place {
-    uint64_t hash = 0;
+    std::string text = {};  // authority and path; empty: nobody's
+    uint32_t path_size = 0;
+    uint8_t kind = 0;
     MonoTime told = MonoTime::min();
     std::shared_ptr<const Gleaned> carried = {};
   };
 
-  Place& place_of(const HashKey& key, const Target& target);
+  // Null: there is no room for it.
+  Place* place_of(const Target& target);
+  static size_t bytes_of(const Place& place);
 
   const size_t bytes_max_;
   std::array<Place, kPlaces> places_ = {};

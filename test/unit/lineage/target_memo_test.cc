@@ -19,7 +19,7 @@ constexpr Nanoseconds kSpan = std::chrono::seconds(60);
 TEST_CASE("a target is read once in a while") {
   const auto memo = std::make_unique<TargetMemo>();
   MonoTime now = MonoTime(std::chrono::hours(1));
-  const auto due = [&](const Target& target) { return memo->is_due(kKey, target, now, kSpan); };
+  const auto due = [&](const Target& target) { return memo->is_due(target, now, kSpan); };
   const Target target{
       .authority = "api.example", .path = "/orders/AK-48219", .fetches = true, .alone = true};
   CHECK(due(target));
@@ -56,7 +56,7 @@ TEST_CASE("a target that another took the place of is read again") {
     size_t due = 0;
     for (int i = 0; i < 5000; ++i) {
       const std::string path = "/orders/" + std::to_string(i);
-      due += memo->is_due(kKey, {.authority = "h", .path = path}, now, kSpan) ? 1U : 0U;
+      due += memo->is_due({.authority = "h", .path = path}, now, kSpan) ? 1U : 0U;
     }
     CHECK(due > (round == 0 ? 4999 : 4000));
   }
@@ -95,7 +95,7 @@ TEST_CASE("what a target carries is what is gleaned of it, each time") {
       CHECK((memo->glean(kKey, target) == first) == (path != much));
     }
   }
-  CHECK(memo->is_due(kKey, {.authority = "h", .path = much}, MonoTime(kSpan), kSpan));
+  CHECK(memo->is_due({.authority = "h", .path = much}, MonoTime(kSpan), kSpan));
 }
 
 TEST_CASE("what a memo keeps is counted, and has a bound") {
