@@ -127,9 +127,10 @@ std::optional<Held> ValueTable::find(uint64_t hash, MonoTime now) {
   }
   out.more = entry->more != 0;
   out.marks = entry->more & ~kMore;
+  out.fresh = second - entry->touched < horizon_;
+  if (!out.holders[0].execution) return out;
   out.common = remembers(shard.common, hash, second, kCommonWords);
   out.forgotten = remembers(shard.forgotten, hash, second, kForgottenWords);
-  out.fresh = second - entry->touched < horizon_;
   return out;
 }
 
