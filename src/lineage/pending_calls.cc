@@ -52,9 +52,10 @@ PendingCalls::Found PendingCalls::find(uint64_t arguments) {
 }
 
 bool PendingCalls::take(uint64_t arguments, ExecutionRef execution) {
+  if (!execution) return false;
   Shard& shard = shards_[arguments >> 60];
   const std::lock_guard lock(shard.mutex);
-  if (!shard.entries || !execution) return false;
+  if (!shard.entries) return false;
   bool first = false;
   for (Entry& entry : std::span(bucket_of(shard, arguments), kWays)) {
     if (entry.arguments != arguments || entry.call.execution != execution) continue;

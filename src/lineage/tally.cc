@@ -104,15 +104,15 @@ void Tally::count(const Value& value) {
     if (value.weight >= kHeavyWeight) unheard_ += value.weight;
     return;
   }
+  const bool in_body = call_.body != nullptr && !call_.body->asked.empty();
+  const bool tells = value.weight >= (in_body ? kToldInBodyWeightMin : kToldInHeadWeightMin);
+  if (tells) told_to_unnamed_ |= (held->marks & kSaidByTool) != 0;
+  if (!held->holders[0].execution) return;  // they belong to nobody
   std::vector<std::pair<Candidate*, Holder>> holders;
   const bool narrowed = holders_of(*held, holders);
-  const bool in_body = call_.body != nullptr && !call_.body->asked.empty();
-  if (value.weight >= (in_body ? kToldInBodyWeightMin : kToldInHeadWeightMin)) {
-    told_to_unnamed_ |= (held->marks & kSaidByTool) != 0;
-    for (const auto& [who, holder] : holders) {
-      const bool told = (holder.marks & kToldMarks) == kSaidByTool;
-      if (who != nullptr) who->told_alone |= told;
-    }
+  for (const auto& [who, holder] : holders) {
+    const bool told = (holder.marks & kToldMarks) == kSaidByTool;
+    if (tells && who != nullptr) who->told_alone |= told;
   }
   if (alone(*held, holders)) {
     const bool constant = held->common && value.weight < kHeavyWeight && !narrowed;

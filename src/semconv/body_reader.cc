@@ -27,11 +27,14 @@ std::optional<BodyFraming> framing_of(std::string_view content_type) {
   const std::string_view type = text::trim(content_type.substr(0, content_type.find(';')));
   const auto is = [&](std::string_view name) { return text::equal_ignoring_case(type, name); };
   if (is("application/json")) return BodyFraming::kJson;  // nearly always
-  if (is("text/event-stream")) return BodyFraming::kEvents;
-  if (is("application/vnd.amazon.eventstream")) return BodyFraming::kMessages;
-  if (std::ranges::any_of(kLineTypes, is)) return BodyFraming::kLines;
-  if (is("text/json") || ends_with_json(type)) return BodyFraming::kJson;
-  return std::nullopt;
+  const char first = type.empty() ? '\0' : text::to_lower(type.front());
+  if (first == 'a' || first == 't') {
+    if (is("text/event-stream")) return BodyFraming::kEvents;
+    if (is("application/vnd.amazon.eventstream")) return BodyFraming::kMessages;
+    if (std::ranges::any_of(kLineTypes, is)) return BodyFraming::kLines;
+    if (is("text/json")) return BodyFraming::kJson;
+  }
+  return ends_with_json(type) ? std::optional(BodyFraming::kJson) : std::nullopt;
 }
 
 struct BodyReader::Impl final : Recycled<Impl, 32>, http::PlainSink {
