@@ -37,8 +37,8 @@ struct Holder {
 struct Held {
   static constexpr size_t kHoldersMax = 3;
   std::array<Holder, kHoldersMax> holders = {};
-  bool more = false;       // than are named here, or one who belongs to nobody
-  uint8_t marks = 0;       // of these
+  bool more = false;  // than are named here, or one who belongs to nobody
+  uint8_t marks = 0;  // of these
   // Looked up where a holder is named.
   bool common = false;     // it was several executions' before
   bool forgotten = false;  // perhaps somebody else's, too

@@ -25,9 +25,9 @@ class ReadTarget final : public HotPath {
 
 class KnownTarget final : public HotPath {
  public:
-  KnownTarget() { static_cast<void>(memo_.is_due(kKey, kTarget, now_, kSpan)); }
+  KnownTarget() { static_cast<void>(memo_.is_due(kTarget, now_, kSpan)); }
   void once() override {
-    if (memo_.is_due(kKey, kTarget, now_, kSpan)) std::abort();
+    if (memo_.is_due(kTarget, now_, kSpan)) std::abort();
   }
 
  private:
