@@ -5,13 +5,13 @@
 
 namespace sidespan::lineage {
 
+size_t TargetMemo::bytes_of(const Gleaned& carried) {
+  return sizeof(Gleaned) + carried.values.size() * sizeof(Value) +
+         carried.asked.size() * sizeof(Asked);
+}
+
 size_t TargetMemo::bytes_of(const Place& place) {
-  size_t bytes = place.text.size();
-  if (place.carried) {
-    bytes += sizeof(Gleaned) + place.carried->values.size() * sizeof(Value) +
-             place.carried->asked.size() * sizeof(Asked);
-  }
-  return bytes;
+  return place.text.size() + (place.carried ? bytes_of(*place.carried) : 0);
 }
 
 TargetMemo::Place* TargetMemo::place_of(const Target& target) {
@@ -27,15 +27,29 @@ TargetMemo::Place* TargetMemo::place_of(const Target& target) {
                     place.kind == kind && text.ends_with(target.path) &&
                     text.starts_with(target.authority);
   if (same) return &place;
-  charge_.set(charge_.bytes() - bytes_of(place));
-  place = {};
-  if (charge_.bytes() + size > bytes_max_) return nullptr;
+  leave(place);
+  if (!make_room(size, place)) return nullptr;
   place.text.reserve(size);
   place.text.append(target.authority).append(target.path);
   place.path_size = static_cast<uint32_t>(target.path.size());
   place.kind = kind;
   charge_.set(charge_.bytes() + bytes_of(place));
   return &place;
+}
+
+// Whose turn it is nobody knows, so that all go but `kept`: those that come again are soon back.
+bool TargetMemo::make_room(size_t bytes, const Place& kept) {
+  if (charge_.bytes() + bytes <= bytes_max_) return true;
+  for (Place& one : places_) {
+    if (&one != &kept) leave(one);
+  }
+  return charge_.bytes() + bytes <= bytes_max_;
+}
+
+void TargetMemo::leave(Place& place) {
+  charge_.set(charge_.bytes() - bytes_of(place));
+  std::string().swap(place.text);  // an assignment would keep its memory
+  place = {};
 }
 
 std::shared_ptr<const Gleaned> TargetMemo::glean(const HashKey& key, const Target& target) {
@@ -46,10 +60,10 @@ std::shared_ptr<const Gleaned> TargetMemo::glean(const HashKey& key, const Targe
   if (place == nullptr || made->values.size() + made->asked.size() > kPartsKept) return made;
   made->values.shrink_to_fit();
   made->asked.shrink_to_fit();
-  const size_t before = charge_.bytes() - bytes_of(*place);
+  const size_t bytes = bytes_of(*made);
+  if (!make_room(bytes, *place)) return made;
   place->carried = made;
-  if (before + bytes_of(*place) > bytes_max_) place->carried.reset();
-  charge_.set(before + bytes_of(*place));
+  charge_.set(charge_.bytes() + bytes);
   return made;
 }
 

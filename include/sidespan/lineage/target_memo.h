@@ -48,6 +48,10 @@ class TargetMemo {
 
   // Null: there is no room for it.
   Place* place_of(const Target& target);
+  // False: there is none, even if all others go.
+  bool make_room(size_t bytes, const Place& kept);
+  void leave(Place& place);
+  static size_t bytes_of(const Gleaned& carried);
   static size_t bytes_of(const Place& place);
 
   const size_t bytes_max_;

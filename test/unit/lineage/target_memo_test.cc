@@ -124,5 +124,25 @@ TEST_CASE("what a memo keeps is counted, and has a bound") {
   CHECK(memory::tally.held == before);
 }
 
+TEST_CASE("a memo that is full makes room for what comes") {
+  const auto memo = std::make_unique<TargetMemo>(size_t{4096});
+  const auto path = [](char c) { return "/" + std::string(1900, c); };
+  const Target hot{.authority = "h", .path = "/orders/AK-48219"};
+  const MonoTime now = MonoTime(std::chrono::hours(1));
+  for (const char c : {'a', 'b', 'c', 'd', 'e'}) {
+    CHECK(memo->is_due({.authority = "h", .path = path(c)}, now, kSpan));
+    CHECK_FALSE(memo->is_due({.authority = "h", .path = path(c)}, now, kSpan));
+    const auto carried = memo->glean(kKey, hot);
+    CHECK(memo->glean(kKey, hot) == carried);
+  }
+  // What is longer than all of it, or than a target may be, is told each time.
+  const auto small = std::make_unique<TargetMemo>(size_t{100});
+  CHECK(small->is_due({.authority = "h", .path = path('a')}, now, kSpan));
+  CHECK(small->is_due({.authority = "h", .path = path('a')}, now, kSpan));
+  const std::string longest = "/" + std::string(5000, 'a');
+  CHECK(memo->is_due({.authority = "h", .path = longest}, now, kSpan));
+  CHECK(memo->is_due({.authority = "h", .path = longest}, now, kSpan));
+}
+
 }  // namespace
 }  // namespace sidespan::lineage
