@@ -47,6 +47,7 @@ bool TargetMemo::make_room(size_t bytes, const Place& kept) {
 }
 
 void TargetMemo::leave(Place& place) {
+  if (place.text.empty()) return;
   charge_.set(charge_.bytes() - bytes_of(place));
   std::string().swap(place.text);  // an assignment would keep its memory
   place = {};
