@@ -33,16 +33,4 @@ void EventQueue::push_body(StreamId stream, std::string_view bytes, const Chunk*
   push(stream, Body{std::move(data)});
 }
 
-void EventQueue::grow() {
-  const size_t capacity = capacity_ * (capacity_ == kFirst ? 8 : 2);
-  Event* const slots = static_cast<Event*>(::operator new(capacity * sizeof(Event)));
-  const size_t waiting = size();
-  std::uninitialized_move(first_, last_, slots);
-  clear();
-  release();
-  slots_ = first_ = slots;
-  last_ = slots + waiting;
-  capacity_ = capacity;
-}
-
 }  // namespace sidespan::http

@@ -1,7 +1,8 @@
-// Events that wait to be told, oldest first. Owns memory only from the first event on until
-// release(), so that a connection at rest has none.
+// Events that wait to be told, oldest first, in blocks of a few, so that none is ever moved. Owns
+// memory only from the first event on until release(), so that a connection at rest has none.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -24,14 +25,12 @@ class EventQueue {
   EventQueue& operator=(const EventQueue&) = delete;
 
   bool empty() const { return first_ == last_; }
-  size_t size() const { return static_cast<size_t>(last_ - first_); }
   // Of those that wait.
-  Event& operator[](size_t index) { return first_[index]; }
   Event& back() { return last_[-1]; }
 
   template <class What>
   void push(StreamId stream, What&& what) {
-    if (last_ == slots_ + capacity_) make_room();
+    if (newest_ == nullptr || last_ == newest_->end()) add_block();
     std::construct_at(last_, stream, std::forward<What>(what));
     ++last_;
   }
@@ -42,42 +41,54 @@ class EventQueue {
     std::optional<Event> event;  // the only one that is returned, or it would be moved once more
     if (empty()) return event;
     event.emplace(std::move(*first_));
-    std::destroy_at(first_++);
-    if (empty()) first_ = last_ = slots_;
+    drop_first();
     return event;
   }
   void clear() {
-    std::destroy(first_, last_);
-    first_ = last_ = slots_;
+    while (!empty()) drop_first();
   }
   // Gives the memory back. The queue must be empty.
   void release() {
-    if (capacity_ == kFirst) spares().give(slots_);
-    if (capacity_ > kFirst) ::operator delete(slots_);
-    slots_ = first_ = last_ = nullptr;
-    capacity_ = 0;
+    delete std::exchange(oldest_, nullptr);
+    newest_ = nullptr;
+    first_ = last_ = nullptr;
   }
 
  private:
-  static constexpr size_t kFirst = 4;  // of a small message, with room for one more
+  // A small message, with room for one more.
+  static constexpr size_t kEvents = 4;
+  // Those of as many streams as a connection of HTTP/2 has at a time.
+  static constexpr size_t kBlocksKept = 64;
 
-  using Slots = Spares<kFirst * sizeof(Event), 32>;
-  static Slots& spares() {
-    thread_local Slots slots;
-    return slots;
-  }
-  void make_room() {
-    if (capacity_ > 0) return grow();
-    slots_ = first_ = last_ = static_cast<Event*>(spares().take());
-    capacity_ = kFirst;
-  }
-  // All move on to more slots. Who needs more than the first has streams, and many.
-  void grow();
+  struct Block final : Recycled<Block, kBlocksKept> {
+    Event* begin() { return reinterpret_cast<Event*>(room.data()); }
+    Event* end() { return begin() + kEvents; }
 
-  Event* slots_ = nullptr;
+    alignas(Event) std::array<std::byte, kEvents * sizeof(Event)> room;
+    Block* next = nullptr;
+  };
+
+  void add_block() {
+    Block* const block = new Block;
+    (newest_ == nullptr ? oldest_ : newest_->next) = block;
+    newest_ = block;
+    last_ = block->begin();
+    if (oldest_ == block) first_ = last_;
+  }
+  void drop_first() {
+    std::destroy_at(first_++);
+    if (empty()) {
+      first_ = last_ = newest_->begin();
+    } else if (first_ == oldest_->end()) {
+      delete std::exchange(oldest_, oldest_->next);
+      first_ = oldest_->begin();
+    }
+  }
+
+  Block* oldest_ = nullptr;
+  Block* newest_ = nullptr;
   Event* first_ = nullptr;
   Event* last_ = nullptr;
-  size_t capacity_ = 0;
 };
 
 }  // namespace sidespan::http

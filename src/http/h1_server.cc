@@ -285,11 +285,9 @@ void H1Server::tunnel(StreamId stream) {
 void H1Server::resume_http(StreamId stream, Chain first) {
   if (stream != stream_ || !tunnel_ || output_ended_ || input_refused_) return;
   // What was not told yet follows what was; the tunnel's own end becomes the connection's.
-  for (size_t i = 0; i < events_.size(); ++i) {
-    Event& event = events_[i];
-    if (Body* body = std::get_if<Body>(&event.what)) first.append(std::move(body->data));
+  while (std::optional<Event> event = events_.pop()) {
+    if (Body* body = std::get_if<Body>(&event->what)) first.append(std::move(body->data));
   }
-  events_.clear();
   tunnel_ = false;
   // What the request for the tunnel said of its connection was about the tunnel.
   keep_alive_ = true;

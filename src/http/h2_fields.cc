@@ -202,32 +202,36 @@ void H2Fields::add_all(const Headers& headers, bool with_length) {
     if ((bit_of(known) & kNotSent) != 0 && known != FieldName::kOther) continue;
     if (known == FieldName::kContentLength && !with_length) continue;
     if (known == FieldName::kTe && field.value != "trailers") continue;
+    const uint8_t never = NGHTTP2_NV_FLAG_NO_INDEX;
     if (known != FieldName::kOther) {
-      field.name = kFieldNameTexts[static_cast<size_t>(known)];
-    } else if (has_capitals(field.name)) {
+      add_known(kFieldNameTexts[static_cast<size_t>(known)], field.value,
+                line.unindexed ? never : indexing(known, {}));
+      continue;
+    }
+    if (has_capitals(field.name)) {
       if (names_.empty()) names_.reserve(headers.wire_bytes());
       const size_t begin = names_.size();
       std::ranges::transform(field.name, std::back_inserter(names_), text::to_lower);
       field.name = std::string_view(names_).substr(begin);
     }
-    add(field.name, field.value,
-        line.unindexed ? uint8_t{NGHTTP2_NV_FLAG_NO_INDEX} : indexing(known, field.name));
+    add(field.name, field.value, line.unindexed ? never : indexing(known, field.name));
   }
 }
 
 void H2Fields::add_length(const BodyLength& body) {
   if (body.kind != BodyLength::Kind::kKnown) return;
   length_ = std::to_string(body.bytes);
-  add("content-length", length_);
+  add_known("content-length", length_);
 }
 
 void H2Fields::request(const Head& head, std::string_view scheme) {
   const bool connect = head.asks("CONNECT");
   begin(head.headers.size() + 5);
-  add(":method", head.method());
-  if (!connect) add(":scheme", scheme);
-  add(":authority", connect ? head.target() : head.headers.find(FieldName::kHost).value_or(""));
-  if (!connect) add(":path", head.target());
+  add_known(":method", head.method());
+  if (!connect) add_known(":scheme", scheme);
+  add_known(":authority",
+            connect ? head.target() : head.headers.find(FieldName::kHost).value_or(""));
+  if (!connect) add_known(":path", head.target());
   add_all(head.headers, false);
   add_length(head.body);
 }
@@ -235,7 +239,7 @@ void H2Fields::request(const Head& head, std::string_view scheme) {
 void H2Fields::answer(const Head& head, bool bodyless) {
   begin(head.headers.size() + 2);
   status_ = std::to_string(head.status);
-  add(":status", status_);
+  add_known(":status", status_);
   // Where no body follows the length is that of another answer.
   add_all(head.headers, bodyless && head.status >= 200 && head.status != 204);
   if (!bodyless) add_length(head.body);

@@ -80,7 +80,12 @@ class H2Fields {
 
  private:
   void begin(size_t lines);
-  void add(std::string_view name, std::string_view value, uint8_t flags = NGHTTP2_NV_FLAG_NONE);
+  // A name that is known when this is compiled: nghttp2 neither copies it nor looks for capitals.
+  void add_known(std::string_view name, std::string_view value,
+                 uint8_t flags = NGHTTP2_NV_FLAG_NONE) {
+    add(name, value, flags | uint8_t{NGHTTP2_NV_FLAG_NO_COPY_NAME});
+  }
+  void add(std::string_view name, std::string_view value, uint8_t flags);
   void add_all(const Headers& headers, bool with_length);
   void add_length(const BodyLength& body);
 

@@ -1,4 +1,4 @@
-"""What test/bench/run and test/bench/budget share: programs on free ports, what they cost, the collector's count.
+"""What the programs of test/bench share: programs on free ports, what they cost, the collector's count.
 
     with Rig(build, sidespan, cores) as rig:
         relay, proxy = rig.relay(), rig.sidespan()          # each has .port, .cpu_ns(), .rss_kib(), .stop()
@@ -7,8 +7,10 @@
 """
 
 import ctypes
+import http.client
 import json
 import os
+import re
 import resource
 import select
 import shutil
@@ -17,6 +19,7 @@ import tempfile
 import time
 import zlib
 from pathlib import Path
+from urllib.request import urlopen
 
 TOP = Path(__file__).resolve().parents[2]
 START_SECONDS = 60  # under callgrind everything takes its time
@@ -268,6 +271,18 @@ class Rig:
         if done.returncode:
             raise Failed(f"load through {proxy.name}: {' '.join(command)}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)
+
+    def ask_a_model(self, proxy):
+        """From then on an agent is at work, and lineage reads what passes. There is no model, and 404 is an answer, too."""
+        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=START_SECONDS)
+        body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Where is order QQ-99182 of mine?"}]})
+        connection.request("POST", f"http://127.0.0.1:{self.origin.port}/v1/chat/completions", body,
+                           {"Content-Type": "application/json"})
+        connection.getresponse().read()
+        connection.close()
+        with urlopen(f"http://127.0.0.1:{proxy.admin}/metrics", timeout=START_SECONDS) as metrics:
+            if not re.search(r"^sidespan_lineage_executions 1$", metrics.read().decode(), re.MULTILINE):
+                raise Failed("a call of a model, and no turn is open")
 
 
 def _listening(log, listener):
