@@ -28,12 +28,11 @@ constexpr FieldNames kUnindexed = bit_of(FieldName::kAuthorization) |
 constexpr std::array<std::string_view, 4> kOtherSecrets = {"cookie", "set-cookie", "x-api-key",
                                                            "api-key"};
 
-// `name` in lower case.
-uint8_t indexing(FieldName known, std::string_view name) {
-  const bool unindexed = known == FieldName::kOther
-                             ? std::ranges::find(kOtherSecrets, name) != kOtherSecrets.end()
-                             : (bit_of(known) & kUnindexed) != 0;
-  return unindexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+bool is_unindexed(FieldName known, std::string_view name) {
+  if (known != FieldName::kOther) return (bit_of(known) & kUnindexed) != 0;
+  return std::ranges::any_of(kOtherSecrets, [&](std::string_view secret) {
+    return text::equal_ignoring_case(name, secret);
+  });
 }
 
 // A body is expected of them: one that is not there is told of as empty (RFC 9110 section 8.6).
@@ -45,10 +44,6 @@ bool means_body(const Head& head) {
 bool is_plain_method(std::string_view method) {
   return !method.empty() && method.size() <= kMethodBytesMax &&
          std::ranges::all_of(method, [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
-}
-
-bool has_capitals(std::string_view name) {
-  return std::ranges::any_of(name, text::is_upper);
 }
 
 }  // namespace
@@ -182,11 +177,10 @@ Result<BodyLength> H2Section::body_length(BodyLength otherwise) const {
 void H2Fields::begin(size_t lines) {
   fields_.clear();
   fields_.reserve(lines);
-  names_.clear();
 }
 
 void H2Fields::add(std::string_view name, std::string_view value, uint8_t flags) {
-  // nghttp2 copies; its type only lacks the const.
+  // nghttp2 copies, names in lower case; its type only lacks the const.
   const auto bytes = [](std::string_view text) {
     return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(text.data()));
   };
@@ -198,23 +192,17 @@ void H2Fields::add_all(const Headers& headers, bool with_length) {
   for (size_t i = 0; i < headers.size(); ++i) {
     const FieldLine& line = headers.line(i);
     const FieldName known = line.known;
-    Field field = headers.at(i);
+    const Field field = headers.at(i);
     if ((bit_of(known) & kNotSent) != 0 && known != FieldName::kOther) continue;
     if (known == FieldName::kContentLength && !with_length) continue;
     if (known == FieldName::kTe && field.value != "trailers") continue;
-    const uint8_t never = NGHTTP2_NV_FLAG_NO_INDEX;
+    const bool unindexed = line.unindexed || is_unindexed(known, field.name);
+    const uint8_t flags = unindexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
     if (known != FieldName::kOther) {
-      add_known(kFieldNameTexts[static_cast<size_t>(known)], field.value,
-                line.unindexed ? never : indexing(known, {}));
-      continue;
+      add_known(kFieldNameTexts[static_cast<size_t>(known)], field.value, flags);
+    } else {
+      add(field.name, field.value, flags);
     }
-    if (has_capitals(field.name)) {
-      if (names_.empty()) names_.reserve(headers.wire_bytes());
-      const size_t begin = names_.size();
-      std::ranges::transform(field.name, std::back_inserter(names_), text::to_lower);
-      field.name = std::string_view(names_).substr(begin);
-    }
-    add(field.name, field.value, line.unindexed ? never : indexing(known, field.name));
   }
 }
 

@@ -90,7 +90,6 @@ class H2Fields {
   void add_length(const BodyLength& body);
 
   std::vector<nghttp2_nv> fields_;
-  std::string names_;  // those that had capitals, in lower case; has room for all from the first on
   std::string status_;
   std::string length_;
 };

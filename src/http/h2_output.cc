@@ -131,12 +131,15 @@ void H2Connection::submit_reset(const H2Stream& stream, uint32_t code) {
 
 void H2Connection::resume(H2Stream& stream) {
   produces_ = true;
-  if (stream.has_body) nghttp2_session_resume_data(session_, stream.wire_id);
+  if (std::exchange(stream.deferred, false)) nghttp2_session_resume_data(session_, stream.wire_id);
 }
 
 ssize_t H2Connection::on_body_wanted(H2Stream& stream, size_t room, uint32_t& flags) {
   if (stream.out.empty() && stream.cut) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // RST_STREAM
-  if (stream.out.empty() && !stream.output_ended) return NGHTTP2_ERR_DEFERRED;
+  if (stream.out.empty() && !stream.output_ended) {
+    stream.deferred = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
   const size_t size = std::min(room, stream.out.size());
   flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (size < stream.out.size() || !stream.output_ended) return static_cast<ssize_t>(size);

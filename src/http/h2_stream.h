@@ -30,6 +30,7 @@ struct H2Stream {
   bool head_left = false;  // it is in a frame
   bool served = false;     // a server's: with more than a refusal
   bool has_body = false;   // DATA frames follow our head
+  bool deferred = false;   // nghttp2 was told that there is none for now
   bool output_ended = false;
   bool end_sent = false;
   bool cut = false;     // what is queued is the last, and not the end

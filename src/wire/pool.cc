@@ -116,7 +116,7 @@ void Pool::Impl::put_idle(Entry& entry) {
   const Milliseconds time =
       asked ? std::min(options.idle_time_max, *asked - kLeaveEarly) : options.idle_time_max;
   std::vector<SlotId>& same = entry.origin_.second.idle;
-  if (time <= Milliseconds(0) || same.size() >= options.idle_per_origin_max) return doom(entry);
+  if (time <= Milliseconds(0) || options.idle_per_origin_max == 0) return doom(entry);
   entry.idle_since_ = loop.now().mono;
   entry.idle_until_ = entry.idle_since_ + time;
   entry.idle_ = true;
@@ -143,12 +143,19 @@ void Pool::Impl::doom(Entry& entry) {
   loop.at_turn_end(*this);
 }
 
+// Of those that are too many to one origin, who was needed a moment ago may be so again: who has a
+// hundred calls at a time lets go of all their connections within one turn, too.
 void Pool::Impl::sweep() {
   const MonoTime now = loop.now().mono;
   std::vector<Entry*> expired;
   for (const auto& [key, origin] : origins) {
+    const size_t most = options.idle_per_origin_max;
+    size_t excess = origin.idle.size() - std::min(origin.idle.size(), most);
     for (const SlotId id : origin.idle) {
-      if (entries.find(id)->idle_until_ <= now) expired.push_back(entries.find(id));
+      Entry* const entry = entries.find(id);
+      const bool over = excess > 0 && entry->idle_since_ + kSweepInterval <= now;
+      if (over) --excess;
+      if (over || entry->idle_until_ <= now) expired.push_back(entry);
     }
   }
   for (Entry* entry : expired) doom(*entry);
