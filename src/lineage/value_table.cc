@@ -122,13 +122,13 @@ std::optional<Held> ValueTable::find(uint64_t hash, MonoTime now) {
   const Entry* entry = find_in(shard, hash);
   if (entry == nullptr) return std::nullopt;
   Held out;
-  for (size_t i = 0; i < Held::kHoldersMax; ++i) {
-    out.holders[i] = {{entry->holders[i]}, entry->marks[i], entry->steps[i]};
-  }
   out.more = entry->more != 0;
   out.marks = entry->more & ~kMore;
   out.fresh = second - entry->touched < horizon_;
-  if (!out.holders[0].execution) return out;
+  if (entry->holders[0] == 0) return out;
+  for (size_t i = 0; i < Held::kHoldersMax; ++i) {
+    out.holders[i] = {{entry->holders[i]}, entry->marks[i], entry->steps[i]};
+  }
   out.common = remembers(shard.common, hash, second, kCommonWords);
   out.forgotten = remembers(shard.forgotten, hash, second, kForgottenWords);
   return out;
