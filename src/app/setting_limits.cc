@@ -143,7 +143,8 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.origin_idle_each",
      .value = "32",
      .read = assign<count_between<0, 1'000'000>, &S::limits, &L::pool, &O::idle_per_origin_max>,
-     .sentence = "Idle connections to one origin that stay longer than a second, a worker; 0: none stays."},
+     .sentence = "Idle connections to one origin that stay, a worker; more go in a second or two. "
+                 "0: none stays."},
     {.key = "limits.origin_idle_time",
      .value = "30s",
      .read = assign<time_between<0, kDay>, &S::limits, &L::pool, &O::idle_time_max>,

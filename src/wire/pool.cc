@@ -121,18 +121,29 @@ void Pool::Impl::put_idle(Entry& entry) {
   entry.idle_until_ = entry.idle_since_ + time;
   entry.idle_ = true;
   same.push_back(entry.id_);
-  if (++idle_count > options.idle_max) evict_longest_idle();
+  if (++idle_count > options.idle_max) evict_from(entry.origin_.second);
   if (!sweeper.active()) sweeper.start(kSweepInterval, true);
 }
 
-void Pool::Impl::evict_longest_idle() {
-  Entry* oldest = nullptr;
+// Where one idles that is too much: whose connections are more than stay gives one of them up, the
+// last to come if it is so itself. Else it is the longest idle of all.
+void Pool::Impl::evict_from(const Origin& latest) {
+  if (latest.idle.size() > options.idle_per_origin_max) {
+    return doom(*entries.find(latest.idle.front()));
+  }
+  Entry* chosen = nullptr;
+  bool surplus = false;
   for (const auto& [key, origin] : origins) {
     if (origin.idle.empty()) continue;
-    Entry* first = entries.find(origin.idle.front());
-    if (oldest == nullptr || first->idle_since_ < oldest->idle_since_) oldest = first;
+    Entry* const first = entries.find(origin.idle.front());
+    const bool more = origin.idle.size() > options.idle_per_origin_max;
+    const bool better = chosen == nullptr || (more && !surplus) ||
+                        (more == surplus && first->idle_since_ < chosen->idle_since_);
+    if (!better) continue;
+    chosen = first;
+    surplus = more;
   }
-  if (oldest != nullptr) doom(*oldest);
+  if (chosen != nullptr) doom(*chosen);
 }
 
 void Pool::Impl::doom(Entry& entry) {

@@ -49,7 +49,7 @@ struct Pool::Impl final : net::TurnEnd {
   void share(Entry& entry);
   void unshare(Entry& entry);
   void put_idle(Entry& entry);
-  void evict_longest_idle();
+  void evict_from(const Origin& latest);
   // Forgets it now, destroys it at the end of the turn: it may be the caller.
   void doom(Entry& entry);
   void drop_idle(Entry& entry);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 using namespace sidespan;
 using namespace sidespan::http;
@@ -27,6 +28,20 @@ TEST_CASE("event queue: the oldest first, however many wait") {
     CHECK(queue.empty() == (pushed == told));
   }
   queue.clear();
+  CHECK(queue.empty());
+  std::vector<const Event*> places;
+  for (StreamId stream = 1; stream <= 9; ++stream) {
+    queue.push(stream, Body{Chain("a")});
+    places.push_back(&queue.back());
+    queue.push_body(stream, "b", nullptr);  // behind what was told last
+    CHECK(&queue.back() == places.back());
+  }
+  queue.push_body(10, "c", nullptr);
+  for (StreamId stream = 1; stream <= 9; ++stream) {
+    CHECK(std::get<Body>(places[stream - 1]->what).data.to_string() == "ab");  // none has moved
+    CHECK(queue.pop()->stream == stream);
+  }
+  CHECK(std::get<Body>(queue.pop()->what).data.to_string() == "c");
   CHECK(queue.empty());
   queue.release();
   queue.push(1, End{});

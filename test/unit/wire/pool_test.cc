@@ -2,9 +2,10 @@
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <netinet/in.h>
+
 #include <sys/socket.h>
 #include <unistd.h>
+#include <array>#include <netinet/in.h>
 
 #include <vector>
 
@@ -366,6 +367,20 @@ TEST_CASE("idle connections have limits: each origin, all, and time") {
     rig.once(false, 1);
     rig.once(false, 2);
     CHECK(rig.pool.idle() == 1);
+    rig.once(false, 2);
+    CHECK(rig.reused);
+  }
+  SUBCASE("all: who has more than stay gives one up") {
+    Pool::Options options;
+    options.idle_max = 3;
+    options.idle_per_origin_max = 1;
+    Rig rig(options);
+    rig.once(false, 2);
+    std::array<Call, 3> burst;
+    for (Call& call : burst) rig.acquire(call, false, 1);
+    for (Call& call : burst) rig.ask(call);
+    for (Call& call : burst) call.stream.reset();
+    CHECK(rig.pool.idle() == 3);
     rig.once(false, 2);
     CHECK(rig.reused);
   }
