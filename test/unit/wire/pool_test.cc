@@ -2,11 +2,11 @@
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
-
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <array>#include <netinet/in.h>
 
+#include <array>
 #include <vector>
 
 #include "peer.h"
