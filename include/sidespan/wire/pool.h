@@ -87,7 +87,7 @@ class Pool {
  public:
   struct Options {
     http::CodecLimits codec;
-    size_t idle_max = 256;               // in all; the longest idle goes first
+    size_t idle_max = 256;               // in all; surplus goes first, then the longest idle
     size_t idle_per_origin_max = 32;     // more go in a second or two; 0: none stays
     Milliseconds idle_time_max{30'000};  // a shorter Keep-Alive: timeout of the origin is honoured
   };
