@@ -28,8 +28,7 @@ bool holds(std::string_view value, std::string_view member) {
     return n;
   };
   for (;;) {
-    size_t end = 0;
-    while (end < value.size() && value[end] != ',') ++end;
+    const size_t end = std::min(value.find(','), value.size());
     std::string_view part = value.substr(0, end);
     part.remove_prefix(blanks(part));
     if (text::equal_ignoring_case(part.substr(0, member.size()), member)) {

@@ -156,7 +156,7 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
 // user of that. Its clock runs a little before ours.
 bool Exchange::deadline_has_passed() const {
   constexpr Milliseconds kAhead{20};
-  if (!http::is_grpc(request_.headers)) return false;
+  if (!grpc_) return false;
   const std::optional<Nanoseconds> timeout = http::grpc_timeout(request_.headers);
   return timeout && worker_.loop.now().mono - request_.begun + kAhead >= *timeout;
 }
@@ -214,7 +214,7 @@ void Exchange::describe(semconv::HttpFacts& facts, int status, std::string& clie
   facts.request = &request_;
   facts.url = &url_;
   facts.response = status != 0 ? &response_ : nullptr;
-  facts.grpc = http::is_grpc(request_.headers);
+  facts.grpc = grpc_;
   if (facts.grpc) {
     facts.grpc_status = grpc_status_ ? grpc_status_ : http::grpc_status(response_.headers);
   }

@@ -299,6 +299,7 @@ class Exchange final : public Recycled<Exchange, 128>,
   trace::TraceId held_trace_;  // until its span is out; none: it is not held
   net::Address peer_;
 
+  bool grpc_ = false;          // it is a call of gRPC
   bool replayable_ = false;    // replay_ is all of the request's body that was sent so far
   bool holding_ = false;       // the request waits to be whole
   bool writes_meta_ = false;   // to be written into

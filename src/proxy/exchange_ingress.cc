@@ -5,7 +5,6 @@
 
 #include "credential.h"
 #include "exchange.h"
-#include "sidespan/http/grpc.h"
 #include "sidespan/semconv/body_reader.h"
 
 namespace sidespan::proxy {
@@ -97,7 +96,7 @@ void Exchange::begin_serving() {
 void Exchange::begin_given() {
   trace_->decide(nullptr, {}, worker_.random);
   lineage::Registry* const registry = worker_.shared.lineage;
-  if (registry == nullptr || http::is_grpc(request_.headers)) return;
+  if (registry == nullptr || grpc_) return;
   if (worker_.shared.memory.over(MemoryMark::kTapsOff)) return lose_sight();
   lineage_ = std::make_unique<CallLineage>(*registry, false);
   lineage_->begin(request_, url_, nullptr, worker_.targets);

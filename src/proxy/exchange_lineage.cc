@@ -5,7 +5,6 @@
 #include <string>
 
 #include "exchange.h"
-#include "sidespan/http/grpc.h"
 #include "sidespan/lineage/session.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/body_reader.h"
@@ -24,7 +23,7 @@ bool streams_documents(const http::Headers& headers) {
 
 // To the one who asks whose call it is.
 bool Exchange::is_opaque() const {
-  return mode_ == semconv::Mode::kTunnel || http::is_grpc(request_.headers);
+  return mode_ == semconv::Mode::kTunnel || grpc_;
 }
 
 void Exchange::make_lineage() {

@@ -92,6 +92,7 @@ void Exchange::on_agent_event(http::Event&& event) {
 
 void Exchange::begin(http::Head&& request, const std::optional<Moment>& asked_for) {
   request_ = std::move(request);
+  grpc_ = http::is_grpc(request_.headers);
   if (request_.begun == MonoTime{}) request_.begun = start_.mono;
   if (asked_for) {
     start_ = *asked_for;
@@ -248,7 +249,7 @@ std::optional<wire::PoolKey> Exchange::special_key(const wire::PoolKey& usual) c
   const bool h1_alone = usual.h2 && (bound || wants_other_protocol(request_));
   // Nobody serves gRPC by anything else; an origin without TLS is known by it.
   const bool direct = agent_.inside() != nullptr || !known_->absolute();
-  const bool h2_alone = !usual.secure && direct && http::is_grpc(request_.headers);
+  const bool h2_alone = !usual.secure && direct && grpc_;
   if (!bound && !h1_alone && !h2_alone) return std::nullopt;
   wire::PoolKey key = usual;
   key.pinned_to = agent_.pinned();

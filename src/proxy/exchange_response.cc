@@ -160,7 +160,7 @@ void Exchange::on_origin_reset(Error error) {
   }
   // A client of gRPC knows what CANCEL means for its deadline; by our 502 it would believe that the
   // service is not there, and try again.
-  if (error.code == Code::kCancelled && agent_.multiplexed() && http::is_grpc(request_.headers)) {
+  if (error.code == Code::kCancelled && agent_.multiplexed() && grpc_) {
     to_agent(http::Reset{error});
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }

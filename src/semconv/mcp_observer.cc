@@ -248,9 +248,10 @@ std::unique_ptr<Observer> make_mcp_observer(const CallFacts& facts) {
 // It has none of these fields yet, but must take both kinds of answers.
 std::unique_ptr<Observer> make_likely_mcp_observer(const CallFacts& facts) {
   const http::Headers& headers = facts.request.headers;
-  const bool likely =
-      facts.request.asks("POST") && headers.lists("content-type", "application/json") &&
-      headers.lists("accept", "text/event-stream") && headers.lists("accept", "application/json");
+  const bool likely = facts.request.asks("POST") &&
+                      headers.lists(http::FieldName::kContentType, "application/json") &&
+                      headers.lists("accept", "text/event-stream") &&
+                      headers.lists("accept", "application/json");
   return likely ? std::make_unique<McpObserver>(facts, false, std::string()) : nullptr;
 }
 

@@ -166,10 +166,9 @@ void describe_model_call(trace::Span& span, const genai::CallReader& call,
 std::unique_ptr<Observer> make_model_observer(const CallFacts& facts,
                                               const ObserverOptions& options) {
   if (!facts.request.asks("POST")) return nullptr;
-  const std::string host = text::lower(facts.url.authority.host);
   const std::optional<genai::Endpoint> endpoint = genai::recognize(
       {.method = facts.request.method(),
-       .host = host,
+       .host = facts.url.authority.host,
        .path = facts.url.path,
        .content_type = facts.request.headers.find(http::FieldName::kContentType).value_or("")},
       options.recognize);

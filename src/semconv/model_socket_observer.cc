@@ -305,10 +305,11 @@ std::unique_ptr<Observer> make_model_socket_observer(const CallFacts& facts,
   const http::Headers& headers = facts.request.headers;
   if (facts.shared_calls == nullptr || !facts.request.asks("GET")) return nullptr;
   if (!headers.lists("upgrade", "websocket")) return nullptr;
-  const std::string host = text::lower(facts.url.authority.host);
-  std::optional<genai::Endpoint> endpoint = genai::recognize(
-      {.method = facts.request.method(), .host = host, .path = facts.url.path, .websocket = true},
-      options.recognize);
+  std::optional<genai::Endpoint> endpoint = genai::recognize({.method = facts.request.method(),
+                                                              .host = facts.url.authority.host,
+                                                              .path = facts.url.path,
+                                                              .websocket = true},
+                                                             options.recognize);
   if (!endpoint) return nullptr;
   return std::make_unique<ModelSocketObserver>(facts, *std::move(endpoint), options);
 }

@@ -44,7 +44,7 @@ struct Endpoint {
 // A request, as far as it is known with its head.
 struct RequestFacts {
   std::string_view method = {};
-  std::string_view host = {};          // lower case, without port
+  std::string_view host = {};          // without port
   std::string_view path = {};          // with or without query, as written
   std::string_view content_type = {};  // empty: none said
   bool websocket = false;              // it asks to switch to one

@@ -65,20 +65,26 @@ std::string_view provider_of(std::string_view host, const RecognizeOptions& opti
   return "";
 }
 
-std::string media_type(std::string_view content_type) {
-  return text::lower(text::trim(content_type.substr(0, content_type.find(';'))));
+std::string_view media_type(std::string_view content_type) {
+  return text::trim(content_type.substr(0, content_type.find(';')));
 }
 
-bool is_json(std::string_view content_type) {
-  const std::string type = media_type(content_type);
-  return type.empty() || type == "application/json" || type == "text/json" ||
-         (type.starts_with("application/") && type.ends_with("+json"));
+bool is_json(std::string_view type) {
+  constexpr std::string_view kApplication = "application/";
+  constexpr std::string_view kSuffix = "+json";
+  if (type.empty() || text::equal_ignoring_case(type, "application/json") ||
+      text::equal_ignoring_case(type, "text/json")) {
+    return true;
+  }
+  return type.size() >= kApplication.size() + kSuffix.size() &&
+         text::equal_ignoring_case(type.substr(0, kApplication.size()), kApplication) &&
+         text::equal_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix);
 }
 
 // What a client says that was given the JSON as a text: fetch, curl -d.
-bool may_be_json(std::string_view content_type) {
-  const std::string type = media_type(content_type);
-  return type == "text/plain" || type == "application/x-www-form-urlencoded";
+bool may_be_json(std::string_view type) {
+  return text::equal_ignoring_case(type, "text/plain") ||
+         text::equal_ignoring_case(type, "application/x-www-form-urlencoded");
 }
 
 // What stands between the last "/`before`/" and the next slash.
@@ -218,13 +224,15 @@ std::optional<Endpoint> by_path(std::string_view path, std::string_view provider
 }  // namespace
 
 std::optional<Endpoint> recognize(const RequestFacts& request, const RecognizeOptions& options) {
-  const bool as_text = !request.websocket && may_be_json(request.content_type);
+  const std::string_view type = media_type(request.content_type);
+  const bool as_text = !request.websocket && may_be_json(type);
   if (request.websocket ? request.method != "GET" && request.method != "CONNECT"
-                        : request.method != "POST" || !(as_text || is_json(request.content_type))) {
+                        : request.method != "POST" || !(as_text || is_json(type))) {
     return std::nullopt;
   }
   const std::string path = text::percent_decode(request.path.substr(0, request.path.find('?')));
-  const std::string_view provider = provider_of(text::without_root_dot(request.host), options);
+  const std::string host = text::lower(text::without_root_dot(request.host));
+  const std::string_view provider = provider_of(host, options);
   std::optional<Endpoint> found = by_path(path, provider);
   if (!found) return std::nullopt;
   // Of those that stream over a WebSocket there is one.
