@@ -74,6 +74,42 @@ def test_vendors_formats_go_where_traceparent_goes(sidecar, origin, sink):
     assert set(sent) == {"host"}
 
 
+def signed(names):
+    return ("Authorization", "AWS4-HMAC-SHA256 Credential=AKID/20261129/eu-west-1/sqs/aws4_request, "
+                             f"SignedHeaders={names}, Signature=abc")
+
+
+def test_a_signed_request_gains_what_its_signature_does_not_list(sidecar, origin, sink):
+    side = sidecar(propagating(sink, extract=["xray"], inject=["tracecontext", "xray", "b3", "datadog"]))
+    amazon = f"Root=1-{TRACE_ID[:8]}-{TRACE_ID[8:]};Parent={SPAN_ID};Sampled=1;Self=2"
+    body = json.dumps({"QueueUrl": origin.url("/q"), "MessageBody": "m", "MessageSystemAttributes": {
+        "AWSTraceHeader": {"DataType": "String", "StringValue": amazon}}}).encode()
+    lines = [signed("host;x-amz-date;x-amz-target"), ("X-Amz-Date", "20261129T000000Z"),
+             ("X-Amz-Target", "AmazonSQS.SendMessage"), ("Content-Type", "application/x-amz-json-1.0")]
+    assert ask(side.egress, "POST", origin.url("/echo/free"), lines, body).status == 200
+    request, = origin.seen("/echo/free")
+    span, = sink.wait(1)
+    # What is signed, and what the signer says to SQS itself, is as it was.
+    assert request.body == body and set(lines) <= set(request.headers)
+    sent = {name.lower(): value for name, value in request.headers}
+    assert sent["traceparent"].split("-")[2] == span["span_id"] and f"Parent={span['span_id']}" in sent["x-amzn-trace-id"]
+    assert sent["b3"].split("-")[1] == span["span_id"] and sent["x-datadog-parent-id"] == str(int(span["span_id"], 16))
+
+    listed = [signed("b3;host;x-amzn-trace-id"), ("X-Amzn-Trace-Id", amazon), ("b3", B3)]
+    sent = fields(side, origin, "/echo/listed", listed)
+    assert (sent["x-amzn-trace-id"], sent["b3"]) == (amazon, B3) and sent["traceparent"].split("-")[1] == TRACE_ID
+
+
+def test_so_does_one_that_is_signed_in_its_query(sidecar, origin, sink):
+    side = sidecar(propagating(sink, inject=["tracecontext", "b3"], extract=["b3"]))
+    query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-SignedHeaders=b3%3Bhost&X-Amz-Signature=abc"
+    target = f"/echo?{query}"
+    assert ask(side.egress, "GET", origin.url(target), [("b3", B3)]).status == 200
+    request = origin.requests[-1]
+    sent = {name.lower(): value for name, value in request.headers}
+    assert request.target == target and sent["b3"] == B3 and sent["traceparent"].split("-")[1] == TRACE_ID
+
+
 def test_a_destination_with_a_trace_of_its_own(sidecar, origin, sink):
     # Names are tested before addresses: only the literal restarts.
     side = sidecar(propagating(sink, destinations=[

@@ -94,6 +94,22 @@ def test_policies(tail, origin, sink, policy, path):
     assert traces(sink.spans) == {1: 1}
 
 
+@pytest.mark.parametrize("policy", [{"tokens": 1000}, {"cost": 0.001}], ids=["tokens", "cost"])
+def test_what_the_models_of_a_trace_took_together(tail, origin, sink, policy):
+    side = tail({"wait": "200ms", "policies": [policy]}, prices=[{"model": "m-*", "input": 1, "output": 2}],
+                context={"agent_is_instrumented": "no"})
+    answer = json.dumps({"id": "c", "object": "chat.completion", "model": "m-1", "choices": [],
+                         "usage": {"prompt_tokens": 500, "completion_tokens": 100, "total_tokens": 600}}).encode()
+    origin.answer("/v1/chat/completions", [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                           b"Content-Length: %d\r\n\r\n" % len(answer) + answer])
+    body = json.dumps({"model": "m-1", "messages": [{"role": "user", "content": "hello"}]}).encode()
+    for number in (1, 2, 1):  # 1,200 tokens, 1,400 millionths of a dollar; half of that
+        ask(side.egress, "POST", origin.url("/v1/chat/completions"),
+            [("traceparent", context(number)), ("Content-Type", "application/json")], body)
+    all_decided(side, 3)
+    assert traces(sink.spans) == {1: 2}
+
+
 def test_a_share_is_the_same_each_time_and_th_tells_it(tail, origin, sink):
     side = tail({"wait": "100ms", "policies": [{"probability": 0.25}]})
     high, low = (1 << 56) - 1, (0xc << 52) - 1  # randomness, against a threshold of c

@@ -236,6 +236,22 @@ TEST_CASE("turns of a run are in its trace until that is full, and others' are n
   }
 }
 
+TEST_CASE("turns of a run leave its trace once that is a quarter of an hour old") {
+  Rig rig;
+  const Scope run{77, {trace::TraceId::make(rig.random), trace::SpanId::make(rig.random), 1}};
+  const auto turn = [&] {
+    const Joined call = rig.model(user(kQuestion), run);
+    CHECK(call.opened);
+    rig.registry.close_all(rig.now.mono);
+    return call.parent.trace_id;
+  };
+  CHECK(turn() == run.span.trace_id);
+  rig.wait(std::chrono::minutes(14));
+  CHECK(turn() == run.span.trace_id);
+  rig.wait(std::chrono::minutes(2));
+  CHECK(turn() != run.span.trace_id);
+}
+
 TEST_CASE("where agents name their traces a call is tied to what asked for it in its own") {
   Rig rig;
   struct Within : Rig {
