@@ -127,6 +127,28 @@ TEST_CASE("a turn: the question, a tool, the answer") {
   CHECK_FALSE(closed[0].parent_id);
 }
 
+TEST_CASE("the task that an agent was given by another is whose it is") {
+  Rig rig;
+  const std::string task = "5c1e0c84-8f21-4d07-b0a6-2f9d3c7718ea";
+  const Joined ada = rig.model(user(kQuestion));
+  const Joined bob = rig.model(user("What of BL-70911?"));
+  rig.said(ada, asks(kId, "AK-48219"));
+  const Joined sent = rig.get("/orders/AK-48219");
+  REQUIRE(sent.execution == ada.execution);
+  rig.told(sent, R"({"jsonrpc":"2.0","id":1,"result":{"kind":"task","id":")" + task +
+                     R"(","contextId":"c-1","status":{"state":"working"}}})");
+  rig.said(bob, asks("call_77", "BL-70911"));
+  for (const std::string& params :
+       {R"({"id":")" + task + "\"}", R"({"message":{"taskId":")" + task + "\"}}"}) {
+    const Gleaned body =
+        rig.glean(Voice::kToolRequest, R"({"jsonrpc":"2.0","params":)" + params + "}");
+    const Joined again = rig.registry.join({.body = &body, .span = trace::SpanId::make(rig.random)},
+                                           rig.now, rig.random);
+    CHECK(again.execution == ada.execution);
+    CHECK(again.source == Source::kId);
+  }
+}
+
 TEST_CASE("who asks the same is somebody else") {
   Rig rig;
   const Joined one = rig.model(user(kQuestion));
