@@ -5,7 +5,6 @@
 
 #include "semconv/tap_observers.h"
 #include "sidespan/base/memory_ledger.h"
-#include "sidespan/base/text.h"
 #include "sidespan/json/tee.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/semconv/body_reader.h"

@@ -12,7 +12,6 @@
 #include "semconv/websocket_tally.h"
 #include "semconv/websocket_texts.h"
 #include "sidespan/base/memory_ledger.h"
-#include "sidespan/base/text.h"
 #include "sidespan/json/picker.h"
 #include "sidespan/json/tee.h"
 #include "sidespan/semconv/attributes.h"

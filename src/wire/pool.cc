@@ -132,16 +132,14 @@ void Pool::Impl::evict_from(const Origin& latest) {
     return doom(*entries.find(latest.idle.front()));
   }
   Entry* chosen = nullptr;
-  bool surplus = false;
+  std::pair<bool, MonoTime> least;  // within what stays, and idle since when
   for (const auto& [key, origin] : origins) {
     if (origin.idle.empty()) continue;
     Entry* const first = entries.find(origin.idle.front());
-    const bool more = origin.idle.size() > options.idle_per_origin_max;
-    const bool better = chosen == nullptr || (more && !surplus) ||
-                        (more == surplus && first->idle_since_ < chosen->idle_since_);
-    if (!better) continue;
+    const std::pair rank{origin.idle.size() <= options.idle_per_origin_max, first->idle_since_};
+    if (chosen != nullptr && rank >= least) continue;
     chosen = first;
-    surplus = more;
+    least = rank;
   }
   if (chosen != nullptr) doom(*chosen);
 }

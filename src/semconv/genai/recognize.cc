@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sidespan/base/text.h"
+#include "sidespan/semconv/body_reader.h"
 
 namespace sidespan::semconv::genai {
 namespace {
@@ -71,14 +72,9 @@ std::string_view media_type(std::string_view content_type) {
 
 bool is_json(std::string_view type) {
   constexpr std::string_view kApplication = "application/";
-  constexpr std::string_view kSuffix = "+json";
-  if (type.empty() || text::equal_ignoring_case(type, "application/json") ||
-      text::equal_ignoring_case(type, "text/json")) {
-    return true;
-  }
-  return type.size() >= kApplication.size() + kSuffix.size() &&
-         text::equal_ignoring_case(type.substr(0, kApplication.size()), kApplication) &&
-         text::equal_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix);
+  if (type.empty() || text::equal_ignoring_case(type, "text/json")) return true;
+  return text::equal_ignoring_case(type.substr(0, kApplication.size()), kApplication) &&
+         framing_of(type) == BodyFraming::kJson;
 }
 
 // What a client says that was given the JSON as a text: fetch, curl -d.

@@ -300,7 +300,7 @@ TEST_CASE("genai: at one address a model is asked to talk, or to fill in") {
   CHECK(operation(R"({"messages":[{"role":"user","content":"m"}],"prompt":"p"})") == "chat");
   CHECK(operation(R"({"prompt":"","messages":[{"role":"user","content":"m"}]})") == "chat");
   // Bedrock's InvokeModel is one operation, whatever the maker has in its documents.
-  for (const std::string_view model : {"mistral.mistral-7b-v0", "deepseek.v3-v1"}) {
+  for (const std::string_view model : {"mistral.mistral-7b-v0", "deepseek.v3-v1", "meta.llama4"}) {
     CHECK(operation(R"({"prompt":"p"})",
                     {.api = Api::kBedrockInvoke, .model = std::string(model)}) == "chat");
   }
