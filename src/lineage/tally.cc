@@ -106,13 +106,15 @@ void Tally::count(const Value& value) {
   }
   const bool in_body = call_.body != nullptr && !call_.body->asked.empty();
   const bool tells = value.weight >= (in_body ? kToldInBodyWeightMin : kToldInHeadWeightMin);
-  if (tells) told_to_unnamed_ |= (held->marks & kSaidByTool) != 0;
+  const bool heavy = value.weight >= kHeavyWeight || value.id;
+  if (tells) (heavy ? told_to_unnamed_ : light_told_to_unnamed_) |= held->strayed;
   if (!held->holders[0].execution) return;  // they belong to nobody
   std::vector<std::pair<Candidate*, Holder>> holders;
   const bool narrowed = holders_of(*held, holders);
   for (const auto& [who, holder] : holders) {
     const bool told = (holder.marks & kToldMarks) == kSaidByTool;
     if (tells && who != nullptr) who->told_alone |= told;
+    if (who != nullptr) who->passed_on |= (holder.marks & kPassedOn) != 0;
   }
   if (alone(*held, holders)) {
     const bool constant = held->common && value.weight < kHeavyWeight && !narrowed;
@@ -170,7 +172,8 @@ void Tally::find_waiting() {
 
 // A program may go on with what a tool told it, before its model asks for that.
 bool Tally::is_told_to_others(const Candidate& candidate) const {
-  return told_to_unnamed_ || std::ranges::any_of(candidates_, [&](const Candidate& other) {
+  const bool to_unnamed = told_to_unnamed_ || (light_told_to_unnamed_ && !candidate.passed_on);
+  return to_unnamed || std::ranges::any_of(candidates_, [&](const Candidate& other) {
            return &other != &candidate && other.told_alone && other.standing &&
                   other.standing->open;
          });

@@ -68,6 +68,7 @@ class Tally {
     uint8_t waits_since = 0;  // the step of the model's call
     bool resembles = false;   // what it waits for has a name like this call's
     bool told_alone = false;  // by a tool, and not by its user, so that its program may use it
+    bool passed_on = false;   // to its model, what one alone was told: kPassedOn
     uint8_t best = 0;  // weight of the heaviest that the model said, and the call that it was in
     std::optional<uint8_t> asked_by;
     std::optional<uint8_t> attempt;
@@ -107,8 +108,10 @@ class Tally {
   const MonoTime now_;
   const Admitted admitted_;
   std::vector<Candidate> candidates_;
-  bool unnamed_ = false;           // there are more than are kept
-  bool told_to_unnamed_ = false;   // by a tool
+  bool unnamed_ = false;  // there are more than are kept
+  // By a tool; what is heavy, and what comes with that as a part of it does.
+  bool told_to_unnamed_ = false;
+  bool light_told_to_unnamed_ = false;
   bool is_asked_unasked_ = false;  // the same, by somebody whose model did not ask for it
   uint32_t unheard_ = 0;           // weight of texts that nobody has carried yet
 };

@@ -34,21 +34,22 @@ size_t TargetMemo::bytes_of(const Place& place) {
 }
 
 TargetMemo::Place* TargetMemo::place_of(const Target& target) {
-  const size_t size = target.authority.size() + target.path.size();
+  const size_t size = target.host.size() + target.path.size();
   if (size == 0 || size > kTextBytesMax) return nullptr;
-  const auto kind = static_cast<uint8_t>((target.fetches ? 2U : 0U) | (target.alone ? 1U : 0U));
-  const size_t hash = std::hash<std::string_view>()(target.path) ^ folded(target.authority) ^ kind;
+  const uint32_t kind = uint32_t{target.port} << 3U | (target.secure ? 4U : 0U) |
+                        (target.fetches ? 2U : 0U) | (target.alone ? 1U : 0U);
+  const size_t hash = std::hash<std::string_view>()(target.path) ^ folded(target.host) ^ kind;
   Place& place = places_[hash % places_.size()];
   const std::string_view text = place.text;
   // One may end as the other begins.
   const bool same = text.size() == size && place.path_size == target.path.size() &&
                     place.kind == kind && text.ends_with(target.path) &&
-                    text.starts_with(target.authority);
+                    text.starts_with(target.host);
   if (same) return &place;
   leave(place);
   if (!make_room(size, place)) return nullptr;
   place.text.reserve(size);
-  place.text.append(target.authority).append(target.path);
+  place.text.append(target.host).append(target.path);
   place.path_size = static_cast<uint32_t>(target.path.size());
   place.kind = kind;
   charge_.set(charge_.bytes() + bytes_of(place));

@@ -70,23 +70,36 @@ bool is_url(std::string_view word) {
   return word.starts_with("https://") || word.starts_with("http://");
 }
 
-// userinfo is no part of what is fetched, nor is a port that goes without saying.
-std::string plain_authority(std::string_view authority) {
-  if (const size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    authority.remove_prefix(at + 1);
+// As people write it, behind the scheme.
+std::string plain_url(const Target& target) {
+  std::string out;
+  const bool literal = target.host.find(':') != std::string_view::npos;
+  if (literal) out += '[';
+  out += text::lower(text::without_root_dot(target.host));
+  if (literal) out += ']';
+  if (target.port != 0 && target.port != 80 && target.port != 443) {
+    out.append(":").append(std::to_string(target.port));
   }
-  for (const std::string_view port : {":80", ":443"}) {
-    if (authority.ends_with(port)) authority.remove_suffix(port.size());
-  }
-  return text::lower(text::without_root_dot(authority));
+  return out.append(target.path);
+}
+
+// userinfo is no part of what is fetched. There is no IPv6 literal: a bracket ends a word.
+void set_authority(std::string_view text, Target& target) {
+  if (const size_t at = text.rfind('@'); at != text.npos) text.remove_prefix(at + 1);
+  const size_t colon = text.find(':');
+  target.host = text.substr(0, colon);
+  if (colon == text.npos) return;
+  const auto port = text::parse_unsigned(text.substr(colon + 1), UINT16_MAX);
+  target.port = static_cast<uint16_t>(port.value_or(0));
 }
 
 void scan_url_word(std::string_view url, ValueList& values) {
   url.remove_prefix(url.find("://") + 3);
   url = url.substr(0, url.find('#'));
   const size_t path = std::min(url.find_first_of("/?"), url.size());
-  scan_target({.authority = url.substr(0, path), .path = url.substr(path), .fetches = true},
-              values);
+  Target target{.path = url.substr(path), .fetches = true};
+  set_authority(url.substr(0, path), target);
+  scan_target(target, values);
 }
 
 }  // namespace
@@ -150,8 +163,13 @@ void scan_target(const Target& target, ValueList& values) {
   if (asks) asked.end_asked();
   // An interface's own address is a constant of those who call it.
   if (!target.fetches || !tells) return;
-  std::string whole = plain_authority(target.authority);
-  whole += target.path;
+  const std::string whole = plain_url(target);
+  if (target.alone) {
+    asked.begin();
+    asked.feed(target.secure ? "https://" : "http://");
+    asked.add(whole);
+    asked.end_asked();
+  }
   values.add(whole, static_cast<uint8_t>(std::min<size_t>(12 + 3 * count + longest, 40)));
 }
 

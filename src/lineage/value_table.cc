@@ -111,8 +111,14 @@ void ValueTable::leave_out_the_gone(Entry& entry) {
     entry.steps[kept++] = entry.steps[i];
   }
   // Those who were too many to be named are not known to be gone.
-  if (kept == 0) entry.more = 0;
+  if (kept == 0) entry.more = entry.strays = 0;
   for (; kept < Held::kHoldersMax; ++kept) entry.holders[kept] = 0;
+}
+
+void ValueTable::add_unnamed(Entry& entry, const Holder& holder) {
+  entry.more |= kMore | holder.marks;
+  if ((holder.marks & kSaidByTool) == 0) return;
+  entry.strays = entry.strays == 0 && !holder.execution ? 1 : kManyStrays;
 }
 
 std::optional<Held> ValueTable::find(uint64_t hash, MonoTime now) {
@@ -123,7 +129,7 @@ std::optional<Held> ValueTable::find(uint64_t hash, MonoTime now) {
   if (entry == nullptr) return std::nullopt;
   Held out;
   out.more = entry->more != 0;
-  out.marks = entry->more & ~kMore;
+  out.strayed = entry->strays != 0;
   out.fresh = second - entry->touched < horizon_;
   if (entry->holders[0] == 0) return out;
   for (size_t i = 0; i < Held::kHoldersMax; ++i) {
@@ -156,7 +162,7 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
   }
   entry->touched = second;
   if (who == 0 || place == Held::kHoldersMax) {
-    entry->more |= kMore | holder.marks;
+    add_unnamed(*entry, holder);
   } else if (entry->holders[place] == who) {
     // How it came to somebody first is where he has it from; that a model says what its user said
     // is worth knowing, too.
@@ -166,8 +172,13 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
     if ((holder.marks & (kSaidByModel | kAllMessages)) != 0) entry->steps[place] = holder.step;
     return {};
   } else {
+    // Programs look up what they then ask their model with. Who is the first to say what only one
+    // was told, and nobody says by chance, is that one.
+    const bool told_once = place == 0 && entry->strays == 1 && (entry->more & kSentFixed) == 0;
+    const bool passed_on = told_once && !light && (holder.marks & kSaidByUser) != 0;
+    if (passed_on) entry->strays = 0;
     entry->holders[place] = who;
-    entry->marks[place] = holder.marks;
+    entry->marks[place] = holder.marks | (passed_on ? kPassedOn : 0);
     entry->steps[place] = holder.step;
   }
   const bool several = entry->more != 0 ? entry->holders[0] != 0 : entry->holders[1] != 0;

@@ -26,6 +26,7 @@ enum Mark : uint8_t {
   kGivenAtBegin = 16,
   kAllMessages = 32,  // the digest of all messages of a model call
   kAsId = 64,
+  kPassedOn = 128,  // it was told to one whose words these are
 };
 
 struct Holder {
@@ -37,8 +38,8 @@ struct Holder {
 struct Held {
   static constexpr size_t kHoldersMax = 3;
   std::array<Holder, kHoldersMax> holders = {};
-  bool more = false;  // than are named here, or one who belongs to nobody
-  uint8_t marks = 0;  // of these
+  bool more = false;     // than are named here, or one who belongs to nobody
+  bool strayed = false;  // a tool told it to one of these, who is not known to have passed it on
   // Looked up where a holder is named.
   bool common = false;     // it was several executions' before
   bool forgotten = false;  // perhaps somebody else's, too
@@ -69,12 +70,14 @@ class ValueTable {
   static constexpr size_t kWays = 8;
 
   static constexpr uint8_t kMore = 128;
+  static constexpr uint8_t kManyStrays = 2;
   struct Entry {
     uint64_t hash;
     std::array<uint32_t, Held::kHoldersMax> holders;
     std::array<uint8_t, Held::kHoldersMax> marks;
     std::array<uint8_t, Held::kHoldersMax> steps;
-    uint8_t more;      // marks, and kMore
+    uint8_t more;      // marks of who is not named, and kMore
+    uint8_t strays;    // how often a tool told it to one of those: 0, 1, or kManyStrays
     uint32_t touched;  // seconds; zero: no entry
   };
   static_assert(sizeof(Entry) == 32);
@@ -105,6 +108,7 @@ class ValueTable {
   bool remembers(Filter& filter, uint64_t hash, uint32_t second, size_t words);
   void turn_over(Filter& filter, uint32_t second, size_t words);
   void leave_out_the_gone(Entry& entry);
+  static void add_unnamed(Entry& entry, const Holder& holder);
 
   ExecutionTable& executions_;
   const size_t buckets_;  // of a shard, a power of two

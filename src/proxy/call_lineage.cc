@@ -61,6 +61,15 @@ bool has_failed(const semconv::genai::Call* call, bool complete, int status) {
   return !complete || status >= kFirstErrorStatus || (call != nullptr && call->error.known());
 }
 
+lineage::Target target_of(const http::Head& request, const http::Url& url) {
+  return {.host = url.authority.host,
+          .port = url.authority.port.value_or(0),
+          .path = url.path,
+          .secure = url.scheme == "https",
+          .fetches = request.asks("GET"),
+          .alone = !request.body.may_have_bytes()};
+}
+
 lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status) {
   if (has_failed(&call, complete, status)) return lineage::CallEnd::kOther;
   if (!call.tool_calls.empty()) return lineage::CallEnd::kAsked;
@@ -93,10 +102,7 @@ void CallLineage::begin(const http::Head& request, const http::Url& url,
   // The address of a model is a constant of those who ask it.
   if (!converses_) {
     path_ = url.path;
-    head_ = targets.glean(registry_.key(), {.authority = url.authority.host,
-                                            .path = url.path,
-                                            .fetches = request.asks("GET"),
-                                            .alone = !request.body.may_have_bytes()});
+    head_ = targets.glean(registry_.key(), target_of(request, url));
   }
   if (!request.body.may_have_bytes()) return;
   read_request(request.headers);

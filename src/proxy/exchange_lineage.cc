@@ -57,10 +57,7 @@ void Exchange::begin_lineage() {
   // What belongs to nobody before anybody is at work: its address may be a constant of the agent's.
   // That of gRPC is a method's name.
   if (registry == nullptr || !trace_->is_open() || is_opaque()) return;
-  const lineage::Target target{.authority = url_.authority.host,
-                               .path = url_.path,
-                               .fetches = request_.asks("GET"),
-                               .alone = !request_.body.may_have_bytes()};
+  const lineage::Target target = target_of(request_, url_);
   if (!target.may_tell()) return;
   // What is not told again is known for seven eighths of the usual time at least; where that is a
   // few of the seconds that values are remembered by, it is told each time.

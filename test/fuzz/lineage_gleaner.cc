@@ -81,7 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Gleaned url;
   const size_t path = text.size() / 4;
   glean_target(kKey,
-               {.authority = text.substr(0, path),
+               {.host = text.substr(0, path),
                 .path = text.substr(path),
                 .fetches = true,
                 .alone = data[0] % 2 != 0},

@@ -77,8 +77,10 @@ class Gleaner final : public json::Handler {
 
 // Where a request goes.
 struct Target {
-  std::string_view authority;  // in any case
-  std::string_view path;       // as written, with the query
+  std::string_view host = {};  // in any case, an IPv6 literal without brackets
+  uint16_t port = 0;           // zero: what goes without saying
+  std::string_view path = {};  // as written, with the query
+  bool secure = false;         // https
   bool fetches = false;        // and does nothing else (GET)
   bool alone = false;          // has no body
 
@@ -87,7 +89,8 @@ struct Target {
 };
 
 // The segments of a target's path, the values of its query, and the whole where it is fetched. Of
-// one that is alone also what it may be asking a tool for: its query, or the end of its path.
+// one that is alone also what it may be asking a tool for: its query, the end of its path, or its
+// URL.
 void glean_target(const HashKey& key, const Target& target, Gleaned& out);
 
 // The fields of a form that comes in any pieces: application/x-www-form-urlencoded, or with a

@@ -39,9 +39,9 @@ class TargetMemo {
   static constexpr size_t kTextBytesMax = 2048;
 
   struct Place {
-    std::string text = {};  // authority and path; empty: nobody's
+    std::string text = {};  // host and path; empty: nobody's
     uint32_t path_size = 0;
-    uint8_t kind = 0;
+    uint32_t kind = 0;  // all else of it
     MonoTime told = MonoTime::min();
     std::shared_ptr<const Gleaned> carried = {};
   };

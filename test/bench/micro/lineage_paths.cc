@@ -8,10 +8,8 @@ namespace sidespan::bench {
 namespace {
 
 constexpr lineage::HashKey kKey = {1, 2};
-constexpr lineage::Target kTarget = {.authority = "api.example.com",
-                                     .path = "/v1/orders/AK-48219/state",
-                                     .fetches = true,
-                                     .alone = true};
+constexpr lineage::Target kTarget = {
+    .host = "api.example.com", .path = "/v1/orders/AK-48219/state", .fetches = true, .alone = true};
 
 class ReadTarget final : public HotPath {
  public:

@@ -72,13 +72,13 @@ std::string nested(size_t levels, const std::string& what) {
 
 Gleaned url(std::string_view authority, std::string_view path, bool fetches = true) {
   Gleaned out;
-  glean_target(kKey, {.authority = authority, .path = path, .fetches = fetches}, out);
+  glean_target(kKey, {.host = authority, .path = path, .fetches = fetches}, out);
   return out;
 }
 
 Gleaned asked(std::string_view path) {
   Gleaned out;
-  glean_target(kKey, {.authority = "kb.example", .path = path, .alone = true}, out);
+  glean_target(kKey, {.host = "kb.example", .path = path, .alone = true}, out);
   return out;
 }
 
@@ -279,6 +279,47 @@ TEST_CASE("arguments that a model says in pieces are found in a tool's call") {
       CHECK(shares(said, url("kb.example", "/docs/slug-77ab01")));
       CHECK(find(said, "slug-77ab01") != nullptr);
     }
+  }
+}
+
+TEST_CASE("a URL is what is fetched there, at its port and in its scheme") {
+  struct Row {
+    std::string said;
+    Target fetched;
+    bool value;     // it is the same page
+    bool argument;  // and the same text
+  };
+  const std::vector<Row> rows = {
+      {"http://kb.example/docs/ab", {.host = "KB.example."}, true, true},
+      {"https://kb.example/docs/ab", {.host = "kb.example", .secure = true}, true, true},
+      {"https://kb.example/docs/ab", {.host = "kb.example"}, true, false},
+      {"http://kb.example:80/docs/ab", {.host = "kb.example", .port = 80}, true, false},
+      {"http://kb.example:8080/docs/ab", {.host = "kb.example", .port = 8080}, true, true},
+      {"http://kb.example:8080/docs/ab", {.host = "kb.example"}, false, false},
+      {"http://kb.example:8080/docs/ab", {.host = "kb.example", .port = 8081}, false, false},
+      {"http://me:pw@kb.example:8080/docs/ab", {.host = "kb.example", .port = 8080}, true, false},
+      {"http://[2001:db8::5]:8080/docs/ab", {.host = "2001:db8::5", .port = 8080}, false, true},
+      {"https://[2001:db8::5]/docs/ab", {.host = "2001:db8::5", .secure = true}, false, true},
+      {"http://kb.example:/docs/ab", {.host = "kb.example"}, true, false},
+      {"http://kb.example:99999/docs/ab", {.host = "kb.example"}, true, false},
+  };
+  for (Row row : rows) {
+    CAPTURE(row.said);
+    row.fetched.path = "/docs/ab?page=a-long-one";
+    row.fetched.fetches = row.fetched.alone = true;
+    const std::string text = row.said + "?page=a-long-one";
+    const std::string arguments = R"({\"url\":\")" + text + R"(\"})";
+    const Gleaned said = glean(
+        Voice::kModelAnswer,
+        {R"({"choices":[{"message":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":")" +
+         arguments + R"("}}]}}]})"});
+    Gleaned asked;
+    glean_target(kKey, row.fetched, asked);
+    REQUIRE(said.asked.size() == 1);
+    const uint64_t whole = asked.values.back().hash;
+    CHECK((std::ranges::find(said.values, whole, &Value::hash) != said.values.end()) == row.value);
+    CHECK((std::ranges::find(asked.asked, said.asked[0].arguments, &Asked::arguments) !=
+           asked.asked.end()) == row.argument);
   }
 }
 

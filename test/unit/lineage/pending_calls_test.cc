@@ -40,8 +40,7 @@ struct Rig {
     const bool alone = body == nullptr;
     Gleaned head;
     glean_target(registry.key(),
-                 {.authority = "api.example", .path = path, .fetches = alone, .alone = alone},
-                 head);
+                 {.host = "api.example", .path = path, .fetches = alone, .alone = alone}, head);
     const Call call{.scope = scope,
                     .head = &head,
                     .body = body,

@@ -19,7 +19,7 @@ using std::chrono::seconds;
 namespace {
 
 Target fetched(std::string_view path, bool alone = false) {
-  return {.authority = "api.example", .path = path, .fetches = true, .alone = alone};
+  return {.host = "api.example", .path = path, .fetches = true, .alone = alone};
 }
 
 struct Rig {
@@ -39,9 +39,9 @@ struct Rig {
                           .retries = again},
                          now, random);
   }
-  Joined get(const std::string& path, Scope scope = {}, uint64_t session = 0) {
+  Joined get(const std::string& path, Scope scope = {}, uint64_t session = 0, bool alone = false) {
     Gleaned head;
-    glean_target(registry.key(), fetched(path), head);
+    glean_target(registry.key(), fetched(path, alone), head);
     return registry.join(
         {.scope = scope, .session = session, .head = &head, .span = trace::SpanId::make(random)},
         now, random);
@@ -187,6 +187,36 @@ TEST_CASE("a value of a call that is nobody's is nobody's evidence") {
   const Joined turn = rig.model(user(kQuestion));
   rig.said(turn, asks(kId, "AK-48219"));
   CHECK(rig.get("/orders/AK-48219").verdict != kOne);
+}
+
+TEST_CASE("who is the first to say what one call was told made that call") {
+  const std::string page = "http://api.example/docs/near-17381162f3";
+  const std::string pages = R"({"pages":[")" + page + R"(","http://api.example/docs/near-5"]})";
+  struct Row {
+    const char* name;
+    int told;    // calls that are nobody's, before the model is asked
+    bool again;  // and one behind it
+    bool sent;   // by a call that is nobody's
+    bool wanted;
+  };
+  for (const Row& row :
+       {Row{"told once", 1, false, false, true}, Row{"told twice", 2, false, false, false},
+        Row{"told again", 1, true, false, false}, Row{"sent, too", 1, false, true, false}}) {
+    CAPTURE(row.name);
+    Rig rig;
+    for (int i = 0; i < row.told; ++i) rig.told(rig.get("/nearest/" + std::to_string(i)), pages);
+    if (row.sent) {
+      rig.registry.publish({}, Voice::kToolRequest, 0,
+                           rig.glean(Voice::kToolRequest, R"({"url":")" + page + "\"}"),
+                           rig.now.mono);
+    }
+    const Joined turn = rig.model(user("Mira asks for help. This may help: " + page + " it says."));
+    if (row.again) rig.told(rig.get("/nearest/9"), pages);
+    rig.said(turn, asks(kId, page));
+    const Joined fetch = rig.get("/docs/near-17381162f3", {}, 0, true);
+    CHECK((fetch.verdict == kOne) == row.wanted);
+    if (row.wanted) CHECK(fetch.execution == turn.execution);
+  }
 }
 
 TEST_CASE("a constant of an agent's is no evidence") {

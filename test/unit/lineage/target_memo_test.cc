@@ -21,7 +21,7 @@ TEST_CASE("a target is read once in a while") {
   MonoTime now = MonoTime(std::chrono::hours(1));
   const auto due = [&](const Target& target) { return memo->is_due(target, now, kSpan); };
   const Target target{
-      .authority = "api.example", .path = "/orders/AK-48219", .fetches = true, .alone = true};
+      .host = "api.example", .path = "/orders/AK-48219", .fetches = true, .alone = true};
   CHECK(due(target));
   now += kSpan - Nanoseconds(1);
   CHECK_FALSE(due(target));
@@ -30,7 +30,13 @@ TEST_CASE("a target is read once in a while") {
   CHECK_FALSE(due(target));
   // Whatever is another in it.
   Target other = target;
-  other.authority = "api.example.org";
+  other.host = "api.example.org";
+  CHECK(due(other));
+  other = target;
+  other.port = 8080;
+  CHECK(due(other));
+  other = target;
+  other.secure = true;
   CHECK(due(other));
   other = target;
   other.path = "/orders/AK-48220";
@@ -41,7 +47,7 @@ TEST_CASE("a target is read once in a while") {
   other = target;
   other.alone = false;
   CHECK(due(other));
-  other = {.authority = "-48219api.example",
+  other = {.host = "-48219api.example",
            .path = "/orders/AK",
            .fetches = target.fetches,
            .alone = target.alone};
@@ -56,7 +62,7 @@ TEST_CASE("a target that another took the place of is read again") {
     size_t due = 0;
     for (int i = 0; i < 5000; ++i) {
       const std::string path = "/orders/" + std::to_string(i);
-      due += memo->is_due({.authority = "h", .path = path}, now, kSpan) ? 1U : 0U;
+      due += memo->is_due({.host = "h", .path = path}, now, kSpan) ? 1U : 0U;
     }
     CHECK(due > (round == 0 ? 4999 : 4000));
   }
@@ -84,7 +90,7 @@ TEST_CASE("what a target carries is what is gleaned of it, each time") {
     const std::string path =
         i % 7 == 0 ? much : "/orders/AK-" + std::to_string(i % 1500) + "?page=2";
     for (const int kind : {0, 1, 2, 3, 4}) {
-      const Target target{.authority = kind < 4 ? "h" : "h2",
+      const Target target{.host = kind < 4 ? "h" : "h2",
                           .path = path,
                           .fetches = (kind & 1) != 0,
                           .alone = (kind & 2) != 0};
@@ -95,7 +101,7 @@ TEST_CASE("what a target carries is what is gleaned of it, each time") {
       CHECK((memo->glean(kKey, target) == first) == (path != much));
     }
   }
-  CHECK(memo->is_due({.authority = "h", .path = much}, MonoTime(kSpan), kSpan));
+  CHECK(memo->is_due({.host = "h", .path = much}, MonoTime(kSpan), kSpan));
 }
 
 TEST_CASE("what a memo keeps is counted, and has a bound") {
@@ -110,7 +116,7 @@ TEST_CASE("what a memo keeps is counted, and has a bound") {
       for (int i = 0; i < 50'000; ++i) {
         std::string path = "/orders?";
         for (int k = 0; k < values; ++k) path += "k=AK-" + std::to_string(48219 + i * 8 + k) + "&";
-        memo->glean(kKey, {.authority = "h", .path = path, .fetches = true, .alone = true});
+        memo->glean(kKey, {.host = "h", .path = path, .fetches = true, .alone = true});
         held = static_cast<size_t>(memory::tally.held - before);
         REQUIRE(held <= most);
         if (i == 0) {
@@ -127,21 +133,21 @@ TEST_CASE("what a memo keeps is counted, and has a bound") {
 TEST_CASE("a memo that is full makes room for what comes") {
   const auto memo = std::make_unique<TargetMemo>(size_t{4096});
   const auto path = [](char c) { return "/" + std::string(1900, c); };
-  const Target hot{.authority = "h", .path = "/orders/AK-48219"};
+  const Target hot{.host = "h", .path = "/orders/AK-48219"};
   const MonoTime now = MonoTime(std::chrono::hours(1));
   for (const char c : {'a', 'b', 'c', 'd', 'e'}) {
-    CHECK(memo->is_due({.authority = "h", .path = path(c)}, now, kSpan));
-    CHECK_FALSE(memo->is_due({.authority = "h", .path = path(c)}, now, kSpan));
+    CHECK(memo->is_due({.host = "h", .path = path(c)}, now, kSpan));
+    CHECK_FALSE(memo->is_due({.host = "h", .path = path(c)}, now, kSpan));
     const auto carried = memo->glean(kKey, hot);
     CHECK(memo->glean(kKey, hot) == carried);
   }
   // What is longer than all of it, or than a target may be, is told each time.
   const auto small = std::make_unique<TargetMemo>(size_t{100});
-  CHECK(small->is_due({.authority = "h", .path = path('a')}, now, kSpan));
-  CHECK(small->is_due({.authority = "h", .path = path('a')}, now, kSpan));
+  CHECK(small->is_due({.host = "h", .path = path('a')}, now, kSpan));
+  CHECK(small->is_due({.host = "h", .path = path('a')}, now, kSpan));
   const std::string longest = "/" + std::string(5000, 'a');
-  CHECK(memo->is_due({.authority = "h", .path = longest}, now, kSpan));
-  CHECK(memo->is_due({.authority = "h", .path = longest}, now, kSpan));
+  CHECK(memo->is_due({.host = "h", .path = longest}, now, kSpan));
+  CHECK(memo->is_due({.host = "h", .path = longest}, now, kSpan));
 }
 
 }  // namespace

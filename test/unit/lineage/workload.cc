@@ -413,7 +413,7 @@ void World::call_tool(std::shared_ptr<Agent> agent, std::string kind, std::strin
   Gleaned head;
   const bool alone = method == "GET";
   glean_target(registry_.key(),
-               {.authority = "kb.example", .path = path, .fetches = alone, .alone = alone}, head);
+               {.host = "kb.example", .path = path, .fetches = alone, .alone = alone}, head);
   Gleaned gleaned;
   if (method == "POST") gleaned = glean(registry_, Voice::kToolRequest, {body});
   if (method == "FORM") {
