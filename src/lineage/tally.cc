@@ -153,7 +153,6 @@ ToolName Tally::path_words() const {
 // Who waits for just that.
 void Tally::find_waiting() {
   for (const Asked& asked : asked()) {
-    is_asked_unasked_ |= values_.may_hold(asked.arguments, now_);
     const PendingCalls::Found found = pending_.find(asked.arguments);
     if (found.count == 0) continue;
     const ToolName name = asked.name != ToolName{} ? asked.name : path_words();
@@ -168,6 +167,12 @@ void Tally::find_waiting() {
       who->resembles |= resemble(name, one.name);
     }
   }
+}
+
+// The same, by somebody whose model did not ask for it.
+bool Tally::is_asked_unasked() {
+  return std::ranges::any_of(
+      asked(), [&](const Asked& one) { return values_.may_hold(one.arguments, now_); });
 }
 
 // A program may go on with what a tool told it, before its model asks for that.
@@ -201,8 +206,8 @@ void Tally::decide_by_waiting(Judgement& out) {
   const Candidate& first = *waiting.front();
   const bool named = std::ranges::find(out.candidates, first.execution) != out.candidates.end();
   if (named || (out.candidates.empty() && first.resembles)) {
-    const bool only = waiting.size() == 1 && first.untaken && !unnamed_ && !is_asked_unasked_ &&
-                      !is_told_to_others(first);
+    const bool only = waiting.size() == 1 && first.untaken && !unnamed_ &&
+                      !is_told_to_others(first) && !is_asked_unasked();
     if (only && claim(first)) {
       out.verdict = Joined::Verdict::kOne;
       out.source = Source::kEcho;

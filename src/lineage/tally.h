@@ -95,6 +95,7 @@ class Tally {
   std::span<const Asked> asked() const;
   ToolName path_words() const;
   void find_waiting();
+  bool is_asked_unasked();
   bool claim(const Candidate& candidate);
   void decide_by_waiting(Judgement& out);
   bool is_told_to_others(const Candidate& candidate) const;
@@ -112,8 +113,7 @@ class Tally {
   // By a tool; what is heavy, and what comes with that as a part of it does.
   bool told_to_unnamed_ = false;
   bool light_told_to_unnamed_ = false;
-  bool is_asked_unasked_ = false;  // the same, by somebody whose model did not ask for it
-  uint32_t unheard_ = 0;           // weight of texts that nobody has carried yet
+  uint32_t unheard_ = 0;  // weight of texts that nobody has carried yet
 };
 
 }  // namespace sidespan::lineage

@@ -70,12 +70,16 @@ bool is_url(std::string_view word) {
   return word.starts_with("https://") || word.starts_with("http://");
 }
 
-// As people write it, behind the scheme.
-std::string plain_url(const Target& target) {
+// As people write it.
+std::string plain_url(const Target& target, std::string_view scheme) {
+  constexpr size_t kMore = 8;  // a port and brackets
+  const std::string_view host = text::without_root_dot(target.host);
   std::string out;
-  const bool literal = target.host.find(':') != std::string_view::npos;
+  out.reserve(scheme.size() + host.size() + target.path.size() + kMore);
+  out = scheme;
+  const bool literal = host.find(':') != host.npos;
   if (literal) out += '[';
-  out += text::lower(text::without_root_dot(target.host));
+  for (const char c : host) out += text::to_lower(c);
   if (literal) out += ']';
   if (target.port != 0 && target.port != 80 && target.port != 443) {
     out.append(":").append(std::to_string(target.port));
@@ -163,14 +167,15 @@ void scan_target(const Target& target, ValueList& values) {
   if (asks) asked.end_asked();
   // An interface's own address is a constant of those who call it.
   if (!target.fetches || !tells) return;
-  const std::string whole = plain_url(target);
+  const std::string_view scheme = target.secure ? "https://" : "http://";
+  const std::string whole = plain_url(target, scheme);
   if (target.alone) {
     asked.begin();
-    asked.feed(target.secure ? "https://" : "http://");
     asked.add(whole);
     asked.end_asked();
   }
-  values.add(whole, static_cast<uint8_t>(std::min<size_t>(12 + 3 * count + longest, 40)));
+  values.add(std::string_view(whole).substr(scheme.size()),
+             static_cast<uint8_t>(std::min<size_t>(12 + 3 * count + longest, 40)));
 }
 
 void scan_word(std::string_view word, ValueList& values) {

@@ -61,15 +61,6 @@ bool has_failed(const semconv::genai::Call* call, bool complete, int status) {
   return !complete || status >= kFirstErrorStatus || (call != nullptr && call->error.known());
 }
 
-lineage::Target target_of(const http::Head& request, const http::Url& url) {
-  return {.host = url.authority.host,
-          .port = url.authority.port.value_or(0),
-          .path = url.path,
-          .secure = url.scheme == "https",
-          .fetches = request.asks("GET"),
-          .alone = !request.body.may_have_bytes()};
-}
-
 lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status) {
   if (has_failed(&call, complete, status)) return lineage::CallEnd::kOther;
   if (!call.tool_calls.empty()) return lineage::CallEnd::kAsked;

@@ -29,7 +29,14 @@ namespace sidespan::proxy {
 // `call`: what is known of it, where it is a model's; else null.
 bool has_failed(const semconv::genai::Call* call, bool complete, int status);
 // Where a request goes, for lineage; `url` outlives it.
-lineage::Target target_of(const http::Head& request, const http::Url& url);
+inline lineage::Target target_of(const http::Head& request, const http::Url& url) {
+  return {.host = url.authority.host,
+          .port = url.authority.port.value_or(0),
+          .path = url.path,
+          .secure = url.scheme == "https",
+          .fetches = request.asks("GET"),
+          .alone = !request.body.may_have_bytes()};
+}
 // How a call of a model left its conversation.
 lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status);
 
