@@ -16,7 +16,8 @@ SWEEP = [{}, {"in_flight": 1, "executions": 60}, {"in_flight": 4, "executions": 
          {"vocabulary": 30}, {"equal_prompts": 0.5}, {"equal_arguments": 0.5}, {"propagate": "some"},
          {"propagate": "models"}, {"propagate": "tools"}, {"propagate": "all"},
          {"stream": "all"}, {"stream": "none"}, {"chunked": 1.0}, {"common_pages": 1.0}, {"unasked": 0.5}, {"parallel": 6}, {"turns": 4},
-         {"tool_servers": 4}, {"errors": 0.2}, {"delegate": 0.2}, {"retrieve": 1.0}, {"workers": 2}]
+         {"tool_servers": 4}, {"errors": 0.2}, {"delegate": 0.2}, {"retrieve": 1.0}, {"credential": 0.5},
+         {"credential": 1.0}, {"workers": 2}]
 
 
 def share(text):
@@ -72,6 +73,8 @@ def arguments(words=None):
                        help="share of turns that begin with an embedding and a search, before a model is asked")
     knobs.add_argument("--sessions", type=share, default=0.1,
                        help="share of tasks whose requests to models have a session's id in a header")
+    knobs.add_argument("--credential", type=share, default=0.0,
+                       help="share of tasks that name what started them in the proxy's user: run:TRACEPARENT")
     knobs.add_argument("--background", choices=("on", "off"), default="on", help="probes and jobs that belong to nobody")
     knobs.add_argument("--coincidences", type=share, default=0.0,
                        help="share of job rounds that ask for an order which a task is just about; no evidence on the "

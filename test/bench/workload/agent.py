@@ -5,6 +5,7 @@ Run as `python -m workload.agent KNOBS`, knobs as JSON (test/bench/fidelity has 
 """
 
 import asyncio
+import base64
 import gc
 import hashlib
 import json
@@ -37,6 +38,8 @@ class Work:
     propagates: frozenset = frozenset()
     trace: str = field(default_factory=lambda: secrets.token_hex(16))
     background: bool = False
+    run: tuple = None  # (trace id, span id) of what started it, where the proxy's user says so
+    proxy_headers: str = ""
     model_headers: str = ""
     counts_retries: bool = False  # as the model SDKs do in a header of theirs
     agents: int = 0
@@ -64,7 +67,7 @@ class Agent:
         """(fields, body) of the answer; an origin that refuses is asked again. `document`: JSON, or bytes as such."""
         library = kind if kind in ("model", "mcp") else "http"
         for attempt in range(ATTEMPTS):
-            sent, lie, more, said = None, None, headers, document
+            sent, lie, more, said = None, None, work.proxy_headers + headers, document
             if kind == "model":
                 more += work.model_headers
                 more += f"x-stainless-retry-count: {attempt}\r\n" if work.counts_retries else ""
@@ -81,11 +84,11 @@ class Agent:
             status, fields, content = await self.client.request(method, host, path, more, body, chunked)
             if "x-served" not in fields:
                 raise ConnectionError(f"the proxy itself said {status}: {content[:200]}")
-            may_be_root = not sent and not lie and (work.background or (begins and attempt == 0))
+            may_be_root = not sent and not lie and not work.run and (work.background or (begins and attempt == 0))
             label = "retry" if attempt else kind
             what = self.described(method, path, document) + (" chunked" if chunked else "")
             self.truth.append((int(fields["x-served"]), work.name, agent, label, may_be_root, sent, what,
-                               self.digest(method, path, document)))
+                               self.digest(method, path, document), work.run))
             if sent and not work.background:
                 self.last_sent = work.name, sent
             if status < 400:
@@ -133,6 +136,10 @@ class Agent:
         if chance.random() < self.knobs["sessions"]:
             work.model_headers = f"X-Session-Id: {secrets.token_hex(16)}\r\n"
         work.counts_retries = chance.random() < 0.5
+        if random.Random(f"credential {work.name}").random() < self.knobs["credential"]:
+            work.run = work.trace, secrets.token_hex(8)
+            user = base64.b64encode("run:00-{}-{}-01".format(*work.run).encode()).decode()
+            work.proxy_headers = f"Proxy-Authorization: Basic {user}\r\n"
         items, previous = [], ""
         host = f"127.0.0.1:{chance.choice(self.knobs['tool_ports'])}"
         for turn in range(chance.randrange(self.knobs["turns"] * 2 - 1) + 1):

@@ -127,11 +127,12 @@ def join(directory, knobs):
     calls = []
     for path in sorted(directory.glob("truth*")):
         for line in path.read_text().splitlines():
-            number, work, agent, kind, may_be_root, sent, what, asks = json.loads(line)
+            number, work, agent, kind, may_be_root, sent, what, asks, run = json.loads(line)
             context = contexts.pop(number).split("-")
             if len(context) != 4:
                 raise Failed(f"an origin got no context with a {kind} call of {work}")
-            calls.append(Call((context[1], context[2]), work, agent, kind, may_be_root, sent and tuple(sent), what, asks))
+            calls.append(Call((context[1], context[2]), work, agent, kind, may_be_root, sent and tuple(sent), what, asks,
+                              run and tuple(run)))
     if contexts:
         raise Failed(f"origins got {len(contexts)} requests that no agent sent")
     return calls

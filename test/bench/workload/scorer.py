@@ -34,6 +34,7 @@ class Call:
     sent: tuple = None  # the context that the agent itself put on it: (trace id, span id)
     what: str = ""  # it asked for, in a few words
     asks: str = ""  # a digest of all that it says for itself
+    run: tuple = None  # the span that its work was started by, where the proxy's user says so: (trace id, span id)
 
 
 @dataclass(slots=True)
@@ -121,6 +122,7 @@ class Scorer:
         assert len(self._calls) == len(calls), "two requests carried the same span"
         self._spans = {span.id: span for span in spans}
         self._ours = {call.sent: call for call in calls if call.sent}
+        self._ours |= {call.run: Call(call.run, call.work, "0", "run") for call in calls if call.run}
         self._owners = self._turn_owners(spans)
         self._trace_owners = self._first_with(lambda span: span.id[0])
         self._execution_owners = self._first_with(lambda span: span.execution)
@@ -163,7 +165,7 @@ class Scorer:
         return {shared: work for shared, (_, work) in first.items()}
 
     def _owner(self, span_id):
-        """The call that a span is of, ours, a turn's or the agent's own; None of one that nobody emitted."""
+        """The call that a span is of, ours, a turn's, the agent's own or its run; None of one that nobody emitted."""
         return self._calls.get(span_id) or self._ours.get(span_id) or self._owners.get(span_id)
 
     def _judge(self, call, span):
