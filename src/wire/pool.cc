@@ -184,7 +184,7 @@ void Pool::Impl::sweep() {
   for (const auto& [key, origin] : origins) {
     const size_t most = options.idle_per_origin_max;
     size_t excess = origin.idle.size() - std::min(origin.idle.size(), most);
-    // Of those with a login some may be closed for others by now.
+    // Of those that were spoken for some may be closed for others by now.
     if (origin.site->waiting > 0) look_after(*origin.site);
     for (const SlotId id : origin.idle) {
       Entry* const entry = entries.find(id);

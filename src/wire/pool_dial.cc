@@ -68,10 +68,12 @@ class Pool::Impl::Dial final : public Waiting {
       late_ = std::make_unique<net::Timer>(pool_.loop, [this] { on_late(); });
       late_->start(pool_.dialer.connect_time_max());
       pool_.look_after(site_);  // what is idle there may make place
-    } else if (!retired_) {
-      // It would take new streams for ever, and this one's turn would never come.
-      retired_ = pool_.retire(site_, key_);
+      return;
     }
+    // What is shared would take new streams for ever, and this one's turn would never come. Who was
+    // before it in line may have got the one that ended.
+    const Entry* const ending = retired_ ? pool_.entries.find(*retired_) : nullptr;
+    if (ending == nullptr || ending->shared_) retired_ = pool_.retire(site_, key_);
   }
 
   void stop_waiting() {
@@ -87,9 +89,9 @@ class Pool::Impl::Dial final : public Waiting {
   void on_late() {
     pool_.refused.add();
     finish(fail(Code::kOverload, Side::kSelf,
-                key_.host + " has " + std::to_string(site_.taken) +
-                    " connections already, and none of them became free within " +
-                    std::to_string(pool_.dialer.connect_time_max().count()) + " ms",
+                "no connection to " + key_.host + " became free within " +
+                    std::to_string(pool_.dialer.connect_time_max().count()) +
+                    " ms, and limits.origin_connections allows no more",
                 true));
   }
 

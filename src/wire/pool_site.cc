@@ -9,9 +9,9 @@
 namespace sidespan::wire {
 namespace {
 
-// Between two requests of a login that is bound to its connection. Who loses that one in between
-// begins anew, and might for ever.
-constexpr Milliseconds kLoginPause{1000};
+// The next request of a login that is bound to its connection, or the first of the tunnel that the
+// connection was made for, comes at once. Without it a login begins anew, and might for ever.
+constexpr Milliseconds kSpokenFor{1000};
 
 }  // namespace
 
@@ -56,19 +56,21 @@ OriginPlace Pool::Impl::take_place(Site& site) {
   return OriginPlace(site);
 }
 
-// The longest idle goes, of those that are pinned last.
+// The longest idle goes; last, those that somebody may come back for.
 bool Pool::Impl::make_place(Site& site) {
   const MonoTime now = loop.now().mono;
   Entry* chosen = nullptr;
-  std::pair<bool, MonoTime> least;  // pinned, and idle since when
+  std::pair<bool, MonoTime> least;  // spoken for, and idle since when
   for (const auto* origin : site.origins) {
-    if (origin->second.idle.empty()) continue;
-    Entry* const first = entries.find(origin->second.idle.front());
-    const std::pair rank{origin->first.pinned_to != 0, first->idle_since_};
-    if (rank.first && now - rank.second < kLoginPause) continue;
-    if (chosen != nullptr && rank >= least) continue;
-    chosen = first;
-    least = rank;
+    for (const SlotId id : origin->second.idle) {
+      Entry* const entry = entries.find(id);
+      const bool spoken_for = origin->first.pinned_to != 0 || entry->opened_ == 0;
+      const std::pair rank{spoken_for, entry->idle_since_};
+      const bool too_soon = spoken_for && now - entry->idle_since_ < kSpokenFor;
+      if (too_soon || (chosen != nullptr && rank >= least)) continue;
+      chosen = entry;
+      least = rank;
+    }
   }
   if (chosen == nullptr) return false;
   destroy(*chosen);

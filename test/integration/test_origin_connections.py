@@ -88,8 +88,8 @@ def test_who_waits_too_long_is_told_so(limited, origin, sink):
     assert 0.3 <= time.monotonic() - began < 5
     assert (answer.status, answer.get("retry-after")) == (503, "1")
     assert answer.get("proxy-status") == "sidespan; error=connection_limit_reached"
-    assert answer.body == (b"sidespan: 127.0.0.1 has 1 connections already, and none of them became free within "
-                           b"300 ms.\n")
+    assert answer.body == (b"sidespan: no connection to 127.0.0.1 became free within 300 ms, and "
+                           b"limits.origin_connections allows no more.\n")
     assert ask(side.egress, "CONNECT", f"127.0.0.1:{origin.port}", host="h").status == 503
     assert refusals(side) == 2
     for span in sink.wait(2):
@@ -184,6 +184,7 @@ def test_many_tunnels_that_are_looked_into(intercepting, tls_origin):
         agent.join(20)
     assert statuses == [200] * 10
     assert refusals(side) == 0
+    assert tls_origin.connections <= 10
 
 
 @pytest.mark.parametrize("most", [1, 3])

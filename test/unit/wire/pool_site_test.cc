@@ -13,6 +13,9 @@ namespace {
 using support::run_for;
 using support::run_until;
 
+// Before anybody sweeps.
+constexpr Milliseconds kAtOnce{500};
+
 Pool::Options at_most(size_t connections) {
   Pool::Options options;
   options.connections_per_origin_max = connections;
@@ -45,7 +48,7 @@ TEST_CASE("who comes when an origin has all its connections waits for the first 
     CHECK(call.status == 200);
     call.stream.reset();
     const size_t next = std::min(served + 3, calls.size());
-    REQUIRE(run_until(rig.loop, [&] { return rig.order.size() == next; }));
+    REQUIRE(run_until(rig.loop, [&] { return rig.order.size() == next; }, kAtOnce));
   }
   for (size_t i = 2; i < calls.size(); ++i) CHECK(rig.order[i] == &calls[i]);
   CHECK(rig.origin.accepted() == 2);
@@ -132,8 +135,10 @@ TEST_CASE("who waits too long is told so, and who goes is forgotten") {
   CHECK(rig.loop.precise_now().mono - began >= Milliseconds(95));
   CHECK(late.error->code == Code::kOverload);
   CHECK(late.error->side == Side::kSelf);
-  CHECK(late.error->what ==
-        "127.0.0.1 has 1 connections already, and none of them became free within 100 ms");
+  CHECK(
+      late.error->what ==
+      "no connection to 127.0.0.1 became free within 100 ms, and limits.origin_connections allows "
+      "no more");
   CHECK(rig.pool.refused().value() == 1);
   rig.ask(busy);
   busy.stream.reset();
@@ -159,6 +164,21 @@ TEST_CASE("all that go to one server count together, and idle ones make place") 
   CHECK(rig.origin.accepted() == 3);
 }
 
+TEST_CASE("what the agent's own server asks of itself does not wait for it") {
+  Rig rig(at_most(1));
+  PoolKey own = rig.key();
+  own.own = true;
+  Call served, calls_itself;
+  served.waiting = rig.pool.dial(own, served, [&](auto result) {
+    served.waiting.reset();
+    served.stream = std::move(result).value();
+  });
+  REQUIRE(run_until(rig.loop, [&] { return served.stream != nullptr; }));
+  rig.acquire(calls_itself);
+  CHECK(calls_itself.stream != nullptr);
+  CHECK(rig.origin.accepted() == 2);
+}
+
 TEST_CASE("between two requests of a login its connection is left alone") {
   Rig rig(at_most(1));
   rig.once(false, 7);
@@ -168,6 +188,25 @@ TEST_CASE("between two requests of a login its connection is left alone") {
   CHECK(other.stream == nullptr);
   CHECK(rig.pool.idle() == 1);
   REQUIRE(run_until(rig.loop, [&] { return other.stream != nullptr; }));
+}
+
+TEST_CASE("a connection that was made for a tunnel stays for the first request in it") {
+  Rig rig(at_most(1));
+  Call tunnel, other, request;
+  rig.acquire(tunnel);
+  tunnel.stream->tunnel();
+  rig.begin(other, false, 8);
+  tunnel.stream->resume_http();
+  tunnel.stream.reset();
+  CHECK(rig.pool.idle() == 1);
+  run_for(rig.loop, Milliseconds(50));
+  CHECK(other.stream == nullptr);
+  rig.begin(request);
+  REQUIRE(run_until(rig.loop, [&] { return request.stream != nullptr; }, kAtOnce));
+  CHECK(rig.origin.accepted() == 1);
+  rig.ask(request);
+  request.stream.reset();
+  CHECK(run_until(rig.loop, [&] { return other.stream != nullptr; }, kAtOnce));
 }
 
 TEST_CASE("a fresh connection takes the place of one that was used") {
@@ -225,7 +264,7 @@ TEST_CASE("streams of HTTP/2 are waited for as connections are") {
 TEST_CASE("one of many streams that is given up is the next one's") {
   H2Rig rig(takes(2), at_most(1));
   std::array<Call, 4> calls;
-  for (Call& call : calls) rig.begin(call);
+  for (size_t i = 0; i < 3; ++i) rig.begin(calls[i]);
   run_for(rig.loop, Milliseconds(50));
   CHECK(calls[1].stream != nullptr);
   CHECK(calls[2].stream == nullptr);
@@ -235,13 +274,33 @@ TEST_CASE("one of many streams that is given up is the next one's") {
   head.headers.add("Host", "h");
   calls[0].stream->send_head(head);  // RST_STREAM is all that ends it
   run_for(rig.loop, Milliseconds(5));
+  rig.begin(calls[3]);  // the pool has work for the end of this turn before the connection has
   calls[0].stream.reset();
-  CHECK(run_until(rig.loop, [&] { return calls[2].stream != nullptr; }, Milliseconds(1000)));
+  CHECK(run_until(rig.loop, [&] { return calls[2].stream != nullptr; }, kAtOnce));
   rig.peers[0]->stream->close(true);
   CHECK(run_until(rig.loop, [&] { return calls[1].error.has_value(); }));
   calls[1].stream.reset();
   calls[2].stream.reset();
-  CHECK(run_until(rig.loop, [&] { return calls[3].stream != nullptr; }, Milliseconds(1000)));
+  CHECK(run_until(rig.loop, [&] { return calls[3].stream != nullptr; }, kAtOnce));
+}
+
+TEST_CASE("who waits for a connection holds up nobody who waits for a stream") {
+  H2Rig rig(takes(2), at_most(2));
+  std::array<Call, 4> sharing;
+  for (Call& call : sharing) rig.begin(call);
+  run_for(rig.loop, Milliseconds(50));
+  CHECK(rig.peers.size() == 2);
+  PoolKey key = rig.key();
+  key.h2 = false;
+  Call other, late;
+  other.waiting = rig.pool.dial(key, other, [](auto) { FAIL("nothing is free"); });
+  rig.begin(late);
+  run_for(rig.loop, Milliseconds(20));
+  CHECK(late.stream == nullptr);
+  // One connection takes no more, for the other's sake; the one that does is the last.
+  sharing[3].stream.reset();
+  sharing[0].stream.reset();
+  CHECK(run_until(rig.loop, [&] { return late.stream != nullptr; }, kAtOnce));
 }
 
 TEST_CASE("a connection that others share for ever does not keep its place for ever") {
