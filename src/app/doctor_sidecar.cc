@@ -73,10 +73,12 @@ Findings judge_refused(const MetricsPage& metrics) {
     const char* what;
     const char* advice;
   };
-  constexpr std::array<Row, 2> kRows = {
+  constexpr std::array<Row, 3> kRows = {
       {{"sidespan_connections_refused_total", "connection", "limits.connections is their number."},
        {"sidespan_connections_shed_total", "connection",
-        "No descriptor was left: ulimit -n is too low."}}};
+        "No descriptor was left: ulimit -n is too low."},
+       {"sidespan_origin_connections_refused_total", "call",
+        "limits.origin_connections is how many connections an origin may have."}}};
   Findings findings;
   for (const Row& row : kRows) {
     const double count = metrics.total(row.name);

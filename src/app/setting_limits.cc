@@ -136,6 +136,12 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<count_between<1, 10'000>, &S::limits, &L::proxy, &P::metric_series_max>,
      .sentence = "Series of one histogram in /metrics; what is beyond counts as overflow."},
 
+    {.key = "limits.origin_connections",
+     .value = "1024",
+     .read =
+         assign<count_between<1, 1'000'000>, &S::limits, &L::pool, &O::connections_per_origin_max>,
+     .sentence = "Connections to one origin at once, a worker, idle ones and tunnels too. Calls "
+                 "beyond wait in line for as long as limits.connect_time (503)."},
     {.key = "limits.origin_idle",
      .value = "256",
      .read = assign<count_between<0, 1'000'000>, &S::limits, &L::pool, &O::idle_max>,

@@ -276,7 +276,8 @@ void Exchange::connect(bool fresh) {
   wire::OriginStreamPtr idle = fresh ? nullptr : worker_.pool.acquire(*key, *this);
   if (idle) return on_connected(std::move(idle));
   waiting_ = worker_.pool.dial(
-      *key, *this, [this](Result<wire::OriginStreamPtr> result) { on_dialled(std::move(result)); });
+      *key, *this, [this](Result<wire::OriginStreamPtr> result) { on_dialled(std::move(result)); },
+      fresh);
 }
 
 void Exchange::on_dialled(Result<wire::OriginStreamPtr> result) {
@@ -288,8 +289,10 @@ void Exchange::on_dialled(Result<wire::OriginStreamPtr> result) {
   if (tunnel_) return on_origin_reset(error);
   const bool refused = error.code == Code::kDenied || error.code == Code::kLoop;
   const bool late = error.code == Code::kConnectTimeout;
+  const bool over = error.code == Code::kOverload;
   answer_error(error, refused ? semconv::Ending::kRefused
                       : late  ? semconv::Ending::kTimeout
+                      : over  ? semconv::Ending::kLimit
                               : semconv::Ending::kOriginClosed);
 }
 

@@ -220,7 +220,7 @@ void Exchange::pass_after_all(Opaque reason) {
 void Exchange::dial_tunnel() {
   waiting_ = worker_.pool.dial(
       known_->tunnel_key(), *this,
-      [this](Result<wire::OriginStreamPtr> dialled) { on_dialled(std::move(dialled)); });
+      [this](Result<wire::OriginStreamPtr> dialled) { on_dialled(std::move(dialled)); }, true);
 }
 
 void Exchange::rejoin_tunnel() {

@@ -237,6 +237,12 @@ Server::MemoryReactions Server::memory_reactions() const {
 
 void Server::collect(metrics::Snapshot& snapshot) const {
   impl_->worker.metrics.collect(snapshot);
+  metrics::merge(snapshot, "sidespan_origin_connections_refused",
+                 "Calls answered 503 because their origin had too many connections for too long.",
+                 metrics::Kind::kCounter,
+                 {.labels = {},
+                  .value = static_cast<double>(impl_->worker.pool.refused().value()),
+                  .histogram = {}});
 }
 
 std::optional<Error> check_self(const SelfGuard& self, std::string_view host,

@@ -29,6 +29,7 @@ Tunnel::Tunnel(Worker& worker, Owner& owner, SlotId id, Place place, Parts parts
       id_(id),
       reason_(parts.reason),
       place_(std::move(place)),
+      origin_place_(std::move(parts.origin.place)),
       charge_(bytes_of(parts)),
       known_(std::move(parts.known)),
       start_(parts.start),
@@ -37,7 +38,7 @@ Tunnel::Tunnel(Worker& worker, Owner& owner, SlotId id, Place place, Parts parts
       received_before_(parts.received),
       span_(std::move(parts.span)),
       logged_(std::move(parts.logged)),
-      splice_(std::move(parts.agent), std::move(parts.origin),
+      splice_(std::move(parts.agent), std::move(parts.origin.stream),
               worker.options->limits.queue_bytes_max, *this) {
   worker_.metrics.connections.add(1);
   ++worker_.exchanges;

@@ -16,6 +16,7 @@
 #include "sidespan/proxy/interceptor.h"
 #include "sidespan/semconv/http_span.h"
 #include "sidespan/trace/packed_span.h"
+#include "sidespan/wire/pool.h"
 #include "sidespan/wire/splice.h"
 #include "worker.h"
 
@@ -38,7 +39,7 @@ class Tunnel final : private wire::Splice::Owner {
   };
   struct Parts {
     std::unique_ptr<net::Stream> agent = nullptr;
-    std::unique_ptr<net::Stream> origin = nullptr;
+    wire::Pool::Taken origin = {};
     OriginBook::Use known = {};
     MonoTime start{};
     MonoTime opened{};
@@ -71,6 +72,7 @@ class Tunnel final : private wire::Splice::Owner {
   const Opaque reason_;
   bool over_ = false;
   const Place place_;
+  const wire::OriginPlace origin_place_;
   const MemoryCharge charge_;
   OriginBook::Use known_;
   const MonoTime start_;

@@ -56,7 +56,8 @@ void Exporter::attempt(bool fresh) {
   timer_.start(options_.timeout);
   wire::OriginStreamPtr idle = fresh ? nullptr : pool_.acquire(key_, *this);
   if (idle) return on_stream(std::move(idle));
-  connecting_ = pool_.dial(key_, *this, [this](auto stream) { on_stream(std::move(stream)); });
+  connecting_ =
+      pool_.dial(key_, *this, [this](auto stream) { on_stream(std::move(stream)); }, fresh);
 }
 
 void Exporter::on_stream(Result<wire::OriginStreamPtr> stream) {

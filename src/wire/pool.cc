@@ -37,23 +37,34 @@ Pool::Impl::~Impl() {
   loop.cancel_turn_end(*this);
 }
 
-SlotId Pool::Impl::add(const PoolKey& key, Dialled dialled) {
+SlotId Pool::Impl::add(const PoolKey& key, Dialled dialled, OriginPlace place) {
   Origins::value_type& origin = *origins.try_emplace(key).first;
-  ++origin.second.connections;
+  if (++origin.second.connections == 1) {
+    origin.second.site = &site_of(key);
+    origin.second.site->origins.push_back(&origin);
+  }
   std::unique_ptr<http::Codec> codec = codec_for(key, dialled, options.codec);
   return entries.emplace([&](SlotId id) {
-    return std::make_unique<Entry>(*this, id, origin, std::move(codec), std::move(dialled));
+    return std::make_unique<Entry>(*this, id, origin, std::move(codec), std::move(dialled),
+                                   std::move(place));
   });
 }
 
 OriginStreamPtr Pool::Impl::acquire(const PoolKey& key, OriginStreamOwner& owner) {
   const auto origin = origins.find(key);
   if (origin == origins.end()) return nullptr;
-  for (const SlotId id : origin->second.shared) {
+  // They came before.
+  if (origin->second.site->waiting > 0) return nullptr;
+  return open_one(origin->second, owner, false);
+}
+
+OriginStreamPtr Pool::Impl::open_one(Origin& origin, OriginStreamOwner& owner, bool fresh) {
+  for (const SlotId id : origin.shared) {
     if (OriginStreamPtr stream = entries.find(id)->open(owner)) return stream;
   }
-  Entry* entry = find_idle(origin->second);
-  return entry == nullptr ? nullptr : open(*entry, owner);
+  Entry* entry = find_idle(origin);
+  if (entry == nullptr || (fresh && !entry->h2() && entry->opened_ > 0)) return nullptr;
+  return open(*entry, owner);
 }
 
 // Null where the connection takes no stream after all.
@@ -97,10 +108,11 @@ void Pool::Impl::drop_idle(Entry& entry) {
 }
 
 void Pool::Impl::release(Entry& entry) {
-  if (entry.doomed_ || entry.busy()) return;
+  if (entry.doomed_) return;
+  // Who waits for it to take one stream more, or to say how many it takes.
+  if (entry.h2()) look_after(*entry.origin_.second.site);
+  if (entry.busy()) return;
   unshare(entry);
-  // Who waits for it to say how many streams it takes.
-  if (entry.h2()) dial_ended(entry.origin_.first);
   const http::Codec& codec = entry.connection_.codec();
   // What was given up before it said a word may never say one.
   const bool clean = !entry.connection_.closed() && codec.reusable() && codec.greeted();
@@ -121,6 +133,7 @@ void Pool::Impl::put_idle(Entry& entry) {
   entry.idle_until_ = entry.idle_since_ + time;
   entry.idle_ = true;
   same.push_back(entry.id_);
+  if (entry.origin_.second.site->waiting > 0) look_after(*entry.origin_.second.site);
   if (++idle_count > options.idle_max) evict_from(entry.origin_.second);
   if (!sweeper.active()) sweeper.start(kSweepInterval, true);
 }
@@ -152,6 +165,17 @@ void Pool::Impl::doom(Entry& entry) {
   loop.at_turn_end(*this);
 }
 
+void Pool::Impl::destroy(Entry& entry) {
+  Origins::value_type& origin = entry.origin_;
+  Site& site = *origin.second.site;
+  drop_idle(entry);
+  entries.erase(entry.id_);
+  if (--origin.second.connections > 0) return;
+  std::erase(site.origins, &origin);
+  origins.erase(origin.first);
+  forget_unused(site);
+}
+
 // Of those that are too many to one origin, who was needed a moment ago may be so again: who has a
 // hundred calls at a time lets go of all their connections within one turn, too.
 void Pool::Impl::sweep() {
@@ -160,6 +184,8 @@ void Pool::Impl::sweep() {
   for (const auto& [key, origin] : origins) {
     const size_t most = options.idle_per_origin_max;
     size_t excess = origin.idle.size() - std::min(origin.idle.size(), most);
+    // Of those that were spoken for some may be closed for others by now.
+    if (origin.site->waiting > 0) look_after(*origin.site);
     for (const SlotId id : origin.idle) {
       Entry* const entry = entries.find(id);
       const bool over = excess > 0 && entry->idle_since_ + kSweepInterval <= now;
@@ -171,13 +197,10 @@ void Pool::Impl::sweep() {
   if (idle_count > 0) sweeper.start(kSweepInterval, true);
 }
 
+// First what goes, which makes place.
 void Pool::Impl::on_turn_end() {
-  for (const PoolKey& key : std::exchange(ended, {})) serve_waiting(key);
-  for (const SlotId id : std::exchange(doomed, {})) {
-    Origins::value_type& origin = entries.find(id)->origin_;
-    entries.erase(id);
-    if (--origin.second.connections == 0) origins.erase(origin.first);
-  }
+  for (const SlotId id : std::exchange(doomed, {})) destroy(*entries.find(id));
+  for (Site* const site : std::exchange(changed, {})) serve_waiting(*site);
 }
 
 Pool::Pool(net::Loop& loop, Dialer& dialer, Options options)
@@ -211,6 +234,10 @@ tls::ClientTarget PoolKey::tls_target() const {
   if (h2) target.alpn.emplace_back(http::kH2Alpn);
   target.alpn.emplace_back(http::kH1Alpn);
   return target;
+}
+
+const metrics::Counter& Pool::refused() const {
+  return impl_->refused;
 }
 
 size_t Pool::idle() const {

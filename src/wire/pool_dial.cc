@@ -14,14 +14,22 @@ constexpr size_t kH2OriginsMax = 1024;
 }  // namespace
 
 // A caller that waits for a connection to be dialled. Where HTTP/2 may come of it, whoever waits
-// for the same shares the first that does, and where it is known to, only one dials.
+// for the same shares the first that does, and where it is known to, only one dials. Where the
+// origin has all the connections that it may have, he stands in line for whatever is free first.
 class Pool::Impl::Dial final : public Waiting {
  public:
-  Dial(Impl& pool, const PoolKey& key, OriginStreamOwner& owner, OnDialled done)
-      : pool_(pool), key_(key), owner_(owner), done_(std::move(done)) {
-    const bool waits = key.h2 && pool.h2_origins.contains(key) && pool.is_dialling(key);
-    pool.dials.push_back(this);
-    if (!waits) start();
+  Dial(Impl& pool, const PoolKey& key, OriginStreamOwner& owner, OnDialled done, bool fresh)
+      : pool_(pool),
+        site_(pool.site_of(key)),
+        key_(key),
+        owner_(owner),
+        done_(std::move(done)),
+        fresh_(fresh) {
+    const bool follows = follows_another();
+    site_.dials.push_back(this);
+    if (follows) return;
+    if (site_.waiting == 0) place_ = pool_.take_place(site_);
+    place_ ? start() : wait();
   }
   ~Dial() override {
     if (done_) end();
@@ -29,24 +37,82 @@ class Pool::Impl::Dial final : public Waiting {
 
   const PoolKey& key() const { return key_; }
   bool running() const { return attempt_ != nullptr; }
+  bool waiting() const { return late_ != nullptr; }
+  // Behind it this one need not try what that one waits for.
+  bool is_like(const Dial& other) const { return fresh_ == other.fresh_ && key_ == other.key_; }
+  // Whether it was served, and may be gone, or has begun to dial.
+  bool go_on() {
+    if (running() && !key_.h2) return false;
+    if (join()) return true;
+    if (running() || follows_another()) return false;
+    place_ = pool_.take_place(site_);
+    if (!place_ && pool_.make_place(site_)) place_ = pool_.take_place(site_);
+    if (!place_) {
+      wait();
+      return false;
+    }
+    stop_waiting();
+    start();
+    return true;
+  }
+
+ private:
+  // Somebody dials who can be shared.
+  bool follows_another() const {
+    return key_.h2 && pool_.h2_origins.contains(key_) && pool_.is_dialling(site_, key_);
+  }
+
+  void wait() {
+    if (!late_) {
+      ++site_.waiting;
+      late_ = std::make_unique<net::Timer>(pool_.loop, [this] { on_late(); });
+      late_->start(pool_.dialer.connect_time_max());
+      pool_.look_after(site_);  // what is idle there may make place
+      return;
+    }
+    // What is shared would take new streams for ever, and this one's turn would never come. Who was
+    // before it in line may have got the one that ended.
+    const Entry* const ending = retired_ ? pool_.entries.find(*retired_) : nullptr;
+    if (ending == nullptr || ending->shared_) retired_ = pool_.retire(site_, key_);
+  }
+
+  void stop_waiting() {
+    if (!late_) return;
+    late_.reset();
+    --site_.waiting;
+    Entry* const retired = retired_ ? pool_.entries.find(*retired_) : nullptr;
+    if (retired == nullptr || !retired->busy() || retired->doomed_) return;
+    pool_.share(*retired);
+    pool_.look_after(site_);
+  }
+
+  void on_late() {
+    pool_.refused.add();
+    finish(fail(Code::kOverload, Side::kSelf,
+                "no connection to " + key_.host + " became free within " +
+                    std::to_string(pool_.dialer.connect_time_max().count()) +
+                    " ms, and limits.origin_connections allows no more",
+                true));
+  }
+
   void start() {
     auto then = [this](Result<Dialled> result) { on_dialled(std::move(result)); };
     attempt_ = key_.through ? pool_.dialer.dial_through(key_.host, key_.port, std::move(then))
                : key_.own   ? pool_.dialer.dial_own(key_.host, key_.port, std::move(then))
                             : pool_.dialer.dial(key_.host, key_.port, std::move(then));
   }
+
   // Whether somebody else's connection takes it. It may be gone then.
   bool join() {
-    OriginStreamPtr stream = pool_.acquire(key_, owner_);
+    const auto origin = pool_.origins.find(key_);
+    if (origin == pool_.origins.end()) return false;
+    OriginStreamPtr stream = pool_.open_one(origin->second, owner_, fresh_);
     if (!stream) return false;
     attempt_.reset();
-    std::erase(pool_.dials, this);
-    OnDialled done = std::exchange(done_, nullptr);
-    done(std::move(stream));
+    finish(std::move(stream));
     return true;
   }
 
- private:
   void on_dialled(Result<Dialled> result) {
     if (result && key_.secure && !result->early.empty()) {
       result = fail(Code::kTlsFailure, Side::kOrigin, key_.host + " speaks before TLS does");
@@ -57,8 +123,12 @@ class Pool::Impl::Dial final : public Waiting {
                               [this](Result<Dialled> secured) { on_dialled(std::move(secured)); });
       return;
     }
+    finish(open(std::move(result)));
+  }
+
+  // The last thing done here: the callback may destroy this object.
+  void finish(Result<OriginStreamPtr> stream) {
     OnDialled done = std::exchange(done_, nullptr);
-    Result<OriginStreamPtr> stream = open(std::move(result));
     end();
     done(std::move(stream));
   }
@@ -68,7 +138,7 @@ class Pool::Impl::Dial final : public Waiting {
       pool_.remember(key_, false);
       return std::unexpected(std::move(result).error());
     }
-    Entry& entry = *pool_.entries.find(pool_.add(key_, *std::move(result)));
+    Entry& entry = *pool_.entries.find(pool_.add(key_, *std::move(result), std::move(place_)));
     pool_.remember(key_, entry.h2());
     OriginStreamPtr stream = pool_.open(entry, owner_);
     if (stream) return stream;
@@ -77,24 +147,32 @@ class Pool::Impl::Dial final : public Waiting {
   }
 
   void end() {
-    std::erase(pool_.dials, this);
-    if (key_.h2) pool_.dial_ended(key_);
+    stop_waiting();
+    std::erase(site_.dials, this);
+    if (key_.h2) pool_.look_after(site_);
+    const OriginPlace given_up = std::move(place_);
+    if (!given_up) pool_.forget_unused(site_);
   }
 
   Impl& pool_;
+  Site& site_;  // not once it is over
   const PoolKey key_;
   OriginStreamOwner& owner_;
   OnDialled done_;  // null: over
+  OriginPlace place_;
   std::unique_ptr<Dialer::Attempt> attempt_;
+  std::unique_ptr<net::Timer> late_;  // null: it does not stand in line
+  std::optional<SlotId> retired_;     // so that its turn comes
+  const bool fresh_;
 };
 
 // A tunnel's connection on which TLS is spoken before it serves requests.
 class Pool::Impl::Securing final : public Waiting {
  public:
-  Securing(Impl& pool, const PoolKey& key, Dialled dialled, OnSecured done)
-      : pool_(pool), key_(key), done_(std::move(done)) {
+  Securing(Impl& pool, const PoolKey& key, std::pair<Dialled, OriginPlace> tunnel, OnSecured done)
+      : pool_(pool), key_(key), done_(std::move(done)), place_(std::move(tunnel.second)) {
     attempt_ =
-        pool.dialer.secure(std::move(dialled), key.tls_target(),
+        pool.dialer.secure(std::move(tunnel.first), key.tls_target(),
                            [this](Result<Dialled> result) { on_secured(std::move(result)); });
   }
 
@@ -106,7 +184,8 @@ class Pool::Impl::Securing final : public Waiting {
                           result->engine->certificate_wanted(),
                           result->engine->alpn() == http::kH2Alpn};
     if (!secured.certificate_wanted) {
-      Entry& entry = *pool_.entries.find(pool_.add(key_, *std::move(result)));
+      const SlotId id = pool_.add(key_, *std::move(result), std::move(place_));
+      Entry& entry = *pool_.entries.find(id);
       entry.parked_ = true;
       pool_.remember(key_, entry.h2());
       pool_.put_idle(entry);
@@ -117,17 +196,18 @@ class Pool::Impl::Securing final : public Waiting {
   Impl& pool_;
   PoolKey key_;
   OnSecured done_;
+  OriginPlace place_;
   std::unique_ptr<Dialer::Attempt> attempt_;
 };
 
 // Or is there already, and will say how many streams it takes.
-bool Pool::Impl::is_dialling(const PoolKey& key) const {
+bool Pool::Impl::is_dialling(const Site& site, const PoolKey& key) const {
   const auto origin = origins.find(key);
   const bool greeting =
       origin != origins.end() && std::ranges::any_of(origin->second.shared, [&](SlotId id) {
         return !entries.find(id)->connection_.codec().greeted();
       });
-  return greeting || std::ranges::any_of(dials, [&](const Dial* dial) {
+  return greeting || std::ranges::any_of(site.dials, [&](const Dial* dial) {
            return dial->running() && dial->key() == key;
          });
 }
@@ -141,25 +221,19 @@ void Pool::Impl::remember(const PoolKey& key, bool h2) {
   h2_origins.insert(key);
 }
 
-void Pool::Impl::dial_ended(const PoolKey& key) {
-  if (dials.empty()) return;
-  if (std::ranges::find(ended, key) == ended.end()) ended.push_back(key);
-  loop.at_turn_end(*this);
-}
-
-void Pool::Impl::serve_waiting(const PoolKey& key) {
-  const std::vector<Dial*> waiting = dials;
-  for (Dial* const dial : waiting) {
-    // Whoever was served may have ended others.
-    if (std::ranges::find(dials, dial) == dials.end() || dial->key() != key) continue;
-    if (dial->join() || dial->running()) continue;
-    if (!h2_origins.contains(key) || !is_dialling(key)) dial->start();
+bool Pool::Impl::serve_first(Site& site) {
+  const Dial* in_vain = nullptr;
+  for (Dial* const dial : site.dials) {
+    if (in_vain != nullptr && dial->waiting() && dial->is_like(*in_vain)) continue;
+    if (dial->go_on()) return true;
+    if (dial->waiting()) in_vain = dial;
   }
+  return false;
 }
 
 std::unique_ptr<Pool::Waiting> Pool::dial(const PoolKey& key, OriginStreamOwner& owner,
-                                          OnDialled done) {
-  return std::make_unique<Impl::Dial>(*impl_, key, owner, std::move(done));
+                                          OnDialled done, bool fresh) {
+  return std::make_unique<Impl::Dial>(*impl_, key, owner, std::move(done), fresh);
 }
 
 std::unique_ptr<Pool::Waiting> Pool::secure(OriginStreamPtr tunnel, const PoolKey& key,
@@ -167,8 +241,9 @@ std::unique_ptr<Pool::Waiting> Pool::secure(OriginStreamPtr tunnel, const PoolKe
   return std::make_unique<Impl::Securing>(*impl_, key, tunnel->detach(), std::move(done));
 }
 
-std::unique_ptr<net::Stream> Pool::take(OriginStreamPtr tunnel) {
-  return tunnel->detach().stream;
+Pool::Taken Pool::take(OriginStreamPtr tunnel) {
+  auto [dialled, place] = tunnel->detach();
+  return {std::move(dialled.stream), std::move(place)};
 }
 
 }  // namespace sidespan::wire

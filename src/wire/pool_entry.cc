@@ -37,8 +37,9 @@ class Pool::Impl::Entry::Stream final : public OriginStream, public Recycled<Str
   std::string_view protocol() const override { return entry_.h2() ? "2" : "1.1"; }
   const tls::Engine* tls() const override { return entry_.connection_.tls(); }
   void release() override { entry_.release(*this); }
-  Dialled detach() override {
-    return {.stream = entry_.connection_.detach(), .phases = entry_.phases_};
+  std::pair<Dialled, OriginPlace> detach() override {
+    return {Dialled{.stream = entry_.connection_.detach(), .phases = entry_.phases_},
+            std::move(entry_.place_)};
   }
 
   Entry& entry_;
@@ -49,11 +50,12 @@ class Pool::Impl::Entry::Stream final : public OriginStream, public Recycled<Str
 };
 
 Pool::Impl::Entry::Entry(Impl& pool, SlotId id, Origins::value_type& origin,
-                         std::unique_ptr<http::Codec> codec, Dialled dialled)
+                         std::unique_ptr<http::Codec> codec, Dialled dialled, OriginPlace place)
     : pool_(pool),
       id_(id),
       origin_(origin),
       phases_(dialled.phases),
+      place_(std::move(place)),
       connection_(std::move(dialled.stream), std::move(dialled.engine), std::move(codec), *this),
       early_(std::move(dialled.early)) {}
 
@@ -105,7 +107,7 @@ void Pool::Impl::Entry::wake(Connection&) {
                                             "the origin closed the connection"}}});
   }
   // It may take more streams than a moment ago: SETTINGS came, or one of them is over.
-  if (h2()) pool_.dial_ended(origin_.first);
+  if (h2()) pool_.look_after(*origin_.second.site);
   const bool unfit = idle_ && !connection_.codec().reusable();
   if (!busy() && (connection_.closed() || unfit)) pool_.doom(*this);
 }

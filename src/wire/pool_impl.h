@@ -1,10 +1,13 @@
 // The inside of Pool. pool.cc keeps connections: idle, shared, doomed; pool_entry.cc is one of them
-// with its streams; pool_dial.cc is who waits for a new one.
+// with its streams; pool_dial.cc is who waits for a new one; pool_site.cc is the line of those, and
+// how many connections there are to an origin.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -25,23 +28,43 @@ struct PoolKeyHash {
   }
 };
 
+// What connections by different keys have in common where they go to the same server.
+struct SiteName {
+  std::string host;
+  uint16_t port = 0;
+  // What an agent's server asks of itself while it serves must not wait for that to end.
+  bool own = false;
+
+  bool operator==(const SiteName&) const = default;
+};
+
+struct SiteNameHash {
+  size_t operator()(const SiteName& name) const {
+    return std::hash<std::string>()(name.host) ^ (size_t{name.port} << 1U);
+  }
+};
+
 struct Pool::Impl final : net::TurnEnd {
   class Entry;
   class Dial;
   class Securing;
-  // What one origin has; kept while it has any connection.
+  using Site = OriginPlace::Site;
+  // What one key of an origin has; kept while it has any connection.
   struct Origin {
     std::vector<SlotId> idle;    // newest last
     std::vector<SlotId> shared;  // HTTP/2, with streams, and takes more
     size_t connections = 0;
+    Site* site = nullptr;
   };
   using Origins = std::unordered_map<PoolKey, Origin, PoolKeyHash>;
 
   Impl(net::Loop& l, Dialer& d, Options o);
   ~Impl();
 
-  SlotId add(const PoolKey& key, Dialled dialled);
+  SlotId add(const PoolKey& key, Dialled dialled, OriginPlace place);
   OriginStreamPtr acquire(const PoolKey& key, OriginStreamOwner& owner);
+  // The same, whoever waits. `fresh`: HTTP/1 by a connection that was used will not do.
+  OriginStreamPtr open_one(Origin& origin, OriginStreamOwner& owner, bool fresh);
   OriginStreamPtr open(Entry& entry, OriginStreamOwner& owner);
   // The newest that may still be used; null where there is none.
   Entry* find_idle(Origin& origin);
@@ -52,30 +75,58 @@ struct Pool::Impl final : net::TurnEnd {
   void evict_from(const Origin& latest);
   // Forgets it now, destroys it at the end of the turn: it may be the caller.
   void doom(Entry& entry);
+  void destroy(Entry& entry);
   void drop_idle(Entry& entry);
   void sweep();
 
   // pool_dial.cc
-  bool is_dialling(const PoolKey& key) const;
+  bool is_dialling(const Site& site, const PoolKey& key) const;
   void remember(const PoolKey& key, bool h2);
-  // Who waits for the same key may join, or goes on by himself, at the end of the turn.
-  void dial_ended(const PoolKey& key);
-  void serve_waiting(const PoolKey& key);
+  // Whether somebody was served, or began to dial.
+  bool serve_first(Site& site);
+
+  // pool_site.cc
+  Site& site_of(const PoolKey& key);
+  // Something of it may have become free: who waits for it may join, or goes on by himself, at the
+  // end of the turn.
+  void look_after(Site& site);
+  void serve_waiting(Site& site);
+  // None where all are taken.
+  OriginPlace take_place(Site& site);
+  // Whether an idle connection was closed for another one to come.
+  bool make_place(Site& site);
+  // Of the connections that are shared by `key`'s neighbours, one that takes no more streams, so
+  // that it ends; none where there is none.
+  std::optional<SlotId> retire(Site& site, const PoolKey& key);
+  void forget_unused(Site& site);
   void on_turn_end() override;
 
   net::Loop& loop;
   Dialer& dialer;
   Options options;
-  SlotMap<Entry> entries;
+  std::unordered_map<SiteName, std::unique_ptr<Site>, SiteNameHash> sites;
   Origins origins;
+  SlotMap<Entry> entries;
   size_t idle_count = 0;
   std::vector<SlotId> doomed;
-  std::vector<Dial*> dials;    // under way, or waiting for one of the same key
-  std::vector<PoolKey> ended;  // keys of dials that ended in this turn
+  std::vector<Site*> changed;  // in this turn
   std::unordered_set<PoolKey, PoolKeyHash>
       h2_origins;  // that took HTTP/2 when they were asked last
   net::Timer sweeper;
+  metrics::Counter refused;
   bool draining = false;
+};
+
+// One server with all its connections, and who waits for one; kept while there are any of those.
+struct OriginPlace::Site {
+  Pool::Impl& pool;
+  const SiteName name;
+  std::vector<Pool::Impl::Origins::value_type*> origins = {};
+  std::vector<Pool::Impl::Dial*> dials = {};  // in order of coming: under way, or waiting
+  size_t taken = 0;                           // places
+  size_t waiting = 0;    // of `dials`, those for a place or whatever is free first
+  bool changed = false;  // is among the pool's
+  bool serving = false;
 };
 
 // One origin connection, with the streams that use it. HTTP/1 has one at a time, which is part of
@@ -85,7 +136,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   class Stream;
 
   Entry(Impl& pool, SlotId id, Origins::value_type& origin, std::unique_ptr<http::Codec> codec,
-        Dialled dialled);
+        Dialled dialled, OriginPlace place);
   ~Entry();
 
   // Null where the connection takes no stream (now, or any more).
@@ -107,6 +158,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   const SlotId id_;
   Origins::value_type& origin_;
   DialPhases phases_;
+  OriginPlace place_;
   Connection connection_;
   Chain early_;  // said before there was a stream; only a tunnel has a use for it
   MonoTime idle_until_{};

@@ -38,6 +38,7 @@ REACHED = {  # setting: file below test/, and the test's name
     "half_close_time": ("integration/test_path_streams.py", "test_an_agent_that_has_half_closed_does_not_wait_for_ever"),
     "stream_idle_time": ("integration/test_path_limits.py", "test_an_agent_that_does_not_read_is_let_go"),
     "metric_series": ("integration/test_limits.py", "test_series_of_a_histogram"),
+    "origin_connections": ("integration/test_origin_connections.py", "test_an_origin_has_so_many_connections_and_all_are_answered"),
     "origin_idle": ("integration/test_limits.py", "test_idle_connections_to_all_origins"),
     "origin_idle_each": ("integration/test_path_reuse.py", "test_idle_connections_have_a_number"),
     "origin_idle_time": ("integration/test_path_reuse.py", "test_idle_connections_have_an_end"),

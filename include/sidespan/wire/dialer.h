@@ -58,6 +58,8 @@ class Dialer {
          tls::ClientContext* tls = nullptr, AddressCheck own_check = {});
   ~Dialer();
 
+  Milliseconds connect_time_max() const;
+
   // `done` comes later, never within the call.
   std::unique_ptr<Attempt> dial(const std::string& host, uint16_t port, OnDial done);
   // The same to the agent's own server.

@@ -1,15 +1,17 @@
 // Connections to origins, shared by everything one thread does: exchanges of a worker, exports of
 // the telemetry thread. A stream is on a connection that takes one more (an idle one, or HTTP/2) or
 // on a fresh one; letting go of the last gives the connection back when it is clean and closes it
-// when it is not.
+// when it is not. To one origin there are only so many: who needs one more waits in line.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "sidespan/base/metrics.h"
 #include "sidespan/base/slot_map.h"
 #include "sidespan/http/codec.h"
 #include "sidespan/http/event.h"
@@ -36,6 +38,27 @@ struct PoolKey {
   std::string verified_name() const;  // without the root's dot
   tls::ClientTarget tls_target() const;
   bool operator==(const PoolKey&) const = default;
+};
+
+// One of the connections that may go to an origin, from when it is dialled until it is closed. The
+// pool outlives it.
+class OriginPlace {
+ public:
+  OriginPlace() = default;  // none
+  OriginPlace(OriginPlace&& other) noexcept : site_(std::exchange(other.site_, nullptr)) {}
+  OriginPlace& operator=(OriginPlace&& other) noexcept {
+    std::swap(site_, other.site_);
+    return *this;
+  }
+  ~OriginPlace();
+  explicit operator bool() const { return site_ != nullptr; }
+
+ private:
+  friend class Pool;
+  struct Site;
+  explicit OriginPlace(Site& site);
+
+  Site* site_ = nullptr;
 };
 
 class OriginStreamOwner {
@@ -73,8 +96,8 @@ class OriginStream {
   friend class Pool;
   friend struct ReleaseStream;
   virtual void release() = 0;
-  // The connection itself, for another use; then release() it.
-  virtual Dialled detach() = 0;
+  // The connection itself and its place, for another use; then release() it.
+  virtual std::pair<Dialled, OriginPlace> detach() = 0;
 };
 
 // The connection owns its streams; who lets go of one gives it back.
@@ -87,6 +110,8 @@ class Pool {
  public:
   struct Options {
     http::CodecLimits codec;
+    // To one host and port: under way, in use or idle, by whatever key, and what was taken.
+    size_t connections_per_origin_max = 1024;
     size_t idle_max = 256;               // in all; surplus goes first, then the longest idle
     size_t idle_per_origin_max = 32;     // more go in a second or two; 0: none stays
     Milliseconds idle_time_max{30'000};  // a shorter Keep-Alive: timeout of the origin is honoured
@@ -100,10 +125,16 @@ class Pool {
   Pool(net::Loop& loop, Dialer& dialer, Options options);
   ~Pool();
 
-  // A stream on a connection that is there; null where none takes one.
+  // A stream on a connection that is there; null where none takes one, or others wait for it.
   OriginStreamPtr acquire(const PoolKey& key, OriginStreamOwner& owner);
-  // One on a connection that no request has used; `done` comes later. Error side: kOrigin or kSelf.
-  std::unique_ptr<Waiting> dial(const PoolKey& key, OriginStreamOwner& owner, OnDialled done);
+  // One on a connection that no request has used; `done` comes later. Where the origin has as many
+  // as it may have, whoever comes waits in line for as long as connecting may take, then is told
+  // kOverload; who does not insist (`fresh`) may get a stream on one that was used. Error side:
+  // kOrigin or kSelf.
+  std::unique_ptr<Waiting> dial(const PoolKey& key, OriginStreamOwner& owner, OnDialled done,
+                                bool fresh = false);
+  // Who waited in vain for the connections of others.
+  const metrics::Counter& refused() const;
 
   // What an origin showed of itself.
   struct Secured {
@@ -121,8 +152,12 @@ class Pool {
   std::unique_ptr<Waiting> secure(OriginStreamPtr tunnel, const PoolKey& key, OnSecured done);
 
   // The connection of `tunnel`, which was opened as one, for other hands; it is no longer the
-  // pool's. Nothing may wait in it.
-  static std::unique_ptr<net::Stream> take(OriginStreamPtr tunnel);
+  // pool's, but keeps its place. Nothing may wait in it.
+  struct Taken {
+    std::unique_ptr<net::Stream> stream;
+    OriginPlace place;
+  };
+  static Taken take(OriginStreamPtr tunnel);
 
   size_t idle() const;
   size_t busy() const;
@@ -138,6 +173,7 @@ class Pool {
   void reset(SlotId leftover);
 
  private:
+  friend class OriginPlace;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

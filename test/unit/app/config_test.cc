@@ -84,6 +84,7 @@ TEST_CASE("the limits of connections, names and endpoints are the rooms' own by 
   const Settings settings = configured("").settings;
   const wire::Pool::Options pool;
   CHECK(settings.limits.pool.codec.head_bytes_max == pool.codec.head_bytes_max);
+  CHECK(settings.limits.pool.connections_per_origin_max == pool.connections_per_origin_max);
   CHECK(settings.limits.pool.idle_max == pool.idle_max);
   CHECK(settings.limits.pool.idle_per_origin_max == pool.idle_per_origin_max);
   CHECK(settings.limits.pool.idle_time_max == pool.idle_time_max);

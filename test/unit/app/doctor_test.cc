@@ -229,6 +229,8 @@ TEST_CASE("a sidecar that runs") {
        there + "ok   1 call, all with a parent\nFAIL 1 span dropped: rejected\n"},
       {"refused", counting(one + "sidespan_connections_refused_total 4\n"),
        there + "ok   1 call, all with a parent\nFAIL 4 connections of clients refused\n"},
+      {"refused for an origin", counting(one + "sidespan_origin_connections_refused_total 4\n"),
+       there + "ok   1 call, all with a parent\nFAIL 4 calls of clients refused\n"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);

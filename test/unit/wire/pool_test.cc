@@ -9,7 +9,7 @@
 #include <array>
 #include <vector>
 
-#include "peer.h"
+#include "pool_rig.h"
 #include "support/h2_frames.h"
 #include "support/scripted_origin.h"
 
@@ -18,72 +18,6 @@ namespace {
 
 using support::run_until;
 using support::ScriptedOrigin;
-
-struct Call final : OriginStreamOwner {
-  void on_origin_event(http::Event&& event) override {
-    if (const auto* head = std::get_if<http::Head>(&event.what)) status = head->status;
-    if (const auto* body = std::get_if<http::Body>(&event.what))
-      stream->consumed(body->data.size());
-    if (const auto* reset = std::get_if<http::Reset>(&event.what)) error = reset->error;
-    ended = ended || std::holds_alternative<http::End>(event.what);
-  }
-  bool over() const { return ended || error; }
-
-  std::unique_ptr<Pool::Waiting> waiting;
-  OriginStreamPtr stream;
-  std::optional<Error> error;
-  int status = 0;
-  bool ended = false;
-};
-
-struct Rig {
-  explicit Rig(Pool::Options with = {}) : options(std::move(with)) {}
-
-  PoolKey key(uint64_t pin = 0) const { return {"127.0.0.1", origin.port(), pin}; }
-
-  void acquire(Call& call, bool fresh = false, uint64_t pin = 0) {
-    if (!fresh) call.stream = pool.acquire(key(pin), call);
-    if (call.stream) return;
-    call.waiting = pool.dial(key(pin), call, [&](auto result) {
-      call.waiting.reset();
-      if (result) {
-        call.stream = std::move(*result);
-      } else {
-        call.error = std::move(result).error();
-      }
-    });
-    run_until(loop, [&] { return call.stream != nullptr || call.error.has_value(); });
-  }
-
-  void ask(Call& call, std::string_view path = "/") {
-    http::Head head;
-    head.set_method("GET");
-    head.set_target(path);
-    head.headers.add("Host", "h");
-    call.stream->send({0, std::move(head)});
-    call.stream->send({0, http::End{}});
-    run_until(loop, [&] { return call.over(); });
-  }
-
-  // One whole call; what it was like.
-  Call once(bool fresh = false, uint64_t pin = 0) {
-    Call call;
-    acquire(call, fresh, pin);
-    reused = call.stream->reused();
-    connected = call.stream->phases().connect.has_value();
-    ask(call);
-    call.stream.reset();
-    return call;
-  }
-
-  net::Loop loop;
-  ScriptedOrigin origin{loop};
-  Pool::Options options;
-  Dialer dialer{loop, {}, {}};
-  Pool pool{loop, dialer, options};
-  bool reused = false;
-  bool connected = false;
-};
 
 TEST_CASE("a clean connection is used again") {
   Rig rig;
@@ -410,42 +344,6 @@ TEST_CASE("idle connections have limits: each origin, all, and time") {
     CHECK(rig.pool.idle() == 0);
   }
 }
-
-// An origin of HTTP/2 that says `word` to who connects, and calls made of it.
-struct H2Rig {
-  explicit H2Rig(std::string says = {}) : word(std::move(says)) {
-    listener = *net::Listener::listen(loop, *net::Address::parse("127.0.0.1", 0), {},
-                                      [this](std::unique_ptr<net::Stream> stream) {
-                                        Peer& peer = *peers.emplace_back(std::make_unique<Peer>());
-                                        peer.stream = std::move(stream);
-                                        peer.stream->start(peer);
-                                        if (!word.empty()) peer.stream->write(Chain(word));
-                                      });
-  }
-
-  PoolKey key() const {
-    return {.host = "127.0.0.1", .port = listener->address().port(), .h2 = true};
-  }
-  void begin(Call& call) {
-    call.stream = pool.acquire(key(), call);
-    if (call.stream) return;
-    call.waiting = pool.dial(key(), call, [&](auto result) {
-      call.waiting.reset();
-      if (result) call.stream = std::move(*result);
-    });
-  }
-  void connect(Call& call) {
-    begin(call);
-    run_until(loop, [&] { return call.stream != nullptr; });
-  }
-
-  net::Loop loop;
-  std::string word;
-  std::vector<std::unique_ptr<Peer>> peers;
-  std::unique_ptr<net::Listener> listener;
-  Dialer dialer{loop, {}, {}};
-  Pool pool{loop, dialer, {}};
-};
 
 TEST_CASE("an HTTP/2 connection that was given up before it said a word is nobody else's") {
   H2Rig rig;

@@ -1,0 +1,133 @@
+// Pools with an origin to each, and calls made of them, for the tests of Pool.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "peer.h"
+#include "sidespan/net/listener.h"
+#include "sidespan/wire/pool.h"
+#include "support/scripted_origin.h"
+
+namespace sidespan::wire {
+
+struct Call final : OriginStreamOwner {
+  void on_origin_event(http::Event&& event) override {
+    if (const auto* head = std::get_if<http::Head>(&event.what)) status = head->status;
+    if (const auto* body = std::get_if<http::Body>(&event.what))
+      stream->consumed(body->data.size());
+    if (const auto* reset = std::get_if<http::Reset>(&event.what)) error = reset->error;
+    ended = ended || std::holds_alternative<http::End>(event.what);
+  }
+  bool over() const { return ended || error; }
+
+  std::unique_ptr<Pool::Waiting> waiting;
+  OriginStreamPtr stream;
+  std::optional<Error> error;
+  int status = 0;
+  bool ended = false;
+};
+
+struct Rig {
+  explicit Rig(Pool::Options with = {}, const Dialer::Options& dialling = {})
+      : options(std::move(with)), dialer(loop, dialling, {}) {}
+
+  PoolKey key(uint64_t pin = 0) const { return {"127.0.0.1", origin.port(), pin}; }
+
+  // Does not wait for what comes of it.
+  void begin(Call& call, bool fresh = false, uint64_t pin = 0) {
+    if (!fresh) call.stream = pool.acquire(key(pin), call);
+    if (call.stream) return;
+    const auto done = [this, &call](auto result) {
+      call.waiting.reset();
+      order.push_back(&call);
+      if (result) {
+        call.stream = std::move(*result);
+      } else {
+        call.error = std::move(result).error();
+      }
+    };
+    call.waiting = pool.dial(key(pin), call, done, fresh);
+  }
+
+  void acquire(Call& call, bool fresh = false, uint64_t pin = 0) {
+    begin(call, fresh, pin);
+    support::run_until(loop, [&] { return call.stream != nullptr || call.error.has_value(); });
+  }
+
+  void ask(Call& call, std::string_view path = "/") {
+    http::Head head;
+    head.set_method("GET");
+    head.set_target(path);
+    head.headers.add("Host", "h");
+    call.stream->send({0, std::move(head)});
+    call.stream->send({0, http::End{}});
+    support::run_until(loop, [&] { return call.over(); });
+  }
+
+  // One whole call; what it was like.
+  Call once(bool fresh = false, uint64_t pin = 0) {
+    Call call;
+    acquire(call, fresh, pin);
+    reused = call.stream->reused();
+    connected = call.stream->phases().connect.has_value();
+    ask(call);
+    call.stream.reset();
+    return call;
+  }
+
+  net::Loop loop;
+  support::ScriptedOrigin origin{loop};
+  Pool::Options options;
+  Dialer dialer;
+  Pool pool{loop, dialer, options};
+  std::vector<Call*> order;  // in which those who waited got what came of it
+  bool reused = false;
+  bool connected = false;
+};
+
+// An origin of HTTP/2 that says `word` to who connects, and calls made of it.
+struct H2Rig {
+  explicit H2Rig(std::string says = {}, const Pool::Options& options = {})
+      : word(std::move(says)), pool(loop, dialer, options) {
+    listener = *net::Listener::listen(loop, *net::Address::parse("127.0.0.1", 0), {},
+                                      [this](std::unique_ptr<net::Stream> stream) {
+                                        Peer& peer = *peers.emplace_back(std::make_unique<Peer>());
+                                        peer.stream = std::move(stream);
+                                        peer.stream->start(peer);
+                                        if (!word.empty()) peer.stream->write(Chain(word));
+                                      });
+  }
+
+  PoolKey key() const {
+    return {.host = "127.0.0.1", .port = listener->address().port(), .h2 = true};
+  }
+  void begin(Call& call) {
+    call.stream = pool.acquire(key(), call);
+    if (call.stream) return;
+    call.waiting = pool.dial(key(), call, [&](auto result) {
+      call.waiting.reset();
+      if (result) {
+        call.stream = std::move(*result);
+      } else {
+        call.error = std::move(result).error();
+      }
+    });
+  }
+  void connect(Call& call) {
+    begin(call);
+    support::run_until(loop, [&] { return call.stream != nullptr; });
+  }
+
+  net::Loop loop;
+  std::string word;
+  std::vector<std::unique_ptr<Peer>> peers;
+  std::unique_ptr<net::Listener> listener;
+  Dialer dialer{loop, {}, {}};
+  Pool pool;
+};
+
+}  // namespace sidespan::wire
