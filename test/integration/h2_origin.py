@@ -42,6 +42,8 @@ class Message:
 
 
 class H2Origin(Origin):
+    config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+
     def __init__(self, host="127.0.0.1", tls=None, alpn=("h2",), settings=None):
         self.settings = settings or {}
         self.refused = set()
@@ -67,7 +69,7 @@ class H2Origin(Origin):
             sock.close()
 
     def _speak(self, sock, number):
-        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        connection = h2.connection.H2Connection(self.config)
         connection.local_settings.update(self.settings)
         connection.initiate_connection()
         streams, queues = {}, {}

@@ -51,11 +51,28 @@ def resident(side, code=False):
     """Bytes of memory that it has written; with `code` also what it shares with the files of program and libraries,
     which is there while it runs it. Of a sanitized program 0: there freed memory stays in quarantine, and its size says
     nothing of ours."""
-    if sanitized():
-        return 0
-    name = "VmRSS:" if code else "RssAnon:"
+    return 0 if sanitized() else status_bytes(side, "VmRSS" if code else "RssAnon")
+
+
+def status_bytes(side, name):
+    """A size that the kernel tells of the process."""
     with open(f"/proc/{side.process.pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(name))
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(name + ":"))
+
+
+class Peak:
+    """The most memory that it has written at any time since this was made, beyond what it had written then."""
+
+    def __init__(self, side):
+        self.side = side
+        Path(f"/proc/{side.process.pid}/clear_refs").write_text("5")  # VmHWM begins anew
+        self.before, self.code = status_bytes(side, "VmRSS"), status_bytes(side, "RssFile")
+
+    def grown(self):
+        """The peak is of all pages; those of the program's file that came meanwhile are none that it has written."""
+        if sanitized():
+            return 0
+        return status_bytes(self.side, "VmHWM") - self.before - (status_bytes(self.side, "RssFile") - self.code)
 
 
 def open_files(pid):

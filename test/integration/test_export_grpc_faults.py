@@ -183,6 +183,22 @@ def test_a_collector_that_wants_a_certificate_that_we_do_not_have(sidecar, origi
         sink.stop()
 
 
+def test_a_collector_whose_certificate_nobody_trusts(sidecar, origin, authority):
+    """It gets no span; they wait, agents notice nothing, and the log says whose certificate it is."""
+    certificate, key = authority.leaf("localhost")
+    sink = GrpcSink(grpc.ssl_server_credentials([(private_pem(key), pem(certificate))]))
+    try:
+        running = sidecar(by_grpc(sink.endpoint.replace("127.0.0.1", "localhost")) | {"drain": {"deadline": "1s"}})
+        calls(running, origin, 5)
+        wait_for("a line about it", lambda: any("does not take spans" in line and "certificate" in line
+                                                for line in running.lines))
+        calls(running, origin, 5)
+        wait_for("the books", lambda: books(running) == (10, 0, {}, 10))
+        assert not sink.spans
+    finally:
+        sink.stop()
+
+
 @pytest.mark.parametrize("wants_ours", [False, True])
 def test_a_real_collector_by_tls(sidecar, origin, authority, tmp_path, wants_ours):
     leaf, private = authority.leaf("localhost")

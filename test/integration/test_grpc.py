@@ -2,6 +2,7 @@
 that is opened and without TLS. grpcio sends all its calls through a proxy by CONNECT."""
 
 import base64
+import gzip
 import time
 from concurrent import futures
 
@@ -148,17 +149,20 @@ def test_every_kind_of_call(echo, authority, sink, tmp_path):
         assert len(mine) == 1
 
 
-BINARY = """
+CHILD = """
 import sys, grpc
+name, value = sys.argv[2:]
 with grpc.insecure_channel(sys.argv[1]) as channel:
-    channel.unary_unary("/test.Echo/Unary")(b"a", metadata=[("grpc-trace-bin", bytes.fromhex(sys.argv[2]))], timeout=20)
+    metadata = [(name, bytes.fromhex(value) if name.endswith("-bin") else value)]
+    channel.unary_unary("/test.Echo/Unary")(b"a", metadata=metadata, timeout=20)
 """
 
 
+@pytest.mark.parametrize("field, form", [("traceparent", "00-{}-{}-01"), ("grpc-trace-bin", "0000{}01{}0201")])
 @pytest.mark.parametrize("echo", ["plain"], indirect=True)
-def test_the_binary_form_of_a_parent_is_read(echo, sink, tmp_path):
+def test_a_parent_in_metadata_is_the_parent(echo, field, form, sink, tmp_path):
     trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-    command = [peers.python(), "-c", BINARY, f"{HOST}:{echo.port}", f"0000{trace}01{parent}0201"]
+    command = [peers.python(), "-c", CHILD, f"{HOST}:{echo.port}", field, form.format(trace, parent)]
     config = exporting(sink.endpoint) | {"spans": {"rpc_status": "rpc.grpc.status_code"}}
     assert run(tmp_path, command, config).returncode == 0
     span, = [span for span in sink.wait(2) if span["kind"] == "CLIENT"]
@@ -200,4 +204,53 @@ def test_the_binary_form_names_no_other_span_than_ours(sidecar, sink, others):
     seen = origin.requests[0].get("grpc-trace-bin")
     mine = bytes.fromhex(f"0000{trace}01{span['span_id']}0201")
     assert (seen and base64.b64decode(seen)) == (mine if others == "rewrite" else None)
+    origin.stop()
+
+
+class Packing(H2Origin):
+    """Gives the messages back as they came."""
+
+    def _answer(self, connection, queues, stream, request):
+        fields = [(":status", "200"), *((name, request.get(name)) for name in ("content-type", "grpc-encoding"))]
+        connection.send_headers(stream, fields)
+        queues[stream] = bytearray(request.body), [("grpc-status", "0")]
+
+
+PACKED = """
+import sys, grpc
+with grpc.insecure_channel(sys.argv[1], compression=grpc.Compression.Gzip) as channel:
+    print(channel.unary_unary("/test.Echo/Unary")(b"z" * 10000, timeout=20) == b"z" * 10000)
+"""
+
+
+def framed(message, packed=False):
+    data = gzip.compress(message) if packed else message
+    return bytes([packed]) + len(data).to_bytes(4) + data
+
+
+def test_packed_messages_stay_packed(sink, tmp_path):
+    origin = Packing()
+    done = run(tmp_path, [peers.python(), "-c", PACKED, f"{HOST}:{origin.port}"], exporting(sink.endpoint))
+    assert done.stdout == "True\n", done.stderr
+    request, = origin.requests
+    assert request.get("grpc-encoding") == "gzip" and "gzip" in request.get("grpc-accept-encoding")
+    assert request.body[0] == 1 and int.from_bytes(request.body[1:5]) == len(request.body) - 5 < 1000
+    assert gzip.decompress(request.body[5:]) == b"z" * 10000
+    span, = [span for span in sink.wait(2) if span["kind"] == "CLIENT"]
+    assert [span["attributes"][f"sidespan.grpc.messages.{way}"] for way in ("sent", "received")] == [1, 1]
+    assert span["attributes"]["rpc.status_code"] == "OK"
+    origin.stop()
+
+
+def test_packed_messages_pass_to_the_byte(sidecar, sink):
+    """Beside one that is not, whose flag says so."""
+    origin = Packing()
+    body = framed(b"one " * 20_000, True) + framed(b"two") + framed(b"", True)
+    with H2Client(connect(sidecar().egress)) as client:
+        answer = client.get(f"127.0.0.1:{origin.port}", "/test.Echo/Both", "POST", body=body, headers=[
+            ("content-type", "application/grpc"), ("te", "trailers"), ("grpc-encoding", "gzip")])
+    assert origin.requests[0].body == answer.body == body
+    assert origin.requests[0].get("grpc-encoding") == answer.get("grpc-encoding") == "gzip"
+    found = sink.wait(1)[0]["attributes"]
+    assert (found["sidespan.grpc.messages.sent"], found["sidespan.grpc.messages.received"]) == (3, 3)
     origin.stop()

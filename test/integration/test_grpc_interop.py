@@ -18,23 +18,24 @@ from wire import outward_address, wait_for
 
 TEXT = "näh: 不行 😀\n\tend".encode().hex()
 UNARY, UP, DOWN, BOTH = (f"sidespan.test.Interop/{name}" for name in ("Unary", "Up", "Down", "Both"))
-# What a client prints; the method; the status that passes the sidecar, None where the agent leaves before there is one.
+# What a client prints; the method; the status that passes the sidecar, None where the agent leaves before there is one;
+# messages each way (None: the answer may come before the message).
 CASES = [
-    ("empty 0 0", UNARY, "OK"),
-    ("large 0 300000", UNARY, "OK"),
-    ("up 0 101020", UP, "OK"),
-    ("down 0 5", DOWN, "OK"),
-    ("both 0 3", BOTH, "OK"),
-    ("pingpong 0 4", BOTH, "OK"),
-    ("cancel_begin 1", UP, None),
-    ("cancel_first 1 1", BOTH, None),
-    ("deadline 4", "sidespan.test.Interop/Slow", "DEADLINE_EXCEEDED"),
-    (f"status 9 {TEXT}", "sidespan.test.Interop/Fail", "FAILED_PRECONDITION"),
-    ("metadata 0 a word 00ff616201", UNARY, "OK"),
-    ("no_method 12", "sidespan.test.Interop/Missing", "UNIMPLEMENTED"),
-    ("no_service 12", "sidespan.test.Missing/Unary", "UNIMPLEMENTED"),
-    ("gzip 0 20000", UNARY, "OK"),
-    ("gzip_stream 0 3", BOTH, "OK"),
+    ("empty 0 0", UNARY, "OK", 1, 1),
+    ("large 0 300000", UNARY, "OK", 1, 1),
+    ("up 0 101020", UP, "OK", 3, 1),
+    ("down 0 5", DOWN, "OK", 1, 5),
+    ("both 0 3", BOTH, "OK", 3, 3),
+    ("pingpong 0 4", BOTH, "OK", 4, 4),
+    ("cancel_begin 1", UP, None, 0, 0),
+    ("cancel_first 1 1", BOTH, None, 1, 1),
+    ("deadline 4", "sidespan.test.Interop/Slow", "DEADLINE_EXCEEDED", 1, 0),
+    (f"status 9 {TEXT}", "sidespan.test.Interop/Fail", "FAILED_PRECONDITION", 1, 0),
+    ("metadata 0 a word 00ff616201", UNARY, "OK", 1, 1),
+    ("no_method 12", "sidespan.test.Interop/Missing", "UNIMPLEMENTED", None, 0),
+    ("no_service 12", "sidespan.test.Missing/Unary", "UNIMPLEMENTED", None, 0),
+    ("gzip 0 20000", UNARY, "OK", 1, 1),
+    ("gzip_stream 0 3", BOTH, "OK", 3, 3),
 ]
 
 
@@ -129,16 +130,19 @@ def test_every_case_is_one_right_span(agent, language, secure, server, address, 
     assert done.stdout.splitlines() == [line for line, *_ in CASES], done.stderr
     spans = sorted((span for span in sink.wait(len(CASES) + 1) if span["kind"] == "CLIENT"),
                    key=lambda span: span["start"])
-    assert [span["name"] for span in spans] == [method for _, method, _ in CASES]
+    assert [span["name"] for span in spans] == [method for _, method, *_ in CASES]
     root, = [span for span in sink.spans if span["kind"] == "INTERNAL"]
-    for span, (line, method, status) in zip(spans, CASES):
+    for span, (line, method, status, sent, received) in zip(spans, CASES):
         if agent == "node" and line.startswith("cancel"):  # it ends its side first, which is a whole request
             status = span["attributes"].get("rpc.status_code")
             assert status in (None, "OK")
+            received = 1 if status == "OK" else span["attributes"]["sidespan.grpc.messages.received"]
         check_span(span, method, status, secure)
+        assert span["attributes"]["sidespan.grpc.messages.sent"] == sent or sent is None, line
+        assert span["attributes"]["sidespan.grpc.messages.received"] == received, line
         assert span["parent_id"] == root["span_id"]
     # Methods that are not there have nobody who could say what came.
-    known = [(span["name"].rpartition("/")[2], span["span_id"]) for span, (_, _, status) in zip(spans, CASES)
+    known = [(span["name"].rpartition("/")[2], span["span_id"]) for span, (_, _, status, *_) in zip(spans, CASES)
              if status != "UNIMPLEMENTED"]
     wait_for("calls", lambda: len(server.parents()) >= len(known), 5)
     assert sorted(server.parents()) == sorted(known)

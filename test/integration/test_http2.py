@@ -666,38 +666,48 @@ def test_an_origin_that_refuses_everything_is_asked_twice(intercepting, h2_origi
 
 
 class Narrow(H2Origin):
-    """Takes `most` streams at a time, refuses what comes beyond it, and says so late."""
+    """Takes `most` streams at a time, refuses what comes beyond it, and says so late. `at_once`: the most there were on
+    a connection since it said so."""
 
     def __init__(self, most, late=0, **how):
-        self.most, self.late, self.refusals, self._under_way = most, late, 0, {}
+        self.most, self.late, self.refusals, self.at_once, self.told = most, late, 0, 0, {}
         super().__init__(settings={h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100}, **how)
 
+    def says(self, most):
+        """To all; comes back when they have heard it."""
+        self.most = most
+        wait_for("the acknowledgements", lambda: all(told == most for told in self.told.values()))
+        self.at_once = 0
+
     def _speak(self, sock, number):
-        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        connection = h2.connection.H2Connection(self.config)
         connection.initiate_connection()
         connection.clear_outbound_data_buffer()
-        begun, greeted, waiting = time.monotonic(), False, []
+        begun, said, waiting = time.monotonic(), None, []
         sock.settimeout(0.02)
         while True:
             try:
                 data = sock.recv(65536)
                 if not data:
-                    return
+                    return self.told.pop(number, None)
                 events = connection.receive_data(data)
             except TimeoutError:
                 events = []
-            if not greeted and time.monotonic() - begun >= self.late:
-                greeted = True
-                sock.sendall(SettingsFrame(0, settings={SettingsFrame.MAX_CONCURRENT_STREAMS: self.most}).serialize())
+            if said != self.most and time.monotonic() - begun >= self.late:
+                said = self.most
+                sock.sendall(SettingsFrame(0, settings={SettingsFrame.MAX_CONCURRENT_STREAMS: said}).serialize())
             for event in events:
+                if isinstance(event, h2.events.SettingsAcknowledged):
+                    self.told[number] = said
                 if isinstance(event, h2.events.RequestReceived):
                     if len(waiting) == self.most:
                         self.refusals += 1
                         connection.reset_stream(event.stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
                     else:
                         waiting.append((time.monotonic(), event.stream_id))
+                        self.at_once = max(self.at_once, len(waiting))
                         self.requests.append(Message(event.headers, connection=number))
-            if greeted:
+            if said:
                 for at, stream in [one for one in waiting if time.monotonic() - one[0] > 0.03]:
                     waiting.remove((at, stream))
                     connection.send_headers(stream, [(":status", "200")], end_stream=True)
@@ -906,11 +916,27 @@ def test_nghttp_and_curl_by_prior_knowledge(sidecar, origin, sink):
     assert {request.get("traceparent").split("-")[2] for request in origin.requests} == {s["span_id"] for s in spans}
 
 
-def test_h2load(sidecar, origin, sink):
-    """Another implementation: prior knowledge, many streams, many connections."""
-    side = sidecar()
+@pytest.mark.parametrize("behind", ["1.1", "2"])
+def test_h2load(behind, sidecar, origin, h2_origin, authority, sink):
+    """Another implementation: prior knowledge, many streams, many connections; each request is one right span."""
+    there = origin if behind == "1.1" else h2_origin
+    url = there.url("/").replace("127.0.0.1", HOST)
+    side = sidecar({"tls": {"trust": {"certificates": [str(authority.pem)]}}, "routes": [{"path": "/api/", "to": url}]})
+    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
     done = subprocess.run([peers.installed("h2load"), "-n", "2000", "-c", "4", "-m", "50",
-                           f"--connect-to=127.0.0.1:{side.egress[1]}", f"http://127.0.0.1:{origin.port}/echo"],
-                          capture_output=True, text=True, timeout=60)
+                           "-H", f"traceparent: 00-{trace}-{parent}-01",
+                           f"http://127.0.0.1:{side.egress[1]}/api/echo"], capture_output=True, text=True, timeout=60)
     assert re.search("2000 succeeded, 0 failed, 0 errored", done.stdout), done.stdout
-    assert len(sink.wait(2000, timeout=30)) == 2000
+    spans = sink.wait(2000, timeout=30)
+    assert len(sink.quiet()) == 2000
+    for span in spans:
+        found = span["attributes"]
+        assert (span["kind"], span["name"], span["status"]) == ("CLIENT", "GET", "UNSET")
+        assert (span["trace_id"], span["parent_id"]) == (trace, parent)
+        assert (found["network.protocol.version"], found["http.response.status_code"]) == (behind, 200)
+        assert (found["url.full"], found["sidespan.end"]) == (f"{url}echo", "complete")
+    seen = [request.get("traceparent") for request in there.requests]
+    assert sorted(seen) == sorted(f"00-{trace}-{span['span_id']}-01" for span in spans)
+    assert len(set(seen)) == 2000
+    (emitted, exported, dropped, _), = side.metrics().accounts().values()
+    assert (emitted, exported, dropped) == (2000, 2000, 0)
