@@ -385,7 +385,8 @@ Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random)
 void Registry::Impl::tell_request(const Call& call, const Joined& joined, MonoTime now) {
   const bool converses = call.to_model && call.converses;
   const Voice voice = converses ? Voice::kModelRequest : Voice::kToolRequest;
-  for (const Gleaned* gleaned : {call.head, call.body}) {
+  const bool adds = joined.execution || !call.head_is_told;
+  for (const Gleaned* gleaned : {adds ? call.head : nullptr, call.body}) {
     if (gleaned == nullptr) continue;
     publish(joined.execution, voice, joined.step, *gleaned, now);
     if (call.to_model) continue;

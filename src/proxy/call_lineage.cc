@@ -141,7 +141,7 @@ CallLineage::Rest CallLineage::rest() const {
 void CallLineage::serve(lineage::ExecutionRef execution, MonoTime now) {
   serves_ = true;
   joined_ = lineage::Joined{.execution = execution};
-  if (head_) registry_.publish(execution, Voice::kGiven, 0, *head_, now);
+  if (head_) registry_.publish(execution, Voice::kGiven, 0, head_->carried, now);
   publish_given(now);
 }
 
@@ -229,7 +229,7 @@ void CallLineage::end_response_document() {
 }
 
 void CallLineage::fill(lineage::Call& call) const {
-  call.head = head_.get();
+  if (head_) call.head = &head_->carried;
   call.path = path_;
   if (form_) {
     call.body = &form_->gleaned();
@@ -240,7 +240,10 @@ void CallLineage::fill(lineage::Call& call) const {
 
 const lineage::Joined& CallLineage::join(lineage::Call call, const Moment& now, Random& random) {
   fill(call);
+  call.head_is_told = head_ && head_->is_told(now.mono, registry_.remembered());
   joined_ = registry_.join(call, now, random);
+  const bool told = head_ && !call.head_is_told && !joined_->execution && !joined_->asked_for;
+  if (told) head_->told = now.mono;
   return *joined_;
 }
 
@@ -306,7 +309,7 @@ void CallLineage::pass(MonoTime now) {
   joined_.emplace();
   if (!tells_) return;
   const Voice voice = request_voice();
-  if (head_) registry_.publish({}, voice, 0, *head_, now);
+  if (head_) registry_.publish({}, voice, 0, head_->carried, now);
   if (request_) registry_.publish({}, voice, 0, request_->take(), now);
   if (form_) registry_.publish({}, voice, 0, form_->gleaned(), now);
   form_.reset();

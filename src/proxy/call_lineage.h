@@ -126,8 +126,8 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
 
   lineage::Registry& registry_;
   MemoryCharge charge_;
-  std::shared_ptr<const lineage::Gleaned> head_;  // null: it tells nothing
-  std::string_view path_;                         // the exchange's
+  std::shared_ptr<lineage::TargetMemo::Known> head_;  // null: it tells nothing
+  std::string_view path_;                             // the exchange's
   std::optional<lineage::Gleaner> request_;
   std::optional<lineage::Gleaner> answer_;
   std::unique_ptr<lineage::FormGleaner> form_;

@@ -59,15 +59,12 @@ void Exchange::begin_lineage() {
   if (registry == nullptr || !trace_->is_open() || is_opaque()) return;
   const lineage::Target target = target_of(request_, url_);
   if (!target.may_tell()) return;
-  // What is not told again is known for seven eighths of the usual time at least; where that is a
-  // few of the seconds that values are remembered by, it is told each time.
-  const MonoTime now = worker_.loop.now().mono;
-  const Nanoseconds known = registry->remembered();
-  const Nanoseconds again = known < std::chrono::seconds(16) ? Nanoseconds(0) : known / 8;
-  if (!worker_.targets.is_due(target, now, again)) return;
   const auto head = worker_.targets.glean(registry->key(), target);
-  if (head->values.empty() && head->asked.empty()) return;
-  registry->publish({}, lineage::Voice::kToolRequest, 0, *head, now);
+  if (head->carried.values.empty() && head->carried.asked.empty()) return;
+  const MonoTime now = worker_.loop.now().mono;
+  if (head->is_told(now, registry->remembered())) return;
+  head->told = now;
+  registry->publish({}, lineage::Voice::kToolRequest, 0, head->carried, now);
 }
 
 // Only where the body may say more than the head, and the origin would see the difference. What

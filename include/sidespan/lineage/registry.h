@@ -63,6 +63,7 @@ struct Call {
   uint64_t session = 0;  // of the agent's session header (session.h), hashed; zero: none
   const Gleaned* head = nullptr;
   const Gleaned* body = nullptr;
+  bool head_is_told = false;   // of late, by a call that belongs to nobody
   std::string_view path = {};  // of what it asks for; a query behind it is not looked at
   trace::SpanId span = {};     // its own
   trace::TraceId trace = {};   // that it is in unless it joins another; a turn it opens is so, too

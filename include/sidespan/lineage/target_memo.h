@@ -23,17 +23,20 @@ class TargetMemo {
   // Targets and what they carry are kept in no more than `bytes_max`, which MemoryLedger counts.
   explicit TargetMemo(size_t bytes_max = kBytesMax) : bytes_max_(bytes_max) {}
 
-  // What `target` carries.
-  std::shared_ptr<const Gleaned> glean(const HashKey& key, const Target& target);
+  struct Known {
+    Gleaned carried;
+    MonoTime told = MonoTime::min();  // by a call that belongs to nobody
 
-  // While nobody is at work: whether `target` is to be told. It was not within `span`, as far as is
-  // known; from then on it was, at `now`.
-  bool is_due(const Target& target, MonoTime now, Nanoseconds span);
+    // So lately that to tell it again says nothing new, where values are `remembered` for so long.
+    bool is_told(MonoTime now, Nanoseconds remembered) const;
+  };
+  // What `target` carries.
+  std::shared_ptr<Known> glean(const HashKey& key, const Target& target);
 
  private:
   static constexpr size_t kPlaces = 1024;
   // Values, and what is asked for: an address that carries more is read each time.
-  static constexpr size_t kPartsKept = 16;
+  static constexpr size_t kPartsKept = 32;
 
   // Longer ones are none that come again.
   static constexpr size_t kTextBytesMax = 2048;
@@ -42,8 +45,7 @@ class TargetMemo {
     std::string text = {};  // host and path; empty: nobody's
     uint32_t path_size = 0;
     uint32_t kind = 0;  // all else of it
-    MonoTime told = MonoTime::min();
-    std::shared_ptr<const Gleaned> carried = {};
+    std::shared_ptr<Known> known = {};
   };
 
   // Null: there is no room for it.
@@ -51,7 +53,7 @@ class TargetMemo {
   // False: there is none, even if all others go.
   bool make_room(size_t bytes, const Place& kept);
   void leave(Place& place);
-  static size_t bytes_of(const Gleaned& carried);
+  static size_t bytes_of(const Known& known);
   static size_t bytes_of(const Place& place);
 
   const size_t bytes_max_;

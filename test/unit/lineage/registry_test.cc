@@ -219,6 +219,29 @@ TEST_CASE("who is the first to say what one call was told made that call") {
   }
 }
 
+TEST_CASE("what nobody's call told of late is not told again") {
+  for (const bool told : {false, true}) {
+    CAPTURE(told);
+    Rig rig;
+    Gleaned head;
+    glean_target(rig.registry.key(), fetched("/orders/AK-48219"), head);
+    const auto send = [&] {
+      return rig.registry.join(
+          {.head = &head, .head_is_told = told, .span = trace::SpanId::make(rig.random)}, rig.now,
+          rig.random);
+    };
+    CHECK(send().verdict == kNone);
+    const Joined turn = rig.model(user(kQuestion));
+    rig.said(turn, asks(kId, "AK-48219"));
+    // Had it been told, others would have sent it, too.
+    CHECK((send().verdict == kOne) == told);
+    // Whose it is, is told.
+    const Joined other = rig.model(user("And what of AK-48219 for Tom?"));
+    rig.said(other, asks("call_77", "AK-48219"));
+    CHECK(send().verdict == kSeveral);
+  }
+}
+
 TEST_CASE("a constant of an agent's is no evidence") {
   Rig rig;
   const Joined turn =
