@@ -124,6 +124,7 @@ struct Registry::Impl {
   std::atomic<int64_t> unnamed_until{0};  // as long as what a model says is remembered
   std::atomic<uint64_t> blinded{0};
   std::atomic<size_t> swept{0};      // parts
+  std::atomic<uint64_t> age{1};      // grows behind all that an execution is said to have
   std::unique_ptr<Registry> traces;  // null: it is one itself
   std::atomic<bool> forgets{false};  // then: was told what was not kept
 };
@@ -244,6 +245,7 @@ void Registry::Impl::want(ExecutionRef execution, uint32_t step, const Gleaned& 
     const bool known = execution && pending.add(one.arguments, call, now);
     if (!known) values.insert(one.arguments, {}, false, now);
   }
+  age.fetch_add(1, std::memory_order_release);
 }
 
 // What no model is known to have asked for: programs ask for the same by themselves.
@@ -268,8 +270,10 @@ void Registry::Impl::publish(ExecutionRef execution, Voice voice, uint32_t step,
       values.forget(value.hash, now);
     }
   }
-  if (voice != Voice::kModelRequest || gleaned.prefixes.empty()) return;
-  values.insert(gleaned.prefixes.back().digest, {execution, kAllMessages, low}, false, now);
+  if (voice == Voice::kModelRequest && !gleaned.prefixes.empty()) {
+    values.insert(gleaned.prefixes.back().digest, {execution, kAllMessages, low}, false, now);
+  }
+  if (execution) age.fetch_add(1, std::memory_order_release);
 }
 
 Registry::Registry(const HashKey& key, const RegistryOptions& options)
@@ -343,6 +347,11 @@ Judgement Registry::Impl::judge(const Call& call, MonoTime now) {
 
 Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random) {
   const bool converses = call.to_model && call.converses;
+  const uint64_t before = age.load(std::memory_order_acquire);
+  // Nothing is known since that it could have to do with, and what it carries was told.
+  if (call.head_is_told && call.body == nullptr && call.unheard_at == before) {
+    return {.unheard_at = before};
+  }
   const Judgement judgement = judge(call, now.mono);
   Joined out{
       .verdict = judgement.verdict, .source = judgement.source, .asked_for = judgement.asked_for};
@@ -377,6 +386,7 @@ Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random)
   if (!out.execution && converses && options.turns.on) {
     open_turn(call, judgement, now, random, out);
   }
+  if (judgement.unheard && call.body == nullptr) out.unheard_at = before;
   if (out.execution) count_span(call.scope, now.mono);
   tell_request(call, out, now.mono);
   return out;

@@ -287,6 +287,12 @@ bool Tally::goes_on_from_the_past() const {
 }
 
 Judgement Tally::judge() {
+  Judgement out = weigh();
+  out.unheard = candidates_.empty() && !unnamed_ && admitted_.texts;
+  return out;
+}
+
+Judgement Tally::weigh() {
   Judgement out;
   if (call_.to_model && admitted_.prefixes) count_prefixes();
   if (admitted_.ids) {

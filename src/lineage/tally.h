@@ -24,6 +24,7 @@ struct Judgement {
   std::optional<uint8_t> asked_by = {};  // the step of the model's call that said what this carries
   std::optional<uint8_t> attempt = {};   // the step of the same request before
   bool asked_for = false;                // by a model, perhaps by one of several
+  bool unheard = false;                  // no execution has to do with what it carries
 };
 
 class Tally {
@@ -75,6 +76,7 @@ class Tally {
     std::vector<uint64_t> light;  // that are counted
   };
 
+  Judgement weigh();
   Candidate* candidate(ExecutionRef execution);
   void count_prefixes();
   void count_all(const Gleaned* gleaned, bool ids);

@@ -240,10 +240,16 @@ void CallLineage::fill(lineage::Call& call) const {
 
 const lineage::Joined& CallLineage::join(lineage::Call call, const Moment& now, Random& random) {
   fill(call);
-  call.head_is_told = head_ && head_->is_told(now.mono, registry_.remembered());
+  if (head_) {
+    call.head_is_told = head_->is_told(now.mono, registry_.remembered());
+    call.unheard_at = head_->unheard_at;
+  }
   joined_ = registry_.join(call, now, random);
-  const bool told = head_ && !call.head_is_told && !joined_->execution && !joined_->asked_for;
-  if (told) head_->told = now.mono;
+  if (head_) {
+    head_->unheard_at = joined_->unheard_at;
+    const bool tells = !joined_->execution && !joined_->asked_for;
+    if (tells && !call.head_is_told) head_->told = now.mono;
+  }
   return *joined_;
 }
 

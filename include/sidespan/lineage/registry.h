@@ -64,6 +64,7 @@ struct Call {
   const Gleaned* head = nullptr;
   const Gleaned* body = nullptr;
   bool head_is_told = false;   // of late, by a call that belongs to nobody
+  uint64_t unheard_at = 0;     // Joined::unheard_at of that one
   std::string_view path = {};  // of what it asks for; a query behind it is not looked at
   trace::SpanId span = {};     // its own
   trace::TraceId trace = {};   // that it is in unless it joins another; a turn it opens is so, too
@@ -85,6 +86,9 @@ struct Joined {
   std::string tracestate = {};  // the parent's
   uint32_t step = 0;            // the call's place in it, from 1
   bool asked_for = false;       // by a model, as far as is known
+  // When no execution had to do with what the call carried, by the registry's age; zero: one had,
+  // or may have had.
+  uint64_t unheard_at = 0;
   std::vector<SpanRef> links =
       {};  // candidates; the model call that asked for it; the attempt before
 };

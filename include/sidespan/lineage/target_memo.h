@@ -26,6 +26,7 @@ class TargetMemo {
   struct Known {
     Gleaned carried;
     MonoTime told = MonoTime::min();  // by a call that belongs to nobody
+    uint64_t unheard_at = 0;          // Joined::unheard_at of the latest
 
     // So lately that to tell it again says nothing new, where values are `remembered` for so long.
     bool is_told(MonoTime now, Nanoseconds remembered) const;

@@ -219,22 +219,32 @@ TEST_CASE("who is the first to say what one call was told made that call") {
   }
 }
 
-TEST_CASE("what nobody's call told of late is not told again") {
+TEST_CASE("what nobody's call told of late is neither told nor weighed until something is said") {
   for (const bool told : {false, true}) {
     CAPTURE(told);
     Rig rig;
     Gleaned head;
     glean_target(rig.registry.key(), fetched("/orders/AK-48219"), head);
+    uint64_t unheard_at = 0;
     const auto send = [&] {
-      return rig.registry.join(
-          {.head = &head, .head_is_told = told, .span = trace::SpanId::make(rig.random)}, rig.now,
-          rig.random);
+      Joined out = rig.registry.join({.head = &head,
+                                      .head_is_told = told,
+                                      .unheard_at = unheard_at,
+                                      .span = trace::SpanId::make(rig.random)},
+                                     rig.now, rig.random);
+      unheard_at = out.unheard_at;
+      return out;
     };
     CHECK(send().verdict == kNone);
+    const uint64_t age = unheard_at;
+    CHECK(age != 0);
+    CHECK(send().verdict == kNone);
+    CHECK(unheard_at == age);
     const Joined turn = rig.model(user(kQuestion));
     rig.said(turn, asks(kId, "AK-48219"));
     // Had it been told, others would have sent it, too.
     CHECK((send().verdict == kOne) == told);
+    CHECK(unheard_at == 0);
     // Whose it is, is told.
     const Joined other = rig.model(user("And what of AK-48219 for Tom?"));
     rig.said(other, asks("call_77", "AK-48219"));
