@@ -52,8 +52,8 @@ class Bundle {
     end_said();
   }
   // It is what a call asks for, and not said of one.
-  void end_asked() {
-    if (active_ && weight_ >= kAskedWeightMin) values_.add_asked(arguments_of(sum_));
+  void end_asked(bool url = false) {
+    if (active_ && weight_ >= kAskedWeightMin) values_.add_asked(arguments_of(sum_), url);
   }
   // It is said of a call, and may not be what that asks for.
   void end_said() {

@@ -107,14 +107,18 @@ void Tally::count(const Value& value) {
   const bool in_body = call_.body != nullptr && !call_.body->asked.empty();
   const bool tells = value.weight >= (in_body ? kToldInBodyWeightMin : kToldInHeadWeightMin);
   const bool heavy = value.weight >= kHeavyWeight || value.id;
-  if (tells) (heavy ? told_to_unnamed_ : light_told_to_unnamed_) |= held->strayed;
+  const bool passed_on = held->strays == Strays::kPassedOn;
+  if (passed_on) ++passed_on_;
+  const bool part = !heavy && held->strays == Strays::kOne;
+  if (tells && part) light_told_to_unnamed_ = true;
+  if (tells && !part && !passed_on) told_to_unnamed_ |= held->strays != Strays::kNone;
   if (!held->holders[0].execution) return;  // they belong to nobody
   std::vector<std::pair<Candidate*, Holder>> holders;
   const bool narrowed = holders_of(*held, holders);
   for (const auto& [who, holder] : holders) {
     const bool told = (holder.marks & kToldMarks) == kSaidByTool;
     if (tells && who != nullptr) who->told_alone |= told;
-    if (who != nullptr) who->passed_on |= (holder.marks & kPassedOn) != 0;
+    if (passed_on && who != nullptr) who->passed_on += (holder.marks & kPassedOn) != 0 ? 1U : 0U;
   }
   if (alone(*held, holders)) {
     const bool constant = held->common && value.weight < kHeavyWeight && !narrowed;
@@ -150,6 +154,17 @@ ToolName Tally::path_words() const {
   return words;
 }
 
+// A tool that is asked for nothing but a URL may keep it, or make it shorter.
+bool Tally::fetches(const ToolName& tool) const {
+  for (const std::string_view words :
+       {"fetch get read open browse visit", "download scrape crawl load view retrieve"}) {
+    ToolName name = {};
+    add_words(key_, words, name);
+    if (resemble(name, tool)) return true;
+  }
+  return false;
+}
+
 // Who waits for just that.
 void Tally::find_waiting() {
   for (const Asked& asked : asked()) {
@@ -159,6 +174,7 @@ void Tally::find_waiting() {
     for (const PendingCall& one : std::span(found.calls).first(found.count)) {
       const Waiting waiting = executions_.waits(one.execution, one.step, now_);
       if (waiting == Waiting::kNo) continue;
+      if (asked.url && !resemble(name, one.name) && !fetches(one.name)) continue;
       Candidate* const who = candidate(one.execution);
       if (who == nullptr || !who->standing || !in_scope(*who->standing)) continue;
       who->waits = true;
@@ -177,7 +193,8 @@ bool Tally::is_asked_unasked() {
 
 // A program may go on with what a tool told it, before its model asks for that.
 bool Tally::is_told_to_others(const Candidate& candidate) const {
-  const bool to_unnamed = told_to_unnamed_ || (light_told_to_unnamed_ && !candidate.passed_on);
+  const bool to_unnamed = told_to_unnamed_ || candidate.passed_on != passed_on_ ||
+                          (light_told_to_unnamed_ && passed_on_ == 0);
   return to_unnamed || std::ranges::any_of(candidates_, [&](const Candidate& other) {
            return &other != &candidate && other.told_alone && other.standing &&
                   other.standing->open;

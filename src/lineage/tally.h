@@ -69,7 +69,7 @@ class Tally {
     uint8_t waits_since = 0;  // the step of the model's call
     bool resembles = false;   // what it waits for has a name like this call's
     bool told_alone = false;  // by a tool, and not by its user, so that its program may use it
-    bool passed_on = false;   // to its model, what one alone was told: kPassedOn
+    uint32_t passed_on = 0;   // texts, to its model, that one alone was told: kPassedOn
     uint8_t best = 0;  // weight of the heaviest that the model said, and the call that it was in
     std::optional<uint8_t> asked_by;
     std::optional<uint8_t> attempt;
@@ -96,6 +96,7 @@ class Tally {
   bool goes_on_from_the_past() const;
   std::span<const Asked> asked() const;
   ToolName path_words() const;
+  bool fetches(const ToolName& tool) const;
   void find_waiting();
   bool is_asked_unasked();
   bool claim(const Candidate& candidate);
@@ -112,10 +113,12 @@ class Tally {
   const Admitted admitted_;
   std::vector<Candidate> candidates_;
   bool unnamed_ = false;  // there are more than are kept
-  // By a tool; what is heavy, and what comes with that as a part of it does.
+  // By a tool, of texts that are heavy; a light one is a part of what was passed on, if that is
+  // here.
   bool told_to_unnamed_ = false;
   bool light_told_to_unnamed_ = false;
-  uint32_t unheard_ = 0;  // weight of texts that nobody has carried yet
+  uint32_t passed_on_ = 0;  // by whomever
+  uint32_t unheard_ = 0;    // weight of texts that nobody has carried yet
 };
 
 }  // namespace sidespan::lineage

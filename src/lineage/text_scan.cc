@@ -88,13 +88,15 @@ std::string plain_url(const Target& target, std::string_view scheme) {
 }
 
 // userinfo is no part of what is fetched. There is no IPv6 literal: a bracket ends a word.
-void set_authority(std::string_view text, Target& target) {
+// False: the port is none.
+bool set_authority(std::string_view text, Target& target) {
   if (const size_t at = text.rfind('@'); at != text.npos) text.remove_prefix(at + 1);
   const size_t colon = text.find(':');
   target.host = text.substr(0, colon);
-  if (colon == text.npos) return;
+  if (colon == text.npos || colon + 1 == text.size()) return true;
   const auto port = text::parse_unsigned(text.substr(colon + 1), UINT16_MAX);
   target.port = static_cast<uint16_t>(port.value_or(0));
+  return port.has_value();
 }
 
 void scan_url_word(std::string_view url, ValueList& values) {
@@ -102,8 +104,7 @@ void scan_url_word(std::string_view url, ValueList& values) {
   url = url.substr(0, url.find('#'));
   const size_t path = std::min(url.find_first_of("/?"), url.size());
   Target target{.path = url.substr(path), .fetches = true};
-  set_authority(url.substr(0, path), target);
-  scan_target(target, values);
+  if (set_authority(url.substr(0, path), target)) scan_target(target, values);
 }
 
 }  // namespace
@@ -169,10 +170,11 @@ void scan_target(const Target& target, ValueList& values) {
   if (!target.fetches || !tells) return;
   const std::string_view scheme = target.secure ? "https://" : "http://";
   const std::string whole = plain_url(target, scheme);
-  if (target.alone) {
+  // A port that goes without saying in the other scheme is left out of `whole`.
+  if (target.alone && target.port != (target.secure ? 80 : 443)) {
     asked.begin();
     asked.add(whole);
-    asked.end_asked();
+    asked.end_asked(true);
   }
   values.add(std::string_view(whole).substr(scheme.size()),
              static_cast<uint8_t>(std::min<size_t>(12 + 3 * count + longest, 40)));

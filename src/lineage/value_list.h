@@ -33,9 +33,9 @@ class ValueList {
       overflow_->forget(hash);
     }
   }
-  void add_asked(uint64_t arguments) {
+  void add_asked(uint64_t arguments, bool url = false) {
     if (out_.asked.size() < kAskedMax) {
-      out_.asked.push_back({.arguments = arguments});
+      out_.asked.push_back({.arguments = arguments, .url = url});
     } else if (overflow_ != nullptr) {
       overflow_->forget(arguments);
     }

@@ -111,14 +111,27 @@ void ValueTable::leave_out_the_gone(Entry& entry) {
     entry.steps[kept++] = entry.steps[i];
   }
   // Those who were too many to be named are not known to be gone.
-  if (kept == 0) entry.more = entry.strays = 0;
+  if (kept == 0) {
+    entry.more = 0;
+    entry.strays = Strays::kNone;
+  }
   for (; kept < Held::kHoldersMax; ++kept) entry.holders[kept] = 0;
 }
 
 void ValueTable::add_unnamed(Entry& entry, const Holder& holder) {
   entry.more |= kMore | holder.marks;
   if ((holder.marks & kSaidByTool) == 0) return;
-  entry.strays = entry.strays == 0 && !holder.execution ? 1 : kManyStrays;
+  entry.strays = entry.strays == Strays::kNone && !holder.execution ? Strays::kOne : Strays::kMany;
+}
+
+// Programs look up what they then ask their model with. Who is the first to say what only one was
+// told a moment ago is taken for that one.
+bool ValueTable::passes_on(Shard& shard, const Entry& entry, const Holder& holder,
+                           uint32_t second) {
+  const bool told_only = (entry.more & ~(kMore | kSaidByTool | kAsId)) == 0;
+  return entry.strays == Strays::kOne && told_only && (holder.marks & kSaidByUser) != 0 &&
+         second - entry.touched <= horizon_ / 8 &&
+         !remembers(shard.forgotten, entry.hash, second, kForgottenWords);
 }
 
 std::optional<Held> ValueTable::find(uint64_t hash, MonoTime now) {
@@ -129,7 +142,7 @@ std::optional<Held> ValueTable::find(uint64_t hash, MonoTime now) {
   if (entry == nullptr) return std::nullopt;
   Held out;
   out.more = entry->more != 0;
-  out.strayed = entry->strays != 0;
+  out.strays = entry->strays;
   out.fresh = second - entry->touched < horizon_;
   if (entry->holders[0] == 0) return out;
   for (size_t i = 0; i < Held::kHoldersMax; ++i) {
@@ -160,6 +173,9 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
   while (place < Held::kHoldersMax && entry->holders[place] != 0 && entry->holders[place] != who) {
     ++place;
   }
+  // Nobody says by chance what is not light.
+  const bool passed_on = who != 0 && place == 0 && entry->holders[0] == 0 && !light &&
+                         passes_on(shard, *entry, holder, second);
   entry->touched = second;
   if (who == 0 || place == Held::kHoldersMax) {
     add_unnamed(*entry, holder);
@@ -172,11 +188,7 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
     if ((holder.marks & (kSaidByModel | kAllMessages)) != 0) entry->steps[place] = holder.step;
     return {};
   } else {
-    // Programs look up what they then ask their model with. Who is the first to say what only one
-    // was told, and nobody says by chance, is that one.
-    const bool told_once = place == 0 && entry->strays == 1 && (entry->more & kSentFixed) == 0;
-    const bool passed_on = told_once && !light && (holder.marks & kSaidByUser) != 0;
-    if (passed_on) entry->strays = 0;
+    if (passed_on) entry->strays = Strays::kPassedOn;
     entry->holders[place] = who;
     entry->marks[place] = holder.marks | (passed_on ? kPassedOn : 0);
     entry->steps[place] = holder.step;

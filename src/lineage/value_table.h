@@ -26,7 +26,7 @@ enum Mark : uint8_t {
   kGivenAtBegin = 16,
   kAllMessages = 32,  // the digest of all messages of a model call
   kAsId = 64,
-  kPassedOn = 128,  // it was told to one whose words these are
+  kPassedOn = 128,  // it is taken for what one call was told whose program passes it on
 };
 
 struct Holder {
@@ -35,11 +35,19 @@ struct Holder {
   uint8_t step = 0;  // of the call that brought it, its low bits
 };
 
+// Whether a tool told it to somebody who is not named.
+enum class Strays : uint8_t {
+  kNone,
+  kOne,
+  kPassedOn,  // to one, who is taken for the holder with that mark
+  kMany,
+};
+
 struct Held {
   static constexpr size_t kHoldersMax = 3;
   std::array<Holder, kHoldersMax> holders = {};
-  bool more = false;     // than are named here, or one who belongs to nobody
-  bool strayed = false;  // a tool told it to one of these, who is not known to have passed it on
+  bool more = false;  // than are named here, or one who belongs to nobody
+  Strays strays = Strays::kNone;
   // Looked up where a holder is named.
   bool common = false;     // it was several executions' before
   bool forgotten = false;  // perhaps somebody else's, too
@@ -70,14 +78,13 @@ class ValueTable {
   static constexpr size_t kWays = 8;
 
   static constexpr uint8_t kMore = 128;
-  static constexpr uint8_t kManyStrays = 2;
   struct Entry {
     uint64_t hash;
     std::array<uint32_t, Held::kHoldersMax> holders;
     std::array<uint8_t, Held::kHoldersMax> marks;
     std::array<uint8_t, Held::kHoldersMax> steps;
-    uint8_t more;      // marks of who is not named, and kMore
-    uint8_t strays;    // how often a tool told it to one of those: 0, 1, or kManyStrays
+    uint8_t more;  // marks of who is not named, and kMore
+    Strays strays;
     uint32_t touched;  // seconds; zero: no entry
   };
   static_assert(sizeof(Entry) == 32);
@@ -109,6 +116,7 @@ class ValueTable {
   void turn_over(Filter& filter, uint32_t second, size_t words);
   void leave_out_the_gone(Entry& entry);
   static void add_unnamed(Entry& entry, const Holder& holder);
+  bool passes_on(Shard& shard, const Entry& entry, const Holder& holder, uint32_t second);
 
   ExecutionTable& executions_;
   const size_t buckets_;  // of a shard, a power of two

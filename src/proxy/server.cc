@@ -238,7 +238,7 @@ Server::MemoryReactions Server::memory_reactions() const {
 void Server::collect(metrics::Snapshot& snapshot) const {
   impl_->worker.metrics.collect(snapshot);
   metrics::merge(snapshot, "sidespan_origin_connections_refused",
-                 "Calls answered 503 because their origin had too many connections for too long.",
+                 "Calls that waited in vain for one of their origin's connections.",
                  metrics::Kind::kCounter,
                  {.labels = {},
                   .value = static_cast<double>(impl_->worker.pool.refused().value()),

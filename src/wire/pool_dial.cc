@@ -38,17 +38,33 @@ class Pool::Impl::Dial final : public Waiting {
   const PoolKey& key() const { return key_; }
   bool running() const { return attempt_ != nullptr; }
   bool waiting() const { return late_ != nullptr; }
-  // Behind it this one need not try what that one waits for.
-  bool is_like(const Dial& other) const { return fresh_ == other.fresh_ && key_ == other.key_; }
+  // What was found out about a line before anybody in it was served.
+  struct Vain {
+    static constexpr size_t kKindsMax = 8;
+    std::vector<const Dial*> kinds = {};  // who wait for what is not there, one of each kind
+    bool no_place = false;                // and nothing makes place
+    bool retired = false;                 // for whoever is the first
+  };
+  // Behind one of these it need not try.
+  bool is_in_vain(const Vain& vain) const {
+    return std::ranges::any_of(vain.kinds, [&](const Dial* other) {
+      return fresh_ == other->fresh_ && key_ == other->key_;
+    });
+  }
   // Whether it was served, and may be gone, or has begun to dial.
-  bool go_on() {
+  bool go_on(Vain& vain) {
     if (running() && !key_.h2) return false;
     if (join()) return true;
     if (running() || follows_another()) return false;
     place_ = pool_.take_place(site_);
-    if (!place_ && pool_.make_place(site_)) place_ = pool_.take_place(site_);
+    if (!place_ && !vain.no_place) {
+      vain.no_place = !pool_.make_place(site_);
+      place_ = pool_.take_place(site_);
+    }
     if (!place_) {
       wait();
+      if (!std::exchange(vain.retired, true)) retire();
+      if (vain.kinds.size() < Vain::kKindsMax) vain.kinds.push_back(this);
       return false;
     }
     stop_waiting();
@@ -63,15 +79,16 @@ class Pool::Impl::Dial final : public Waiting {
   }
 
   void wait() {
-    if (!late_) {
-      ++site_.waiting;
-      late_ = std::make_unique<net::Timer>(pool_.loop, [this] { on_late(); });
-      late_->start(pool_.dialer.connect_time_max());
-      pool_.look_after(site_);  // what is idle there may make place
-      return;
-    }
-    // What is shared would take new streams for ever, and this one's turn would never come. Who was
-    // before it in line may have got the one that ended.
+    if (late_) return;
+    ++site_.waiting;
+    late_ = std::make_unique<net::Timer>(pool_.loop, [this] { on_late(); });
+    late_->start(pool_.dialer.connect_time_max());
+    pool_.look_after(site_);  // what is idle there may make place
+  }
+
+  // What is shared would take new streams for ever, and the turn of the first in line would never
+  // come. Who was before it may have got the one that ended.
+  void retire() {
     const Entry* const ending = retired_ ? pool_.entries.find(*retired_) : nullptr;
     if (ending == nullptr || ending->shared_) retired_ = pool_.retire(site_, key_);
   }
@@ -222,11 +239,10 @@ void Pool::Impl::remember(const PoolKey& key, bool h2) {
 }
 
 bool Pool::Impl::serve_first(Site& site) {
-  const Dial* in_vain = nullptr;
+  Dial::Vain vain;
   for (Dial* const dial : site.dials) {
-    if (in_vain != nullptr && dial->waiting() && dial->is_like(*in_vain)) continue;
-    if (dial->go_on()) return true;
-    if (dial->waiting()) in_vain = dial;
+    if (dial->waiting() && dial->is_in_vain(vain)) continue;
+    if (dial->go_on(vain)) return true;
   }
   return false;
 }

@@ -95,8 +95,8 @@ struct Pool::Impl final : net::TurnEnd {
   OriginPlace take_place(Site& site);
   // Whether an idle connection was closed for another one to come.
   bool make_place(Site& site);
-  // Of the connections that are shared by `key`'s neighbours, one that takes no more streams, so
-  // that it ends; none where there is none.
+  // Of the connections that are shared by `key`'s neighbours, one that takes no more streams from
+  // now on, so that it may end; none where there is none.
   std::optional<SlotId> retire(Site& site, const PoolKey& key);
   void forget_unused(Site& site);
   void on_turn_end() override;

@@ -89,8 +89,8 @@ struct Target {
 };
 
 // The segments of a target's path, the values of its query, and the whole where it is fetched. Of
-// one that is alone also what it may be asking a tool for: its query, the end of its path, or its
-// URL.
+// one that is alone also what it may be asking a tool for: its query, the end of its path, or, of
+// one that is fetched and tells something, its URL.
 void glean_target(const HashKey& key, const Target& target, Gleaned& out);
 
 // The fields of a form that comes in any pieces: application/x-www-form-urlencoded, or with a

@@ -79,6 +79,7 @@ bool resemble(const ToolName& one, const ToolName& other);
 struct Asked {
   uint64_t arguments = 0;  // of their texts, whatever their names and order
   ToolName name = {};      // nothing: not known
+  bool url = false;        // of a request: they are its URL
 };
 
 // What a body, or a head, carried.

@@ -301,7 +301,11 @@ TEST_CASE("a URL is what is fetched there, at its port and in its scheme") {
       {"http://[2001:db8::5]:8080/docs/ab", {.host = "2001:db8::5", .port = 8080}, false, true},
       {"https://[2001:db8::5]/docs/ab", {.host = "2001:db8::5", .secure = true}, false, true},
       {"http://kb.example:/docs/ab", {.host = "kb.example"}, true, false},
-      {"http://kb.example:99999/docs/ab", {.host = "kb.example"}, true, false},
+      {"http://kb.example:99999/docs/ab", {.host = "kb.example"}, false, false},
+      {"https://kb.example/docs/ab",
+       {.host = "kb.example", .port = 80, .secure = true},
+       true,
+       false},
   };
   for (Row row : rows) {
     CAPTURE(row.said);

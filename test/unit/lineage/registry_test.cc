@@ -189,33 +189,73 @@ TEST_CASE("a value of a call that is nobody's is nobody's evidence") {
   CHECK(rig.get("/orders/AK-48219").verdict != kOne);
 }
 
-TEST_CASE("who is the first to say what one call was told made that call") {
+// What asks for a page.
+std::string fetches(const std::string& id, const std::string& tool, const std::string& url) {
+  return R"({"choices":[{"message":{"role":"assistant","tool_calls":[{"id":")" + id +
+         R"(","function":{"name":")" + tool + R"(","arguments":"{\"url\":\")" + url +
+         R"(\"}"}}]}}]})";
+}
+
+TEST_CASE("who is the first to say what one call was told is taken for who made that call") {
   const std::string page = "http://api.example/docs/near-17381162f3";
   const std::string pages = R"({"pages":[")" + page + R"(","http://api.example/docs/near-5"]})";
   struct Row {
     const char* name;
-    int told;    // calls that are nobody's, before the model is asked
-    bool again;  // and one behind it
-    bool sent;   // by a call that is nobody's
-    bool wanted;
+    int told = 1;                        // calls that are nobody's, before the model is asked
+    int told_a_part = 0;                 // of the address alone
+    bool told_behind = false;            // once more
+    bool sent = false;                   // by a call that is nobody's
+    bool said = false;                   // to a model, by nobody
+    Nanoseconds later = Nanoseconds(0);  // the model is asked
+    std::string tool = "fetch_page";
+    bool wanted = false;
   };
   for (const Row& row :
-       {Row{"told once", 1, false, false, true}, Row{"told twice", 2, false, false, false},
-        Row{"told again", 1, true, false, false}, Row{"sent, too", 1, false, true, false}}) {
+       {Row{.name = "told once", .wanted = true}, Row{.name = "told twice", .told = 2},
+        Row{.name = "told again", .told_behind = true},
+        Row{.name = "a part of it is told to another", .told_a_part = 1},
+        Row{.name = "sent, too", .sent = true},
+        Row{.name = "said to a model by somebody else", .said = true},
+        Row{.name = "half a minute before", .later = seconds(31)},
+        Row{.name = "a tool that keeps it", .tool = "save_bookmark"}}) {
     CAPTURE(row.name);
     Rig rig;
-    for (int i = 0; i < row.told; ++i) rig.told(rig.get("/nearest/" + std::to_string(i)), pages);
-    if (row.sent) {
-      rig.registry.publish({}, Voice::kToolRequest, 0,
-                           rig.glean(Voice::kToolRequest, R"({"url":")" + page + "\"}"),
-                           rig.now.mono);
+    const auto publish = [&](Voice voice, const std::string& document) {
+      rig.registry.publish({}, voice, 0, rig.glean(voice, document), rig.now.mono);
+    };
+    for (int i = 0; i < row.told; ++i) publish(Voice::kToolAnswer, pages);
+    for (int i = 0; i < row.told_a_part; ++i) {
+      publish(Voice::kToolAnswer, R"({"page":"near-17381162f3"})");
     }
+    if (row.sent) publish(Voice::kToolRequest, R"({"url":")" + page + "\"}");
+    if (row.said) {
+      publish(Voice::kModelRequest, R"({"messages":[)" + user("See " + page + " there.") + "]}");
+    }
+    rig.wait(row.later);
     const Joined turn = rig.model(user("Mira asks for help. This may help: " + page + " it says."));
-    if (row.again) rig.told(rig.get("/nearest/9"), pages);
-    rig.said(turn, asks(kId, page));
+    if (row.told_behind) publish(Voice::kToolAnswer, pages);
+    rig.said(turn, fetches(kId, row.tool, page));
     const Joined fetch = rig.get("/docs/near-17381162f3", {}, 0, true);
     CHECK((fetch.verdict == kOne) == row.wanted);
     if (row.wanted) CHECK(fetch.execution == turn.execution);
+  }
+}
+
+TEST_CASE("what one passes on is no other's, though his model asks for it") {
+  const std::string page = "http://api.example/docs/near-17381162f3";
+  for (const bool over : {false, true}) {
+    CAPTURE(over);
+    Rig rig;
+    rig.told(rig.get("/nearest/1"), R"({"pages":[")" + page + "\"]}");
+    const Joined ada = rig.model(user("Mira asks for help. This may help: " + page + " it says."));
+    if (over) {
+      rig.said(ada, R"({"choices":[{"message":{"content":"It helps."}}]})", CallEnd::kAnswered);
+      rig.wait(seconds(3));
+    }
+    const Joined bob = rig.model(user("Read " + page + " for me."));
+    rig.said(bob, fetches("call_77", "fetch_page", page));
+    // It may be a page that the other's program reads unasked.
+    CHECK(rig.get("/docs/near-17381162f3", {}, 0, true).verdict == kSeveral);
   }
 }
 

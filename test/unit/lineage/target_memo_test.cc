@@ -122,18 +122,20 @@ TEST_CASE("what a memo keeps is counted, and has a bound") {
       CAPTURE(most);
       const auto memo = std::make_unique<TargetMemo>(most);
       size_t held = 0;
+      size_t peak = 0;
       for (int i = 0; i < 50'000; ++i) {
         std::string path = "/orders?";
         for (int k = 0; k < values; ++k) path += "k=AK-" + std::to_string(48219 + i * 8 + k) + "&";
         memo->glean(kKey, {.host = "h", .path = path, .fetches = true, .alone = true});
         held = static_cast<size_t>(memory::tally.held - before);
         REQUIRE(held <= most);
+        peak = std::max(peak, held);
         if (i == 0) {
           CHECK(held >=
                 sizeof(Gleaned) + sizeof(Asked) + static_cast<size_t>(values) * sizeof(Value));
         }
       }
-      CHECK(held > most / 4);
+      CHECK(peak > most / 3);
     }
   }
   CHECK(memory::tally.held == before);
