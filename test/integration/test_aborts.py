@@ -16,7 +16,7 @@ from sidecar import resident, sanitized
 from wire import wait_for
 
 AT_ONCE = 12
-GROWTH = 1 << 20  # of the second half over the first: the first has filled pools and caches
+GROWTH = 768 << 10  # of the second half over the first: the first has filled pools and caches
 WAITS = {"half_close_time": "150ms", "connect_time": "20s", "stream_idle_time": "20s"}
 
 
@@ -65,7 +65,8 @@ def due(calls):
 
 @pytest.fixture
 def field(sidecar):
-    side = sidecar({"limits": WAITS})
+    # Each call has an address of its own, and what it says is kept in a table whose pages come one by one.
+    side = sidecar({"limits": WAITS | {"lineage_values": 1024}})
     field = Field(side.egress)
     field.side = side
     yield field
