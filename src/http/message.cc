@@ -215,4 +215,8 @@ bool is_idempotent(std::string_view method) {
   return std::ranges::find(kIdempotent, method) != kIdempotent.end();
 }
 
+std::string_view media_type(std::string_view content_type) {
+  return text::trim(content_type.substr(0, content_type.find(';')));
+}
+
 }  // namespace sidespan::http

@@ -48,8 +48,7 @@ std::unique_ptr<AnswerReader> AnswerReader::make(const http::Headers& headers,
                                                  const lineage::HashKey& key,
                                                  lineage::Overflow& overflow) {
   using semconv::BodyFraming;
-  const std::string_view value = headers.find(http::FieldName::kContentType).value_or("");
-  const std::string_view type = text::trim(value.substr(0, value.find(';')));
+  const std::string_view type = http::media_type(headers);
   const std::optional<BodyFraming> framing = semconv::framing_of(type);
   if (!framing && says_nothing(type)) return nullptr;
   const std::optional<http::Codings> codings =

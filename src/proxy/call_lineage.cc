@@ -17,11 +17,6 @@ constexpr size_t kGleanerBytes = size_t{4} * 1024;
 // Of a request that is told from others by all that it says; longer ones are seldom sent again.
 constexpr size_t kRepeatedBytesMax = size_t{256} * 1024;
 
-std::string_view media_type(const http::Headers& headers) {
-  const std::string_view value = headers.find(http::FieldName::kContentType).value_or("");
-  return text::trim(value.substr(0, value.find(';')));
-}
-
 bool is_form(std::string_view type) {
   return text::equal_ignoring_case(type, "application/x-www-form-urlencoded");
 }
@@ -43,7 +38,7 @@ std::string_view boundary_of(const http::Headers& headers, std::string_view type
 
 // They read documents and nothing else.
 bool is_read_by_observers(const http::Headers& answer) {
-  return semconv::framing_of(media_type(answer)).has_value() &&
+  return semconv::framing_of(http::media_type(answer)).has_value() &&
          http::parse_codings(answer.find(http::FieldName::kContentEncoding).value_or(""))
              .has_value();
 }
@@ -117,7 +112,7 @@ void CallLineage::read_request(const http::Headers& headers) {
     reads_request_ = true;
     return;
   }
-  const std::string_view type = media_type(headers);
+  const std::string_view type = http::media_type(headers);
   if (semconv::framing_of(type)) {
     own_request_ = std::make_unique<Documents>(*this);
     own_request_->reader = semconv::make_body_reader(headers, {}, *own_request_);

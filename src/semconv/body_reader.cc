@@ -6,6 +6,7 @@
 #include "semconv/body_framing.h"
 #include "sidespan/base/spares.h"
 #include "sidespan/base/text.h"
+#include "sidespan/http/message.h"
 
 namespace sidespan::semconv {
 namespace {
@@ -24,7 +25,7 @@ bool ends_with_json(std::string_view type) {
 }  // namespace
 
 std::optional<BodyFraming> framing_of(std::string_view content_type) {
-  const std::string_view type = text::trim(content_type.substr(0, content_type.find(';')));
+  const std::string_view type = http::media_type(content_type);
   const auto is = [&](std::string_view name) { return text::equal_ignoring_case(type, name); };
   if (is("application/json")) return BodyFraming::kJson;  // nearly always
   const char first = type.empty() ? '\0' : text::to_lower(type.front());

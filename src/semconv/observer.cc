@@ -49,12 +49,6 @@ class WebSocketObserver final : public Observer {
   WebSocketTally tally_;
 };
 
-// Without its parameters.
-std::string_view media_type(const http::Headers& headers) {
-  const std::string_view value = headers.find(http::FieldName::kContentType).value_or("");
-  return text::trim(value.substr(0, value.find(';')));
-}
-
 bool is_encoded(const http::Headers& headers) {
   const std::string_view coding = headers.find(http::FieldName::kContentEncoding).value_or("");
   return !coding.empty() && !text::equal_ignoring_case(coding, "identity");
@@ -79,7 +73,8 @@ std::unique_ptr<Observer> make_response_observer(const CallFacts& facts,
     return response.headers.lists("upgrade", "websocket") ? std::make_unique<WebSocketObserver>()
                                                           : nullptr;
   }
-  if (!text::equal_ignoring_case(media_type(response.headers), "text/event-stream")) return nullptr;
+  if (!text::equal_ignoring_case(http::media_type(response.headers), "text/event-stream"))
+    return nullptr;
   // Compressed bytes have no lines to count; no number is better than a wrong one.
   if (is_encoded(response.headers)) return nullptr;
   return std::make_unique<StreamEventCounter>(facts);

@@ -181,6 +181,11 @@ class Head {
 };
 
 bool is_idempotent(std::string_view method);  // RFC 9110 section 9.2.2
+// Of a Content-Type, without its parameters, in any case (RFC 9110 section 8.3.1).
+std::string_view media_type(std::string_view content_type);
+inline std::string_view media_type(const Headers& headers) {
+  return media_type(headers.find(FieldName::kContentType).value_or(""));
+}
 
 template <class Visit>
 void Headers::for_each(const Wanted& name, Visit&& visit) const {

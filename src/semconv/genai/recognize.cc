@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sidespan/base/text.h"
+#include "sidespan/http/message.h"
 #include "sidespan/semconv/body_reader.h"
 
 namespace sidespan::semconv::genai {
@@ -64,10 +65,6 @@ std::string_view provider_of(std::string_view host, const RecognizeOptions& opti
     if (text::matches_wildcard(known.pattern, host)) return known.provider;
   }
   return "";
-}
-
-std::string_view media_type(std::string_view content_type) {
-  return text::trim(content_type.substr(0, content_type.find(';')));
 }
 
 bool is_json(std::string_view type) {
@@ -220,7 +217,7 @@ std::optional<Endpoint> by_path(std::string_view path, std::string_view provider
 }  // namespace
 
 std::optional<Endpoint> recognize(const RequestFacts& request, const RecognizeOptions& options) {
-  const std::string_view type = media_type(request.content_type);
+  const std::string_view type = http::media_type(request.content_type);
   const bool as_text = !request.websocket && may_be_json(type);
   if (request.websocket ? request.method != "GET" && request.method != "CONNECT"
                         : request.method != "POST" || !(as_text || is_json(type))) {

@@ -357,6 +357,17 @@ TEST_CASE("idempotent methods are those of RFC 9110 section 9.2.2") {
   }
 }
 
+TEST_CASE("a media type is what stands before its parameters") {
+  for (const std::string_view value :
+       {"text/Event-stream", " text/Event-stream ; charset=utf-8", "text/Event-stream;a=\";\""}) {
+    CAPTURE(std::string(value));
+    CHECK(sidespan::http::media_type(value) == "text/Event-stream");
+  }
+  CHECK(sidespan::http::media_type("").empty());
+  CHECK(sidespan::http::media_type(" ;charset=utf-8").empty());
+  CHECK(sidespan::http::media_type(Headers()).empty());
+}
+
 TEST_CASE("a list that is fitted says the same in less memory, and can still change") {
   Head head;
   for (const auto& [name, value] : {std::pair("Host", "a"), std::pair("X-One", "1")}) {
