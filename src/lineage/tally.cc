@@ -154,7 +154,8 @@ ToolName Tally::path_words() const {
   return words;
 }
 
-// A tool that is asked for nothing but a URL may keep it, or make it shorter.
+// A tool that is asked for nothing but a URL may as well keep it, or make it shorter. By its name
+// nobody knows.
 bool Tally::fetches(const ToolName& tool) const {
   for (const std::string_view words :
        {"fetch get read open browse visit", "download scrape crawl load view retrieve"}) {
@@ -174,9 +175,12 @@ void Tally::find_waiting() {
     for (const PendingCall& one : std::span(found.calls).first(found.count)) {
       const Waiting waiting = executions_.waits(one.execution, one.step, now_);
       if (waiting == Waiting::kNo) continue;
-      if (asked.url && !resemble(name, one.name) && !fetches(one.name)) continue;
       Candidate* const who = candidate(one.execution);
       if (who == nullptr || !who->standing || !in_scope(*who->standing)) continue;
+      if (asked.url && !fetches(one.name)) {
+        who->may_wait = true;
+        continue;
+      }
       who->waits = true;
       who->untaken |= waiting == Waiting::kYes && !one.taken;
       who->waits_since = one.step;
@@ -223,7 +227,9 @@ void Tally::decide_by_waiting(Judgement& out) {
   const Candidate& first = *waiting.front();
   const bool named = std::ranges::find(out.candidates, first.execution) != out.candidates.end();
   if (named || (out.candidates.empty() && first.resembles)) {
-    const bool only = waiting.size() == 1 && first.untaken && !unnamed_ &&
+    const bool others_may = std::ranges::any_of(
+        candidates_, [&](const Candidate& one) { return one.may_wait && &one != &first; });
+    const bool only = waiting.size() == 1 && first.untaken && !unnamed_ && !others_may &&
                       !is_told_to_others(first) && !is_asked_unasked();
     if (only && claim(first)) {
       out.verdict = Joined::Verdict::kOne;

@@ -65,6 +65,7 @@ class Tally {
     uint32_t given = 0;
     uint32_t shared = 0;      // what others hold, too
     bool waits = false;       // for just this call
+    bool may_wait = false;    // or asks a tool for its URL that may do anything with it
     bool untaken = false;     // which has not come yet
     uint8_t waits_since = 0;  // the step of the model's call
     bool resembles = false;   // what it waits for has a name like this call's

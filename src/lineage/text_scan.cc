@@ -103,8 +103,9 @@ void scan_url_word(std::string_view url, ValueList& values) {
   url.remove_prefix(url.find("://") + 3);
   url = url.substr(0, url.find('#'));
   const size_t path = std::min(url.find_first_of("/?"), url.size());
-  Target target{.path = url.substr(path), .fetches = true};
-  if (set_authority(url.substr(0, path), target)) scan_target(target, values);
+  Target target{.path = url.substr(path)};
+  target.fetches = set_authority(url.substr(0, path), target);
+  scan_target(target, values);
 }
 
 }  // namespace

@@ -17,6 +17,11 @@ uint32_t second_of(MonoTime now) {
   return static_cast<uint32_t>(seconds.count()) + 1;
 }
 
+// Workers read the clock once a turn, so that one may be a second behind another.
+uint32_t since(uint32_t then, uint32_t second) {
+  return second > then ? second - then : 0;
+}
+
 // Of one hash several places; its top four bits are the shard's, its lowest the bucket's.
 size_t bit_at(uint64_t hash, int probe, size_t words) {
   const uint64_t mixed = (hash >> 17) + static_cast<uint64_t>(probe) * ((hash >> 29) | 1);
@@ -32,12 +37,12 @@ ValueTable::ValueTable(size_t values_max, Nanoseconds horizon, ExecutionTable& e
           std::chrono::duration_cast<std::chrono::seconds>(horizon).count(), 1))) {}
 
 void ValueTable::turn_over(Filter& filter, uint32_t second, size_t words) {
-  if (second - filter.since < 2 * horizon_) return;
+  if (since(filter.since, second) < 2 * horizon_) return;
   const auto clear = [&](size_t half) {
     if (filter.bits[half]) std::fill_n(filter.bits[half].get(), words, 0);
   };
   // Where nobody asked for so long, what the other half says is old, too.
-  if (second - filter.since >= 4 * horizon_) clear(filter.now ? 1 : 0);
+  if (since(filter.since, second) >= 4 * horizon_) clear(filter.now ? 1 : 0);
   filter.now = !filter.now;
   clear(filter.now ? 1 : 0);
   filter.since = second;
@@ -91,7 +96,7 @@ ValueTable::Entry& ValueTable::place_in(Shard& shard, uint64_t hash, uint32_t se
   for (size_t i = 0; i < kWays; ++i) {
     if (bucket[i].touched < oldest->touched) oldest = &bucket[i];
   }
-  if (oldest->touched != 0 && second - oldest->touched < 2 * horizon_) {
+  if (oldest->touched != 0 && since(oldest->touched, second) < 2 * horizon_) {
     remember(shard.forgotten, oldest->hash, second, kForgottenWords);
     forgotten_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -120,8 +125,15 @@ void ValueTable::leave_out_the_gone(Entry& entry) {
 
 void ValueTable::add_unnamed(Entry& entry, const Holder& holder) {
   entry.more |= kMore | holder.marks;
+  doubt(entry, holder);
   if ((holder.marks & kSaidByTool) == 0) return;
   entry.strays = entry.strays == Strays::kNone && !holder.execution ? Strays::kOne : Strays::kMany;
+}
+
+// Who says it, too, may be the one who was told.
+void ValueTable::doubt(Entry& entry, const Holder& holder) {
+  const bool said = (holder.marks & kSaidByUser) != 0;
+  if (said && entry.strays == Strays::kPassedOn) entry.strays = Strays::kMany;
 }
 
 // Programs look up what they then ask their model with. Who is the first to say what only one was
@@ -130,7 +142,7 @@ bool ValueTable::passes_on(Shard& shard, const Entry& entry, const Holder& holde
                            uint32_t second) {
   const bool told_only = (entry.more & ~(kMore | kSaidByTool | kAsId)) == 0;
   return entry.strays == Strays::kOne && told_only && (holder.marks & kSaidByUser) != 0 &&
-         second - entry.touched <= horizon_ / 8 &&
+         since(entry.touched, second) <= horizon_ / 8 &&
          !remembers(shard.forgotten, entry.hash, second, kForgottenWords);
 }
 
@@ -143,7 +155,7 @@ std::optional<Held> ValueTable::find(uint64_t hash, MonoTime now) {
   Held out;
   out.more = entry->more != 0;
   out.strays = entry->strays;
-  out.fresh = second - entry->touched < horizon_;
+  out.fresh = since(entry->touched, second) < horizon_;
   if (entry->holders[0] == 0) return out;
   for (size_t i = 0; i < Held::kHoldersMax; ++i) {
     out.holders[i] = {{entry->holders[i]}, entry->marks[i], entry->steps[i]};
@@ -168,7 +180,7 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
   Entry* entry = find_in(shard, hash);
   if (entry == nullptr) entry = &place_in(shard, hash, second);
   const uint32_t who = holder.execution.value;
-  if (second - entry->touched >= horizon_) leave_out_the_gone(*entry);
+  if (since(entry->touched, second) >= horizon_) leave_out_the_gone(*entry);
   size_t place = 0;
   while (place < Held::kHoldersMax && entry->holders[place] != 0 && entry->holders[place] != who) {
     ++place;
@@ -176,7 +188,7 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
   // Nobody says by chance what is not light.
   const bool passed_on = who != 0 && place == 0 && entry->holders[0] == 0 && !light &&
                          passes_on(shard, *entry, holder, second);
-  entry->touched = second;
+  entry->touched = std::max(entry->touched, second);
   if (who == 0 || place == Held::kHoldersMax) {
     add_unnamed(*entry, holder);
   } else if (entry->holders[place] == who) {
@@ -188,6 +200,7 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
     if ((holder.marks & (kSaidByModel | kAllMessages)) != 0) entry->steps[place] = holder.step;
     return {};
   } else {
+    doubt(*entry, holder);
     if (passed_on) entry->strays = Strays::kPassedOn;
     entry->holders[place] = who;
     entry->marks[place] = holder.marks | (passed_on ? kPassedOn : 0);

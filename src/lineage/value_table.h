@@ -116,6 +116,7 @@ class ValueTable {
   void turn_over(Filter& filter, uint32_t second, size_t words);
   void leave_out_the_gone(Entry& entry);
   static void add_unnamed(Entry& entry, const Holder& holder);
+  static void doubt(Entry& entry, const Holder& holder);
   bool passes_on(Shard& shard, const Entry& entry, const Holder& holder, uint32_t second);
 
   ExecutionTable& executions_;

@@ -32,12 +32,13 @@ std::shared_ptr<const lineage::Execution> credential_in(const http::Headers& hea
   const std::string_view user = std::string_view(*plain).substr(0, colon);
   lineage::Execution named{
       .id = std::string(user), .fixed_by = lineage::Source::kCredential, .context = {}};
-  if (user == kRun && colon != std::string::npos) {
+  // Without a password it is a name like others; a context that cannot be read is no name.
+  const bool has_password = colon != std::string::npos && colon + 1 < plain->size();
+  if (user == kRun && has_password) {
     std::optional<trace::SpanContext> context = trace::parse_traceparent(plain->substr(colon + 1));
-    if (context) {
-      named.id = context->span_id.to_string();
-      named.context = *std::move(context);
-    }
+    if (!context) return nullptr;
+    named.id = context->span_id.to_string();
+    named.context = *std::move(context);
   }
   if (!is_name(named.id)) return nullptr;
   return std::make_shared<const lineage::Execution>(std::move(named));

@@ -482,9 +482,13 @@ def test_who_must_say_who_it_is(sidecar, origin, sink):
         assert refused.status == 407 and refused.get("proxy-authenticate") == 'Basic realm="sidespan"'
     with Client(side.egress) as client:
         assert client.ask("CONNECT", f"127.0.0.1:{origin.port}", host="x").status == 407
+    # A context that is none is no name either, so that who mistyped it is told so.
     with Client(side.egress) as client:
-        assert client.ask("GET", origin.url("/x"), with_user("ada")).status == 200
-    assert len(origin.requests) == 1
+        assert client.ask("GET", origin.url("/x"), with_user("run", "00-0af7651916cd43dd8448eb211c80319c")).status == 407
+    for user in ("ada", "run"):
+        with Client(side.egress) as client:
+            assert client.ask("GET", origin.url("/x"), with_user(user)).status == 200
+    assert len(origin.requests) == 2
 
 
 def in_pieces(client, url, body, pause):

@@ -5,6 +5,7 @@
 #include "semconv/genai/api_reader.h"
 #include "semconv/genai/call_draft.h"
 #include "sidespan/base/text.h"
+#include "sidespan/http/message.h"
 #include "sidespan/semconv/genai_reader.h"
 
 namespace sidespan::semconv::genai {
@@ -30,7 +31,7 @@ bool tells_limits(std::string_view name) {
 bool is_stream(std::string_view content_type) {
   constexpr std::array<std::string_view, 3> kStreams = {"text/event-stream", "application/x-ndjson",
                                                         "application/vnd.amazon.eventstream"};
-  const std::string type = text::lower(text::trim(content_type.substr(0, content_type.find(';'))));
+  const std::string type = text::lower(http::media_type(content_type));
   return std::ranges::find(kStreams, type) != kStreams.end();
 }
 

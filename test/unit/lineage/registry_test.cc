@@ -259,6 +259,39 @@ TEST_CASE("what one passes on is no other's, though his model asks for it") {
   }
 }
 
+TEST_CASE("who says later what one was told may be that one") {
+  const std::string page = "http://api.example/docs/near-17381162f3";
+  for (const bool named : {true, false}) {
+    CAPTURE(named);
+    Rig rig;
+    rig.told(rig.get("/nearest/1"), R"({"pages":[")" + page + "\"]}");
+    const Joined ada = rig.model(user("Mira asks for help. Read " + page + " for her."));
+    const std::string bob = user("Tom asks for help. This may help: " + page + " it says.");
+    if (named) {
+      rig.model(bob);
+    } else {
+      rig.registry.publish({}, Voice::kModelRequest, 0,
+                           rig.glean(Voice::kModelRequest, R"({"messages":[)" + bob + "]}"),
+                           rig.now.mono);
+    }
+    rig.said(ada, fetches(kId, "fetch_page", page));
+    CHECK(rig.get("/docs/near-17381162f3", {}, 0, true).verdict == kSeveral);
+  }
+}
+
+TEST_CASE("a tool that may do anything with a URL may fetch it") {
+  const std::string page = "http://api.example/docs/near-17381162f3";
+  for (const char* const tool : {"summarize", "fetch_page"}) {
+    CAPTURE(tool);
+    Rig rig;
+    const Joined ada = rig.model(user("Mira asks for help with " + page + " of ours."));
+    const Joined bob = rig.model(user("Read " + page + " for me."));
+    rig.said(ada, fetches(kId, tool, page));
+    rig.said(bob, fetches("call_77", "fetch_page", page));
+    CHECK(rig.get("/docs/near-17381162f3", {}, 0, true).verdict == kSeveral);
+  }
+}
+
 TEST_CASE("what nobody's call told of late is neither told nor weighed until something is said") {
   for (const bool told : {false, true}) {
     CAPTURE(told);
