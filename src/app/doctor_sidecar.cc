@@ -48,11 +48,12 @@ Findings judge_parents(const MetricsPage& metrics) {
   if (root == by_source.end())
     return {{Verdict::kOk, counted(all, "call") + ", all with a parent"}};
   const double share = std::round(kPercent * root->second / all);
-  return {{Verdict::kWarn,
-           counted(root->second, "call") + " of " + std::to_string(std::lround(all)) + " (" +
-               std::to_string(std::lround(share)) + " %) without a parent",
-           "They had no trace headers, and the sidecar was started without TRACEPARENT: each is a "
-           "trace of its own. `sidespan run` gives the calls of one command one parent."}};
+  return {
+      {Verdict::kWarn,
+       counted(root->second, "call") + " of " + std::to_string(std::lround(all)) + " (" +
+           std::to_string(std::lround(share)) + " %) without a parent",
+       "They had no trace headers, and the sidecar was started without TRACEPARENT: each begins "
+       "a turn or a trace of its own. `sidespan run` gives the calls of one command one parent."}};
 }
 
 Findings judge_dropped(const MetricsPage& metrics) {
