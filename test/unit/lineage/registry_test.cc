@@ -39,9 +39,13 @@ struct Rig {
                           .retries = again},
                          now, random);
   }
-  Joined get(const std::string& path, Scope scope = {}, uint64_t session = 0, bool alone = false) {
+  Joined get(const std::string& path, Scope scope = {}, uint64_t session = 0) {
+    return send(fetched(path), scope, session);
+  }
+  Joined get_page() { return send(fetched("/docs/near-17381162f3", true), {}, 0); }
+  Joined send(const Target& target, Scope scope, uint64_t session) {
     Gleaned head;
-    glean_target(registry.key(), fetched(path, alone), head);
+    glean_target(registry.key(), target, head);
     return registry.join(
         {.scope = scope, .session = session, .head = &head, .span = trace::SpanId::make(random)},
         now, random);
@@ -79,6 +83,8 @@ std::string asks(const std::string& id, const std::string& argument) {
 
 const std::string kQuestion = "Where is order AK-48219 of Mira?";
 const std::string kId = "call_9fA3bC77dE01xY";
+const std::string kPage = "http://api.example/docs/near-17381162f3";
+const std::string kTellsPage = R"({"pages":[")" + kPage + "\"]}";
 constexpr auto kOne = Joined::Verdict::kOne;
 constexpr auto kSeveral = Joined::Verdict::kSeveral;
 constexpr auto kNone = Joined::Verdict::kNone;
@@ -197,8 +203,7 @@ std::string fetches(const std::string& id, const std::string& tool, const std::s
 }
 
 TEST_CASE("who is the first to say what one call was told is taken for who made that call") {
-  const std::string page = "http://api.example/docs/near-17381162f3";
-  const std::string pages = R"({"pages":[")" + page + R"(","http://api.example/docs/near-5"]})";
+  const std::string pages = R"({"pages":[")" + kPage + R"(","http://api.example/docs/near-5"]})";
   struct Row {
     const char* name;
     int told = 1;                        // calls that are nobody's, before the model is asked
@@ -227,46 +232,45 @@ TEST_CASE("who is the first to say what one call was told is taken for who made 
     for (int i = 0; i < row.told_a_part; ++i) {
       publish(Voice::kToolAnswer, R"({"page":"near-17381162f3"})");
     }
-    if (row.sent) publish(Voice::kToolRequest, R"({"url":")" + page + "\"}");
+    if (row.sent) publish(Voice::kToolRequest, R"({"url":")" + kPage + "\"}");
     if (row.said) {
-      publish(Voice::kModelRequest, R"({"messages":[)" + user("See " + page + " there.") + "]}");
+      publish(Voice::kModelRequest, R"({"messages":[)" + user("See " + kPage + " there.") + "]}");
     }
     rig.wait(row.later);
-    const Joined turn = rig.model(user("Mira asks for help. This may help: " + page + " it says."));
+    const Joined turn =
+        rig.model(user("Mira asks for help. This may help: " + kPage + " it says."));
     if (row.told_behind) publish(Voice::kToolAnswer, pages);
-    rig.said(turn, fetches(kId, row.tool, page));
-    const Joined fetch = rig.get("/docs/near-17381162f3", {}, 0, true);
+    rig.said(turn, fetches(kId, row.tool, kPage));
+    const Joined fetch = rig.get_page();
     CHECK((fetch.verdict == kOne) == row.wanted);
     if (row.wanted) CHECK(fetch.execution == turn.execution);
   }
 }
 
 TEST_CASE("what one passes on is no other's, though his model asks for it") {
-  const std::string page = "http://api.example/docs/near-17381162f3";
   for (const bool over : {false, true}) {
     CAPTURE(over);
     Rig rig;
-    rig.told(rig.get("/nearest/1"), R"({"pages":[")" + page + "\"]}");
-    const Joined ada = rig.model(user("Mira asks for help. This may help: " + page + " it says."));
+    rig.told(rig.get("/nearest/1"), kTellsPage);
+    const Joined ada = rig.model(user("Mira asks for help. This may help: " + kPage + " it says."));
     if (over) {
       rig.said(ada, R"({"choices":[{"message":{"content":"It helps."}}]})", CallEnd::kAnswered);
       rig.wait(seconds(3));
     }
-    const Joined bob = rig.model(user("Read " + page + " for me."));
-    rig.said(bob, fetches("call_77", "fetch_page", page));
+    const Joined bob = rig.model(user("Read " + kPage + " for me."));
+    rig.said(bob, fetches("call_77", "fetch_page", kPage));
     // It may be a page that the other's program reads unasked.
-    CHECK(rig.get("/docs/near-17381162f3", {}, 0, true).verdict == kSeveral);
+    CHECK(rig.get_page().verdict == kSeveral);
   }
 }
 
 TEST_CASE("who says later what one was told may be that one") {
-  const std::string page = "http://api.example/docs/near-17381162f3";
   for (const bool named : {true, false}) {
     CAPTURE(named);
     Rig rig;
-    rig.told(rig.get("/nearest/1"), R"({"pages":[")" + page + "\"]}");
-    const Joined ada = rig.model(user("Mira asks for help. Read " + page + " for her."));
-    const std::string bob = user("Tom asks for help. This may help: " + page + " it says.");
+    rig.told(rig.get("/nearest/1"), kTellsPage);
+    const Joined ada = rig.model(user("Mira asks for help. Read " + kPage + " for her."));
+    const std::string bob = user("Tom asks for help. This may help: " + kPage + " it says.");
     if (named) {
       rig.model(bob);
     } else {
@@ -274,21 +278,20 @@ TEST_CASE("who says later what one was told may be that one") {
                            rig.glean(Voice::kModelRequest, R"({"messages":[)" + bob + "]}"),
                            rig.now.mono);
     }
-    rig.said(ada, fetches(kId, "fetch_page", page));
-    CHECK(rig.get("/docs/near-17381162f3", {}, 0, true).verdict == kSeveral);
+    rig.said(ada, fetches(kId, "fetch_page", kPage));
+    CHECK(rig.get_page().verdict == kSeveral);
   }
 }
 
 TEST_CASE("a tool that may do anything with a URL may fetch it") {
-  const std::string page = "http://api.example/docs/near-17381162f3";
   for (const char* const tool : {"summarize", "fetch_page"}) {
     CAPTURE(tool);
     Rig rig;
-    const Joined ada = rig.model(user("Mira asks for help with " + page + " of ours."));
-    const Joined bob = rig.model(user("Read " + page + " for me."));
-    rig.said(ada, fetches(kId, tool, page));
-    rig.said(bob, fetches("call_77", "fetch_page", page));
-    CHECK(rig.get("/docs/near-17381162f3", {}, 0, true).verdict == kSeveral);
+    const Joined ada = rig.model(user("Mira asks for help with " + kPage + " of ours."));
+    const Joined bob = rig.model(user("Read " + kPage + " for me."));
+    rig.said(ada, fetches(kId, tool, kPage));
+    rig.said(bob, fetches("call_77", "fetch_page", kPage));
+    CHECK(rig.get_page().verdict == kSeveral);
   }
 }
 
