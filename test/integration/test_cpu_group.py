@@ -54,17 +54,23 @@ def lag(side):
 def test_row_67_a_hundredth_of_the_processor(group, sidecar, origin, sink):
     limits = {name: LIMIT for name in ("connect_time", "begin_time", "stream_idle_time", "head_time")}
     side = sidecar({"limits": limits}, wrapper=group.wrapper)
-    before = lag(side)
+    before, statuses = lag(side), []
     group.limit(10 if sanitized() else 1)  # a sanitizer takes ten times as much
-    statuses = crowd(side.egress, origin.url("/bytes/1"))
+
+    def late():
+        """Whether a loop was seen to be late. A crowd may be served between two looks, which are a second apart."""
+        statuses.extend(crowd(side.egress, origin.url("/bytes/1")))
+        return lag(side) > before + 0.1
+
+    wait_for("a loop that was late", late)
     assert ask(side.health, "GET", "/healthz", host="localhost").status == 200
     group.limit(None)
-    assert {status: statuses.count(status) for status in set(statuses)} == {"200": CROWD * ROUNDS}
+    calls = len(statuses)
+    assert set(statuses) == {"200"} and calls % (CROWD * ROUNDS) == 0
     assert group.throttled() > 10
-    wait_for("a loop that was late", lambda: lag(side) > before + 0.1)
-    spans = sink.wait(CROWD * ROUNDS)
+    spans = sink.wait(calls)
     assert {span["attributes"]["sidespan.end"] for span in spans} == {"complete"}
     wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
     wait_for("empty queue", lambda: side.metrics().total("sidespan_spans_queued") == 0)
-    assert side.metrics().accounts()["otlp"][0] == CROWD * ROUNDS
-    assert len({span["span_id"] for span in sink.spans}) == CROWD * ROUNDS
+    assert side.metrics().accounts()["otlp"][0] == calls
+    assert len({span["span_id"] for span in sink.spans}) == calls
