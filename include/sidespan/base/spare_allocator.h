@@ -37,7 +37,7 @@ struct SpareAllocator {
 
  private:
   static auto& spares() {
-    thread_local Spares<sizeof(T), kKept> spares;
+    constinit thread_local Spares<sizeof(T), kKept> spares;
     return spares;
   }
 };

@@ -17,27 +17,49 @@ inline constexpr bool kKeepsSpares = false;
 inline constexpr bool kKeepsSpares = true;
 #endif
 
-// At most kKept pieces of kBytes. Make it thread_local.
+// Some spares of this thread, while they keep something.
+class OpenSpares {
+ protected:
+  using Close = void (*)(OpenSpares& self);
+  // `close` is called when the thread ends; false when it has.
+  bool close_at_thread_end(Close close);
+
+ private:
+  friend struct ThreadEnd;
+  OpenSpares* next_ = nullptr;
+  Close close_ = nullptr;
+};
+
+// At most kKept pieces of kBytes. Make it thread_local. Begins as zeros and is destroyed by nobody:
+// of a thread_local with more to it each use would first ask whether it has begun.
 template <size_t kBytes, size_t kKept>
-class Spares {
+class Spares : OpenSpares {
  public:
-  Spares() = default;
+  constexpr Spares() = default;
   Spares(const Spares&) = delete;
   Spares& operator=(const Spares&) = delete;
-  ~Spares() {
-    while (count_ > 0) ::operator delete(kept_[--count_]);
-    closed_ = true;
-  }
   void* take() { return count_ > 0 ? kept_[--count_] : ::operator new(kBytes); }
   void give(void* memory) {
-    if (!kKeepsSpares || count_ == kKept || closed_) return ::operator delete(memory);
+    if (count_ == room_ && !open()) return ::operator delete(memory);
     kept_[count_++] = memory;
   }
 
  private:
+  // Whether that makes room.
+  bool open() {
+    if (!kKeepsSpares || room_ > 0) return false;
+    const auto end = [](OpenSpares& self) { static_cast<Spares&>(self).close(); };
+    if (close_at_thread_end(end)) room_ = kKept;
+    return room_ > 0;
+  }
+  void close() {
+    while (count_ > 0) ::operator delete(kept_[--count_]);
+    room_ = 0;
+  }
+
   std::array<void*, kKept> kept_{};
   size_t count_ = 0;
-  bool closed_ = false;  // the thread ends, and what outlives this is not kept
+  size_t room_ = 0;  // 0 until the first is given, and when the thread ends
 };
 
 // `class X final : Recycled<X, 16>`: its memory comes again. X is final, or its size would lie.
@@ -52,7 +74,7 @@ class Recycled {
   Recycled() = default;
   static auto& spares() {
     static_assert(__is_final(T));
-    thread_local Spares<sizeof(T), kKept> spares;
+    constinit thread_local Spares<sizeof(T), kKept> spares;
     return spares;
   }
 };
