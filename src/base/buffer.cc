@@ -16,8 +16,8 @@ constexpr size_t kSmallBytes = 1008;
 constexpr size_t kReadBytes = size_t{64} * 1024;
 
 constexpr size_t kHeadBytes = 8;
-thread_local Spares<kHeadBytes + kSmallBytes, 256> small_spares;
-thread_local Spares<kHeadBytes + kReadBytes, 4> read_spares;
+constinit thread_local Spares<kHeadBytes + kSmallBytes, 256> small_spares;
+constinit thread_local Spares<kHeadBytes + kReadBytes, 4> read_spares;
 // Up to so many bytes a copy into the last block is cheaper than a block more.
 constexpr size_t kCopiedMax = 256;
 
@@ -90,14 +90,9 @@ void Chain::append(std::string_view bytes) {
   if (!bytes.empty()) append(Chunk::copy_of(bytes));
 }
 
-void Chain::append(Chunk chunk) {
+void Chain::append_behind(Chunk chunk) {
   if (chunk.size() == 0) return;
-  const bool first = empty();
   size_ += chunk.size();
-  if (first) {
-    first_ = std::move(chunk);
-    return;
-  }
   if (chunk.size() <= kCopiedMax && chunk.size() <= last().room()) {
     last().append(chunk.view());
     return;

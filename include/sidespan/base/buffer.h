@@ -102,7 +102,11 @@ class Chain {
   // Move; a few bytes are copied where the last block has room, since a block of a thousand for
   // each byte that comes alone would be a peer's way to make us hold a thousand times what it
   // sends.
-  void append(Chunk chunk);
+  void append(Chunk chunk) {
+    if (!empty() || chunk.size() == 0) return append_behind(std::move(chunk));
+    size_ = chunk.size();
+    first_.swap(chunk);
+  }
   void append(Chain&& other);
 
   // The first contiguous bytes; empty when the chain is.
@@ -140,6 +144,7 @@ class Chain {
   struct FreeMore {
     void operator()(More* more) const noexcept;
   };
+  void append_behind(Chunk chunk);
   Chunk& last() { return more_ ? more_->chunks.back() : first_; }
   // The chunk after first_ takes its place.
   void advance();
