@@ -16,9 +16,9 @@ class Agreement {
   // `start` is the target or the reason. `lines` outlives this, and does not change.
   void begin(const Headers& lines, std::string_view start) {
     *this = Agreement();
-    lines_ = &lines;
     block_ = lines.block().data();
-    count_ = lines.size();
+    next_ = lines.table().begin();
+    end_ = lines.table().end();
     start_ = start;
     owes_ = !start.empty();
   }
@@ -29,8 +29,8 @@ class Agreement {
     owes_ = false;
   }
   void see_name(std::string_view name) {
-    if (owes_ || seen_ == count_) return see(false);
-    const FieldLine& line = lines_->line(seen_++);
+    if (owes_ || next_ == end_) return see(false);
+    const FieldLine& line = *next_++;
     see(is_at(name, line.name));
     value_ = line.value;
     owes_ = value_.size > 0;
@@ -44,7 +44,7 @@ class Agreement {
     owes_ = false;
   }
   // Whether all of it was named, and rightly.
-  bool holds() const { return agrees_ && !owes_ && seen_ == count_; }
+  bool holds() const { return agrees_ && !owes_ && next_ == end_; }
 
  private:
   // The very same bytes.
@@ -52,12 +52,11 @@ class Agreement {
     return text.data() == block_ + range.begin && text.size() == range.size;
   }
 
-  const Headers* lines_ = nullptr;
   const char* block_ = nullptr;
   std::string_view start_;
-  Range value_;  // of the line named last
-  size_t seen_ = 0;
-  size_t count_ = 0;
+  Range value_;               // of the line named last
+  LineTable::Iterator next_;  // of the lines, to be named
+  LineTable::Iterator end_;
   bool agrees_ = true;
   bool owes_ = false;  // there is a text that has not been named
 };

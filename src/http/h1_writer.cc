@@ -89,9 +89,11 @@ class FieldWriter {
 
   void put(const FieldLine& line) {
     if (!line.plain) return put_as(line, view(line.value));
-    if (line.name.begin != run_.end()) flush();
-    if (run_.size == 0) run_.begin = line.name.begin;
-    run_.size = line.value.end() + static_cast<uint32_t>(kCrlf.size()) - run_.begin;
+    if (line.name.begin != run_end_) {
+      flush();
+      run_begin_ = line.name.begin;
+    }
+    run_end_ = line.value.end() + static_cast<uint32_t>(kCrlf.size());
   }
   // With another value.
   void put_as(const FieldLine& line, std::string_view value) {
@@ -99,15 +101,16 @@ class FieldWriter {
     out_.put_field(view(line.name), value);
   }
   void flush() {
-    if (run_.size > 0) out_.put(view(run_));
-    run_ = {};
+    if (run_begin_ < run_end_) out_.put(view({run_begin_, run_end_ - run_begin_}));
+    run_begin_ = run_end_ = 0;
   }
   std::string_view view(Range range) const { return {block_.data() + range.begin, range.size}; }
 
  private:
   Lines& out_;
   const std::string_view block_;
-  Range run_;  // lines that wait to be copied
+  uint32_t run_begin_ = 0;  // lines that wait to be copied
+  uint32_t run_end_ = 0;
 };
 
 // A length stays where its sender put it.
@@ -118,9 +121,7 @@ void put_fields(Lines& out, const Head& head, Framing framing, Keep keep) {
                           (keep.connection ? FieldNames{0} : bit_of(FieldName::kConnection));
   FieldWriter writer(out, headers);
   bool length_put = false;
-  const size_t count = headers.size();
-  for (size_t i = 0; i < count; ++i) {
-    const FieldLine& line = headers.line(i);
+  for (const FieldLine& line : headers.table()) {
     if ((bit_of(line.known) & ours) == 0) {
       writer.put(line);
     } else if (line.known == FieldName::kContentLength && !std::exchange(length_put, true)) {

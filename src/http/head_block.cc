@@ -17,7 +17,7 @@ constexpr size_t kUsualCapacity = kUsualBytes - sizeof(HeadBlock);
 constexpr std::string_view kColon = ": ";
 constexpr std::string_view kCrlf = "\r\n";
 
-thread_local Spares<kUsualBytes, 384> spares;
+constinit thread_local Spares<kUsualBytes, 384> spares;
 
 size_t aligned(size_t bytes) {
   return (bytes + alignof(HeadBlock) - 1) / alignof(HeadBlock) * alignof(HeadBlock);
@@ -66,7 +66,7 @@ HeadBlockPtr HeadBlock::fitted() const {
 
 void HeadBlock::copy_to(HeadBlock& to) const {
   std::memcpy(to.data(), data(), used_);
-  std::memcpy(to.table() - lines_, table() - lines_, lines_ * sizeof(FieldLine));
+  std::memcpy(to.end() - lines_, end() - lines_, lines_ * sizeof(FieldLine));
   to.used_ = used_;
   to.lines_ = lines_;
   to.free_ = to.capacity_ - used_ - lines_ * static_cast<uint32_t>(sizeof(FieldLine));

@@ -88,7 +88,7 @@ bool Headers::lists(const Wanted& name, std::string_view member) const {
   return found;
 }
 
-bool Headers::lists(FieldName name, std::string_view member) const {
+bool Headers::any_lists(FieldName name, std::string_view member) const {
   bool found = false;
   for_each(name, [&](std::string_view value) { found = found || holds(value, member); });
   return found;
@@ -163,19 +163,16 @@ void Headers::make_room_for_lines() {
   const HeadBlockPtr before = make_room(0, 1);
 }
 
-HeadBlockPtr Headers::make_room(size_t bytes, size_t lines) {
+HeadBlockPtr Headers::make_more_room(size_t bytes, size_t lines) {
   if (!block_) {
     block_ = HeadBlock::make(bytes, lines);
     return nullptr;
   }
-  if (block_->has_room(bytes, lines)) return nullptr;
   return std::exchange(block_, block_->grown(bytes, lines));
 }
 
 void Headers::store(const Wanted& name, std::string_view value) {
-  const size_t bytes = name.text.size() + value.size() + 4;
-  const bool fits = block_ && block_->has_room(bytes, 1);
-  const HeadBlockPtr before = fits ? nullptr : make_room(bytes, 1);
+  const HeadBlockPtr before = make_room(name.text.size() + value.size() + 4, 1);
   block_->add_line(block_->store(name.text, value, name.known));
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string_view>
 
@@ -31,6 +32,21 @@ struct FieldLine {
   bool plain = false;
   // Its sender wants it in nobody's table (RFC 7541 section 7.1.3).
   bool unindexed = false;
+};
+
+// Lines in order, of which the first has the highest address.
+class LineTable {
+ public:
+  using Iterator = std::reverse_iterator<const FieldLine*>;
+
+  LineTable() = default;
+  LineTable(const FieldLine* end, size_t count) : end_(end), count_(count) {}
+  Iterator begin() const { return Iterator(end_); }
+  Iterator end() const { return Iterator(end_ - count_); }
+
+ private:
+  const FieldLine* end_ = nullptr;
+  size_t count_ = 0;
 };
 
 struct FreeBlock {
@@ -69,12 +85,14 @@ class HeadBlock {
   bool is_plain(Range name, Range value) const;
 
   size_t lines() const { return lines_; }
-  const FieldLine& line(size_t index) const { return table()[-1 - static_cast<ptrdiff_t>(index)]; }
-  FieldLine& line(size_t index) { return table()[-1 - static_cast<ptrdiff_t>(index)]; }
+  const FieldLine& line(size_t index) const { return end()[-1 - static_cast<ptrdiff_t>(index)]; }
+  FieldLine& line(size_t index) { return end()[-1 - static_cast<ptrdiff_t>(index)]; }
+  LineTable table() const { return {end(), lines_}; }
   // There must be room.
   FieldLine& new_line() {
     free_ -= static_cast<uint32_t>(sizeof(FieldLine));
-    return line(lines_++);
+    ++lines_;
+    return *reinterpret_cast<FieldLine*>(data() + used_ + free_);  // the lowest of the table
   }
   void add_line(const FieldLine& line) {
     new_line() = line;
@@ -100,8 +118,9 @@ class HeadBlock {
 
   const char* data() const { return reinterpret_cast<const char*>(this + 1); }
   char* data() { return reinterpret_cast<char*>(this + 1); }
-  const FieldLine* table() const { return reinterpret_cast<const FieldLine*>(data() + capacity_); }
-  FieldLine* table() { return reinterpret_cast<FieldLine*>(data() + capacity_); }
+  // Of the block, and of the table.
+  const FieldLine* end() const { return reinterpret_cast<const FieldLine*>(data() + capacity_); }
+  FieldLine* end() { return reinterpret_cast<FieldLine*>(data() + capacity_); }
 
   uint32_t capacity_;  // behind this object, a multiple of a line's alignment
   uint32_t used_ = 0;

@@ -51,7 +51,9 @@ class Headers {
   size_t count(const Wanted& name) const;
   // Whether a comma-separated list field holds `member` (case ignored, parameters cut).
   bool lists(const Wanted& name, std::string_view member) const;
-  bool lists(FieldName name, std::string_view member) const;
+  bool lists(FieldName name, std::string_view member) const {
+    return may_have(name) && any_lists(name, member);
+  }
 
   // `visit(value)` for every line of that name, in order.
   template <class Visit>
@@ -93,6 +95,7 @@ class Headers {
   void classify();
   // For a writer, with the bytes in block().
   const FieldLine& line(size_t index) const { return block_->line(index); }
+  LineTable table() const { return block_ ? block_->table() : LineTable(); }
   // Whether there may be a line of one of these names.
   bool may_have(FieldNames names) const { return block_ && (block_->names & names) != 0; }
   bool may_have(FieldName name) const { return may_have(bit_of(name)); }
@@ -109,10 +112,14 @@ class Headers {
     return {block_->view(line.name), block_->view(line.value)};
   }
   // Makes sure of the room. What arguments may be views of lives as long as what this returns.
-  [[nodiscard]] HeadBlockPtr make_room(size_t bytes, size_t lines);
+  [[nodiscard]] HeadBlockPtr make_room(size_t bytes, size_t lines) {
+    return block_ && block_->has_room(bytes, lines) ? nullptr : make_more_room(bytes, lines);
+  }
+  HeadBlockPtr make_more_room(size_t bytes, size_t lines);
   void make_room_for_lines();
   void store(const Wanted& name, std::string_view value);
   size_t remove_all(const Wanted& name);
+  bool any_lists(FieldName name, std::string_view member) const;
   std::optional<std::string_view> value_of(const Wanted& name) const;
   // The first line of that name from `from` on; size() when there is none.
   size_t index_of(const Wanted& wanted, size_t from) const;
@@ -190,8 +197,7 @@ inline std::string_view media_type(const Headers& headers) {
 template <class Visit>
 void Headers::for_each(const Wanted& name, Visit&& visit) const {
   if (!may_have(name.known)) return;
-  for (size_t i = 0; i < block_->lines(); ++i) {
-    const FieldLine& line = block_->line(i);
+  for (const FieldLine& line : block_->table()) {
     if (is(*block_, line, name)) visit(block_->view(line.value));
   }
 }
@@ -199,8 +205,7 @@ void Headers::for_each(const Wanted& name, Visit&& visit) const {
 template <class Visit>
 void Headers::for_each(FieldName name, Visit&& visit) const {
   if (!may_have(name)) return;
-  for (size_t i = 0; i < block_->lines(); ++i) {
-    const FieldLine& line = block_->line(i);
+  for (const FieldLine& line : block_->table()) {
     if (line.known == name) visit(block_->view(line.value));
   }
 }
