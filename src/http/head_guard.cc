@@ -158,7 +158,7 @@ bool HeadGuard::skip_lines(std::string_view bytes, size_t& at) {
   const size_t begin = at;
   size_t next = at;
   size_t lines = 0;
-  while (lines < room) {
+  while (lines < room && next < bytes.size() && bytes[next] != '\r') {
     const size_t end = skip_line(bytes, next);
     if (end == next) break;
     ++lines;

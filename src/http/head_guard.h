@@ -83,7 +83,8 @@ class HeadGuard {
   Fault pass_limit(Code code, size_t limit, Fault what);
   // A part of what is fed now, as a part of the section.
   Range range(size_t begin, size_t end) const {
-    return {static_cast<uint32_t>(bytes_ + begin), static_cast<uint32_t>(end - begin)};
+    const auto from = static_cast<uint32_t>(begin);
+    return {static_cast<uint32_t>(bytes_) + from, static_cast<uint32_t>(end) - from};
   }
 
   const CodecLimits* limits_;

@@ -29,8 +29,7 @@ constexpr bool is_in(const ByteTable& table, char c) {
 }
 
 #if defined(__SSE2__)
-// Which of sixteen bytes are of the kind, as vectors of zeros and ones. A kind may leave out bytes
-// that belong to it: those are looked up then.
+// Sixteen bytes and, as vectors of zeros and ones, questions about them.
 using Sixteen = __m128i;
 inline Sixteen all(char c) {
   return _mm_set1_epi8(c);
@@ -38,13 +37,25 @@ inline Sixteen all(char c) {
 inline Sixteen at_most(Sixteen bytes, char last) {  // unsigned
   return _mm_cmpeq_epi8(_mm_min_epu8(bytes, all(last)), bytes);
 }
+// In ASCII, `first` > 0: moved up until only they are above the bound, as signed numbers.
 inline Sixteen within(Sixteen bytes, char first, char last) {
-  return at_most(_mm_sub_epi8(bytes, all(first)), static_cast<char>(last - first));
+  const Sixteen moved = _mm_add_epi8(bytes, all(static_cast<char>(0x7f - last)));
+  return _mm_cmpgt_epi8(moved, all(static_cast<char>(0x7f - last + first - 1)));
 }
 inline Sixteen equal(Sixteen bytes, char c) {
   return _mm_cmpeq_epi8(bytes, all(c));
 }
+// One bit for each byte that is, or is not.
+inline unsigned those(Sixteen yes) {
+  return static_cast<unsigned>(_mm_movemask_epi8(yes));
+}
+inline unsigned others(Sixteen yes) {
+  return 0xffffU ^ those(yes);
+}
 #endif
+
+// A kind of bytes is a table of them, and with it, for sixteen at a time, which of those may not be
+// of the kind: a doubt is looked up in the table.
 
 // RFC 9110 section 5.6.2.
 struct Token {
@@ -54,8 +65,9 @@ struct Token {
   });
 #if defined(__SSE2__)
   // Letters and dashes are what names mostly have.
-  static Sixteen of(Sixteen bytes) {
-    return _mm_or_si128(within(_mm_or_si128(bytes, all(0x20)), 'a', 'z'), equal(bytes, '-'));
+  static unsigned doubts(Sixteen bytes) {
+    return others(
+        _mm_or_si128(within(_mm_or_si128(bytes, all(0x20)), 'a', 'z'), equal(bytes, '-')));
   }
 #endif
 };
@@ -67,9 +79,8 @@ struct Value {
     return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
   });
 #if defined(__SSE2__)
-  static Sixteen of(Sixteen bytes) {
-    const Sixteen not_in = _mm_or_si128(at_most(bytes, 0x1f), equal(bytes, 0x7f));
-    return _mm_xor_si128(not_in, all(-1));
+  static unsigned doubts(Sixteen bytes) {
+    return those(_mm_or_si128(at_most(bytes, 0x1f), equal(bytes, 0x7f)));
   }
 #endif
 };
@@ -79,8 +90,8 @@ struct Target {
   static constexpr ByteTable kTable =
       table_of([](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
 #if defined(__SSE2__)
-  static Sixteen of(Sixteen bytes) {
-    return _mm_andnot_si128(equal(bytes, '#'), within(bytes, 0x21, 0x7e));
+  static unsigned doubts(Sixteen bytes) {
+    return others(_mm_andnot_si128(equal(bytes, '#'), within(bytes, 0x21, 0x7e)));
   }
 #endif
 };
@@ -92,50 +103,73 @@ struct HostName {
            std::string_view("-._~!$&'()*+,;=").find(c) != std::string_view::npos;
   });
 #if defined(__SSE2__)
-  static Sixteen of(Sixteen bytes) {
+  static unsigned doubts(Sixteen bytes) {
     const Sixteen letters = within(_mm_or_si128(bytes, all(0x20)), 'a', 'z');
-    const Sixteen others = _mm_or_si128(within(bytes, '0', '9'), within(bytes, '-', '.'));
-    return _mm_or_si128(letters, others);
+    const Sixteen marks = _mm_or_si128(within(bytes, '0', '9'), within(bytes, '-', '.'));
+    return others(_mm_or_si128(letters, marks));
   }
 #endif
 };
 
-#if defined(__SSE2__)
-// One bit for each of sixteen bytes that may not be of the kind.
+// Where the bytes of that kind end, from `at` on: the definition.
 template <class Kind>
-[[gnu::always_inline]] inline unsigned doubtful(const char* at) {
-  const Sixteen bytes = _mm_loadu_si128(reinterpret_cast<const Sixteen*>(at));
-  return 0xffffU ^ static_cast<unsigned>(_mm_movemask_epi8(Kind::of(bytes)));
+constexpr size_t end_one_by_one(std::string_view bytes, size_t at) {
+  while (at < bytes.size() && is_in(Kind::kTable, bytes[at])) ++at;
+  return at;
 }
-#endif
 
-// Where the bytes of that kind end, from `at` on. `kUsual` is what they mostly end with.
-template <class Kind, char kUsual = '\0'>
-[[gnu::always_inline]] inline size_t end_of(std::string_view bytes, size_t at) {
+#if defined(__SSE2__)
+template <class Kind>
+[[gnu::always_inline]] inline unsigned doubts_at(const char* at) {
+  return Kind::doubts(_mm_loadu_si128(reinterpret_cast<const Sixteen*>(at)));
+}
+inline size_t first_of(unsigned bits) {
+  return static_cast<unsigned>(std::countr_zero(bits));
+}
+
+// The same, in a text of any length.
+template <class Kind, char kUsual>
+[[gnu::noinline]] size_t end_of_any(std::string_view bytes, size_t at) {
+  constexpr size_t kStep = sizeof(Sixteen);
   const char* const data = bytes.data();
   const size_t size = bytes.size();
-#if defined(__SSE2__)
-  constexpr size_t kStep = sizeof(Sixteen);
   while (size - at >= kStep) {
-    const unsigned doubts = doubtful<Kind>(data + at);
+    const unsigned doubts = doubts_at<Kind>(data + at);
     if (doubts == 0) {
       at += kStep;
       continue;
     }
-    at += static_cast<size_t>(std::countr_zero(doubts));
+    at += first_of(doubts);
     if (data[at] == kUsual || !is_in(Kind::kTable, data[at])) return at;
     ++at;
   }
   if (size >= kStep && at < size) {
     // The last ones are read with some that were before them.
     const size_t from = size - kStep;
-    const unsigned doubts = doubtful<Kind>(data + from) >> (at - from);
+    const unsigned doubts = doubts_at<Kind>(data + from) >> (at - from);
     if (doubts == 0) return size;
-    at += static_cast<size_t>(std::countr_zero(doubts));
+    at += first_of(doubts);
   }
+  return end_one_by_one<Kind>(bytes, at);
+}
 #endif
-  while (at < size && is_in(Kind::kTable, data[at])) ++at;
-  return at;
+
+// The same, at its least where it ends among the first sixteen bytes, as most texts do. `kUsual` is
+// what they mostly end with.
+template <class Kind, char kUsual = '\0'>
+[[gnu::always_inline]] inline size_t end_of(std::string_view bytes, size_t at) {
+#if defined(__SSE2__)
+  if (bytes.size() - at >= sizeof(Sixteen)) {
+    const unsigned doubts = doubts_at<Kind>(bytes.data() + at);
+    if (doubts == 0) return end_of_any<Kind, kUsual>(bytes, at + sizeof(Sixteen));
+    at += first_of(doubts);
+    if (bytes[at] == kUsual || !is_in(Kind::kTable, bytes[at])) return at;
+  }
+  if (bytes.size() < sizeof(Sixteen)) return end_one_by_one<Kind>(bytes, at);
+  return end_of_any<Kind, kUsual>(bytes, at);
+#else
+  return end_one_by_one<Kind>(bytes, at);
+#endif
 }
 
 }  // namespace sidespan::http::scan

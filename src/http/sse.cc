@@ -17,9 +17,8 @@ struct InLine {
   static constexpr scan::ByteTable kTable =
       scan::table_of([](char c) { return c != '\n' && c != '\r'; });
 #if defined(__SSE2__)
-  static scan::Sixteen of(scan::Sixteen bytes) {
-    const scan::Sixteen end = _mm_or_si128(scan::equal(bytes, '\n'), scan::equal(bytes, '\r'));
-    return _mm_xor_si128(end, scan::all(-1));
+  static unsigned doubts(scan::Sixteen bytes) {
+    return scan::those(_mm_or_si128(scan::equal(bytes, '\n'), scan::equal(bytes, '\r')));
   }
 #endif
 };
