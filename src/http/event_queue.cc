@@ -20,6 +20,12 @@ Chunk chunk_of(std::string_view bytes, const Chunk* read) {
 
 }  // namespace
 
+void EventQueue::free_block() {
+  delete std::exchange(oldest_, nullptr);
+  newest_ = nullptr;
+  first_ = last_ = nullptr;
+}
+
 void EventQueue::push_body(StreamId stream, std::string_view bytes, const Chunk* read) {
   if (!empty() && back().stream == stream) {
     if (Body* body = std::get_if<Body>(&back().what)) {

@@ -37,21 +37,13 @@ class EventQueue {
   // As an event of its own, or behind the body that was told last. `read` is what the bytes were
   // read into, where that may be shared.
   void push_body(StreamId stream, std::string_view bytes, const Chunk* read);
-  std::optional<Event> pop() {
-    std::optional<Event> event;  // the only one that is returned, or it would be moved once more
-    if (empty()) return event;
-    event.emplace(std::move(*first_));
-    drop_first();
-    return event;
-  }
+  std::optional<Event> pop() { return empty() ? std::nullopt : take_first(); }
   void clear() {
     while (!empty()) drop_first();
   }
   // Gives the memory back. The queue must be empty.
   void release() {
-    delete std::exchange(oldest_, nullptr);
-    newest_ = nullptr;
-    first_ = last_ = nullptr;
+    if (oldest_ != nullptr) free_block();
   }
 
  private:
@@ -68,6 +60,8 @@ class EventQueue {
     Block* next = nullptr;
   };
 
+  // The last one.
+  void free_block();
   void add_block() {
     Block* const block = new Block;
     (newest_ == nullptr ? oldest_ : newest_->next) = block;
@@ -75,8 +69,17 @@ class EventQueue {
     last_ = block->begin();
     if (oldest_ == block) first_ = last_;
   }
+  std::optional<Event> take_first() {
+    std::optional<Event> event(std::in_place, std::move(*first_));
+    step();  // what it was moved from owns nothing more, and needs no end
+    return event;
+  }
   void drop_first() {
-    std::destroy_at(first_++);
+    std::destroy_at(first_);
+    step();
+  }
+  void step() {
+    ++first_;
     if (empty()) {
       first_ = last_ = newest_->begin();
     } else if (first_ == oldest_->end()) {
