@@ -1,5 +1,6 @@
 #include "h1_parser.h"
 
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -15,12 +16,16 @@ bool is_http_method(uint8_t method) {
          (method < HTTP_DESCRIBE || method > HTTP_FLUSH);
 }
 
+// Whether a terminated string is that text, which has no NUL.
+bool is_text(const char* string, std::string_view text) {
+  return std::strncmp(string, text.data(), text.size()) == 0 && string[text.size()] == '\0';
+}
+
 }  // namespace
 
 const llhttp_settings_t& H1Parser::settings() {
-  static const llhttp_settings_t kSettings = [] {
-    llhttp_settings_t s;
-    llhttp_settings_init(&s);
+  static constexpr llhttp_settings_t kSettings = [] {
+    llhttp_settings_t s{};
     // A section is read in one piece, so that each text comes in one.
     s.on_url = s.on_status = [](llhttp_t* p, const char* at, size_t n) {
       self(p).second_.see_start({at, n});
@@ -124,8 +129,13 @@ size_t H1Parser::feed_chunks(std::string_view bytes) {
 size_t H1Parser::run(std::string_view bytes) {
   const llhttp_errno_t code = llhttp_execute(&parser_, bytes.data(), bytes.size());
   if (code == HPE_OK) return bytes.size();
-  if (code != HPE_PAUSED) error_ = error_of(code);
+  if (code != HPE_PAUSED) [[unlikely]]
+    refuse(code);
   return static_cast<size_t>(llhttp_get_error_pos(&parser_) - bytes.data());
+}
+
+void H1Parser::refuse(llhttp_errno_t code) {
+  error_ = error_of(code);
 }
 
 void H1Parser::fail_unless(bool agreed) {
@@ -157,7 +167,8 @@ int H1Parser::on_headers_complete() {
   const bool request = kind_ == Kind::kRequest;
   const bool same =
       parser_.http_major == 1 && parser_.http_minor == head_.minor_version &&
-      (request ? head_.asks(llhttp_method_name(static_cast<llhttp_method_t>(parser_.method)))
+      (request ? is_text(llhttp_method_name(static_cast<llhttp_method_t>(parser_.method)),
+                         head_.method())
                : parser_.status_code == head_.status);
   second_.see(same);
   // RFC 9110 section 7.8: HTTP/1.0 knows no Upgrade.
@@ -189,7 +200,7 @@ bool H1Parser::bodyless() const {
 void H1Parser::finish_head() {
   const bool request = kind_ == Kind::kRequest;
   if (request && !is_http_method(parser_.method)) {
-    error_ = error_of(HPE_INVALID_METHOD);
+    refuse(HPE_INVALID_METHOD);
     return;
   }
   Result<BodyLength> body = request ? judge_request(head_) : judge_answer(head_);

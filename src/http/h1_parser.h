@@ -74,6 +74,8 @@ class H1Parser final : public Recycled<H1Parser, 16> {
   void finish_trailers();
   bool bodyless() const;
   void fail_unless(bool agreed);
+  // Out of line, for its rareness and its frame.
+  [[gnu::noinline]] void refuse(llhttp_errno_t code);
   Error error_of(llhttp_errno_t code) const;
   int on_headers_complete();
   // Takes the start line from the guard.
