@@ -26,6 +26,9 @@ struct Lines {
 };
 
 Result<BodyLength> judge_framing(const Head& head, Side side, BodyLength otherwise) {
+  constexpr FieldNames kFraming =
+      bit_of(FieldName::kContentLength) | bit_of(FieldName::kTransferEncoding);
+  if (!head.headers.may_have(kFraming)) return otherwise;
   const Lines length(head.headers, FieldName::kContentLength);
   const Lines coding(head.headers, FieldName::kTransferEncoding);
   if (length.count > 1) return malformed(side, "there is more than one Content-Length");
@@ -98,11 +101,6 @@ std::optional<Error> judge_trailers(const Headers& fields, Side side) {
                                     bit_of(FieldName::kTransferEncoding) | bit_of(FieldName::kHost);
   if (!fields.may_have(kForbidden)) return std::nullopt;
   return malformed(side, "a trailer says how the message is framed or routed").error();
-}
-
-bool keeps_connection(const Head& head) {
-  if (head.headers.lists(FieldName::kConnection, "close")) return false;
-  return head.minor_version > 0 || head.headers.lists(FieldName::kConnection, "keep-alive");
 }
 
 }  // namespace sidespan::http

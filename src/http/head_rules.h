@@ -19,6 +19,9 @@ Result<BodyLength> judge_answer(const Head& head);
 std::optional<Error> judge_trailers(const Headers& fields, Side side);
 
 // Whether the sender of this head means to keep the connection (RFC 9112 section 9.3).
-bool keeps_connection(const Head& head);
+inline bool keeps_connection(const Head& head) {
+  if (head.headers.lists(FieldName::kConnection, "close")) return false;
+  return head.minor_version > 0 || head.headers.lists(FieldName::kConnection, "keep-alive");
+}
 
 }  // namespace sidespan::http

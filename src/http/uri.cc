@@ -7,6 +7,7 @@
 #include <charconv>
 #include <utility>
 
+#include "known_names.h"
 #include "scan.h"
 #include "sidespan/base/text.h"
 
@@ -133,12 +134,15 @@ struct UrlParts {
 
 // Takes scheme and "://" off the front of `text`; empty when it is none of ours.
 std::string_view take_scheme(std::string_view& text) {
-  constexpr std::array<std::string_view, 4> kSchemes = {"http://", "https://", "ws://", "wss://"};
-  for (const std::string_view known : kSchemes) {
-    if (!text::equal_ignoring_case(known, text.substr(0, known.size()))) continue;
-    text.remove_prefix(known.size());
-    return known.substr(0, known.find(':'));
-  }
+  const auto take = [&]<size_t kSize>(const KnownName<kSize>& known) {
+    if (text.size() < kSize || !known.is(text.data())) return false;
+    text.remove_prefix(kSize);
+    return true;
+  };
+  if (take(KnownName("http://"))) return "http";
+  if (take(KnownName("https://"))) return "https";
+  if (take(KnownName("ws://"))) return "ws";
+  if (take(KnownName("wss://"))) return "wss";
   return {};
 }
 
@@ -219,9 +223,15 @@ Result<Url> parse_url(std::string_view text) {
 }
 
 Result<void> check_url(std::string_view text, std::string_view good_authority) {
+  if (!good_authority.empty() && is_target(text)) {
+    std::string_view rest = text;
+    if (!take_scheme(rest).empty() && rest.starts_with(good_authority)) {
+      rest.remove_prefix(good_authority.size());
+      if (rest.empty() || rest.front() == '/' || rest.front() == '?') return {};
+    }
+  }
   UrlParts parts;
   if (const Fault fault = split_url(text, parts)) return refuse(fault);
-  if (!good_authority.empty() && parts.authority == good_authority) return {};
   return check_authority(parts.authority);
 }
 

@@ -161,10 +161,22 @@ TEST_CASE("a URL whose authority was found good is judged by what else it has") 
     bool good;
   };
   const std::vector<Row> rows = {
-      {"http://a.example:1/x", true},     {"http://user:s@a.example:1/x", true},
-      {"http://b.example/", true},        {"http://b.example:0/", false},
-      {"ftp://a.example:1/x", false},     {"http://a.example:1/#", false},
-      {"http://\x01@a.example:1", false}, {"a.example:1", false},
+      {"http://a.example:1/x", true},
+      {"http://user:s@a.example:1/x", true},
+      {"http://b.example/", true},
+      {"http://b.example:0/", false},
+      {"ftp://a.example:1/x", false},
+      {"http://a.example:1/#", false},
+      {"http://\x01@a.example:1", false},
+      {"a.example:1", false},
+      {"http://a.example:1", true},
+      {"HTTPS://a.example:1?x", true},
+      {"http://a.example:12/", true},
+      {"http://a.example:1x/", false},
+      {"http://a.example:1@b.example", true},
+      {"http://a.example:1#", false},
+      {"http://a.example:1/\x7f", false},
+      {"http://a.example:1/\xc3\xbc", false},
   };
   for (const Row& row : rows) {
     CAPTURE(row.url);
