@@ -38,10 +38,6 @@ Exchange::~Exchange() {
   if (!done_ && !handed_over_) --worker_.exchanges;
 }
 
-size_t Exchange::to_agent(decltype(http::Event::what) what) {
-  return agent_.send({stream_, std::move(what)});
-}
-
 void Exchange::on_agent_gone() {
   // Who sent all and has its answer cancels nothing. Its codec knows that of a reset by itself.
   const bool is_served = response_ended_ && is_request_here();
@@ -147,8 +143,8 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
   waiting_.reset();
   if (!(request_ended_ && response_ended_)) cut_off();
   origin_.reset();
-  held_.clear();
-  replay_.clear();
+  if (!held_.empty()) held_.clear();
+  if (!replay_.empty()) replay_.clear();
   agent_.exchange_over();
 }
 
