@@ -13,10 +13,17 @@ namespace {
 
 constexpr std::string_view kJaegerDebugId = "jaeger-debug-id";
 
+// Behind the slash, where most paths part from most patterns.
+bool parts_at_once(std::string_view pattern, std::string_view path) {
+  return pattern.size() > 1 && path.size() > 1 && pattern[0] == '/' && pattern[1] != '*' &&
+         text::to_lower(pattern[1]) != text::to_lower(path[1]);
+}
+
 bool is_ignored(const std::vector<std::string>& patterns, std::string_view path) {
-  path = path.substr(0, path.find('?'));
-  return std::ranges::any_of(
-      patterns, [&](const std::string& pattern) { return text::matches_wildcard(pattern, path); });
+  return std::ranges::any_of(patterns, [&](const std::string& pattern) {
+    return !parts_at_once(pattern, path) &&
+           text::matches_wildcard(pattern, path.substr(0, path.find('?')));
+  });
 }
 
 // Only then is the whole of a parent needed later on.
