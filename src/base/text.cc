@@ -159,7 +159,7 @@ std::string percent_decode(std::string_view text) {
   return out;
 }
 
-bool matches_wildcard(std::string_view pattern, std::string_view text) {
+bool matches_whole_wildcard(std::string_view pattern, std::string_view text) {
   // What stands behind the last star first: there most texts part.
   while (!pattern.empty() && pattern.back() != '*') {
     if (text.empty() || to_lower(pattern.back()) != to_lower(text.back())) return false;

@@ -13,10 +13,17 @@ namespace {
 
 constexpr std::string_view kJaegerDebugId = "jaeger-debug-id";
 
+// Behind the slash, where most paths part from most patterns.
+bool parts_at_once(std::string_view pattern, std::string_view path) {
+  return pattern.size() > 1 && path.size() > 1 && pattern[0] == '/' && pattern[1] != '*' &&
+         text::to_lower(pattern[1]) != text::to_lower(path[1]);
+}
+
 bool is_ignored(const std::vector<std::string>& patterns, std::string_view path) {
-  path = path.substr(0, path.find('?'));
-  return std::ranges::any_of(
-      patterns, [&](const std::string& pattern) { return text::matches_wildcard(pattern, path); });
+  return std::ranges::any_of(patterns, [&](const std::string& pattern) {
+    return !parts_at_once(pattern, path) &&
+           text::matches_wildcard(pattern, path.substr(0, path.find('?')));
+  });
 }
 
 // Only then is the whole of a parent needed later on.
@@ -272,8 +279,10 @@ void CallTrace::hear_sender(bool has_parent) {
   if (context_.asked == Asked::kNothing && foreign_.denies() && heard && options_.extract) {
     context_.asked = Asked::kDrop;
   }
-  const std::string_view debug_id = context_.find_kept(kJaegerDebugId);
-  if (!debug_id.empty()) further_attributes_.emplace_back(kJaegerDebugId, debug_id);
+  if (!context_.kept.empty()) {
+    const std::string_view debug_id = context_.find_kept(kJaegerDebugId);
+    if (!debug_id.empty()) further_attributes_.emplace_back(kJaegerDebugId, debug_id);
+  }
   if (has_parent) forget_hints();
 }
 
@@ -349,9 +358,14 @@ void CallTrace::inject_into(trace::CarrierWriter& writer, const DestinationRule&
   const trace::Parts parts{rule.traceparent, rule.tracestate, rule.baggage};
   const bool some_baggage = !allows_all(options_.baggage_allow) || !allows_all(rule.baggage_keys);
   const bool changes_baggage = some_baggage || !options_.baggage_add.empty();
-  std::optional<trace::Context> changed;
-  if (active_ && parts.baggage && changes_baggage) changed = with_changed_baggage(rule);
-  const trace::Context& sent = changed ? *changed : context_;
+  if (active_ && parts.baggage && changes_baggage) {
+    return write(with_changed_baggage(rule), parts, some_baggage, writer);
+  }
+  write(context_, parts, some_baggage, writer);
+}
+
+void CallTrace::write(const trace::Context& sent, trace::Parts parts, bool some_baggage,
+                      trace::CarrierWriter& writer) const {
   // Without a span of ours the context passes as it came, but not in a vendor's format either
   // where the destination may not see it.
   if (active_ || !parts.traceparent) options_.inject->inject(sent, parts, writer);

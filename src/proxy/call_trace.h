@@ -123,6 +123,8 @@ class CallTrace {
   void start(const trace::SpanContext* parent, Random& random);
   void restart(Random& random);
   void inject_into(trace::CarrierWriter& writer, const DestinationRule& rule) const;
+  void write(const trace::Context& sent, trace::Parts parts, bool some_baggage,
+             trace::CarrierWriter& writer) const;
   trace::Context with_changed_baggage(const DestinationRule& rule) const;
   void copy_baggage();
 

@@ -38,10 +38,6 @@ Exchange::~Exchange() {
   if (!done_ && !handed_over_) --worker_.exchanges;
 }
 
-size_t Exchange::to_agent(decltype(http::Event::what) what) {
-  return agent_.send({stream_, std::move(what)});
-}
-
 void Exchange::on_agent_gone() {
   // Who sent all and has its answer cancels nothing. Its codec knows that of a reset by itself.
   const bool is_served = response_ended_ && is_request_here();
@@ -147,8 +143,8 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
   waiting_.reset();
   if (!(request_ended_ && response_ended_)) cut_off();
   origin_.reset();
-  held_.clear();
-  replay_.clear();
+  if (!held_.empty()) held_.clear();
+  if (!replay_.empty()) replay_.clear();
   agent_.exchange_over();
 }
 
@@ -178,18 +174,17 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   // What the proxy answered by itself is no answer of the origin.
   const bool own_answer = error && !first_byte_;
   const int status = own_answer ? 0 : response_.status;
-  const std::string status_text = std::to_string(status);
-  const bool unanswered = error || status == 0;  // without an error: the agent has cancelled it
-  const std::string_view outcome = error        ? name_of(error->code)
-                                   : unanswered ? name_of(ending)
-                                                : std::string_view(status_text);
+  // Without an error and an answer the agent has cancelled it.
+  const std::string_view reason = error         ? name_of(error->code)
+                                  : status == 0 ? name_of(ending)
+                                                : std::string_view();
   const double duration = to_seconds(end - start_.mono);
   if (mode_ == semconv::Mode::kIngress) {
-    worker_.metrics.served_durations_of({request_.method(), url_.scheme, outcome, unanswered})
+    worker_.metrics.served_durations_of({request_.method(), url_.scheme, status, reason})
         .record(duration);
   } else {
-    known_->record_duration(
-        worker_.metrics, {request_.method(), url_.authority.host, outcome, unanswered}, duration);
+    known_->record_duration(worker_.metrics,
+                            {request_.method(), url_.authority.host, status, reason}, duration);
     if (trace_->active()) worker_.metrics.count_parent(trace_->source());
   }
   if (!trace_->sampled()) return;
@@ -219,8 +214,6 @@ void Exchange::describe(semconv::HttpFacts& facts, int status, std::string& clie
     facts.grpc_status = grpc_status_ ? grpc_status_ : http::grpc_status(response_.headers);
   }
   facts.protocol_version = origin_ ? origin_->protocol() : std::string_view();
-  facts.peer_ip = known_->peer_ip(peer_);
-  facts.peer_port = peer_ ? peer_.port() : uint16_t{0};
   facts.request_body_bytes = facts.bytes_sent = request_bytes_;
   facts.response_body_bytes = facts.bytes_received = response_bytes_;
   const bool decided = opening_ && (opening_->passed || opening_->reason != Opaque::kNotTls);
@@ -234,7 +227,12 @@ void Exchange::describe(semconv::HttpFacts& facts, int status, std::string& clie
     facts.tls_version = tls->version();
     facts.tls_resumed = tls->resumed();
   }
-  if (mode_ == semconv::Mode::kIngress) describe_client(facts, client);
+  if (mode_ == semconv::Mode::kIngress) {
+    describe_client(facts, client);
+  } else {
+    facts.target = &known_->target(url_);
+    facts.peer = known_->peer(peer_);
+  }
   facts.start = start_;
   facts.dns = phases_.dns;
   facts.connect = phases_.connect;

@@ -208,7 +208,11 @@ class Exchange final : public Recycled<Exchange, 128>,
   void pass_after_all(Opaque reason);
   void dial_tunnel();
   bool is_settings(Chain& data);
-  void stop_peeking();
+  void stop_peeking() {
+    if (peeking_) pass_tunnel();
+  }
+  // Its first bytes are to be passed, whatever they are.
+  void pass_tunnel();
   void leave_tunnel();
   void take_back();
 
@@ -248,7 +252,10 @@ class Exchange final : public Recycled<Exchange, 128>,
   void arm_timer();
   void give_up_half_closed(Error error);
   // What is queued for the agent's socket then.
-  size_t to_agent(decltype(http::Event::what) what);
+  template <class What>
+  size_t to_agent(What what) {
+    return agent_.send({stream_, std::move(what)});
+  }
   size_t queued_to_agent() const { return agent_.queued(stream_); }
   size_t queued_to_origin() const { return origin_ ? origin_->queued() : 0; }
   bool answer_begun() const { return response_.status != 0; }

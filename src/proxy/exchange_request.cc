@@ -17,7 +17,9 @@ namespace {
 // Authentication that belongs to a connection, not to a request (RFC 4559): the origin's connection
 // then serves one agent connection only.
 bool binds_connection(const http::Headers& headers) {
-  const std::string_view value = headers.find("authorization").value_or("");
+  const std::string_view value = headers.find(http::FieldName::kAuthorization).value_or("");
+  const bool may = !value.empty() && text::to_lower(value.front()) == 'n';
+  if (!may) return false;  // a bearer's, mostly
   const std::string_view scheme = value.substr(0, value.find(' '));
   return text::equal_ignoring_case(scheme, "negotiate") ||
          text::equal_ignoring_case(scheme, "ntlm");
@@ -316,7 +318,7 @@ void Exchange::on_connected(wire::OriginStreamPtr stream) {
 void Exchange::send_request() {
   if (writes_meta_) write_meta();
   send_request_head();
-  forward_to_origin(std::exchange(held_, {}));
+  if (!held_.empty()) forward_to_origin(std::exchange(held_, {}));
 }
 
 void Exchange::send_request_head() {

@@ -254,8 +254,7 @@ bool Exchange::is_settings(Chain& data) {
 }
 
 // From now on it is a tunnel like any other.
-void Exchange::stop_peeking() {
-  if (!peeking_) return;
+void Exchange::pass_tunnel() {
   if (!origin_) {
     if (!waiting_) dial_tunnel();
     return;

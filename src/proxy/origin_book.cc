@@ -41,7 +41,8 @@ KnownOrigin::KnownOrigin(const Options& options)
 
 void KnownOrigin::look_at(const net::Address& peer) {
   peer_ = peer;
-  peer_ip_ = peer ? peer.ip() : std::string();
+  peer_told_.reset();
+  if (peer) peer_told_ = semconv::known_peer(peer.ip(), peer.port(), options_.spans);
   rule_ = &find_rule(peer ? &peer : nullptr);
 }
 
@@ -59,18 +60,25 @@ bool KnownOrigin::takes_context() const {
   return (rule_ != nullptr ? *rule_ : find_rule(nullptr)).traceparent;
 }
 
-std::string_view KnownOrigin::peer_ip(const net::Address& peer) {
+const trace::Attributes::Packed* KnownOrigin::peer(const net::Address& peer) {
   if (rule_ == nullptr || peer != peer_) look_at(peer);
-  return peer_ip_;
+  return peer_told_ ? &*peer_told_ : nullptr;
+}
+
+const semconv::KnownTarget& KnownOrigin::target(const http::Url& url) {
+  if (!target_ || target_->scheme != url.scheme) target_.emplace(url, options_.spans);
+  return *target_;
 }
 
 void KnownOrigin::record_duration(ProxyMetrics& metrics, const ProxyMetrics::Attempt& attempt,
                                   double seconds) {
-  // A status and a reason are never spelled the same.
-  if (durations_ == nullptr || attempt.outcome != outcome_ || attempt.method != method_) {
+  const bool same = durations_ != nullptr && attempt.status == status_ &&
+                    attempt.reason == reason_ && attempt.method == method_;
+  if (!same) {
     durations_ = &metrics.durations_of(attempt);
     method_ = attempt.method;
-    outcome_ = attempt.outcome;
+    status_ = attempt.status;
+    reason_ = attempt.reason;
   }
   durations_->record(seconds);
 }

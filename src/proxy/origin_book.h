@@ -1,7 +1,7 @@
 // What a worker knows about the origins its requests go to, so that what depends on nothing but
 // options, name and address is worked out once and not for every request: whether the name may be
-// called, what its destination may see, how its durations are counted. Bounded; an entry stays
-// while an exchange uses it.
+// called, what its destination may see, how its durations are counted, what spans say of it.
+// Bounded; an entry stays while an exchange uses it.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,7 @@
 #include "sidespan/http/uri.h"
 #include "sidespan/net/address.h"
 #include "sidespan/proxy/options.h"
+#include "sidespan/semconv/http_span.h"
 #include "sidespan/wire/pool.h"
 
 namespace sidespan::proxy {
@@ -48,8 +49,10 @@ class KnownOrigin {
   const DestinationRule& rule(const net::Address& peer);
   // Whether it gets context, as far as that is known before it is dialled.
   bool takes_context() const;
-  // That address as text, for spans.
-  std::string_view peer_ip(const net::Address& peer);
+  // What spans say of that address; null: there is none.
+  const trace::Attributes::Packed* peer(const net::Address& peer);
+  // What spans say of calls to it by such a URL.
+  const semconv::KnownTarget& target(const http::Url& url);
   void record_duration(ProxyMetrics& metrics, const ProxyMetrics::Attempt& attempt, double seconds);
 
  private:
@@ -68,12 +71,15 @@ class KnownOrigin {
 
   // Of the address that was asked about last.
   net::Address peer_;
-  std::string peer_ip_;
+  std::optional<trace::Attributes::Packed> peer_told_;
   const DestinationRule* rule_ = nullptr;
+
+  std::optional<semconv::KnownTarget> target_;
 
   // Of the attempt that was counted last.
   std::string method_;
-  std::string outcome_;
+  int status_ = 0;
+  std::string reason_;
   metrics::Histogram* durations_ = nullptr;
 };
 

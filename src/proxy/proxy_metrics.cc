@@ -16,6 +16,11 @@ metrics::Sample number(std::vector<metrics::Label> labels, double value) {
   return {std::move(labels), value, {}};
 }
 
+metrics::LabelView outcome_label(std::string_view status, std::string_view reason) {
+  if (reason.empty()) return {"http_response_status_code", status};
+  return {"error_type", reason};
+}
+
 }  // namespace
 
 ProxyMetrics::ProxyMetrics(size_t series_max)
@@ -35,18 +40,18 @@ void ProxyMetrics::count_request(semconv::Mode mode, int status) {
 }
 
 metrics::Histogram& ProxyMetrics::durations_of(const Attempt& attempt) {
-  const std::string_view outcome = attempt.unanswered ? "error_type" : "http_response_status_code";
+  const std::string status = std::to_string(attempt.status);
   return durations_.of(std::array<metrics::LabelView, 3>{{{"http_request_method", attempt.method},
                                                           {"server_address", attempt.host},
-                                                          {outcome, attempt.outcome}}});
+                                                          outcome_label(status, attempt.reason)}});
 }
 
 metrics::Histogram& ProxyMetrics::served_durations_of(const Served& served) {
-  const std::string_view outcome = served.unanswered ? "error_type" : "http_response_status_code";
+  const std::string status = std::to_string(served.status);
   return served_durations_.of(
       std::array<metrics::LabelView, 3>{{{"http_request_method", served.method},
                                          {"url_scheme", served.scheme},
-                                         {outcome, served.outcome}}});
+                                         outcome_label(status, served.reason)}});
 }
 
 void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {

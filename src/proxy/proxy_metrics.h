@@ -27,8 +27,8 @@ class ProxyMetrics {
   struct Attempt {
     std::string_view method;
     std::string_view host;
-    std::string_view outcome;  // the answer's status, or the name of what came instead
-    bool unanswered = false;
+    int status;                    // of the answer
+    std::string_view reason = {};  // the name of what came instead; empty: the answer did
   };
   // What attempts of that series are recorded in; stays where it is.
   metrics::Histogram& durations_of(const Attempt& attempt);
@@ -37,8 +37,8 @@ class ProxyMetrics {
   struct Served {
     std::string_view method;
     std::string_view scheme;
-    std::string_view outcome;
-    bool unanswered = false;
+    int status;
+    std::string_view reason = {};
   };
   metrics::Histogram& served_durations_of(const Served& served);
 

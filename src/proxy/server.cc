@@ -67,6 +67,7 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
   SlotMap<Session> sessions;
   SlotMap<Tunnel> tunnels;
   std::vector<SlotId> changed;
+  std::vector<SlotId> changing;  // what on_turn_end() looks at; both keep their room
   std::vector<SlotId> tunnels_over;
   net::Timer sweeper;
   net::Timer turn_sweeper;
@@ -112,10 +113,12 @@ void Server::Impl::accept(std::unique_ptr<net::Stream> stream, Door door) {
 }
 
 void Server::Impl::on_turn_end() {
-  for (const SlotId id : std::exchange(changed, {})) {
+  changing.swap(changed);
+  for (const SlotId id : changing) {
     Session* session = sessions.find(id);
     if (session != nullptr && (session->reap() || splice(*session))) sessions.erase(id);
   }
+  changing.clear();
   for (const SlotId id : std::exchange(tunnels_over, {})) tunnels.erase(id);
 }
 

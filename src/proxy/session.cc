@@ -271,7 +271,9 @@ size_t Session::held() const {
 bool Session::reap() {
   changed_ = false;
   const auto is_over = [](const auto& one) { return one->done(); };
-  if (std::erase_if(exchanges_, is_over) + std::erase_if(inner_, is_over) > 0) {
+  size_t over = exchanges_.empty() ? 0 : std::erase_if(exchanges_, is_over);
+  if (!inner_.empty()) over += std::erase_if(inner_, is_over);
+  if (over > 0) {
     idle_since_ = worker_.loop.now().mono;
     if (is_idle()) call_at(idle_since_ + patience());
   }

@@ -74,11 +74,10 @@ void Tunnel::end(semconv::Ending ending, const Error* error) {
   --worker_.exchanges;
   const MonoTime now = worker_.loop.now().mono;
   const std::string& host = known_->tunnel_key().host;
-  known_->record_duration(
-      worker_.metrics,
-      {"CONNECT", host, error != nullptr ? name_of(error->code) : std::string_view("200"),
-       error != nullptr},
-      to_seconds(now - start_));
+  known_->record_duration(worker_.metrics,
+                          {"CONNECT", host, kOpenedStatus,
+                           error != nullptr ? name_of(error->code) : std::string_view()},
+                          to_seconds(now - start_));
   worker_.metrics.count_request(semconv::Mode::kTunnel, kOpenedStatus);
   worker_.metrics.tunnels[static_cast<size_t>(reason_)].add();
   if (span_) {

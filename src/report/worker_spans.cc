@@ -82,10 +82,11 @@ void WorkerSpans::flush() {
   timer_.stop();
   const size_t count = spans_.sizes.size();
   if (count == 0 && held_.empty() && released_.empty()) return;
-  // A busy turn of the loop gathers more than it has to.
+  // A busy turn of the loop gathers more than it has to, and what it once needed the next one may
+  // need, too: to grow would copy all that is there.
   if (count > 0) {
     const size_t usual = std::max(count, gathered_max_) + 1;
-    usual_bytes_ = std::min(spans_.bytes.size() / count * usual, kUsualBytesMax);
+    usual_bytes_ = std::clamp(spans_.bytes.size() / count * usual, usual_bytes_, kUsualBytesMax);
   }
   auto arrive = [pipeline = &pipeline_, tally = tally_, spans = std::exchange(spans_, {}),
                  tapped = std::exchange(tapped_, {}), held = std::exchange(held_, {}),

@@ -168,10 +168,11 @@ std::optional<A2aPath> push_config_path(std::string_view http_method, std::strin
   return std::nullopt;
 }
 
-// ".../tasks/ID", ".../tasks/ID:cancel", ".../tasks/ID:subscribe"; `task` is the last segment.
+// ".../tasks/ID", ".../tasks/ID:cancel", ".../tasks/ID:subscribe"; `task` is the last segment,
+// `path` what stands before "tasks".
 std::optional<A2aPath> task_path(std::string_view http_method, std::string_view path,
                                  std::string_view task) {
-  if (take_last_segment(path) != "tasks" || task.empty()) return std::nullopt;
+  if (task.empty()) return std::nullopt;
   const bool versioned = take_last_segment(path) == "v1";
   const size_t colon = task.rfind(':');
   const std::string_view verb =
@@ -219,15 +220,17 @@ std::optional<A2aPath> a2a_path(std::string_view http_method, std::string_view p
     if (last == "tasks") return named(A2aMethod::kListTasks, false);
   }
   if (last == kPushConfigs) return push_config_path(http_method, path, false);
-  std::string_view before = path;
-  if (take_last_segment(before) == kPushConfigs) return push_config_path(http_method, before, true);
-  return task_path(http_method, path, last);
+  const std::string_view above = take_last_segment(path);
+  if (above == kPushConfigs) return push_config_path(http_method, path, true);
+  return above == "tasks" ? task_path(http_method, path, last) : std::nullopt;
 }
 
 bool is_agent_card_path(std::string_view path) {
+  constexpr std::string_view kCard = "/.well-known/agent-card.json";
+  constexpr std::string_view kEarlierCard = "/.well-known/agent.json";
+  if (path.size() < kEarlierCard.size()) return false;  // as most are
   path = path.substr(0, path.find('?'));
-  return path.ends_with("/.well-known/agent-card.json") ||
-         path.ends_with("/.well-known/agent.json");
+  return path.ends_with(kCard) || path.ends_with(kEarlierCard);
 }
 
 A2aRequestReader::A2aRequestReader(A2aBinding binding, A2aRequest& request)

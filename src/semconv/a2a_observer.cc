@@ -243,6 +243,8 @@ bool is_declared(const http::Headers& headers) {
   for (size_t i = 0; i < headers.size(); ++i) {
     if (headers.line(i).known != http::FieldName::kOther) continue;
     std::string_view name = headers.at(i).name;
+    const char first = name.empty() ? '\0' : text::to_lower(name.front());
+    if (first != 'a' && first != 'x') continue;
     if (text::equal_ignoring_case(name.substr(0, 2), "x-")) name.remove_prefix(2);
     if (text::equal_ignoring_case(name.substr(0, kBeginning.size()), kBeginning)) return true;
   }
@@ -258,14 +260,15 @@ std::unique_ptr<Observer> make_a2a_observer(const CallFacts& facts) {
     return make_agent_card_observer();
   }
   const std::optional<A2aPath> path = a2a_path(method, facts.url.path);
-  A2aHead head{.declared = is_declared(headers)};
-  if (path && (head.declared || path->unmistakable || path->versioned)) {
+  const bool declared = is_declared(headers);
+  const bool by_path = path && (declared || path->unmistakable || path->versioned);
+  if (!by_path && !(declared && facts.request.asks("POST"))) return nullptr;
+  A2aHead head{.declared = declared};
+  if (by_path) {
     head.binding = A2aBinding::kRest;
     head.path_method = path->method;
     head.path_task_id = path->task_id;
     head.path_is_enough = path->unmistakable;
-  } else if (!head.declared || !facts.request.asks("POST")) {
-    return nullptr;
   }
   const std::string_view version = headers.find(kVersionField).value_or("");
   head.version = version.substr(0, kRpcTextBytesMax);

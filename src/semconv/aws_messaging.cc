@@ -149,7 +149,7 @@ std::optional<AwsQueueEndpoint> aws_queue_endpoint(const http::Head& request, st
   constexpr std::string_view kSqsTarget = "AmazonSQS.";
   constexpr std::string_view kSnsTarget = "AmazonSimpleNotificationService.";
   // The query protocol's form may be the query of a GET.
-  const bool in_query = request.asks("GET") && parameter_of(query, "Action");
+  const bool in_query = !query.empty() && request.asks("GET") && parameter_of(query, "Action");
   if (!in_query && !request.asks("POST")) return std::nullopt;
   const http::Headers& headers = request.headers;
   const std::string_view type = headers.find(http::FieldName::kContentType).value_or("");

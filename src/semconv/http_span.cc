@@ -61,34 +61,21 @@ void set_method(trace::Span& span, std::string_view method, const HttpSpanOption
 }
 
 // url.full. Nearly always there is nothing in it to hide.
-void add_url(Attributes& attributes, const http::Url& url,
+void add_url(Attributes& attributes, const http::Url& url, const KnownTarget& target,
              std::span<const std::string> redact_query) {
   if (has_secret(url, redact_query)) {
     return attributes.add(attribute::kUrlFull, std::string_view(redacted_url(url, redact_query)));
   }
-  const bool bracketed = url.authority.host.find(':') != std::string::npos;
-  std::array<char, 6> port{':'};
-  size_t port_bytes = 0;
-  if (url.authority.port) {
-    char* const end = port.data() + port.size();
-    port_bytes = static_cast<size_t>(std::to_chars(port.data() + 1, end, *url.authority.port).ptr -
-                                     port.data());
-  }
-  const std::string_view parts[] = {url.scheme,
-                                    std::string_view("://[", bracketed ? 4 : 3),
-                                    url.authority.host,
-                                    std::string_view("]", bracketed ? 1 : 0),
-                                    std::string_view(port.data(), port_bytes),
-                                    url.path};
-  attributes.add_joined(attribute::kUrlFull, parts);
+  attributes.add_joined(attribute::kUrlFull,
+                        std::array<std::string_view, 2>{target.url_begin, url.path});
 }
 
-void set_target(trace::Span& span, const http::Url& url, const HttpSpanOptions& options) {
+void set_target(trace::Span& span, const http::Url& url, const KnownTarget& target,
+                const HttpSpanOptions& options) {
   Attributes& attributes = span.attributes;
-  attributes.add(attribute::kServerAddress, std::string_view(url.authority.host));
-  attributes.add(attribute::kServerPort, count(url.port()));
+  attributes.add(target.address);
   if (!url.scheme.empty()) {  // else it is a tunnel: there is no URL
-    add_url(attributes, url, options.redact_query);
+    add_url(attributes, url, target, options.redact_query);
     const std::string_view path = url.path;
     const std::string_view matched =
         options.url_templates.empty()
@@ -103,6 +90,12 @@ void set_target(trace::Span& span, const http::Url& url, const HttpSpanOptions& 
   if (peer.empty()) return;
   attributes.add(attribute::kServicePeerName, peer);
   attributes.add(attribute::kPeerService, peer);
+}
+
+void set_target(trace::Span& span, const HttpFacts& facts, const HttpSpanOptions& options) {
+  const http::Url& url = *facts.url;
+  if (facts.target != nullptr) return set_target(span, url, *facts.target, options);
+  set_target(span, url, KnownTarget(url, options), options);
 }
 
 void capture_headers(Attributes& attributes, const http::Headers& headers,
@@ -140,10 +133,16 @@ void set_sizes(Attributes& attributes, const HttpFacts& facts) {
   }
 }
 
+void add_peer(Attributes& attributes, std::string_view ip, uint16_t port) {
+  attributes.add(attribute::kNetworkPeerAddress, ip);
+  attributes.add(attribute::kNetworkPeerPort, count(port));
+}
+
 void set_connection(Attributes& attributes, const HttpFacts& facts) {
-  if (!facts.peer_ip.empty()) {
-    attributes.add(attribute::kNetworkPeerAddress, facts.peer_ip);
-    attributes.add(attribute::kNetworkPeerPort, count(facts.peer_port));
+  if (facts.peer != nullptr) {
+    attributes.add(*facts.peer);
+  } else if (!facts.peer_ip.empty()) {
+    add_peer(attributes, facts.peer_ip, facts.peer_port);
   }
   if (!facts.protocol_version.empty()) {
     attributes.add(attribute::kNetworkProtocolVersion, facts.protocol_version);
@@ -314,6 +313,23 @@ std::string_view name_of(Ending ending) {
   return "complete";
 }
 
+KnownTarget::KnownTarget(const http::Url& url, const HttpSpanOptions& options) {
+  Attributes attributes(options.limits);
+  attributes.add(attribute::kServerAddress, std::string_view(url.authority.host));
+  attributes.add(attribute::kServerPort, count(url.port()));
+  address = attributes.pack();
+  scheme = url.scheme;
+  url_begin = scheme + "://";
+  url.authority.append_to(url_begin);
+}
+
+trace::Attributes::Packed known_peer(std::string_view ip, uint16_t port,
+                                     const HttpSpanOptions& options) {
+  Attributes attributes(options.limits);
+  add_peer(attributes, ip, port);
+  return attributes.pack();
+}
+
 trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& options) {
   trace::Span span(options.limits);
   span.context = facts.context;
@@ -328,7 +344,7 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
   for (const trace::SpanContext& link : facts.links) span.links.push_back({link, Attributes()});
 
   set_method(span, facts.request->method(), options);
-  served ? set_server_target(span, facts, options) : set_target(span, *facts.url, options);
+  served ? set_server_target(span, facts, options) : set_target(span, facts, options);
   if (facts.grpc) set_rpc(span, facts, options.rpc_status);
   set_lineage(span.attributes, facts);
   if (facts.resend_count > 0 && !served) {
@@ -375,7 +391,7 @@ trace::Span make_inner_span(const HttpFacts& facts, trace::SpanId id,
   span.kind = trace::SpanKind::kClient;
   span.start = facts.start.wall;
   span.duration = std::max<Nanoseconds>(facts.end - facts.start.mono, Nanoseconds::zero());
-  set_target(span, *facts.url, options);
+  set_target(span, facts, options);
   set_lineage(span.attributes, facts);
   set_outcome(span, facts);
   add_further(span.attributes, facts);

@@ -230,15 +230,18 @@ std::string session_of(const CallFacts& facts) {
 }
 
 // The same of one that goes to where a stream said (2024-11-05).
+bool may_be_named(const CallFacts& facts) {
+  return facts.mcp_calls != nullptr && facts.request.asks("POST");
+}
 std::string endpoint_of(const CallFacts& facts) {
-  if (facts.mcp_calls == nullptr || !facts.request.asks("POST")) return {};
-  return facts.mcp_calls->session_at(facts.url);
+  return may_be_named(facts) ? facts.mcp_calls->session_at(facts.url) : std::string();
 }
 
 }  // namespace
 
 std::unique_ptr<Observer> make_mcp_observer(const CallFacts& facts) {
   const bool has_field = has_mcp_field(facts.request.headers);
+  if (!has_field && !may_be_named(facts)) return nullptr;
   std::string session = has_field ? session_of(facts) : std::string();
   const bool named = session.empty() && !(session = endpoint_of(facts)).empty();
   if (!has_field && !named) return nullptr;

@@ -303,7 +303,8 @@ std::unique_ptr<Observer> make_model_socket_observer(const CallFacts& facts,
                                                      const ObserverOptions& options) {
   const http::Headers& headers = facts.request.headers;
   if (facts.shared_calls == nullptr || !facts.request.asks("GET")) return nullptr;
-  if (!headers.lists("upgrade", "websocket")) return nullptr;
+  if (!headers.may_have(http::FieldName::kUpgrade)) return nullptr;
+  if (!headers.lists(http::FieldName::kUpgrade, "websocket")) return nullptr;
   std::optional<genai::Endpoint> endpoint = genai::recognize({.method = facts.request.method(),
                                                               .host = facts.url.authority.host,
                                                               .path = facts.url.path,

@@ -73,8 +73,10 @@ std::unique_ptr<Observer> make_response_observer(const CallFacts& facts,
     return response.headers.lists("upgrade", "websocket") ? std::make_unique<WebSocketObserver>()
                                                           : nullptr;
   }
-  if (!text::equal_ignoring_case(http::media_type(response.headers), "text/event-stream"))
-    return nullptr;
+  constexpr std::string_view kEvents = "text/event-stream";
+  const std::string_view type = response.headers.find(http::FieldName::kContentType).value_or("");
+  if (!text::equal_ignoring_case(type.substr(0, kEvents.size()), kEvents)) return nullptr;
+  if (http::media_type(type).size() != kEvents.size()) return nullptr;
   // Compressed bytes have no lines to count; no number is better than a wrong one.
   if (is_encoded(response.headers)) return nullptr;
   return std::make_unique<StreamEventCounter>(facts);

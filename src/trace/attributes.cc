@@ -193,6 +193,25 @@ template void Attributes::put_new(std::string_view, int64_t);
 template void Attributes::put_new(std::string_view, double);
 template void Attributes::put_new(std::string_view, std::string_view);
 
+void Attributes::add(const Packed& others) {
+  const size_t bytes = others.pairs.size();
+  if (count_ + others.count > limits_.count_max) return add_each(others);
+  if (static_cast<size_t>(room_end_ - end_) < bytes) grow(bytes);
+  end_ += others.pairs.copy(end_, bytes);
+  count_ += others.count;
+  dropped_ += others.dropped;
+}
+
+// As many as there may be.
+void Attributes::add_each(const Packed& others) {
+  for (std::string_view rest = others.pairs; !rest.empty(); take_field(rest)) {
+    const Pair pair = read_pair(rest);
+    if (char* const at = open_new(pair.key, pair.value.size()))
+      pair.value.copy(at, pair.value.size());
+  }
+  dropped_ += others.dropped;
+}
+
 void Attributes::add_joined(const AttributeName& name, std::span<const std::string_view> parts) {
   size_t size = 0;
   for (const std::string_view part : parts) size += part.size();
@@ -204,7 +223,7 @@ void Attributes::add_joined(const AttributeName& name, std::span<const std::stri
       ascii &= copy_ascii(at, part);
       at += part.size();
     }
-    if (ascii) return end_text(begin, size);
+    if (ascii) return end_text(name, begin, size);
   }
   std::string joined;
   joined.reserve(size);

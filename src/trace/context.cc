@@ -22,8 +22,8 @@ TraceId TraceId::make(Random& random) {
 
 std::string TraceId::to_string() const {
   std::string text(2 * kWordDigits, '0');
-  encode_hex(high, kWordDigits, text.data());
-  encode_hex(low, kWordDigits, text.data() + kWordDigits);
+  encode_hex(high, text.data());
+  encode_hex(low, text.data() + kWordDigits);
   return text;
 }
 
@@ -42,7 +42,7 @@ SpanId SpanId::make(Random& random) {
 
 std::string SpanId::to_string() const {
   std::string text(kWordDigits, '0');
-  encode_hex(value, kWordDigits, text.data());
+  encode_hex(value, text.data());
   return text;
 }
 

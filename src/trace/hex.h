@@ -34,20 +34,26 @@ inline bool decode_hex(std::string_view text, size_t begin, size_t digits, uint6
   return (seen & 0xf0U) == 0;
 }
 
-// Two digits a byte.
-inline constexpr std::array<std::array<char, 2>, 256> kHexPairs = [] {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::array<std::array<char, 2>, 256> pairs{};
-  for (size_t i = 0; i < pairs.size(); ++i) pairs[i] = {kDigits[i >> 4U], kDigits[i & 0xfU]};
-  return pairs;
-}();
+// Sixteen digits, most significant first, all at once: each gets a byte of its own, then its
+// character.
+inline void encode_hex(uint64_t value, char* out) {
+  using Bytes [[gnu::vector_size(16)]] = int8_t;
+  using Words [[gnu::vector_size(16)]] = uint64_t;
+  constexpr uint64_t kLowDigits = 0x0f0f0f0f0f0f0f0fU;
+  const uint64_t in_order = __builtin_bswap64(value);
+  const auto high = reinterpret_cast<Bytes>(Words{(in_order >> 4U) & kLowDigits, 0});
+  const auto low = reinterpret_cast<Bytes>(Words{in_order & kLowDigits, 0});
+  const Bytes digits =
+      __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const Bytes text = digits + '0' + ((digits > 9) & ('a' - '0' - 10));
+  std::memcpy(out, &text, sizeof text);
+}
 
-// The low `digits` hex digits of `value`, an even number of them, most significant first.
-inline void encode_hex(uint64_t value, size_t digits, char* out) {
-  for (size_t i = digits; i > 0; i -= 2) {
-    std::memcpy(out + i - 2, kHexPairs[value & 0xffU].data(), 2);
-    value >>= 8U;
-  }
+// Two.
+inline void encode_hex(uint8_t value, char* out) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  out[0] = kDigits[value >> 4U];
+  out[1] = kDigits[value & 0xfU];
 }
 
 }  // namespace sidespan::trace

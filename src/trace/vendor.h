@@ -59,7 +59,7 @@ inline bool is_printable(std::string_view text) {
 // Appends them in hex, without an allocation of their own.
 inline void append_hex_word(std::string& out, uint64_t value) {
   char digits[16];
-  encode_hex(value, sizeof digits, digits);
+  encode_hex(value, digits);
   out.append(digits, sizeof digits);
 }
 inline void append_id(std::string& out, const TraceId& id) {

@@ -66,10 +66,10 @@ std::array<char, kTraceparentBytes> encode_traceparent(const SpanContext& contex
   char* at = value.data();
   at[0] = at[1] = '0';
   at[kTraceIdAt - 1] = at[kSpanIdAt - 1] = at[kFlagsAt - 1] = '-';
-  encode_hex(context.trace_id.high, 16, at + kTraceIdAt);
-  encode_hex(context.trace_id.low, 16, at + kTraceIdAt + 16);
-  encode_hex(context.span_id.value, 16, at + kSpanIdAt);
-  encode_hex(context.flags & kKnownFlags, 2, at + kFlagsAt);
+  encode_hex(context.trace_id.high, at + kTraceIdAt);
+  encode_hex(context.trace_id.low, at + kTraceIdAt + 16);
+  encode_hex(context.span_id.value, at + kSpanIdAt);
+  encode_hex(static_cast<uint8_t>(context.flags & kKnownFlags), at + kFlagsAt);
   return value;
 }
 
@@ -99,6 +99,7 @@ void W3cPropagator::inject(const Context& context, Parts parts, CarrierWriter& c
   if (!parts.traceparent || !parts.tracestate) {
     carrier.remove(kTracestateField);
   } else if (span.valid()) {
+    if (span.tracestate.empty()) return carrier.remove(kTracestateField);
     const bool whole = span.tracestate.to_string().size() <= TraceState::kPropagatedBytes;
     const std::string cut = whole ? std::string() : span.tracestate.to_header();
     const std::string& list = whole ? span.tracestate.to_string() : cut;
@@ -129,7 +130,8 @@ void BaggagePropagator::inject(const Context& context, Parts parts, CarrierWrite
     carrier.set_lines(kBaggageField, baggage.lines());
     return;
   }
-  const std::string list = sent ? baggage.to_header() : std::string();
+  if (!sent) return carrier.remove(kBaggageField);
+  const std::string list = baggage.to_header();
   if (list.empty()) {
     carrier.remove(kBaggageField);
   } else {

@@ -73,6 +73,12 @@ std::optional<std::string> from_base64(std::string_view text);
 
 // Shell-style: `*` matches any run of characters, all else itself, ASCII case ignored. No
 // recursion; at most pattern times text steps.
-bool matches_wildcard(std::string_view pattern, std::string_view text);
+bool matches_whole_wildcard(std::string_view pattern, std::string_view text);
+inline bool matches_wildcard(std::string_view pattern, std::string_view text) {
+  // Most texts part from most patterns at the last character.
+  const bool ends = !pattern.empty() && !text.empty() && pattern.back() != '*';
+  if (ends && to_lower(pattern.back()) != to_lower(text.back())) return false;
+  return matches_whole_wildcard(pattern, text);
+}
 
 }  // namespace sidespan::text

@@ -54,6 +54,19 @@ struct HttpSpanOptions {
   RpcStatus rpc_status = RpcStatus::kName;
 };
 
+// What the spans of all calls to one origin say alike, put together once.
+struct KnownTarget {
+  // Of `url` nothing but scheme, host and port counts.
+  KnownTarget(const http::Url& url, const HttpSpanOptions& options);
+
+  std::string scheme;                 // empty: a tunnel's, which has no URL
+  std::string url_begin;              // "http://host:port"
+  trace::Attributes::Packed address;  // of the server
+};
+// The same of the connections to one address.
+trace::Attributes::Packed known_peer(std::string_view ip, uint16_t port,
+                                     const HttpSpanOptions& options);
+
 struct HttpFacts {
   // Identity, decided before the call.
   trace::SpanContext context;
@@ -76,6 +89,7 @@ struct HttpFacts {
   // The call.
   const http::Head* request = nullptr;   // as the origin got it
   const http::Url* url = nullptr;        // where it goes, in full; CONNECT: authority only
+  const KnownTarget* target = nullptr;   // what is known of `url`; null: nothing yet
   const http::Head* response = nullptr;  // null: none came
   bool grpc = false;                     // the call is one of gRPC
   std::optional<uint32_t> grpc_status;   // absent: none came
@@ -84,7 +98,8 @@ struct HttpFacts {
   std::string_view protocol_version;
   std::string_view peer_ip;  // likewise
   uint16_t peer_port = 0;
-  uint64_t request_body_bytes = 0;  // on the wire, without framing
+  const trace::Attributes::Packed* peer = nullptr;  // both, where they are known; else null
+  uint64_t request_body_bytes = 0;                  // on the wire, without framing
   uint64_t response_body_bytes = 0;
   uint64_t bytes_sent = 0;  // opaque tunnels
   uint64_t bytes_received = 0;

@@ -112,6 +112,10 @@ class Attributes {
   void add(const AttributeName& name, double value);
   void add(const AttributeName& name, std::string_view value);
   void add(const AttributeName& name, const char* value) { add(name, std::string_view(value)); }
+  // Those of a list that was made before under the same limits, in its order; none of their keys is
+  // here.
+  struct Packed;
+  void add(const Packed& others);
   // One text of several parts, put together where it stays.
   void add_joined(const AttributeName& name, std::span<const std::string_view> parts);
 
@@ -181,6 +185,7 @@ class Attributes {
   char* open(std::string_view key, size_t value_bytes);
   // The same for a key that is UTF-8 and new.
   char* open_new(std::string_view key, size_t value_bytes);
+  void add_each(const Packed& others);
   // In place of `replaced` bytes at `begin`, which are a pair of the list or nothing at its end.
   char* open_at(size_t begin, size_t replaced, std::string_view key, size_t value_bytes);
   // Out of line, or every add() would carry it.
@@ -201,22 +206,28 @@ class Attributes {
   // Begins a pair at end_; returns where its value's length goes, and behind that the value.
   char* begin_pair(const AttributeName& name) const {
     assert(!contains(name));
-    std::memcpy(end_, name.head_.data(), AttributeName::kHeadRoom);
-    return end_ + name.head_bytes_;
+    char* const pair = end_;
+    constexpr size_t kMostBytes = 32;
+    std::memcpy(pair, name.head_.data(), kMostBytes);
+    if (name.head_bytes_ > kMostBytes) {
+      std::memcpy(pair + kMostBytes, name.head_.data() + kMostBytes,
+                  AttributeName::kHeadRoom - kMostBytes);
+    }
+    return pair + name.head_bytes_;
   }
   // `at` is what begin_pair() returned.
-  void end_pair(char* at, size_t value_bytes) {
-    char* const pair = end_;
+  void end_pair(const AttributeName& name, char* at, size_t value_bytes) {
+    const size_t head_bytes = name.head_bytes_;
     at[0] = static_cast<char>(value_bytes);
+    *(at - head_bytes + 1) = static_cast<char>(head_bytes + value_bytes - 1);
     end_ = at + 1 + value_bytes;
-    pair[1] = static_cast<char>(end_ - pair - 2);
     ++count_;
   }
   // The text was written already.
-  void end_text(char* at, size_t text_bytes) {
+  void end_text(const AttributeName& name, char* at, size_t text_bytes) {
     at[1] = kTextTag;
     at[2] = static_cast<char>(text_bytes);
-    end_pair(at, 2 + text_bytes);
+    end_pair(name, at, 2 + text_bytes);
   }
 
   bool is_inline() const { return begin_ == inline_; }
@@ -243,7 +254,7 @@ inline void Attributes::add(const AttributeName& name, bool value) {
   char* const at = begin_pair(name);
   at[1] = kBoolTag;
   at[2] = value ? 1 : 0;
-  end_pair(at, 2);
+  end_pair(name, at, 2);
 }
 
 inline void Attributes::add(const AttributeName& name, int64_t value) {
@@ -252,7 +263,7 @@ inline void Attributes::add(const AttributeName& name, int64_t value) {
     return put_new(name, value);
   char* const at = begin_pair(name);
   at[1] = kIntTag;
-  end_pair(at, 1 + put_varint(at + 2, static_cast<uint64_t>(value)));
+  end_pair(name, at, 1 + put_varint(at + 2, static_cast<uint64_t>(value)));
 }
 
 inline void Attributes::add(const AttributeName& name, double value) {
@@ -261,7 +272,7 @@ inline void Attributes::add(const AttributeName& name, double value) {
   char* const at = begin_pair(name);
   at[1] = kDoubleTag;
   std::memcpy(at + 2, &value, sizeof value);
-  end_pair(at, 1 + sizeof value);
+  end_pair(name, at, 1 + sizeof value);
 }
 
 inline void Attributes::add(const AttributeName& name, std::string_view value) {
@@ -270,7 +281,7 @@ inline void Attributes::add(const AttributeName& name, std::string_view value) {
   char* const at = begin_pair(name);
   if (!copy_ascii(at + kShortTextHead, value)) [[unlikely]]
     return put_new(name, value);
-  end_text(at, value.size());
+  end_text(name, at, value.size());
 }
 
 [[gnu::always_inline]] inline size_t Attributes::put_varint(char* at, uint64_t value) {

@@ -104,8 +104,8 @@ class SpanMaker {
     facts.url = &url_;
     facts.response = &response_;
     facts.protocol_version = "1.1";
-    facts.peer_ip = "192.0.2.7";
-    facts.peer_port = 8080;
+    facts.target = &target_;
+    facts.peer = &peer_;
     facts.request_body_bytes = 812;
     facts.response_body_bytes = 2048;
     facts.start = {start, WallTime(std::chrono::seconds(1'700'000'000))};
@@ -122,6 +122,8 @@ class SpanMaker {
   http::Url url_ =
       http::parse_url("http://api.example.com:8080/v1/chat/completions?stream=true").value();
   semconv::HttpSpanOptions options_;
+  semconv::KnownTarget target_{url_, options_};
+  trace::Attributes::Packed peer_ = semconv::known_peer("192.0.2.7", 8080, options_);
 };
 
 class MakeSpan final : public HotPath {

@@ -184,6 +184,8 @@ TEST_CASE("wildcards") {
       {"*", "anything", true},
       {"abc", "ABC", true},
       {"abc", "ab", false},
+      {"abc", "", false},
+      {"abc", "xbc", false},
       {"*.example.com", "api.example.com", true},
       {"*.example.com", "a.b.example.com", true},
       {"*.example.com", "example.com", false},

@@ -174,7 +174,7 @@ TEST_CASE("some calls have another sampler, also where _meta names the parent") 
 
 TEST_CASE("what is ignored has no context of ours") {
   Rig rig;
-  rig.options.ignore_paths = {"/v1/traces", "/quiet/*"};
+  rig.options.ignore_paths = {"/v1/traces", "/quiet/*", "/*/still", "*.ico"};
   rig.request.headers.add("traceparent", kParent);
   struct Row {
     std::string_view url;
@@ -183,6 +183,8 @@ TEST_CASE("what is ignored has no context of ours") {
   for (const auto& [url, active] :
        {Row{"http://h/v1/traces", false}, Row{"http://h/v1/traces?x", false},
         Row{"http://h/quiet/a/b", false}, Row{"http://h/quiet", true},
+        Row{"http://h/V1/traces", false}, Row{"http://h/be/still", false},
+        Row{"http://h/a.ico", false}, Row{"http://h/", true},
         Row{"http://h/v1/traces/more", true}}) {
     CAPTURE(url);
     CallTrace trace = rig.call(url);

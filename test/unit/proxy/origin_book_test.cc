@@ -43,11 +43,29 @@ TEST_CASE("origin book: what options say about a name, and about the address it 
   const net::Address far = *net::Address::parse("203.0.113.7", 80);
   const net::Address near = *net::Address::parse("10.1.2.3", 80);
   CHECK_FALSE(origin->rule(far).baggage);
-  CHECK(origin->peer_ip(far) == "203.0.113.7");
+  const auto ip = [&](const net::Address& peer) {
+    const trace::Attributes::Packed* const told = origin->peer(peer);
+    return told == nullptr
+               ? ""
+               : std::string(trace::Attributes::unpack(*told).text("network.peer.address"));
+  };
+  CHECK(ip(far) == "203.0.113.7");
   CHECK(origin->rule(near).baggage);
-  CHECK(origin->peer_ip(near) == "10.1.2.3");
+  CHECK(ip(near) == "10.1.2.3");
   CHECK_FALSE(origin->rule(far).baggage);
-  CHECK(origin->peer_ip({}).empty());
+  CHECK(ip({}).empty());
+}
+
+TEST_CASE("origin book: what spans say of an origin goes by the URL's scheme, too") {
+  const Options options;
+  OriginBook book(options);
+  const OriginBook::Use origin = book.find(authority("h", 8080), 8080, false);
+  const auto begin = [&](std::string_view url) {
+    return origin->target(http::parse_url(url).value()).url_begin;
+  };
+  CHECK(begin("http://h:8080/a") == "http://h:8080");
+  CHECK(begin("ws://h:8080/") == "ws://h:8080");
+  CHECK(begin("http://h:8080/") == "http://h:8080");
 }
 
 TEST_CASE("origin book: the agent's server is reached by the ingress, all others by the egress") {
@@ -65,19 +83,16 @@ TEST_CASE("origin book: durations go where their method and outcome say") {
   OriginBook book(options);
   ProxyMetrics metrics(100);
   const OriginBook::Use origin = book.find(authority("h"), 80, false);
-  const std::vector<ProxyMetrics::Attempt> attempts = {{"GET", "h", "200"},
-                                                       {"GET", "h", "200"},
-                                                       {"POST", "h", "200"},
-                                                       {"POST", "h", "404"},
-                                                       {"POST", "h", "timeout", true},
-                                                       {"GET", "h", "200"}};
+  const std::vector<ProxyMetrics::Attempt> attempts = {
+      {"GET", "h", 200},  {"GET", "h", 200},           {"POST", "h", 200},
+      {"POST", "h", 404}, {"POST", "h", 0, "timeout"}, {"GET", "h", 200}};
   for (const ProxyMetrics::Attempt& attempt : attempts) {
     origin->record_duration(metrics, attempt, 0.1);
   }
-  CHECK(metrics.durations_of({"GET", "h", "200"}).snapshot().count == 3);
-  CHECK(metrics.durations_of({"POST", "h", "200"}).snapshot().count == 1);
-  CHECK(metrics.durations_of({"POST", "h", "404"}).snapshot().count == 1);
-  CHECK(metrics.durations_of({"POST", "h", "timeout", true}).snapshot().count == 1);
+  CHECK(metrics.durations_of({"GET", "h", 200}).snapshot().count == 3);
+  CHECK(metrics.durations_of({"POST", "h", 200}).snapshot().count == 1);
+  CHECK(metrics.durations_of({"POST", "h", 404}).snapshot().count == 1);
+  CHECK(metrics.durations_of({"POST", "h", 0, "timeout"}).snapshot().count == 1);
 }
 
 TEST_CASE("origin book: targets are read as parse_url reads them, met before or not") {

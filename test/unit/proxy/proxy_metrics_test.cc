@@ -34,13 +34,13 @@ std::vector<std::string> series(
 
 TEST_CASE("durations are told apart by method, host and outcome") {
   ProxyMetrics metrics(10);
-  metrics.durations_of({"GET", "a", "200"}).record(0.1);
-  metrics.durations_of({"GET", "a", "200"}).record(0.1);
-  metrics.durations_of({"POST", "a", "200"}).record(0.1);
-  metrics.durations_of({"GET", "b", "200"}).record(0.1);
-  metrics.durations_of({"GET", "a", "404"}).record(0.1);
-  metrics.durations_of({"GET", "a", "timeout", true}).record(0.1);
-  metrics.durations_of({"GET", "a", "200"}).record(0.1);
+  metrics.durations_of({"GET", "a", 200}).record(0.1);
+  metrics.durations_of({"GET", "a", 200}).record(0.1);
+  metrics.durations_of({"POST", "a", 200}).record(0.1);
+  metrics.durations_of({"GET", "b", 200}).record(0.1);
+  metrics.durations_of({"GET", "a", 404}).record(0.1);
+  metrics.durations_of({"GET", "a", 0, "timeout"}).record(0.1);
+  metrics.durations_of({"GET", "a", 200}).record(0.1);
   CHECK(series(metrics) ==
         std::vector<std::string>{
             "http_request_method=GET server_address=a error_type=timeout 1",
@@ -52,9 +52,9 @@ TEST_CASE("durations are told apart by method, host and outcome") {
 
 TEST_CASE("requests to the agent's server have durations of their own") {
   ProxyMetrics metrics(10);
-  metrics.served_durations_of({"GET", "http", "200"}).record(0.1);
-  metrics.served_durations_of({"GET", "http", "200"}).record(0.1);
-  metrics.served_durations_of({"GET", "http", "connection_refused", true}).record(0.1);
+  metrics.served_durations_of({"GET", "http", 200}).record(0.1);
+  metrics.served_durations_of({"GET", "http", 200}).record(0.1);
+  metrics.served_durations_of({"GET", "http", 0, "connection_refused"}).record(0.1);
   CHECK(series(metrics, "http_server_request_duration_seconds") ==
         std::vector<std::string>{
             "http_request_method=GET url_scheme=http error_type=connection_refused 1",
@@ -64,10 +64,10 @@ TEST_CASE("requests to the agent's server have durations of their own") {
 
 TEST_CASE("series over the limit are one") {
   ProxyMetrics metrics(1);
-  metrics.durations_of({"GET", "a", "200"}).record(0.1);
-  metrics.durations_of({"GET", "b", "200"}).record(0.1);
-  metrics.durations_of({"GET", "c", "200"}).record(0.1);
-  metrics.durations_of({"GET", "a", "200"}).record(0.1);
+  metrics.durations_of({"GET", "a", 200}).record(0.1);
+  metrics.durations_of({"GET", "b", 200}).record(0.1);
+  metrics.durations_of({"GET", "c", 200}).record(0.1);
+  metrics.durations_of({"GET", "a", 200}).record(0.1);
   CHECK(series(metrics) ==
         std::vector<std::string>{
             "http_request_method=GET server_address=a http_response_status_code=200 2",
@@ -113,7 +113,7 @@ TEST_CASE("series are read while others are added") {
   ProxyMetrics counted(kSeries);
   std::thread writer([&] {
     for (int i = 0; i < kSeries; ++i) {
-      counted.durations_of({"GET", std::to_string(i), "200"}).record(0.1);
+      counted.durations_of({"GET", std::to_string(i), 200}).record(0.1);
     }
   });
   size_t seen = 0;

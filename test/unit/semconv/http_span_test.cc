@@ -24,6 +24,8 @@ using sidespan::semconv::end_tunnel_span;
 using sidespan::semconv::Ending;
 using sidespan::semconv::HttpFacts;
 using sidespan::semconv::HttpSpanOptions;
+using sidespan::semconv::known_peer;
+using sidespan::semconv::KnownTarget;
 using sidespan::semconv::make_http_span;
 using sidespan::semconv::Mode;
 using sidespan::trace::Span;
@@ -58,7 +60,19 @@ struct Call {
   Span span() {
     facts.request = &request;
     facts.url = &url;
-    return make_http_span(facts, options);
+    Span span = make_http_span(facts, options);
+    check_known(span.attributes.encoded());
+    return span;
+  }
+  // What was put together once is the same as what is put together for each.
+  void check_known(std::string_view attributes) {
+    const KnownTarget target(url, options);
+    const auto peer = known_peer(facts.peer_ip, facts.peer_port, options);
+    HttpFacts known = facts;
+    known.target = &target;
+    const bool is_origin = facts.mode != Mode::kIngress && !facts.peer_ip.empty();
+    if (is_origin) known.peer = &peer;
+    CHECK(make_http_span(known, options).attributes.encoded() == attributes);
   }
 };
 

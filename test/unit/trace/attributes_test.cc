@@ -51,6 +51,27 @@ TEST_CASE("attributes: set replaces, also by another type") {
   CHECK(attributes.text("b") == "short");
 }
 
+TEST_CASE("attributes: those of another list are added as they are, as many as there may be") {
+  const std::string text(500, 'x');
+  for (const size_t count_max : {1U, 2U, 3U, 4U, 5U}) {
+    CAPTURE(count_max);
+    const AttributeLimits limits{.count_max = count_max};
+    Attributes others(limits);
+    Attributes one_by_one(limits);
+    Attributes attributes(limits);
+    for (Attributes* const list : {&one_by_one, &attributes}) list->set("before", true);
+    for (Attributes* const list : {&one_by_one, &others}) {
+      list->set("text", std::string_view(text));
+      list->set("again", std::string_view(text));
+    }
+    attributes.add(others.pack());
+    for (Attributes* const list : {&one_by_one, &attributes}) list->set("behind", int64_t{7});
+    CHECK(attributes.encoded() == one_by_one.encoded());
+    CHECK(attributes.size() == one_by_one.size());
+    CHECK(attributes.dropped() == one_by_one.dropped());
+  }
+}
+
 TEST_CASE("attributes: the count limit keeps new keys out, never updates") {
   Attributes attributes(AttributeLimits{.count_max = 2});
   attributes.set("a", true);
