@@ -78,7 +78,8 @@ constexpr auto kRows = std::to_array<Setting>({
      .value = "256KiB",
      .read = assign<size_between<64 * kKiB, 64 * kMiB>, &S::limits, &L::proxy, &P::codec,
                     &C::stream_window_bytes>,
-     .sentence = "Body bytes that an HTTP/2 stream may have on their way here."},
+     .sentence = "Body bytes that an HTTP/2 stream may have on their way here; of an answer it is "
+                 "less as long as little was taken."},
     {.key = "limits.h2_connection_window",
      .value = "1MiB",
      .read = assign<size_between<64 * kKiB, 64 * kMiB>, &S::limits, &L::proxy, &P::codec,

@@ -103,7 +103,8 @@ H2Connection::H2Connection(const CodecLimits& limits, std::string_view scheme)
   if (made != 0) throw std::bad_alloc();
   const auto bytes = [](size_t n) { return static_cast<uint32_t>(n); };
   const nghttp2_settings_entry settings[] = {
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, bytes(limits_.stream_window_bytes)},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+       bytes(server() ? limits_.stream_window_bytes : kWindowAtFirst)},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, bytes(limits_.head_bytes_max)},
       server() ? nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
                                         bytes(limits_.streams_max)}

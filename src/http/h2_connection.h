@@ -39,6 +39,7 @@ class H2Connection final : public Codec {
   std::optional<Event> next() override;
   bool has_events() const override { return !events_.empty(); }
   void consumed(StreamId stream, size_t n) override;
+  void read_ahead(StreamId stream) override;
   bool wants_input() const override;
   std::optional<MonoTime> deadline() const override;
   void on_time(MonoTime now) override;
@@ -48,6 +49,7 @@ class H2Connection final : public Codec {
   size_t send(Event&& event) override;
   size_t send_head(StreamId stream, const Head& head) override;
   size_t queued(StreamId stream) const override;
+  size_t sendable(StreamId stream) const override;
   Chain take_output() override;
   bool has_output() const override;
   void written(size_t n) override;
@@ -83,6 +85,11 @@ class H2Connection final : public Codec {
   // it cannot owe, which may be many small frames.
   static constexpr size_t kRefundBytes = 1024;
   static constexpr size_t kRefundsKept = 16'384;
+  // So many times CodecLimits::window_bytes of all streams together may wait for the socket before
+  // little more is wanted for any.
+  static constexpr size_t kQueuedWindows = 8;
+  // Of an answer: whoever asked may never take it.
+  static constexpr size_t kWindowAtFirst = size_t{8} * 1024;
   // Of streams that are over, for those to come: as many as two connections have at a time, one on
   // either side.
   static constexpr size_t kStreamsKept = 256;
@@ -97,6 +104,7 @@ class H2Connection final : public Codec {
   H2Stream* find(StreamId id);
   H2Stream* on_wire(int32_t wire_id) const;
   H2Stream& add_stream(StreamId id);
+  void forget(const H2Stream& stream);
   template <class What>
   void push(const H2Stream& stream, What&& what) {
     events_.push(stream.id, std::forward<What>(what));
@@ -121,6 +129,8 @@ class H2Connection final : public Codec {
   void lose_streams(const Error& error);
   void lose_silent(std::string what);
   void count_idle_frame();
+  void grow_window(H2Stream& stream, size_t consumed);
+  void widen(H2Stream& stream, size_t window);
   void count_update(const nghttp2_frame& frame);
   void count_reset();
   void give_up(uint32_t code);
@@ -149,6 +159,7 @@ class H2Connection final : public Codec {
   Chain out_;
   std::deque<Piece> unwritten_;
   size_t unwritten_bytes_ = 0;
+  size_t waiting_ = 0;  // body bytes that all streams together have not in frames yet
   MemoryCharge charge_;
   std::optional<MonoTime> section_begun_;  // a section that is not whole yet, or the preface
   std::unique_ptr<H2Section> section_;     // that one; nothing comes between its frames

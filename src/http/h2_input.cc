@@ -56,8 +56,31 @@ void H2Connection::consumed(StreamId id, size_t n) {
   n = std::min(n, stream->unconsumed);
   if (n == 0) return;
   stream->unconsumed -= n;
+  if (!server()) grow_window(*stream, n);
   nghttp2_session_consume_stream(session_, stream->wire_id, n);
   produces_ = true;
+}
+
+void H2Connection::read_ahead(StreamId id) {
+  if (H2Stream* const stream = find(id)) widen(*stream, limits_.window_bytes);
+}
+
+void H2Connection::grow_window(H2Stream& stream, size_t consumed) {
+  if (stream.input_ended || stream.window >= limits_.stream_window_bytes) return;
+  stream.consumed += consumed;
+  size_t window = stream.window;
+  while (window < limits_.stream_window_bytes && stream.consumed >= window / 2) window *= 2;
+  widen(stream, window);
+}
+
+void H2Connection::widen(H2Stream& stream, size_t window) {
+  window = std::min(window, limits_.stream_window_bytes);
+  if (window <= stream.window) return;
+  stream.window = window;
+  if (stream.head_left) {
+    nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.wire_id,
+                                          static_cast<int32_t>(window));
+  }
 }
 
 bool H2Connection::wants_input() const {
@@ -242,7 +265,7 @@ void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
     if (server() && (!stream->head_sent || by_fault)) count_reset();
     tell_lost(*stream, error_of(*stream, code));
   }
-  streams_.erase(stream->id);
+  forget(*stream);
   if (draining_ && server() && streams_.empty()) say_goodbye();
 }
 
@@ -278,6 +301,7 @@ void H2Connection::lose_streams(const Error& error) {
     if (!stream.is_whole()) tell_lost(stream, error);
   }
   streams_.clear();
+  waiting_ = 0;
   settle();
 }
 

@@ -31,6 +31,12 @@ H2Stream& H2Connection::add_stream(StreamId id) {
   return stream;
 }
 
+void H2Connection::forget(const H2Stream& stream) {
+  const StreamId id = stream.id;
+  waiting_ -= stream.out.size();
+  streams_.erase(id);
+}
+
 size_t H2Connection::send(Event&& event) {
   if (const Head* head = std::get_if<Head>(&event.what)) return send_head(event.stream, *head);
   H2Stream* stream = find(event.stream);
@@ -43,7 +49,10 @@ size_t H2Connection::send(Event&& event) {
   if (Interim* interim = std::get_if<Interim>(&event.what)) {
     send_interim(*stream, interim->head);
   } else if (Body* body = std::get_if<Body>(&event.what)) {
-    if (stream->has_body) stream->out.append(std::move(body->data));
+    if (stream->has_body) {
+      waiting_ += body->data.size();
+      stream->out.append(std::move(body->data));
+    }
     resume(*stream);
   } else if (Trailers* trailers = std::get_if<Trailers>(&event.what)) {
     stream->trailers = std::move(trailers->fields);
@@ -85,7 +94,7 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
   if (stream->wire_id < 0) {  // all ids are used up
     push(*stream, Reset{{Code::kConnectionClosed, Side::kOrigin, true,
                          "the connection has no stream left"}});
-    streams_.erase(id);
+    forget(*stream);
     peer_closing_ = true;
     return 0;
   }
@@ -105,7 +114,7 @@ void H2Connection::send_interim(H2Stream& stream, const Head& head) {
 void H2Connection::send_reset(H2Stream& stream, const Error& error) {
   stream.reset_by_us = true;
   if (stream.wire_id == 0) {
-    streams_.erase(stream.id);
+    forget(stream);
     return;
   }
   if (server() && stream.output_ended) {
@@ -158,6 +167,7 @@ void H2Connection::on_body_frame(H2Stream& stream, std::string_view header, size
   updates_due_ = std::min(updates_due_ + refunds(size), most);
   out_.append(header);
   if (size > 0) out_.append(stream.out.take(size));
+  waiting_ -= size;
   stream.in_flight += size;
   add_piece(stream.id, kFrameHeaderBytes + size, size);
 }
@@ -175,7 +185,9 @@ void H2Connection::on_frame_sent(const nghttp2_frame& frame) {
   if (farewell) nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   H2Stream* stream = on_wire(frame.hd.stream_id);
   if (stream == nullptr) return;
-  if (frame.hd.type == NGHTTP2_HEADERS) stream->head_left = true;
+  if (frame.hd.type == NGHTTP2_HEADERS && !std::exchange(stream->head_left, true) && !server()) {
+    widen(*stream, std::exchange(stream->window, kWindowAtFirst));
+  }
   if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
   if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return;
   stream->end_sent = true;
@@ -241,6 +253,18 @@ void H2Connection::drained(StreamId id, size_t bytes) {
 size_t H2Connection::queued(StreamId id) const {
   const H2Stream* stream = find(id);
   return stream == nullptr ? 0 : queued(*stream);
+}
+
+size_t H2Connection::sendable(StreamId id) const {
+  const H2Stream* stream = find(id);
+  if (stream == nullptr) return 0;
+  const auto window = [](int32_t bytes) { return static_cast<size_t>(std::max(bytes, 0)); };
+  const auto left = [](size_t room, size_t used) { return room - std::min(room, used); };
+  return std::min(
+      {left(kQueuedWindows * limits_.window_bytes, unwritten_bytes_ + waiting_),
+       left(window(nghttp2_session_get_remote_window_size(session_)), waiting_),
+       left(window(nghttp2_session_get_stream_remote_window_size(session_, stream->wire_id)),
+            stream->out.size())});
 }
 
 // GOAWAY comes when nothing is under way: some clients take it for the end of what they wait for.

@@ -16,6 +16,8 @@ struct H2Stream {
   int32_t wire_id = 0;  // as frames do; 0: a client's that has sent nothing yet
 
   size_t unconsumed = 0;  // body bytes told and not consumed
+  size_t consumed = 0;    // a client's, until its window is as large as it may be
+  size_t window = 0;      // what the peer may send before any of it is consumed
   size_t interims = 0;
 
   Chain out;                        // body that waits for the peer's window

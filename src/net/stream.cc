@@ -105,14 +105,20 @@ void Stream::Impl::read() {
         *buffer = uv_buf_init(room.data(), static_cast<unsigned>(room.size()));
       },
       [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
-        if (buffer->base != nullptr || n != UV_ENOBUFS)
-          static_cast<Impl*>(handle->data)->on_read(n);
+        auto& self = *static_cast<Impl*>(handle->data);
+        if (n != UV_ENOBUFS || buffer->len > 0) return self.on_read(n);
+        if (buffer->base != nullptr) self.pause();
       });
 }
 
 std::span<char> Stream::Impl::room() const {
   const std::span<char> spare = loop().read_chunk().spare();
-  return spare.first(std::clamp(reader->room(), size_t{1}, spare.size()));
+  return spare.first(std::min(reader->room(), spare.size()));
+}
+
+void Stream::Impl::pause() {
+  if (std::exchange(paused, true)) return;
+  if (!closed) uv_read_stop(stream());
 }
 
 void Stream::Impl::on_read(ssize_t n) {
@@ -241,12 +247,6 @@ void SocketStream::start(StreamReader& reader) {
   impl_->read();
 }
 
-void SocketStream::pause() {
-  if (impl_->paused) return;
-  impl_->paused = true;
-  if (!impl_->closed) uv_read_stop(impl_->stream());
-}
-
 void SocketStream::resume() {
   if (!impl_->paused) return;
   impl_->paused = false;
@@ -271,6 +271,7 @@ bool SocketStream::is_quiet() const {
 void SocketStream::read_now() {
   if (impl_->closed || impl_->paused || impl_->ended || impl_->reader == nullptr) return;
   const std::span<char> room = impl_->room();
+  if (room.empty()) return impl_->pause();
   const ssize_t n = ::recv(impl_->fd(), room.data(), room.size(), MSG_DONTWAIT);
   if (n <= 0) return;  // an end or an error is the loop's to find
   Chunk& chunk = loop().read_chunk();

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include <array>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -36,7 +37,8 @@ struct Stream::Impl {
   int fd() const;
 
   void read();
-  // Where what is read next goes; never empty.
+  void pause();
+  // Where what is read next goes; empty where the reader has no room.
   std::span<char> room() const;
   void on_read(ssize_t n);
   void write(Chain bytes);
@@ -74,12 +76,13 @@ class SocketStream final : public Stream {
   ~SocketStream() override;
 
   void start(StreamReader& reader) override;
-  void pause() override;
+  void pause() override { impl_->pause(); }
   void resume() override;
   bool paused() const override { return impl_->paused; }
   void write(Chain bytes) override { impl_->write(std::move(bytes)); }
   size_t write_now(std::string_view bytes) override;
   size_t pending() const override { return impl_->queue.size(); }
+  size_t writable() const override { return std::numeric_limits<size_t>::max(); }
   bool is_quiet() const override;
   void read_now() override;
   void shutdown() override;

@@ -73,8 +73,12 @@ bool Link::hand_up(size_t which) {
     to.reader->on_end();
     return from.closed;
   }
-  const size_t most = std::clamp(to.reader->room(), size_t{1}, kReadBytesMax);
-  const Chain part = to.inbox.take(std::min(most, to.inbox.size()));
+  const size_t most = std::min({to.reader->room(), kReadBytesMax, to.inbox.size()});
+  if (most == 0) {
+    to.paused = true;
+    return false;
+  }
+  const Chain part = to.inbox.take(most);
   Chunk read(part.size());
   part.visit([&](std::string_view bytes) { read.append(bytes); });
   const size_t bytes = read.size();
@@ -110,6 +114,9 @@ class PairedStream final : public Stream {
   }
   size_t write_now(std::string_view) override { return 0; }
   size_t pending() const override { return you().inbox.size(); }
+  size_t writable() const override {
+    return you().paused || you().reader == nullptr ? 0 : you().reader->room();
+  }
   bool is_quiet() const override {
     return !me().closed && !me().broken && me().inbox.empty() && !you().fin_wanted;
   }

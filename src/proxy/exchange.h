@@ -222,6 +222,9 @@ class Exchange final : public Recycled<Exchange, 128>,
   void on_response_head(http::Head&& head);
   void on_response_body(Chain data);
   void on_agent_queue(size_t bytes);
+  size_t answer_room() const override {
+    return agent_.room(stream_, queued_to_agent(), options_.limits.queue_bytes_max);
+  }
   void on_response_end();
   void on_origin_reset(Error error);
   void retry(const Error& error);

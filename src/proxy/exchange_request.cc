@@ -309,6 +309,7 @@ void Exchange::on_connected(wire::OriginStreamPtr stream) {
   if (mode_ == semconv::Mode::kTunnel) return tunnel_ ? rejoin_tunnel() : open_tunnel();
   if (!is_covered(*origin_))
     return answer_error(misdirected(*agent_.inside()), semconv::Ending::kRefused);
+  if (h2 && !agent_.crowded()) origin_->read_ahead();
   send_request();
   if (request_ended_) send_request_end();
   if (half_closed_ && origin_) origin_->half_close();

@@ -112,8 +112,9 @@ void Exchange::take_answer(Chain data) {
   on_agent_queue(to_agent(http::Body{std::move(data)}));
 }
 
+// Reading goes on with each Drained event, of which there are some while anything is queued.
 void Exchange::on_agent_queue(size_t bytes) {
-  if (!origin_ || bytes >= options_.limits.queue_bytes_max) return;
+  if (!origin_ || agent_.room(stream_, bytes, options_.limits.queue_bytes_max) == 0) return;
   origin_->consumed(std::exchange(response_unconsumed_, 0));
 }
 

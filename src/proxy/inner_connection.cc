@@ -82,12 +82,16 @@ void InnerConnection::on_answer(http::Head&& head) {
   if (agent_ended_) to_inner(http::End{});
 }
 
+size_t InnerConnection::room(const wire::Connection&) const {
+  return agent_.room(stream_, agent_.queued(stream_), options_.limits.queue_bytes_max);
+}
+
 void InnerConnection::make_room() {
   const size_t most = options_.limits.queue_bytes_max;
   if (opened_ && connection_.queued(inner_) < most) {
     agent_.consumed(stream_, std::exchange(agent_unconsumed_, 0));
   }
-  if (agent_.queued(stream_) < most) {
+  if (room(connection_) > 0) {
     connection_.consumed(inner_, std::exchange(inner_unconsumed_, 0));
   }
 }

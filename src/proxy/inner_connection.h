@@ -32,6 +32,7 @@ class InnerConnection final : private wire::ConnectionOwner {
 
  private:
   void wake(wire::Connection& connection) override;
+  size_t room(const wire::Connection& connection) const override;
   void on_inner_event(http::Event&& event);
   void on_answer(http::Head&& head);
   void to_agent(decltype(http::Event::what) what) { agent_.send({stream_, std::move(what)}); }

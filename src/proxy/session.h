@@ -53,6 +53,9 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   static constexpr Milliseconds kSweepInterval{1000};
 
  private:
+  // More requests at a time than this are a crowd.
+  static constexpr size_t kCrowd = 4;
+
   void wake(wire::Connection& connection) override;
   void dispatch(http::Event&& event);
   void begin(http::Head&& head, http::StreamId stream);
@@ -74,6 +77,8 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
     return connection_.send_head(stream, head);
   }
   size_t queued(http::StreamId stream) const override { return connection_.queued(stream); }
+  size_t sendable(http::StreamId stream) const override { return connection_.sendable(stream); }
+  bool crowded() const override { return exchanges_.size() > kCrowd; }
   Door door() const override { return door_; }
   const net::Address& peer() const override { return connection_.peer(); }
   void consumed(http::StreamId stream, size_t n) override { connection_.consumed(stream, n); }

@@ -17,6 +17,8 @@ constexpr size_t kLingerBytesMax = size_t{1024} * 1024;
 // Every KeyUpdate of a peer may ask for one of ours, and every renegotiation is refused: who does
 // not take those is not listened to.
 constexpr size_t kTlsBytesMax = size_t{64} * 1024;
+// RFC 8446 section 5.2, with its header.
+constexpr size_t kTlsRecordBytesMax = (size_t{16} * 1024) + 256 + 5;
 
 }  // namespace
 
@@ -50,6 +52,13 @@ size_t Connection::send_head(http::StreamId stream, const http::Head& head) {
   const size_t queued = codec_->send_head(stream, head);
   flush_later();
   return queued;
+}
+
+size_t Connection::sendable(http::StreamId stream) const {
+  if (!stream_) return 0;
+  const size_t writable = stream_->writable();
+  const size_t left = writable - std::min(writable, codec_->queued(stream));
+  return std::min(codec_->sendable(stream), left);
 }
 
 void Connection::consumed(http::StreamId stream, size_t n) {
@@ -110,7 +119,10 @@ void Connection::on_bytes(const Chunk& read) {
 
 // By TLS it comes in records, of which less than a whole one is nothing.
 size_t Connection::room() const {
-  return lingering_ || tls_ ? StreamReader::room() : codec_->room();
+  if (lingering_) return StreamReader::room();
+  const size_t wanted = owner_.room(*this);
+  if (tls_) return wanted == 0 ? 0 : std::max(wanted, kTlsRecordBytesMax);
+  return std::min(wanted, codec_->room());
 }
 
 void Connection::feed(const Chunk& read) {

@@ -19,6 +19,7 @@ class Pool::Impl::Entry::Stream final : public OriginStream, public Recycled<Str
   }
   size_t queued() const override { return entry_.connection_.queued(id_); }
   void consumed(size_t n) override { entry_.connection_.consumed(id_, n); }
+  void read_ahead() override { entry_.connection_.read_ahead(id_); }
   void tunnel() override {
     entry_.connection_.tunnel(id_);
     if (!entry_.early_.empty()) entry_.connection_.read_early(std::exchange(entry_.early_, {}));
@@ -110,6 +111,11 @@ void Pool::Impl::Entry::wake(Connection&) {
   if (h2()) pool_.look_after(*origin_.second.site);
   const bool unfit = idle_ && !connection_.codec().reusable();
   if (!busy() && (connection_.closed() || unfit)) pool_.doom(*this);
+}
+
+size_t Pool::Impl::Entry::room(const Connection& connection) const {
+  const bool wanted = only_ && only_->owner_ != nullptr;
+  return wanted ? only_->owner_->answer_room() : ConnectionOwner::room(connection);
 }
 
 // The codec knows only that the bytes ended.

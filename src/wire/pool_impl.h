@@ -153,6 +153,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   Secured secured() const { return {connection_.peer(), connection_.tls()->peer(), false, h2()}; }
 
   void wake(Connection&) override;
+  size_t room(const Connection& connection) const override;
 
   Impl& pool_;
   const SlotId id_;

@@ -1,5 +1,7 @@
 #include "sidespan/wire/splice.h"
 
+#include <algorithm>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +31,13 @@ void Splice::end_with(bool rst) {
   over_ = true;
   agent_.stream->close(rst);
   origin_.stream->close(rst);
+}
+
+size_t Splice::room(const End& from) const {
+  const net::Stream& to = *other(from).stream;
+  if (to.writable() > 0) return std::numeric_limits<size_t>::max();
+  const size_t room = net::kReadAheadBytes - std::min(net::kReadAheadBytes, to.pending());
+  return room < net::kReadAheadBytes / 4 ? 0 : room;
 }
 
 void Splice::pass(End& from, const Chunk& chunk) {

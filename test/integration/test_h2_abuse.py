@@ -303,17 +303,48 @@ def test_row_16_header_bomb(side, origin):
     assert origin.requests == []
 
 
-def test_row_16_answers_that_find_no_window(sidecar, origin):
-    """A request of fourteen bytes holds what is read ahead of its answer, as any agent's does that reads nothing; of
-    all agents together that is limits.memory's to bound."""
+UNREAD = {
+    # name: (the agent's SETTINGS, what it says before its requests, MiB that it may take)
+    "no window": ({SettingsFrame.INITIAL_WINDOW_SIZE: 0}, b"", 2),
+    "windows of a few bytes": ({SettingsFrame.INITIAL_WINDOW_SIZE: 10}, b"", 2),
+    "windows, and a socket that nobody reads": ({SettingsFrame.INITIAL_WINDOW_SIZE: 2**31 - 1},
+                                                WindowUpdateFrame(0, 2**31 - 1 - 65535).serialize(), 2.5),
+}
+
+
+@pytest.mark.parametrize("how", UNREAD)
+def test_row_16_answers_that_nobody_takes(how, sidecar, origin, sink):
+    """Of each only a little is read ahead, and all that wait for the socket together are bounded."""
+    settings, more, bound = UNREAD[how]
     side = sidecar()
     others_are_served(side, origin)
-    raw = Raw(side, origin, {SettingsFrame.INITIAL_WINDOW_SIZE: 0})
+    sink.wait(1)  # the first export takes memory of its own
     peak = Peak(side)
-    raw.push(b"".join(raw.headers(stream, raw.fields("/bytes/10000000")) for stream in range(1, 2 * STREAMS, 2)))
+    raw = Raw(side, origin, settings)
+    raw.push(more + b"".join(raw.headers(stream, raw.fields("/bytes/10000000")) for stream in range(1, 2 * STREAMS, 2)))
     wait_for("the calls", lambda: len(origin.seen("/bytes/10000000")) == STREAMS)
     time.sleep(0.5)
-    assert peak.grown() < STREAMS * 256 * KIB
+    assert peak.grown() < bound * MIB
+    others_are_served(side, origin)
+    raw.sock.close()
+    others_are_served(side, origin)
+    assert len(sink.wait(STREAMS, where=lambda span: span["attributes"]["url.full"].endswith("/bytes/10000000"))) == STREAMS
+
+
+def test_row_16_tunnels_that_nobody_reads(sidecar, origin, sink):
+    """CONNECT as a stream of HTTP/2: two connections more, with as little in each."""
+    side = sidecar()
+    others_are_served(side, origin)
+    sink.wait(1)
+    peak = Peak(side)
+    raw = Raw(side, origin, {SettingsFrame.INITIAL_WINDOW_SIZE: 0})
+    get = head("GET /bytes/10000000 HTTP/1.1", [("Host", raw.authority)])
+    for stream in range(1, 2 * STREAMS, 2):
+        connecting = [(":method", "CONNECT"), (":authority", raw.authority)]
+        raw.push(raw.headers(stream, connecting, ended=False) + DataFrame(stream, get).serialize())
+    wait_for("the calls", lambda: len(origin.seen("/bytes/10000000")) == STREAMS)
+    time.sleep(0.5)
+    assert peak.grown() < 4 * MIB
     raw.sock.close()
     others_are_served(side, origin)
 

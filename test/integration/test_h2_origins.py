@@ -1,6 +1,8 @@
 """What an HTTP/2 origin may do while calls of it are under way: go away, read no upload, change its SETTINGS, answer
 with fields that may not be."""
 
+import time
+
 import h2.config
 import h2.events
 import h2.settings
@@ -9,6 +11,7 @@ from hyperframe.frame import GoAwayFrame
 
 from h2_origin import H2Client, H2Origin
 from sidecar import Peak
+from test_h2_abuse import Raw
 from test_http2 import Narrow, inside, taken
 from tunnel import HOST
 from wire import Reader, connect, head, wait_for
@@ -259,3 +262,24 @@ def test_answers_with_fields_that_may_not_be(what, intercepting, made, sink):
     refused, fine = sink.wait(2)
     assert refused["status"] == "ERROR" and refused["attributes"]["error.type"] == "malformed"
     assert fine["status"] == "UNSET"
+
+
+def test_row_16_answers_of_http2_that_nobody_takes(sidecar, made, authority, sink):
+    """An origin may send little of an answer of which nothing was taken yet, where many are under way."""
+    origin, streams = made(H2Origin), 100
+    side = sidecar({"tls": {"trust": {"certificates": [str(authority.pem)]}},
+                    "routes": [{"path": "/api/", "to": f"https://{HOST}:{origin.port}/"}]})
+    name = f"127.0.0.1:{side.egress[1]}"
+    with H2Client(connect(side.egress)) as other:
+        assert other.get(name, "/api/echo").status == 200
+        sink.wait(1)
+        peak = Peak(side)
+        raw = Raw(side, origin, {WINDOW: 0})
+        raw.authority = name
+        raw.push(b"".join(raw.headers(stream, raw.fields("/api/big/10000000")) for stream in range(1, 2 * streams, 2)))
+        wait_for("the calls", lambda: sum(one.get(":path") == "/big/10000000" for one in origin.requests) == streams)
+        time.sleep(0.5)
+        assert peak.grown() < 3 * MIB
+        raw.sock.close()
+        assert other.get(name, "/api/echo").status == 200
+        assert len(other.get(name, "/api/big/3000000").body) == 3_000_000

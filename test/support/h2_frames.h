@@ -70,6 +70,10 @@ inline std::string get(uint32_t stream, std::string_view path = "/") {
                  {{":method", "GET"}, {":scheme", "http"}, {":authority", "o"}, {":path", path}});
 }
 
+inline std::string window_update(uint32_t stream, uint32_t bytes) {
+  return frame(kWindowUpdate, 0, stream, number(bytes, 4));
+}
+
 // What each side begins with.
 inline std::string client_start() {
   return std::string(kH2Preface) + frame(kSettings, 0, 0);

@@ -72,6 +72,12 @@ class Codec {
   virtual size_t send_head(StreamId stream, const Head& head) = 0;
   // Bytes sent on the stream that have not left for the socket; 0 for a stream that is over.
   virtual size_t queued(StreamId stream) const = 0;
+  // Body bytes that could leave at once beside those that are queued on the stream: there is a
+  // window for them, and nothing before them that waits for the socket.
+  virtual size_t sendable(StreamId) const { return std::numeric_limits<size_t>::max(); }
+  // Client, HTTP/2: the answer is wanted so far before any of it is consumed(); else little of it
+  // is let come, and twice as much each time that half of that was consumed.
+  virtual void read_ahead(StreamId) {}
   // What is to be written, in order; what was taken counts as queued until written().
   virtual Chain take_output() = 0;
   virtual bool has_output() const = 0;

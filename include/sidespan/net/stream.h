@@ -18,13 +18,16 @@
 
 namespace sidespan::net {
 
+// What is read for a peer that takes nothing for now.
+inline constexpr size_t kReadAheadBytes = size_t{8} * 1024;
+
 // Told what happens on a stream. Never called from inside a call that its owner made, except
 // on_written from inside write(), for what the socket took there and then.
 class StreamReader {
  public:
   // For this call only; what is to stay is copied or shared. May pause().
   virtual void on_bytes(const Chunk& read) = 0;
-  // The most that is read at once; who wants nothing pauses.
+  // The most that is read at once. 0: nothing, and the stream has paused as by pause().
   virtual size_t room() const { return std::numeric_limits<size_t>::max(); }
   virtual void on_end() = 0;                  // FIN: the peer will send nothing more
   virtual void on_failure(Error error) = 0;   // once: dead both ways; side is unset (kSelf)
@@ -70,6 +73,8 @@ class Stream {
   virtual size_t write_now(std::string_view bytes) = 0;
   // Accepted by write() and not yet taken by the socket.
   virtual size_t pending() const = 0;
+  // How much the other end would take now, what is pending included, as far as is known here.
+  virtual size_t writable() const = 0;
   // Nothing waits to be read: no byte, no FIN, no error. One system call.
   virtual bool is_quiet() const = 0;
   // Reads what waits, if any byte does, as the loop would in its next turn.

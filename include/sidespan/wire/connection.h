@@ -4,6 +4,7 @@
 // side), Pool (origin side).
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -23,6 +24,9 @@ class ConnectionOwner {
   // There may be events to pull, or the connection closed. Never called from inside a call the
   // owner made. The owner may destroy the connection in it.
   virtual void wake(Connection& connection) = 0;
+  // The most that is wanted of the peer's bytes now; where that is none, reading goes on with
+  // consumed().
+  virtual size_t room(const Connection&) const { return std::numeric_limits<size_t>::max(); }
 
  protected:
   ~ConnectionOwner() = default;
@@ -43,6 +47,9 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   size_t send(http::Event&& event);
   size_t send_head(http::StreamId stream, const http::Head& head);
   size_t queued(http::StreamId stream) const { return codec_->queued(stream); }
+  // What of a body could leave at once, as far as is known here.
+  size_t sendable(http::StreamId stream) const;
+  void read_ahead(http::StreamId stream) { codec_->read_ahead(stream); }
   void consumed(http::StreamId stream, size_t n);
   void tunnel(http::StreamId stream);
   void resume_http(http::StreamId stream, Chain first);

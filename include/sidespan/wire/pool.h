@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,6 +66,9 @@ class OriginStreamOwner {
  public:
   // Never called from inside a call the owner made. The owner may destroy the stream in it.
   virtual void on_origin_event(http::Event&& event) = 0;
+  // How much of the answer it takes now; where that is none, reading goes on with consumed(). Asked
+  // where the connection is the stream's alone.
+  virtual size_t answer_room() const { return std::numeric_limits<size_t>::max(); }
 
  protected:
   ~OriginStreamOwner() = default;
@@ -78,6 +82,8 @@ class OriginStream {
   virtual size_t send_head(const http::Head& head) = 0;
   virtual size_t queued() const = 0;
   virtual void consumed(size_t n) = 0;
+  // Codec::read_ahead(), before send_head().
+  virtual void read_ahead() = 0;
   virtual void tunnel() = 0;
   // The tunnel was not needed; the connection goes back as fresh as it is, if no byte has passed.
   virtual void resume_http() = 0;

@@ -53,6 +53,7 @@ class Splice {
     End(Splice& s, Side of, std::unique_ptr<net::Stream> socket)
         : splice(s), stream(std::move(socket)), side(of) {}
     void on_bytes(const Chunk& chunk) override { splice.pass(*this, chunk); }
+    size_t room() const override { return splice.room(*this); }
     void on_end() override { splice.end(*this); }
     void on_failure(Error) override { splice.fail(*this); }
     void on_written(size_t) override { splice.on_written(*this); }
@@ -66,6 +67,8 @@ class Splice {
   };
 
   End& other(const End& end) { return &end == &agent_ ? origin_ : agent_; }
+  const End& other(const End& end) const { return &end == &agent_ ? origin_ : agent_; }
+  size_t room(const End& from) const;
   void pass(End& from, const Chunk& chunk);
   void end(End& from);
   void fail(const End& from);

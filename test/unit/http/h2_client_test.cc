@@ -2,6 +2,7 @@
 // server would say it.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -279,6 +280,49 @@ TEST_CASE("h2 client: a body waits for the peer's window") {
   pair.server.events();
   pair.run();
   CHECK(pair.server.events().ends_with("\n3 body hello\n3 end"));
+}
+
+TEST_CASE(
+    "h2 client: little comes of an answer that nobody takes, and twice as much of one that is") {
+  for (const bool ahead : {false, true}) {
+    CAPTURE(ahead);
+    constexpr size_t kAll = 900'000;
+    constexpr size_t kMost = 100'000;
+    Pair pair(Cuts::whole(), {.stream_window_bytes = kMost});
+    pair.run();
+    pair.client.consume = false;
+    const StreamId stream = pair.client->open();
+    if (ahead) pair.client->read_ahead(stream);
+    pair.client.send(stream, request("GET", "/", BodyLength::none(), {{"Host", "o"}}));
+    pair.client.send(stream, End{});
+    pair.run();
+    pair.server.send(1, script::answer(200, BodyLength::known(kAll)));
+    pair.server.send(1, Body{Chain(std::string(kAll, 'x'))});
+    size_t consumed = 0;
+    const auto consume = [&](size_t n) {
+      pair.client->consumed(stream, n);
+      consumed += n;
+    };
+    const auto unconsumed = [&] {
+      pair.run();
+      return kAll - pair.server->queued(1) - consumed;
+    };
+    const size_t first = ahead ? size_t{64} * 1024 : size_t{8} * 1024;
+    CHECK(unconsumed() == first);
+    consume((first / 2) - 1);
+    CHECK(unconsumed() == (first / 2) + 1);
+    consume(1);
+    CHECK(unconsumed() > first);
+    size_t largest = 0;
+    while (consumed < kAll) {
+      const size_t n = unconsumed();
+      REQUIRE(n > 0);
+      CHECK(n <= std::min(kMost, 4 * consumed));
+      largest = std::max(largest, n);
+      consume(n);
+    }
+    CHECK(largest > kMost / 2);
+  }
 }
 
 TEST_CASE("h2 client: answers to HEAD keep the length of what they are about") {

@@ -212,6 +212,55 @@ TEST_CASE("h2 server: answers") {
   }
 }
 
+TEST_CASE("h2 server: what could leave at once, by the windows of the agent") {
+  Line line = agent();
+  line.feed(h2::client_start() + h2::get(1) + h2::get(3));
+  line.output();
+  CHECK(line->sendable(1) == 65'535);
+  CHECK(line->sendable(5) == 0);
+  line.send(1, script::answer(200, BodyLength::unknown()));
+  line.send(1, Body{Chain(std::string(30'000, 'x'))});
+  CHECK(line->sendable(1) == 35'535);
+  CHECK(line->sendable(3) == 35'535);  // the connection's
+  line.output();
+  CHECK(line->sendable(1) == 35'535);
+  CHECK(line->sendable(3) == 35'535);
+  line.send(1, Body{Chain(std::string(36'000, 'x'))});
+  line.output();
+  CHECK(line->queued(1) == 465);
+  CHECK(line->sendable(1) == 0);
+  CHECK(line->sendable(3) == 0);
+  line.feed(h2::window_update(0, 1000));
+  line.output();
+  CHECK(line->sendable(1) == 0);
+  CHECK(line->sendable(3) == 535);
+  line.feed(h2::window_update(1, 1000));
+  line.output();
+  CHECK(line->queued(1) == 0);
+  CHECK(line->sendable(1) == 535);
+  CHECK(line->sendable(3) == 535);
+}
+
+TEST_CASE("h2 server: what could leave at once, by what waits for the socket") {
+  Line line = agent(Cuts::whole(), {.window_bytes = 1000});
+  line.feed(h2::client_start() + h2::get(1) + h2::get(3) + h2::get(5));
+  line.output();
+  CHECK(line->sendable(1) == 8000);
+  line.send(1, script::answer(200, BodyLength::unknown()));
+  line.send(1, Body{Chain(std::string(5000, 'x'))});
+  CHECK(line->sendable(3) == 3000);
+  const Chain taken = line->take_output();
+  CHECK(line->sendable(3) < 3000);
+  CHECK(line->sendable(3) > 2900);
+  line.send(3, script::answer(200, BodyLength::unknown()));
+  line.send(3, Body{Chain(std::string(5000, 'x'))});
+  CHECK(line->sendable(3) == 0);
+  line.feed(h2::frame(h2::kRstStream, 0, 3, h2::number(8, 4)));
+  CHECK(line->sendable(5) > 2900);
+  line->written(taken.size());
+  CHECK(line->sendable(5) == 8000);
+}
+
 TEST_CASE("h2 server: what is consumed opens the window, and nothing else") {
   Line line = agent(Cuts::whole(), {.stream_window_bytes = 20'000});
   line.consume = false;
@@ -368,7 +417,7 @@ TEST_CASE("h2 server: patience ends") {
   const std::vector<Row> rows = {
       {"PING", h2::frame(h2::kPing, 0, 0, "12345678"), 1100},
       {"SETTINGS", h2::frame(h2::kSettings, 0, 0), 1100},
-      {"WINDOW_UPDATE", h2::frame(h2::kWindowUpdate, 0, 0, h2::number(1, 4)), 1100},
+      {"WINDOW_UPDATE", h2::window_update(0, 1), 1100},
       {"PRIORITY", h2::frame(h2::kPriority, 0, 5, h2::number(0, 5)), 1100},
       {"empty DATA", h2::frame(h2::kData, 0, 1), 1100},
   };
@@ -400,18 +449,18 @@ TEST_CASE("h2 server: what was sent may be refunded in small pieces, and nothing
   Line line = agent();
   line.feed(std::string(kH2Preface) +
             h2::frame(h2::kSettings, 0, 0, h2::number(4, 2) + h2::number(kBytes, 4)) +
-            h2::frame(h2::kWindowUpdate, 0, 0, h2::number(kBytes, 4)) + h2::get(1));
+            h2::window_update(0, kBytes) + h2::get(1));
   line.send(1, script::answer(200, BodyLength::known(kBytes)));
   line.send(1, Body{Chain(std::string(kBytes, 'x'))});
   line.send(1, End{});
   CHECK(line.output().size() > kBytes);
-  const std::string refund = h2::frame(h2::kWindowUpdate, 0, 0, h2::number(4096, 4));
+  const std::string refund = h2::window_update(0, 4096);
   for (size_t bytes = 0; bytes < kBytes; bytes += 4096) line.feed(refund);
   CHECK(line.output().empty());
   CHECK_FALSE(line->done());
   size_t times = 0;
   for (; times < 20'000 && !line->done(); ++times) {
-    line.feed(h2::frame(h2::kWindowUpdate, 0, 0, h2::number(1, 4)));
+    line.feed(h2::window_update(0, 1));
     line.output();
   }
   CHECK(times < 20'000);
@@ -428,8 +477,7 @@ TEST_CASE(
     line.output();
   }
   for (size_t i = 0; i < kFrames; ++i) {
-    line.feed(h2::frame(h2::kWindowUpdate, 0, 1, h2::number(10, 4)) +
-              h2::frame(h2::kWindowUpdate, 0, 0, h2::number(10, 4)));
+    line.feed(h2::window_update(1, 10) + h2::window_update(0, 10));
   }
   line.output();
   CHECK_FALSE(line->done());
@@ -440,17 +488,16 @@ TEST_CASE("h2 server: who refunds in large pieces saves up no small ones") {
   Line line = agent();
   line.feed(std::string(kH2Preface) +
             h2::frame(h2::kSettings, 0, 0, h2::number(4, 2) + h2::number(kBytes, 4)) +
-            h2::frame(h2::kWindowUpdate, 0, 0, h2::number(kBytes, 4)) + h2::get(1));
+            h2::window_update(0, kBytes) + h2::get(1));
   line.send(1, script::answer(200, BodyLength::unknown()));
   for (int i = 0; i < 50; ++i) {
     line.send(1, Body{Chain(std::string(kBytes, 'x'))});
     CHECK(line.output().size() > kBytes);
-    line.feed(h2::frame(h2::kWindowUpdate, 0, 0, h2::number(kBytes, 4)) +
-              h2::frame(h2::kWindowUpdate, 0, 1, h2::number(kBytes, 4)));
+    line.feed(h2::window_update(0, kBytes) + h2::window_update(1, kBytes));
   }
   size_t times = 0;
   for (; times < 20'000 && !line->done(); ++times) {
-    line.feed(h2::frame(h2::kWindowUpdate, 0, 0, h2::number(1, 4)));
+    line.feed(h2::window_update(0, 1));
     line.output();
   }
   CHECK(times < 20'000);
@@ -508,7 +555,7 @@ TEST_CASE("h2 server: requests that we are made to reset, whatever was said befo
       line.feed(h2::get(stream));
       if (row.begun) line.send(stream, script::answer(200, BodyLength::unknown()));
       line.output();
-      line.feed(h2::frame(h2::kWindowUpdate, 0, stream, h2::number(0x7fffffff, 4)));
+      line.feed(h2::window_update(stream, 0x7fffffff));
       out = line.output();
     }
     CHECK(resets <= 201);

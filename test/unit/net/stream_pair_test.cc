@@ -59,6 +59,25 @@ TEST_CASE_FIXTURE(Ends, "stream pair: who pauses holds up the other") {
   CHECK(b.received.size() == 25);
 }
 
+TEST_CASE_FIXTURE(Ends,
+                  "stream pair: a reader without room has paused it, and the writer sees that") {
+  b.most = 10;
+  b.then_bytes = [&](std::string_view) { b.most = 0; };
+  CHECK(pair.first->writable() == 10);
+  pair.first->write(Chain(std::string(25, 'x')));
+  run_briefly(loop);
+  CHECK(b.received.size() == 10);
+  CHECK(pair.second->paused());
+  CHECK(pair.first->writable() == 0);
+  b.then_bytes = nullptr;
+  b.most = 100;
+  CHECK(pair.first->writable() == 0);
+  pair.second->resume();
+  CHECK(pair.first->writable() == 100);
+  run_briefly(loop);
+  CHECK(b.received.size() == 25);
+}
+
 TEST_CASE_FIXTURE(Ends, "stream pair: each direction ends by itself") {
   pair.first->write(Chain("last"));
   pair.first->shutdown();

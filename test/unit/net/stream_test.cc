@@ -105,6 +105,28 @@ TEST_CASE_FIXTURE(Joined, "stream: a reader gets no more at once than it has roo
   CHECK(reads >= 16);
 }
 
+TEST_CASE_FIXTURE(Joined, "stream: a reader without room has paused it") {
+  server.most = 4;
+  server.then_bytes = [&](std::string_view) { server.most = 0; };
+  pair.client->write(Chain("ten  bytes"));
+  CHECK(run_until(loop, [&] { return pair.server->paused(); }));
+  CHECK(server.received == "ten ");
+  run_briefly(loop);
+  CHECK(server.received == "ten ");
+  pair.server->resume();
+  CHECK(run_until(loop, [&] { return pair.server->paused(); }));
+  server.then_bytes = nullptr;
+  server.most = 100;
+  pair.server->resume();
+  CHECK(run_until(loop, [&] { return server.received == "ten  bytes"; }));
+  server.most = 0;
+  pair.client->write(Chain("!"));
+  CHECK(run_until(loop, [&] { return !pair.server->is_quiet(); }));
+  pair.server->read_now();
+  CHECK(pair.server->paused());
+  CHECK(server.received == "ten  bytes");
+}
+
 TEST_CASE_FIXTURE(Joined,
                   "stream: the writer hears of its window while a big block is on its way") {
   pair.server->pause();

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <string>
 
 #include "peer.h"
@@ -35,6 +36,7 @@ struct Rig final : ConnectionOwner {
       }
       if (const auto* body = std::get_if<http::Body>(&event->what)) {
         unconsumed += body->data.size();
+        most = most_then;
       }
       if (const auto* reset = std::get_if<http::Reset>(&event->what)) error = reset->error.code;
     }
@@ -57,9 +59,13 @@ struct Rig final : ConnectionOwner {
   std::optional<Connection> connection;
   Peer peer;
   std::vector<std::string> targets;
+  size_t room(const Connection&) const override { return most; }
+
   std::optional<Code> error;
   http::StreamId stream = 0;
   size_t unconsumed = 0;
+  size_t most = std::numeric_limits<size_t>::max();
+  size_t most_then = most;  // once something of a body came
   size_t wakes = 0;
 };
 
@@ -96,6 +102,25 @@ TEST_CASE("unconsumed bytes stop the reading") {
     rig.connection->consumed(rig.stream, 64 * 1024);
     return rig.unconsumed == body.size();
   }));
+}
+
+TEST_CASE("no more is read than its owner has room for") {
+  Rig rig;
+  rig.most = 100;
+  rig.most_then = 0;
+  const std::string body(10'000, 'x');
+  rig.peer.stream->write(
+      Chain("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n" + body));
+  REQUIRE(rig.until([&] { return rig.unconsumed > 0; }));
+  CHECK(rig.unconsumed <= 100);
+  const size_t before = rig.unconsumed;
+  support::run_for(rig.loop, Milliseconds(20));
+  CHECK(rig.unconsumed == before);
+  rig.most = rig.most_then = 5000;
+  support::run_for(rig.loop, Milliseconds(20));
+  CHECK(rig.unconsumed == before);
+  rig.connection->consumed(rig.stream, 1);
+  CHECK(rig.until([&] { return rig.unconsumed == body.size(); }));
 }
 
 TEST_CASE("finish lets the last answer out while the peer still sends") {

@@ -98,6 +98,27 @@ TEST_CASE("splice: a side that does not read slows the other, and loses nothing"
   CHECK(rig.splice->held() == 0);
 }
 
+TEST_CASE("splice: for a stream of this loop that nobody reads, little is read") {
+  net::Loop loop;
+  net::Stream::Pair agent = net::Stream::pair(loop, {});
+  net::Stream::Pair origin = net::Stream::pair(loop, {});
+  Peer reads;
+  Peer sends;
+  struct Owner final : Splice::Owner {
+    void on_splice_end(const Error*) override {}
+  } owner;
+  Splice splice(std::move(agent.first), std::move(origin.first), size_t{64} * 1024, owner);
+  agent.second->start(reads);
+  origin.second->start(sends);
+  agent.second->pause();
+  const std::string much(200'000, 'x');
+  origin.second->write(Chain(much));
+  run_for(loop, Milliseconds(10));
+  CHECK(splice.held() == net::kReadAheadBytes);
+  agent.second->resume();
+  CHECK(run_until(loop, [&] { return reads.got.size() == much.size(); }));
+}
+
 TEST_CASE("splice: the end waits for what was sent before it") {
   Rig rig;
   rig.origin.stream->pause();
