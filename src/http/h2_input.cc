@@ -77,10 +77,13 @@ void H2Connection::widen(H2Stream& stream, size_t window) {
   window = std::min(window, limits_.stream_window_bytes);
   if (window <= stream.window) return;
   stream.window = window;
-  if (stream.head_left) {
-    nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.wire_id,
-                                          static_cast<int32_t>(window));
-  }
+  if (!stream.head_left) return;
+  // nghttp2 goes by the windows that are in force, which are larger until our SETTINGS are
+  // acknowledged, and then takes the difference off each.
+  const size_t in_force =
+      nghttp2_session_get_local_settings(session_, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.wire_id,
+                                        static_cast<int32_t>(window + in_force - kWindowAtFirst));
 }
 
 bool H2Connection::wants_input() const {

@@ -255,16 +255,14 @@ size_t H2Connection::queued(StreamId id) const {
   return stream == nullptr ? 0 : queued(*stream);
 }
 
+// What waits of other streams for the connection's window is bounded as what waits for the socket.
 size_t H2Connection::sendable(StreamId id) const {
   const H2Stream* stream = find(id);
   if (stream == nullptr) return 0;
-  const auto window = [](int32_t bytes) { return static_cast<size_t>(std::max(bytes, 0)); };
+  const int32_t window = nghttp2_session_get_stream_remote_window_size(session_, stream->wire_id);
   const auto left = [](size_t room, size_t used) { return room - std::min(room, used); };
-  return std::min(
-      {left(kQueuedWindows * limits_.window_bytes, unwritten_bytes_ + waiting_),
-       left(window(nghttp2_session_get_remote_window_size(session_)), waiting_),
-       left(window(nghttp2_session_get_stream_remote_window_size(session_, stream->wire_id)),
-            stream->out.size())});
+  return std::min(left(kQueuedWindows * limits_.window_bytes, unwritten_bytes_ + waiting_),
+                  left(static_cast<size_t>(std::max(window, 0)), stream->out.size()));
 }
 
 // GOAWAY comes when nothing is under way: some clients take it for the end of what they wait for.

@@ -124,6 +124,9 @@ void Exchange::on_response_end() {
   if (opening_) opening_->close(Side::kOrigin);
   if (lineage_) lineage_->on_response_end(true, last_activity_);
   response_ended_ = true;
+  // The connection, which may be idle next, is read again.
+  if (origin_ && response_unconsumed_ > 0)
+    origin_->consumed(std::exchange(response_unconsumed_, 0));
   to_agent(http::End{});
   finish_if_over();
 }

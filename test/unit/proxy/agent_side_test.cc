@@ -32,6 +32,8 @@ TEST_CASE("answer room: what could leave, and a little where nothing could") {
     CAPTURE(row.sendable);
     CHECK(answer_room(row.queued, row.sendable, kFull) == row.room);
   }
+  CHECK(answer_room(1'000'000, kMuch, 1'016'384) == 16'384);
+  CHECK(answer_room(1'000'000, kMuch, 1'016'383) == 0);
   CHECK(answer_room(0, 0, 1024) == 1024);
   CHECK(answer_room(0, kMuch, 1024) == 1024);
 }
