@@ -15,6 +15,7 @@
 #include "sidespan/proxy/ingress.h"
 #include "sidespan/tls/engine.h"
 #include "sidespan/wire/pool.h"
+#include "sidespan/wire/read_room.h"
 
 namespace sidespan::proxy {
 
@@ -37,20 +38,15 @@ struct Inside {
   }
 };
 
-// How much more of an answer may be read where `queued` bytes wait, of `queue_bytes_max`: what
-// could leave at once, or else a little. None where that is but a small part of what may be queued:
-// it would be a system call for a few bytes, and Drained will tell when some have left.
-size_t answer_room(size_t queued, size_t sendable, size_t queue_bytes_max);
-
 class AgentSide {
  public:
   // Bytes now queued for the agent's socket.
   virtual size_t send(http::Event&& event) = 0;
   virtual size_t send_head(http::StreamId stream, const http::Head& head) = 0;
   virtual size_t queued(http::StreamId stream) const = 0;
-  // answer_room() where `queued` bytes are for the stream.
+  // wire::read_room() where `queued` bytes are for the stream; Drained tells when some have left.
   size_t room(http::StreamId stream, size_t queued, size_t queue_bytes_max) const {
-    return answer_room(queued, sendable(stream), queue_bytes_max);
+    return wire::read_room(queued, sendable(stream), queue_bytes_max);
   }
   // Codec::sendable().
   virtual size_t sendable(http::StreamId stream) const = 0;

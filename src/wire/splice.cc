@@ -1,10 +1,11 @@
 #include "sidespan/wire/splice.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "sidespan/wire/read_room.h"
 
 namespace sidespan::wire {
 namespace {
@@ -35,9 +36,8 @@ void Splice::end_with(bool rst) {
 
 size_t Splice::room(const End& from) const {
   const net::Stream& to = *other(from).stream;
-  if (to.writable() > 0) return std::numeric_limits<size_t>::max();
-  const size_t room = net::kReadAheadBytes - std::min(net::kReadAheadBytes, to.pending());
-  return room < net::kReadAheadBytes / 4 ? 0 : room;
+  const size_t writable = to.writable();
+  return read_room(to.pending(), writable - std::min(writable, to.pending()), queue_bytes_max_);
 }
 
 void Splice::pass(End& from, const Chunk& chunk) {
@@ -55,13 +55,12 @@ void Splice::pass(End& from, const Chunk& chunk) {
   passing_ = true;
   to.write(std::move(waits));
   passing_ = false;
-  if (to.pending() >= queue_bytes_max_) from.stream->pause();
 }
 
 void Splice::on_written(End& to) {
   if (passing_) return;
   last_activity_ = to.stream->loop().now().mono;
-  if (to.pending() < queue_bytes_max_) other(to).stream->resume();
+  if (room(other(to)) > 0) other(to).stream->resume();
   settle();
 }
 

@@ -3,6 +3,7 @@ connection with GOAWAY, costs little, and leaves others alone. What each costs i
 (build/log/integration.h2_abuse), and printed with `-s`."""
 
 import select
+import socket
 import struct
 import threading
 import time
@@ -338,15 +339,50 @@ def test_row_16_tunnels_that_nobody_reads(sidecar, origin, sink):
     sink.wait(1)
     peak = Peak(side)
     raw = Raw(side, origin, {SettingsFrame.INITIAL_WINDOW_SIZE: 0})
-    get = head("GET /bytes/10000000 HTTP/1.1", [("Host", raw.authority)])
-    for stream in range(1, 2 * STREAMS, 2):
-        connecting = [(":method", "CONNECT"), (":authority", raw.authority)]
-        raw.push(raw.headers(stream, connecting, ended=False) + DataFrame(stream, get).serialize())
+    open_tunnels(raw, raw.authority, head("GET /bytes/10000000 HTTP/1.1", [("Host", raw.authority)]))
     wait_for("the calls", lambda: len(origin.seen("/bytes/10000000")) == STREAMS)
     time.sleep(0.5)
     assert peak.grown() < 4 * MIB
     raw.sock.close()
     others_are_served(side, origin)
+
+
+def test_row_16_opaque_tunnels_that_nobody_reads(sidecar, origin, sink):
+    """The same where nobody looks into what passes."""
+    side = sidecar()
+    others_are_served(side, origin)
+    sink.wait(1)
+    peak = Peak(side)
+    raw, poured = Raw(side, origin, {SettingsFrame.INITIAL_WINDOW_SIZE: 0}), []
+
+    def pour(sock):
+        sock.settimeout(1)
+        assert sock.recv(1) == b"\0"
+        poured.append(sock)
+        try:
+            sock.sendall(b"z" * 10_000_000)
+        except OSError:
+            pass  # nobody takes that much, or the end has come
+
+    with socket.create_server(("127.0.0.1", 0), backlog=STREAMS) as server:
+        open_tunnels(raw, f"127.0.0.1:{server.getsockname()[1]}", b"\0")
+        threads = [threading.Thread(target=pour, args=(server.accept()[0],)) for _ in range(STREAMS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(poured) == STREAMS
+        assert peak.grown() < 4 * MIB
+        raw.sock.close()
+        for sock in poured:
+            sock.close()
+    others_are_served(side, origin)
+
+
+def open_tunnels(raw, authority, first):
+    for stream in range(1, 2 * STREAMS, 2):
+        connecting = [(":method", "CONNECT"), (":authority", authority)]
+        raw.push(raw.headers(stream, connecting, ended=False) + DataFrame(stream, first).serialize())
 
 
 FLOODS = {

@@ -80,7 +80,7 @@ class Crowd:
                 return
             sock = self.ask(f"{url}?{number}")
             end = time.monotonic() + 1
-            while time.monotonic() < end and held(self.side) < min(mark, before + 32 * KiB) and not is_refused(sock):
+            while time.monotonic() < end and held(self.side) < min(mark, before + 48 * KiB) and not is_refused(sock):
                 time.sleep(0.01)
         raise AssertionError(f"a thousand agents hold {held(self.side)} bytes")
 
@@ -120,7 +120,7 @@ def test_what_is_held_is_counted_and_given_back(sidecar, origin, crowd):
     before, agents = held(side), crowd(side)
     for number in range(20):
         agents.ask(origin.url(f"/pour?{number}"))
-    wait_for("what twenty hold", lambda: held(side) > before + 20 * 48 * KiB)
+    wait_for("what twenty hold", lambda: held(side) > before + 20 * 64 * KiB)
     assert held(side) < before + 20 * 256 * KiB
     agents.leave()
     # To the step in which each worker tells.

@@ -18,9 +18,6 @@
 
 namespace sidespan::net {
 
-// What is read for a peer that takes nothing for now.
-inline constexpr size_t kReadAheadBytes = size_t{8} * 1024;
-
 // Told what happens on a stream. Never called from inside a call that its owner made, except
 // on_written from inside write(), for what the socket took there and then.
 class StreamReader {

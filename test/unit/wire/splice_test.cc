@@ -7,6 +7,7 @@
 
 #include "peer.h"
 #include "sidespan/base/memory_ledger.h"
+#include "sidespan/wire/read_room.h"
 #include "support/scripted_origin.h"
 
 namespace sidespan::wire {
@@ -114,7 +115,7 @@ TEST_CASE("splice: for a stream of this loop that nobody reads, little is read")
   const std::string much(200'000, 'x');
   origin.second->write(Chain(much));
   run_for(loop, Milliseconds(10));
-  CHECK(splice.held() == net::kReadAheadBytes);
+  CHECK(splice.held() == kReadAheadBytes);
   agent.second->resume();
   CHECK(run_until(loop, [&] { return reads.got.size() == much.size(); }));
 }
