@@ -79,7 +79,7 @@ class Crowd:
             if before >= mark:
                 return
             sock = self.ask(f"{url}?{number}")
-            end = time.monotonic() + 1
+            end = time.monotonic() + 0.3
             while time.monotonic() < end and held(self.side) < min(mark, before + 48 * KiB) and not is_refused(sock):
                 time.sleep(0.01)
         raise AssertionError(f"a thousand agents hold {held(self.side)} bytes")
@@ -134,7 +134,7 @@ def test_at_80_percent_taps_go_off(sidecar, origin, sink, crowd):
     def events(sock, reader, request):
         sock.sendall(EVENTS + EVENT)
         if request.target.endswith("whole"):
-            assert full.wait(20)
+            assert full.wait(60)
         sock.sendall(EVENT + b"0\r\n\r\n")
 
     origin.answer("/pour", [pour])
@@ -167,7 +167,7 @@ def test_a_tap_that_goes_off_is_counted_once(sidecar, origin, sink, crowd):
 
     def trickle(sock, reader, request):
         sock.sendall(EVENTS + EVENT)
-        assert full.wait(20)
+        assert full.wait(60)
         for _ in range(30):
             time.sleep(0.01)
             sock.sendall(EVENT)
