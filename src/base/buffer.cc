@@ -12,12 +12,10 @@ namespace {
 
 // Small appends (heads, chunk framing) share a block; a big one gets a block of its own size.
 constexpr size_t kSmallBytes = 1008;
-// What a loop reads into.
-constexpr size_t kReadBytes = size_t{64} * 1024;
 
 constexpr size_t kHeadBytes = 8;
 constinit thread_local Spares<kHeadBytes + kSmallBytes, 256> small_spares;
-constinit thread_local Spares<kHeadBytes + kReadBytes, 4> read_spares;
+constinit thread_local Spares<kHeadBytes + Chunk::kReadBytes, 4> read_spares;
 // Up to so many bytes a copy into the last block is cheaper than a block more.
 constexpr size_t kCopiedMax = 256;
 

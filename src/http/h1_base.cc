@@ -8,7 +8,7 @@ namespace sidespan::http {
 namespace {
 
 // A smaller window ends input sooner, but does not cut what comes at once.
-constexpr size_t kRoomBytesLeast = size_t{64} * 1024;
+constexpr size_t kRoomBytesLeast = Chunk::kReadBytes;
 
 }  // namespace
 
@@ -73,8 +73,9 @@ bool H1Base::wants_input() const {
 }
 
 size_t H1Base::room() const {
-  const size_t most = std::max(limits_.window_bytes, kRoomBytesLeast);
-  return most - std::min(most, std::max(unconsumed_, rest().size()));
+  const size_t waiting = std::max(unconsumed_, rest().size());
+  if (waiting >= limits_.window_bytes) return 0;
+  return std::max(limits_.window_bytes, kRoomBytesLeast) - waiting;
 }
 
 void H1Base::keep_rest(std::string_view bytes) {

@@ -14,8 +14,6 @@
 namespace sidespan::net {
 namespace {
 
-constexpr size_t kReadBytes = size_t{64} * 1024;
-
 void abort_unless(int status, const char* what) {
   if (status == 0) return;
   std::fprintf(stderr, "sidespan: cannot %s: %s\n", what, uv_strerror(status));
@@ -40,13 +38,14 @@ struct Loop::Impl {
   std::vector<NextTurn*> next;   // cancelled work leaves a null, as in `queue`
   std::vector<NextTurn*> begun;  // those of `next` whose turn it is
   std::vector<TurnEnd*> queue;   // cancelled work leaves a null
+  TurnEnd* first = nullptr;      // of the queue, it does not wait for the turn's end
   std::optional<Moment> moment;
   MonoTime looking;  // when the poll that is under way, or comes next, began at the earliest
   MonoTime looked;   // the same of the one that is over
   uint64_t turn = 1;
   bool stopped = false;
   // Made before the thread has a memory account: one of these is nobody's traffic.
-  Chunk read_chunk{kReadBytes};
+  Chunk read_chunk{Chunk::kReadBytes};
 
   void init();
   void before_look() {
@@ -88,6 +87,7 @@ void Loop::Impl::end_turn() {
     work->on_turn_end();
   }
   queue.clear();
+  first = nullptr;
   moment.reset();  // read again by whoever asks first after the poll
 }
 
@@ -157,7 +157,20 @@ void Loop::at_turn_end(TurnEnd& work) {
   work.place_ = impl_->queue.size();
 }
 
+void Loop::after_read(TurnEnd& work) {
+  at_turn_end(work);
+  if (impl_->first == nullptr) impl_->first = &work;
+}
+
+void Loop::end_read() {
+  TurnEnd* const work = impl_->first;
+  if (work == nullptr) return;
+  cancel_turn_end(*work);
+  work->on_turn_end();
+}
+
 void Loop::cancel_turn_end(TurnEnd& work) {
+  if (impl_->first == &work) impl_->first = nullptr;
   if (work.place_ == 0) return;
   impl_->queue[work.place_ - 1] = nullptr;
   work.place_ = 0;
@@ -176,7 +189,8 @@ void Loop::cancel_next_turn(NextTurn& work) {
 
 Chunk& Loop::read_chunk() {
   impl_->read_chunk.clear();
-  if (impl_->read_chunk.room() == 0) impl_->read_chunk = Chunk(kReadBytes);  // others have it
+  if (impl_->read_chunk.room() == 0)
+    impl_->read_chunk = Chunk(Chunk::kReadBytes);  // others have it
   return impl_->read_chunk;
 }
 

@@ -126,7 +126,9 @@ void Stream::Impl::on_read(ssize_t n) {
   if (n > 0) {
     Chunk& read = loop().read_chunk();
     read.use(static_cast<size_t>(n));
-    return reader->on_bytes(read);
+    Loop& owner = loop();
+    reader->on_bytes(read);
+    return owner.end_read();
   }
   ended = true;
   if (failed) return report_failure(write_status);

@@ -19,6 +19,9 @@ constexpr size_t kLingerBytesMax = size_t{1024} * 1024;
 constexpr size_t kTlsBytesMax = size_t{64} * 1024;
 // RFC 8446 section 5.2, with its header.
 constexpr size_t kTlsRecordBytesMax = (size_t{16} * 1024) + 256 + 5;
+// From here on a write of its own costs less than blocks that wait for the turn's end: each read
+// until then would land in another one, cold.
+constexpr size_t kWrittenSoonBytes = size_t{16} * 1024;
 
 }  // namespace
 
@@ -44,7 +47,7 @@ Connection::~Connection() {
 
 size_t Connection::send(http::Event&& event) {
   const size_t queued = codec_->send(std::move(event));
-  flush_later();
+  queued < kWrittenSoonBytes ? flush_later() : loop_.after_read(*this);
   return queued;
 }
 
@@ -112,14 +115,14 @@ void Connection::on_bytes(const Chunk& read) {
   }
   feed(read);
   arm_deadline();
-  update_reading();
-  flush_later();
+  flush_later();  // and then it is known whether to read on; until then room() is asked
   wake();
 }
 
 // By TLS it comes in records, of which less than a whole one is nothing.
 size_t Connection::room() const {
   if (lingering_) return StreamReader::room();
+  if (!wants_input()) return 0;
   const size_t wanted = owner_.room(*this);
   if (tls_) return wanted == 0 ? 0 : std::max(wanted, kTlsRecordBytesMax);
   return std::min(wanted, codec_->room());
@@ -279,10 +282,13 @@ void Connection::end_after(Milliseconds time) {
   timer_->start(time, true);
 }
 
+bool Connection::wants_input() const {
+  return codec_->wants_input() && !(tls_ && tls_->own_bytes() > kTlsBytesMax);
+}
+
 void Connection::update_reading() {
   if (!stream_) return;
-  const bool unheard = tls_ && tls_->own_bytes() > kTlsBytesMax;
-  if (lingering_ || (codec_->wants_input() && !unheard)) {
+  if (lingering_ || wants_input()) {
     stream_->resume();
   } else {
     stream_->pause();

@@ -21,6 +21,12 @@ namespace sidespan {
 
 class Chunk {
  public:
+  // What a loop reads into: the 64 KiB of which senders like to make bodies and their pieces, and a
+  // head before them, so that both come by one read.
+  static constexpr size_t kReadBytes = size_t{66} * 1024;
+  // The part of it that is for a head.
+  static constexpr size_t kReadHeadBytes = size_t{2} * 1024;
+
   Chunk() = default;
   Chunk(Chunk&& other) noexcept
       : block_(std::exchange(other.block_, nullptr)),

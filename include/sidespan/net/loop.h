@@ -65,6 +65,10 @@ class Loop {
   // Calls `work.on_turn_end()` once at the end of this turn, however often it is asked. Work asked
   // for during the end of the turn is done in the same end. cancel_turn_end before destroying it.
   void at_turn_end(TurnEnd& work);
+  // The same, but as soon as what was read last has been handed up: for a writer whose blocks the
+  // next read could have, warm in the cache. One a read; who comes later in it waits for the turn's
+  // end.
+  void after_read(TurnEnd& work);
   void cancel_turn_end(TurnEnd& work);
 
   // Calls `work.on_next_turn()` once, in the next turn, and keeps the loop going until then; asked
@@ -74,10 +78,12 @@ class Loop {
   // Which turn this is: another number after each poll.
   uint64_t turn() const;
 
-  // The one chunk that reads land in, empty and with room for 64 KiB: libuv asks, reads and calls
-  // back in one go, so all streams of a loop use it in turn. Where a reader keeps a share of what
-  // came, the next read has a fresh block.
+  // The one chunk that reads land in, empty and with room for Chunk::kReadBytes: libuv asks, reads
+  // and calls back in one go, so all streams of a loop use it in turn. Where a reader keeps a share
+  // of what came, the next read has a fresh block.
   Chunk& read_chunk();
+  // Whoever read calls it when the reader has had the bytes.
+  void end_read();
   uv_loop_s* uv();
 
  private:

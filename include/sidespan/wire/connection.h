@@ -108,6 +108,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   void write_out();
   void end_output();
   void wake() { owner_.wake(*this); }
+  bool wants_input() const;
   void update_reading();
   void arm_deadline();
   void on_deadline();

@@ -94,6 +94,35 @@ TEST_CASE("loop: I/O has its end of the turn before the next poll") {
   CHECK(flushed);
 }
 
+TEST_CASE("loop: who asks for the end of a read does not wait for the next one") {
+  Loop loop;
+  Pair pairs[2] = {Pair(loop), Pair(loop)};
+  Recorder readers[2];
+  std::string order;
+  std::vector<uint64_t> turns;
+  Work writers[2] = {Work([&] { order += 'w'; }), Work([&] { order += 'w'; })};
+  Work later([&] { order += 'l'; });
+  Work cancelled([] {});
+  for (int i = 0; i < 2; ++i) {
+    readers[i].then_bytes = [&, i](std::string_view) {
+      turns.push_back(loop.turn());
+      order += 'r';
+      loop.at_turn_end(later);
+      loop.after_read(cancelled);
+      loop.cancel_turn_end(cancelled);
+      loop.after_read(writers[i]);
+      loop.after_read(later);  // somebody else's place
+    };
+    pairs[i].server->start(readers[i]);
+  }
+  pairs[0].client->write(Chain("x"));
+  pairs[1].client->write(Chain("y"));
+  CHECK(run_until(loop, [&] { return turns.size() == 2 && later.count > 0; }));
+  CHECK(turns[0] == turns[1]);
+  CHECK(order == "rwrwl");
+  CHECK(cancelled.count == 0);
+}
+
 TEST_CASE("loop: stop before run and inside it") {
   Loop loop;
   Timer timer(loop, [] {});
@@ -119,17 +148,17 @@ TEST_CASE("loop: now is one moment a turn and follows the clock") {
   CHECK(at_timer.wall > first.wall);
 }
 
-TEST_CASE("loop: reads land in one block of 64 KiB, and in another while somebody keeps a share") {
+TEST_CASE("loop: reads land in one block, and in another while somebody keeps a share") {
   Loop loop;
   Chunk& chunk = loop.read_chunk();
   const char* place = chunk.spare().data();
-  CHECK(chunk.room() == 65536);
+  CHECK(chunk.room() == Chunk::kReadBytes);
   CHECK(chunk.append("some") == 4);
   CHECK(loop.read_chunk().size() == 0);
   CHECK(loop.read_chunk().spare().data() == place);
   loop.read_chunk().append("kept");
   Chunk kept = chunk.share(chunk.view());
-  CHECK(loop.read_chunk().room() == 65536);
+  CHECK(loop.read_chunk().room() == Chunk::kReadBytes);
   CHECK(loop.read_chunk().spare().data() != place);
   CHECK(kept.view() == "kept");
 }

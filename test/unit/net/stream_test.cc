@@ -229,7 +229,7 @@ TEST_CASE_FIXTURE(Joined, "stream: paused in the middle of a burst, nothing more
   run_briefly(loop);
   const size_t first = server.received.size();
   CHECK(first > 0);
-  CHECK(first <= 65536);
+  CHECK(first <= Chunk::kReadBytes);
   server.then_bytes = nullptr;
   pair.server->resume();
   CHECK(run_until(loop, [&] { return server.received.size() == sent.size(); }));
@@ -332,7 +332,7 @@ TEST_CASE_FIXTURE(Joined, "stream: closed inside each callback, nothing comes af
     server.then_bytes = [&](std::string_view) { pair.server->close(); };
     pair.client->write(Chain(pattern(300'000)));
     CHECK(run_until(loop, [&] { return !server.received.empty(); }));
-    CHECK(server.received.size() <= 65536);
+    CHECK(server.received.size() <= Chunk::kReadBytes);
   }
   SUBCASE("on_end") {
     server.then_end = [&] { pair.server->close(); };

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <limits>
 #include <string>
 
@@ -33,6 +34,7 @@ struct Rig final : ConnectionOwner {
       if (const auto* head = std::get_if<http::Head>(&event->what)) {
         targets.emplace_back(head->target());
         stream = event->stream;
+        if (!answer_at_once.empty()) answer(answer_at_once);
       }
       if (const auto* body = std::get_if<http::Body>(&event->what)) {
         unconsumed += body->data.size();
@@ -59,7 +61,10 @@ struct Rig final : ConnectionOwner {
   std::optional<Connection> connection;
   Peer peer;
   std::vector<std::string> targets;
-  size_t room(const Connection&) const override { return most; }
+  size_t room(const Connection&) const override {
+    if (on_room) on_room();
+    return most;
+  }
 
   std::optional<Code> error;
   http::StreamId stream = 0;
@@ -67,6 +72,16 @@ struct Rig final : ConnectionOwner {
   size_t most = std::numeric_limits<size_t>::max();
   size_t most_then = most;  // once something of a body came
   size_t wakes = 0;
+  std::string answer_at_once;
+  std::function<void()> on_room;
+};
+
+struct Look final : net::TurnEnd {
+  explicit Look(Rig& looked_at) : rig(looked_at) {}
+  void on_turn_end() override { unsent |= rig.connection->has_unsent(); }
+
+  Rig& rig;
+  bool unsent = false;
 };
 
 constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -79,6 +94,19 @@ TEST_CASE("events are pulled, answers are written at the end of the turn") {
   CHECK(rig.connection->has_unsent());
   CHECK(rig.until([&] { return rig.peer.got.ends_with("ok"); }));
   CHECK_FALSE(rig.connection->has_unsent());
+}
+
+TEST_CASE("a big piece is written as soon as the read that brought it about is over") {
+  for (const auto& [size, waits] : {std::pair<size_t, bool>{100, true}, {16 * 1024, false}}) {
+    Rig rig;
+    rig.answer_at_once = std::string(size, 'a');
+    Look look(rig);
+    // Before the read, and so at the turn's end before the connection.
+    rig.on_room = [&] { rig.loop.at_turn_end(look); };
+    rig.peer.stream->write(Chain(kGet));
+    REQUIRE(rig.until([&] { return rig.peer.got.ends_with(rig.answer_at_once); }));
+    CHECK(look.unsent == waits);
+  }
 }
 
 TEST_CASE("a pipelined request is told once the one before is answered") {
