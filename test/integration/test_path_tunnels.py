@@ -1,5 +1,6 @@
 """What leaves HTTP: Upgrade and CONNECT. Bytes both ways, each direction's end, who speaks first, what is refused."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -60,9 +61,10 @@ def plain():
 
 
 def mirror(sock):
-    """Everything back, then the end."""
-    while data := sock.recv(65536):
-        sock.sendall(data)
+    """Everything back, until the end or a reset, which is how a tunnel is cut."""
+    with contextlib.suppress(ConnectionResetError):
+        while data := sock.recv(65536):
+            sock.sendall(data)
 
 
 def tunnel(client, port, early=b"", fields=()):
