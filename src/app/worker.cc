@@ -123,8 +123,7 @@ void Worker::Inside::close_ingress() {
 Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
                const TlsSetup& tls, Telemetry& telemetry, Log& log, MemoryLedger& memory,
                const proxy::Shared& shared)
-    : settings_(settings),
-      log_(log),
+    : log_(log),
       options_(std::move(options)),
       thread_("worker"),
       heartbeat_(mono_now()) {

@@ -62,7 +62,6 @@ class Worker final : public Watched {
   // Lets go of traffic until the ledger is content.
   void let_go();
 
-  const Settings& settings_;
   Log& log_;
   std::shared_ptr<const proxy::Options> options_;
   LoopThread thread_;
