@@ -1,6 +1,6 @@
-// The second reading of a section against the first: llhttp names each text as it comes by it, and
-// each must lie where the guard has found it. What the two read differently, two servers may read
-// differently, too.
+// The second reading of a section against the first: llhttp names each text of what it is shown as
+// it comes by it, and each must lie where the guard has found it. What the two read differently,
+// two servers may read differently, too.
 #pragma once
 
 #include <cstddef>
@@ -43,7 +43,13 @@ class Agreement {
     }
     owes_ = false;
   }
-  // Whether all of it was named, and rightly.
+  // So many lines will not be named. False where that cannot be.
+  bool pass(size_t lines) {
+    if (owes_ || lines > static_cast<size_t>(end_ - next_)) return false;
+    next_ += static_cast<ptrdiff_t>(lines);
+    return true;
+  }
+  // Whether all else was named, and rightly.
   bool holds() const { return agrees_ && !owes_ && next_ == end_; }
 
  private:

@@ -5,16 +5,11 @@
 #include <utility>
 
 #include "head_rules.h"
+#include "shown.h"
 #include "sidespan/base/text.h"
 
 namespace sidespan::http {
 namespace {
-
-// llhttp knows two methods of other protocols and those of RTSP, some versions take them in HTTP/1.
-bool is_http_method(uint8_t method) {
-  return method != HTTP_PRI && method != HTTP_SOURCE &&
-         (method < HTTP_DESCRIBE || method > HTTP_FLUSH);
-}
 
 // Whether a terminated string is that text, which has no NUL.
 bool is_text(const char* string, std::string_view text) {
@@ -70,6 +65,14 @@ H1Parser::H1Parser(Kind kind, Side side, const CodecLimits& limits, MessageSink&
   parser_.data = this;
 }
 
+[[gnu::always_inline]] inline size_t H1Parser::run(std::string_view bytes) {
+  const llhttp_errno_t code = llhttp_execute(&parser_, bytes.data(), bytes.size());
+  if (code == HPE_OK) return bytes.size();
+  if (code != HPE_PAUSED) [[unlikely]]
+    refuse(code);
+  return static_cast<size_t>(llhttp_get_error_pos(&parser_) - bytes.data());
+}
+
 size_t H1Parser::feed(std::string_view bytes) {
   size_t used = 0;
   while (used < bytes.size() && phase_ != Phase::kComplete && !failed()) {
@@ -93,13 +96,22 @@ size_t H1Parser::feed_section(std::string_view bytes) {
   if (!guarded.complete) return guarded.used;
   if (phase_ == Phase::kHead) name_start();
   if (guard_.in_pieces()) fields_->classify();
-  const std::string_view block = fields_->block();
-  second_.begin(*fields_, kind_ == Kind::kRequest ? head_.target() : head_.reason());
-  const size_t parsed = run(block);
-  fail_unless(parsed == block.size() && second_.holds());
+  const bool same = is_read_the_same();
+  if (has_foreign_method()) refuse(HPE_INVALID_METHOD);
+  fail_unless(same);
   if (failed()) return 0;
   phase_ == Phase::kHead ? finish_head() : finish_trailers();
   return guarded.used;
+}
+
+bool H1Parser::is_read_the_same() {
+  const std::string_view block = fields_->block();
+  const auto read = [this](std::string_view piece) { return run(piece) == piece.size(); };
+  const auto pass = [this](size_t lines) { return second_.pass(lines); };
+  second_.begin(*fields_, kind_ == Kind::kRequest ? head_.target() : head_.reason());
+  const bool read_all =
+      phase_ == Phase::kHead ? show_head(block, fields_->table(), read, pass) : read(block);
+  return read_all && second_.holds();
 }
 
 size_t H1Parser::feed_body(std::string_view bytes) {
@@ -126,20 +138,12 @@ size_t H1Parser::feed_chunks(std::string_view bytes) {
   return guarded.used;
 }
 
-size_t H1Parser::run(std::string_view bytes) {
-  const llhttp_errno_t code = llhttp_execute(&parser_, bytes.data(), bytes.size());
-  if (code == HPE_OK) return bytes.size();
-  if (code != HPE_PAUSED) [[unlikely]]
-    refuse(code);
-  return static_cast<size_t>(llhttp_get_error_pos(&parser_) - bytes.data());
-}
-
 void H1Parser::refuse(llhttp_errno_t code) {
   error_ = error_of(code);
 }
 
-void H1Parser::fail_unless(bool agreed) {
-  if (agreed || failed()) return;
+void H1Parser::fail_for_two_readings() {
+  if (failed()) return;
   error_ = Error{Code::kMalformed, side_, false, "the message can be read in more than one way"};
 }
 
@@ -181,6 +185,13 @@ int H1Parser::on_headers_complete() {
   return bodyless() ? 1 : 0;
 }
 
+// llhttp knows two methods of other protocols and those of RTSP, some versions take them in HTTP/1.
+bool H1Parser::has_foreign_method() const {
+  const uint8_t method = parser_.method;
+  return kind_ == Kind::kRequest && (method == HTTP_PRI || method == HTTP_SOURCE ||
+                                     (method >= HTTP_DESCRIBE && method <= HTTP_FLUSH));
+}
+
 bool H1Parser::bodyless() const {
   const int status = head_.status;
   switch (kind_) {
@@ -198,12 +209,7 @@ bool H1Parser::bodyless() const {
 }
 
 void H1Parser::finish_head() {
-  const bool request = kind_ == Kind::kRequest;
-  if (request && !is_http_method(parser_.method)) {
-    refuse(HPE_INVALID_METHOD);
-    return;
-  }
-  Result<BodyLength> body = request ? judge_request(head_) : judge_answer(head_);
+  Result<BodyLength> body = kind_ == Kind::kRequest ? judge_request(head_) : judge_answer(head_);
   if (!body) {
     error_ = std::move(body).error();
     return;
@@ -228,9 +234,8 @@ void H1Parser::finish_trailers() {
 Error H1Parser::error_of(llhttp_errno_t code) const {
   // The guard has seen "HTTP/1.", so only the method can be the wrong constant for it.
   const bool request = kind_ == Kind::kRequest;
-  const bool method =
-      code == HPE_INVALID_METHOD || code == HPE_INVALID_CONSTANT || !is_http_method(parser_.method);
-  if (request && method) {
+  const bool constant = code == HPE_INVALID_METHOD || code == HPE_INVALID_CONSTANT;
+  if (has_foreign_method() || (request && constant)) {
     return {Code::kUnsupported, side_, false, "the request method is not one this proxy knows"};
   }
   std::string what = "the ";

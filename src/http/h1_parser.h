@@ -1,7 +1,8 @@
 // One HTTP/1 message out of bytes that come in any pieces. Two readers one after the other: a guard
 // (heads and trailers HeadGuard, chunks ChunkGuard) goes first, llhttp reads what passed, a head or
-// trailer section only when it is whole, and where they disagree the message is refused. Knows
-// nothing of connections, keep-alive or answers; the codecs make one a message.
+// trailer section only when it is whole, of a head the lines that can mean something to it
+// (shown.h), and where they disagree the message is refused. Knows nothing of connections,
+// keep-alive or answers; the codecs make one a message.
 #pragma once
 
 #include <llhttp.h>
@@ -70,10 +71,17 @@ class H1Parser final : public Recycled<H1Parser, 16> {
   size_t feed_chunks(std::string_view bytes);
   // Runs llhttp over `bytes`; how far it came.
   size_t run(std::string_view bytes);
+  // Whether it reads the section as the guard did.
+  bool is_read_the_same();
   void finish_head();
   void finish_trailers();
+  bool has_foreign_method() const;
   bool bodyless() const;
-  void fail_unless(bool agreed);
+  void fail_unless(bool agreed) {
+    if (!agreed) [[unlikely]]
+      fail_for_two_readings();
+  }
+  [[gnu::noinline]] void fail_for_two_readings();
   // Out of line, for its rareness and its frame.
   [[gnu::noinline]] void refuse(llhttp_errno_t code);
   Error error_of(llhttp_errno_t code) const;

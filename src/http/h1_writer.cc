@@ -48,6 +48,10 @@ class Lines {
     put(value);
     put(kCrlf);
   }
+  // Three digits.
+  void put_status(int status) {
+    for (const int place : {100, 10, 1}) *to_++ = static_cast<char>('0' + status / place % 10);
+  }
   Chunk take() {
     chunk_.use(static_cast<size_t>(to_ - chunk_.spare().data()));
     return std::move(chunk_);
@@ -114,7 +118,8 @@ class FieldWriter {
 };
 
 // A length stays where its sender put it.
-void put_fields(Lines& out, const Head& head, Framing framing, Keep keep) {
+[[gnu::always_inline]] inline void put_fields(Lines& out, const Head& head, Framing framing,
+                                              Keep keep) {
   const Headers& headers = head.headers;
   const Digits length(framing == Framing::kLength ? head.body.bytes : 0);
   const FieldNames ours = bit_of(FieldName::kContentLength) | bit_of(FieldName::kTransferEncoding) |
@@ -161,7 +166,7 @@ void write_response_head(Chain& out, const Head& head, Framing framing,
   Lines lines(reason.size() + room_for(head.headers) + connection.size() + kExtraBytes +
               room_for_body(head, framing));
   lines.put("HTTP/1.1 ");
-  lines.put(Digits(static_cast<uint64_t>(head.status)).view());
+  lines.put_status(head.status);
   lines.put(" ");
   lines.put(allowed<scan::Value>(reason, ' '));
   lines.put(kCrlf);

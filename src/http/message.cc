@@ -71,9 +71,17 @@ size_t Headers::wire_bytes() const {
 }
 
 std::optional<std::string_view> Headers::value_of(const Wanted& name) const {
-  const size_t found = index_of(name, 0);
-  if (found == size()) return std::nullopt;
-  return block_->view(block_->line(found).value);
+  for (const FieldLine& line : block_->table()) {
+    if (is(*block_, line, name)) return block_->view(line.value);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> Headers::value_of(FieldName name) const {
+  for (const FieldLine& line : block_->table()) {
+    if (line.known == name) return block_->view(line.value);
+  }
+  return std::nullopt;
 }
 
 size_t Headers::count(const Wanted& name) const {
@@ -101,16 +109,17 @@ bool Headers::add(const Wanted& name, std::string_view value) {
 }
 
 bool Headers::set(const Wanted& name, std::string_view value) {
-  const size_t first = index_of(name, 0);
-  const bool alone = first < size() && index_of(name, first + 1) == size();
-  if (alone && at(first).value == value) return true;
-  if (!is_good(name, value)) return false;
-  if (first == size()) {
-    store(name, value);
-    return true;
+  if (!may_have(name.known)) return add(name, value);
+  size_t first = 0;
+  size_t found = 0;
+  for (size_t i = 0; i < block_->lines(); ++i) {
+    if (is(*block_, block_->line(i), name) && found++ == 0) first = i;
   }
+  if (found == 0) return add(name, value);
+  if (found == 1 && at(first).value == value) return true;
+  if (!is_good(name, value)) return false;
   // The others go before the bytes change: `name` may be a view of them.
-  if (size_t at = 0; !alone) {
+  if (size_t at = 0; found > 1) {
     remove_lines([&](const FieldLine& line) { return at++ > first && is(*block_, line, name); });
   }
   if (value.size() <= block_->line(first).value.size) {
@@ -174,12 +183,6 @@ HeadBlockPtr Headers::make_more_room(size_t bytes, size_t lines) {
 void Headers::store(const Wanted& name, std::string_view value) {
   const HeadBlockPtr before = make_room(name.text.size() + value.size() + 4, 1);
   block_->add_line(block_->store(name.text, value, name.known));
-}
-
-size_t Headers::index_of(const Wanted& wanted, size_t from) const {
-  if (!may_have(wanted.known)) return size();
-  while (from < block_->lines() && !is(*block_, block_->line(from), wanted)) ++from;
-  return from;
 }
 
 Head& Head::operator=(Head other) noexcept {

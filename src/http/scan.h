@@ -2,6 +2,7 @@
 // guard, by Headers and by the readers of targets. RFC 9110 section 5, RFC 3986.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -35,7 +36,7 @@ inline Sixteen all(char c) {
   return _mm_set1_epi8(c);
 }
 inline Sixteen at_most(Sixteen bytes, char last) {  // unsigned
-  return _mm_cmpeq_epi8(_mm_min_epu8(bytes, all(last)), bytes);
+  return _mm_cmpeq_epi8(_mm_subs_epu8(bytes, all(last)), _mm_setzero_si128());
 }
 // In ASCII, `first` > 0: moved up until only they are above the bound, as signed numbers.
 inline Sixteen within(Sixteen bytes, char first, char last) {
@@ -170,6 +171,34 @@ template <class Kind, char kUsual = '\0'>
 #else
   return end_one_by_one<Kind>(bytes, at);
 #endif
+}
+
+// How many bytes are no greater than `last`, as unsigned numbers.
+inline size_t count_at_most(std::string_view bytes, char last) {
+  const char* const data = bytes.data();
+  const size_t size = bytes.size();
+#if defined(__SSE2__)
+  constexpr size_t kStep = sizeof(Sixteen);
+  constexpr size_t kStepsMost = 254;  // each adds one at most to a byte of the sums, the rest, too
+  const auto those_at = [&](size_t at) {
+    return at_most(_mm_loadu_si128(reinterpret_cast<const Sixteen*>(data + at)), last);
+  };
+  if (size >= kStep && size <= kStepsMost * kStep) {
+    Sixteen sums = _mm_setzero_si128();  // each such byte adds -1
+    size_t at = 0;
+    for (; size - at >= kStep; at += kStep) sums = _mm_add_epi8(sums, those_at(at));
+    // The last ones are read with some that were counted.
+    const Sixteen places = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const Sixteen fresh = _mm_cmpgt_epi8(places, all(static_cast<char>(at + kStep - 1 - size)));
+    sums = _mm_add_epi8(sums, _mm_and_si128(fresh, those_at(size - kStep)));
+    sums = _mm_sad_epu8(_mm_sub_epi8(_mm_setzero_si128(), sums), _mm_setzero_si128());
+    return static_cast<size_t>(_mm_cvtsi128_si32(sums) +
+                               _mm_cvtsi128_si32(_mm_unpackhi_epi64(sums, sums)));
+  }
+#endif
+  return static_cast<size_t>(std::count_if(data, data + size, [last](char c) {
+    return static_cast<unsigned char>(c) <= static_cast<unsigned char>(last);
+  }));
 }
 
 }  // namespace sidespan::http::scan

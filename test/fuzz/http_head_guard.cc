@@ -1,9 +1,12 @@
-// The guards say the same at any cuts, and find everything in the same places.
+// The guards say the same at any cuts, and find everything in the same places; llhttp says the same
+// of all of a head and of what it is shown.
 #include <cstdint>
 #include <cstdlib>
 
 #include "http/chunk_guard.h"
 #include "http/head_guard.h"
+
+#include "../support/llhttp_reading.h"
 
 using namespace sidespan::http;
 
@@ -37,6 +40,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (lines.line(i).name != others.line(i).name) std::abort();
       if (lines.line(i).value != others.line(i).value) std::abort();
     }
+  }
+  for (const bool request : {true, false}) {
+    const auto read = script::read_twice(bytes, request, {});
+    if (read && read->all != read->shown) std::abort();
   }
   ChunkGuard guard(Side::kAgent), other(Side::kAgent);
   compare(guard, other, bytes);

@@ -43,6 +43,7 @@ class LineTable {
   LineTable(const FieldLine* end, size_t count) : end_(end), count_(count) {}
   Iterator begin() const { return Iterator(end_); }
   Iterator end() const { return Iterator(end_ - count_); }
+  size_t size() const { return count_; }
 
  private:
   const FieldLine* end_ = nullptr;

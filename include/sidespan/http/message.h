@@ -43,9 +43,12 @@ class Headers {
 
   // The first line of that name.
   std::optional<std::string_view> find(const Wanted& name) const {
-    return may_have(name.known) ? value_of(name) : std::nullopt;
+    if (name.known != FieldName::kOther) return find(name.known);
+    return may_have(FieldName::kOther) ? value_of(name) : std::nullopt;
   }
-  std::optional<std::string_view> find(FieldName name) const { return find(Wanted({}, name)); }
+  std::optional<std::string_view> find(FieldName name) const {
+    return may_have(name) ? value_of(name) : std::nullopt;
+  }
   bool contains(const Wanted& name) const { return find(name).has_value(); }
   bool contains(FieldName name) const { return may_have(name) && find(name).has_value(); }
   size_t count(const Wanted& name) const;
@@ -121,8 +124,7 @@ class Headers {
   size_t remove_all(const Wanted& name);
   bool any_lists(FieldName name, std::string_view member) const;
   std::optional<std::string_view> value_of(const Wanted& name) const;
-  // The first line of that name from `from` on; size() when there is none.
-  size_t index_of(const Wanted& wanted, size_t from) const;
+  std::optional<std::string_view> value_of(FieldName name) const;
   template <class Gone>
   size_t remove_lines(Gone&& gone);
 

@@ -68,6 +68,20 @@ TEST_CASE("scan: a run ends where its bytes, one by one, say so") {
   check_all<scan::HostName, ':'>("api-1.example.com", "_");
 }
 
+TEST_CASE("scan: a count is that of the bytes, one by one") {
+  for (const size_t size : {0, 1, 15, 16, 17, 31, 32, 47, 50, 4064, 4079, 4080, 4095, 9000}) {
+    for (const char other : {' ', '\x7f', '\x80', '\xff'}) {
+      CHECK(scan::count_at_most(Exact(std::string(size, '\x1f')).view(), '\x1f') == size);
+      CHECK(scan::count_at_most(Exact(std::string(size, other)).view(), '\x1f') == 0);
+      for (size_t place = 0; place < size; place += 1 + size / 60) {
+        std::string text(size, other);
+        text[place] = '\r';
+        CHECK(scan::count_at_most(Exact(text).view(), '\x1f') == 1);
+      }
+    }
+  }
+}
+
 TEST_CASE("scan: what is doubtless is of the kind") {
 #if defined(__SSE2__)
   for (int c = 0; c < 256; ++c) {

@@ -157,6 +157,7 @@ TEST_CASE("verdicts: request lines") {
       {"method of punctuation", line("!! /" + h), kUnsupported},
       {"WebDAV method", line("PROPFIND /" + h), told("PROPFIND / 1.1 [Host: o] none")},
       {"method with a dash", line("M-SEARCH /" + h), told("M-SEARCH / 1.1 [Host: o] none")},
+      {"HTTP/2's PRI", line("PRI *" + h), kUnsupported},
       {"RTSP's DESCRIBE", line("DESCRIBE /" + h), kUnsupported},
       {"RTSP's GET_PARAMETER", line("GET_PARAMETER /" + h), kUnsupported},
       {"RTSP's FLUSH", line("FLUSH /" + h), kUnsupported},
