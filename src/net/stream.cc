@@ -100,8 +100,11 @@ void Stream::Impl::read() {
       stream(),
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
         // Without a buffer libuv asks again next turn.
-        if (memory::full()) return void(*buffer = uv_buf_init(nullptr, 0));
-        const auto room = static_cast<Impl*>(handle->data)->room();
+        auto& self = *static_cast<Impl*>(handle->data);
+        if (memory::full() || self.loop().has_had_share(&self)) {
+          return void(*buffer = uv_buf_init(nullptr, 0));
+        }
+        const auto room = self.room();
         *buffer = uv_buf_init(room.data(), static_cast<unsigned>(room.size()));
       },
       [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
@@ -128,7 +131,7 @@ void Stream::Impl::on_read(ssize_t n) {
     read.use(static_cast<size_t>(n));
     Loop& owner = loop();
     reader->on_bytes(read);
-    return owner.end_read();
+    return owner.end_read(this);
   }
   ended = true;
   if (failed) return report_failure(write_status);

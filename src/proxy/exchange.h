@@ -224,7 +224,8 @@ class Exchange final : public Recycled<Exchange, 128>,
   void on_agent_queue(size_t bytes);
   size_t answer_room() const override {
     const size_t room = agent_.room(stream_, queued_to_agent(), options_.limits.queue_bytes_max);
-    return room == 0 || answer_begun() ? room : room + Chunk::kReadHeadBytes;
+    constexpr size_t kBodyBytes = Chunk::kReadBytes - Chunk::kReadHeadBytes;
+    return room < kBodyBytes || answer_begun() ? room : Chunk::kReadBytes;
   }
   void on_response_end();
   void on_origin_reset(Error error);

@@ -47,7 +47,8 @@ Connection::~Connection() {
 
 size_t Connection::send(http::Event&& event) {
   const size_t queued = codec_->send(std::move(event));
-  queued < kWrittenSoonBytes ? flush_later() : loop_.after_read(*this);
+  const bool soon = queued >= kWrittenSoonBytes && stream_ && stream_->pending() == 0;
+  soon && codec_->has_output() ? loop_.after_read(*this) : flush_later();
   return queued;
 }
 

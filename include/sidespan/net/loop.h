@@ -82,8 +82,11 @@ class Loop {
   // and calls back in one go, so all streams of a loop use it in turn. Where a reader keeps a share
   // of what came, the next read has a fresh block.
   Chunk& read_chunk();
-  // Whoever read calls it when the reader has had the bytes.
-  void end_read();
+  // Whoever read, `who`, calls it when the reader has had the bytes.
+  void end_read(const void* who);
+  // What `who` read in this turn has been written on already. Others are to have theirs before it
+  // reads on: libuv would let it go on until the socket is empty, thirty-two times at most.
+  bool has_had_share(const void* who) const;
   uv_loop_s* uv();
 
  private:
