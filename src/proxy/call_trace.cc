@@ -66,6 +66,8 @@ bool CallTrace::ignores(const Options& options, const http::Url& url) {
 }
 
 void CallTrace::extract(const http::Headers& headers) {
+  const bool is_silent = !headers.may_have(kW3cFields) && foreign_.empty();
+  if (is_silent && options_.extract->is_w3c()) return;
   const HeaderReader reader(headers);
   options_.extract->extract(reader, context_);
   const trace::Propagator* const binary = options_.other_formats.binary;
@@ -210,17 +212,14 @@ void CallTrace::decide(const lineage::Joined* joined, const Meta& meta, Random& 
 }
 
 void CallTrace::start(const trace::SpanContext* parent, Random& random) {
-  const bool asked = context_.asked != trace::Asked::kNothing || context_.trace_hint;
   const trace::TraceId trace =
       parent != nullptr || context_.trace_hint ? context_.trace_hint : own_trace_;
   trace::StartedContext started =
-      asked || trace ? trace::start_span_context(parent, context_.asked, trace, sampler_, random)
-                     : trace::start_span_context(parent, sampler_, random);
+      trace::start_span_context(own_id_, parent, context_.asked, trace, sampler_, random);
   // A trace that we made the id of.
   if (parent == nullptr && trace && !context_.trace_hint)
     started.context.flags |= trace::kRandomFlag;
   context_.span = std::move(started.context);
-  context_.span.span_id = own_id_;
   sampled_ = started.sampled;
   if (served_) become_execution();
 }
@@ -344,7 +343,11 @@ void CallTrace::inject(http::Headers& headers, const DestinationRule& rule, Rand
   // What is signed names the old trace, and that is then the call's.
   if (active_ && rule.restart && !(signed_ && signed_->covers(trace::kTraceparentField)))
     restart(random);
-  if (signed_) {
+  if (sends_traceparent_alone(headers, rule)) {
+    const auto value = trace::encode_traceparent(context_.span);
+    headers.add_checked({trace::kTraceparentField, http::FieldName::kTraceparent},
+                        {value.data(), value.size()});
+  } else if (signed_) {
     SignedWriter writer(headers, *signed_);
     inject_into(writer, rule);
     blocked_ = active_ && writer.blocked();
@@ -352,6 +355,18 @@ void CallTrace::inject(http::Headers& headers, const DestinationRule& rule, Rand
     HeaderWriter writer(headers);
     inject_into(writer, rule);
   }
+}
+
+// Nothing came that is to go on or to be removed, as with most agents, which trace nothing.
+bool CallTrace::sends_traceparent_alone(const http::Headers& headers,
+                                        const DestinationRule& rule) const {
+  const bool has_tracestate = rule.tracestate && !context_.span.tracestate.empty();
+  const bool has_baggage =
+      rule.baggage && !(context_.baggage.empty() && options_.baggage_add.empty());
+  return active_ && rule.traceparent && !has_tracestate && !has_baggage && !signed_ &&
+         !headers.may_have(kW3cFields) && foreign_.empty() &&
+         options_.other_formats.custom.empty() && context_.span.valid() &&
+         options_.inject->is_w3c();
 }
 
 void CallTrace::inject_into(trace::CarrierWriter& writer, const DestinationRule& rule) const {

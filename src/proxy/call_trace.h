@@ -122,6 +122,7 @@ class CallTrace {
   void adopt(const lineage::Joined& joined);
   void start(const trace::SpanContext* parent, Random& random);
   void restart(Random& random);
+  bool sends_traceparent_alone(const http::Headers& headers, const DestinationRule& rule) const;
   void inject_into(trace::CarrierWriter& writer, const DestinationRule& rule) const;
   void write(const trace::Context& sent, trace::Parts parts, bool some_baggage,
              trace::CarrierWriter& writer) const;

@@ -16,6 +16,8 @@ class ForeignContext {
  public:
   explicit ForeignContext(const http::Headers& headers);
 
+  // Nothing of the kind was seen.
+  bool empty() const { return (contexts_ | baggage_) == 0; }
   // `b3: 0` and nothing else: who sends it, a Zipkin reporter, wants no trace of this request.
   bool denies() const { return denies_; }
   // There is a context in that one of trace::kVendorFormats.

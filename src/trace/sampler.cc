@@ -158,10 +158,15 @@ StartedContext start_span_context(const SpanContext* parent, const Sampler& samp
 
 StartedContext start_span_context(const SpanContext* parent, Asked asked, TraceId trace,
                                   const Sampler& sampler, Random& random) {
+  return start_span_context(SpanId::make(random), parent, asked, trace, sampler, random);
+}
+
+StartedContext start_span_context(SpanId span, const SpanContext* parent, Asked asked,
+                                  TraceId trace, const Sampler& sampler, Random& random) {
   const bool root = parent == nullptr || !parent->valid();
   SpanContext own;
   own.trace_id = !root ? parent->trace_id : trace ? trace : TraceId::make(random);
-  own.span_id = SpanId::make(random);
+  own.span_id = span;
   // Stands for the sender, who wants a trace recorded and has no span in it.
   const SpanContext keeper{own.trace_id, own.span_id, kSampledFlag, {}};
   const SpanContext* judged = root ? nullptr : parent;
