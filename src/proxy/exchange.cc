@@ -232,6 +232,7 @@ void Exchange::describe(semconv::HttpFacts& facts, int status, std::string& clie
   } else {
     facts.target = &known_->target(url_);
     facts.peer = known_->peer(peer_);
+    facts.alike = &known_->alike();
   }
   facts.start = start_;
   facts.dns = phases_.dns;
