@@ -46,6 +46,8 @@ class CallTrace {
   // Until it is decided: it may be.
   bool sampled() const { return active_ && (sampled_ || !decided_); }
   lineage::Source source() const { return source_; }
+  // What the request's fields begin with that http::FieldName does not know.
+  const semconv::FieldBeginnings& beginnings() const { return foreign_.beginnings(); }
   // Nothing that is said on the wire names the parent, so that others may tell.
   bool is_open() const { return active_ && source_ != lineage::Source::kWire; }
   const std::shared_ptr<const lineage::Execution>& credential() const { return credential_; }

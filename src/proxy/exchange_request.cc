@@ -423,7 +423,8 @@ semconv::CallFacts Exchange::call_facts() {
           .mcp_calls = seen ? &worker_.shared.mcp_calls : nullptr,
           .mcp_sink = seen ? &worker_.mcp_sink : nullptr,
           .shared_calls = this,
-          .watcher = lineage_.get()};
+          .watcher = lineage_.get(),
+          .beginnings = trace_ ? trace_->beginnings() : semconv::FieldBeginnings::any()};
 }
 
 std::unique_ptr<PackedBody> Exchange::make_packed_request(size_t piece_bytes) {

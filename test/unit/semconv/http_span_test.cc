@@ -175,6 +175,28 @@ void check(const std::vector<Row>& rows) {
 
 }  // namespace
 
+TEST_CASE("calls of more kinds than are remembered are told as each of them is") {
+  Call call;
+  prepare(call);
+  call.facts.request = &call.request;
+  call.facts.url = &call.url;
+  const KnownTarget target(call.url, call.options);
+  const auto peer = known_peer(call.facts.peer_ip, call.facts.peer_port, call.options);
+  call.facts.target = &target;
+  call.facts.peer = &peer;
+  KnownCalls calls;
+  for (const int status : {200, 404, 200, 500, 204, 304, 301, 200, 404, 404, 500}) {
+    CAPTURE(status);
+    call.response.status = status;
+    call.facts.alike = nullptr;
+    const Span alone = make_http_span(call.facts, call.options);
+    call.facts.alike = &calls;
+    const Span alike = make_http_span(call.facts, call.options);
+    CHECK(alike.attributes.encoded() == alone.attributes.encoded());
+    CHECK(alike.status == alone.status);
+  }
+}
+
 TEST_CASE("the golden span of a plain GET") {
   const std::vector<std::string> expected = {
       "name GET",
