@@ -13,19 +13,6 @@ namespace {
 
 constexpr std::string_view kJaegerDebugId = "jaeger-debug-id";
 
-// Behind the slash, where most paths part from most patterns.
-bool parts_at_once(std::string_view pattern, std::string_view path) {
-  return pattern.size() > 1 && path.size() > 1 && pattern[0] == '/' && pattern[1] != '*' &&
-         text::to_lower(pattern[1]) != text::to_lower(path[1]);
-}
-
-bool is_ignored(const std::vector<std::string>& patterns, std::string_view path) {
-  return std::ranges::any_of(patterns, [&](const std::string& pattern) {
-    return !parts_at_once(pattern, path) &&
-           text::matches_wildcard(pattern, path.substr(0, path.find('?')));
-  });
-}
-
 // Only then is the whole of a parent needed later on.
 bool restarts_somewhere(const Options& options) {
   return std::ranges::any_of(options.destinations, &DestinationRule::restart);
@@ -35,9 +22,10 @@ bool allows_all(const std::vector<std::string>& keys) {
   return keys.size() == 1 && keys.front() == "*";
 }
 
-std::unique_ptr<const SignedFields> signed_fields(const http::Headers& headers,
+std::unique_ptr<const SignedFields> signed_fields(std::string_view authorization,
                                                   std::string_view path) {
-  SignedFields fields(headers, path);
+  if (!SignedFields::may_be(authorization, path)) return nullptr;
+  SignedFields fields(authorization, path);
   if (!fields) return nullptr;
   return std::make_unique<const SignedFields>(std::move(fields));
 }
@@ -45,11 +33,11 @@ std::unique_ptr<const SignedFields> signed_fields(const http::Headers& headers,
 }  // namespace
 
 CallTrace::CallTrace(const Options& options, const http::Head& request, const http::Url& url,
-                     Standing standing, Random& random)
+                     Standing&& standing, Random& random)
     : options_(options),
       sampler_(sampler_for(options.sampling_rules, url, request.method(), *options.sampler)),
       foreign_(request.headers),
-      signed_(signed_fields(request.headers, url.path)),
+      signed_(signed_fields(standing.authorization, url.path)),
       own_id_(trace::SpanId::make(random)),
       credential_(std::move(standing.credential)),
       ingress_(std::move(standing.ingress)),
@@ -59,10 +47,6 @@ CallTrace::CallTrace(const Options& options, const http::Head& request, const ht
   if (!active_) return;
   hear_head();
   if (!options.baggage_to_attributes.empty()) copy_baggage();
-}
-
-bool CallTrace::ignores(const Options& options, const http::Url& url) {
-  return is_ignored(options.ignore_paths, url.path);
 }
 
 void CallTrace::extract(const http::Headers& headers) {

@@ -29,17 +29,16 @@ class CallTrace {
  public:
   // What is known of a request beside what it says of its trace.
   struct Standing {
-    bool served = false;   // it goes to the agent's own server, and is an execution
-    bool ignored = false;  // it gets no span and no context
+    bool served = false;                  // it goes to the agent's own server, and is an execution
+    bool ignored = false;                 // it gets no span and no context
+    std::string_view authorization = {};  // its field of that name
     std::shared_ptr<const lineage::Execution> credential = nullptr;  // null: none
     // The request to the agent's server that it is made for; null: not known.
     std::shared_ptr<const lineage::Execution> ingress = nullptr;
   };
   // Reads the request's context. `options` outlives this.
   CallTrace(const Options& options, const http::Head& request, const http::Url& url,
-            Standing standing, Random& random);
-  // Whether `spans.ignore` names a call to `url`.
-  static bool ignores(const Options& options, const http::Url& url);
+            Standing&& standing, Random& random);
 
   // False for what is ignored and when tracing is off: no span, no context of ours.
   bool active() const { return active_; }
