@@ -2,6 +2,7 @@
 // that is the connection of whoever asks the agent's own server.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,11 @@ class AgentSide {
   // wire::read_room() where `queued` bytes are for the stream; Drained tells when some have left.
   size_t room(http::StreamId stream, size_t queued, size_t queue_bytes_max) const {
     return wire::read_room(queued, sendable(stream), queue_bytes_max);
+  }
+  // Whether that is any, as it is where little waits, whatever could leave.
+  bool has_room(http::StreamId stream, size_t queued, size_t queue_bytes_max) const {
+    return queued <= std::min(wire::kReadAheadBytes, queue_bytes_max) / 2 ||
+           room(stream, queued, queue_bytes_max) > 0;
   }
   // Codec::sendable().
   virtual size_t sendable(http::StreamId stream) const = 0;

@@ -13,19 +13,6 @@ namespace {
 
 constexpr std::string_view kJaegerDebugId = "jaeger-debug-id";
 
-// Behind the slash, where most paths part from most patterns.
-bool parts_at_once(std::string_view pattern, std::string_view path) {
-  return pattern.size() > 1 && path.size() > 1 && pattern[0] == '/' && pattern[1] != '*' &&
-         text::to_lower(pattern[1]) != text::to_lower(path[1]);
-}
-
-bool is_ignored(const std::vector<std::string>& patterns, std::string_view path) {
-  return std::ranges::any_of(patterns, [&](const std::string& pattern) {
-    return !parts_at_once(pattern, path) &&
-           text::matches_wildcard(pattern, path.substr(0, path.find('?')));
-  });
-}
-
 // Only then is the whole of a parent needed later on.
 bool restarts_somewhere(const Options& options) {
   return std::ranges::any_of(options.destinations, &DestinationRule::restart);
@@ -35,9 +22,10 @@ bool allows_all(const std::vector<std::string>& keys) {
   return keys.size() == 1 && keys.front() == "*";
 }
 
-std::unique_ptr<const SignedFields> signed_fields(const http::Headers& headers,
+std::unique_ptr<const SignedFields> signed_fields(std::string_view authorization,
                                                   std::string_view path) {
-  SignedFields fields(headers, path);
+  if (!SignedFields::may_be(authorization, path)) return nullptr;
+  SignedFields fields(authorization, path);
   if (!fields) return nullptr;
   return std::make_unique<const SignedFields>(std::move(fields));
 }
@@ -45,11 +33,11 @@ std::unique_ptr<const SignedFields> signed_fields(const http::Headers& headers,
 }  // namespace
 
 CallTrace::CallTrace(const Options& options, const http::Head& request, const http::Url& url,
-                     Standing standing, Random& random)
+                     Standing&& standing, Random& random)
     : options_(options),
       sampler_(sampler_for(options.sampling_rules, url, request.method(), *options.sampler)),
       foreign_(request.headers),
-      signed_(signed_fields(request.headers, url.path)),
+      signed_(signed_fields(standing.authorization, url.path)),
       own_id_(trace::SpanId::make(random)),
       credential_(std::move(standing.credential)),
       ingress_(std::move(standing.ingress)),
@@ -61,11 +49,9 @@ CallTrace::CallTrace(const Options& options, const http::Head& request, const ht
   if (!options.baggage_to_attributes.empty()) copy_baggage();
 }
 
-bool CallTrace::ignores(const Options& options, const http::Url& url) {
-  return is_ignored(options.ignore_paths, url.path);
-}
-
 void CallTrace::extract(const http::Headers& headers) {
+  const bool is_silent = !headers.may_have(kW3cFields) && foreign_.empty();
+  if (is_silent && options_.extract->is_w3c()) return;
   const HeaderReader reader(headers);
   options_.extract->extract(reader, context_);
   const trace::Propagator* const binary = options_.other_formats.binary;
@@ -210,17 +196,14 @@ void CallTrace::decide(const lineage::Joined* joined, const Meta& meta, Random& 
 }
 
 void CallTrace::start(const trace::SpanContext* parent, Random& random) {
-  const bool asked = context_.asked != trace::Asked::kNothing || context_.trace_hint;
   const trace::TraceId trace =
       parent != nullptr || context_.trace_hint ? context_.trace_hint : own_trace_;
   trace::StartedContext started =
-      asked || trace ? trace::start_span_context(parent, context_.asked, trace, sampler_, random)
-                     : trace::start_span_context(parent, sampler_, random);
+      trace::start_span_context(own_id_, parent, context_.asked, trace, sampler_, random);
   // A trace that we made the id of.
   if (parent == nullptr && trace && !context_.trace_hint)
     started.context.flags |= trace::kRandomFlag;
   context_.span = std::move(started.context);
-  context_.span.span_id = own_id_;
   sampled_ = started.sampled;
   if (served_) become_execution();
 }
@@ -344,7 +327,11 @@ void CallTrace::inject(http::Headers& headers, const DestinationRule& rule, Rand
   // What is signed names the old trace, and that is then the call's.
   if (active_ && rule.restart && !(signed_ && signed_->covers(trace::kTraceparentField)))
     restart(random);
-  if (signed_) {
+  if (sends_traceparent_alone(headers, rule)) {
+    const auto value = trace::encode_traceparent(context_.span);
+    headers.add_checked({trace::kTraceparentField, http::FieldName::kTraceparent},
+                        {value.data(), value.size()});
+  } else if (signed_) {
     SignedWriter writer(headers, *signed_);
     inject_into(writer, rule);
     blocked_ = active_ && writer.blocked();
@@ -352,6 +339,18 @@ void CallTrace::inject(http::Headers& headers, const DestinationRule& rule, Rand
     HeaderWriter writer(headers);
     inject_into(writer, rule);
   }
+}
+
+// Nothing came that is to go on or to be removed, as with most agents, which trace nothing.
+bool CallTrace::sends_traceparent_alone(const http::Headers& headers,
+                                        const DestinationRule& rule) const {
+  const bool has_tracestate = rule.tracestate && !context_.span.tracestate.empty();
+  const bool has_baggage =
+      rule.baggage && !(context_.baggage.empty() && options_.baggage_add.empty());
+  return active_ && rule.traceparent && !has_tracestate && !has_baggage && !signed_ &&
+         !headers.may_have(kW3cFields) && foreign_.empty() &&
+         options_.other_formats.custom.empty() && context_.span.valid() &&
+         options_.inject->is_w3c();
 }
 
 void CallTrace::inject_into(trace::CarrierWriter& writer, const DestinationRule& rule) const {

@@ -29,23 +29,24 @@ class CallTrace {
  public:
   // What is known of a request beside what it says of its trace.
   struct Standing {
-    bool served = false;   // it goes to the agent's own server, and is an execution
-    bool ignored = false;  // it gets no span and no context
+    bool served = false;                  // it goes to the agent's own server, and is an execution
+    bool ignored = false;                 // it gets no span and no context
+    std::string_view authorization = {};  // its field of that name
     std::shared_ptr<const lineage::Execution> credential = nullptr;  // null: none
     // The request to the agent's server that it is made for; null: not known.
     std::shared_ptr<const lineage::Execution> ingress = nullptr;
   };
   // Reads the request's context. `options` outlives this.
   CallTrace(const Options& options, const http::Head& request, const http::Url& url,
-            Standing standing, Random& random);
-  // Whether `spans.ignore` names a call to `url`.
-  static bool ignores(const Options& options, const http::Url& url);
+            Standing&& standing, Random& random);
 
   // False for what is ignored and when tracing is off: no span, no context of ours.
   bool active() const { return active_; }
   // Until it is decided: it may be.
   bool sampled() const { return active_ && (sampled_ || !decided_); }
   lineage::Source source() const { return source_; }
+  // What the request's fields begin with that http::FieldName does not know.
+  const semconv::FieldBeginnings& beginnings() const { return foreign_.beginnings(); }
   // Nothing that is said on the wire names the parent, so that others may tell.
   bool is_open() const { return active_ && source_ != lineage::Source::kWire; }
   const std::shared_ptr<const lineage::Execution>& credential() const { return credential_; }
@@ -122,6 +123,7 @@ class CallTrace {
   void adopt(const lineage::Joined& joined);
   void start(const trace::SpanContext* parent, Random& random);
   void restart(Random& random);
+  bool sends_traceparent_alone(const http::Headers& headers, const DestinationRule& rule) const;
   void inject_into(trace::CarrierWriter& writer, const DestinationRule& rule) const;
   void write(const trace::Context& sent, trace::Parts parts, bool some_baggage,
              trace::CarrierWriter& writer) const;

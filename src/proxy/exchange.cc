@@ -27,11 +27,12 @@ Exchange::Exchange(Worker& worker, AgentSide& agent, http::StreamId stream)
       options_(*worker.options),
       agent_(agent),
       stream_(stream),
+      inside_(agent.inside()),
       charge_(kOwnBytes),
       start_(worker.loop.now()),
       last_activity_(start_.mono) {
   ++worker_.exchanges;
-  arm_timer();
+  agent_.call_at(last_activity_ + options_.limits.stream_idle_time_max);
 }
 
 Exchange::~Exchange() {
@@ -195,8 +196,10 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   facts.ending = ending;
   facts.error = error;
   trace::Span span = semconv::make_http_span(facts, options_.spans);
-  if (observer_) observer_->describe(span);
-  describe_session(span);
+  if (observer_) {
+    observer_->describe(span);
+    describe_session(span);
+  }
   if (tap_off_) span.attributes.set(semconv::attribute::kTapOff, true);
   worker_.sink.emit(std::move(span));
   if (observer_ && last) observer_->emit_calls(facts, options_.spans, worker_.random);
@@ -232,6 +235,7 @@ void Exchange::describe(semconv::HttpFacts& facts, int status, std::string& clie
   } else {
     facts.target = &known_->target(url_);
     facts.peer = known_->peer(peer_);
+    facts.alike = &known_->alike();
   }
   facts.start = start_;
   facts.dns = phases_.dns;
@@ -287,7 +291,8 @@ Exchange::Wait Exchange::wait() const {
 }
 
 // Progress only moves what a wait counts from; the timer finds out when it fires. It is set anew
-// where a wait begins that may be shorter than the one before.
+// where a wait begins that may be shorter than the one before: by the settings that of an answer's
+// beginning is, or that of its next byte, or neither.
 void Exchange::arm_timer() {
   const Wait now = wait();
   agent_.call_at(now.since + now.time_max);
@@ -323,8 +328,7 @@ void Exchange::give_up_half_closed(Error error) {
 }
 
 net::Address Exchange::origin_address() const {
-  const Inside* inside = agent_.inside();
-  const bool through = inside != nullptr ? inside->key.through : known_->tunnel_key().through;
+  const bool through = inside_ != nullptr ? inside_->key.through : known_->tunnel_key().through;
   return through ? net::Address() : peer_;
 }
 

@@ -65,6 +65,8 @@ class Exchange final : public Recycled<Exchange, 128>,
   Tunnel::Parts splice();
 
   http::StreamId stream() const { return stream_; }
+  // After 2xx to CONNECT, after 101.
+  bool is_tunnel() const { return tunnel_; }
   // Over: the span is out, and nothing may be called but the destructor.
   bool done() const { return done_; }
   // Bytes that it keeps, or has queued for the origin.
@@ -272,7 +274,8 @@ class Exchange final : public Recycled<Exchange, 128>,
   const Options& options_;
   AgentSide& agent_;
   const http::StreamId stream_;
-  const MemoryCharge charge_;  // its own size; heads and bodies count themselves
+  const Inside* const inside_;  // where the request came by a tunnel; null: it did not
+  const MemoryCharge charge_;   // its own size; heads and bodies count themselves
 
   http::Head request_;   // as the agent sent it, then as the origin gets it
   http::Head response_;  // as the agent gets it; status 0: none yet
@@ -312,6 +315,7 @@ class Exchange final : public Recycled<Exchange, 128>,
   net::Address peer_;
 
   bool grpc_ = false;          // it is a call of gRPC
+  bool binds_ = false;         // authentication by it belongs to its connection
   bool replayable_ = false;    // replay_ is all of the request's body that was sent so far
   bool holding_ = false;       // the request waits to be whole
   bool writes_meta_ = false;   // to be written into

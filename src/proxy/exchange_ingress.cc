@@ -67,10 +67,9 @@ CallTrace::Standing Exchange::find_standing() {
     probe_ = options_.ingress.ignores(request_, path);
     return {.served = true, .ignored = probe_};
   }
-  const Inside* const inside = agent_.inside();
   CallTrace::Standing found{
-      .ignored = CallTrace::ignores(options_, url_),
-      .credential = inside != nullptr ? inside->credential : credential_in(request_.headers)};
+      .ignored = worker_.ignored.names(url_.path),
+      .credential = inside_ != nullptr ? inside_->credential : credential_in(request_.headers)};
   if (!options_.ingress || found.ignored) return found;
   work_ = worker_.shared.ingress.begin_work(worker_.loop.now().mono);
   found.ingress = work_.request();
@@ -114,7 +113,6 @@ bool Exchange::waits_for_events() const {
 // from being decided on and every later request from being evidence. A WebSocket of the agent's own
 // counts as a call.
 void Exchange::settle_work() {
-  if (!held_trace_ && !options_.ingress) return;
   const bool waits = waits_for_events();
   if (waits) release_own_trace();
   if (!options_.ingress) return;

@@ -28,7 +28,7 @@ bool is_signed(const http::Headers& headers, std::string_view path) {
       "x-ms-content-sha256",  // of Azure's HMAC
       "x-hub-signature",     "x-hub-signature-256"};
   const std::string_view authorization = headers.find("authorization").value_or("");
-  return authorization.starts_with("AWS4-") || SignedFields(headers, path) ||
+  return authorization.starts_with("AWS4-") || SignedFields(authorization, path) ||
          std::ranges::any_of(kFields,
                              [&](std::string_view name) { return headers.contains(name); });
 }

@@ -16,11 +16,10 @@ namespace {
 
 // Authentication that belongs to a connection, not to a request (RFC 4559): the origin's connection
 // then serves one agent connection only.
-bool binds_connection(const http::Headers& headers) {
-  const std::string_view value = headers.find(http::FieldName::kAuthorization).value_or("");
-  const bool may = !value.empty() && text::to_lower(value.front()) == 'n';
+bool binds_connection(std::string_view authorization) {
+  const bool may = !authorization.empty() && text::to_lower(authorization.front()) == 'n';
   if (!may) return false;  // a bearer's, mostly
-  const std::string_view scheme = value.substr(0, value.find(' '));
+  const std::string_view scheme = authorization.substr(0, authorization.find(' '));
   return text::equal_ignoring_case(scheme, "negotiate") ||
          text::equal_ignoring_case(scheme, "ntlm");
 }
@@ -108,8 +107,9 @@ void Exchange::begin(http::Head&& request, const std::optional<Moment>& asked_fo
   if (!known_) {
     known_ = worker_.origins.find(url_.authority, url_.port(), url_.scheme == "https");
   }
-  const Inside* inside = agent_.inside();
   CallTrace::Standing standing = find_standing();
+  standing.authorization = request_.headers.find(http::FieldName::kAuthorization).value_or("");
+  binds_ = binds_connection(standing.authorization);
   const bool unnamed = !standing.served && !standing.credential;
   if (options_.credentials_required && unnamed) return demand_credential();
   trace_.emplace(options_, request_, url_, std::move(standing), worker_.random);
@@ -118,8 +118,8 @@ void Exchange::begin(http::Head&& request, const std::optional<Moment>& asked_fo
                          url_.authority.host + " is on the list of egress.deny"},
                         semconv::Ending::kRefused);
   }
-  if (inside != nullptr && inside->failure) {
-    return answer_error(*inside->failure, semconv::Ending::kOriginClosed);
+  if (inside_ != nullptr && inside_->failure) {
+    return answer_error(*inside_->failure, semconv::Ending::kOriginClosed);
   }
   begin_observing();
   begin_packed_request();
@@ -128,7 +128,7 @@ void Exchange::begin(http::Head&& request, const std::optional<Moment>& asked_fo
 
 std::optional<Error> Exchange::choose_target() {
   if (agent_.door() == Door::kIngress) return choose_ingress();
-  if (const Inside* inside = agent_.inside()) return choose_inside(*inside);
+  if (inside_ != nullptr) return choose_inside(*inside_);
   if (request_.asks("CONNECT")) {
     mode_ = semconv::Mode::kTunnel;
     url_.authority = *http::parse_authority(request_.target());
@@ -186,11 +186,10 @@ std::optional<Error> Exchange::choose_inside(const Inside& inside) {
 
 // A connection that was made after the tunnel's may show another certificate.
 bool Exchange::is_covered(const wire::OriginStream& origin) const {
-  const Inside* inside = agent_.inside();
   const std::string& host = url_.authority.host;
-  if (inside == nullptr || !inside->key.secure || host == inside->authority.host) return true;
+  if (inside_ == nullptr || !inside_->key.secure || host == inside_->authority.host) return true;
   const std::string_view name = Host(host).name;
-  return name == Host(inside->authority.host).name || origin.tls()->peer().covers(name);
+  return name == Host(inside_->authority.host).name || origin.tls()->peer().covers(name);
 }
 
 std::optional<Error> Exchange::choose_absolute() {
@@ -211,9 +210,8 @@ std::optional<Error> Exchange::choose_absolute() {
 }
 
 bool Exchange::answer_max_forwards() {
-  const bool asked = request_.asks("TRACE") || request_.asks("OPTIONS");
-  const std::optional<std::string_view> field = request_.headers.find("max-forwards");
-  if (!asked || !field) return false;
+  const auto field = request_.headers.find(http::FieldName::kMaxForwards);
+  if (!field || !(request_.asks("TRACE") || request_.asks("OPTIONS"))) return false;
   const std::optional<uint64_t> hops = text::parse_unsigned(*field);
   if (!hops) return false;
   if (*hops > 0) {
@@ -250,7 +248,7 @@ std::optional<wire::PoolKey> Exchange::special_key(const wire::PoolKey& usual) c
   const bool bound = agent_.pinned() != 0;
   const bool h1_alone = usual.h2 && (bound || wants_other_protocol(request_));
   // Nobody serves gRPC by anything else; an origin without TLS is known by it.
-  const bool direct = agent_.inside() != nullptr || !known_->absolute();
+  const bool direct = inside_ != nullptr || !known_->absolute();
   const bool h2_alone = !usual.secure && direct && grpc_;
   if (!bound && !h1_alone && !h2_alone) return std::nullopt;
   wire::PoolKey key = usual;
@@ -260,7 +258,7 @@ std::optional<wire::PoolKey> Exchange::special_key(const wire::PoolKey& usual) c
 }
 
 bool Exchange::by_absolute_form() const {
-  return mode_ != semconv::Mode::kTunnel && agent_.inside() == nullptr && known_->absolute();
+  return mode_ != semconv::Mode::kTunnel && inside_ == nullptr && known_->absolute();
 }
 
 void Exchange::connect(bool fresh) {
@@ -268,9 +266,8 @@ void Exchange::connect(bool fresh) {
     opens_at_end_ = true;
     return;
   }
-  if (binds_connection(request_.headers)) agent_.pin();
-  const Inside* inside = agent_.inside();
-  const wire::PoolKey* key = inside != nullptr                 ? &inside->key
+  if (binds_) agent_.pin();
+  const wire::PoolKey* key = inside_ != nullptr                ? &inside_->key
                              : mode_ == semconv::Mode::kTunnel ? &known_->tunnel_key()
                                                                : &known_->key();
   const std::optional<wire::PoolKey> special = special_key(*key);
@@ -307,8 +304,7 @@ void Exchange::on_connected(wire::OriginStreamPtr stream) {
   peer_ = origin_->peer();
   phases_ = origin_->phases();
   if (mode_ == semconv::Mode::kTunnel) return tunnel_ ? rejoin_tunnel() : open_tunnel();
-  if (!is_covered(*origin_))
-    return answer_error(misdirected(*agent_.inside()), semconv::Ending::kRefused);
+  if (!is_covered(*origin_)) return answer_error(misdirected(*inside_), semconv::Ending::kRefused);
   if (h2 && !agent_.crowded()) origin_->read_ahead();
   send_request();
   if (request_ended_) send_request_end();
@@ -333,9 +329,11 @@ void Exchange::send_request_head() {
   // Inside a tunnel the agent wrote Host for this origin itself, unless it speaks HTTP/1.0.
   if (mode_ == semconv::Mode::kIngress) {
     set_ingress_host();
-  } else if (agent_.inside() == nullptr || !names_no_origin(head.target()) ||
+  } else if (inside_ == nullptr || !names_no_origin(head.target()) ||
              !head.headers.contains("host")) {
-    head.headers.set("Host", known_->authority());
+    // Most agents say the same.
+    const bool same = head.headers.find(http::FieldName::kHost) == known_->authority();
+    if (!same) head.headers.set("Host", known_->authority());
   }
   const bool asks_server = head.asks("OPTIONS") && !url_.path_given && url_.path == "/";
   if (by_absolute_form()) {
@@ -423,7 +421,8 @@ semconv::CallFacts Exchange::call_facts() {
           .mcp_calls = seen ? &worker_.shared.mcp_calls : nullptr,
           .mcp_sink = seen ? &worker_.mcp_sink : nullptr,
           .shared_calls = this,
-          .watcher = lineage_.get()};
+          .watcher = lineage_.get(),
+          .beginnings = trace_ ? trace_->beginnings() : semconv::FieldBeginnings::any()};
 }
 
 std::unique_ptr<PackedBody> Exchange::make_packed_request(size_t piece_bytes) {
@@ -457,7 +456,7 @@ void Exchange::give_up_replay() {
 }
 
 void Exchange::on_origin_queue(size_t bytes) {
-  if (bytes >= options_.limits.queue_bytes_max) return;
+  if (request_unconsumed_ == 0 || bytes >= options_.limits.queue_bytes_max) return;
   agent_.consumed(stream_, std::exchange(request_unconsumed_, 0));
 }
 
@@ -475,7 +474,8 @@ void Exchange::on_request_end() {
   if (observer_ && !request_ended_) observer_->on_request_end();
   if (lineage_ && !request_ended_) lineage_->on_request_end(last_activity_);
   request_ended_ = true;
-  arm_timer();
+  const Limits& limits = options_.limits;
+  if (limits.begin_time_max < limits.stream_idle_time_max) arm_timer();
   if (holding_) return on_body_awaited(true);
   place();
   if (origin_) send_request_end();

@@ -52,14 +52,15 @@ void Exchange::on_response_head(http::Head&& head) {
   } else if (mode_ != semconv::Mode::kIngress) {
     observer_ = semconv::make_response_observer(call_facts(), response_);
   }
-  settle_work();
+  if (held_trace_ || options_.ingress) settle_work();
   if (lineage_) lineage_->on_response_head(response_);
   begin_packed_answer();
   http::remove_hop_by_hop(response_.headers, switching);
   hide_alternatives(response_.headers);
   if (options_.via) response_.headers.add("Via", via(origin_->protocol() == "2"));
   agent_.send_head(stream_, response_);
-  arm_timer();
+  const Limits& limits = options_.limits;
+  if (limits.stream_idle_time_max < limits.begin_time_max) arm_timer();
   if (!switching) return;
   tunnel_ = true;
   request_ended_ = false;
@@ -114,7 +115,7 @@ void Exchange::take_answer(Chain data) {
 
 // Reading goes on with each Drained event, of which there are some while anything is queued.
 void Exchange::on_agent_queue(size_t bytes) {
-  if (!origin_ || agent_.room(stream_, bytes, options_.limits.queue_bytes_max) == 0) return;
+  if (!origin_ || !agent_.has_room(stream_, bytes, options_.limits.queue_bytes_max)) return;
   origin_->consumed(std::exchange(response_unconsumed_, 0));
 }
 

@@ -12,6 +12,12 @@ namespace {
 constexpr std::string_view kB3 = "b3";
 constexpr std::string_view kNotSampled = "0";
 
+constexpr semconv::FieldBeginnings kVendorBeginnings = [] {
+  semconv::FieldBeginnings all;
+  for (const std::string_view beginning : trace::kVendorBeginnings) all.see(beginning);
+  return all;
+}();
+
 trace::VendorFormats bit_of_format(size_t format) {
   return trace::VendorFormats{1} << format;
 }
@@ -38,6 +44,13 @@ void settle_w3c(const OtherFormats& others, const trace::Context& context, trace
 }  // namespace
 
 ForeignContext::ForeignContext(const http::Headers& headers) {
+  for (size_t i = 0; i < headers.size(); ++i) {
+    if (headers.line(i).known == http::FieldName::kOther) beginnings_.see(headers.at(i).name);
+  }
+  if (beginnings_.may_have_any(kVendorBeginnings)) look_at(headers);
+}
+
+void ForeignContext::look_at(const http::Headers& headers) {
   std::string_view single;
   for (size_t i = 0; i < headers.size(); ++i) {
     if (headers.line(i).known != http::FieldName::kOther) continue;

@@ -7,6 +7,7 @@
 
 #include "sidespan/http/message.h"
 #include "sidespan/proxy/options.h"
+#include "sidespan/semconv/field_beginnings.h"
 #include "sidespan/trace/carrier.h"
 #include "sidespan/trace/formats.h"
 
@@ -16,6 +17,9 @@ class ForeignContext {
  public:
   explicit ForeignContext(const http::Headers& headers);
 
+  const semconv::FieldBeginnings& beginnings() const { return beginnings_; }
+  // Nothing of the kind was seen.
+  bool empty() const { return (contexts_ | baggage_) == 0; }
   // `b3: 0` and nothing else: who sends it, a Zipkin reporter, wants no trace of this request.
   bool denies() const { return denies_; }
   // There is a context in that one of trace::kVendorFormats.
@@ -28,6 +32,9 @@ class ForeignContext {
               bool some_baggage, bool ours, trace::CarrierWriter& writer) const;
 
  private:
+  void look_at(const http::Headers& headers);
+
+  semconv::FieldBeginnings beginnings_;  // of names that http::FieldName does not know
   trace::VendorFormats contexts_ = 0;
   trace::VendorFormats baggage_ = 0;
   bool denies_ = false;

@@ -6,6 +6,11 @@
 
 namespace sidespan::proxy {
 
+// Those of W3C's formats.
+inline constexpr http::FieldNames kW3cFields = http::bit_of(http::FieldName::kTraceparent) |
+                                               http::bit_of(http::FieldName::kTracestate) |
+                                               http::bit_of(http::FieldName::kBaggage);
+
 class HeaderReader final : public trace::CarrierReader {
  public:
   explicit HeaderReader(const http::Headers& headers) : headers_(headers) {}

@@ -42,6 +42,7 @@ KnownOrigin::KnownOrigin(const Options& options)
 void KnownOrigin::look_at(const net::Address& peer) {
   peer_ = peer;
   peer_told_.reset();
+  alike_.clear();
   if (peer) peer_told_ = semconv::known_peer(peer.ip(), peer.port(), options_.spans);
   rule_ = &find_rule(peer ? &peer : nullptr);
 }
@@ -66,7 +67,10 @@ const trace::Attributes::Packed* KnownOrigin::peer(const net::Address& peer) {
 }
 
 const semconv::KnownTarget& KnownOrigin::target(const http::Url& url) {
-  if (!target_ || target_->scheme != url.scheme) target_.emplace(url, options_.spans);
+  if (!target_ || target_->scheme != url.scheme) {
+    target_.emplace(url, options_.spans);
+    alike_.clear();
+  }
   return *target_;
 }
 

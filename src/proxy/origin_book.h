@@ -53,6 +53,8 @@ class KnownOrigin {
   const trace::Attributes::Packed* peer(const net::Address& peer);
   // What spans say of calls to it by such a URL.
   const semconv::KnownTarget& target(const http::Url& url);
+  // What spans of calls say alike that have that target and that peer, which were asked for last.
+  semconv::KnownCalls& alike() { return alike_; }
   void record_duration(ProxyMetrics& metrics, const ProxyMetrics::Attempt& attempt, double seconds);
 
  private:
@@ -75,6 +77,7 @@ class KnownOrigin {
   const DestinationRule* rule_ = nullptr;
 
   std::optional<semconv::KnownTarget> target_;
+  semconv::KnownCalls alike_;
 
   // Of the attempt that was counted last.
   std::string method_;

@@ -29,6 +29,7 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
                options,
                ProxyMetrics(options->limits.metric_series_max),
                OriginBook(*options),
+               IgnoredPaths(options->ignore_paths),
                shared,
                *this,
                lineage::TargetMemo(

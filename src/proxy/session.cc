@@ -13,6 +13,16 @@ namespace {
 // A connection without a request, as measured.
 constexpr size_t kIdleBytes = size_t{3} * 1024;
 
+// Returns how many there were. Mostly there is one.
+template <class One>
+size_t forget_over(std::vector<std::unique_ptr<One>>& all) {
+  if (all.empty()) return 0;
+  if (all.size() > 1) return std::erase_if(all, [](const auto& one) { return one->done(); });
+  if (!all.front()->done()) return 0;
+  all.pop_back();
+  return 1;
+}
+
 }  // namespace
 
 Session::Session(Worker& worker, Owner& owner, SlotId id, Place place, Door door,
@@ -42,14 +52,16 @@ Session::~Session() {
 
 void Session::wake(wire::Connection&) {
   while (std::optional<http::Event> event = connection_.next()) dispatch(std::move(*event));
-  look_at_opening();
+  if (opener_) look_at_opening();
   if (connection_.closed()) {
     for (const auto& exchange : exchanges_) exchange->on_agent_gone();
     for (const auto& inner : inner_) inner->cut();
   } else if (connection_.codec().done()) {
     connection_.finish();
   }
-  changed();
+  // An exchange that is over says so itself.
+  const bool may_splice = exchanges_.size() == 1 && exchanges_.front()->is_tunnel();
+  if (connection_.closed() || may_splice) changed();
 }
 
 void Session::dispatch(http::Event&& event) {
@@ -179,7 +191,6 @@ void Session::intercept(http::StreamId stream, std::unique_ptr<Inside> inside,
 
 // Who refuses our certificate says so in the handshake, or just goes.
 void Session::look_at_opening() {
-  if (!opener_) return;
   const tls::Engine& engine = *connection_.tls();
   const bool over = connection_.closed() || connection_.codec().done();
   if (!engine.failure() && !over) return;
@@ -270,10 +281,7 @@ size_t Session::held() const {
 
 bool Session::reap() {
   changed_ = false;
-  const auto is_over = [](const auto& one) { return one->done(); };
-  size_t over = exchanges_.empty() ? 0 : std::erase_if(exchanges_, is_over);
-  if (!inner_.empty()) over += std::erase_if(inner_, is_over);
-  if (over > 0) {
+  if (forget_over(exchanges_) + forget_over(inner_) > 0) {
     idle_since_ = worker_.loop.now().mono;
     if (is_idle()) call_at(idle_since_ + patience());
   }

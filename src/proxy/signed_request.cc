@@ -6,7 +6,6 @@
 namespace sidespan::proxy {
 namespace {
 
-constexpr std::string_view kScheme = "AWS4-";
 constexpr std::string_view kListInField = "SignedHeaders=";
 constexpr std::string_view kListInQuery = "X-Amz-SignedHeaders=";
 constexpr std::string_view kReserved = "x-amz-";
@@ -22,19 +21,19 @@ std::string_view list_behind(std::string_view key, std::string_view text, std::s
   return {};
 }
 
-std::string signed_names(const http::Headers& headers, std::string_view path) {
-  if (const auto value = headers.find(http::FieldName::kAuthorization)) {
-    if (value->starts_with(kScheme)) return std::string(list_behind(kListInField, *value, ", "));
+}  // namespace
+
+std::string SignedFields::names_in(std::string_view authorization, std::string_view path) {
+  if (authorization.starts_with(kScheme)) {
+    return std::string(list_behind(kListInField, authorization, ", "));
   }
   const size_t query = path.find('?');
   if (query == std::string_view::npos) return {};
   return text::percent_decode(std::string(list_behind(kListInQuery, path.substr(query + 1), "&")));
 }
 
-}  // namespace
-
-SignedFields::SignedFields(const http::Headers& headers, std::string_view path) {
-  const std::string list = signed_names(headers, path);
+SignedFields::SignedFields(std::string_view authorization, std::string_view path) {
+  const std::string list = names_in(authorization, path);
   if (list.empty()) return;
   signed_ = true;
   names_ = ";" + text::lower(list) + ";";

@@ -15,8 +15,12 @@ namespace sidespan::proxy {
 
 class SignedFields {
  public:
-  // `path` with its query.
-  SignedFields(const http::Headers& headers, std::string_view path);
+  // False for most requests, of which nothing is signed.
+  static bool may_be(std::string_view authorization, std::string_view path) {
+    return authorization.starts_with(kScheme) || path.contains('?');
+  }
+  // `authorization`: that field's value; empty: there is none. `path` with its query.
+  SignedFields(std::string_view authorization, std::string_view path);
 
   explicit operator bool() const { return signed_; }
   bool covers(std::string_view name) const;
@@ -25,6 +29,9 @@ class SignedFields {
   bool covers_context_of(std::string_view name) const;
 
  private:
+  static constexpr std::string_view kScheme = "AWS4-";
+  static std::string names_in(std::string_view authorization, std::string_view path);
+
   bool signed_ = false;
   bool covers_traceparent_ = false;
   trace::VendorFormats formats_ = 0;

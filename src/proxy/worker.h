@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "ignored_paths.h"
 #include "origin_book.h"
 #include "proxy_metrics.h"
 #include "sidespan/base/log.h"
@@ -51,7 +52,8 @@ struct Worker {
   std::shared_ptr<const Options> options;
   ProxyMetrics metrics;
   OriginBook origins;
-  const Shared shared;  // with all workers
+  const IgnoredPaths ignored;  // of `options`
+  const Shared shared;         // with all workers
   semconv::McpCallSink& mcp_sink;
   lineage::TargetMemo targets;
   size_t exchanges = 0;  // under way

@@ -260,7 +260,8 @@ std::unique_ptr<Observer> make_a2a_observer(const CallFacts& facts) {
     return make_agent_card_observer();
   }
   const std::optional<A2aPath> path = a2a_path(method, facts.url.path);
-  const bool declared = is_declared(headers);
+  const bool may_be_declared = facts.beginnings.may_have("a2") || facts.beginnings.may_have("x-");
+  const bool declared = may_be_declared && is_declared(headers);
   const bool by_path = path && (declared || path->unmistakable || path->versioned);
   if (!by_path && !(declared && facts.request.asks("POST"))) return nullptr;
   A2aHead head{.declared = declared};

@@ -111,8 +111,10 @@ class AwsQueueObserver final : public Observer {
 }  // namespace
 
 std::unique_ptr<Observer> make_aws_queue_observer(const CallFacts& facts) {
+  const std::string_view query = query_of(facts.url);
+  if (query.empty() && !facts.request.asks("POST")) return nullptr;
   std::optional<AwsQueueEndpoint> endpoint =
-      aws_queue_endpoint(facts.request, facts.url.authority.host, query_of(facts.url));
+      aws_queue_endpoint(facts.request, facts.url.authority.host, query);
   if (!endpoint) return nullptr;
   return std::make_unique<AwsQueueObserver>(*std::move(endpoint), facts);
 }

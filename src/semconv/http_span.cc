@@ -70,22 +70,20 @@ void add_url(Attributes& attributes, const http::Url& url, const KnownTarget& ta
                         std::array<std::string_view, 2>{target.url_begin, url.path});
 }
 
-void set_target(trace::Span& span, const http::Url& url, const KnownTarget& target,
-                const HttpSpanOptions& options) {
-  Attributes& attributes = span.attributes;
-  attributes.add(target.address);
-  if (!url.scheme.empty()) {  // else it is a tunnel: there is no URL
-    add_url(attributes, url, target, options.redact_query);
-    const std::string_view path = url.path;
-    const std::string_view matched =
-        options.url_templates.empty()
-            ? std::string_view()
-            : template_of(options.url_templates, path.substr(0, path.find('?')));
-    if (!matched.empty()) {
-      attributes.add(attribute::kUrlTemplate, matched);
-      span.name.append(" ").append(matched);
-    }
-  }
+void set_url(trace::Span& span, const http::Url& url, const KnownTarget& target,
+             const HttpSpanOptions& options) {
+  if (url.scheme.empty()) return;  // it is a tunnel: there is none
+  add_url(span.attributes, url, target, options.redact_query);
+  if (options.url_templates.empty()) return;
+  const std::string_view path = url.path;
+  const std::string_view matched =
+      template_of(options.url_templates, path.substr(0, path.find('?')));
+  if (matched.empty()) return;
+  span.attributes.add(attribute::kUrlTemplate, matched);
+  span.name.append(" ").append(matched);
+}
+
+void set_service(Attributes& attributes, const http::Url& url, const HttpSpanOptions& options) {
   const std::string_view peer = peer_name(options.peers, url.authority.host);
   if (peer.empty()) return;
   attributes.add(attribute::kServicePeerName, peer);
@@ -93,9 +91,12 @@ void set_target(trace::Span& span, const http::Url& url, const KnownTarget& targ
 }
 
 void set_target(trace::Span& span, const HttpFacts& facts, const HttpSpanOptions& options) {
-  const http::Url& url = *facts.url;
-  if (facts.target != nullptr) return set_target(span, url, *facts.target, options);
-  set_target(span, url, KnownTarget(url, options), options);
+  const auto set = [&](const KnownTarget& target) {
+    span.attributes.add(target.address);
+    set_url(span, *facts.url, target, options);
+  };
+  facts.target != nullptr ? set(*facts.target) : set(KnownTarget(*facts.url, options));
+  set_service(span.attributes, *facts.url, options);
 }
 
 void capture_headers(Attributes& attributes, const http::Headers& headers,
@@ -273,6 +274,58 @@ void set_outcome(trace::Span& span, const HttpFacts& facts) {
   span.attributes.add(attribute::kEnd, name_of(facts.ending));
 }
 
+// Whose call it is, how it went there, and what came of it.
+void set_way(trace::Span& span, const HttpFacts& facts) {
+  Attributes& attributes = span.attributes;
+  set_lineage(attributes, facts);
+  if (facts.resend_count > 0 && facts.mode != Mode::kIngress) {
+    attributes.add(attribute::kHttpRequestResendCount, static_cast<int64_t>(facts.resend_count));
+  }
+  set_connection(attributes, facts);
+  set_tls(attributes, facts);
+  set_outcome(span, facts);
+}
+
+// Others are most likely to be told alike.
+bool is_like_others(const HttpFacts& facts) {
+  return facts.target != nullptr && facts.peer != nullptr && facts.mode != Mode::kIngress &&
+         !facts.grpc && facts.resend_count == 0 && !facts.context_blocked &&
+         facts.turn_id.empty() && facts.execution_id.empty() && facts.tunnel_reason.empty() &&
+         !facts.tls && !facts.error;
+}
+
+bool is_same_literal(std::string_view a, std::string_view b) {
+  return a.data() == b.data() && a.size() == b.size();
+}
+
+bool is_of_kind(const KnownCalls::Kind& kind, const HttpFacts& facts, int status) {
+  return kind.status == status && kind.mode == facts.mode && kind.ending == facts.ending &&
+         is_same_literal(kind.parent_source, facts.parent_source) &&
+         is_same_literal(kind.protocol_version, facts.protocol_version) &&
+         is_same_literal(kind.tls_version, facts.tls_version) &&
+         kind.method == facts.request->method();
+}
+
+KnownCalls::Kind make_kind(const HttpFacts& facts, int status, const HttpSpanOptions& options) {
+  trace::Span begin(options.limits);
+  set_method(begin, facts.request->method(), options);
+  begin.attributes.add(facts.target->address);
+  trace::Span rest(options.limits);
+  set_service(rest.attributes, *facts.url, options);
+  set_way(rest, facts);
+  return {.method = std::string(facts.request->method()),
+          .mode = facts.mode,
+          .parent_source = facts.parent_source,
+          .protocol_version = facts.protocol_version,
+          .tls_version = facts.tls_version,
+          .status = status,
+          .ending = facts.ending,
+          .begin = begin.attributes.pack(),
+          .rest = rest.attributes.pack(),
+          .name = std::move(begin.name),
+          .outcome = rest.status};
+}
+
 }  // namespace
 
 std::string_view name_of(Mode mode) {
@@ -330,6 +383,20 @@ trace::Attributes::Packed known_peer(std::string_view ip, uint16_t port,
   return attributes.pack();
 }
 
+const KnownCalls::Kind* KnownCalls::find(const HttpFacts& facts, const HttpSpanOptions& options) {
+  if (!is_like_others(facts)) return nullptr;
+  const int status = facts.response == nullptr ? 0 : facts.response->status;
+  for (const Kind& kind : kinds_) {
+    if (is_of_kind(kind, facts, status)) return &kind;
+  }
+  if (kinds_.size() < kKindsMax) {
+    return &kinds_.emplace_back(make_kind(facts, status, options));
+  }
+  Kind& kind = kinds_[oldest_++ % kKindsMax];
+  kind = make_kind(facts, status, options);
+  return &kind;
+}
+
 trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& options) {
   trace::Span span(options.limits);
   span.context = facts.context;
@@ -343,17 +410,20 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
   if (facts.left != nullptr) span.links.push_back({*facts.left, Attributes()});
   for (const trace::SpanContext& link : facts.links) span.links.push_back({link, Attributes()});
 
-  set_method(span, facts.request->method(), options);
-  served ? set_server_target(span, facts, options) : set_target(span, facts, options);
-  if (facts.grpc) set_rpc(span, facts, options.rpc_status);
-  set_lineage(span.attributes, facts);
-  if (facts.resend_count > 0 && !served) {
-    span.attributes.add(attribute::kHttpRequestResendCount,
-                        static_cast<int64_t>(facts.resend_count));
+  const KnownCalls::Kind* const known =
+      facts.alike != nullptr ? facts.alike->find(facts, options) : nullptr;
+  if (known != nullptr) {
+    span.name = known->name;
+    span.status = known->outcome;
+    span.attributes.add(known->begin);
+    set_url(span, *facts.url, *facts.target, options);
+    span.attributes.add(known->rest);
+  } else {
+    set_method(span, facts.request->method(), options);
+    served ? set_server_target(span, facts, options) : set_target(span, facts, options);
+    if (facts.grpc) set_rpc(span, facts, options.rpc_status);
+    set_way(span, facts);
   }
-  set_connection(span.attributes, facts);
-  set_tls(span.attributes, facts);
-  set_outcome(span, facts);
   set_sizes(span.attributes, facts);
   set_phases(span.attributes, facts);
   if (!options.request_headers.empty()) {

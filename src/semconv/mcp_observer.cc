@@ -240,7 +240,7 @@ std::string endpoint_of(const CallFacts& facts) {
 }  // namespace
 
 std::unique_ptr<Observer> make_mcp_observer(const CallFacts& facts) {
-  const bool has_field = has_mcp_field(facts.request.headers);
+  const bool has_field = facts.beginnings.may_have("mc") && has_mcp_field(facts.request.headers);
   if (!has_field && !may_be_named(facts)) return nullptr;
   std::string session = has_field ? session_of(facts) : std::string();
   const bool named = session.empty() && !(session = endpoint_of(facts)).empty();

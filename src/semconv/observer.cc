@@ -59,12 +59,15 @@ bool is_encoded(const http::Headers& headers) {
 std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
                                                 const ObserverOptions& options) {
   if (std::unique_ptr<Observer> grpc = make_grpc_observer(facts)) return grpc;
-  if (std::unique_ptr<Observer> model = make_model_observer(facts, options)) return model;
-  if (std::unique_ptr<Observer> models = make_model_socket_observer(facts, options)) return models;
+  const bool posts = facts.request.asks("POST");
+  if (std::unique_ptr<Observer> model = posts ? make_model_observer(facts, options)
+                                              : make_model_socket_observer(facts, options)) {
+    return model;
+  }
   if (std::unique_ptr<Observer> queue = make_aws_queue_observer(facts)) return queue;
   if (std::unique_ptr<Observer> mcp = make_mcp_observer(facts)) return mcp;
   if (std::unique_ptr<Observer> a2a = make_a2a_observer(facts)) return a2a;
-  return make_likely_a2a_observer(facts, make_likely_mcp_observer(facts));
+  return posts ? make_likely_a2a_observer(facts, make_likely_mcp_observer(facts)) : nullptr;
 }
 
 std::unique_ptr<Observer> make_response_observer(const CallFacts& facts,

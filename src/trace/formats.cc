@@ -32,6 +32,10 @@ constexpr auto kRows = std::to_array<Row>({
     {"grpc-trace-bin", {index_of(kOpenCensus), false}},
 });
 
+static_assert(std::ranges::all_of(kRows, [](const Row& row) {
+  return std::ranges::find(kVendorBeginnings, row.name.substr(0, 2)) != kVendorBeginnings.end();
+}));
+
 // Most fields begin otherwise, also "User-Agent" and "Origin": "x-" is frequent, and then the
 // letter behind it says enough.
 bool may_be_one(std::string_view name) {

@@ -80,6 +80,11 @@ CompositePropagator::CompositePropagator(const PropagatorRegistry& registry,
       if (std::ranges::find(fields_, field) == fields_.end()) fields_.push_back(field);
     }
   }
+  const Propagator* const baggage = registry.find("baggage");
+  is_w3c_ = std::ranges::any_of(members_, &Propagator::is_w3c) &&
+            std::ranges::all_of(members_, [&](const Propagator* propagator) {
+              return propagator == baggage || propagator->is_w3c();
+            });
 }
 
 bool CompositePropagator::extract(const CarrierReader& carrier, Context& context) const {

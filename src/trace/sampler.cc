@@ -111,6 +111,17 @@ std::unexpected<Error> invalid(std::string what) {
   return fail(Code::kInvalid, Side::kSelf, std::move(what));
 }
 
+// `parent`: null for a root.
+SamplingDecision decide(const SpanContext& own, const SpanContext* parent, Asked asked,
+                        const Sampler& sampler) {
+  if (asked == Asked::kDrop) return dropped(parent);
+  if (asked == Asked::kUndecided) parent = nullptr;
+  if (asked != Asked::kKeep || parent != nullptr) return sampler.decide(own.trace_id, parent);
+  // Stands for the sender, who wants a trace recorded and has no span in it.
+  const SpanContext keeper{own.trace_id, own.span_id, kSampledFlag, {}};
+  return sampler.decide(own.trace_id, &keeper);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Sampler>> make_sampler(std::string_view name, double ratio,
@@ -158,17 +169,17 @@ StartedContext start_span_context(const SpanContext* parent, const Sampler& samp
 
 StartedContext start_span_context(const SpanContext* parent, Asked asked, TraceId trace,
                                   const Sampler& sampler, Random& random) {
+  return start_span_context(SpanId::make(random), parent, asked, trace, sampler, random);
+}
+
+StartedContext start_span_context(SpanId span, const SpanContext* parent, Asked asked,
+                                  TraceId trace, const Sampler& sampler, Random& random) {
   const bool root = parent == nullptr || !parent->valid();
-  SpanContext own;
+  StartedContext started;
+  SpanContext& own = started.context;
   own.trace_id = !root ? parent->trace_id : trace ? trace : TraceId::make(random);
-  own.span_id = SpanId::make(random);
-  // Stands for the sender, who wants a trace recorded and has no span in it.
-  const SpanContext keeper{own.trace_id, own.span_id, kSampledFlag, {}};
-  const SpanContext* judged = root ? nullptr : parent;
-  if (root && asked == Asked::kKeep) judged = &keeper;
-  if (asked == Asked::kUndecided) judged = nullptr;
-  SamplingDecision decision =
-      asked == Asked::kDrop ? dropped(judged) : sampler.decide(own.trace_id, judged);
+  own.span_id = span;
+  SamplingDecision decision = decide(own, root ? nullptr : parent, asked, sampler);
   if (asked == Asked::kDebug) {
     if (!decision.sampled) put_threshold(decision.tracestate, {});
     decision.sampled = true;
@@ -178,7 +189,8 @@ StartedContext start_span_context(const SpanContext* parent, Asked asked, TraceI
   own.flags = static_cast<uint8_t>((made_here || !root ? random_flag : 0) |
                                    (decision.sampled ? kSampledFlag : 0));
   own.tracestate = std::move(decision.tracestate);
-  return {std::move(own), decision.sampled};
+  started.sampled = decision.sampled;
+  return started;
 }
 
 }  // namespace sidespan::trace

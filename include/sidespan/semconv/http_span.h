@@ -67,13 +67,44 @@ struct KnownTarget {
 trace::Attributes::Packed known_peer(std::string_view ip, uint16_t port,
                                      const HttpSpanOptions& options);
 
+struct HttpFacts;
+
+// The same of calls that are of one kind and went one way, as most calls to an origin do: all that
+// stands before and behind the URL. Of one target and one peer.
+class KnownCalls {
+ public:
+  struct Kind {
+    std::string method;
+    Mode mode;
+    std::string_view parent_source;
+    std::string_view protocol_version;
+    std::string_view tls_version;
+    int status;
+    Ending ending;
+
+    trace::Attributes::Packed begin;
+    trace::Attributes::Packed rest;
+    std::string name;
+    trace::SpanStatus outcome;
+  };
+  // Null: what is said of such a call is nobody else's.
+  const Kind* find(const HttpFacts& facts, const HttpSpanOptions& options);
+  // Another target, or another peer.
+  void clear() { kinds_.clear(); }
+
+ private:
+  static constexpr size_t kKindsMax = 4;
+  std::vector<Kind> kinds_;
+  size_t oldest_ = 0;  // where there are as many
+};
+
 struct HttpFacts {
   // Identity, decided before the call.
   trace::SpanContext context;
   trace::SpanId parent_id;
   bool parent_is_remote = false;
-  std::string_view parent_source;
-  std::string_view execution_id;  // empty: none known
+  std::string_view parent_source;  // a literal
+  std::string_view execution_id;   // empty: none known
   std::string_view execution_source;
   const trace::SpanContext* earlier = nullptr;  // the attempt before this one, to be linked
   // The parent in the trace that was left for a new one, to be linked.
@@ -94,11 +125,13 @@ struct HttpFacts {
   bool grpc = false;                     // the call is one of gRPC
   std::optional<uint32_t> grpc_status;   // absent: none came
   int resend_count = 0;                  // 0: the first attempt
-  // Of the connection to the origin: "1.1"; empty: there was none. On the ingress of the client's.
+  // Of the connection to the origin: "1.1", a literal; empty: there was none. On the ingress of the
+  // client's.
   std::string_view protocol_version;
   std::string_view peer_ip;  // likewise
   uint16_t peer_port = 0;
   const trace::Attributes::Packed* peer = nullptr;  // both, where they are known; else null
+  KnownCalls* alike = nullptr;                      // of `target` and `peer`; may be null
   uint64_t request_body_bytes = 0;                  // on the wire, without framing
   uint64_t response_body_bytes = 0;
   uint64_t bytes_sent = 0;  // opaque tunnels
@@ -108,7 +141,7 @@ struct HttpFacts {
   std::optional<Side> closed_by;  // whose end came first, by FIN or by breaking off
   std::string_view tls_server_name;
   std::span<const std::string> tls_alpn;
-  std::string_view tls_version;  // towards the origin: "1.3"; empty: no TLS of ours
+  std::string_view tls_version;  // towards the origin: "1.3", a literal; empty: no TLS of ours
   bool tls_resumed = false;
 
   // Time.

@@ -14,6 +14,7 @@
 #include "sidespan/http/message.h"
 #include "sidespan/http/uri.h"
 #include "sidespan/json/reader.h"
+#include "sidespan/semconv/field_beginnings.h"
 #include "sidespan/semconv/genai_reader.h"
 #include "sidespan/semconv/genai_recognize.h"
 #include "sidespan/semconv/prices.h"
@@ -148,6 +149,8 @@ struct CallFacts {
   // Where calls go that share the exchange, if anywhere; outlives the observer.
   SharedCallSink* shared_calls = nullptr;
   DocumentWatcher* watcher = nullptr;  // may be null
+  // Of the request's fields, those that http::FieldName does not know.
+  FieldBeginnings beginnings = FieldBeginnings::any();
 };
 
 // The observer that a request asks for: where it is a call of gRPC, of a model, or of an MCP

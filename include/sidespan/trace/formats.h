@@ -26,6 +26,9 @@ struct VendorField {
   bool baggage;   // the user's own pairs, no ids
 };
 
+// What the names of their fields begin with.
+inline constexpr std::array<std::string_view, 6> kVendorBeginnings = {"b3", "x-", "ub",
+                                                                      "ja", "ot", "gr"};
 // Whose that name is, in any case; nothing: none of theirs. Costs little for most names.
 std::optional<VendorField> vendor_field(std::string_view name);
 

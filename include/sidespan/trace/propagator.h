@@ -79,6 +79,10 @@ class Propagator {
   virtual void inject(const Context& context, Parts parts, CarrierWriter& carrier) const = 0;
   // The names inject() may set or remove, in lower case.
   virtual std::span<const std::string_view> fields() const = 0;
+  // It is W3C's trace context, with or without its baggage, and no other format: a carrier without
+  // `traceparent`, `tracestate` and `baggage` says nothing to it, and a valid span alone becomes a
+  // `traceparent` there.
+  virtual bool is_w3c() const { return false; }
   // A format may have a member of its own in tracestate: its key, else empty, and its value.
   virtual std::string_view tracestate_key() const { return {}; }
   virtual std::string tracestate_value(const Context& /*context*/) const { return {}; }
@@ -118,6 +122,7 @@ class CompositePropagator final : public Propagator {
   bool extract(const CarrierReader& carrier, Context& context) const override;
   void inject(const Context& context, Parts parts, CarrierWriter& carrier) const override;
   std::span<const std::string_view> fields() const override { return fields_; }
+  bool is_w3c() const override { return is_w3c_; }
 
  private:
   void inject_all(const Context& context, Parts parts, CarrierWriter& carrier) const;
@@ -126,6 +131,7 @@ class CompositePropagator final : public Propagator {
   std::vector<const Propagator*> annotators_;  // of them, those with a member in tracestate
   std::vector<std::string_view> fields_;
   std::vector<std::string> unknown_;
+  bool is_w3c_ = false;
 };
 
 }  // namespace sidespan::trace

@@ -60,5 +60,8 @@ StartedContext start_span_context(const SpanContext* parent, const Sampler& samp
 // goes into `trace`, where there is one, without the random flag.
 StartedContext start_span_context(const SpanContext* parent, Asked asked, TraceId trace,
                                   const Sampler& sampler, Random& random);
+// The same for a call whose span id was made before.
+StartedContext start_span_context(SpanId span, const SpanContext* parent, Asked asked,
+                                  TraceId trace, const Sampler& sampler, Random& random);
 
 }  // namespace sidespan::trace

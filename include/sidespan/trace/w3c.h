@@ -33,6 +33,7 @@ class W3cPropagator final : public Propagator {
   bool extract(const CarrierReader& carrier, Context& context) const override;
   void inject(const Context& context, Parts parts, CarrierWriter& carrier) const override;
   std::span<const std::string_view> fields() const override;
+  bool is_w3c() const override { return true; }
 };
 
 // Registered as `baggage`, independent of any trace. What arrived well-formed and was not changed

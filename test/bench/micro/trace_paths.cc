@@ -90,7 +90,7 @@ class SpanMaker {
     response_.body = http::BodyLength::known(2048);
   }
 
-  trace::Span make() const {
+  trace::Span make() {
     using std::chrono_literals::operator""ms;
     const MonoTime start{};
     semconv::HttpFacts facts;
@@ -106,6 +106,7 @@ class SpanMaker {
     facts.protocol_version = "1.1";
     facts.target = &target_;
     facts.peer = &peer_;
+    facts.alike = &alike_;
     facts.request_body_bytes = 812;
     facts.response_body_bytes = 2048;
     facts.start = {start, WallTime(std::chrono::seconds(1'700'000'000))};
@@ -124,6 +125,7 @@ class SpanMaker {
   semconv::HttpSpanOptions options_;
   semconv::KnownTarget target_{url_, options_};
   trace::Attributes::Packed peer_ = semconv::known_peer("192.0.2.7", 8080, options_);
+  semconv::KnownCalls alike_;
 };
 
 class MakeSpan final : public HotPath {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/ignored_paths.h"
 #include "sidespan/trace/sampler.h"
 #include "sidespan/trace/w3c.h"
 
@@ -37,7 +38,9 @@ struct Rig {
   CallTrace undecided(std::string_view url = "http://h.example/x") {
     target = *http::parse_url(url);
     return CallTrace(options, request, target,
-                     {.ignored = CallTrace::ignores(options, target), .credential = credential},
+                     {.ignored = IgnoredPaths(options.ignore_paths).names(target.path),
+                      .authorization = request.headers.find("authorization").value_or(""),
+                      .credential = credential},
                      random);
   }
   // Made while `served` was the only request in flight on the ingress.

@@ -56,6 +56,38 @@ TEST_CASE("origin book: what options say about a name, and about the address it 
   CHECK(ip({}).empty());
 }
 
+TEST_CASE("origin book: what spans say alike goes with the address, and with the scheme") {
+  const Options options;
+  OriginBook book(options);
+  http::Url url = *http::parse_url("http://api.example.com/a");
+  const OriginBook::Use origin = book.find(url.authority, 80, false);
+  http::Head request;
+  request.set_method("GET");
+  const auto span = [&](std::string_view ip) {
+    semconv::HttpFacts facts;
+    facts.request = &request;
+    facts.url = &url;
+    facts.parent_source = "root";
+    facts.target = &origin->target(url);
+    facts.peer = origin->peer(*net::Address::parse(ip, 80));
+    facts.alike = &origin->alike();
+    return semconv::make_http_span(facts, options.spans);
+  };
+  for (const char* ip : {"203.0.113.7", "203.0.113.7", "10.1.2.3", "203.0.113.7"}) {
+    CHECK(span(ip).attributes.text("network.peer.address") == ip);
+  }
+  const auto port = [&] {
+    for (const auto& [key, value] : span("10.1.2.3").attributes) {
+      if (key == "server.port") return std::get<int64_t>(value);
+    }
+    return int64_t{0};
+  };
+  CHECK(port() == 80);
+  url.scheme = "https";
+  CHECK(port() == 443);
+  CHECK(port() == 443);
+}
+
 TEST_CASE("origin book: what spans say of an origin goes by the URL's scheme, too") {
   const Options options;
   OriginBook book(options);

@@ -25,6 +25,7 @@ using sidespan::semconv::Ending;
 using sidespan::semconv::HttpFacts;
 using sidespan::semconv::HttpSpanOptions;
 using sidespan::semconv::known_peer;
+using sidespan::semconv::KnownCalls;
 using sidespan::semconv::KnownTarget;
 using sidespan::semconv::make_http_span;
 using sidespan::semconv::Mode;
@@ -61,18 +62,26 @@ struct Call {
     facts.request = &request;
     facts.url = &url;
     Span span = make_http_span(facts, options);
-    check_known(span.attributes.encoded());
+    check_known(span);
     return span;
   }
   // What was put together once is the same as what is put together for each.
-  void check_known(std::string_view attributes) {
+  void check_known(const Span& span) {
     const KnownTarget target(url, options);
     const auto peer = known_peer(facts.peer_ip, facts.peer_port, options);
     HttpFacts known = facts;
     known.target = &target;
     const bool is_origin = facts.mode != Mode::kIngress && !facts.peer_ip.empty();
     if (is_origin) known.peer = &peer;
-    CHECK(make_http_span(known, options).attributes.encoded() == attributes);
+    KnownCalls calls;
+    for (KnownCalls* alike : {static_cast<KnownCalls*>(nullptr), &calls, &calls}) {
+      known.alike = alike;
+      const Span again = make_http_span(known, options);
+      CHECK(again.attributes.encoded() == span.attributes.encoded());
+      CHECK(again.attributes.dropped() == span.attributes.dropped());
+      CHECK(again.name == span.name);
+      CHECK(again.status == span.status);
+    }
   }
 };
 
@@ -165,6 +174,28 @@ void check(const std::vector<Row>& rows) {
 }
 
 }  // namespace
+
+TEST_CASE("calls of more kinds than are remembered are told as each of them is") {
+  Call call;
+  prepare(call);
+  call.facts.request = &call.request;
+  call.facts.url = &call.url;
+  const KnownTarget target(call.url, call.options);
+  const auto peer = known_peer(call.facts.peer_ip, call.facts.peer_port, call.options);
+  call.facts.target = &target;
+  call.facts.peer = &peer;
+  KnownCalls calls;
+  for (const int status : {200, 404, 200, 500, 204, 304, 301, 200, 404, 404, 500}) {
+    CAPTURE(status);
+    call.response.status = status;
+    call.facts.alike = nullptr;
+    const Span alone = make_http_span(call.facts, call.options);
+    call.facts.alike = &calls;
+    const Span alike = make_http_span(call.facts, call.options);
+    CHECK(alike.attributes.encoded() == alone.attributes.encoded());
+    CHECK(alike.status == alone.status);
+  }
+}
 
 TEST_CASE("the golden span of a plain GET") {
   const std::vector<std::string> expected = {

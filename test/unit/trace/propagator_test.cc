@@ -48,6 +48,21 @@ PropagatorRegistry with_tests() {
   return registry;
 }
 
+TEST_CASE("composite: whether it is W3C's formats and no others") {
+  const PropagatorRegistry registry = with_tests();
+  const auto is_w3c = [&](const Names& names) {
+    return CompositePropagator(registry, names).is_w3c();
+  };
+  CHECK(is_w3c({"tracecontext"}));
+  CHECK(is_w3c({"baggage", "tracecontext"}));
+  CHECK(is_w3c({"TraceContext", "nobody's"}));
+  CHECK_FALSE(is_w3c({"baggage"}));
+  CHECK_FALSE(is_w3c({"tracecontext", "baggage", "b3"}));
+  CHECK_FALSE(is_w3c({"tracecontext", "one"}));
+  CHECK_FALSE(is_w3c({}));
+  CHECK_FALSE(CompositePropagator().is_w3c());
+}
+
 TEST_CASE("registry: names") {
   PropagatorRegistry registry = with_tests();
   CHECK(registry.names() == std::vector<std::string_view>{
