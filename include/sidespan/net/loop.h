@@ -78,6 +78,8 @@ class Loop {
   // back in one go, so all streams of a loop use it in turn. Where a reader keeps a share of what
   // came, the next read has a fresh block.
   Chunk& read_chunk();
+  // The same, after `n` bytes were read into it.
+  Chunk& landed(size_t n);
   uv_loop_s* uv();
 
  private:
