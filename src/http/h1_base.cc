@@ -53,7 +53,8 @@ void H1Base::written(size_t n) {
   queued_earlier_ -= earlier;
   const size_t drained = std::min(n - earlier, queued_);
   queued_ -= drained;
-  if (drained == 0) return;
+  // Nobody has more to say behind a head without a body.
+  if (drained == 0 || (framing_ == Framing::kNone && !tunnel_)) return;
   if (has_events() && events_.back().stream == stream_) {
     if (Drained* last = std::get_if<Drained>(&events_.back().what)) {
       last->bytes += drained;
