@@ -99,8 +99,7 @@ void Chain::append_behind(Chunk chunk) {
   more_->chunks.push_back(std::move(chunk));
 }
 
-void Chain::append(Chain&& other) {
-  if (empty()) return swap(other);
+void Chain::append_behind(Chain&& other) {
   append(std::move(other.first_));
   if (other.more_) {
     More& behind = *other.more_;
@@ -121,10 +120,9 @@ void Chain::advance() {
   }
 }
 
-void Chain::consume(size_t n) {
-  assert(n <= size_);
+void Chain::consume_some(size_t n) {
+  assert(n < size_);
   size_ -= n;
-  if (size_ == 0) return clear();
   while (n >= first_.size()) {
     n -= first_.size();
     advance();

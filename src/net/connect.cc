@@ -1,5 +1,4 @@
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -43,10 +42,7 @@ int Stream::Impl::Attempt::open_and_connect() {
       ::socket(impl->peer.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
   if (fd < 0) return -errno;
   set_tcp_options(fd);
-  if (const int status = uv_tcp_open(&impl->tcp, fd); status != 0) {
-    ::close(fd);
-    return status;
-  }
+  if (const int status = impl->open(fd); status != 0) return status;
   return uv_tcp_connect(&request, &impl->tcp, impl->peer.get(),
                         [](uv_connect_t* connect, int status) {
                           static_cast<Attempt*>(connect->data)->finish(status);

@@ -201,6 +201,11 @@ Chunk& Loop::read_chunk() {
   return impl_->read_chunk;
 }
 
+Chunk& Loop::landed(size_t n) {
+  impl_->read_chunk.use(n);
+  return impl_->read_chunk;
+}
+
 uv_loop_s* Loop::uv() {
   return &impl_->uv;
 }

@@ -2,6 +2,7 @@
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,8 @@ constexpr size_t kBlocksMax = 16;
 // libuv reports a request when all of it is written, so smaller ones give the writer its window
 // back sooner; the rest goes by try_write when the socket is writable again.
 constexpr size_t kLentBytesMax = size_t{64} * 1024;
+
+constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
 
 constexpr int kKeepaliveIdleSeconds = 60;
 constexpr int kKeepaliveIntervalSeconds = 15;
@@ -39,6 +42,19 @@ void fill(Blocks& blocks, const Chain& chain, size_t bytes_max) {
         uv_buf_init(const_cast<char*>(part.data()), static_cast<unsigned>(part.size()));
     blocks.bytes += part.size();
   });
+}
+
+// How many bytes the socket takes there and then; -1 and errno as from send(2), which libc makes a
+// point where the thread may be cancelled: nobody does, and it costs as much as the call itself.
+ssize_t send_now(int fd, std::string_view bytes) {
+  return ::syscall(SYS_sendto, fd, bytes.data(), bytes.size(), kSendFlags, nullptr, 0);
+}
+
+ssize_t send_now(int fd, Blocks& blocks) {
+  // libuv's buffers are made to be taken for these.
+  const msghdr message{.msg_iov = reinterpret_cast<iovec*>(blocks.buffers.data()),
+                       .msg_iovlen = blocks.count};
+  return ::syscall(SYS_sendmsg, fd, &message, kSendFlags);
 }
 
 void set_option(int fd, int level, int name, int value) {
@@ -78,20 +94,24 @@ Result<std::unique_ptr<Stream>> Stream::Impl::adopt(Loop& loop, int fd, const Ad
   auto* impl = new Impl(loop);
   std::unique_ptr<Stream> stream = make_stream(impl);
   impl->peer = peer;
-  const int status = uv_tcp_open(&impl->tcp, fd);
-  if (status == 0) return stream;
-  ::close(fd);
-  return std::unexpected(stream_error(status, peer));
+  if (const int status = impl->open(fd); status != 0) {
+    return std::unexpected(stream_error(status, peer));
+  }
+  return stream;
 }
 
 std::unique_ptr<Stream> Stream::Impl::make_stream(Impl* impl) {
   return std::make_unique<SocketStream>(impl);
 }
 
-int Stream::Impl::fd() const {
-  uv_os_fd_t fd = -1;
-  uv_fileno(reinterpret_cast<const uv_handle_t*>(&tcp), &fd);
-  return fd;
+int Stream::Impl::open(int socket) {
+  const int status = uv_tcp_open(&tcp, socket);
+  if (status == 0) {
+    fd = socket;
+  } else {
+    ::close(socket);
+  }
+  return status;
 }
 
 void Stream::Impl::read() {
@@ -127,21 +147,19 @@ void Stream::Impl::pause() {
 void Stream::Impl::on_read(ssize_t n) {
   if (closed || n == 0) return;
   if (n > 0) {
-    Chunk& read = loop().read_chunk();
-    read.use(static_cast<size_t>(n));
     Loop& owner = loop();
-    reader->on_bytes(read);
+    reader->on_bytes(owner.landed(static_cast<size_t>(n)));
     return owner.end_read(this);
   }
   ended = true;
   if (failed) return report_failure(write_status);
-  const int status = n == UV_EOF ? how_ended(fd()) : static_cast<int>(n);
+  const int status = n == UV_EOF ? how_ended(fd) : static_cast<int>(n);
   if (status == UV_EOF) return reader->on_end();
   failed = true;  // the queue stays: a part of it may be lent to libuv
   report_failure(status);
 }
 
-void Stream::Impl::write(Chain bytes) {
+void Stream::Impl::write(Chain&& bytes) {
   assert((!fin_wanted || bytes.empty()) && "write after shutdown");
   if (closed || failed || bytes.empty()) return;
   queue.append(std::move(bytes));
@@ -166,12 +184,20 @@ void Stream::Impl::flush() {
 }
 
 size_t Stream::Impl::try_write(bool& full) {
-  Blocks blocks;
-  fill(blocks, queue, SIZE_MAX);
-  const int n = uv_try_write(stream(), blocks.buffers.data(), blocks.count);
-  if (n < 0 && n != UV_EAGAIN && write_status == 0) write_status = n;
+  size_t offered = queue.front().size();
+  ssize_t n = 0;
+  if (offered == queue.size()) {
+    n = send_now(fd, queue.front());
+  } else {
+    Blocks blocks;
+    fill(blocks, queue, SIZE_MAX);
+    offered = blocks.bytes;
+    n = send_now(fd, blocks);
+  }
+  const bool failing = n < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EINTR;
+  if (failing && write_status == 0) write_status = -errno;
   const size_t taken = n > 0 ? static_cast<size_t>(n) : 0;
-  full = taken < blocks.bytes;
+  full = taken < offered;
   return taken;
 }
 
@@ -217,7 +243,7 @@ void Stream::Impl::write_failed(int status) {
 
 void Stream::Impl::finish_writing() {
   // An error here means that the connection is gone, which reading tells.
-  if (fin_wanted && !closed && !failed) ::shutdown(fd(), SHUT_WR);
+  if (fin_wanted && !closed && !failed) ::shutdown(fd, SHUT_WR);
 }
 
 void Stream::Impl::report_failure(int status) {
@@ -229,7 +255,7 @@ void Stream::Impl::close(bool reset) {
   closed = true;
   reader = nullptr;
   queue.clear();
-  if (reset) make_close_reset(fd());
+  if (reset) make_close_reset(fd);
   uv_close(handle(), [](uv_handle_t* handle) {
     auto* self = static_cast<Impl*>(handle->data);
     self->handle_closed = true;
@@ -261,15 +287,13 @@ void SocketStream::resume() {
 size_t SocketStream::write_now(std::string_view bytes) {
   const bool first = impl_->queue.empty() && !impl_->outbox && !impl_->flushing;
   if (!first || impl_->closed || impl_->failed || impl_->fin_wanted) return 0;
-  const uv_buf_t buffer =
-      uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
-  const int n = uv_try_write(impl_->stream(), &buffer, 1);
+  const ssize_t n = send_now(impl_->fd, bytes);
   return n > 0 ? static_cast<size_t>(n) : 0;
 }
 
 bool SocketStream::is_quiet() const {
   char byte = 0;
-  if (impl_->closed || ::recv(impl_->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) return false;
+  if (impl_->closed || ::recv(impl_->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) return false;
   return errno == EAGAIN || errno == EWOULDBLOCK;
 }
 
@@ -277,11 +301,9 @@ void SocketStream::read_now() {
   if (impl_->closed || impl_->paused || impl_->ended || impl_->reader == nullptr) return;
   const std::span<char> room = impl_->room();
   if (room.empty()) return impl_->pause();
-  const ssize_t n = ::recv(impl_->fd(), room.data(), room.size(), MSG_DONTWAIT);
+  const ssize_t n = ::recv(impl_->fd, room.data(), room.size(), MSG_DONTWAIT);
   if (n <= 0) return;  // an end or an error is the loop's to find
-  Chunk& chunk = loop().read_chunk();
-  chunk.use(static_cast<size_t>(n));
-  impl_->reader->on_bytes(chunk);
+  impl_->reader->on_bytes(loop().landed(static_cast<size_t>(n)));
 }
 
 void SocketStream::shutdown() {
@@ -294,7 +316,7 @@ Address SocketStream::local() const {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   auto* address = reinterpret_cast<sockaddr*>(&storage);
-  if (impl_->closed || ::getsockname(impl_->fd(), address, &size) != 0) return {};
+  if (impl_->closed || ::getsockname(impl_->fd, address, &size) != 0) return {};
   return Address::from_sockaddr(address);
 }
 

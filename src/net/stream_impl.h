@@ -34,14 +34,15 @@ struct Stream::Impl {
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&tcp); }
   uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(&tcp); }
   Loop& loop() const { return *static_cast<Loop*>(tcp.loop->data); }
-  int fd() const;
+  // Takes over `socket`, non-blocking; closes it on failure. 0, or libuv's error.
+  int open(int socket);
 
   void read();
   void pause();
   // Where what is read next goes; empty where the reader has no room.
   std::span<char> room() const;
   void on_read(ssize_t n);
-  void write(Chain bytes);
+  void write(Chain&& bytes);
   void flush();
   // What the socket took; `full` when it takes no more for now or has failed.
   size_t try_write(bool& full);
@@ -58,6 +59,7 @@ struct Stream::Impl {
   Chain queue;
   std::unique_ptr<Outbox> outbox;
   Address peer;
+  int fd = -1;           // libuv closes it
   int write_status = 0;  // the first error of a write
   bool paused = false;
   bool ended = false;   // the peer's FIN was read
@@ -79,7 +81,7 @@ class SocketStream final : public Stream {
   void pause() override { impl_->pause(); }
   void resume() override;
   bool paused() const override { return impl_->paused; }
-  void write(Chain bytes) override { impl_->write(std::move(bytes)); }
+  void write(Chain&& bytes) override { impl_->write(std::move(bytes)); }
   size_t write_now(std::string_view bytes) override;
   size_t pending() const override { return impl_->queue.size(); }
   size_t writable() const override { return std::numeric_limits<size_t>::max(); }

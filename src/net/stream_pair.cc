@@ -102,7 +102,7 @@ class PairedStream final : public Stream {
     if (std::exchange(me().paused, false)) link_->later();
   }
   bool paused() const override { return me().paused; }
-  void write(Chain bytes) override {
+  void write(Chain&& bytes) override {
     assert((!me().fin_wanted || bytes.empty()) && "write after shutdown");
     if (me().closed || me().failed || bytes.empty()) return;
     if (you().closed) {

@@ -108,12 +108,8 @@ void Exchange::on_body_awaited(bool in_time) {
   writes_meta_ = writes_meta_ && in_time;
   const MonoTime now = worker_.loop.now().mono;
   worker_.metrics.lineage_hold.record(to_seconds(now - held_since_));
-  if (in_time) {
-    place();
-  } else {
-    trace_->decide(nullptr, {}, worker_.random);
-    arm_timer();
-  }
+  in_time ? place() : trace_->decide(nullptr, {}, worker_.random);
+  arm_timer();
   connect(false);
 }
 

@@ -272,7 +272,10 @@ void Exchange::connect(bool fresh) {
                                                                : &known_->key();
   const std::optional<wire::PoolKey> special = special_key(*key);
   if (special) key = &*special;
-  wire::OriginStreamPtr idle = fresh ? nullptr : worker_.pool.acquire(*key, *this);
+  const bool usual = inside == nullptr && mode_ != semconv::Mode::kTunnel && !special;
+  wire::OriginStreamPtr idle = fresh   ? nullptr
+                               : usual ? worker_.pool.acquire(*key, known_->pooled(), *this)
+                                       : worker_.pool.acquire(*key, *this);
   if (idle) return on_connected(std::move(idle));
   waiting_ = worker_.pool.dial(
       *key, *this, [this](Result<wire::OriginStreamPtr> result) { on_dialled(std::move(result)); },

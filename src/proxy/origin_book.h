@@ -34,6 +34,8 @@ class KnownOrigin {
   // Connections to it that belong to no agent's in particular. Plain HTTP that goes by the second
   // proxy shares those to that.
   const wire::PoolKey& key() const { return key_; }
+  // What the worker's pool has by it.
+  wire::Pool::Known& pooled() { return pooled_; }
   // The second proxy wants the whole URL.
   bool absolute() const { return through_ && !key_.secure; }
   // The same origin for a tunnel: never by absolute-form.
@@ -66,6 +68,7 @@ class KnownOrigin {
   bool through_;  // the second proxy
   wire::PoolKey tunnel_key_;
   wire::PoolKey key_;
+  wire::Pool::Known pooled_;
   std::string authority_;
   bool denied_;
   bool h2_alone_ = false;

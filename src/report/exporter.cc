@@ -28,9 +28,9 @@ Exporter::Exporter(net::Loop& loop, wire::Pool& pool, Random random, Log& log, O
       backoff_(options_.retry),
       timer_(loop, [this] { on_time(); }) {}
 
-void Exporter::send(std::span<const std::string_view> request) {
+void Exporter::send(std::string_view request) {
   assert(!busy());
-  body_ = export_body(options_, request);
+  body_ = export_body(options_, {&request, 1});
   began_ = loop_.now().mono;
   attempt(false);
 }

@@ -47,8 +47,8 @@ class Exporter final : private wire::OriginStreamOwner {
            OnDecision on_decision);
 
   bool busy() const { return state_ != State::kIdle; }
-  // An encoded request, in parts; on_decision follows, never within the call. Not while busy.
-  void send(std::span<const std::string_view> request);
+  // An encoded request; on_decision follows, never within the call. Not while busy.
+  void send(std::string_view request);
   // From now on requests are given up when `limits` say so, and a wait that is under way ends now.
   void hurry(const DrainLimits& limits);
   // Forgets the request under way, silently.

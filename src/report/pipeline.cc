@@ -90,8 +90,10 @@ struct Pipeline::Impl {
        SpanTap tap);
 
   void accept(const EncodedSpans& spans, std::span<const trace::Span> tapped);
-  void take(std::string_view span);
-  std::optional<DropReason> enqueue(std::string_view span);
+  // Until their traces are decided.
+  void wait(const EncodedSpans& spans);
+  // Encoded spans, one behind the other.
+  void take(std::string_view spans, std::span<const uint32_t> sizes);
   void drop(DropReason reason, uint64_t spans);
   void advance();
   void decide_tail();
@@ -144,7 +146,8 @@ Pipeline::Impl::Impl(net::Loop& on_loop, wire::Pool& pool, Random random, Log& t
       origin(std::move(options.origin)),
       tap(std::move(span_tap)),
       batch(options.batch),
-      queue(options.batch),
+      queue(options.batch,
+            otlp::encode_envelope(origin, options.batch.queue_bytes_max).before.size()),
       batch_timer(loop, [this] { advance(); }),
       drain_timer(loop, [this] { end(); }),
       tail_timer(loop, [this] { decide_tail(); }),
@@ -157,7 +160,11 @@ Pipeline::Impl::Impl(net::Loop& on_loop, wire::Pool& pool, Random random, Log& t
   if (!options.otlp) return;
   if (options.tail) {
     tail = std::make_unique<TailSampler>(
-        *std::move(options.tail), [this](std::string_view span) { take(span); },
+        *std::move(options.tail),
+        [this](std::string_view span) {
+          const auto size = static_cast<uint32_t>(span.size());
+          take(span, {&size, 1});
+        },
         [this](uint64_t spans) { drop(DropReason::kTail, spans); });
   }
   exporter =
@@ -169,20 +176,29 @@ void Pipeline::Impl::accept(const EncodedSpans& spans, std::span<const trace::Sp
   if (tap) {
     for (const trace::Span& span : tapped) tap(span);
   }
-  const MonoTime now = loop.now().mono;
-  std::string_view rest = spans.bytes;
-  for (size_t i = 0; i < spans.sizes.size(); ++i) {
-    const std::string_view span = rest.substr(0, spans.sizes[i]);
-    ++emitted;
-    tail ? tail->add(spans.tail[i], span, now) : take(span);
-    rest.remove_prefix(span.size());
-  }
+  emitted += spans.sizes.size();
+  tail ? wait(spans) : take(spans.bytes, spans.sizes);
   notice_overflow();
   decide_tail();
 }
 
-void Pipeline::Impl::take(std::string_view span) {
-  if (const auto reason = enqueue(span)) drop(*reason, 1);
+void Pipeline::Impl::wait(const EncodedSpans& spans) {
+  const MonoTime now = loop.now().mono;
+  std::string_view rest = spans.bytes;
+  for (size_t i = 0; i < spans.sizes.size(); ++i) {
+    const std::string_view span = rest.substr(0, spans.sizes[i]);
+    tail->add(spans.tail[i], span, now);
+    rest.remove_prefix(span.size());
+  }
+}
+
+void Pipeline::Impl::take(std::string_view spans, std::span<const uint32_t> sizes) {
+  if (!exporter) return drop(DropReason::kNoExporter, sizes.size());
+  if (ended) return drop(DropReason::kShutdown, sizes.size());
+  const BatchQueue::LeftOut left_out = queue.push(spans, sizes, loop.now().mono);
+  // One by one, as they came: the log tells of the first at once.
+  for (uint64_t i = 0; i < left_out.queue_full; ++i) drop(DropReason::kQueueFull, 1);
+  for (uint64_t i = 0; i < left_out.too_large; ++i) drop(DropReason::kTooLarge, 1);
 }
 
 // What waits for its trace is decided when that is over; at the end of it all at once.
@@ -212,12 +228,6 @@ void Pipeline::Impl::feed() {
   }
 }
 
-std::optional<DropReason> Pipeline::Impl::enqueue(std::string_view span) {
-  if (!exporter) return DropReason::kNoExporter;
-  if (ended) return DropReason::kShutdown;
-  return queue.push(span, loop.now().mono);
-}
-
 void Pipeline::Impl::drop(DropReason reason, uint64_t spans) {
   if (spans == 0) return;
   dropped[index_of(reason)] += spans;
@@ -242,9 +252,9 @@ void Pipeline::Impl::advance() {
     return;
   }
   batch_timer.stop();
-  const std::string_view spans = queue.close_first().bytes;
-  const otlp::Envelope envelope = otlp::encode_envelope(origin, spans.size());
-  exporter->send(std::array<std::string_view, 3>{envelope.before, spans, envelope.behind});
+  Batch& first = queue.close_first();
+  const otlp::Envelope envelope = otlp::encode_envelope(origin, first.bytes());
+  exporter->send(first.between(envelope.before, envelope.behind));
 }
 
 void Pipeline::Impl::on_decision(const Decision& decision) {

@@ -389,6 +389,8 @@ const KnownCalls::Kind* KnownCalls::find(const HttpFacts& facts, const HttpSpanO
   for (const Kind& kind : kinds_) {
     if (is_of_kind(kind, facts, status)) return &kind;
   }
+  if (++misses_ < kMissesMin) return nullptr;
+  misses_ = 0;
   if (kinds_.size() < kKindsMax) {
     return &kinds_.emplace_back(make_kind(facts, status, options));
   }

@@ -67,7 +67,7 @@ size_t Connection::sendable(http::StreamId stream) const {
 
 void Connection::consumed(http::StreamId stream, size_t n) {
   codec_->consumed(stream, n);
-  update_reading();
+  if (stream_ && stream_->paused()) update_reading();
   if (codec_->has_output()) flush_later();
 }
 
@@ -78,6 +78,7 @@ void Connection::tunnel(http::StreamId stream) {
 
 void Connection::resume_http(http::StreamId stream, Chain first) {
   codec_->resume_http(stream, std::move(first));
+  settled_ = false;
   look_for_successor();
   flush_later();
 }
@@ -116,8 +117,15 @@ void Connection::on_bytes(const Chunk& read) {
   }
   feed(read);
   arm_deadline();
-  flush_later();  // and then it is known whether to read on; until then room() is asked
+  if (says_something()) flush_later();
   wake();
+}
+
+// Whether reading alone has left something for the end of the turn: of HTTP/1 that is an end, and
+// seldom. What the owner says to what was read sees to that itself.
+bool Connection::says_something() const {
+  return tls_ || codec_->multiplexed() || codec_->has_output() || codec_->ends_abruptly() ||
+         codec_->output_ended() || codec_->done();
 }
 
 // By TLS it comes in records, of which less than a whole one is nothing.
@@ -132,11 +140,12 @@ size_t Connection::room() const {
 void Connection::feed(const Chunk& read) {
   if (tls_) return feed_cipher(read.view());
   codec_->feed(read, loop_.now().mono);
-  look_for_successor();
+  if (!settled_) look_for_successor();
 }
 
 void Connection::look_for_successor() {
   auto successor = codec_->successor(loop_.now().mono);
+  settled_ = successor || codec_->has_events();
   if (!successor) return;
   codec_ = std::move(successor);
   if (input_ended_) codec_->eof(http::InputEnd::kClean);
@@ -147,7 +156,7 @@ void Connection::feed_cipher(std::string_view bytes) {
   engine.feed(bytes);
   Chunk plain(bytes.size());
   while (engine.read(plain)) codec_->feed(plain, loop_.now().mono);
-  look_for_successor();
+  if (!settled_) look_for_successor();
   if (input_ended_ || !(engine.peer_finished() || engine.failure())) return;
   input_ended_ = true;
   codec_->eof(engine.failure() ? http::InputEnd::kTruncated : http::InputEnd::kClean);
@@ -161,6 +170,7 @@ void Connection::secure(std::unique_ptr<tls::Engine> engine, std::unique_ptr<htt
   flushing_ = false;
   tls_ = std::make_unique<TlsLayer>(std::move(engine));
   codec_ = std::move(codec);
+  settled_ = false;
   armed_for_.reset();
   first.visit([&](std::string_view bytes) { feed_cipher(bytes); });
   update_reading();

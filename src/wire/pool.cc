@@ -38,7 +38,7 @@ Pool::Impl::~Impl() {
 }
 
 SlotId Pool::Impl::add(const PoolKey& key, Dialled dialled, OriginPlace place) {
-  Origins::value_type& origin = *origins.try_emplace(key).first;
+  Origins::value_type& origin = *origins.try_emplace(key, *this).first;
   if (++origin.second.connections == 1) {
     origin.second.site = &site_of(key);
     origin.second.site->origins.push_back(&origin);
@@ -50,17 +50,16 @@ SlotId Pool::Impl::add(const PoolKey& key, Dialled dialled, OriginPlace place) {
   });
 }
 
-OriginStreamPtr Pool::Impl::acquire(const PoolKey& key, OriginStreamOwner& owner) {
-  const auto origin = origins.find(key);
-  if (origin == origins.end()) return nullptr;
+OriginStreamPtr Pool::Impl::acquire(Origin& origin, OriginStreamOwner& owner) {
+  if (origin.connections == 0) return nullptr;
   // They came before.
-  if (origin->second.site->waiting > 0) return nullptr;
-  return open_one(origin->second, owner, false);
+  if (origin.site->waiting > 0) return nullptr;
+  return open_one(origin, owner, false);
 }
 
 OriginStreamPtr Pool::Impl::open_one(Origin& origin, OriginStreamOwner& owner, bool fresh) {
-  for (const SlotId id : origin.shared) {
-    if (OriginStreamPtr stream = entries.find(id)->open(owner)) return stream;
+  for (Entry* const entry : origin.shared) {
+    if (OriginStreamPtr stream = entry->open(owner)) return stream;
   }
   Entry* entry = find_idle(origin);
   if (entry == nullptr || (fresh && !entry->h2() && entry->opened_ > 0)) return nullptr;
@@ -81,17 +80,17 @@ OriginStreamPtr Pool::Impl::open(Entry& entry, OriginStreamOwner& owner) {
 
 void Pool::Impl::share(Entry& entry) {
   if (std::exchange(entry.shared_, true)) return;
-  entry.origin_.second.shared.push_back(entry.id_);
+  entry.origin_.second.shared.push_back(&entry);
 }
 
 void Pool::Impl::unshare(Entry& entry) {
-  if (std::exchange(entry.shared_, false)) std::erase(entry.origin_.second.shared, entry.id_);
+  if (std::exchange(entry.shared_, false)) std::erase(entry.origin_.second.shared, &entry);
 }
 
 Pool::Impl::Entry* Pool::Impl::find_idle(Origin& origin) {
   const MonoTime now = loop.now().mono;
   while (!origin.idle.empty()) {
-    Entry& newest = *entries.find(origin.idle.back());
+    Entry& newest = *origin.idle.back();
     const bool looked_at = now - newest.idle_since_ < kLookedAt;
     if (newest.idle_until_ > now && (looked_at || newest.is_quiet())) return &newest;
     doom(newest);
@@ -101,9 +100,9 @@ Pool::Impl::Entry* Pool::Impl::find_idle(Origin& origin) {
 
 void Pool::Impl::drop_idle(Entry& entry) {
   if (!std::exchange(entry.idle_, false)) return;
-  std::vector<SlotId>& same = entry.origin_.second.idle;
+  std::vector<Entry*>& same = entry.origin_.second.idle;
   // The newest is what is taken most.
-  same.erase(std::ranges::find(std::views::reverse(same), entry.id_).base() - 1);
+  same.erase(std::ranges::find(std::views::reverse(same), &entry).base() - 1);
   if (--idle_count == 0) sweeper.stop();
 }
 
@@ -127,12 +126,12 @@ void Pool::Impl::put_idle(Entry& entry) {
   const std::optional<Milliseconds> asked = entry.connection_.codec().keep_alive();
   const Milliseconds time =
       asked ? std::min(options.idle_time_max, *asked - kLeaveEarly) : options.idle_time_max;
-  std::vector<SlotId>& same = entry.origin_.second.idle;
+  std::vector<Entry*>& same = entry.origin_.second.idle;
   if (time <= Milliseconds(0) || options.idle_per_origin_max == 0) return doom(entry);
   entry.idle_since_ = loop.now().mono;
   entry.idle_until_ = entry.idle_since_ + time;
   entry.idle_ = true;
-  same.push_back(entry.id_);
+  same.push_back(&entry);
   if (entry.origin_.second.site->waiting > 0) look_after(*entry.origin_.second.site);
   if (++idle_count > options.idle_max) evict_from(entry.origin_.second);
   if (!sweeper.active()) sweeper.start(kSweepInterval, true);
@@ -142,13 +141,13 @@ void Pool::Impl::put_idle(Entry& entry) {
 // last to come if it is so itself. Else it is the longest idle of all.
 void Pool::Impl::evict_from(const Origin& latest) {
   if (latest.idle.size() > options.idle_per_origin_max) {
-    return doom(*entries.find(latest.idle.front()));
+    return doom(*latest.idle.front());
   }
   Entry* chosen = nullptr;
   std::pair<bool, MonoTime> least;  // within what stays, and idle since when
   for (const auto& [key, origin] : origins) {
     if (origin.idle.empty()) continue;
-    Entry* const first = entries.find(origin.idle.front());
+    Entry* const first = origin.idle.front();
     const std::pair rank{origin.idle.size() <= options.idle_per_origin_max, first->idle_since_};
     if (chosen != nullptr && rank >= least) continue;
     chosen = first;
@@ -172,8 +171,13 @@ void Pool::Impl::destroy(Entry& entry) {
   entries.erase(entry.id_);
   if (--origin.second.connections > 0) return;
   std::erase(site.origins, &origin);
-  origins.erase(origin.first);
+  origin.second.site = nullptr;
+  forget_unused(origin);
   forget_unused(site);
+}
+
+void Pool::Impl::forget_unused(Origins::value_type& origin) {
+  if (origin.second.connections == 0 && origin.second.known == 0) origins.erase(origin.first);
 }
 
 // Of those that are too many to one origin, who was needed a moment ago may be so again: who has a
@@ -182,12 +186,12 @@ void Pool::Impl::sweep() {
   const MonoTime now = loop.now().mono;
   std::vector<Entry*> expired;
   for (const auto& [key, origin] : origins) {
+    if (origin.connections == 0) continue;
     const size_t most = options.idle_per_origin_max;
     size_t excess = origin.idle.size() - std::min(origin.idle.size(), most);
     // Of those that were spoken for some may be closed for others by now.
     if (origin.site->waiting > 0) look_after(*origin.site);
-    for (const SlotId id : origin.idle) {
-      Entry* const entry = entries.find(id);
+    for (Entry* const entry : origin.idle) {
       const bool over = excess > 0 && entry->idle_since_ + kSweepInterval <= now;
       if (over) --excess;
       if (over || entry->idle_until_ <= now) expired.push_back(entry);
@@ -208,16 +212,30 @@ Pool::Pool(net::Loop& loop, Dialer& dialer, Options options)
 
 Pool::~Pool() = default;
 
+Pool::Known::~Known() {
+  if (origin_ == nullptr) return;
+  --origin_->second.known;
+  origin_->second.pool.forget_unused(*origin_);
+}
+
 OriginStreamPtr Pool::acquire(const PoolKey& key, OriginStreamOwner& owner) {
-  return impl_->acquire(key, owner);
+  const auto origin = impl_->origins.find(key);
+  return origin == impl_->origins.end() ? nullptr : impl_->acquire(origin->second, owner);
+}
+
+OriginStreamPtr Pool::acquire(const PoolKey& key, Known& known, OriginStreamOwner& owner) {
+  if (known.origin_ == nullptr) {
+    known.origin_ = &*impl_->origins.try_emplace(key, *impl_).first;
+    ++known.origin_->second.known;
+  }
+  return impl_->acquire(known.origin_->second, owner);
 }
 
 std::optional<Pool::Secured> Pool::secured(const PoolKey& key) {
   const auto origin = impl_->origins.find(key);
   if (origin == impl_->origins.end()) return std::nullopt;
-  for (const SlotId id : origin->second.shared) {
-    const Impl::Entry& entry = *impl_->entries.find(id);
-    if (entry.connection_.codec().reusable()) return entry.secured();
+  for (const Impl::Entry* const entry : origin->second.shared) {
+    if (entry->connection_.codec().reusable()) return entry->secured();
   }
   const Impl::Entry* entry = impl_->find_idle(origin->second);
   if (entry == nullptr) return std::nullopt;
@@ -266,11 +284,11 @@ void Pool::reset(SlotId leftover) {
 
 void Pool::drain() {
   impl_->draining = true;
-  std::vector<SlotId> all;
+  std::vector<Impl::Entry*> all;
   for (const auto& [key, origin] : impl_->origins) {
     all.insert(all.end(), origin.idle.begin(), origin.idle.end());
   }
-  for (const SlotId id : all) impl_->doom(*impl_->entries.find(id));
+  for (Impl::Entry* const entry : all) impl_->doom(*entry);
 }
 
 }  // namespace sidespan::wire

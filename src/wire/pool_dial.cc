@@ -221,8 +221,8 @@ class Pool::Impl::Securing final : public Waiting {
 bool Pool::Impl::is_dialling(const Site& site, const PoolKey& key) const {
   const auto origin = origins.find(key);
   const bool greeting =
-      origin != origins.end() && std::ranges::any_of(origin->second.shared, [&](SlotId id) {
-        return !entries.find(id)->connection_.codec().greeted();
+      origin != origins.end() && std::ranges::any_of(origin->second.shared, [](const Entry* entry) {
+        return !entry->connection_.codec().greeted();
       });
   return greeting || std::ranges::any_of(site.dials, [&](const Dial* dial) {
            return dial->running() && dial->key() == key;

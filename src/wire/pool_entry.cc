@@ -58,7 +58,8 @@ Pool::Impl::Entry::Entry(Impl& pool, SlotId id, Origins::value_type& origin,
       phases_(dialled.phases),
       place_(std::move(place)),
       connection_(std::move(dialled.stream), std::move(dialled.engine), std::move(codec), *this),
-      early_(std::move(dialled.early)) {}
+      early_(std::move(dialled.early)),
+      h2_(connection_.codec().multiplexed()) {}
 
 Pool::Impl::Entry::~Entry() = default;
 
@@ -83,6 +84,8 @@ void Pool::Impl::Entry::release(Stream& stream) {
     // What is left of it, as of an upload that was answered early, keeps nothing.
     connection_.send({id, http::Reset{{Code::kConnectionClosed, Side::kSelf, false, "over"}}});
     more_.erase(id);
+  } else {
+    connection_.consumed(id, 0);  // where reading waited for its owner's room, there is no owner now
   }
   pool_.release(*this);
 }
@@ -95,7 +98,7 @@ Pool::Impl::Entry::Stream* Pool::Impl::Entry::find(http::StreamId id) {
 
 void Pool::Impl::Entry::wake(Connection&) {
   while (std::optional<http::Event> event = connection_.next()) {
-    explain(*event);
+    if (auto* reset = std::get_if<http::Reset>(&event->what)) explain(*reset);
     Stream* const stream = find(event->stream);
     if (stream != nullptr && stream->owner_ != nullptr) {
       stream->owner_->on_origin_event(std::move(*event));
@@ -119,10 +122,9 @@ size_t Pool::Impl::Entry::room(const Connection& connection) const {
 }
 
 // The codec knows only that the bytes ended.
-void Pool::Impl::Entry::explain(http::Event& event) const {
+void Pool::Impl::Entry::explain(http::Reset& reset) const {
   const tls::Engine* const tls = connection_.tls();
-  auto* reset = std::get_if<http::Reset>(&event.what);
-  if (reset != nullptr && tls != nullptr && tls->failure()) reset->error = *tls->failure();
+  if (tls != nullptr && tls->failure()) reset.error = *tls->failure();
 }
 
 }  // namespace sidespan::wire

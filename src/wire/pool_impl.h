@@ -49,20 +49,13 @@ struct Pool::Impl final : net::TurnEnd {
   class Dial;
   class Securing;
   using Site = OriginPlace::Site;
-  // What one key of an origin has; kept while it has any connection.
-  struct Origin {
-    std::vector<SlotId> idle;    // newest last
-    std::vector<SlotId> shared;  // HTTP/2, with streams, and takes more
-    size_t connections = 0;
-    Site* site = nullptr;
-  };
   using Origins = std::unordered_map<PoolKey, Origin, PoolKeyHash>;
 
   Impl(net::Loop& l, Dialer& d, Options o);
   ~Impl();
 
   SlotId add(const PoolKey& key, Dialled dialled, OriginPlace place);
-  OriginStreamPtr acquire(const PoolKey& key, OriginStreamOwner& owner);
+  OriginStreamPtr acquire(Origin& origin, OriginStreamOwner& owner);
   // The same, whoever waits. `fresh`: HTTP/1 by a connection that was used will not do.
   OriginStreamPtr open_one(Origin& origin, OriginStreamOwner& owner, bool fresh);
   OriginStreamPtr open(Entry& entry, OriginStreamOwner& owner);
@@ -76,6 +69,7 @@ struct Pool::Impl final : net::TurnEnd {
   // Forgets it now, destroys it at the end of the turn: it may be the caller.
   void doom(Entry& entry);
   void destroy(Entry& entry);
+  void forget_unused(Origins::value_type& origin);
   void drop_idle(Entry& entry);
   void sweep();
 
@@ -117,6 +111,18 @@ struct Pool::Impl final : net::TurnEnd {
   bool draining = false;
 };
 
+// What one key of an origin has; kept while it has any connection, or somebody asks again.
+struct Pool::Origin {
+  explicit Origin(Impl& of) : pool(of) {}
+
+  Impl& pool;
+  std::vector<Impl::Entry*> idle = {};    // newest last
+  std::vector<Impl::Entry*> shared = {};  // HTTP/2, with streams, and takes more
+  size_t connections = 0;
+  size_t known = 0;            // by so many
+  Impl::Site* site = nullptr;  // while there are connections
+};
+
 // One server with all its connections, and who waits for one; kept while there are any of those.
 struct OriginPlace::Site {
   Pool::Impl& pool;
@@ -149,7 +155,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
     connection_.catch_up();
     return !doomed_ && connection_.codec().reusable() && connection_.is_quiet();
   }
-  bool h2() const { return connection_.codec().multiplexed(); }
+  bool h2() const { return h2_; }
   Secured secured() const { return {connection_.peer(), connection_.tls()->peer(), false, h2()}; }
 
   void wake(Connection&) override;
@@ -166,6 +172,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   MonoTime idle_since_{};
   uint32_t streams_ = 0;  // under way
   uint32_t opened_ = 0;   // so far
+  const bool h2_;
   bool idle_ = false;
   bool shared_ = false;  // busy, and takes more
   bool told_closed_ = false;
@@ -174,7 +181,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
 
  private:
   Stream* find(http::StreamId id);
-  void explain(http::Event& event) const;
+  void explain(http::Reset& reset) const;
 
   std::unique_ptr<Stream> only_;  // of HTTP/1; made once
   using StreamPtr = std::unique_ptr<Stream>;

@@ -62,8 +62,7 @@ bool Pool::Impl::make_place(Site& site) {
   Entry* chosen = nullptr;
   std::pair<bool, MonoTime> least;  // spoken for, and idle since when
   for (const auto* origin : site.origins) {
-    for (const SlotId id : origin->second.idle) {
-      Entry* const entry = entries.find(id);
+    for (Entry* const entry : origin->second.idle) {
       const bool spoken_for = origin->first.pinned_to != 0 || entry->opened_ == 0;
       const std::pair rank{spoken_for, entry->idle_since_};
       const bool too_soon = spoken_for && now - entry->idle_since_ < kSpokenFor;
@@ -82,8 +81,7 @@ std::optional<SlotId> Pool::Impl::retire(Site& site, const PoolKey& key) {
   Entry* chosen = nullptr;
   for (const auto* origin : site.origins) {
     if (origin->first == key) continue;
-    for (const SlotId id : origin->second.shared) {
-      Entry* const entry = entries.find(id);
+    for (Entry* const entry : origin->second.shared) {
       if (chosen == nullptr || entry->streams_ < chosen->streams_) chosen = entry;
     }
   }

@@ -113,12 +113,18 @@ class Chain {
     size_ = chunk.size();
     first_.swap(chunk);
   }
-  void append(Chain&& other);
+  void append(Chain&& other) {
+    if (!empty()) return append_behind(std::move(other));
+    swap(other);
+  }
 
   // The first contiguous bytes; empty when the chain is.
   std::string_view front() const { return empty() ? std::string_view() : first_.view(); }
   // Drops the first n bytes; n <= size().
-  void consume(size_t n);
+  void consume(size_t n) {
+    if (n == size_) return clear();
+    consume_some(n);
+  }
   // The first n bytes as a chain of their own; n <= size().
   Chain take(size_t n);
   // The same bytes once more, in the same blocks.
@@ -151,6 +157,9 @@ class Chain {
     void operator()(More* more) const noexcept;
   };
   void append_behind(Chunk chunk);
+  void append_behind(Chain&& other);
+  // Not all of them.
+  void consume_some(size_t n);
   Chunk& last() { return more_ ? more_->chunks.back() : first_; }
   // The chunk after first_ takes its place.
   void advance();

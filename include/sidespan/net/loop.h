@@ -82,6 +82,8 @@ class Loop {
   // and calls back in one go, so all streams of a loop use it in turn. Where a reader keeps a share
   // of what came, the next read has a fresh block.
   Chunk& read_chunk();
+  // The same, after `n` bytes were read into it.
+  Chunk& landed(size_t n);
   // Whoever read, `who`, calls it when the reader has had the bytes.
   void end_read(const void* who);
   // What `who` read in this turn has been written on already. Others are to have theirs before it

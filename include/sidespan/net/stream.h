@@ -64,7 +64,7 @@ class Stream {
   // Writes as much of `bytes` as goes without waiting and takes over the rest; on_written reports
   // both. Empty `bytes` is fine. Not after shutdown(); after a failure or close() it does nothing.
   // A write that fails lets what the peer had sent before be read first, then comes on_failure.
-  virtual void write(Chain bytes) = 0;
+  virtual void write(Chain&& bytes) = 0;
   // What the socket takes of `bytes` there and then, of which nothing is kept or reported; none
   // while something waits. An error is met by the write() of the rest.
   virtual size_t write_now(std::string_view bytes) = 0;

@@ -87,15 +87,21 @@ class KnownCalls {
     std::string name;
     trace::SpanStatus outcome;
   };
-  // Null: what is said of such a call is nobody else's.
+  // Null: what is said of such a call is nobody else's, or not often enough.
   const Kind* find(const HttpFacts& facts, const HttpSpanOptions& options);
   // Another target, or another peer.
-  void clear() { kinds_.clear(); }
+  void clear() {
+    kinds_.clear();
+    misses_ = 0;
+  }
 
  private:
   static constexpr size_t kKindsMax = 4;
+  // What is worth keeping comes again: one is made of each so many calls that are of none.
+  static constexpr size_t kMissesMin = 8;
   std::vector<Kind> kinds_;
-  size_t oldest_ = 0;  // where there are as many
+  size_t misses_ = 0;
+  size_t oldest_ = 0;  // where there are as many as may be
 };
 
 struct HttpFacts {

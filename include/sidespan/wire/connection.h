@@ -104,6 +104,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   void feed(const Chunk& read);
   void feed_cipher(std::string_view bytes);
   void look_for_successor();
+  bool says_something() const;
   void flush();
   void write_out();
   void end_output();
@@ -125,7 +126,8 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   std::unique_ptr<net::Timer> timer_;  // made when first needed
   std::optional<MonoTime> armed_for_;
   net::Address peer_;
-  size_t lingered_ = 0;  // bytes read and thrown away
+  size_t lingered_ = 0;   // bytes read and thrown away
+  bool settled_ = false;  // what was told is the codec's protocol: no other codec goes on
   bool input_ended_ = false;
   bool output_ended_ = false;
   bool flushing_ = false;

@@ -113,6 +113,9 @@ struct ReleaseStream {
 using OriginStreamPtr = std::unique_ptr<OriginStream, ReleaseStream>;
 
 class Pool {
+  struct Impl;
+  struct Origin;
+
  public:
   struct Options {
     http::CodecLimits codec;
@@ -128,11 +131,27 @@ class Pool {
     virtual ~Waiting() = default;  // cancels, silently
   };
 
+  // What the pool has by one key, for who asks for it again and again: looked up once. The pool
+  // outlives it.
+  class Known {
+   public:
+    Known() = default;
+    ~Known();
+    Known(const Known&) = delete;
+    Known& operator=(const Known&) = delete;
+
+   private:
+    friend class Pool;
+    std::pair<const PoolKey, Origin>* origin_ = nullptr;  // null: not asked yet
+  };
+
   Pool(net::Loop& loop, Dialer& dialer, Options options);
   ~Pool();
 
   // A stream on a connection that is there; null where none takes one, or others wait for it.
   OriginStreamPtr acquire(const PoolKey& key, OriginStreamOwner& owner);
+  // The same; `known` is of this key and no other, and of this pool.
+  OriginStreamPtr acquire(const PoolKey& key, Known& known, OriginStreamOwner& owner);
   // One on a connection that no request has used; `done` comes later. Where the origin has as many
   // as it may have, whoever comes waits in line for as long as connecting may take, then is told
   // kOverload; who does not insist (`fresh`) may get a stream on one that was used. Error side:
@@ -180,7 +199,6 @@ class Pool {
 
  private:
   friend class OriginPlace;
-  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -601,6 +601,19 @@ TEST_CASE("h1 client: Drained adds up") {
   CHECK(drained == queued);
 }
 
+TEST_CASE("h1 client: of a head without a body nobody is told that it left") {
+  Line line = origin(Cuts::whole());
+  StreamId stream = line->open();
+  line.react = [](const Event& event) { CHECK(!std::holds_alternative<Drained>(event.what)); };
+  line.send(stream, request("GET", "/", BodyLength::none()));
+  line.send(stream, End{});
+  const size_t size = line->take_output().size();
+  line->written(size - 1);
+  line->written(1);
+  CHECK(!line->has_events());
+  CHECK(line->queued(stream) == 0);
+}
+
 TEST_CASE("h1 client: what leaves late counts for the stream that queued it") {
   Line line = origin(Cuts::whole());
   StreamId stream = line->open();
@@ -613,7 +626,7 @@ TEST_CASE("h1 client: what leaves late counts for the stream that queued it") {
     CHECK(event.stream == stream);
     if (const auto* some = std::get_if<Drained>(&event.what)) drained += some->bytes;
   };
-  const size_t second = line.send(stream, request("GET", "/other", BodyLength::none()));
+  const size_t second = line.send(stream, request("POST", "/other", BodyLength::known(1)));
   CHECK(line->take_output().size() == first + second);
   line->written(first);
   line.pull();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "pool_rig.h"
@@ -38,6 +39,37 @@ TEST_CASE("a fresh connection is fresh though an idle one is there") {
   CHECK_FALSE(rig.reused);
   CHECK(rig.origin.accepted() == 2);
   CHECK(rig.pool.idle() == 2);
+}
+
+TEST_CASE("who asks for one key again and again gets what others get") {
+  Rig rig;
+  auto known = std::make_unique<Pool::Known>();
+  Call call;
+  CHECK(rig.pool.acquire(rig.key(), *known, call) == nullptr);  // before there is anything
+  rig.once();
+  for (int round = 0; round < 3; ++round) {
+    Call again;
+    again.stream = rig.pool.acquire(rig.key(), *known, again);
+    REQUIRE(again.stream);
+    CHECK(again.stream->reused());
+    CHECK(rig.pool.acquire(rig.key(), *known, call) == nullptr);
+    rig.ask(again);
+    CHECK(again.status == 200);
+  }
+  CHECK(rig.origin.accepted() == 1);
+  // When all connections are gone, and there is another.
+  rig.origin.then({.bytes = "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"});
+  rig.once();
+  CHECK(run_until(rig.loop, [&] { return rig.pool.idle() + rig.pool.busy() == 0; }));
+  CHECK(rig.pool.acquire(rig.key(), *known, call) == nullptr);
+  rig.once();
+  call.stream = rig.pool.acquire(rig.key(), *known, call);
+  CHECK(call.stream);
+  known.reset();  // before its connections
+  rig.ask(call);
+  CHECK(call.status == 200);
+  call.stream.reset();
+  CHECK(rig.pool.idle() == 1);
 }
 
 TEST_CASE("a pinned connection is nobody else's") {
