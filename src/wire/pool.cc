@@ -145,14 +145,14 @@ void Pool::Impl::evict_from(const Origin& latest) {
   }
   Entry* chosen = nullptr;
   std::pair<bool, MonoTime> least;  // within what stays, and idle since when
-  for (const auto& [key, origin] : origins) {
-    if (origin.idle.empty()) continue;
+  visit_connected([&](const Origin& origin) {
+    if (origin.idle.empty()) return;
     Entry* const first = origin.idle.front();
     const std::pair rank{origin.idle.size() <= options.idle_per_origin_max, first->idle_since_};
-    if (chosen != nullptr && rank >= least) continue;
+    if (chosen != nullptr && rank >= least) return;
     chosen = first;
     least = rank;
-  }
+  });
   if (chosen != nullptr) doom(*chosen);
 }
 
@@ -185,8 +185,7 @@ void Pool::Impl::forget_unused(Origins::value_type& origin) {
 void Pool::Impl::sweep() {
   const MonoTime now = loop.now().mono;
   std::vector<Entry*> expired;
-  for (const auto& [key, origin] : origins) {
-    if (origin.connections == 0) continue;
+  visit_connected([&](const Origin& origin) {
     const size_t most = options.idle_per_origin_max;
     size_t excess = origin.idle.size() - std::min(origin.idle.size(), most);
     // Of those that were spoken for some may be closed for others by now.
@@ -196,7 +195,7 @@ void Pool::Impl::sweep() {
       if (over) --excess;
       if (over || entry->idle_until_ <= now) expired.push_back(entry);
     }
-  }
+  });
   for (Entry* entry : expired) doom(*entry);
   if (idle_count > 0) sweeper.start(kSweepInterval, true);
 }

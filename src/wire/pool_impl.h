@@ -70,6 +70,9 @@ struct Pool::Impl final : net::TurnEnd {
   void doom(Entry& entry);
   void destroy(Entry& entry);
   void forget_unused(Origins::value_type& origin);
+  // `visit(origin)` for each that has connections, which may be few of those that are known.
+  template <class Visit>
+  void visit_connected(Visit&& visit) const;
   void drop_idle(Entry& entry);
   void sweep();
 
@@ -134,6 +137,13 @@ struct OriginPlace::Site {
   bool changed = false;  // is among the pool's
   bool serving = false;
 };
+
+template <class Visit>
+void Pool::Impl::visit_connected(Visit&& visit) const {
+  for (const auto& [name, site] : sites) {
+    for (const Origins::value_type* const origin : site->origins) visit(origin->second);
+  }
+}
 
 // One origin connection, with the streams that use it. HTTP/1 has one at a time, which is part of
 // this; those of HTTP/2 are made and go.
