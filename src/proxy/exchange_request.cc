@@ -272,7 +272,7 @@ void Exchange::connect(bool fresh) {
                                                                : &known_->key();
   const std::optional<wire::PoolKey> special = special_key(*key);
   if (special) key = &*special;
-  const bool usual = inside == nullptr && mode_ != semconv::Mode::kTunnel && !special;
+  const bool usual = inside_ == nullptr && mode_ != semconv::Mode::kTunnel && !special;
   wire::OriginStreamPtr idle = fresh   ? nullptr
                                : usual ? worker_.pool.acquire(*key, known_->pooled(), *this)
                                        : worker_.pool.acquire(*key, *this);

@@ -73,8 +73,11 @@ TEST_CASE("origin book: what spans say alike goes with the address, and with the
     facts.alike = &origin->alike();
     return semconv::make_http_span(facts, options.spans);
   };
-  for (const char* ip : {"203.0.113.7", "203.0.113.7", "10.1.2.3", "203.0.113.7"}) {
-    CHECK(span(ip).attributes.text("network.peer.address") == ip);
+  for (const char* ip : {"203.0.113.7", "10.1.2.3", "203.0.113.7"}) {
+    // Often enough to be known.
+    for (int time = 0; time < 10; ++time) {
+      CHECK(span(ip).attributes.text("network.peer.address") == ip);
+    }
   }
   const auto port = [&] {
     for (const auto& [key, value] : span("10.1.2.3").attributes) {
@@ -82,10 +85,9 @@ TEST_CASE("origin book: what spans say alike goes with the address, and with the
     }
     return int64_t{0};
   };
-  CHECK(port() == 80);
+  for (int time = 0; time < 10; ++time) CHECK(port() == 80);
   url.scheme = "https";
-  CHECK(port() == 443);
-  CHECK(port() == 443);
+  for (int time = 0; time < 10; ++time) CHECK(port() == 443);
 }
 
 TEST_CASE("origin book: what spans say of an origin goes by the URL's scheme, too") {

@@ -36,6 +36,8 @@ using sidespan::trace::SpanStatus;
 namespace {
 
 constexpr MonoTime kStart{1000s};
+// A call is said like others when it came so often.
+constexpr int kTimesToBeKnown = 8;
 
 // Everything make_http_span() is told about one call.
 struct Call {
@@ -74,8 +76,8 @@ struct Call {
     const bool is_origin = facts.mode != Mode::kIngress && !facts.peer_ip.empty();
     if (is_origin) known.peer = &peer;
     KnownCalls calls;
-    for (KnownCalls* alike : {static_cast<KnownCalls*>(nullptr), &calls, &calls}) {
-      known.alike = alike;
+    for (int time = 0; time < kTimesToBeKnown + 2; ++time) {
+      known.alike = time > 0 ? &calls : nullptr;
       const Span again = make_http_span(known, options);
       CHECK(again.attributes.encoded() == span.attributes.encoded());
       CHECK(again.attributes.dropped() == span.attributes.dropped());
@@ -175,25 +177,49 @@ void check(const std::vector<Row>& rows) {
 
 }  // namespace
 
-TEST_CASE("calls of more kinds than are remembered are told as each of them is") {
-  Call call;
-  prepare(call);
-  call.facts.request = &call.request;
-  call.facts.url = &call.url;
-  const KnownTarget target(call.url, call.options);
-  const auto peer = known_peer(call.facts.peer_ip, call.facts.peer_port, call.options);
-  call.facts.target = &target;
-  call.facts.peer = &peer;
+TEST_CASE("calls of one kind and of another to the same peer are told as each of them is") {
+  using Change = void (*)(Call&);
+  const Change changes[] = {
+      [](Call& call) { call.request.set_method("PUT"); },
+      [](Call& call) { call.request.set_method("ODD"); },
+      [](Call& call) { call.facts.mode = Mode::kRoute; },
+      [](Call& call) { call.facts.mode = Mode::kIntercept; },
+      [](Call& call) { call.facts.parent_source = "root"; },
+      [](Call& call) { call.facts.protocol_version = "2"; },
+      [](Call& call) { call.facts.tls_version = "1.3"; },
+      [](Call& call) { call.facts.ending = Ending::kAgentCancelled; },
+      [](Call& call) { call.response.status = 404; },
+      [](Call& call) { call.response.status = 503; },
+      [](Call& call) { call.facts.response = nullptr; },
+      [](Call& call) { call.facts.resend_count = 1; },
+      [](Call& call) { call.facts.context_blocked = true; },
+      [](Call& call) { call.facts.execution_id = "e"; },
+      [](Call& call) { call.facts.grpc = true; },
+  };
+  Call usual;
+  prepare(usual);
+  const KnownTarget target(usual.url, usual.options);
+  const auto peer = known_peer(usual.facts.peer_ip, usual.facts.peer_port, usual.options);
   KnownCalls calls;
-  for (const int status : {200, 404, 200, 500, 204, 304, 301, 200, 404, 404, 500}) {
-    CAPTURE(status);
-    call.response.status = status;
-    call.facts.alike = nullptr;
-    const Span alone = make_http_span(call.facts, call.options);
-    call.facts.alike = &calls;
-    const Span alike = make_http_span(call.facts, call.options);
-    CHECK(alike.attributes.encoded() == alone.attributes.encoded());
-    CHECK(alike.status == alone.status);
+  // Once as they come, and once with each often enough to be known, and to displace another.
+  for (const int times : {1, kTimesToBeKnown + 1}) {
+    for (const Change change : changes) {
+      for (int time = 0; time < 2 * times; ++time) {
+        Call call;
+        prepare(call);
+        if (time < times) change(call);
+        call.facts.request = &call.request;
+        call.facts.url = &call.url;
+        call.facts.target = &target;
+        call.facts.peer = &peer;
+        const Span alone = make_http_span(call.facts, call.options);
+        call.facts.alike = &calls;
+        const Span alike = make_http_span(call.facts, call.options);
+        CHECK(alike.attributes.encoded() == alone.attributes.encoded());
+        CHECK(alike.name == alone.name);
+        CHECK(alike.status == alone.status);
+      }
+    }
   }
 }
 
