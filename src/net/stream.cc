@@ -52,8 +52,9 @@ ssize_t send_now(int fd, std::string_view bytes) {
 
 ssize_t send_now(int fd, Blocks& blocks) {
   // libuv's buffers are made to be taken for these.
-  const msghdr message{.msg_iov = reinterpret_cast<iovec*>(blocks.buffers.data()),
-                       .msg_iovlen = blocks.count};
+  msghdr message{};
+  message.msg_iov = reinterpret_cast<iovec*>(blocks.buffers.data());
+  message.msg_iovlen = blocks.count;
   return ::syscall(SYS_sendmsg, fd, &message, kSendFlags);
 }
 

@@ -214,6 +214,11 @@ TEST_CASE("verdicts: Host") {
   };
   check_requests({
       {"with a port", host("Host: o:8080\r\n"), told("GET / 1.1 [Host: o:8080] none")},
+      {"the same again", host("Host: o:8080\r\n"), told("GET / 1.1 [Host: o:8080] none")},
+      {"the same and more", host("Host: o:8080/\r\n"), kBad},
+      {"less than before", host("Host: o:\r\n"), told("GET / 1.1 [Host: o:] none")},
+      {"longer than is remembered", host("Host: " + std::string(121, 'o') + "\r\n"),
+       told("GET / 1.1 [Host: " + std::string(121, 'o') + "] none")},
       {"IPv6", host("Host: [::1]\r\n"), told("GET / 1.1 [Host: [::1]] none")},
       {"underscore", host("Host: a_b\r\n"), told("GET / 1.1 [Host: a_b] none")},
       {"name in other case", host("hOST: o\r\n"), told("GET / 1.1 [hOST: o] none")},
