@@ -53,8 +53,8 @@ void H1Base::written(size_t n) {
   queued_earlier_ -= earlier;
   const size_t drained = std::min(n - earlier, queued_);
   queued_ -= drained;
-  // Behind a head without a body nobody has more to say; behind an interim one there is that head.
-  const bool said = head_sent_ && framing_ == Framing::kNone && !tunnel_;
+  // Behind a request without a body nobody has more to say.
+  const bool said = peer_ == Side::kOrigin && framing_ == Framing::kNone && !tunnel_;
   if (drained == 0 || said) return;
   if (has_events() && events_.back().stream == stream_) {
     if (Drained* last = std::get_if<Drained>(&events_.back().what)) {

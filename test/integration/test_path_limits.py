@@ -216,3 +216,15 @@ def test_a_pipeline_of_a_thousand_is_answered(sidecar, origin):
 def test_a_slow_origin_s_trickle_is_passed_on(sidecar, origin):
     origin.answer("/drops", [*[bytes([byte]) for byte in OK]])
     assert ask(sidecar().egress, "GET", origin.url("/drops")).body == b"ok"
+
+
+def test_an_answer_behind_an_interim_one_comes_whatever_the_queue_holds(sidecar, origin):
+    """The read ends within the final head, when as much is queued for the agent as may be."""
+    side = sidecar({"limits": {"queue_bytes": "1KiB"}})
+    for filling in range(100, 1300, 40):
+        hint = b"HTTP/1.1 103 Early Hints\r\nLink: " + b"x" * filling + b"\r\n\r\n"
+        final = b"HTTP/1.1 200 OK\r\nX: " + b"y" * 3000 + b"\r\nContent-Length: 2\r\n\r\nok"
+        origin.answer(f"/{filling}", [hint + final])
+        with Client(side.egress) as agent:
+            agent.send(head(f"GET {origin.url(f'/{filling}')} HTTP/1.1", [("Host", "h")]))
+            assert [agent.reader.head().status, agent.response().body] == [103, b"ok"]
