@@ -8,7 +8,7 @@ namespace sidespan::http {
 namespace {
 
 // A smaller window ends input sooner, but does not cut what comes at once.
-constexpr size_t kRoomBytesLeast = Chunk::kReadBytes;
+constexpr size_t kRoomBytesLeast = size_t{64} * 1024;
 
 }  // namespace
 
@@ -77,7 +77,10 @@ bool H1Base::wants_input() const {
 size_t H1Base::room() const {
   const size_t waiting = std::max(unconsumed_, rest().size());
   if (waiting >= limits_.window_bytes) return 0;
-  return std::max(limits_.window_bytes, kRoomBytesLeast) - waiting;
+  // An answer comes with its head. Of an agent, whose request may turn out to be a tunnel that is
+  // long in opening, no more than the window is to wait.
+  const size_t head = peer_ == Side::kOrigin && waiting == 0 ? Chunk::kReadHeadBytes : 0;
+  return std::max(limits_.window_bytes, kRoomBytesLeast) - waiting + head;
 }
 
 void H1Base::keep_rest(std::string_view bytes) {

@@ -22,7 +22,7 @@ namespace sidespan {
 class Chunk {
  public:
   // What a loop reads into: the 64 KiB of which senders like to make bodies and their pieces, and a
-  // head before them, so that both come by one read.
+  // head before them, so that an answer comes by one read.
   static constexpr size_t kReadBytes = size_t{66} * 1024;
   // The part of it that is for a head.
   static constexpr size_t kReadHeadBytes = size_t{2} * 1024;

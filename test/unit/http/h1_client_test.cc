@@ -145,7 +145,9 @@ TEST_CASE("h1 client: a body shares what it was read into where it is a good par
   Chunk read(65536);
   read.append(head);
   read.append(big);
+  CHECK(codec->room() == Chunk::kReadBytes);
   codec->feed(read, {});
+  CHECK(codec->room() == size_t{64} * 1024 - big.size());
   CHECK(read.shared());
   CHECK(std::holds_alternative<Head>(codec->next()->what));
   std::optional<Event> event = codec->next();
