@@ -123,10 +123,7 @@ void Worker::Inside::close_ingress() {
 Worker::Worker(const Settings& settings, std::shared_ptr<const proxy::Options> options,
                const TlsSetup& tls, Telemetry& telemetry, Log& log, MemoryLedger& memory,
                const proxy::Shared& shared)
-    : log_(log),
-      options_(std::move(options)),
-      thread_("worker"),
-      heartbeat_(mono_now()) {
+    : log_(log), options_(std::move(options)), thread_("worker"), heartbeat_(mono_now()) {
   thread_.call([&] {
     inside_ = std::make_unique<Inside>(*this, thread_.loop(), settings, tls, telemetry, log, memory,
                                        shared);

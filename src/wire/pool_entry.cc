@@ -85,7 +85,8 @@ void Pool::Impl::Entry::release(Stream& stream) {
     connection_.send({id, http::Reset{{Code::kConnectionClosed, Side::kSelf, false, "over"}}});
     more_.erase(id);
   } else {
-    connection_.consumed(id, 0);  // where reading waited for its owner's room, there is no owner now
+    connection_.consumed(id,
+                         0);  // where reading waited for its owner's room, there is no owner now
   }
   pool_.release(*this);
 }
