@@ -34,12 +34,11 @@ struct Loop::Impl {
   uv_loop_t uv;
   uv_prepare_t before_poll;
   uv_check_t after_poll;
-  uv_idle_t going_on;               // while `next` is not empty: then the poll waits for nothing
-  std::vector<NextTurn*> next;      // cancelled work leaves a null, as in `queue`
-  std::vector<NextTurn*> begun;     // those of `next` whose turn it is
-  std::vector<TurnEnd*> queue;      // cancelled work leaves a null
-  TurnEnd* first = nullptr;         // of the queue, it does not wait for the turn's end
-  const void* had_share = nullptr;  // read last of those that were followed by such a one
+  uv_idle_t going_on;            // while `next` is not empty: then the poll waits for nothing
+  std::vector<NextTurn*> next;   // cancelled work leaves a null, as in `queue`
+  std::vector<NextTurn*> begun;  // those of `next` whose turn it is
+  std::vector<TurnEnd*> queue;   // cancelled work leaves a null
+  TurnEnd* first = nullptr;      // of the queue, it does not wait for the turn's end
   std::optional<Moment> moment;
   MonoTime looking;  // when the poll that is under way, or comes next, began at the earliest
   MonoTime looked;   // the same of the one that is over
@@ -55,7 +54,6 @@ struct Loop::Impl {
   }
   void after_look() {
     looked = looking;
-    had_share = nullptr;
     end_turn();
     ++turn;
   }
@@ -164,16 +162,11 @@ void Loop::after_read(TurnEnd& work) {
   if (impl_->first == nullptr) impl_->first = &work;
 }
 
-void Loop::end_read(const void* who) {
+void Loop::end_read() {
   TurnEnd* const work = impl_->first;
   if (work == nullptr) return;
-  impl_->had_share = who;
   cancel_turn_end(*work);
   work->on_turn_end();
-}
-
-bool Loop::has_had_share(const void* who) const {
-  return impl_->had_share == who;
 }
 
 void Loop::cancel_turn_end(TurnEnd& work) {

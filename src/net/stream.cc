@@ -122,15 +122,13 @@ void Stream::Impl::read() {
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
         // Without a buffer libuv asks again next turn.
         auto& self = *static_cast<Impl*>(handle->data);
-        if (memory::full() || self.loop().has_had_share(&self)) {
-          return void(*buffer = uv_buf_init(nullptr, 0));
-        }
+        if (memory::full()) return void(*buffer = uv_buf_init(nullptr, 0));
         const auto room = self.room();
         *buffer = uv_buf_init(room.data(), static_cast<unsigned>(room.size()));
       },
       [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
         auto& self = *static_cast<Impl*>(handle->data);
-        if (n != UV_ENOBUFS || buffer->len > 0) return self.on_read(n);
+        if (n != UV_ENOBUFS || buffer->len > 0) return self.on_read(n, buffer->len);
         if (buffer->base != nullptr) self.pause();
       });
 }
@@ -145,12 +143,15 @@ void Stream::Impl::pause() {
   if (!closed) uv_read_stop(stream());
 }
 
-void Stream::Impl::on_read(ssize_t n) {
+void Stream::Impl::on_read(ssize_t n, size_t room) {
   if (closed || n == 0) return;
   if (n > 0) {
+    const auto size = static_cast<size_t>(n);
     Loop& owner = loop();
-    reader->on_bytes(owner.landed(static_cast<size_t>(n)));
-    return owner.end_read(this);
+    reader->on_bytes(owner.landed(size));
+    // Else libuv reads on, and what comes may go with this: the end of an upload, by one write.
+    if (size < room) owner.end_read();
+    return;
   }
   ended = true;
   if (failed) return report_failure(write_status);

@@ -41,7 +41,7 @@ struct Stream::Impl {
   void pause();
   // Where what is read next goes; empty where the reader has no room.
   std::span<char> room() const;
-  void on_read(ssize_t n);
+  void on_read(ssize_t n, size_t room);
   void write(Chain&& bytes);
   void flush();
   // What the socket took; `full` when it takes no more for now or has failed.

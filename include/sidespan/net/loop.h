@@ -84,11 +84,8 @@ class Loop {
   Chunk& read_chunk();
   // The same, after `n` bytes were read into it.
   Chunk& landed(size_t n);
-  // Whoever read, `who`, calls it when the reader has had the bytes.
-  void end_read(const void* who);
-  // What `who` read in this turn has been written on already. Others are to have theirs before it
-  // reads on: libuv would let it go on until the socket is empty, thirty-two times at most.
-  bool has_had_share(const void* who) const;
+  // Whoever read calls it when the reader has had the bytes and no more wait in the socket.
+  void end_read();
   uv_loop_s* uv();
 
  private:

@@ -123,25 +123,6 @@ TEST_CASE("loop: who asks for the end of a read does not wait for the next one")
   CHECK(cancelled.count == 0);
 }
 
-TEST_CASE("loop: who reads much that is written on at once leaves the others their turn") {
-  Loop loop;
-  Pair much(loop);
-  Pair little(loop);
-  Recorder reader;
-  Recorder other;
-  Work writer([] {});
-  size_t before_other = 0;
-  reader.then_bytes = [&](std::string_view) { loop.after_read(writer); };
-  other.then_bytes = [&](std::string_view) { before_other = reader.received.size(); };
-  much.server->start(reader);
-  little.server->start(other);
-  much.client->write(Chain(std::string(400'000, 'x')));
-  little.client->write(Chain("y"));
-  CHECK(run_until(loop, [&] { return reader.received.size() == 400'000; }));
-  CHECK(other.received == "y");
-  CHECK(before_other <= Chunk::kReadBytes);
-}
-
 TEST_CASE("loop: stop before run and inside it") {
   Loop loop;
   Timer timer(loop, [] {});
