@@ -121,9 +121,8 @@ void Stream::Impl::read() {
       stream(),
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
         // Without a buffer libuv asks again next turn.
-        auto& self = *static_cast<Impl*>(handle->data);
         if (memory::full()) return void(*buffer = uv_buf_init(nullptr, 0));
-        const auto room = self.room();
+        const auto room = static_cast<Impl*>(handle->data)->room();
         *buffer = uv_buf_init(room.data(), static_cast<unsigned>(room.size()));
       },
       [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
@@ -151,7 +150,7 @@ void Stream::Impl::on_read(ssize_t n, size_t room) {
     reader->on_bytes(owner.landed(size));
     // Else libuv reads on, and what comes may go with this: the end of an upload, by one write.
     if (size < room) owner.end_read();
-    return;
+    return;  // whoever owns this may have ended it
   }
   ended = true;
   if (failed) return report_failure(write_status);

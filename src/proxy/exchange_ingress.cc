@@ -113,6 +113,7 @@ bool Exchange::waits_for_events() const {
 // from being decided on and every later request from being evidence. A WebSocket of the agent's own
 // counts as a call.
 void Exchange::settle_work() {
+  if (!held_trace_ && !options_.ingress) return;
   const bool waits = waits_for_events();
   if (waits) release_own_trace();
   if (!options_.ingress) return;

@@ -52,7 +52,7 @@ void Exchange::on_response_head(http::Head&& head) {
   } else if (mode_ != semconv::Mode::kIngress) {
     observer_ = semconv::make_response_observer(call_facts(), response_);
   }
-  if (held_trace_ || options_.ingress) settle_work();
+  settle_work();
   if (lineage_) lineage_->on_response_head(response_);
   begin_packed_answer();
   http::remove_hop_by_hop(response_.headers, switching);

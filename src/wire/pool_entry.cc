@@ -85,8 +85,8 @@ void Pool::Impl::Entry::release(Stream& stream) {
     connection_.send({id, http::Reset{{Code::kConnectionClosed, Side::kSelf, false, "over"}}});
     more_.erase(id);
   } else {
-    connection_.consumed(id,
-                         0);  // where reading waited for its owner's room, there is no owner now
+    // Where reading waited for room of its owner's, there is no owner now.
+    connection_.consumed(id, 0);
   }
   pool_.release(*this);
 }

@@ -26,8 +26,8 @@ struct End {};  // the message is whole; after tunnel(): this direction's FIN
 struct Reset {  // the stream is over, unfinished
   Error error;
 };
-struct Drained {  // so many bytes of what send() queued left; by HTTP/1 not of a request without a
-                  // body
+// So many bytes of what send() queued have left. HTTP/1 tells none of a request without a body.
+struct Drained {
   size_t bytes = 0;
 };
 struct HalfClosed {};  // the peer sent FIN but may still read: an answer is owed (h1 server)
