@@ -128,8 +128,16 @@ void Stream::Impl::read() {
       [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
         auto& self = *static_cast<Impl*>(handle->data);
         if (n != UV_ENOBUFS || buffer->len > 0) return self.on_read(n, buffer->len);
-        if (buffer->base != nullptr) self.pause();
+        if (buffer->base != nullptr) self.on_no_room();
       });
+}
+
+// The turn's end may make room, and mostly nothing comes before that: two calls into the kernel for
+// each big body are saved.
+void Stream::Impl::on_no_room() {
+  if (!std::exchange(roomless, true)) return;
+  // What the peer of a failed write had sent before would be told when it has been read: never.
+  failed ? end_failed() : pause();
 }
 
 std::span<char> Stream::Impl::room() const {
@@ -147,6 +155,7 @@ void Stream::Impl::on_read(ssize_t n, size_t room) {
   if (n > 0) {
     const auto size = static_cast<size_t>(n);
     Loop& owner = loop();
+    roomless = false;
     reader->on_bytes(owner.landed(size));
     // Else libuv reads on, and what comes may go with this: the end of an upload, by one write.
     if (size < room) owner.end_read();
@@ -237,6 +246,10 @@ void Stream::Impl::write_failed(int status) {
   // explains why it would not read on. Reading then ends by itself.
   const bool gone = write_status == UV_EPIPE || write_status == UV_ECONNRESET;
   if (gone && reader != nullptr && !paused && !ended) return;
+  end_failed();
+}
+
+void Stream::Impl::end_failed() {
   ended = true;
   uv_read_stop(stream());
   report_failure(write_status);

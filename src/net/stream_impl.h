@@ -42,6 +42,7 @@ struct Stream::Impl {
   // Where what is read next goes; empty where the reader has no room.
   std::span<char> room() const;
   void on_read(ssize_t n, size_t room);
+  void on_no_room();
   void write(Chain&& bytes);
   void flush();
   // What the socket took; `full` when it takes no more for now or has failed.
@@ -49,6 +50,8 @@ struct Stream::Impl {
   void lend_rest();
   void on_lent_written(int status);
   void write_failed(int status);
+  // Nothing more is read, and the failed write is told.
+  void end_failed();
   void finish_writing();
   void report_failure(int status);
   void close(bool reset);
@@ -62,6 +65,7 @@ struct Stream::Impl {
   int fd = -1;           // libuv closes it
   int write_status = 0;  // the first error of a write
   bool paused = false;
+  bool roomless = false;  // the reader had no room when it was asked last
   bool ended = false;   // the peer's FIN was read
   bool failed = false;  // reported, or to be when reading has come to its end
   bool flushing = false;
