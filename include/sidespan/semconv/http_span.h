@@ -111,7 +111,6 @@ struct HttpFacts {
   // Identity, decided before the call.
   const trace::SpanContext* context = nullptr;  // never null where a span is made
   trace::SpanId parent_id = {};
-  bool parent_is_remote = false;
   std::string_view parent_source = {};  // a literal
   std::string_view execution_id = {};   // empty: none known
   std::string_view execution_source = {};
@@ -121,18 +120,19 @@ struct HttpFacts {
   std::span<const trace::SpanContext> links = {};  // whoever else has to do with it
   std::string_view turn_id = {};                   // the turn's span; empty: none known
   uint32_t turn_step = 0;                          // its place in it, from 1
+  bool parent_is_remote = false;
   bool context_blocked = false;  // a signature covers the trace headers, and they went on as sent
+  Mode mode = Mode::kForward;
   // Of baggage; none takes the place of one that is told here.
   std::span<const std::pair<std::string, std::string>> further_attributes = {};
-  Mode mode = Mode::kForward;
 
   // The call.
   const http::Head* request = nullptr;       // as the origin got it
   const http::Url* url = nullptr;            // where it goes, in full; CONNECT: authority only
-  bool secret = true;                        // `url` may hold one: it has a user or a query
   const KnownTarget* target = nullptr;       // what is known of `url`; null: nothing yet
   const http::Head* response = nullptr;      // null: none came
   bool grpc = false;                         // the call is one of gRPC
+  bool secret = true;                        // `url` may hold one: it has a user or a query
   std::optional<uint32_t> grpc_status = {};  // absent: none came
   int resend_count = 0;                      // 0: the first attempt
   // Of the connection to the origin: "1.1", a literal; empty: there was none. On the ingress of the
@@ -148,11 +148,11 @@ struct HttpFacts {
   uint64_t bytes_received = 0;
   // Of a tunnel that nobody looked into: why, and what its ClientHello said in the clear.
   std::string_view tunnel_reason = {};
-  std::optional<Side> closed_by = {};  // whose end came first, by FIN or by breaking off
   std::string_view tls_server_name = {};
   std::span<const std::string> tls_alpn = {};
-  std::string_view tls_version = {};  // towards the origin: "1.3", a literal; empty: no TLS of ours
+  std::optional<Side> closed_by = {};  // whose end came first, by FIN or by breaking off
   bool tls_resumed = false;
+  std::string_view tls_version = {};  // towards the origin: "1.3", a literal; empty: no TLS of ours
 
   // Time.
   Moment start = {};  // the first byte of the request
