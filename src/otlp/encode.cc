@@ -1,6 +1,5 @@
 #include "sidespan/otlp/encode.h"
 
-#include <algorithm>
 #include <string>
 
 #include "otlp/fields.h"
@@ -33,14 +32,20 @@ char* put_span_id(char* at, Tag tag, trace::SpanId id) {
 }
 
 bool is_ascii(std::string_view text) {
-  return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) >= 0x80) return false;
+  }
+  return true;
+}
+
+[[gnu::noinline]] std::string_view mend(std::string_view text, std::string& mended) {
+  return mended = text::to_valid_utf8(std::string(text));
 }
 
 // One text that is not UTF-8 makes a receiver refuse the whole request; attributes are mended when
 // they are set, names and messages here.
-std::string_view admit(std::string_view text, std::string& mended) {
-  if (text.empty() || is_ascii(text)) return text;
-  return mended = text::to_valid_utf8(std::string(text));
+[[gnu::always_inline]] inline std::string_view admit(std::string_view text, std::string& mended) {
+  return is_ascii(text) ? text : mend(text, mended);
 }
 
 // An element of Span.attributes begins as all of these do, but for the tag.

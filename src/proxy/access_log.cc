@@ -20,7 +20,7 @@ void write_access_line(Log& log, const AccessLine& line) {
              {"baggage", line.baggage}});
 }
 
-std::string baggage_text(const std::vector<std::pair<std::string, std::string>>& entries) {
+std::string baggage_text(std::span<const std::pair<std::string, std::string>> entries) {
   std::string text;
   for (const auto& [key, value] : entries) {
     text.append(text.empty() ? "" : ",").append(key).append("=").append(value);

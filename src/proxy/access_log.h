@@ -1,10 +1,10 @@
 // The line that a call leaves in the log, where `log.access` asks for one.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sidespan/base/clock.h"
 #include "sidespan/base/error.h"
@@ -28,6 +28,6 @@ struct AccessLine {
 };
 
 void write_access_line(Log& log, const AccessLine& line);
-std::string baggage_text(const std::vector<std::pair<std::string, std::string>>& entries);
+std::string baggage_text(std::span<const std::pair<std::string, std::string>> entries);
 
 }  // namespace sidespan::proxy

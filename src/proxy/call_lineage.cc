@@ -95,7 +95,7 @@ void CallLineage::begin(const http::Head& request, const http::Url& url,
   if (!of_nobody_) return;
   said_.emplace(registry_.key());
   for (const std::string_view part :
-       {request.method(), std::string_view(url.scheme), std::string_view(url.authority.host),
+       {request.method(), url.scheme, std::string_view(url.authority.host),
         std::string_view(url.path)}) {
     said_->add(part);
     said_->add(uint64_t{url.port()});

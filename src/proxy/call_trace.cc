@@ -22,10 +22,10 @@ bool allows_all(const std::vector<std::string>& keys) {
   return keys.size() == 1 && keys.front() == "*";
 }
 
-std::unique_ptr<const SignedFields> signed_fields(std::string_view authorization,
+std::unique_ptr<const SignedFields> signed_fields(const CallTrace::Standing& standing,
                                                   std::string_view path) {
-  if (!SignedFields::may_be(authorization, path)) return nullptr;
-  SignedFields fields(authorization, path);
+  if (!SignedFields::may_be(standing.authorization, standing.has_query)) return nullptr;
+  SignedFields fields(standing.authorization, path);
   if (!fields) return nullptr;
   return std::make_unique<const SignedFields>(std::move(fields));
 }
@@ -37,7 +37,7 @@ CallTrace::CallTrace(const Options& options, const http::Head& request, const ht
     : options_(options),
       sampler_(sampler_for(options.sampling_rules, url, request.method(), *options.sampler)),
       foreign_(request.headers),
-      signed_(signed_fields(standing.authorization, url.path)),
+      signed_(signed_fields(standing, url.path)),
       own_id_(trace::SpanId::make(random)),
       credential_(std::move(standing.credential)),
       ingress_(std::move(standing.ingress)),
@@ -69,6 +69,10 @@ lineage::Evidence CallTrace::known_beside_wire() const {
 }
 
 void CallTrace::hear_head() {
+  // As with most agents, which trace nothing and are told apart by nobody.
+  const bool alone =
+      !context_.span.valid() && !credential_ && !ingress_ && !options_.run && !options_.environment;
+  if (alone) return hear_sender(false);
   lineage::Evidence evidence = known_beside_wire();
   if (context_.span.valid()) evidence.wire = &context_.span;
   const lineage::Parent parent = lineage::resolve(evidence, options_.context_sources);
@@ -159,7 +163,8 @@ void CallTrace::decide(const lineage::Joined* joined, const Meta& meta, Random& 
   if (decided()) return;
   decided_ = true;
   const trace::SpanContext* parent = named_parent();
-  std::optional<trace::SpanContext> found = heard_in(meta);
+  std::optional<trace::SpanContext> found;
+  if (!meta.traceparent.empty()) found = heard_in(meta);
   if (found) {
     const bool other = source_ == lineage::Source::kWire &&
                        !(parent->span_id == found->span_id && parent->trace_id == found->trace_id);
@@ -179,7 +184,7 @@ void CallTrace::decide(const lineage::Joined* joined, const Meta& meta, Random& 
   }
   if (found) parent = &*found;
   if (parent != nullptr && restarts_somewhere(options_)) {
-    parent_ = std::make_unique<const trace::SpanContext>(*parent);
+    rare().parent = std::make_unique<const trace::SpanContext>(*parent);
   }
   if (joined != nullptr) {
     for (const lineage::SpanRef& one : joined->links) link(one);
@@ -221,7 +226,7 @@ void CallTrace::adopt(const lineage::Joined& joined) {
   if (!joined.opened) source_ = joined.source;
   parent_id_ = joined.parent.span_id;
   parent_is_remote_ = false;
-  turn_ = std::make_unique<const Turn>(
+  rare().turn = std::make_unique<const Turn>(
       Turn{.id = joined.parent.span_id.to_string(),
            .step = joined.step,
            .fixed_by = joined.is_turn ? source_ : lineage::Source::kIngress,
@@ -233,13 +238,13 @@ void CallTrace::join_late(const lineage::Joined& joined) {
   for (const lineage::SpanRef& one : joined.links) link(one);
   if (!joined.execution) return;
   const bool within = joined.parent.trace_id == context_.span.trace_id;
-  const bool stronger =
-      source_ == lineage::Source::kMcpMeta || source_ == lineage::Source::kWire || left_;
+  const bool stronger = source_ == lineage::Source::kMcpMeta || source_ == lineage::Source::kWire ||
+                        (rare_ && rare_->left);
   within && !stronger ? adopt(joined) : link(joined.parent);
 }
 
 void CallTrace::link(const lineage::SpanRef& ref) {
-  links_.push_back(context_of(ref));
+  rare().links.push_back(context_of(ref));
 }
 
 bool CallTrace::agent_counts_itself() const {
@@ -264,7 +269,7 @@ void CallTrace::hear_sender(bool has_parent) {
   }
   if (!context_.kept.empty()) {
     const std::string_view debug_id = context_.find_kept(kJaegerDebugId);
-    if (!debug_id.empty()) further_attributes_.emplace_back(kJaegerDebugId, debug_id);
+    if (!debug_id.empty()) rare().further_attributes.emplace_back(kJaegerDebugId, debug_id);
   }
   if (has_parent) forget_hints();
 }
@@ -285,13 +290,14 @@ void CallTrace::copy_baggage() {
     const bool wanted = std::ranges::any_of(
         options_.baggage_to_attributes,
         [&](const std::string& pattern) { return text::matches_wildcard(pattern, entry.key); });
-    if (wanted) further_attributes_.emplace_back(std::move(entry.key), std::move(entry.value));
+    if (wanted)
+      rare().further_attributes.emplace_back(std::move(entry.key), std::move(entry.value));
   }
 }
 
 lineage::Told CallTrace::told_baggage() const {
   lineage::Told told;
-  for (const auto& one : further_attributes_) {
+  for (const auto& one : further_attributes()) {
     if (one.first != kJaegerDebugId) told.push_back(one);
   }
   return told;
@@ -312,13 +318,13 @@ void CallTrace::link_meta(const Meta& meta) {
       found && found->span_id == parent_id_ && found->trace_id == context_.span.trace_id;
   // Nor is it another where it is the one that we wrote.
   if (!found || known || source_ == lineage::Source::kMcpMeta) return;
-  links_.push_back(*std::move(found));
+  rare().links.push_back(*std::move(found));
 }
 
 void CallTrace::next_attempt(Random& random) {
   ++resend_count_;
   if (!active_) return;
-  earlier_ = std::make_unique<const trace::SpanContext>(context_.span);
+  rare().earlier = std::make_unique<const trace::SpanContext>(context_.span);
   context_.span.span_id = trace::SpanId::make(random);
 }
 
@@ -373,8 +379,9 @@ void CallTrace::write(const trace::Context& sent, trace::Parts parts, bool some_
 
 // What is sampled stays so: one call, one decision.
 void CallTrace::restart(Random& random) {
-  if (left_ || (!parent_ && !context_.trace_hint)) return;
-  left_ = std::move(parent_);
+  const bool has_parent = rare_ && rare_->parent;
+  if ((rare_ && rare_->left) || !(has_parent || context_.trace_hint)) return;
+  if (has_parent) rare_->left = std::move(rare_->parent);
   const uint8_t sampled = sampled_ ? trace::kSampledFlag : 0;
   context_.span = {trace::TraceId::make(random),
                    context_.span.span_id,
@@ -395,28 +402,20 @@ trace::Context CallTrace::with_changed_baggage(const DestinationRule& rule) cons
   return sent;
 }
 
-void CallTrace::describe(semconv::HttpFacts& facts) const {
-  facts.context = context_.span;
-  facts.parent_id = parent_id_;
-  facts.parent_is_remote = parent_is_remote_;
-  facts.parent_source = lineage::name_of(source_);
-  facts.resend_count = resend_count_;
-  if (execution_ != nullptr) {
-    facts.execution_id = execution_->id;
-    facts.execution_source = lineage::name_of(execution_->fixed_by);
-  } else if (turn_) {
-    facts.execution_id = turn_->id;
-    facts.execution_source = lineage::name_of(turn_->fixed_by);
+void CallTrace::describe_rare(semconv::HttpFacts& facts) const {
+  facts.earlier = rare_->earlier.get();
+  facts.left = rare_->left.get();
+  facts.links = rare_->links;
+  facts.further_attributes = rare_->further_attributes;
+  const Turn* const turn = rare_->turn.get();
+  if (turn == nullptr) return;
+  if (execution_ == nullptr) {
+    facts.execution_id = turn->id;
+    facts.execution_source = lineage::name_of(turn->fixed_by);
   }
-  if (turn_ && turn_->is_turn) {
-    facts.turn_id = turn_->id;
-    facts.turn_step = turn_->step;
-  }
-  facts.earlier = earlier_.get();
-  facts.left = left_.get();
-  facts.links = links_;
-  facts.context_blocked = blocked_;
-  facts.further_attributes = further_attributes_;
+  if (!turn->is_turn) return;
+  facts.turn_id = turn->id;
+  facts.turn_step = turn->step;
 }
 
 }  // namespace sidespan::proxy

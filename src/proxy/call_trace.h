@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,6 +33,7 @@ class CallTrace {
     bool served = false;                  // it goes to the agent's own server, and is an execution
     bool ignored = false;                 // it gets no span and no context
     std::string_view authorization = {};  // its field of that name
+    bool has_query = true;                // its URL may have one
     std::shared_ptr<const lineage::Execution> credential = nullptr;  // null: none
     // The request to the agent's server that it is made for; null: not known.
     std::shared_ptr<const lineage::Execution> ingress = nullptr;
@@ -100,16 +102,28 @@ class CallTrace {
   // and removes what it may not. Where the destination wants a trace of its own, this begins one.
   void inject(http::Headers& headers, const DestinationRule& rule, Random& random);
 
-  // Fills in identity and evidence; views and pointers are into this.
-  void describe(semconv::HttpFacts& facts) const;
+  trace::SpanId parent_id() const { return parent_id_; }
+  bool parent_is_remote() const { return parent_is_remote_; }
+  // A signature covers it, and it went on as it came.
+  bool context_blocked() const { return blocked_; }
+  // Adds what only some calls have: execution, turn, links. Views and pointers are into this.
+  void describe(semconv::HttpFacts& facts) const {
+    if (execution_ != nullptr) {
+      facts.execution_id = execution_->id;
+      facts.execution_source = lineage::name_of(execution_->fixed_by);
+    }
+    if (rare_) describe_rare(facts);
+  }
   // Of the agent's baggage and ours, by `propagation.baggage.to_attributes`.
-  const std::vector<std::pair<std::string, std::string>>& further_attributes() const {
-    return further_attributes_;
+  std::span<const std::pair<std::string, std::string>> further_attributes() const {
+    if (!rare_) return {};
+    return rare_->further_attributes;
   }
   // Those of baggage alone.
   lineage::Told told_baggage() const;
 
  private:
+  void describe_rare(semconv::HttpFacts& facts) const;
   void extract(const http::Headers& headers);
   lineage::Evidence known_beside_wire() const;
   // Of calls with that parent and execution, either of which may be null.
@@ -137,14 +151,8 @@ class CallTrace {
   trace::Context context_;
   ForeignContext foreign_;
   std::unique_ptr<const SignedFields> signed_;  // null: nothing is
-  // Rare, so that most calls, of which a tunnel is one for hours, hold no room for them.
-  std::unique_ptr<const trace::SpanContext> earlier_;  // the attempt before
-  std::unique_ptr<const trace::SpanContext> parent_;   // in full, where one may have to be linked
-  std::unique_ptr<const trace::SpanContext> left_;     // where a restarted trace came from
-  std::vector<trace::SpanContext> links_;  // who else is called the parent, or has to do with it
-  std::vector<std::pair<std::string, std::string>> further_attributes_;
-  trace::TraceId own_trace_;  // where it is a root
-  trace::SpanId own_id_;      // of the first attempt
+  trace::TraceId own_trace_;                    // where it is a root
+  trace::SpanId own_id_;                        // of the first attempt
   trace::SpanId parent_id_;
   struct Turn {
     std::string id;
@@ -152,7 +160,20 @@ class CallTrace {
     lineage::Source fixed_by{};
     bool is_turn = true;  // else a request on the ingress
   };
-  std::unique_ptr<const Turn> turn_;
+  // So that most calls, of which a tunnel is one for hours, hold no room for it.
+  struct Rare {
+    std::unique_ptr<const trace::SpanContext> earlier;  // the attempt before
+    std::unique_ptr<const trace::SpanContext> parent;   // in full, where one may have to be linked
+    std::unique_ptr<const trace::SpanContext> left;     // where a restarted trace came from
+    std::vector<trace::SpanContext> links;  // who else is called the parent, or has to do with it
+    std::vector<std::pair<std::string, std::string>> further_attributes;
+    std::unique_ptr<const Turn> turn;
+  };
+  Rare& rare() {
+    if (!rare_) rare_ = std::make_unique<Rare>();
+    return *rare_;
+  }
+  std::unique_ptr<Rare> rare_;
   bool parent_is_remote_ = false;
   lineage::Source source_ = lineage::Source::kRoot;
   std::shared_ptr<const lineage::Execution> credential_;

@@ -22,13 +22,14 @@ constexpr size_t kOwnBytes = size_t{6} * 1024;
 
 }  // namespace
 
-Exchange::Exchange(Worker& worker, AgentSide& agent, http::StreamId stream)
+Exchange::Exchange(Worker& worker, AgentSide& agent, http::StreamId stream, http::Head&& request)
     : worker_(worker),
       options_(*worker.options),
       agent_(agent),
       stream_(stream),
       inside_(agent.inside()),
       charge_(kOwnBytes),
+      request_(std::move(request)),
       start_(worker.loop.now()),
       last_activity_(start_.mono) {
   ++worker_.exchanges;
@@ -139,7 +140,7 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
   done_ = true;
   if (packed_request_) packed_request_->stop();
   if (packed_answer_) packed_answer_->stop();
-  leave_ingress(ending, how);
+  if (options_.ingress) leave_ingress(ending, how);
   --worker_.exchanges;
   waiting_.reset();
   if (!(request_ended_ && response_ended_)) cut_off();
@@ -189,12 +190,11 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
     if (trace_->active()) worker_.metrics.count_parent(trace_->source());
   }
   if (!trace_->sampled()) return;
-  semconv::HttpFacts facts;
   std::string client;
-  describe(facts, status, client);
+  semconv::HttpFacts facts = facts_by_now(status, client);
   facts.end = end;
   facts.ending = ending;
-  facts.error = error;
+  facts.error = error ? &*error : nullptr;
   trace::Span span = semconv::make_http_span(facts, options_.spans);
   if (observer_) {
     observer_->describe(span);
@@ -205,38 +205,35 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   if (observer_ && last) observer_->emit_calls(facts, options_.spans, worker_.random);
 }
 
-// All but how it ended. Views are into this exchange and `client`.
-void Exchange::describe(semconv::HttpFacts& facts, int status, std::string& client) const {
-  trace_->describe(facts);
+// All but how it ended. Views are into this exchange and `client`. Whoever else is asked is asked
+// first, so that nothing is set twice.
+semconv::HttpFacts Exchange::facts_by_now(int status, std::string& client) const {
+  const bool served = mode_ == semconv::Mode::kIngress;
+  const semconv::KnownTarget* const target = served ? nullptr : &known_->target(url_);
+  const trace::Attributes::Packed* const peer = served ? nullptr : known_->peer(peer_);
+  const std::string_view protocol = origin_ ? origin_->protocol() : std::string_view();
+  const tls::Engine* const tls = origin_ ? origin_->tls() : nullptr;
+  const std::string_view source = lineage::name_of(trace_->source());
+
+  semconv::HttpFacts facts;
+  facts.context = &trace_->span();
+  facts.parent_id = trace_->parent_id();
+  facts.parent_is_remote = trace_->parent_is_remote();
+  facts.parent_source = source;
+  facts.context_blocked = trace_->context_blocked();
   facts.mode = mode_;
   facts.request = &request_;
   facts.url = &url_;
+  facts.secret = !url_.userinfo.empty() || !query().empty();
+  facts.target = target;
   facts.response = status != 0 ? &response_ : nullptr;
   facts.grpc = grpc_;
-  if (facts.grpc) {
-    facts.grpc_status = grpc_status_ ? grpc_status_ : http::grpc_status(response_.headers);
-  }
-  facts.protocol_version = origin_ ? origin_->protocol() : std::string_view();
+  facts.resend_count = trace_->resend_count();
+  facts.protocol_version = protocol;
+  facts.peer = peer;
+  facts.alike = served ? nullptr : &known_->alike();
   facts.request_body_bytes = facts.bytes_sent = request_bytes_;
   facts.response_body_bytes = facts.bytes_received = response_bytes_;
-  const bool decided = opening_ && (opening_->passed || opening_->reason != Opaque::kNotTls);
-  if (decided && mode_ == semconv::Mode::kTunnel) facts.tunnel_reason = name_of(opening_->reason);
-  if (opening_) {
-    facts.closed_by = opening_->closed_by;
-    facts.tls_server_name = opening_->server_name;
-    facts.tls_alpn = opening_->alpn;
-  }
-  if (const tls::Engine* tls = origin_ ? origin_->tls() : nullptr) {
-    facts.tls_version = tls->version();
-    facts.tls_resumed = tls->resumed();
-  }
-  if (mode_ == semconv::Mode::kIngress) {
-    describe_client(facts, client);
-  } else {
-    facts.target = &known_->target(url_);
-    facts.peer = known_->peer(peer_);
-    facts.alike = &known_->alike();
-  }
   facts.start = start_;
   facts.dns = phases_.dns;
   facts.connect = phases_.connect;
@@ -244,6 +241,21 @@ void Exchange::describe(semconv::HttpFacts& facts, int status, std::string& clie
   facts.send_started = send_started_;
   facts.sent = sent_;
   facts.first_byte = first_byte_;
+  trace_->describe(facts);
+  if (grpc_) facts.grpc_status = grpc_status_ ? grpc_status_ : http::grpc_status(response_.headers);
+  if (tls != nullptr) {
+    facts.tls_version = tls->version();
+    facts.tls_resumed = tls->resumed();
+  }
+  if (opening_) {
+    const bool decided = opening_->passed || opening_->reason != Opaque::kNotTls;
+    if (decided && mode_ == semconv::Mode::kTunnel) facts.tunnel_reason = name_of(opening_->reason);
+    facts.closed_by = opening_->closed_by;
+    facts.tls_server_name = opening_->server_name;
+    facts.tls_alpn = opening_->alpn;
+  }
+  if (served) describe_client(facts, client);
+  return facts;
 }
 
 void Exchange::write_access_log(semconv::Ending ending, const std::optional<Error>& error) {

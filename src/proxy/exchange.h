@@ -34,13 +34,13 @@ class Exchange final : public Recycled<Exchange, 128>,
                        private wire::OriginStreamOwner,
                        private semconv::SharedCallSink {
  public:
-  Exchange(Worker& worker, AgentSide& agent, http::StreamId stream);
+  Exchange(Worker& worker, AgentSide& agent, http::StreamId stream, http::Head&& request);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
   // First, and once. `asked_for`: when the tunnel was asked for that was opened for this request.
-  void begin(http::Head&& request, const std::optional<Moment>& asked_for);
+  void begin(const std::optional<Moment>& asked_for);
   // What follows the head.
   void on_agent_event(http::Event&& event);
   // The agent's connection is gone.
@@ -128,13 +128,13 @@ class Exchange final : public Recycled<Exchange, 128>,
   void send_request();
   void send_request_head();
   void send_request_end();
-  void on_request_body(Chain data);
+  void on_request_body(Chain&& data);
   void begin_observing();
   semconv::CallFacts call_facts();
   void show_request(std::string_view bytes);
-  void take_request(Chain data);
+  void take_request(Chain&& data);
   void show_answer(std::string_view bytes);
-  void take_answer(Chain data);
+  void take_answer(Chain&& data);
   // Where somebody reads what the head says is packed.
   void begin_packed_request();
   // To its end, of which some is not read yet.
@@ -218,19 +218,22 @@ class Exchange final : public Recycled<Exchange, 128>,
   void leave_tunnel();
   void take_back();
 
-  // exchange_response.cc: the origin's half
+  // exchange_response.cc: the origin's half. What each kind of event takes stays out of the others'
+  // way.
   void on_origin_event(http::Event&& event) override;
   void hide_alternatives(http::Headers& headers) const;
-  void on_response_head(http::Head&& head);
-  void on_response_body(Chain data);
+  [[gnu::noinline]] void on_interim(http::Interim&& interim);
+  [[gnu::noinline]] void on_response_head(http::Head&& head);
+  [[gnu::noinline]] void on_response_body(Chain&& data);
+  [[gnu::noinline]] void on_response_trailers(http::Trailers&& trailers);
   void on_agent_queue(size_t bytes);
   size_t answer_room() const override {
     const size_t room = agent_.room(stream_, queued_to_agent(), options_.limits.queue_bytes_max);
     constexpr size_t kBodyBytes = Chunk::kReadBytes - Chunk::kReadHeadBytes;
     return room < kBodyBytes || answer_begun() ? room : Chunk::kReadBytes;
   }
-  void on_response_end();
-  void on_origin_reset(Error error);
+  [[gnu::noinline]] void on_response_end();
+  [[gnu::noinline]] void on_origin_reset(Error&& error);
   void retry(const Error& error);
 
   // exchange_calls.cc: calls of models
@@ -251,7 +254,7 @@ class Exchange final : public Recycled<Exchange, 128>,
   void cut_off();
   // `last`: no attempt follows.
   void emit_span(semconv::Ending ending, const std::optional<Error>& error, bool last);
-  void describe(semconv::HttpFacts& facts, int status, std::string& client) const;
+  semconv::HttpFacts facts_by_now(int status, std::string& client) const;
   void write_access_log(semconv::Ending ending, const std::optional<Error>& error);
   void end_observing(semconv::Ending ending, const std::optional<Error>& error);
   void touch() { last_activity_ = worker_.loop.now().mono; }
@@ -266,6 +269,9 @@ class Exchange final : public Recycled<Exchange, 128>,
   size_t queued_to_agent() const { return agent_.queued(stream_); }
   size_t queued_to_origin() const { return origin_ ? origin_->queued() : 0; }
   bool answer_begun() const { return response_.status != 0; }
+  // Of the URL: the path, and what stands behind it from the '?' on.
+  std::string_view path() const { return std::string_view(url_.path).substr(0, path_bytes_); }
+  std::string_view query() const { return std::string_view(url_.path).substr(path_bytes_); }
   Side silent_side() const;
   // Where the origin is; none behind a second proxy, whose own address says nothing of it.
   net::Address origin_address() const;
@@ -280,6 +286,7 @@ class Exchange final : public Recycled<Exchange, 128>,
   http::Head request_;   // as the agent sent it, then as the origin gets it
   http::Head response_;  // as the agent gets it; status 0: none yet
   http::Url url_;
+  size_t path_bytes_ = 0;  // of its path, without the query
   OriginBook::Use known_;  // the origin `url_` names, once it is known
   semconv::Mode mode_ = semconv::Mode::kForward;
   std::optional<CallTrace> trace_;

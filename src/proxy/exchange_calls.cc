@@ -168,14 +168,12 @@ void Exchange::on_shared_call(const semconv::SharedCall& call) {
                watch->in_turn() ? tokens_told(*call.model_call) : lineage::TokenSum{});
   }
   if (!trace_->sampled()) return;
-  semconv::HttpFacts facts;
-  trace_->describe(facts);
-  facts.mode = mode_;
-  facts.url = &url_;
+  std::string client;
+  semconv::HttpFacts facts = facts_by_now(0, client);
   facts.start = moment_of(call.start);
   facts.end = worker_.loop.now().mono;
   facts.ending = ending_of(call.ending);
-  facts.error = std::move(error);
+  facts.error = error ? &*error : nullptr;
   if (watch != nullptr) watch->describe(facts);
   const trace::SpanId id = watch != nullptr ? watch->span() : trace::SpanId::make(worker_.random);
   trace::Span span = semconv::make_inner_span(facts, id, options_.spans);

@@ -46,8 +46,9 @@ std::optional<Error> Exchange::choose_ingress() {
   if (!url) return std::move(url).error();
   url_ = *std::move(url);
   if (url_.scheme == "http" || url_.scheme == "https") return std::nullopt;
-  return Error{Code::kUnsupported, Side::kAgent, false,
-               "a request's target is an http:// or https:// URL, not " + url_.scheme + "://"};
+  return Error{
+      Code::kUnsupported, Side::kAgent, false,
+      "a request's target is an http:// or https:// URL, not " + std::string(url_.scheme) + "://"};
 }
 
 // RFC 9112 section 3.2.2: a target in absolute-form counts, whatever Host says.
@@ -63,8 +64,7 @@ void Exchange::set_ingress_host() {
 
 CallTrace::Standing Exchange::find_standing() {
   if (agent_.door() == Door::kIngress) {
-    const std::string_view path = std::string_view(url_.path).substr(0, url_.path.find('?'));
-    probe_ = options_.ingress.ignores(request_, path);
+    probe_ = options_.ingress.ignores(request_, path());
     return {.served = true, .ignored = probe_};
   }
   CallTrace::Standing found{

@@ -1,4 +1,5 @@
 // The agent's half of an exchange: from the request's head to its last byte at the origin.
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -91,8 +92,7 @@ void Exchange::on_agent_event(http::Event&& event) {
   }
 }
 
-void Exchange::begin(http::Head&& request, const std::optional<Moment>& asked_for) {
-  request_ = std::move(request);
+void Exchange::begin(const std::optional<Moment>& asked_for) {
   grpc_ = http::is_grpc(request_.headers);
   if (request_.begun == MonoTime{}) request_.begun = start_.mono;
   if (asked_for) {
@@ -104,10 +104,12 @@ void Exchange::begin(http::Head&& request, const std::optional<Moment>& asked_fo
   if (std::optional<Error> error = choose_target())
     return answer_error(*error, semconv::Ending::kRefused);
   if (done_ || answer_max_forwards()) return;
+  path_bytes_ = std::min(url_.path.find('?'), url_.path.size());
   if (!known_) {
     known_ = worker_.origins.find(url_.authority, url_.port(), url_.scheme == "https");
   }
   CallTrace::Standing standing = find_standing();
+  standing.has_query = !query().empty();
   standing.authorization = request_.headers.find(http::FieldName::kAuthorization).value_or("");
   binds_ = binds_connection(standing.authorization);
   const bool unnamed = !standing.served && !standing.credential;
@@ -205,8 +207,9 @@ std::optional<Error> Exchange::choose_absolute() {
   }
   known_ = *std::move(known);
   if (url_.scheme == "http" || url_.scheme == "https") return std::nullopt;
-  return Error{Code::kUnsupported, Side::kAgent, false,
-               "a request's target is an http:// or https:// URL, not " + url_.scheme + "://"};
+  return Error{
+      Code::kUnsupported, Side::kAgent, false,
+      "a request's target is an http:// or https:// URL, not " + std::string(url_.scheme) + "://"};
 }
 
 bool Exchange::answer_max_forwards() {
@@ -288,7 +291,7 @@ void Exchange::on_dialled(Result<wire::OriginStreamPtr> result) {
   if (result) return on_connected(*std::move(result));
   const Error error = by_absolute_form() ? wire::second_proxy_error(std::move(result).error())
                                          : std::move(result).error();
-  if (tunnel_) return on_origin_reset(error);
+  if (tunnel_) return on_origin_reset(Error(error));
   const bool refused = error.code == Code::kDenied || error.code == Code::kLoop;
   const bool late = error.code == Code::kConnectTimeout;
   const bool over = error.code == Code::kOverload;
@@ -358,11 +361,11 @@ void Exchange::send_request_head() {
   origin_->send_head(head);
 }
 
-void Exchange::on_request_body(Chain data) {
+void Exchange::on_request_body(Chain&& data) {
   if (peeking_) return peek(std::move(data));
   silence_observer();
   if (packed_request_) return packed_request_->take(std::move(data));
-  data.visit([&](std::string_view bytes) { show_request(bytes); });
+  if (observer_ || lineage_) data.visit([&](std::string_view bytes) { show_request(bytes); });
   take_request(std::move(data));
 }
 
@@ -375,7 +378,7 @@ void Exchange::show_request(std::string_view bytes) {
   if (lineage_) lineage_->on_request_bytes(bytes, last_activity_);
 }
 
-void Exchange::take_request(Chain data) {
+void Exchange::take_request(Chain&& data) {
   if (done_) return;
   request_bytes_ += data.size();
   if (holding_) {
@@ -418,6 +421,8 @@ semconv::CallFacts Exchange::call_facts() {
   const bool seen = trace_ && trace_->active();
   return {.request = request_,
           .url = url_,
+          .path = path(),
+          .query = query(),
           .start = start_,
           .counts_itself = seen && trace_->agent_counts_itself(),
           .sampled = seen && trace_->sampled(),

@@ -16,21 +16,13 @@ void Exchange::on_origin_event(http::Event&& event) {
   if (std::holds_alternative<http::Drained>(event.what)) return on_origin_queue(queued_to_origin());
   if (packed_answer_ && packed_answer_->behind()) return packed_answer_->wait(std::move(event));
   if (auto* interim = std::get_if<http::Interim>(&event.what)) {
-    interim_seen_ = true;
-    arm_timer();
-    http::remove_hop_by_hop(interim->head.headers, false);
-    hide_alternatives(interim->head.headers);
-    to_agent(std::move(*interim));
-    return;
+    return on_interim(std::move(*interim));
   }
   if (auto* head = std::get_if<http::Head>(&event.what)) return on_response_head(std::move(*head));
   if (auto* body = std::get_if<http::Body>(&event.what))
     return on_response_body(std::move(body->data));
   if (auto* trailers = std::get_if<http::Trailers>(&event.what)) {
-    http::remove_hop_by_hop(trailers->fields, false);
-    grpc_status_ = http::grpc_status(trailers->fields);
-    to_agent(std::move(*trailers));
-    return;
+    return on_response_trailers(std::move(*trailers));
   }
   if (std::holds_alternative<http::End>(event.what)) return on_response_end();
   if (auto* reset = std::get_if<http::Reset>(&event.what)) on_origin_reset(std::move(reset->error));
@@ -41,6 +33,20 @@ void Exchange::hide_alternatives(http::Headers& headers) const {
   if (origin_->tls() != nullptr) headers.remove("alt-svc");
 }
 
+void Exchange::on_interim(http::Interim&& interim) {
+  interim_seen_ = true;
+  arm_timer();
+  http::remove_hop_by_hop(interim.head.headers, false);
+  hide_alternatives(interim.head.headers);
+  to_agent(std::move(interim));
+}
+
+void Exchange::on_response_trailers(http::Trailers&& trailers) {
+  http::remove_hop_by_hop(trailers.fields, false);
+  grpc_status_ = http::grpc_status(trailers.fields);
+  to_agent(std::move(trailers));
+}
+
 void Exchange::on_response_head(http::Head&& head) {
   first_byte_ = worker_.loop.now().mono;
   give_up_replay();
@@ -49,7 +55,7 @@ void Exchange::on_response_head(http::Head&& head) {
   const bool switching = response_.status == http::kSwitchingProtocols;
   if (observer_) {
     observer_->on_response_head(response_, *first_byte_);
-  } else if (mode_ != semconv::Mode::kIngress) {
+  } else if (mode_ != semconv::Mode::kIngress && semconv::may_be_observed(response_)) {
     observer_ = semconv::make_response_observer(call_facts(), response_);
   }
   settle_work();
@@ -91,13 +97,13 @@ void Exchange::begin_packed_answer() {
   }
 }
 
-void Exchange::on_response_body(Chain data) {
+void Exchange::on_response_body(Chain&& data) {
   if (peeking_ && is_settings(data)) return arm_timer();
   stop_peeking();
   if (done_) return;
   silence_observer();
   if (packed_answer_) return packed_answer_->take(std::move(data));
-  data.visit([&](std::string_view bytes) { show_answer(bytes); });
+  if (observer_ || lineage_) data.visit([&](std::string_view bytes) { show_answer(bytes); });
   take_answer(std::move(data));
 }
 
@@ -106,7 +112,7 @@ void Exchange::show_answer(std::string_view bytes) {
   if (lineage_) lineage_->on_response_bytes(bytes, last_activity_);
 }
 
-void Exchange::take_answer(Chain data) {
+void Exchange::take_answer(Chain&& data) {
   if (done_) return;
   response_bytes_ += data.size();
   response_unconsumed_ += data.size();
@@ -132,7 +138,7 @@ void Exchange::on_response_end() {
   finish_if_over();
 }
 
-void Exchange::on_origin_reset(Error error) {
+void Exchange::on_origin_reset(Error&& error) {
   if (opening_ && error.side == Side::kOrigin) opening_->close(Side::kOrigin);
   if (tunnel_) {
     to_agent(http::Reset{error});

@@ -290,9 +290,8 @@ Tunnel::Parts Exchange::splice() {
   place();
   if (trace_->active()) worker_.metrics.count_parent(trace_->source());
   if (trace_->sampled()) {
-    semconv::HttpFacts facts;
     std::string client;
-    describe(facts, response_.status, client);
+    semconv::HttpFacts facts = facts_by_now(response_.status, client);
     facts.end = worker_.loop.now().mono;
     trace::Span span = semconv::make_http_span(facts, options_.spans);
     describe_session(span);

@@ -1,6 +1,5 @@
 #include "origin_book.h"
 
-#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -67,7 +66,8 @@ const trace::Attributes::Packed* KnownOrigin::peer(const net::Address& peer) {
 }
 
 const semconv::KnownTarget& KnownOrigin::target(const http::Url& url) {
-  if (!target_ || target_->scheme != url.scheme) {
+  // No two schemes are of one size.
+  if (!target_ || target_->scheme.size() != url.scheme.size()) {
     target_.emplace(url, options_.spans);
     alike_.clear();
   }
@@ -110,13 +110,10 @@ OriginBook::Use OriginBook::find(const http::Authority& authority, uint16_t port
 }
 
 Result<OriginBook::Use> OriginBook::find(std::string_view target, http::Url& url) {
-  // Behind "http://" or "https://", which a letter at least follows.
-  const size_t path = std::min(target.find('/', 8), target.size());
-  const Beginnings::value_type* const known = beginning(target.substr(0, path));
-  if (known != nullptr && path < target.size()) {
+  if (const Beginnings::value_type* const known = beginning_of(target)) {
     url.scheme = known->second.scheme;
     url.authority = known->second.authority;
-    url.path = target.substr(path);
+    url.path = target.substr(known->first.size());
     return Use(known->second.origin);
   }
   Result<http::Url> parsed = http::parse_url(target);
@@ -128,9 +125,15 @@ Result<OriginBook::Use> OriginBook::find(std::string_view target, http::Url& url
 }
 
 // An agent mostly stays with one origin, and a comparison is cheaper than a hash.
-const OriginBook::Beginnings::value_type* OriginBook::beginning(std::string_view text) {
-  if (recent_ != nullptr && recent_->first == text) return recent_;
-  const auto known = beginnings_.find(text);
+const OriginBook::Beginnings::value_type* OriginBook::beginning_of(std::string_view target) {
+  if (recent_ != nullptr && target.starts_with(recent_->first) &&
+      target.substr(recent_->first.size()).starts_with('/')) {
+    return recent_;
+  }
+  // Behind "http://" or "https://", which a letter at least follows.
+  const size_t path = target.find('/', 8);
+  if (path == std::string_view::npos) return nullptr;
+  const auto known = beginnings_.find(target.substr(0, path));
   if (known == beginnings_.end()) return nullptr;
   return recent_ = &*known;
 }

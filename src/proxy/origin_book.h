@@ -156,7 +156,7 @@ class OriginBook {
   };
   // "http://host:port" as written, with what it means.
   struct Beginning {
-    std::string scheme;
+    std::string_view scheme;
     http::Authority authority;
     KnownOrigin& origin;
   };
@@ -166,7 +166,8 @@ class OriginBook {
   };
   using Beginnings = std::unordered_map<std::string, Beginning, TextHash, std::equal_to<>>;
 
-  const Beginnings::value_type* beginning(std::string_view text);
+  // That which `target` begins with up to its path; null: none of them.
+  const Beginnings::value_type* beginning_of(std::string_view target);
   void forget_beginnings();
   void forget_unused();
   void remember(std::string_view target, const http::Url& url, const Use& origin);

@@ -113,8 +113,8 @@ void Session::begin(http::Head&& head, http::StreamId stream) {
   if (in_stream && head.asks("CONNECT")) return begin_inner(std::move(head), stream);
   AgentSide& agent = *this;
   found_ = exchanges_.size();
-  exchanges_.push_back(std::make_unique<Exchange>(worker_, agent, stream));
-  exchanges_.back()->begin(std::move(head), asked_for);
+  exchanges_.push_back(std::make_unique<Exchange>(worker_, agent, stream, std::move(head)));
+  exchanges_.back()->begin(asked_for);
 }
 
 // A stream has no room for another connection's worth of TLS and requests: those are a session's.

@@ -16,8 +16,8 @@ namespace sidespan::proxy {
 class SignedFields {
  public:
   // False for most requests, of which nothing is signed.
-  static bool may_be(std::string_view authorization, std::string_view path) {
-    return authorization.starts_with(kScheme) || path.contains('?');
+  static bool may_be(std::string_view authorization, bool has_query) {
+    return has_query || authorization.starts_with(kScheme);
   }
   // `authorization`: that field's value; empty: there is none. `path` with its query.
   SignedFields(std::string_view authorization, std::string_view path);

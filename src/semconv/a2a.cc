@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <span>
 
 #include "semconv/json_rpc.h"
@@ -147,10 +148,10 @@ void take_text(std::string& to, const Picked& picked) {
 
 // From the end of a path, segment by segment.
 std::string_view take_last_segment(std::string_view& path) {
-  const size_t slash = path.rfind('/');
-  const std::string_view segment = slash == std::string_view::npos ? path : path.substr(slash + 1);
-  path = path.substr(0, slash == std::string_view::npos ? 0 : slash);
-  return segment;
+  const void* const slash = path.empty() ? nullptr : memrchr(path.data(), '/', path.size());
+  const std::string_view whole = path;
+  path = whole.substr(0, slash == nullptr ? 0 : static_cast<const char*>(slash) - whole.data());
+  return whole.substr(slash == nullptr ? 0 : path.size() + 1);
 }
 
 std::optional<A2aPath> push_config_path(std::string_view http_method, std::string_view path,
@@ -205,7 +206,6 @@ std::optional<A2aMethod> a2a_method(std::string_view name) {
 
 std::optional<A2aPath> a2a_path(std::string_view http_method, std::string_view path) {
   constexpr std::string_view kPushConfigs = "pushNotificationConfigs";
-  path = path.substr(0, path.find('?'));
   const std::string_view last = take_last_segment(path);
   const auto named = [](A2aMethod method, bool unmistakable) {
     return A2aPath{.method = method, .unmistakable = unmistakable};
@@ -228,8 +228,6 @@ std::optional<A2aPath> a2a_path(std::string_view http_method, std::string_view p
 bool is_agent_card_path(std::string_view path) {
   constexpr std::string_view kCard = "/.well-known/agent-card.json";
   constexpr std::string_view kEarlierCard = "/.well-known/agent.json";
-  if (path.size() < kEarlierCard.size()) return false;  // as most are
-  path = path.substr(0, path.find('?'));
   return path.ends_with(kCard) || path.ends_with(kEarlierCard);
 }
 

@@ -44,9 +44,9 @@ struct A2aPath {
   bool unmistakable = false;
   bool versioned = false;  // it has the "v1" that such paths had before 1.0
 };
-// `path`: with its query, if there is one.
+// `path`: without its query.
 std::optional<A2aPath> a2a_path(std::string_view http_method, std::string_view path);
-// Of an agent's card (section 8.2; "agent.json" before 0.3).
+// Of an agent's card (section 8.2; "agent.json" before 0.3). As above.
 bool is_agent_card_path(std::string_view path);
 
 struct A2aRequest {

@@ -256,10 +256,10 @@ bool is_declared(const http::Headers& headers) {
 std::unique_ptr<Observer> make_a2a_observer(const CallFacts& facts) {
   const http::Headers& headers = facts.request.headers;
   const std::string_view method = facts.request.method();
-  if (facts.request.asks("GET") && is_agent_card_path(facts.url.path)) {
+  if (facts.request.asks("GET") && is_agent_card_path(facts.path)) {
     return make_agent_card_observer();
   }
-  const std::optional<A2aPath> path = a2a_path(method, facts.url.path);
+  const std::optional<A2aPath> path = a2a_path(method, facts.path);
   const bool may_be_declared = facts.beginnings.may_have("a2") || facts.beginnings.may_have("x-");
   const bool declared = may_be_declared && is_declared(headers);
   const bool by_path = path && (declared || path->unmistakable || path->versioned);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,10 +26,9 @@ std::string request_id_of(const http::Headers& headers) {
   return {};
 }
 
-std::string_view query_of(const http::Url& url) {
-  const std::string_view path = url.path;
-  const size_t mark = path.find('?');
-  return mark == path.npos ? std::string_view() : path.substr(mark + 1);
+// Without its mark.
+std::string_view query_of(const CallFacts& facts) {
+  return facts.query.substr(std::min<size_t>(facts.query.size(), 1));
 }
 
 // One call, by either protocol.
@@ -43,7 +43,7 @@ class AwsQueueObserver final : public Observer {
     if (json_) {
       request_ = make_body_reader(headers, {}, requests_, kFraming);
     } else if (endpoint.in_query) {
-      make_form().feed(query_of(facts.url));
+      make_form().feed(query_of(facts));
       end_request(true);
     } else if (!headers.contains("content-encoding")) {
       make_form();
@@ -82,7 +82,7 @@ class AwsQueueObserver final : public Observer {
     std::string_view path = url.path;
     path = path.substr(0, std::min(path.find('?'), kRpcTextBytesMax));
     if (path.find('/', 1) == path.npos) return;
-    call_.queue_url = url.scheme + "://" + url.authority.to_string();
+    call_.queue_url = std::string(url.scheme) + "://" + url.authority.to_string();
     call_.queue_url.append(path);
   }
   FormReader& make_form() {
@@ -111,7 +111,7 @@ class AwsQueueObserver final : public Observer {
 }  // namespace
 
 std::unique_ptr<Observer> make_aws_queue_observer(const CallFacts& facts) {
-  const std::string_view query = query_of(facts.url);
+  const std::string_view query = query_of(facts);
   if (query.empty() && !facts.request.asks("POST")) return nullptr;
   std::optional<AwsQueueEndpoint> endpoint =
       aws_queue_endpoint(facts.request, facts.url.authority.host, query);

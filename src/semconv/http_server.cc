@@ -46,8 +46,7 @@ void add_server(Attributes& attributes, const http::Url& url, std::string_view s
 void set_server_target(trace::Span& span, const HttpFacts& facts, const HttpSpanOptions& options) {
   Attributes& attributes = span.attributes;
   const Forwarded forwarded = read_forwarded(facts.request->headers);
-  const std::string_view scheme =
-      forwarded.scheme.empty() ? std::string_view(facts.url->scheme) : forwarded.scheme;
+  const std::string_view scheme = forwarded.scheme.empty() ? facts.url->scheme : forwarded.scheme;
   add_url_parts(attributes, *facts.url, scheme, options);
   add_server(attributes, *facts.url, scheme, forwarded.host);
   const std::string_view client = forwarded.client.empty() ? facts.peer_ip : forwarded.client;

@@ -61,21 +61,22 @@ void set_method(trace::Span& span, std::string_view method, const HttpSpanOption
 }
 
 // url.full. Nearly always there is nothing in it to hide.
-void add_url(Attributes& attributes, const http::Url& url, const KnownTarget& target,
+void add_url(Attributes& attributes, const HttpFacts& facts, const KnownTarget& target,
              std::span<const std::string> redact_query) {
-  if (has_secret(url, redact_query)) {
+  const http::Url& url = *facts.url;
+  if (facts.secret && has_secret(url, redact_query)) {
     return attributes.add(attribute::kUrlFull, std::string_view(redacted_url(url, redact_query)));
   }
   attributes.add_joined(attribute::kUrlFull,
                         std::array<std::string_view, 2>{target.url_begin, url.path});
 }
 
-void set_url(trace::Span& span, const http::Url& url, const KnownTarget& target,
+void set_url(trace::Span& span, const HttpFacts& facts, const KnownTarget& target,
              const HttpSpanOptions& options) {
-  if (url.scheme.empty()) return;  // it is a tunnel: there is none
-  add_url(span.attributes, url, target, options.redact_query);
+  if (facts.url->scheme.empty()) return;  // it is a tunnel: there is none
+  add_url(span.attributes, facts, target, options.redact_query);
   if (options.url_templates.empty()) return;
-  const std::string_view path = url.path;
+  const std::string_view path = facts.url->path;
   const std::string_view matched =
       template_of(options.url_templates, path.substr(0, path.find('?')));
   if (matched.empty()) return;
@@ -93,7 +94,7 @@ void set_service(Attributes& attributes, const http::Url& url, const HttpSpanOpt
 void set_target(trace::Span& span, const HttpFacts& facts, const HttpSpanOptions& options) {
   const auto set = [&](const KnownTarget& target) {
     span.attributes.add(target.address);
-    set_url(span, *facts.url, target, options);
+    set_url(span, facts, target, options);
   };
   facts.target != nullptr ? set(*facts.target) : set(KnownTarget(*facts.url, options));
   set_service(span.attributes, *facts.url, options);
@@ -185,6 +186,12 @@ void set_phases(Attributes& attributes, const HttpFacts& facts) {
   if (facts.dns) attributes.add(attribute::kPhaseDns, seconds(*facts.dns));
   if (facts.connect) attributes.add(attribute::kPhaseConnect, seconds(*facts.connect));
   if (facts.tls) attributes.add(attribute::kPhaseTls, seconds(*facts.tls));
+  if (facts.send_started && facts.sent && facts.first_byte) {
+    return attributes.add_all<attribute::kPhaseSend, attribute::kPhaseWait,
+                              attribute::kPhaseReceive, attribute::kTimeToFirstByte>(
+        {seconds(*facts.sent - *facts.send_started), seconds(*facts.first_byte - *facts.sent),
+         seconds(facts.end - *facts.first_byte), seconds(*facts.first_byte - facts.start.mono)});
+  }
   if (facts.send_started && facts.sent) {
     attributes.add(attribute::kPhaseSend, seconds(*facts.sent - *facts.send_started));
   }
@@ -302,8 +309,7 @@ bool is_of_kind(const KnownCalls::Kind& kind, const HttpFacts& facts, int status
   return kind.status == status && kind.mode == facts.mode && kind.ending == facts.ending &&
          is_same_literal(kind.parent_source, facts.parent_source) &&
          is_same_literal(kind.protocol_version, facts.protocol_version) &&
-         is_same_literal(kind.tls_version, facts.tls_version) &&
-         kind.method == facts.request->method();
+         is_same_literal(kind.tls_version, facts.tls_version) && facts.request->asks(kind.method);
 }
 
 KnownCalls::Kind make_kind(const HttpFacts& facts, int status, const HttpSpanOptions& options) {
@@ -372,7 +378,7 @@ KnownTarget::KnownTarget(const http::Url& url, const HttpSpanOptions& options) {
   attributes.add(attribute::kServerPort, count(url.port()));
   address = attributes.pack();
   scheme = url.scheme;
-  url_begin = scheme + "://";
+  url_begin = std::string(scheme) + "://";
   url.authority.append_to(url_begin);
 }
 
@@ -401,7 +407,7 @@ const KnownCalls::Kind* KnownCalls::find(const HttpFacts& facts, const HttpSpanO
 
 trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& options) {
   trace::Span span(options.limits);
-  span.context = facts.context;
+  span.context = *facts.context;
   span.parent_id = facts.parent_id;
   span.parent_is_remote = facts.parent_is_remote;
   const bool served = facts.mode == Mode::kIngress;
@@ -418,7 +424,7 @@ trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& option
     span.name = known->name;
     span.status = known->outcome;
     span.attributes.add(known->begin);
-    set_url(span, *facts.url, *facts.target, options);
+    set_url(span, facts, *facts.target, options);
     span.attributes.add(known->rest);
   } else {
     set_method(span, facts.request->method(), options);
@@ -457,9 +463,9 @@ void end_tunnel_span(trace::Span& span, const TunnelEnd& facts) {
 trace::Span make_inner_span(const HttpFacts& facts, trace::SpanId id,
                             const HttpSpanOptions& options) {
   trace::Span span(options.limits);
-  span.context = facts.context;
+  span.context = *facts.context;
   span.context.span_id = id;
-  span.parent_id = facts.context.span_id;
+  span.parent_id = facts.context->span_id;
   span.kind = trace::SpanKind::kClient;
   span.start = facts.start.wall;
   span.duration = std::max<Nanoseconds>(facts.end - facts.start.mono, Nanoseconds::zero());

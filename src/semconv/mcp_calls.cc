@@ -16,7 +16,7 @@ constexpr char kBetween = '\n';
 
 std::string name_of_session(const http::Url& url, std::string_view kind, std::string_view name) {
   if (name.size() > kSessionBytesMax) return {};
-  std::string out = url.scheme;
+  std::string out(url.scheme);
   out.append("://").append(url.authority.host).append(":").append(std::to_string(url.port()));
   return out.append(1, kBetween).append(kind).append(name);
 }

@@ -18,7 +18,7 @@ constexpr int kFirstErrorStatus = 400;
 // What the agent says is the request's own parent, where the POST's is another: a link.
 void link_meta(trace::Span& span, const McpMessage& request, const HttpFacts& post) {
   std::optional<trace::SpanContext> meta = trace::parse_traceparent(request.traceparent);
-  if (!meta || meta->span_id == post.parent_id || meta->span_id == post.context.span_id) return;
+  if (!meta || meta->span_id == post.parent_id || meta->span_id == post.context->span_id) return;
   meta->tracestate = trace::TraceState::parse({request.tracestate});
   span.links.push_back({*std::move(meta), trace::Attributes(trace::AttributeLimits{})});
 }
@@ -27,9 +27,9 @@ trace::Span begin_span(const McpMessage& request, Moment start, const HttpFacts&
                        const McpPostCalls::Session& session, trace::AttributeLimits limits,
                        Random& random) {
   trace::Span span(limits);
-  span.context = post.context;
+  span.context = *post.context;
   span.context.span_id = trace::SpanId::make(random);
-  span.parent_id = post.context.span_id;
+  span.parent_id = post.context->span_id;
   span.kind = trace::SpanKind::kClient;
   span.start = start.wall;
   describe_mcp(span, {.request = &request,

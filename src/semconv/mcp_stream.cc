@@ -48,7 +48,7 @@ std::optional<http::Url> mcp_endpoint(const http::Url& stream, std::string_view 
   http::Url url = stream;
   url.userinfo.clear();
   if (named.starts_with("//")) {
-    Result<http::Url> other = http::parse_url(url.scheme + ":" + std::string(named));
+    Result<http::Url> other = http::parse_url(std::string(url.scheme) + ":" + std::string(named));
     if (!other) return std::nullopt;
     return *std::move(other);
   }

@@ -10,6 +10,8 @@
 namespace sidespan::semconv {
 namespace {
 
+constexpr std::string_view kEvents = "text/event-stream";
+
 // Needs no limit: it keeps a counter and a few bytes of state, whatever the stream, unless that is
 // one of MCP.
 class StreamEventCounter final : public Observer {
@@ -65,9 +67,18 @@ std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
     return model;
   }
   if (std::unique_ptr<Observer> queue = make_aws_queue_observer(facts)) return queue;
-  if (std::unique_ptr<Observer> mcp = make_mcp_observer(facts)) return mcp;
+  // What is no POST must say that it is.
+  if (posts || facts.beginnings.may_have("mc")) {
+    if (std::unique_ptr<Observer> mcp = make_mcp_observer(facts)) return mcp;
+  }
   if (std::unique_ptr<Observer> a2a = make_a2a_observer(facts)) return a2a;
   return posts ? make_likely_a2a_observer(facts, make_likely_mcp_observer(facts)) : nullptr;
+}
+
+bool may_be_observed(const http::Head& response) {
+  if (response.status == http::kSwitchingProtocols) return true;
+  const std::string_view type = response.headers.find(http::FieldName::kContentType).value_or("");
+  return text::equal_ignoring_case(type.substr(0, kEvents.size()), kEvents);
 }
 
 std::unique_ptr<Observer> make_response_observer(const CallFacts& facts,
@@ -76,10 +87,8 @@ std::unique_ptr<Observer> make_response_observer(const CallFacts& facts,
     return response.headers.lists("upgrade", "websocket") ? std::make_unique<WebSocketObserver>()
                                                           : nullptr;
   }
-  constexpr std::string_view kEvents = "text/event-stream";
-  const std::string_view type = response.headers.find(http::FieldName::kContentType).value_or("");
-  if (!text::equal_ignoring_case(type.substr(0, kEvents.size()), kEvents)) return nullptr;
-  if (http::media_type(type).size() != kEvents.size()) return nullptr;
+  if (!may_be_observed(response)) return nullptr;
+  if (http::media_type(response.headers).size() != kEvents.size()) return nullptr;
   // Compressed bytes have no lines to count; no number is better than a wrong one.
   if (is_encoded(response.headers)) return nullptr;
   return std::make_unique<StreamEventCounter>(facts);

@@ -66,7 +66,9 @@ std::vector<std::string> played(std::string_view input, size_t piece) {
   posting->on_response_head(answer, {});
   feed(answers, [&](std::string_view part) { posting->on_response_bytes(part, {}); });
   posting->on_end(semconv::Observer::End::kWhole, {});
+  const trace::SpanContext context;
   semconv::HttpFacts post;
+  post.context = &context;
   post.url = &url;
   post.request = &request;
   post.response = &answer;

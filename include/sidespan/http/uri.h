@@ -22,8 +22,8 @@ struct Authority {
 };
 
 struct Url {
-  std::string scheme;    // lower case: "http", "https", "ws", "wss"
-  std::string userinfo;  // as written, without '@'; a secret
+  std::string_view scheme;  // a literal, lower case: "http", "https", "ws", "wss"
+  std::string userinfo;     // as written, without '@'; a secret
   Authority authority;
   std::string path;        // as written, with the query: "/a/b?c"; "/" when there was none
   bool path_given = true;  // false for "http://host" and "http://host?q"

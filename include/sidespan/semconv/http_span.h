@@ -59,7 +59,7 @@ struct KnownTarget {
   // Of `url` nothing but scheme, host and port counts.
   KnownTarget(const http::Url& url, const HttpSpanOptions& options);
 
-  std::string scheme;                 // empty: a tunnel's, which has no URL
+  std::string_view scheme;            // empty: a tunnel's, which has no URL
   std::string url_begin;              // "http://host:port"
   trace::Attributes::Packed address;  // of the server
 };
@@ -105,36 +105,40 @@ class KnownCalls {
 };
 
 struct HttpFacts {
+  // A defaulted one would clear the whole before most of it is set.
+  HttpFacts() {}  // NOLINT(modernize-use-equals-default)
+
   // Identity, decided before the call.
-  trace::SpanContext context;
-  trace::SpanId parent_id;
-  bool parent_is_remote = false;
-  std::string_view parent_source;  // a literal
-  std::string_view execution_id;   // empty: none known
-  std::string_view execution_source;
+  const trace::SpanContext* context = nullptr;  // never null where a span is made
+  trace::SpanId parent_id = {};
+  std::string_view parent_source = {};  // a literal
+  std::string_view execution_id = {};   // empty: none known
+  std::string_view execution_source = {};
   const trace::SpanContext* earlier = nullptr;  // the attempt before this one, to be linked
   // The parent in the trace that was left for a new one, to be linked.
   const trace::SpanContext* left = nullptr;
-  std::span<const trace::SpanContext> links;  // whoever else has to do with it
-  std::string_view turn_id;                   // the turn's span; empty: none known
-  uint32_t turn_step = 0;                     // its place in it, from 1
+  std::span<const trace::SpanContext> links = {};  // whoever else has to do with it
+  std::string_view turn_id = {};                   // the turn's span; empty: none known
+  uint32_t turn_step = 0;                          // its place in it, from 1
+  bool parent_is_remote = false;
   bool context_blocked = false;  // a signature covers the trace headers, and they went on as sent
-  // Of baggage; none takes the place of one that is told here.
-  std::span<const std::pair<std::string, std::string>> further_attributes;
   Mode mode = Mode::kForward;
+  // Of baggage; none takes the place of one that is told here.
+  std::span<const std::pair<std::string, std::string>> further_attributes = {};
 
   // The call.
-  const http::Head* request = nullptr;   // as the origin got it
-  const http::Url* url = nullptr;        // where it goes, in full; CONNECT: authority only
-  const KnownTarget* target = nullptr;   // what is known of `url`; null: nothing yet
-  const http::Head* response = nullptr;  // null: none came
-  bool grpc = false;                     // the call is one of gRPC
-  std::optional<uint32_t> grpc_status;   // absent: none came
-  int resend_count = 0;                  // 0: the first attempt
+  const http::Head* request = nullptr;       // as the origin got it
+  const http::Url* url = nullptr;            // where it goes, in full; CONNECT: authority only
+  const KnownTarget* target = nullptr;       // what is known of `url`; null: nothing yet
+  const http::Head* response = nullptr;      // null: none came
+  bool grpc = false;                         // the call is one of gRPC
+  bool secret = true;                        // `url` may hold one: it has a user or a query
+  std::optional<uint32_t> grpc_status = {};  // absent: none came
+  int resend_count = 0;                      // 0: the first attempt
   // Of the connection to the origin: "1.1", a literal; empty: there was none. On the ingress of the
   // client's.
-  std::string_view protocol_version;
-  std::string_view peer_ip;  // likewise
+  std::string_view protocol_version = {};
+  std::string_view peer_ip = {};  // likewise
   uint16_t peer_port = 0;
   const trace::Attributes::Packed* peer = nullptr;  // both, where they are known; else null
   KnownCalls* alike = nullptr;                      // of `target` and `peer`; may be null
@@ -143,24 +147,24 @@ struct HttpFacts {
   uint64_t bytes_sent = 0;  // opaque tunnels
   uint64_t bytes_received = 0;
   // Of a tunnel that nobody looked into: why, and what its ClientHello said in the clear.
-  std::string_view tunnel_reason;
-  std::optional<Side> closed_by;  // whose end came first, by FIN or by breaking off
-  std::string_view tls_server_name;
-  std::span<const std::string> tls_alpn;
-  std::string_view tls_version;  // towards the origin: "1.3", a literal; empty: no TLS of ours
+  std::string_view tunnel_reason = {};
+  std::string_view tls_server_name = {};
+  std::span<const std::string> tls_alpn = {};
+  std::optional<Side> closed_by = {};  // whose end came first, by FIN or by breaking off
   bool tls_resumed = false;
+  std::string_view tls_version = {};  // towards the origin: "1.3", a literal; empty: no TLS of ours
 
   // Time.
-  Moment start;    // the first byte of the request
-  MonoTime end{};  // the last byte of the answer
-  std::optional<Nanoseconds> dns;
-  std::optional<Nanoseconds> connect;
-  std::optional<Nanoseconds> tls;
-  std::optional<MonoTime> send_started;  // the request's first byte towards the origin
-  std::optional<MonoTime> sent;          // its last
-  std::optional<MonoTime> first_byte;    // of the answer
+  Moment start = {};  // the first byte of the request
+  MonoTime end = {};  // the last byte of the answer
+  std::optional<Nanoseconds> dns = {};
+  std::optional<Nanoseconds> connect = {};
+  std::optional<Nanoseconds> tls = {};
+  std::optional<MonoTime> send_started = {};  // the request's first byte towards the origin
+  std::optional<MonoTime> sent = {};          // its last
+  std::optional<MonoTime> first_byte = {};    // of the answer
   Ending ending = Ending::kComplete;
-  std::optional<Error> error;  // what failed, when something did
+  const Error* error = nullptr;  // what failed, when something did
 };
 
 trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& options);

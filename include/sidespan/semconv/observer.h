@@ -141,6 +141,9 @@ struct ObserverOptions {
 struct CallFacts {
   const http::Head& request;  // for this call only, as is `url`
   const http::Url& url;
+  // Of that the path, and what stands behind it from the '?' on.
+  std::string_view path = std::string_view(url.path).substr(0, url.path.find('?'));
+  std::string_view query = std::string_view(url.path).substr(path.size());
   Moment start{};
   bool counts_itself = false;       // the agent tells the call's tokens by itself
   bool sampled = false;             // it will have a span
@@ -162,5 +165,7 @@ std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
 // protocol that 101 switches to (websocket: counts messages). Null when none.
 std::unique_ptr<Observer> make_response_observer(const CallFacts& facts,
                                                  const http::Head& response);
+// False: there is none for such an answer, whatever the call is.
+bool may_be_observed(const http::Head& response);
 
 }  // namespace sidespan::semconv

@@ -116,6 +116,9 @@ class Attributes {
   // here.
   struct Packed;
   void add(const Packed& others);
+  // Several numbers under names of constants that follow each other.
+  template <const AttributeName&... kNames>
+  void add_all(const std::array<double, sizeof...(kNames)>& values);
   // One text of several parts, put together where it stays.
   void add_joined(const AttributeName& name, std::span<const std::string_view> parts);
 
@@ -230,6 +233,25 @@ class Attributes {
     end_pair(name, at, 2 + text_bytes);
   }
 
+  // Such pairs as they stand in the list, but for the numbers.
+  static constexpr size_t double_pair_bytes(const AttributeName& name) {
+    return name.head_bytes_ + size_t{1} + 1 + sizeof(double);
+  }
+  template <const AttributeName&... kNames>
+  static consteval auto double_pairs() {
+    std::array<char, (double_pair_bytes(kNames) + ...)> pairs{};
+    char* at = pairs.data();
+    const auto put = [&](const AttributeName& name) {
+      for (size_t i = 0; i < name.head_bytes_; ++i) at[i] = name.head_[i];
+      at[1] = static_cast<char>(double_pair_bytes(name) - 2);
+      at[name.head_bytes_] = 1 + sizeof(double);
+      at[name.head_bytes_ + 1] = kDoubleTag;
+      at += double_pair_bytes(name);
+    };
+    (put(kNames), ...);
+    return pairs;
+  }
+
   bool is_inline() const { return begin_ == inline_; }
   // As empty as a new one; the pairs' memory is somebody else's.
   void forget();
@@ -282,6 +304,24 @@ inline void Attributes::add(const AttributeName& name, std::string_view value) {
   if (!copy_ascii(at + kShortTextHead, value)) [[unlikely]]
     return put_new(name, value);
   end_text(name, at, value.size());
+}
+
+template <const AttributeName&... kNames>
+void Attributes::add_all(const std::array<double, sizeof...(kNames)>& values) {
+  static constexpr auto kPairs = double_pairs<kNames...>();
+  const double* value = values.data();
+  if (count_ + sizeof...(kNames) > limits_.count_max ||
+      static_cast<size_t>(room_end_ - end_) < kPairs.size()) [[unlikely]] {
+    return (add(kNames, *value++), ...);
+  }
+  std::memcpy(end_, kPairs.data(), kPairs.size());
+  const auto put = [&](const AttributeName& name) {
+    end_ += double_pair_bytes(name);
+    std::memcpy(end_ - sizeof *value, value, sizeof *value);
+    ++value;
+  };
+  (put(kNames), ...);
+  count_ += sizeof...(kNames);
 }
 
 [[gnu::always_inline]] inline size_t Attributes::put_varint(char* at, uint64_t value) {

@@ -94,9 +94,7 @@ class SpanMaker {
     using std::chrono_literals::operator""ms;
     const MonoTime start{};
     semconv::HttpFacts facts;
-    facts.context.trace_id = {0x4bf92f3577b34da6, 0xa3ce929d0e0e4736};
-    facts.context.span_id = {0x00f067aa0ba902b7};
-    facts.context.flags = trace::kSampledFlag;
+    facts.context = &context_;
     facts.parent_id = {0xb7ad6b7169203331};
     facts.parent_is_remote = true;
     facts.parent_source = "wire";
@@ -114,7 +112,7 @@ class SpanMaker {
     facts.sent = start + 3ms;
     facts.first_byte = start + 53ms;
     facts.end = start + 250ms;
-    return semconv::make_http_span(std::move(facts), options_);
+    return semconv::make_http_span(facts, options_);
   }
 
  private:
@@ -122,6 +120,8 @@ class SpanMaker {
   http::Head response_;
   http::Url url_ =
       http::parse_url("http://api.example.com:8080/v1/chat/completions?stream=true").value();
+  const trace::SpanContext context_{
+      {0x4bf92f3577b34da6, 0xa3ce929d0e0e4736}, {0x00f067aa0ba902b7}, trace::kSampledFlag, {}};
   semconv::HttpSpanOptions options_;
   semconv::KnownTarget target_{url_, options_};
   trace::Attributes::Packed peer_ = semconv::known_peer("192.0.2.7", 8080, options_);

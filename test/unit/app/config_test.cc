@@ -519,7 +519,8 @@ TEST_CASE("for gRPC an endpoint of OpenTelemetry's variables may have no scheme"
     all.emplace("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
     const Configuration configuration = configured("", all);
     CHECK(faults_of(configuration).empty());
-    return configuration.settings.exporting.endpoint->scheme + " " + url_of(configuration);
+    return std::string(configuration.settings.exporting.endpoint->scheme) + " " +
+           url_of(configuration);
   };
   const char* const base = "OTEL_EXPORTER_OTLP_ENDPOINT";
   const char* const own = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";

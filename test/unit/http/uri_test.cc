@@ -20,7 +20,7 @@ namespace {
 // As the parts were read: "scheme userinfo|host|port|path", or the error's sentence.
 std::string describe(const Result<Url>& url) {
   if (!url) return "! " + url.error().what;
-  return url->scheme + " " + url->userinfo + "|" + url->authority.host + "|" +
+  return std::string(url->scheme) + " " + url->userinfo + "|" + url->authority.host + "|" +
          std::to_string(url->port()) + "|" + url->path + (url->path_given ? "" : " (no path)");
 }
 

@@ -90,8 +90,19 @@ struct Rig {
   Random random{1};
 };
 
-semconv::HttpFacts facts_of(const CallTrace& trace) {
-  semconv::HttpFacts facts;
+// With what the call's own context was then.
+struct Facts : semconv::HttpFacts {
+  trace::SpanContext context;
+};
+
+Facts facts_of(const CallTrace& trace) {
+  Facts facts;
+  facts.context = trace.span();
+  facts.parent_id = trace.parent_id();
+  facts.parent_is_remote = trace.parent_is_remote();
+  facts.parent_source = lineage::name_of(trace.source());
+  facts.context_blocked = trace.context_blocked();
+  facts.resend_count = trace.resend_count();
   trace.describe(facts);
   return facts;
 }
@@ -99,7 +110,7 @@ semconv::HttpFacts facts_of(const CallTrace& trace) {
 TEST_CASE("without evidence a call is a root, and the origin sees its id") {
   Rig rig;
   CallTrace trace = rig.call();
-  const semconv::HttpFacts facts = facts_of(trace);
+  const Facts facts = facts_of(trace);
   CHECK(trace.source() == lineage::Source::kRoot);
   CHECK(trace.sampled());
   CHECK(facts.parent_id == trace::SpanId());
@@ -114,7 +125,7 @@ TEST_CASE("the request's context is the parent") {
   rig.request.headers.add("tracestate", "a=1");
   rig.request.headers.add("baggage", "k=v");
   CallTrace trace = rig.call();
-  const semconv::HttpFacts facts = facts_of(trace);
+  const Facts facts = facts_of(trace);
   CHECK(trace.source() == lineage::Source::kWire);
   CHECK(facts.parent_id.to_string() == "b7ad6b7169203331");
   CHECK(facts.parent_is_remote);
@@ -137,9 +148,9 @@ TEST_CASE("the request's context is the parent") {
 TEST_CASE("each attempt has its own id and names the one before") {
   Rig rig;
   CallTrace trace = rig.call();
-  const semconv::HttpFacts first = facts_of(trace);
+  const Facts first = facts_of(trace);
   trace.next_attempt(rig.random);
-  const semconv::HttpFacts second = facts_of(trace);
+  const Facts second = facts_of(trace);
   CHECK(first.resend_count == 0);
   CHECK(second.resend_count == 1);
   CHECK(second.context.trace_id == first.context.trace_id);
@@ -261,7 +272,7 @@ TEST_CASE("a run's listener is the parent where the wire says nothing") {
   run.context.trace_id = trace::TraceId::make(rig.random);
   run.context.span_id = trace::SpanId::make(rig.random);
   rig.options.run = run;
-  const semconv::HttpFacts facts = facts_of(rig.call());
+  const Facts facts = facts_of(rig.call());
   CHECK(facts.parent_id == run.context.span_id);
   CHECK_FALSE(facts.parent_is_remote);
   CHECK(facts.execution_id == "run-1");
@@ -361,7 +372,7 @@ TEST_CASE("a debug request is recorded and says so to the next hop") {
   const http::Headers sent = rig.sent(trace);
   CHECK(sent.find("b3")->ends_with("-d"));
   CHECK_FALSE(sent.contains("jaeger-debug-id"));
-  const semconv::HttpFacts facts = facts_of(trace);
+  const Facts facts = facts_of(trace);
   if (!rig.request.headers.contains("jaeger-debug-id")) return;
   REQUIRE(facts.further_attributes.size() == 1);
   CHECK(facts.further_attributes[0] ==
@@ -375,7 +386,7 @@ TEST_CASE("a trace without a parent goes on where the wire may say so") {
                           "Root=1-80f198ee-56343ba864fe8b2a57d3eff7;Lineage=a:0");
   SUBCASE("as a root in it") {
     CallTrace trace = rig.call();
-    const semconv::HttpFacts facts = facts_of(trace);
+    const Facts facts = facts_of(trace);
     CHECK(facts.context.trace_id.to_string() == "80f198ee56343ba864fe8b2a57d3eff7");
     CHECK_FALSE(facts.parent_id);
     CHECK(rig.sent(trace).find("x-amzn-trace-id")->ends_with(";Sampled=1;Lineage=a:0"));
@@ -432,7 +443,7 @@ TEST_CASE("a destination may begin a trace of its own") {
   CallTrace trace = rig.call();
   CHECK(facts_of(trace).left == nullptr);
   const http::Headers sent = rig.sent(trace, "example.com", "192.0.2.1");
-  const semconv::HttpFacts facts = facts_of(trace);
+  const Facts facts = facts_of(trace);
   CHECK_FALSE(sent.find("traceparent")->contains(kTraceId));
   CHECK_FALSE(sent.contains("tracestate"));
   CHECK(sent.find("traceparent")->ends_with("-03"));
@@ -464,7 +475,7 @@ TEST_CASE("baggage by destination, and as attributes") {
   rig.request.headers.add("baggage", "tenant=a,user=7");
   CallTrace trace = rig.call();
   CHECK(rig.sent(trace).find("baggage") == "tenant=a");
-  const semconv::HttpFacts facts = facts_of(trace);
+  const Facts facts = facts_of(trace);
   REQUIRE(facts.further_attributes.size() == 2);
   CHECK(facts.further_attributes[0] == std::pair<std::string, std::string>("cell", "eu"));
   CHECK(facts.further_attributes[1] == std::pair<std::string, std::string>("user", "7"));
@@ -510,7 +521,7 @@ TEST_CASE("what an MCP request says of its parent comes before the trace headers
     rig.request.headers.add("traceparent", kParent);
     CallTrace trace = rig.undecided();
     trace.decide(nullptr, {kMeta, "a=b", "k=v"}, rig.random);
-    const semconv::HttpFacts facts = facts_of(trace);
+    const Facts facts = facts_of(trace);
     CHECK(trace.source() == lineage::Source::kMcpMeta);
     CHECK(facts.context.trace_id.to_string() == "4bf92f3577b34da6a3ce929d0e0e4736");
     CHECK(facts.parent_id.to_string() == "00f067aa0ba902b7");
@@ -581,7 +592,7 @@ TEST_CASE("a call that is made for a request is its child, with its state and it
   const CallTrace served = rig.served();
   rig.request.headers.clear();
   CallTrace call = rig.call_for(served);
-  const semconv::HttpFacts facts = facts_of(call);
+  const Facts facts = facts_of(call);
   CHECK(call.source() == lineage::Source::kIngress);
   CHECK(facts.parent_id == facts_of(served).context.span_id);
   CHECK(facts.context.trace_id.to_string() == kTraceId);
@@ -620,7 +631,7 @@ TEST_CASE("where the agent's server begins a trace of its own, its calls are in 
   CallTrace served = rig.served();
   CHECK(served.execution()->context.trace_id.to_string() == kTraceId);
   rig.sent(served);
-  const semconv::HttpFacts facts = facts_of(served);
+  const Facts facts = facts_of(served);
   CHECK(facts.context.trace_id.to_string() != kTraceId);
   CHECK(served.execution()->context.trace_id == facts.context.trace_id);
   CHECK(facts.execution_id == facts.context.span_id.to_string());
@@ -640,7 +651,7 @@ TEST_CASE("a turn in a request on the ingress is the parent, and the request the
                          .execution = {7},
                          .parent = {call.trace, {0x1234}, trace::kSampledFlag}};
   trace.decide(&joined, {}, rig.random);
-  const semconv::HttpFacts facts = facts_of(trace);
+  const Facts facts = facts_of(trace);
   CHECK(facts.parent_id.value == 0x1234);
   CHECK(facts.parent_source == "echo");
   CHECK(facts.execution_id == served.execution()->id);
@@ -696,7 +707,7 @@ TEST_CASE("the turn that a call belongs to is its parent") {
   const trace::TraceId other{1, ~uint64_t{0}};
   const lineage::Joined joined = turn_of(other, false);
   trace.decide(&joined, {}, rig.random);
-  const semconv::HttpFacts facts = facts_of(trace);
+  const Facts facts = facts_of(trace);
   CHECK(facts.context.trace_id == other);
   CHECK(facts.context.span_id == call.span);
   CHECK(facts.context.tracestate.to_string() == "ot=th:8");
@@ -743,7 +754,7 @@ TEST_CASE("a turn that begins with a call is in its trace, and sampled as a root
   const lineage::Joined joined = turn_of(call.trace, true);
   trace.decide(&joined, {}, rig.random);
   CHECK_FALSE(trace.sampled());
-  const semconv::HttpFacts facts = facts_of(trace);
+  const Facts facts = facts_of(trace);
   CHECK(facts.context.trace_id == call.trace);
   CHECK(facts.context.random());
   CHECK(facts.context.tracestate.empty());
@@ -786,7 +797,7 @@ TEST_CASE("in a run the turn is the run's child") {
   CHECK(call.scope.span == lineage::SpanRef{run.trace_id, run.span_id, run.flags});
   const lineage::Joined joined = turn_of(run.trace_id, true);
   trace.decide(&joined, {}, rig.random);
-  const semconv::HttpFacts facts = facts_of(trace);
+  const Facts facts = facts_of(trace);
   CHECK(facts.context.trace_id == run.trace_id);
   CHECK(facts.parent_source == "listener");
   CHECK(facts.execution_id == "run");

@@ -63,8 +63,10 @@ TEST_CASE("origin book: what spans say alike goes with the address, and with the
   const OriginBook::Use origin = book.find(url.authority, 80, false);
   http::Head request;
   request.set_method("GET");
+  const trace::SpanContext context;
   const auto span = [&](std::string_view ip) {
     semconv::HttpFacts facts;
+    facts.context = &context;
     facts.request = &request;
     facts.url = &url;
     facts.parent_source = "root";

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ using sidespan::semconv::KnownTarget;
 using sidespan::semconv::make_http_span;
 using sidespan::semconv::Mode;
 using sidespan::trace::Span;
+using sidespan::trace::SpanContext;
 using sidespan::trace::SpanKind;
 using sidespan::trace::SpanStatus;
 
@@ -44,6 +46,8 @@ struct Call {
   Head request;
   Url url;
   Head response;
+  SpanContext context;
+  std::optional<Error> error;
   HttpFacts facts;
   HttpSpanOptions options;
 
@@ -51,7 +55,7 @@ struct Call {
   void fail(Code code, Side side, Ending ending) {
     facts.response = nullptr;
     facts.first_byte.reset();
-    facts.error = Error{code, side, false, "it went wrong"};
+    error = Error{code, side, false, "it went wrong"};
     facts.ending = ending;
   }
   void never_connect() {
@@ -61,8 +65,10 @@ struct Call {
     facts.sent.reset();
   }
   Span span() {
+    facts.context = &context;
     facts.request = &request;
     facts.url = &url;
+    facts.error = error ? &*error : nullptr;
     Span span = make_http_span(facts, options);
     check_known(span);
     return span;
@@ -73,6 +79,7 @@ struct Call {
     const auto peer = known_peer(facts.peer_ip, facts.peer_port, options);
     HttpFacts known = facts;
     known.target = &target;
+    known.secret = !url.userinfo.empty() || url.path.contains('?');
     const bool is_origin = facts.mode != Mode::kIngress && !facts.peer_ip.empty();
     if (is_origin) known.peer = &peer;
     KnownCalls calls;
@@ -95,8 +102,8 @@ void prepare(Call& call) {
   call.response.body = BodyLength::known(512);
   HttpFacts& facts = call.facts;
   facts.response = &call.response;
-  facts.context.trace_id = {1, 2};
-  facts.context.span_id = {3};
+  call.context.trace_id = {1, 2};
+  call.context.span_id = {3};
   facts.parent_id = {4};
   facts.parent_is_remote = true;
   facts.parent_source = "wire";
@@ -208,6 +215,7 @@ TEST_CASE("calls of one kind and of another to the same peer are told as each of
         Call call;
         prepare(call);
         if (time < times) change(call);
+        call.facts.context = &call.context;
         call.facts.request = &call.request;
         call.facts.url = &call.url;
         call.facts.target = &target;
@@ -248,7 +256,7 @@ TEST_CASE("the golden span of a plain GET") {
 
   Call call;
   prepare(call);
-  call.facts.context.flags = 3;
+  call.context.flags = 3;
   sidespan::trace::SpanContext earlier;
   earlier.span_id = {9};
   call.facts.earlier = &earlier;
@@ -622,7 +630,7 @@ TEST_CASE("errors, and what is none") {
        "+status error: it went wrong\n+error.type 'timeout'\n+sidespan.end 'timeout'\n"},
       {"cut off in the middle of a good answer",
        [](Call& c) {
-         c.facts.error = Error{Code::kTruncated, Side::kOrigin, false, "it went wrong"};
+         c.error = Error{Code::kTruncated, Side::kOrigin, false, "it went wrong"};
          c.facts.ending = Ending::kOriginClosed;
        },
        "-status unset\n-sidespan.end 'complete'\n"
@@ -630,7 +638,7 @@ TEST_CASE("errors, and what is none") {
       {"cut off in the middle of an error: the status says more",
        [](Call& c) {
          c.response.status = 503;
-         c.facts.error = Error{Code::kTruncated, Side::kOrigin, false, "it went wrong"};
+         c.error = Error{Code::kTruncated, Side::kOrigin, false, "it went wrong"};
          c.facts.ending = Ending::kOriginClosed;
        },
        "-status unset\n-http.response.status_code 200\n-sidespan.end 'complete'\n"
@@ -649,7 +657,7 @@ TEST_CASE("errors, and what is none") {
        "+status error: it went wrong\n+error.type 'denied'\n+sidespan.end 'refused'\n"},
       {"the agent's request is malformed in its body",
        [](Call& c) {
-         c.facts.error = Error{Code::kMalformed, Side::kAgent, false, "it went wrong"};
+         c.error = Error{Code::kMalformed, Side::kAgent, false, "it went wrong"};
          c.facts.ending = Ending::kRefused;
        },
        "-status unset\n-sidespan.end 'complete'\n"
@@ -658,13 +666,13 @@ TEST_CASE("errors, and what is none") {
        "-sidespan.end 'complete'\n+sidespan.end 'agent_cancelled'\n"},
       {"the agent cancels, with an error to show for it",
        [](Call& c) {
-         c.facts.error = Error{Code::kConnectionReset, Side::kAgent, false, "it went away"};
+         c.error = Error{Code::kConnectionReset, Side::kAgent, false, "it went away"};
          c.facts.ending = Ending::kAgentCancelled;
        },
        "-sidespan.end 'complete'\n+sidespan.end 'agent_cancelled'\n"},
       {"the agent goes away while we drain",
        [](Call& c) {
-         c.facts.error = Error{Code::kTruncated, Side::kAgent, false, "it went away"};
+         c.error = Error{Code::kTruncated, Side::kAgent, false, "it went away"};
          c.facts.ending = Ending::kDrain;
        },
        "-sidespan.end 'complete'\n+sidespan.end 'drain'\n"},

@@ -99,12 +99,14 @@ class McpExchange {
               [&](std::string_view part) { observer_->on_response_bytes(part, Rig::at(ms)); });
   }
   // The exchange's span, whose children are in the rig by then, or wait there.
-  trace::Span end(int ms, Ending ending = Ending::kComplete, std::optional<Error> error = {}) {
+  trace::Span end(int ms, Ending ending = Ending::kComplete,
+                  const std::optional<Error>& error = {}) {
     HttpFacts facts;
-    facts.context = {trace::TraceId::make(rig_.random),
-                     trace::SpanId::make(rig_.random),
-                     trace::kSampledFlag,
-                     {}};
+    const trace::SpanContext context{trace::TraceId::make(rig_.random),
+                                     trace::SpanId::make(rig_.random),
+                                     trace::kSampledFlag,
+                                     {}};
+    facts.context = &context;
     facts.parent_source = "wire";
     facts.request = &request_;
     facts.url = &url_;
@@ -112,7 +114,7 @@ class McpExchange {
     facts.start = start_;
     facts.end = Rig::at(ms);
     facts.ending = ending;
-    facts.error = std::move(error);
+    facts.error = error ? &*error : nullptr;
     trace::Span span = make_http_span(facts, {});
     if (!observer_) return span;
     using End = Observer::End;

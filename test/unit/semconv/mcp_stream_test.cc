@@ -35,8 +35,8 @@ TEST_CASE("mcp: the URL that an endpoint event names") {
   for (const Row& row : rows) {
     CAPTURE(row.named);
     const auto url = mcp_endpoint(*http::parse_url(row.stream), row.named);
-    CHECK((url ? url->scheme + "://" + url->authority.host + ":" + std::to_string(url->port()) +
-                     url->path
+    CHECK((url ? std::string(url->scheme) + "://" + url->authority.host + ":" +
+                     std::to_string(url->port()) + url->path
                : std::string()) == row.url);
   }
 }

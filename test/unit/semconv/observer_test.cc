@@ -180,3 +180,19 @@ TEST_CASE("a call of gRPC tells its messages and how long its client waits") {
   }
   CHECK(told);
 }
+
+TEST_CASE("what stands in a query is no path") {
+  Head request;
+  request.set_method("GET");
+  const sidespan::semconv::ObserverOptions options;
+  const auto is_observed = [&](std::string_view target) {
+    const sidespan::http::Url url = sidespan::http::parse_url(target).value();
+    return sidespan::semconv::make_request_observer({.request = request, .url = url}, options) !=
+           nullptr;
+  };
+  CHECK(is_observed("http://agent.example/v1/tasks/t"));
+  CHECK(is_observed("http://agent.example/v1/tasks/t?x=/y"));
+  CHECK_FALSE(is_observed("http://agent.example/?/v1/tasks/t"));
+  CHECK(is_observed("http://agent.example/.well-known/agent-card.json?x"));
+  CHECK_FALSE(is_observed("http://agent.example/?/.well-known/agent-card.json"));
+}

@@ -231,6 +231,28 @@ TEST_CASE("attributes: numbers of every length, added or set") {
   }
 }
 
+inline constexpr AttributeName kShort("s");
+inline constexpr AttributeName kLonger("a name of some more bytes");
+inline constexpr AttributeName kLongest("0123456789012345678901234567890123456789012");
+
+TEST_CASE("attributes: numbers in a row, wherever they come to stand, as many as there may be") {
+  for (const size_t count_max : {0, 1, 2, 3, 4, 128}) {
+    CAPTURE(count_max);
+    for (size_t before = 0; before < 1000; ++before) {
+      Attributes attributes(AttributeLimits{.count_max = count_max});
+      attributes.set("text", std::string(before, 'x'));
+      Attributes expected = attributes;
+      attributes.add_all<kShort, kLonger, kLongest>({0.25, -1.0, 1e300});
+      expected.set(kShort, 0.25);
+      expected.set(kLonger, -1.0);
+      expected.set(kLongest, 1e300);
+      if (attributes.encoded() != expected.encoded()) FAIL_CHECK(before);
+      if (attributes.size() != expected.size()) FAIL_CHECK(before);
+      if (attributes.dropped() != expected.dropped()) FAIL_CHECK(before);
+    }
+  }
+}
+
 TEST_CASE("attributes: a value replaced by a longer and a shorter one leaves the others") {
   Attributes attributes;
   attributes.set("first", int64_t{1});
