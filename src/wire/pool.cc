@@ -123,9 +123,9 @@ void Pool::Impl::release(Entry& entry) {
 }
 
 void Pool::Impl::put_idle(Entry& entry) {
+  Milliseconds time = options.idle_time_max;
   const std::optional<Milliseconds> asked = entry.connection_.codec().keep_alive();
-  const Milliseconds time =
-      asked ? std::min(options.idle_time_max, *asked - kLeaveEarly) : options.idle_time_max;
+  if (asked && *asked - kLeaveEarly < time) time = *asked - kLeaveEarly;
   std::vector<Entry*>& same = entry.origin_.second.idle;
   if (time <= Milliseconds(0) || options.idle_per_origin_max == 0) return doom(entry);
   entry.idle_since_ = loop.now().mono;
