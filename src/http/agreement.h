@@ -49,8 +49,10 @@ class Agreement {
     next_ += static_cast<ptrdiff_t>(lines);
     return true;
   }
+  // Whether what was to be named so far was, and rightly.
+  bool holds_so_far() const { return agrees_ && !owes_; }
   // Whether all else was named, and rightly.
-  bool holds() const { return agrees_ && !owes_ && next_ == end_; }
+  bool holds() const { return holds_so_far() && next_ == end_; }
 
  private:
   // The very same bytes.

@@ -7,6 +7,7 @@
 #include "head_rules.h"
 #include "shown.h"
 #include "sidespan/base/text.h"
+#include "start_lines.h"
 
 namespace sidespan::http {
 namespace {
@@ -106,12 +107,28 @@ size_t H1Parser::feed_section(std::string_view bytes) {
 
 bool H1Parser::is_read_the_same() {
   const std::string_view block = fields_->block();
+  const auto start = [this](std::string_view line) { return read_start(line); };
   const auto read = [this](std::string_view piece) { return run(piece) == piece.size(); };
   const auto pass = [this](size_t lines) { return second_.pass(lines); };
   second_.begin(*fields_, kind_ == Kind::kRequest ? head_.target() : head_.reason());
   const bool read_all =
-      phase_ == Phase::kHead ? show_head(block, fields_->table(), read, pass) : read(block);
+      phase_ == Phase::kHead ? show_head(block, fields_->table(), start, read, pass) : read(block);
   return read_all && second_.holds();
+}
+
+bool H1Parser::read_start(std::string_view line) {
+  constinit thread_local StartLines known;
+  if (const StartLines::Reading* reading = known.find(line, parser_)) {
+    reading->resume(parser_);
+    const Range text = reading->text();
+    second_.see_start({line.data() + text.begin, text.size});
+    return true;
+  }
+  if (run(line) != line.size()) return false;
+  const auto& start = guard_.start_line();
+  if (second_.holds_so_far())
+    known.keep(line, kind_ == Kind::kRequest ? start.target : start.reason, parser_);
+  return true;
 }
 
 size_t H1Parser::feed_body(std::string_view bytes) {

@@ -73,6 +73,8 @@ class H1Parser final : public Recycled<H1Parser, 16> {
   size_t run(std::string_view bytes);
   // Whether it reads the section as the guard did.
   bool is_read_the_same();
+  // Has llhttp read a head's start line, or go on as it did behind the same one.
+  bool read_start(std::string_view line);
   void finish_head();
   void finish_trailers();
   bool has_foreign_method() const;

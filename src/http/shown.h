@@ -33,20 +33,21 @@ inline bool may_mean_something(std::string_view line) {
          first == word("upgr");
 }
 
-// `read(piece)` for each piece of the head's block that llhttp is shown, in order, and `pass(n)`
-// for the n lines in between. False as soon as one of them is, or when a line does not begin or end
-// where `lines` says.
-template <class Read, class Pass>
-[[gnu::always_inline]] inline bool show_head(std::string_view block, LineTable lines, Read&& read,
-                                             Pass&& pass) {
+// `start(line)` for the start line, then `read(piece)` for each piece of the head's block that
+// llhttp is shown, in order, and `pass(n)` for the n lines in between; `read` alone for all of a
+// head. False as soon as one of them is, or when a line does not begin or end where `lines` says.
+template <class Start, class Read, class Pass>
+[[gnu::always_inline]] inline bool show_head(std::string_view block, LineTable lines, Start&& start,
+                                             Read&& read, Pass&& pass) {
   constexpr size_t kLineEnd = 2;
   const char* const data = block.data();
   // The start line's and the empty one's, too.
   const size_t line_ends = lines.size() + 2;
   if (scan::count_at_most(block, '\x1f') != line_ends * kLineEnd) return read(block);
   const size_t last = block.size() - kLineEnd;
-  size_t begin = 0;  // of a line
-  size_t shown = 0;  // up to here, or passed over
+  const size_t first = lines.size() > 0 ? lines.begin()->name.begin : last;
+  size_t begin = 0;      // of a line
+  size_t shown = first;  // up to here, or passed over
   size_t passed = 0;
   const auto goes_on_at = [&](size_t next) {
     const size_t before = std::exchange(begin, next);
@@ -56,6 +57,7 @@ template <class Read, class Pass>
     shown = next;
     return pass(std::exchange(passed, 0));
   };
+  if (first > last || !start(block.substr(0, first))) return false;
   for (const FieldLine& line : lines) {
     if (!goes_on_at(line.name.begin)) return false;
     if (may_mean_something({data + begin, last - begin})) {

@@ -126,6 +126,14 @@ void Stream::Impl::read() {
       });
 }
 
+// The turn's end may make room, and mostly nothing comes before that: two calls into the kernel for
+// each big body are saved.
+void Stream::Impl::on_no_room() {
+  if (!std::exchange(roomless, true)) return;
+  // What the peer of a failed write had sent before would be told when it has been read: never.
+  failed ? end_failed() : pause();
+}
+
 std::span<char> Stream::Impl::room() const {
   const std::span<char> landing = loop().landing();
   return landing.first(std::min(reader->room(), landing.size()));
@@ -142,11 +150,12 @@ void Stream::Impl::on_readable() {
   for (int reads = 0; reads < kReadsMax && !closed && !paused && !ended; ++reads) {
     if (memory::full()) return;  // libuv says it again next turn
     const std::span<char> place = room();
-    if (place.empty()) return pause();
+    if (place.empty()) return on_no_room();
     const ssize_t n = receive_now(fd, place);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) return on_read_end(n == 0 ? UV_EOF : -errno);
     const auto size = static_cast<size_t>(n);
+    roomless = false;
     reader->on_bytes(owner.landed(size));
     // Else what comes may go with this: the end of an upload, by one write.
     if (size < place.size()) return owner.end_read();
@@ -242,6 +251,10 @@ void Stream::Impl::write_failed(int status) {
   // explains why it would not read on. Reading then ends by itself.
   const bool gone = write_status == UV_EPIPE || write_status == UV_ECONNRESET;
   if (gone && reader != nullptr && !paused && !ended) return;
+  end_failed();
+}
+
+void Stream::Impl::end_failed() {
   ended = true;
   uv_read_stop(stream());
   report_failure(write_status);

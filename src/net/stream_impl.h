@@ -42,6 +42,7 @@ struct Stream::Impl {
   // Where what is read next goes; empty where the reader has no room.
   std::span<char> room() const;
   void on_readable();
+  void on_no_room();
   // `status`: UV_EOF, or an error.
   void on_read_end(int status);
   size_t write(Chain&& bytes);
@@ -54,6 +55,8 @@ struct Stream::Impl {
   void lend_rest();
   void on_lent_written(int status);
   void write_failed(int status);
+  // Nothing more is read, and the failed write is told.
+  void end_failed();
   void finish_writing();
   void report_failure(int status);
   void close(bool reset);
@@ -67,8 +70,9 @@ struct Stream::Impl {
   int fd = -1;           // libuv closes it
   int write_status = 0;  // the first error of a write
   bool paused = false;
-  bool ended = false;   // the peer's FIN was read
-  bool failed = false;  // reported, or to be when reading has come to its end
+  bool roomless = false;  // the reader had no room when it was asked last
+  bool ended = false;     // the peer's FIN was read
+  bool failed = false;    // reported, or to be when reading has come to its end
   bool fin_wanted = false;
   bool closed = false;
   bool handle_closed = false;

@@ -42,9 +42,10 @@ def binary():
 
 
 def sanitized():
-    """Whether the program carries AddressSanitizer, which uses memory and descriptors of its own."""
+    """Whether the program carries AddressSanitizer or ThreadSanitizer, which use memory and descriptors of their own."""
     with open(binary(), "rb") as program:
-        return b"__asan_init" in program.read()
+        code = program.read()
+    return b"__asan_init" in code or b"__tsan_init" in code
 
 
 def resident(side, code=False):

@@ -10,6 +10,7 @@
 
 #include "http/head_guard.h"
 #include "http/shown.h"
+#include "http/start_lines.h"
 
 namespace sidespan::http::script {
 
@@ -42,7 +43,20 @@ class LlhttpReading {
     if (failed_) told_ += std::string(" ") + llhttp_errno_name(code);
     return !failed_;
   }
+  // A start line with that text, from the readings that are known where it is among them.
+  bool read_start(std::string_view line, Range text, StartLines& known) {
+    if (const StartLines::Reading* reading = known.find(line, parser_)) {
+      reading->resume(parser_);
+      resumed_ = reading->text() == text;
+      return resumed_;
+    }
+    if (!read(line)) return false;
+    known.keep(line, text, parser_);
+    return true;
+  }
   bool failed() const { return failed_; }
+  // Whether it went on from a reading that was known.
+  bool resumed() const { return resumed_; }
   // Verdict, start line, what frames the body and what steers the connection. HTTP/2's method is
   // refused for what it is, whatever follows.
   std::string text() const {
@@ -60,12 +74,14 @@ class LlhttpReading {
   llhttp_t parser_;
   std::string told_;
   bool failed_ = false;
+  bool resumed_ = false;
 };
 
 struct TwoReadings {
   std::string all;    // of the whole head
   std::string shown;  // of what llhttp is shown of it
   size_t passed = 0;  // lines it was not shown
+  bool resumed = false;
 };
 
 // Nothing where the guard finds no whole head in `bytes`.
@@ -81,12 +97,18 @@ inline std::optional<TwoReadings> read_twice(std::string_view bytes, bool reques
   LlhttpReading shown(request);
   TwoReadings out;
   all.read(head);
+  constinit thread_local StartLines known;
+  const StartLine& start_line = guard.start_line();
+  const auto start = [&](std::string_view line) {
+    return shown.read_start(line, request ? start_line.target : start_line.reason, known);
+  };
   const auto read = [&](std::string_view piece) { return shown.read(piece); };
   const auto pass = [&](size_t n) {
     out.passed += n;
     return true;
   };
-  const bool stands = show_head(head, lines.table(), read, pass);
+  const bool stands = show_head(head, lines.table(), start, read, pass);
+  out.resumed = shown.resumed();
   out.all = all.text();
   out.shown = shown.text();
   if (!stands && out.shown == out.all && !all.failed()) out.shown += " refused";

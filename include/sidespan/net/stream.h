@@ -23,7 +23,8 @@ class StreamReader {
  public:
   // For this call only; what is to stay is copied or shared. May pause().
   virtual void on_bytes(const Chunk& read) = 0;
-  // The most that is read at once. 0: nothing, and the stream has paused as by pause().
+  // The most that is read at once. 0: nothing, and when it is 0 in the next turn, too, the stream
+  // has paused as by pause().
   virtual size_t room() const { return std::numeric_limits<size_t>::max(); }
   virtual void on_end() = 0;                  // FIN: the peer will send nothing more
   virtual void on_failure(Error error) = 0;   // once: dead both ways; side is unset (kSelf)

@@ -125,6 +125,38 @@ TEST_CASE_FIXTURE(Joined, "stream: a reader without room has paused it") {
   CHECK(server.received == "ten  bytes");
 }
 
+TEST_CASE_FIXTURE(Joined, "stream: a reader that has room again in the next turn goes on reading") {
+  struct Room final : TurnEnd {
+    explicit Room(size_t& bytes) : most(bytes) {}
+    void on_turn_end() override { most = 100; }
+    size_t& most;
+  } room(server.most);
+  const std::string sent = pattern(1000);
+  server.most = 100;
+  server.then_bytes = [&](std::string_view) {
+    server.most = 0;
+    loop.at_turn_end(room);
+  };
+  pair.client->write(Chain(sent));
+  CHECK(run_until(loop, [&] { return server.received.size() == sent.size(); }));
+  CHECK(server.received == sent);
+  CHECK_FALSE(pair.server->paused());
+}
+
+TEST_CASE_FIXTURE(Joined, "stream: a write that failed is told to a reader that gets no room") {
+  server.most = 4;
+  server.then_bytes = [&](std::string_view) { server.most = 0; };
+  pair.client->write(Chain("ten  bytes"));
+  REQUIRE(run_until(loop, [&] { return server.received == "ten "; }));
+  pair.server->resume();
+  pair.client->close(true);
+  pair.server->write(Chain("to nobody"));
+  CHECK(run_until(loop, [&] { return !server.failures.empty(); }));
+  run_briefly(loop);
+  CHECK(server.failures.size() == 1);
+  CHECK(server.received == "ten ");
+}
+
 TEST_CASE_FIXTURE(Joined,
                   "stream: the writer hears of its window while a big block is on its way") {
   pair.server->pause();
