@@ -76,7 +76,8 @@ Chunk Chunk::share(std::string_view part) const {
   return other;
 }
 
-void Chain::FreeMore::operator()(More* more) const noexcept {
+// Wherever a chain ends this would be there, and ask for the registers that only it needs.
+[[gnu::noinline]] void Chain::FreeMore::operator()(More* more) const noexcept {
   delete more;
 }
 

@@ -59,6 +59,7 @@ struct Loop::Impl {
   }
   void end_turn();
   void go_on();
+  std::span<char> fresh_landing();
 };
 
 void Loop::Impl::init() {
@@ -89,6 +90,11 @@ void Loop::Impl::end_turn() {
   queue.clear();
   first = nullptr;
   moment.reset();  // read again by whoever asks first after the poll
+}
+
+[[gnu::noinline]] std::span<char> Loop::Impl::fresh_landing() {
+  read_chunk = Chunk(Chunk::kReadBytes);
+  return read_chunk.spare();
 }
 
 void Loop::Impl::go_on() {
@@ -139,7 +145,9 @@ Moment Loop::now() const {
   return *impl_->moment;
 }
 
-Moment Loop::precise_now() const {
+// Out of line, as at_turn_end() is: each request asks for both in many places, where little else is
+// done.
+[[gnu::noinline]] Moment Loop::precise_now() const {
   return SystemClock().now();
 }
 
@@ -151,7 +159,7 @@ uint64_t Loop::turn() const {
   return impl_->turn;
 }
 
-void Loop::at_turn_end(TurnEnd& work) {
+[[gnu::noinline]] void Loop::at_turn_end(TurnEnd& work) {
   if (work.place_ != 0) return;
   impl_->queue.push_back(&work);
   work.place_ = impl_->queue.size();
@@ -187,14 +195,14 @@ void Loop::cancel_next_turn(NextTurn& work) {
   std::ranges::replace(impl_->begun, &work, static_cast<NextTurn*>(nullptr));
 }
 
-Chunk& Loop::read_chunk() {
-  impl_->read_chunk.clear();
-  if (impl_->read_chunk.room() == 0)
-    impl_->read_chunk = Chunk(Chunk::kReadBytes);  // others have it
-  return impl_->read_chunk;
+std::span<char> Loop::landing() {
+  Chunk& chunk = impl_->read_chunk;
+  if (chunk.shared()) return impl_->fresh_landing();
+  chunk.clear();
+  return chunk.spare();
 }
 
-Chunk& Loop::landed(size_t n) {
+const Chunk& Loop::landed(size_t n) {
   impl_->read_chunk.use(n);
   return impl_->read_chunk;
 }

@@ -18,8 +18,11 @@ namespace {
 
 constexpr size_t kBlocksMax = 16;
 // libuv reports a request when all of it is written, so smaller ones give the writer its window
-// back sooner; the rest goes by try_write when the socket is writable again.
+// back sooner; the rest goes by send() when the socket is writable again.
 constexpr size_t kLentBytesMax = size_t{64} * 1024;
+
+// Blocks that come at once are read before others have their turn.
+constexpr int kReadsMax = 32;
 
 constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
 
@@ -58,6 +61,11 @@ ssize_t send_now(int fd, Blocks& blocks) {
   return ::syscall(SYS_sendmsg, fd, &message, kSendFlags);
 }
 
+// The same of recv(2).
+ssize_t receive_now(int fd, std::span<char> room) {
+  return ::syscall(SYS_recvfrom, fd, room.data(), room.size(), MSG_DONTWAIT, nullptr, nullptr);
+}
+
 void set_option(int fd, int level, int name, int value) {
   ::setsockopt(fd, level, name, &value, sizeof value);
 }
@@ -65,15 +73,6 @@ void set_option(int fd, int level, int name, int value) {
 void make_close_reset(int fd) {
   const linger now{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-}
-
-// libuv takes a short read together with POLLHUP for the end and does not ask the socket, which may
-// have been reset: the peer's unfinished message would look finished. UV_EOF if it is the end.
-int how_ended(int fd) {
-  char byte = 0;
-  const ssize_t n = ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (n == 0) return UV_EOF;
-  return n < 0 ? -errno : UV_EPROTO;
 }
 
 }  // namespace
@@ -115,20 +114,15 @@ int Stream::Impl::open(int socket) {
   return status;
 }
 
+// libuv, which is given no buffer, only says when there is something to read. Reading itself it
+// would take a short read together with POLLHUP for the end and not ask the socket, which may have
+// been reset: the peer's unfinished message would look finished.
 void Stream::Impl::read() {
   if (closed || paused || ended || reader == nullptr) return;
   uv_read_start(
-      stream(),
-      [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-        // Without a buffer libuv asks again next turn.
-        if (memory::full()) return void(*buffer = uv_buf_init(nullptr, 0));
-        const auto room = static_cast<Impl*>(handle->data)->room();
-        *buffer = uv_buf_init(room.data(), static_cast<unsigned>(room.size()));
-      },
-      [](uv_stream_t* handle, ssize_t n, const uv_buf_t* buffer) {
-        auto& self = *static_cast<Impl*>(handle->data);
-        if (n != UV_ENOBUFS || buffer->len > 0) return self.on_read(n, buffer->len);
-        if (buffer->base != nullptr) self.on_no_room();
+      stream(), [](uv_handle_t*, size_t, uv_buf_t* buffer) { *buffer = {}; },
+      [](uv_stream_t* handle, ssize_t, const uv_buf_t*) {
+        static_cast<Impl*>(handle->data)->on_readable();
       });
 }
 
@@ -141,8 +135,8 @@ void Stream::Impl::on_no_room() {
 }
 
 std::span<char> Stream::Impl::room() const {
-  const std::span<char> spare = loop().read_chunk().spare();
-  return spare.first(std::min(reader->room(), spare.size()));
+  const std::span<char> landing = loop().landing();
+  return landing.first(std::min(reader->room(), landing.size()));
 }
 
 void Stream::Impl::pause() {
@@ -150,68 +144,78 @@ void Stream::Impl::pause() {
   if (!closed) uv_read_stop(stream());
 }
 
-void Stream::Impl::on_read(ssize_t n, size_t room) {
-  if (closed || n == 0) return;
-  if (n > 0) {
+// Whoever owns this may end it in whatever it is told.
+void Stream::Impl::on_readable() {
+  Loop& owner = loop();
+  for (int reads = 0; reads < kReadsMax && !closed && !paused && !ended; ++reads) {
+    if (memory::full()) return;  // libuv says it again next turn
+    const std::span<char> place = room();
+    if (place.empty()) return on_no_room();
+    const ssize_t n = receive_now(fd, place);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n <= 0) return on_read_end(n == 0 ? UV_EOF : -errno);
     const auto size = static_cast<size_t>(n);
-    Loop& owner = loop();
     roomless = false;
     reader->on_bytes(owner.landed(size));
-    // Else libuv reads on, and what comes may go with this: the end of an upload, by one write.
-    if (size < room) owner.end_read();
-    return;  // whoever owns this may have ended it
+    // Else what comes may go with this: the end of an upload, by one write.
+    if (size < place.size()) return owner.end_read();
   }
+}
+
+void Stream::Impl::on_read_end(int status) {
+  uv_read_stop(stream());
   ended = true;
   if (failed) return report_failure(write_status);
-  const int status = n == UV_EOF ? how_ended(fd) : static_cast<int>(n);
   if (status == UV_EOF) return reader->on_end();
   failed = true;  // the queue stays: a part of it may be lent to libuv
   report_failure(status);
 }
 
-void Stream::Impl::write(Chain&& bytes) {
+size_t Stream::Impl::write(Chain&& bytes) {
   assert((!fin_wanted || bytes.empty()) && "write after shutdown");
-  if (closed || failed || bytes.empty()) return;
+  if (closed || failed || bytes.empty()) return 0;
+  const std::string_view first = bytes.front();
+  size_t taken = 0;
+  bool full = outbox != nullptr;
+  if (!full && first.size() == bytes.size()) {
+    taken = took(send_now(fd, first));
+    if (taken == first.size()) return taken;  // as mostly; the block goes with `bytes`
+    full = true;
+  }
+  return write_rest(std::move(bytes), taken, full);
+}
+
+[[gnu::noinline]] size_t Stream::Impl::write_rest(Chain&& bytes, size_t taken, bool full) {
+  bytes.consume(taken);
+  if (!full) taken += send(bytes);
+  if (bytes.empty()) return taken;
   queue.append(std::move(bytes));
-  flush();
-}
-
-void Stream::Impl::flush() {
-  // A write out of on_written only adds to the queue; the loop below finds it.
-  if (flushing || outbox) return;
-  flushing = true;
-  bool full = false;
-  while (!queue.empty() && !full) {
-    const size_t n = try_write(full);
-    if (n == 0) break;
-    queue.consume(n);
-    if (reader != nullptr) reader->on_written(n);
-    if (closed) return;
-  }
-  flushing = false;
-  if (queue.empty()) return finish_writing();
-  lend_rest();
-}
-
-size_t Stream::Impl::try_write(bool& full) {
-  size_t offered = queue.front().size();
-  ssize_t n = 0;
-  if (offered == queue.size()) {
-    n = send_now(fd, queue.front());
-  } else {
-    Blocks blocks;
-    fill(blocks, queue, SIZE_MAX);
-    offered = blocks.bytes;
-    n = send_now(fd, blocks);
-  }
-  const bool failing = n < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EINTR;
-  if (failing && write_status == 0) write_status = -errno;
-  const size_t taken = n > 0 ? static_cast<size_t>(n) : 0;
-  full = taken < offered;
+  if (!outbox) lend_rest();
   return taken;
 }
 
-// Also how an error of try_write is reported: libuv meets it again and calls back later, as it must
+size_t Stream::Impl::send(Chain& bytes) {
+  size_t taken = 0;
+  bool full = false;
+  while (!bytes.empty() && !full) {
+    Blocks blocks;
+    fill(blocks, bytes, SIZE_MAX);
+    const size_t n = took(send_now(fd, blocks));
+    full = n < blocks.bytes;
+    bytes.consume(n);
+    taken += n;
+  }
+  return taken;
+}
+
+size_t Stream::Impl::took(ssize_t sent) {
+  if (sent >= 0) return static_cast<size_t>(sent);
+  const bool failing = errno != EAGAIN && errno != ENOBUFS && errno != EINTR;
+  if (failing && write_status == 0) write_status = -errno;
+  return 0;
+}
+
+// Also how an error of a send is reported: libuv meets it again and calls back later, as it must
 // be, since the owner is still inside write().
 void Stream::Impl::lend_rest() {
   outbox = std::make_unique<Outbox>();
@@ -228,14 +232,15 @@ void Stream::Impl::lend_rest() {
 }
 
 void Stream::Impl::on_lent_written(int status) {
-  const size_t n = std::exchange(outbox, nullptr)->bytes;
+  const size_t lent = std::exchange(outbox, nullptr)->bytes;
   if (closed) return;
   if (failed) return queue.clear();  // reading has found out first
   if (status < 0) return write_failed(status);
-  queue.consume(n);
   write_status = 0;
-  if (reader != nullptr) reader->on_written(n);
-  if (!closed) flush();
+  queue.consume(lent);
+  const size_t written = lent + send(queue);
+  queue.empty() ? finish_writing() : lend_rest();
+  if (reader != nullptr) reader->on_written(written);
 }
 
 void Stream::Impl::write_failed(int status) {
@@ -299,8 +304,7 @@ void SocketStream::resume() {
 }
 
 size_t SocketStream::write_now(std::string_view bytes) {
-  const bool first = impl_->queue.empty() && !impl_->outbox && !impl_->flushing;
-  if (!first || impl_->closed || impl_->failed || impl_->fin_wanted) return 0;
+  if (impl_->outbox || impl_->closed || impl_->failed || impl_->fin_wanted) return 0;
   const ssize_t n = send_now(impl_->fd, bytes);
   return n > 0 ? static_cast<size_t>(n) : 0;
 }
@@ -315,7 +319,7 @@ void SocketStream::read_now() {
   if (impl_->closed || impl_->paused || impl_->ended || impl_->reader == nullptr) return;
   const std::span<char> room = impl_->room();
   if (room.empty()) return impl_->pause();
-  const ssize_t n = ::recv(impl_->fd, room.data(), room.size(), MSG_DONTWAIT);
+  const ssize_t n = receive_now(impl_->fd, room);
   if (n <= 0) return;  // an end or an error is the loop's to find
   impl_->reader->on_bytes(loop().landed(static_cast<size_t>(n)));
 }
@@ -323,7 +327,7 @@ void SocketStream::read_now() {
 void SocketStream::shutdown() {
   if (impl_->fin_wanted) return;
   impl_->fin_wanted = true;
-  if (impl_->queue.empty() && !impl_->flushing) impl_->finish_writing();
+  if (impl_->queue.empty()) impl_->finish_writing();
 }
 
 Address SocketStream::local() const {

@@ -41,12 +41,17 @@ struct Stream::Impl {
   void pause();
   // Where what is read next goes; empty where the reader has no room.
   std::span<char> room() const;
-  void on_read(ssize_t n, size_t room);
+  void on_readable();
   void on_no_room();
-  void write(Chain&& bytes);
-  void flush();
-  // What the socket took; `full` when it takes no more for now or has failed.
-  size_t try_write(bool& full);
+  // `status`: UV_EOF, or an error.
+  void on_read_end(int status);
+  size_t write(Chain&& bytes);
+  // After `taken` of them; `full` when the socket takes no more for now or has failed.
+  size_t write_rest(Chain&& bytes, size_t taken, bool full);
+  // What the socket takes of `bytes` there and then.
+  size_t send(Chain& bytes);
+  // How much that was by what the system says, whose error is kept.
+  size_t took(ssize_t sent);
   void lend_rest();
   void on_lent_written(int status);
   void write_failed(int status);
@@ -59,16 +64,15 @@ struct Stream::Impl {
 
   uv_tcp_t tcp;
   StreamReader* reader = nullptr;
-  Chain queue;
+  Chain queue;  // what waits: some of it only while there is an outbox
   std::unique_ptr<Outbox> outbox;
   Address peer;
   int fd = -1;           // libuv closes it
   int write_status = 0;  // the first error of a write
   bool paused = false;
   bool roomless = false;  // the reader had no room when it was asked last
-  bool ended = false;   // the peer's FIN was read
-  bool failed = false;  // reported, or to be when reading has come to its end
-  bool flushing = false;
+  bool ended = false;     // the peer's FIN was read
+  bool failed = false;    // reported, or to be when reading has come to its end
   bool fin_wanted = false;
   bool closed = false;
   bool handle_closed = false;
@@ -85,7 +89,7 @@ class SocketStream final : public Stream {
   void pause() override { impl_->pause(); }
   void resume() override;
   bool paused() const override { return impl_->paused; }
-  void write(Chain&& bytes) override { impl_->write(std::move(bytes)); }
+  size_t write(Chain&& bytes) override { return impl_->write(std::move(bytes)); }
   size_t write_now(std::string_view bytes) override;
   size_t pending() const override { return impl_->queue.size(); }
   size_t writable() const override { return std::numeric_limits<size_t>::max(); }

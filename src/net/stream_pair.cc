@@ -102,15 +102,16 @@ class PairedStream final : public Stream {
     if (std::exchange(me().paused, false)) link_->later();
   }
   bool paused() const override { return me().paused; }
-  void write(Chain&& bytes) override {
+  size_t write(Chain&& bytes) override {
     assert((!me().fin_wanted || bytes.empty()) && "write after shutdown");
-    if (me().closed || me().failed || bytes.empty()) return;
+    if (me().closed || me().failed || bytes.empty()) return 0;
     if (you().closed) {
       me().broken = true;
     } else {
       you().inbox.append(std::move(bytes));
     }
     link_->later();
+    return 0;
   }
   size_t write_now(std::string_view) override { return 0; }
   size_t pending() const override { return you().inbox.size(); }

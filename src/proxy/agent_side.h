@@ -49,10 +49,9 @@ class AgentSide {
   size_t room(http::StreamId stream, size_t queued, size_t queue_bytes_max) const {
     return wire::read_room(queued, sendable(stream), queue_bytes_max);
   }
-  // Whether that is any, as it is where little waits, whatever could leave.
+  // Whether that is any.
   bool has_room(http::StreamId stream, size_t queued, size_t queue_bytes_max) const {
-    return queued <= std::min(wire::kReadAheadBytes, queue_bytes_max) / 2 ||
-           room(stream, queued, queue_bytes_max) > 0;
+    return wire::has_read_room(queued, [&] { return sendable(stream); }, queue_bytes_max);
   }
   // Codec::sendable().
   virtual size_t sendable(http::StreamId stream) const = 0;

@@ -67,7 +67,7 @@ size_t Connection::sendable(http::StreamId stream) const {
 
 void Connection::consumed(http::StreamId stream, size_t n) {
   codec_->consumed(stream, n);
-  if (stream_ && stream_->paused()) update_reading();
+  read_on();
   if (codec_->has_output()) flush_later();
 }
 
@@ -165,9 +165,7 @@ void Connection::feed_cipher(std::string_view bytes) {
 
 void Connection::secure(std::unique_ptr<tls::Engine> engine, std::unique_ptr<http::Codec> codec,
                         const Chain& first) {
-  flushing_ = true;
-  write_out();  // what the old codec has to say is not by TLS
-  flushing_ = false;
+  if (stream_) write_out();  // what the old codec has to say is not by TLS
   tls_ = std::make_unique<TlsLayer>(std::move(engine));
   codec_ = std::move(codec);
   settled_ = false;
@@ -211,7 +209,6 @@ void Connection::on_failure(Error) {
 
 void Connection::on_written(size_t bytes) {
   codec_->written(tls_ ? tls_->written(bytes) : bytes);
-  if (flushing_) return;
   if (ends_by_timer_ && !lingering_) end_after(kStallTimeMax);
   flush_later();
   wake();
@@ -224,10 +221,7 @@ void Connection::on_turn_end() {
 }
 
 void Connection::flush() {
-  flushing_ = true;
   write_out();
-  flushing_ = false;
-  if (!stream_) return;
   if (codec_->ends_abruptly()) return close(true);
   if (codec_->output_ended()) end_output();
   if (finishing_ && !lingering_) {
@@ -245,23 +239,31 @@ void Connection::flush() {
 
 // Writing may bring about more: a stream that ends, a window that opens.
 void Connection::write_out() {
-  if (!tls_) {
-    while (stream_ && codec_->has_output()) stream_->write(codec_->take_output());
-    return;
+  if (tls_) return write_by_tls();
+  while (codec_->has_output()) {
+    if (const size_t taken = stream_->write(codec_->take_output())) codec_->written(taken);
   }
+}
+
+[[gnu::noinline]] void Connection::write_by_tls() {
   tls::Engine& engine = tls_->engine();
-  while (stream_ && !output_ended_ &&
+  while (!output_ended_ &&
          (engine.has_output() || (engine.established() && codec_->has_output()))) {
     const bool says = engine.established() && codec_->has_output();
-    stream_->write(tls_->take_output(says ? codec_->take_output() : Chain()));
+    write_cipher(tls_->take_output(says ? codec_->take_output() : Chain()));
   }
+}
+
+void Connection::write_cipher(Chain&& cipher) {
+  const size_t taken = stream_->write(std::move(cipher));
+  if (taken > 0) codec_->written(tls_->written(taken));
 }
 
 void Connection::end_output() {
   if (std::exchange(output_ended_, true)) return;
   if (tls_) {
     tls_->engine().finish();
-    stream_->write(tls_->take_output());
+    write_cipher(tls_->take_output());
   }
   stream_->shutdown();
 }

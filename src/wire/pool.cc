@@ -1,7 +1,6 @@
 #include "sidespan/wire/pool.h"
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
 #include "pool_impl.h"
@@ -100,10 +99,11 @@ Pool::Impl::Entry* Pool::Impl::find_idle(Origin& origin) {
 
 void Pool::Impl::drop_idle(Entry& entry) {
   if (!std::exchange(entry.idle_, false)) return;
+  --idle_count;
   std::vector<Entry*>& same = entry.origin_.second.idle;
-  // The newest is what is taken most.
-  same.erase(std::ranges::find(std::views::reverse(same), &entry).base() - 1);
-  if (--idle_count == 0) sweeper.stop();
+  // What is taken most.
+  if (same.back() == &entry) return same.pop_back();
+  std::erase(same, &entry);
 }
 
 void Pool::Impl::release(Entry& entry) {
@@ -123,9 +123,9 @@ void Pool::Impl::release(Entry& entry) {
 }
 
 void Pool::Impl::put_idle(Entry& entry) {
+  Milliseconds time = options.idle_time_max;
   const std::optional<Milliseconds> asked = entry.connection_.codec().keep_alive();
-  const Milliseconds time =
-      asked ? std::min(options.idle_time_max, *asked - kLeaveEarly) : options.idle_time_max;
+  if (asked && *asked - kLeaveEarly < time) time = *asked - kLeaveEarly;
   std::vector<Entry*>& same = entry.origin_.second.idle;
   if (time <= Milliseconds(0) || options.idle_per_origin_max == 0) return doom(entry);
   entry.idle_since_ = loop.now().mono;

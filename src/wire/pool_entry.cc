@@ -79,14 +79,13 @@ OriginStreamPtr Pool::Impl::Entry::open(OriginStreamOwner& owner) {
 void Pool::Impl::Entry::release(Stream& stream) {
   --streams_;
   stream.owner_ = nullptr;
-  const http::StreamId id = stream.id_;
   if (h2()) {
     // What is left of it, as of an upload that was answered early, keeps nothing.
+    const http::StreamId id = stream.id_;
     connection_.send({id, http::Reset{{Code::kConnectionClosed, Side::kSelf, false, "over"}}});
     more_.erase(id);
   } else {
-    // Where reading waited for room of its owner's, there is no owner now.
-    connection_.consumed(id, 0);
+    connection_.read_on();  // there is no owner now who has no room
   }
   pool_.release(*this);
 }

@@ -52,13 +52,10 @@ void Splice::pass(End& from, const Chunk& chunk) {
   } else {
     waits.append(rest);
   }
-  passing_ = true;
   to.write(std::move(waits));
-  passing_ = false;
 }
 
 void Splice::on_written(End& to) {
-  if (passing_) return;
   last_activity_ = to.stream->loop().now().mono;
   if (room(other(to)) > 0) other(to).stream->resume();
   settle();

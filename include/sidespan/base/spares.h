@@ -40,11 +40,16 @@ class Spares : OpenSpares {
   Spares& operator=(const Spares&) = delete;
   void* take() { return count_ > 0 ? kept_[--count_] : ::operator new(kBytes); }
   void give(void* memory) {
-    if (count_ == room_ && !open()) return ::operator delete(memory);
+    if (count_ == room_) return give_more(memory);
     kept_[count_++] = memory;
   }
 
  private:
+  // Out of line: it is given in many places, and there is room nearly always.
+  [[gnu::noinline]] void give_more(void* memory) {
+    if (!open()) return ::operator delete(memory);
+    kept_[count_++] = memory;
+  }
   // Whether that makes room.
   bool open() {
     if (!kKeepsSpares || room_ > 0) return false;

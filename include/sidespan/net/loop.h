@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "sidespan/base/buffer.h"
 #include "sidespan/base/clock.h"
@@ -78,12 +79,12 @@ class Loop {
   // Which turn this is: another number after each poll.
   uint64_t turn() const;
 
-  // The one chunk that reads land in, empty and with room for Chunk::kReadBytes: libuv asks, reads
-  // and calls back in one go, so all streams of a loop use it in turn. Where a reader keeps a share
-  // of what came, the next read has a fresh block.
-  Chunk& read_chunk();
-  // The same, after `n` bytes were read into it.
-  Chunk& landed(size_t n);
+  // Where a read lands, Chunk::kReadBytes: bytes are read and handed up in one go, so all streams
+  // of a loop use one block in turn. Where a reader keeps a share of what came, the next read has a
+  // fresh one.
+  std::span<char> landing();
+  // What landed there, `n` bytes.
+  const Chunk& landed(size_t n);
   // Whoever read calls it when the reader has had the bytes and no more wait in the socket.
   void end_read();
   uv_loop_s* uv();

@@ -18,8 +18,7 @@
 
 namespace sidespan::net {
 
-// Told what happens on a stream. Never called from inside a call that its owner made, except
-// on_written from inside write(), for what the socket took there and then.
+// Told what happens on a stream. Never called from inside a call that its owner made.
 class StreamReader {
  public:
   // For this call only; what is to stay is copied or shared. May pause().
@@ -29,7 +28,7 @@ class StreamReader {
   virtual size_t room() const { return std::numeric_limits<size_t>::max(); }
   virtual void on_end() = 0;                  // FIN: the peer will send nothing more
   virtual void on_failure(Error error) = 0;   // once: dead both ways; side is unset (kSelf)
-  virtual void on_written(size_t bytes) = 0;  // so many have left for the socket
+  virtual void on_written(size_t bytes) = 0;  // so many have left for the socket since write()
 
  protected:
   ~StreamReader() = default;
@@ -62,12 +61,13 @@ class Stream {
   virtual void resume() = 0;
   virtual bool paused() const = 0;
 
-  // Writes as much of `bytes` as goes without waiting and takes over the rest; on_written reports
-  // both. Empty `bytes` is fine. Not after shutdown(); after a failure or close() it does nothing.
-  // A write that fails lets what the peer had sent before be read first, then comes on_failure.
-  virtual void write(Chain&& bytes) = 0;
-  // What the socket takes of `bytes` there and then, of which nothing is kept or reported; none
-  // while something waits. An error is met by the write() of the rest.
+  // Writes as much of `bytes` as goes without waiting, returns how much that was, and takes over
+  // the rest, which on_written reports. Empty `bytes` is fine. Not after shutdown(); after a
+  // failure or close() it does nothing. A write that fails lets what the peer had sent before be
+  // read first, then comes on_failure.
+  virtual size_t write(Chain&& bytes) = 0;
+  // What the socket takes of `bytes` there and then, of which nothing is kept; none while something
+  // waits. An error is met by the write() of the rest.
   virtual size_t write_now(std::string_view bytes) = 0;
   // Accepted by write() and not yet taken by the socket.
   virtual size_t pending() const = 0;

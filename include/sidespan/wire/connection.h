@@ -51,6 +51,10 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   size_t sendable(http::StreamId stream) const;
   void read_ahead(http::StreamId stream) { codec_->read_ahead(stream); }
   void consumed(http::StreamId stream, size_t n);
+  // Where reading has paused, whether it may go on is looked at again.
+  void read_on() {
+    if (stream_ && stream_->paused()) update_reading();
+  }
   void tunnel(http::StreamId stream);
   void resume_http(http::StreamId stream, Chain first);
   void half_close(http::StreamId stream);
@@ -107,6 +111,8 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   bool says_something() const;
   void flush();
   void write_out();
+  void write_by_tls();
+  void write_cipher(Chain&& cipher);
   void end_output();
   void wake() { owner_.wake(*this); }
   bool wants_input() const;
@@ -130,7 +136,6 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   bool settled_ = false;  // what was told is the codec's protocol: no other codec goes on
   bool input_ended_ = false;
   bool output_ended_ = false;
-  bool flushing_ = false;
   bool finishing_ = false;
   bool lingering_ = false;
   bool ends_by_timer_ = false;  // the timer is that of the end, no longer the codec's

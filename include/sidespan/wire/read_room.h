@@ -21,4 +21,12 @@ inline size_t read_room(size_t queued, size_t sendable, size_t queue_bytes_max) 
   return room < std::min(most / 2, 4 * kReadAheadBytes) ? 0 : room;
 }
 
+// Whether that is any: where little waits, whatever could leave, for which `sendable()` is asked
+// only where it matters.
+template <class Sendable>
+bool has_read_room(size_t queued, const Sendable& sendable, size_t queue_bytes_max) {
+  return queued <= std::min(queue_bytes_max, kReadAheadBytes) / 2 ||
+         read_room(queued, sendable(), queue_bytes_max) > 0;
+}
+
 }  // namespace sidespan::wire

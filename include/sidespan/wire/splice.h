@@ -81,7 +81,6 @@ class Splice {
   MonoTime last_activity_;
   End agent_;
   End origin_;
-  bool passing_ = false;  // a write is under way, and its caller looks what has become of it
   bool over_ = false;
   std::optional<Side> closed_by_;
 };

@@ -150,16 +150,17 @@ TEST_CASE("loop: now is one moment a turn and follows the clock") {
 
 TEST_CASE("loop: reads land in one block, and in another while somebody keeps a share") {
   Loop loop;
-  Chunk& chunk = loop.read_chunk();
-  const char* place = chunk.spare().data();
-  CHECK(chunk.room() == Chunk::kReadBytes);
-  CHECK(chunk.append("some") == 4);
-  CHECK(loop.read_chunk().size() == 0);
-  CHECK(loop.read_chunk().spare().data() == place);
-  loop.read_chunk().append("kept");
-  Chunk kept = chunk.share(chunk.view());
-  CHECK(loop.read_chunk().room() == Chunk::kReadBytes);
-  CHECK(loop.read_chunk().spare().data() != place);
+  const std::span<char> place = loop.landing();
+  CHECK(place.size() == Chunk::kReadBytes);
+  std::ranges::copy(std::string_view("some"), place.begin());
+  CHECK(loop.landed(4).view() == "some");
+  CHECK(loop.landing().data() == place.data());
+  CHECK(loop.landing().size() == Chunk::kReadBytes);
+  std::ranges::copy(std::string_view("kept"), place.begin());
+  const Chunk& chunk = loop.landed(4);
+  const Chunk kept = chunk.share(chunk.view());
+  CHECK(loop.landing().data() != place.data());
+  CHECK(loop.landing().size() == Chunk::kReadBytes);
   CHECK(kept.view() == "kept");
 }
 

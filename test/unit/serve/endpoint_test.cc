@@ -34,7 +34,11 @@ struct Peer final : net::StreamReader {
   }
 
   void send(std::string_view bytes) {
-    stream ? stream->write(Chain(bytes)) : void(unsent += bytes);
+    if (stream) {
+      stream->write(Chain(bytes));
+    } else {
+      unsent += bytes;
+    }
   }
   // Until that many answers are complete, or the end.
   bool answers(size_t count) {

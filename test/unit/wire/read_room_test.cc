@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <initializer_list>
 #include <limits>
 
 namespace sidespan::wire {
@@ -32,11 +33,30 @@ TEST_CASE("read room: what could leave, and a little where nothing could") {
     CAPTURE(row.queued);
     CAPTURE(row.sendable);
     CHECK(read_room(row.queued, row.sendable, kFull) == row.room);
+    CHECK(has_read_room(row.queued, [&] { return row.sendable; }, kFull) == (row.room > 0));
   }
   CHECK(read_room(1'000'000, kMuch, 1'032'768) == 32'768);
   CHECK(read_room(1'000'000, kMuch, 1'032'767) == 0);
   CHECK(read_room(0, 0, 1024) == 1024);
   CHECK(read_room(0, kMuch, 1024) == 1024);
+}
+
+TEST_CASE("read room: there is some exactly where one is told of it") {
+  for (const size_t most :
+       std::initializer_list<size_t>{1, 2, 1000, 8191, 8192, 8193, 20'000, 65'536, 1'000'000}) {
+    for (const size_t queued : std::initializer_list<size_t>{0, 1, 499, 500, 501, 4095, 4096, 4097,
+                                                             8192, 40'000, 900'000}) {
+      for (const size_t sendable :
+           std::initializer_list<size_t>{0, 1, 100, 4096, 8192, 9000, 30'000, 2'000'000}) {
+        CAPTURE(most);
+        CAPTURE(queued);
+        CAPTURE(sendable);
+        CHECK(has_read_room(
+                  queued, [&] { return sendable; }, most) ==
+              (read_room(queued, sendable, most) > 0));
+      }
+    }
+  }
 }
 
 }  // namespace
