@@ -118,6 +118,8 @@ int ProxyCommand::run() {
   renewal_timer_.start(kRenewEvery, true);
   give_start_memory_back();
   loop_.run();
+  terminate_.ignore();
+  interrupt_.ignore();
   say_what_became_of_spans();
   return 0;
 }

@@ -54,6 +54,8 @@ class StartLines {
   // `parser` has read the line and nothing else, and named `text` of it.
   void keep(std::string_view line, Range text, const llhttp_t& parser) {
     if (line.size() < kLineBytesLeast || line.size() > kLineBytesMost) return;
+    // A query or userinfo may be a secret, which is not to stay longer than its request.
+    if (line.find_first_of("?@") != std::string_view::npos) return;
     Reading& kept = kept_[place_of(line)];
     kept.state_ = parser;
     kept.text_ = text;

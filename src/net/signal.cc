@@ -3,6 +3,7 @@
 #include <uv.h>
 
 #include <cassert>
+#include <csignal>
 #include <utility>
 
 namespace sidespan::net {
@@ -27,6 +28,12 @@ Signal::Signal(Loop& loop, int number, std::function<void()> on_signal)
 Signal::~Signal() {
   uv_close(reinterpret_cast<uv_handle_t*>(&impl_->signal),
            [](uv_handle_t* handle) { delete static_cast<Impl*>(handle->data); });
+}
+
+void Signal::ignore() {
+  const int number = impl_->signal.signum;
+  uv_signal_stop(&impl_->signal);
+  std::signal(number, SIG_IGN);
 }
 
 }  // namespace sidespan::net

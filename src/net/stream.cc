@@ -129,9 +129,7 @@ void Stream::Impl::read() {
 // The turn's end may make room, and mostly nothing comes before that: two calls into the kernel for
 // each big body are saved.
 void Stream::Impl::on_no_room() {
-  if (!std::exchange(roomless, true)) return;
-  // What the peer of a failed write had sent before would be told when it has been read: never.
-  failed ? end_failed() : pause();
+  if (std::exchange(roomless, true)) pause();
 }
 
 std::span<char> Stream::Impl::room() const {
@@ -151,11 +149,11 @@ void Stream::Impl::on_readable() {
     if (memory::full()) return;  // libuv says it again next turn
     const std::span<char> place = room();
     if (place.empty()) return on_no_room();
+    roomless = false;
     const ssize_t n = receive_now(fd, place);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) return on_read_end(n == 0 ? UV_EOF : -errno);
     const auto size = static_cast<size_t>(n);
-    roomless = false;
     reader->on_bytes(owner.landed(size));
     // Else what comes may go with this: the end of an upload, by one write.
     if (size < place.size()) return owner.end_read();
@@ -250,11 +248,7 @@ void Stream::Impl::write_failed(int status) {
   // After a reset the kernel still holds what the peer had sent before, maybe the answer that
   // explains why it would not read on. Reading then ends by itself.
   const bool gone = write_status == UV_EPIPE || write_status == UV_ECONNRESET;
-  if (gone && reader != nullptr && !paused && !ended) return;
-  end_failed();
-}
-
-void Stream::Impl::end_failed() {
+  if (gone && reader != nullptr && !roomless && !paused && !ended) return;
   ended = true;
   uv_read_stop(stream());
   report_failure(write_status);
@@ -299,7 +293,7 @@ void SocketStream::start(StreamReader& reader) {
 
 void SocketStream::resume() {
   if (!impl_->paused) return;
-  impl_->paused = false;
+  impl_->paused = impl_->roomless = false;
   impl_->read();
 }
 
@@ -318,7 +312,7 @@ bool SocketStream::is_quiet() const {
 void SocketStream::read_now() {
   if (impl_->closed || impl_->paused || impl_->ended || impl_->reader == nullptr) return;
   const std::span<char> room = impl_->room();
-  if (room.empty()) return impl_->pause();
+  if (room.empty()) return;
   const ssize_t n = receive_now(impl_->fd, room);
   if (n <= 0) return;  // an end or an error is the loop's to find
   impl_->reader->on_bytes(loop().landed(static_cast<size_t>(n)));

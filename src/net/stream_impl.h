@@ -55,8 +55,6 @@ struct Stream::Impl {
   void lend_rest();
   void on_lent_written(int status);
   void write_failed(int status);
-  // Nothing more is read, and the failed write is told.
-  void end_failed();
   void finish_writing();
   void report_failure(int status);
   void close(bool reset);

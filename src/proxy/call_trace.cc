@@ -69,12 +69,10 @@ lineage::Evidence CallTrace::known_beside_wire() const {
 }
 
 void CallTrace::hear_head() {
-  // As with most agents, which trace nothing and are told apart by nobody.
-  const bool alone =
-      !context_.span.valid() && !credential_ && !ingress_ && !options_.run && !options_.environment;
-  if (alone) return hear_sender(false);
   lineage::Evidence evidence = known_beside_wire();
   if (context_.span.valid()) evidence.wire = &context_.span;
+  // As with most agents, which trace nothing and are told apart by nobody.
+  if (evidence == lineage::Evidence()) return hear_sender(false);
   const lineage::Parent parent = lineage::resolve(evidence, options_.context_sources);
   source_ = parent.source;
   execution_ = parent.execution;
@@ -184,7 +182,7 @@ void CallTrace::decide(const lineage::Joined* joined, const Meta& meta, Random& 
   }
   if (found) parent = &*found;
   if (parent != nullptr && restarts_somewhere(options_)) {
-    rare().parent = std::make_unique<const trace::SpanContext>(*parent);
+    rare().parent = *parent;
   }
   if (joined != nullptr) {
     for (const lineage::SpanRef& one : joined->links) link(one);
@@ -226,11 +224,10 @@ void CallTrace::adopt(const lineage::Joined& joined) {
   if (!joined.opened) source_ = joined.source;
   parent_id_ = joined.parent.span_id;
   parent_is_remote_ = false;
-  rare().turn = std::make_unique<const Turn>(
-      Turn{.id = joined.parent.span_id.to_string(),
-           .step = joined.step,
-           .fixed_by = joined.is_turn ? source_ : lineage::Source::kIngress,
-           .is_turn = joined.is_turn});
+  rare().turn = Turn{.id = joined.parent.span_id.to_string(),
+                     .step = joined.step,
+                     .fixed_by = joined.is_turn ? source_ : lineage::Source::kIngress,
+                     .is_turn = joined.is_turn};
 }
 
 void CallTrace::join_late(const lineage::Joined& joined) {
@@ -324,7 +321,7 @@ void CallTrace::link_meta(const Meta& meta) {
 void CallTrace::next_attempt(Random& random) {
   ++resend_count_;
   if (!active_) return;
-  rare().earlier = std::make_unique<const trace::SpanContext>(context_.span);
+  rare().earlier = context_.span;
   context_.span.span_id = trace::SpanId::make(random);
 }
 
@@ -381,7 +378,7 @@ void CallTrace::write(const trace::Context& sent, trace::Parts parts, bool some_
 void CallTrace::restart(Random& random) {
   const bool has_parent = rare_ && rare_->parent;
   if ((rare_ && rare_->left) || !(has_parent || context_.trace_hint)) return;
-  if (has_parent) rare_->left = std::move(rare_->parent);
+  if (has_parent) rare_->left = std::exchange(rare_->parent, std::nullopt);
   const uint8_t sampled = sampled_ ? trace::kSampledFlag : 0;
   context_.span = {trace::TraceId::make(random),
                    context_.span.span_id,
@@ -403,12 +400,12 @@ trace::Context CallTrace::with_changed_baggage(const DestinationRule& rule) cons
 }
 
 void CallTrace::describe_rare(semconv::HttpFacts& facts) const {
-  facts.earlier = rare_->earlier.get();
-  facts.left = rare_->left.get();
+  facts.earlier = rare_->earlier ? &*rare_->earlier : nullptr;
+  facts.left = rare_->left ? &*rare_->left : nullptr;
   facts.links = rare_->links;
   facts.further_attributes = rare_->further_attributes;
-  const Turn* const turn = rare_->turn.get();
-  if (turn == nullptr) return;
+  const std::optional<Turn>& turn = rare_->turn;
+  if (!turn) return;
   if (execution_ == nullptr) {
     facts.execution_id = turn->id;
     facts.execution_source = lineage::name_of(turn->fixed_by);

@@ -162,12 +162,12 @@ class CallTrace {
   };
   // So that most calls, of which a tunnel is one for hours, hold no room for it.
   struct Rare {
-    std::unique_ptr<const trace::SpanContext> earlier;  // the attempt before
-    std::unique_ptr<const trace::SpanContext> parent;   // in full, where one may have to be linked
-    std::unique_ptr<const trace::SpanContext> left;     // where a restarted trace came from
+    std::optional<trace::SpanContext> earlier;  // the attempt before
+    std::optional<trace::SpanContext> parent;   // in full, where one may have to be linked
+    std::optional<trace::SpanContext> left;     // where a restarted trace came from
     std::vector<trace::SpanContext> links;  // who else is called the parent, or has to do with it
     std::vector<std::pair<std::string, std::string>> further_attributes;
-    std::unique_ptr<const Turn> turn;
+    std::optional<Turn> turn;
   };
   Rare& rare() {
     if (!rare_) rare_ = std::make_unique<Rare>();

@@ -269,7 +269,7 @@ class Exchange final : public Recycled<Exchange, 128>,
   size_t queued_to_agent() const { return agent_.queued(stream_); }
   size_t queued_to_origin() const { return origin_ ? origin_->queued() : 0; }
   bool answer_begun() const { return response_.status != 0; }
-  // Of the URL: the path, and what stands behind it from the '?' on.
+  // Of the URL, once begin() has found it: the path, and what stands behind it from the '?' on.
   std::string_view path() const { return std::string_view(url_.path).substr(0, path_bytes_); }
   std::string_view query() const { return std::string_view(url_.path).substr(path_bytes_); }
   Side silent_side() const;

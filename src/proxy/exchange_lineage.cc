@@ -129,7 +129,7 @@ void Exchange::place_now() {
 }
 
 void Exchange::place_with(const CallTrace::Meta& meta) {
-  const lineage::Joined* const joined = lineage_ ? join() : nullptr;
+  const lineage::Joined* const joined = join();
   trace_->decide(joined, meta, worker_.random);
   if (send_started_) hold_own_trace();
   if (joined == nullptr) return;

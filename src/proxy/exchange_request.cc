@@ -289,9 +289,9 @@ void Exchange::on_dialled(Result<wire::OriginStreamPtr> result) {
   touch();
   waiting_.reset();
   if (result) return on_connected(*std::move(result));
-  const Error error = by_absolute_form() ? wire::second_proxy_error(std::move(result).error())
-                                         : std::move(result).error();
-  if (tunnel_) return on_origin_reset(Error(error));
+  Error error = by_absolute_form() ? wire::second_proxy_error(std::move(result).error())
+                                   : std::move(result).error();
+  if (tunnel_) return on_origin_reset(std::move(error));
   const bool refused = error.code == Code::kDenied || error.code == Code::kLoop;
   const bool late = error.code == Code::kConnectTimeout;
   const bool over = error.code == Code::kOverload;

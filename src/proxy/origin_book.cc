@@ -66,8 +66,7 @@ const trace::Attributes::Packed* KnownOrigin::peer(const net::Address& peer) {
 }
 
 const semconv::KnownTarget& KnownOrigin::target(const http::Url& url) {
-  // No two schemes are of one size.
-  if (!target_ || target_->scheme.size() != url.scheme.size()) {
+  if (!target_ || target_->scheme != url.scheme) {
     target_.emplace(url, options_.spans);
     alike_.clear();
   }

@@ -67,10 +67,7 @@ std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
     return model;
   }
   if (std::unique_ptr<Observer> queue = make_aws_queue_observer(facts)) return queue;
-  // What is no POST must say that it is.
-  if (posts || facts.beginnings.may_have("mc")) {
-    if (std::unique_ptr<Observer> mcp = make_mcp_observer(facts)) return mcp;
-  }
+  if (std::unique_ptr<Observer> mcp = make_mcp_observer(facts)) return mcp;
   if (std::unique_ptr<Observer> a2a = make_a2a_observer(facts)) return a2a;
   return posts ? make_likely_a2a_observer(facts, make_likely_mcp_observer(facts)) : nullptr;
 }

@@ -18,18 +18,21 @@ class LlhttpReading {
  public:
   explicit LlhttpReading(bool request) {
     llhttp_settings_init(&settings_);
+    settings_.on_url = settings_.on_status = [](llhttp_t* p, const char* at, size_t n) {
+      if (n > 0) self(p).start_text_ = {at, n};
+      return 0;
+    };
     settings_.on_headers_complete = [](llhttp_t* p) {
-      auto& told = *static_cast<std::string*>(p->data);
-      told += " upgrade " + std::to_string(p->upgrade);
+      self(p).told_ += " upgrade " + std::to_string(p->upgrade);
       p->upgrade = 0;
       return 0;
     };
     settings_.on_message_complete = [](llhttp_t* p) {
-      *static_cast<std::string*>(p->data) += " complete";
+      self(p).told_ += " complete";
       return static_cast<int>(HPE_PAUSED);
     };
     llhttp_init(&parser_, request ? HTTP_REQUEST : HTTP_RESPONSE, &settings_);
-    parser_.data = &told_;
+    parser_.data = this;
   }
   LlhttpReading(const LlhttpReading&) = delete;
   LlhttpReading& operator=(const LlhttpReading&) = delete;
@@ -43,15 +46,17 @@ class LlhttpReading {
     if (failed_) told_ += std::string(" ") + llhttp_errno_name(code);
     return !failed_;
   }
-  // A start line with that text, from the readings that are known where it is among them.
-  bool read_start(std::string_view line, Range text, StartLines& known) {
+  // A start line, from the readings that are known where it is among them.
+  bool read_start(std::string_view line, StartLines& known) {
     if (const StartLines::Reading* reading = known.find(line, parser_)) {
       reading->resume(parser_);
-      resumed_ = reading->text() == text;
-      return resumed_;
+      start_text_ = line.substr(reading->text().begin, reading->text().size);
+      return resumed_ = true;
     }
     if (!read(line)) return false;
-    known.keep(line, text, parser_);
+    const size_t begin = start_text_.empty() ? 0 : start_text_.data() - line.data();
+    known.keep(line, {static_cast<uint32_t>(begin), static_cast<uint32_t>(start_text_.size())},
+               parser_);
     return true;
   }
   bool failed() const { return failed_; }
@@ -61,18 +66,22 @@ class LlhttpReading {
   // refused for what it is, whatever follows.
   std::string text() const {
     if (parser_.method == HTTP_PRI) return "PRI";
-    return told_ + " method " + std::to_string(parser_.method) + " status " +
-           std::to_string(parser_.status_code) + " version " + std::to_string(parser_.http_major) +
-           "." + std::to_string(parser_.http_minor) + " flags " + std::to_string(parser_.flags) +
+    return told_ + " text " + std::string(start_text_) + " method " +
+           std::to_string(parser_.method) + " status " + std::to_string(parser_.status_code) +
+           " version " + std::to_string(parser_.http_major) + "." +
+           std::to_string(parser_.http_minor) + " flags " + std::to_string(parser_.flags) +
            " length " + std::to_string(parser_.content_length) + " until eof " +
            std::to_string(llhttp_message_needs_eof(&parser_)) + " keep " +
            std::to_string(llhttp_should_keep_alive(&parser_));
   }
 
  private:
+  static LlhttpReading& self(llhttp_t* p) { return *static_cast<LlhttpReading*>(p->data); }
+
   llhttp_settings_t settings_;
   llhttp_t parser_;
   std::string told_;
+  std::string_view start_text_;  // the target or the reason
   bool failed_ = false;
   bool resumed_ = false;
 };
@@ -98,10 +107,7 @@ inline std::optional<TwoReadings> read_twice(std::string_view bytes, bool reques
   TwoReadings out;
   all.read(head);
   constinit thread_local StartLines known;
-  const StartLine& start_line = guard.start_line();
-  const auto start = [&](std::string_view line) {
-    return shown.read_start(line, request ? start_line.target : start_line.reason, known);
-  };
+  const auto start = [&](std::string_view line) { return shown.read_start(line, known); };
   const auto read = [&](std::string_view piece) { return shown.read(piece); };
   const auto pass = [&](size_t n) {
     out.passed += n;

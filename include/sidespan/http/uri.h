@@ -22,7 +22,7 @@ struct Authority {
 };
 
 struct Url {
-  std::string_view scheme;  // a literal, lower case: "http", "https", "ws", "wss"
+  std::string_view scheme;  // a literal: "http", "https", "ws", "wss"; of CONNECT none
   std::string userinfo;     // as written, without '@'; a secret
   Authority authority;
   std::string path;        // as written, with the query: "/a/b?c"; "/" when there was none

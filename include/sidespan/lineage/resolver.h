@@ -49,6 +49,8 @@ struct Evidence {
   const Execution* credential = nullptr;            // the user of the proxy's URL
   const Execution* ingress = nullptr;               // the only request there (ingress_watch.h)
   const trace::SpanContext* environment = nullptr;  // the sidecar's own TRACEPARENT
+
+  bool operator==(const Evidence&) const = default;
 };
 
 struct Parent {

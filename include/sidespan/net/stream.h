@@ -18,13 +18,14 @@
 
 namespace sidespan::net {
 
-// Told what happens on a stream. Never called from inside a call that its owner made.
+// Told what happens on a stream. Never called from inside a call that its owner made, but for
+// on_bytes() from inside read_now().
 class StreamReader {
  public:
   // For this call only; what is to stay is copied or shared. May pause().
   virtual void on_bytes(const Chunk& read) = 0;
-  // The most that is read at once. 0: nothing, and when it is 0 in the next turn, too, the stream
-  // has paused as by pause().
+  // The most that is read at once. 0: nothing, and the stream pauses as by pause(), that of a
+  // socket when it is 0 in the next turn, too.
   virtual size_t room() const { return std::numeric_limits<size_t>::max(); }
   virtual void on_end() = 0;                  // FIN: the peer will send nothing more
   virtual void on_failure(Error error) = 0;   // once: dead both ways; side is unset (kSelf)
@@ -62,9 +63,9 @@ class Stream {
   virtual bool paused() const = 0;
 
   // Writes as much of `bytes` as goes without waiting, returns how much that was, and takes over
-  // the rest, which on_written reports. Empty `bytes` is fine. Not after shutdown(); after a
-  // failure or close() it does nothing. A write that fails lets what the peer had sent before be
-  // read first, then comes on_failure.
+  // the rest, which on_written reports; `bytes` are done with. Empty ones are fine. Not after
+  // shutdown(); after a failure or close() it does nothing. A write that fails lets what the peer
+  // had sent before be read first, unless the reader has no room, then comes on_failure.
   virtual size_t write(Chain&& bytes) = 0;
   // What the socket takes of `bytes` there and then, of which nothing is kept; none while something
   // waits. An error is met by the write() of the rest.

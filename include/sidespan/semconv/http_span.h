@@ -105,7 +105,7 @@ class KnownCalls {
 };
 
 struct HttpFacts {
-  // A defaulted one would clear the whole before most of it is set.
+  // Of a defaulted one g++ clears the whole before most of it is set.
   HttpFacts() {}  // NOLINT(modernize-use-equals-default)
 
   // Identity, decided before the call.

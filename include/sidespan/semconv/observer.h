@@ -141,7 +141,7 @@ struct ObserverOptions {
 struct CallFacts {
   const http::Head& request;  // for this call only, as is `url`
   const http::Url& url;
-  // Of that the path, and what stands behind it from the '?' on.
+  // Of that, and as long: the path, and what stands behind it from the '?' on.
   std::string_view path = std::string_view(url.path).substr(0, url.path.find('?'));
   std::string_view query = std::string_view(url.path).substr(path.size());
   Moment start{};

@@ -64,6 +64,16 @@ TEST_CASE("start lines: only the very same line, of the same kind of message") {
   CHECK(known->find(line + "\n", answer.state) == nullptr);
 }
 
+TEST_CASE("start lines: none that may hold a secret") {
+  const auto known = std::make_unique<StartLines>();
+  const Parser request(HTTP_REQUEST);
+  for (const std::string line :
+       {"GET /a?key=secret HTTP/1.1\r\n", "GET http://user:secret@o/ HTTP/1.1\r\n"}) {
+    known->keep(line, {4, 2}, request.state);
+    CHECK(known->find(line, request.state) == nullptr);
+  }
+}
+
 TEST_CASE("start lines: of any length, the long ones are not kept") {
   const auto known = std::make_unique<StartLines>();
   const Parser request(HTTP_REQUEST);

@@ -276,6 +276,20 @@ TEST_CASE("signal: told for each delivery, until it is gone, without holding the
   CHECK(count == 2);
 }
 
+TEST_CASE("signal: ignored, it ends nothing, not even when nobody watches it any more") {
+  Loop loop;
+  int count = 0;
+  auto signal = std::make_unique<Signal>(loop, SIGUSR2, [&] { ++count; });
+  signal->ignore();
+  ::raise(SIGUSR2);
+  run_briefly(loop);
+  signal.reset();
+  ::raise(SIGUSR2);
+  run_briefly(loop);
+  CHECK(count == 0);
+  std::signal(SIGUSR2, SIG_DFL);
+}
+
 TEST_CASE("signal: destroyed by its own signal") {
   Loop loop;
   int count = 0;

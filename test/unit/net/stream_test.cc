@@ -121,34 +121,47 @@ TEST_CASE_FIXTURE(Joined, "stream: a reader without room has paused it") {
   pair.client->write(Chain("!"));
   CHECK(run_until(loop, [&] { return !pair.server->is_quiet(); }));
   pair.server->read_now();
-  CHECK(pair.server->paused());
+  CHECK(run_until(loop, [&] { return pair.server->paused(); }));
   CHECK(server.received == "ten  bytes");
 }
 
+// A reader that takes a little of each read, and has room for it again at the turn's end.
+class FewAtOnce final : TurnEnd {
+ public:
+  FewAtOnce(Loop& loop, Recorder& reader, size_t few) : loop_(loop), reader_(reader), few_(few) {
+    reader_.most = few_;
+    reader_.then_bytes = [this](std::string_view) {
+      reader_.most = 0;
+      loop_.at_turn_end(*this);
+    };
+  }
+
+ private:
+  void on_turn_end() override { reader_.most = few_; }
+
+  Loop& loop_;
+  Recorder& reader_;
+  size_t few_;
+};
+
 TEST_CASE_FIXTURE(Joined, "stream: a reader that has room again in the next turn goes on reading") {
-  struct Room final : TurnEnd {
-    explicit Room(size_t& bytes) : most(bytes) {}
-    void on_turn_end() override { most = 100; }
-    size_t& most;
-  } room(server.most);
+  const FewAtOnce few(loop, server, 100);
   const std::string sent = pattern(1000);
-  server.most = 100;
-  server.then_bytes = [&](std::string_view) {
-    server.most = 0;
-    loop.at_turn_end(room);
-  };
   pair.client->write(Chain(sent));
   CHECK(run_until(loop, [&] { return server.received.size() == sent.size(); }));
   CHECK(server.received == sent);
   CHECK_FALSE(pair.server->paused());
 }
 
-TEST_CASE_FIXTURE(Joined, "stream: a write that failed is told to a reader that gets no room") {
+TEST_CASE_FIXTURE(Joined, "stream: a write that fails is told at once to a reader without room") {
   server.most = 4;
   server.then_bytes = [&](std::string_view) { server.most = 0; };
   pair.client->write(Chain("ten  bytes"));
   REQUIRE(run_until(loop, [&] { return server.received == "ten "; }));
-  pair.server->resume();
+  SUBCASE("who was asked once") {}
+  SUBCASE("who was asked again") {
+    run_briefly(loop);
+  }
   pair.client->close(true);
   pair.server->write(Chain("to nobody"));
   CHECK(run_until(loop, [&] { return !server.failures.empty(); }));
@@ -336,6 +349,7 @@ TEST_CASE_FIXTURE(Joined,
                   "stream: the answer that came before a reset is read before the failure") {
   // An origin that refuses an upload early: answers, and closes with the upload unread.
   std::string order;
+  std::optional<FewAtOnce> few;
   client.then_bytes = [&](std::string_view) { order += 'b'; };
   client.then_failure = [&] { order += 'f'; };
   pair.server->pause();
@@ -353,9 +367,16 @@ TEST_CASE_FIXTURE(Joined,
     pair.client->write(Chain("more"));
     CHECK(client.failures.empty());
   }
+  SUBCASE("found by writing, and read in pieces") {
+    pair.client->write(Chain("upload"));
+    pair.server->write(Chain("413"));
+    pair.server->close();
+    pair.client->write(Chain("more"));
+    few.emplace(loop, client, 2);
+  }
   CHECK(run_until(loop, [&] { return !client.failures.empty(); }));
   CHECK(client.received == "413");
-  CHECK(order == "bf");
+  CHECK(order == (few ? "f" : "bf"));
   CHECK(client.ends == 0);
 }
 
