@@ -93,7 +93,7 @@ size_t H1Parser::feed_section(std::string_view bytes) {
     error_ = guard_.error();
     return 0;
   }
-  fields_->append_block({bytes.data(), guarded.used});
+  fields_->append_block(std::string_view(bytes.data(), guarded.used));
   if (!guarded.complete) return guarded.used;
   if (phase_ == Phase::kHead) name_start();
   if (guard_.in_pieces()) fields_->classify();
@@ -117,7 +117,9 @@ bool H1Parser::is_read_the_same() {
 }
 
 bool H1Parser::read_start(std::string_view line) {
-  constinit thread_local StartLines known;
+  constinit thread_local StartLines requests;
+  constinit thread_local StartLines answers;
+  StartLines& known = kind_ == Kind::kRequest ? requests : answers;
   if (const StartLines::Reading* reading = known.find(line, parser_)) {
     reading->resume(parser_);
     const Range text = reading->text();

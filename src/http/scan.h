@@ -192,8 +192,8 @@ inline size_t count_at_most(std::string_view bytes, char last) {
     const Sixteen fresh = _mm_cmpgt_epi8(places, all(static_cast<char>(at + kStep - 1 - size)));
     sums = _mm_add_epi8(sums, _mm_and_si128(fresh, those_at(size - kStep)));
     sums = _mm_sad_epu8(_mm_sub_epi8(_mm_setzero_si128(), sums), _mm_setzero_si128());
-    return static_cast<size_t>(_mm_cvtsi128_si32(sums) +
-                               _mm_cvtsi128_si32(_mm_unpackhi_epi64(sums, sums)));
+    return static_cast<size_t>(_mm_cvtsi128_si32(sums)) +
+           static_cast<size_t>(_mm_cvtsi128_si32(_mm_unpackhi_epi64(sums, sums)));
   }
 #endif
   return static_cast<size_t>(std::count_if(data, data + size, [last](char c) {

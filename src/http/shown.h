@@ -22,7 +22,7 @@ namespace sidespan::http {
 // stand there and not by the name that the guard has made of them, so that no mistake of its own
 // can hide such a line. A line has four bytes at least.
 inline bool may_mean_something(std::string_view line) {
-  constexpr auto word = [](const char* at) {
+  const auto word = [](const char* at) {
     uint32_t letters;
     std::memcpy(&letters, at, sizeof letters);
     return letters | 0x20202020;

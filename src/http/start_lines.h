@@ -6,6 +6,7 @@
 
 #include <llhttp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -44,19 +45,28 @@ class StartLines {
   };
 
   // Nothing where it is not known.
-  const Reading* find(std::string_view line, const llhttp_t& parser) const {
+  const Reading* find(std::string_view line, const llhttp_t& parser) {
     if (line.size() < kLineBytesLeast) return nullptr;
-    const Reading& kept = kept_[place_of(line)];
+    const uint64_t key = key_of(line);
+    if (keys_[recent_] != key) {
+      const auto place = std::ranges::find(keys_, key);
+      if (place == keys_.end()) return nullptr;
+      recent_ = static_cast<size_t>(place - keys_.begin());
+    }
+    const Reading& kept = kept_[recent_];
     const bool same = kept.size_ == line.size() && kept.state_.type == parser.type &&
                       std::memcmp(kept.line_.data(), line.data(), line.size()) == 0;
     return same ? &kept : nullptr;
   }
-  // `parser` has read the line and nothing else, and named `text` of it.
+  // `parser` has read the line and nothing else, and named `text` of it. The oldest makes room.
   void keep(std::string_view line, Range text, const llhttp_t& parser) {
     if (line.size() < kLineBytesLeast || line.size() > kLineBytesMost) return;
     // A query or userinfo may be a secret, which is not to stay longer than its request.
     if (line.find_first_of("?@") != std::string_view::npos) return;
-    Reading& kept = kept_[place_of(line)];
+    const size_t place = next_;
+    next_ = (next_ + 1) % kKept;
+    keys_[place] = key_of(line);
+    Reading& kept = kept_[place];
     kept.state_ = parser;
     kept.text_ = text;
     kept.size_ = static_cast<uint32_t>(line.size());
@@ -64,22 +74,24 @@ class StartLines {
   }
 
  private:
-  // Lines differ in length, in the middle (host, status) or before the version (path).
-  static size_t place_of(std::string_view line) {
+  // Lines differ in length, in the middle (host, status) or before the version (path). Two with one
+  // key are both read; nothing rests on it.
+  static uint64_t key_of(std::string_view line) {
     const auto word = [&](size_t at) {
       uint64_t bytes;
       std::memcpy(&bytes, line.data() + at, sizeof bytes);
       return bytes;
     };
     constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
-    const uint64_t mixed =
-        (word(line.size() / 2 - 4) * kOdd ^ word(line.size() - kLineBytesLeast)) *
-        (kOdd + 2 * line.size());
-    return mixed >> (64 - kPlaceBits);
+    return (word(line.size() / 2 - 4) * kOdd ^ word(line.size() - kLineBytesLeast)) *
+           (kOdd + 2 * line.size());
   }
 
-  static constexpr int kPlaceBits = 4;
-  std::array<Reading, size_t{1} << kPlaceBits> kept_{};
+  static constexpr size_t kKept = 16;
+  std::array<uint64_t, kKept> keys_{};
+  std::array<Reading, kKept> kept_{};
+  size_t recent_ = 0;  // found last
+  size_t next_ = 0;
 };
 
 }  // namespace sidespan::http

@@ -90,7 +90,7 @@ void Exchange::CallWatch::on_asked(const semconv::genai::Call& call, MonoTime at
   if (lineage_.of_nobody()) {
     trace.ask_within(asked, registry_.key());
     asked.span = span_;
-    links_ = lineage_.find_within(std::move(asked), now, random);
+    links_ = lineage_.find_within(asked, now, random);
     lineage_.pass(at);
     return lineage_.drop_request();
   }
@@ -98,7 +98,7 @@ void Exchange::CallWatch::on_asked(const semconv::genai::Call& call, MonoTime at
   asked.span = span_;
   asked.scope.span = lineage::ref_of(trace.span());
   asked.scope.is_call = true;
-  const lineage::Joined& joined = lineage_.join(std::move(asked), now, random);
+  const lineage::Joined& joined = lineage_.join(asked, now, random);
   lineage_.drop_request();
   links_ = joined.links;
   if (joined.execution && joined.is_turn && !in_turn()) links_.push_back(joined.parent);

@@ -14,7 +14,7 @@ template <class T, size_t kKept>
 struct SpareAllocator {
   using value_type = T;
   template <class U>
-  struct rebind {
+  struct rebind {  // NOLINT(readability-identifier-naming): the name is the standard's
     using other = SpareAllocator<U, kKept>;
   };
 

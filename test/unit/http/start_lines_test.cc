@@ -74,6 +74,18 @@ TEST_CASE("start lines: none that may hold a secret") {
   }
 }
 
+TEST_CASE("start lines: those that came last, whatever they are") {
+  const auto known = std::make_unique<StartLines>();
+  const Parser request(HTTP_REQUEST);
+  const auto line = [](int i) { return "GET /" + std::to_string(i) + " HTTP/1.1\r\n"; };
+  for (int i = 0; i < 100; ++i) {
+    known->keep(line(i), {4, 2}, request.state);
+    for (int j = 0; j <= i; ++j) {
+      CHECK((known->find(line(j), request.state) != nullptr) == (j > i - 16));
+    }
+  }
+}
+
 TEST_CASE("start lines: of any length, the long ones are not kept") {
   const auto known = std::make_unique<StartLines>();
   const Parser request(HTTP_REQUEST);
