@@ -38,8 +38,9 @@ def test_no_call_is_taken_for_another_tasks(sidespan, options):
 
 @pytest.mark.parametrize("who, kinds", [("models", ("mcp", "http json", "http get")), ("tools", ("model",))])
 def test_calls_that_carry_no_context_while_others_of_their_task_do(sidespan, who, kinds):
-    """Tools' calls beside models' in a named trace are linked to these; models' calls are in turns of their own."""
-    _, score = judged(arguments([*SMALL, "--propagate", who, "--background", "off"]).knobs)
+    """Tools' calls beside models' in a named trace are linked to these; models' calls are in turns of their own. No
+    sub-agents: one that asks for what its caller asks for is not told apart from it by a call that carries nothing."""
+    _, score = judged(arguments([*SMALL, "--propagate", who, "--background", "off", "--delegate", "0"]).knobs)
     found = sum((score.count(kind=kind) for kind in kinds), Counter())
     assert found["wrong"] == 0 and found["link" if who == "models" else "right"] > found["root"]
     assert who == "tools" or score.links_wrong == 0
