@@ -2,7 +2,6 @@
 // that is the connection of whoever asks the agent's own server.
 #pragma once
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>

@@ -46,6 +46,15 @@ def test_calls_that_carry_no_context_while_others_of_their_task_do(sidespan, who
     assert who == "tools" or score.links_wrong == 0
 
 
+def test_links_of_calls_that_carry_no_context_stay_in_their_task(sidespan):
+    """With sub-agents, too, some of whom ask for the very same as who called them."""
+    options = [*SMALL, "--propagate", "models", "--background", "off", "--delegate", "0.3"]
+    _, score = judged(arguments(options).knobs)
+    works = {call.span: call.work for call, *_ in score.rows}
+    linked = [(call.work, works[link]) for call, span, *_ in score.rows for link in span.links if link in works]
+    assert len(linked) > 20 and all(own == other for own, other in linked)
+
+
 def test_lies_of_agents_are_found_to_be_wrong(sidespan):
     measured, found = verdicts("--propagate", "all", "--lies", "0.1")
     assert found["wrong"] == measured.lies > 5
