@@ -8,13 +8,16 @@ namespace {
 // Of a body in one piece: a quarter of what is read at once.
 constexpr size_t kSharedBytesMin = size_t{16} * 1024;
 
+bool stands_in(std::string_view bytes, std::string_view all) {
+  const std::less_equal<const char*> before;
+  return before(all.data(), bytes.data()) &&
+         before(bytes.data() + bytes.size(), all.data() + all.size());
+}
+
 // A share keeps the whole block, so it has to be a good part of it; else a copy.
 Chunk chunk_of(std::string_view bytes, const Chunk* read) {
-  const std::string_view all = read == nullptr ? std::string_view() : read->view();
-  const std::less_equal<const char*> before;
-  const bool in_it = before(all.data(), bytes.data()) &&
-                     before(bytes.data() + bytes.size(), all.data() + all.size());
-  if (bytes.size() >= kSharedBytesMin && in_it) return read->share(bytes);
+  const bool shared = bytes.size() >= kSharedBytesMin && read != nullptr;
+  if (shared && stands_in(bytes, read->view())) return read->share(bytes);
   return Chunk::copy_of(bytes);
 }
 
@@ -34,9 +37,8 @@ void EventQueue::push_body(StreamId stream, std::string_view bytes, const Chunk*
     }
   }
   // Most have no more than this to be told at once.
-  Chain data;
-  data.append(chunk_of(bytes, read));
-  push(stream, Body{std::move(data)});
+  push(stream, Body());
+  std::get<Body>(back().what).data.append(chunk_of(bytes, read));
 }
 
 }  // namespace sidespan::http
