@@ -73,7 +73,7 @@ def field(sidecar):
     field.stop()
 
 
-def test_aborts_leave_nothing_behind(field, sink, request):
+def test_row_10_aborts_leave_nothing_behind(field, sink, request):
     side, count = field.side, request.config.getoption("--aborts")
     kinds = [(point, how) for point in POINTS for how in (CLOSE, RESET)]
     calls = [(*kinds[number % len(kinds)], "/".join((*kinds[number % len(kinds)], str(number)))) for number in range(count)]

@@ -59,7 +59,7 @@ SELF = ["127.0.0.1", "localhost", "LOCALHOST", "0.0.0.0", "[::ffff:127.0.0.1]", 
 
 @pytest.mark.parametrize("host", SELF)
 @pytest.mark.parametrize("listener", ["egress", "admin", "health"])
-def test_our_own_listeners_are_no_target(sidecar, sink, host, listener):
+def test_row_12_our_own_listeners_are_no_target(sidecar, sink, host, listener):
     side = sidecar()
     port = side.address(listener)[1]
     answer = ask(side.egress, "GET", f"http://{host}:{port}/")
@@ -70,7 +70,7 @@ def test_our_own_listeners_are_no_target(sidecar, sink, host, listener):
     assert ask(side.egress, "CONNECT", f"{host}:{port}", host="h").status == 508
 
 
-def test_our_ipv6_listener_is_no_target(sidecar):
+def test_row_12_our_ipv6_listener_is_no_target(sidecar):
     if not socket.has_ipv6:
         pytest.skip("no IPv6")
     side = sidecar({"listen": {"egress": "localhost:0"}})
@@ -89,7 +89,7 @@ DENIED = ["169.254.169.254", "169.254.1.1", "[fe80::1]", "metadata.google.intern
 
 
 @pytest.mark.parametrize("host", DENIED)
-def test_metadata_and_link_local_are_denied(sidecar, sink, host):
+def test_row_25_metadata_and_link_local_are_denied(sidecar, sink, host):
     side = sidecar()
     answer = ask(side.egress, "GET", f"http://{host}/latest")
     assert answer.status == 403 and b"egress.deny" in answer.body, answer.body
@@ -102,7 +102,7 @@ DENY_LISTS = {"name": "localhost", "wildcard": "local*", "network": "127.0.0.0/8
 
 
 @pytest.mark.parametrize("pattern", DENY_LISTS.values(), ids=DENY_LISTS)
-def test_what_is_denied_is_not_dialled(sidecar, origin, pattern):
+def test_row_25_what_is_denied_is_not_dialled(sidecar, origin, pattern):
     side = sidecar({"egress": {"deny": [pattern]}})
     assert ask(side.egress, "GET", f"http://localhost:{origin.port}/").status == 403
     assert origin.connections == 0
@@ -243,7 +243,7 @@ def test_unsampled_calls_carry_context_and_have_no_span(sidecar, origin, sink):
 # the access log and what must stay out of everything
 
 
-def test_secrets_stay_out_of_spans_log_and_metrics(sidecar, origin, sink):
+def test_row_24_secrets_stay_out_of_spans_log_and_metrics(sidecar, origin, sink):
     secret = "pL4nTeD"
     side = sidecar({"log": {"access": True, "level": "debug"},
                     "capture": {"request_headers": ["x-shown"], "response_headers": ["content-type"]}})

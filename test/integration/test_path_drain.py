@@ -112,7 +112,7 @@ def test_an_idle_connection_does_not_hold_up_the_end(sidecar, origin):
         assert agent.reader.rest() == b""  # an end, not a reset
 
 
-def test_a_hundred_streams_finish(sidecar, origin, sink):
+def test_row_58_a_hundred_streams_finish(sidecar, origin, sink):
     side, gate = sidecar(), threading.Event()
     agents = [Client(side.egress) for _ in range(100)]
     for agent in agents:

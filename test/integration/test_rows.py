@@ -1,8 +1,10 @@
 """Rows of the plan against faults and attacks that no other file has; each test carries its row's number. Everything
-happens to one sidecar from outside: crowds that are slow, too many, stopped clocks, signals, odd texts."""
+happens to one sidecar from outside: crowds that are slow, too many, stopped clocks, signals, odd texts. ROWS says where
+the others are."""
 
 import json
 import random
+import re
 import resource
 import signal
 import socket
@@ -22,6 +24,70 @@ from wire import Client, Truncated, ask, connect, head, outward_address, wait_fo
 
 MiB = 1 << 20
 CROWD = 200
+TEST = Path(__file__).resolve().parents[1]
+
+# Where each row is held, below test/: a file of Python whose tests carry the row's number, or one test of it; a file
+# with the beginning of what doctest or ctest call it; a stage of `run`.
+ROWS = {
+    1: ["conformance/test_smuggling.py", "unit/http/verdict_test.cc: verdicts"],
+    2: ["integration/test_path_messages.py",
+        "integration/test_path_messages.py::test_row_04_a_doubtful_answer_is_502_and_its_connection_is_over"],
+    3: ["integration/test_rows.py"],
+    4: ["integration/test_path_messages.py"],
+    5: ["integration/test_path_tunnels.py", "integration/test_rows.py"],
+    6: ["integration/test_path_messages.py"],
+    7: ["integration/test_rows.py", "integration/test_limits.py::test_a_request_s_head"],
+    8: ["integration/test_rows.py"],
+    9: ["integration/test_rows.py"],
+    10: ["integration/test_aborts.py"],
+    11: ["integration/test_clocks.py"],
+    12: ["integration/test_path_destinations.py"],
+    21: ["conformance/test_vectors.py"],
+    22: ["conformance/test_vectors.py"],
+    23: ["integration/test_rows.py"],
+    24: ["integration/test_path_destinations.py"],
+    25: ["integration/test_path_destinations.py"],
+    26: ["integration/test_dns.py"],
+    27: ["integration/test_dns.py"],
+    28: ["integration/test_rows.py"],
+    29: ["integration/test_rows.py"],
+    58: ["integration/test_path_drain.py"],
+    61: ["integration/test_rows.py"],
+    62: ["integration/test_run.py"],
+    63: ["integration/test_rows.py"],
+    65: ["integration/test_rows.py"],
+    66: ["integration/test_clocks.py"],
+    67: ["integration/test_cpu_group.py", "integration/test_rows.py"],
+    68: ["integration/test_clocks.py"],
+    73: ["run: fuzz", "fuzz/CMakeLists.txt: fuzz."],
+    74: ["run: asan", "run: asan-integration", "run: tsan", "run: tsan-integration"],
+    75: ["conformance/test_boundaries.py"],
+}
+
+
+def names_in(file):
+    """What its tests, or the stages, are called."""
+    text = (TEST / file).read_text()
+    if file == "run":
+        return [stage.replace("_", "-") for stage in re.findall(r"^stage_(\w+)\(\)", text, re.MULTILINE)]
+    return re.findall({".py": r"^def (test_\w+)\(", ".cc": r'^TEST_CASE\("(.+?)"', ".txt": r"add_test\(NAME (\S+)"}[
+        Path(file).suffix], text, re.MULTILINE)
+
+
+def test_each_row_is_held_where_the_table_says():
+    assert set(ROWS) == {*range(1, 13), *range(21, 30), 58, *range(61, 64), *range(65, 69), *range(73, 76)}
+    by_number = {}
+    for path in TEST.glob("*/test_*.py"):
+        file = str(path.relative_to(TEST))
+        for name in names_in(file):
+            if row := re.match(r"test_row_(\d\d)(_|$)", name):
+                by_number.setdefault(int(row[1]), set()).add(file)
+    for row, places in ROWS.items():
+        assert {place for place in places if place.endswith(".py")} == by_number.get(row, set()), f"row {row}"
+        for place in places:
+            file, _, name = place.partition("::" if "::" in place else ": ")
+            exact = "::" in place or file == "run"
+            assert any(found == name if exact else found.startswith(name) for found in names_in(file)), place
 
 
 def get(url, lines=()):
