@@ -216,21 +216,43 @@ def test_row_09_two_hundred_slow_writers(sidecar, origin, sink):
     assert {span["attributes"]["sidespan.end"] for span in spans} == {"timeout"}
 
 
-def test_row_23_odd_texts_are_text(sidecar, origin, sink):
-    side = sidecar({"capture": {"request_headers": ["x-odd"], "response_headers": ["x-odd"]}})
+# Keeps what the program writes to stderr as the bytes they were, and passes them on.
+KEEPING = ("sh", "-c", 'mkfifo "$0.pipe" && { tee "$0" <"$0.pipe" >&2 & } && exec "$@" 2>"$0.pipe"')
+
+
+def test_row_23_odd_texts_are_text(sidecar, origin, sink, tmp_path):
+    """No text is cut as shipped (limits.attribute_bytes); one that is cut ends within the limit at a character. OTLP has
+    no flag for that."""
+    limit, written = 8000, tmp_path / "log"
+    capture = {"request_headers": ["x-odd", "x-long"], "response_headers": ["x-odd"]}
+    side = sidecar({"capture": capture, "log": {"access": True}, "propagation": {"baggage": {"to_attributes": ["odd"]}},
+                    "limits": {"target_bytes": "1MiB", "head_bytes": "1MiB", "attribute_bytes": f"{limit}B"}},
+                   wrapper=(*KEEPING, str(written)))
     odd = "<script>\xff\xc0\xaf\xed\xa0\x80</script>"  # no UTF-8
+    long = "ab" + "\u20ac" * 3000  # of three bytes each, so that the limit is within one
     origin.answer("/odd", [b"HTTP/1.1 200 O\xff\r\nX-Odd: " + odd.encode("latin-1") + b"\r\nContent-Length: 0\r\n\r\n"])
-    lines = [("X-Odd", odd), ("X-Odd", "x" * 30000)]
-    answer = ask(side.egress, "GET", origin.url("/odd?" + "q" * 16000), lines)
+    url = origin.url("/odd?<%1b%5b31m>%00%ff" + "q" * 1_020_000)
+    lines = [("X-Odd", odd), ("X-Odd", "x" * 10000), ("X-Long", long.encode().decode("latin-1")),
+             ("Baggage", "odd=%1b[31m%0d%0aforged%00%ff<b>")]
+    answer = ask(side.egress, "GET", url, lines)
     assert answer.status == 200 and answer.get("x-odd") == odd
-    assert origin.requests[0].all("x-odd") == [odd, "x" * 30000]
+    assert origin.requests[0].all("x-odd") == [odd, "x" * 10000]
+    assert origin.requests[0].target == url.removeprefix(origin.url(""))
     span, = sink.wait(1)  # protobuf takes no text that is not UTF-8
     assert not sink.faults
-    first, second = span["attributes"]["http.request.header.x-odd"]
-    assert first.startswith("<script>\ufffd") and first.endswith("</script>") and len(second) <= 30000
-    assert "\ufffd" in span["attributes"]["http.response.header.x-odd"][0]
-    for line in side.lines:
-        assert isinstance(json.loads(line), dict)
+    attributes = span["attributes"]
+    first, second = attributes["http.request.header.x-odd"]
+    assert first.startswith("<script>\ufffd") and first.endswith("</script>") and second == "x" * limit
+    assert attributes["http.request.header.x-long"] == [long[:2 + (limit - 2) // 3]]
+    assert attributes["url.full"] == url[:limit]
+    assert "\ufffd" in attributes["http.response.header.x-odd"][0]
+    wait_for("its line in the log", lambda: written.read_bytes().count(b'"message":"request"') == 1)
+    lines = written.read_bytes().decode().split("\n")  # strictly: what is not UTF-8 is an error
+    assert lines.pop() == ""
+    for line in lines:
+        assert isinstance(json.loads(line), dict) and min(line) >= " "
+    line, = (json.loads(line) for line in lines if '"message":"request"' in line)
+    assert line["path"].startswith("/odd?") and "\x1b[31m\r\nforged" in line["baggage"]
 
 
 def test_row_28_as_shipped_nobody_outside_is_served(sidecar):
