@@ -188,26 +188,38 @@ def test_row_07_a_hundred_heads_that_drip(sidecar, origin):
 
 
 def test_row_08_two_hundred_slow_readers(sidecar, origin):
+    poured = [0] * CROWD  # what the origin could write, by reader
+
     def pour(sock, reader, request):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # else the kernel has megabytes for each
+        sock.settimeout(None)
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
         while True:
-            sock.sendall(b"z" * 65536)
+            poured[int(request.target.partition("?")[2])] += sock.send(b"z" * 65536)
+
+    def stalled():
+        before = list(poured)
+        time.sleep(0.5)
+        return before == poured
 
     origin.answer("/pour", [pour])
     side = sidecar()
     ask(side.egress, "GET", origin.url("/bytes/100000"))
     before, readers = resident(side), []
-    for _ in range(CROWD):
+    for number in range(CROWD):
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.settimeout(20)
         sock.connect(side.egress)
-        sock.sendall(get(origin.url("/pour")))
+        sock.sendall(get(origin.url(f"/pour?{number}")))
         readers.append(sock)
     for _ in range(3):
         for sock in readers:
             assert sock.recv(1024)
         time.sleep(0.3)
+    wait_for("an origin that is paused", stalled)
+    # Of a gigabyte each, what the kernel keeps for the sockets in between and we have read ahead.
+    assert max(poured) < 16 * MiB
     if not sanitized():
         assert resident(side) - before < CROWD * 512 * 1024
     # Nobody else waits for them.
