@@ -92,7 +92,8 @@ def test_row_12_two_that_lead_to_each_other_end_at_a_limit(sidecar, origin, sink
     def leading_to(next_port, egress=0):
         url = f"http://127.0.0.1:{next_port}"
         leads = {"egress": {"via": url}} if how == "via" else {"routes": [{"path": "/r/", "to": url + "/r/"}]}
-        return sidecar({"limits": {"connections": most, "origin_idle": 1}, "listen": {"egress": f"127.0.0.1:{egress}"}} | leads)
+        limits = {"connections": most, "origin_idle": 1}
+        return sidecar({"limits": limits, "listen": {"egress": f"127.0.0.1:{egress}"}} | leads)
 
     second = leading_to(port)
     first = leading_to(second.egress[1], port)
