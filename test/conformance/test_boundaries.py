@@ -172,14 +172,14 @@ def differences(cases, judged):
             if not agrees(data, line, expected)]
 
 
-def test_the_corpus_is_read_the_same():
+def test_row_75_the_corpus_is_read_the_same():
     cases = [("S", data_of(case, "127.0.0.1:80")) for case in load("requests")]
     cases += [(role, data_of(case, "127.0.0.1:80")) for case in load("answers") for role in "GHC"]
     different = differences(cases, [shown(role, data) for role, data in cases])
     assert not different, "\n".join(different[:10])
 
 
-def test_random_messages_are_read_the_same(request):
+def test_row_75_random_messages_are_read_the_same(request):
     count, chance, seeds = request.config.getoption("--cases"), random.Random(SEED), seeds_of_the_corpus()
     different, whole, refused, cut_short = [], 0, 0, 0
     for begin in range(0, count, BATCH):

@@ -218,7 +218,7 @@ def expected_messages(case, address):
 
 @pytest.mark.parametrize("cuts", CUTS, ids=lambda cuts: cuts.__name__)
 @pytest.mark.parametrize("case", load("requests"), ids=lambda case: case["name"].replace(" ", "-"))
-def test_request(case, cuts, side, recorder):
+def test_row_01_request(case, cuts, side, recorder):
     faults = len(recorder.faults)
     statuses, last, got = play_request(side, recorder, case, cuts)
     expected = expected_messages(case, recorder.address)
@@ -279,7 +279,7 @@ def play_answer(side, recorder, case, cuts):
 
 @pytest.mark.parametrize("cuts", CUTS, ids=lambda cuts: cuts.__name__)
 @pytest.mark.parametrize("case", load("answers"), ids=lambda case: case["name"].replace(" ", "-"))
-def test_answer(case, cuts, side, recorder):
+def test_row_01_answer(case, cuts, side, recorder):
     answer, reused = play_answer(side, recorder, case, cuts)
     if case["verdict"] == "pass":
         assert answer is not None, "it broke off"

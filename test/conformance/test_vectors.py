@@ -105,7 +105,7 @@ def test_there_are_enough():
 
 
 @pytest.mark.parametrize("case", named("traceparent"))
-def test_traceparent(case, proxy):
+def test_row_21_traceparent(case, proxy):
     received, expect = case["headers"], case["expect"]
     out, got = expect["out"], proxy.send(case)
     if expect["action"] == "continue":
@@ -122,7 +122,7 @@ def test_traceparent(case, proxy):
 
 
 @pytest.mark.parametrize("case", named("tracestate"))
-def test_tracestate(case, proxy):
+def test_row_22_tracestate(case, proxy):
     expect, got = case["expect"], proxy.send(case)
     out = expect["out"]
     sent = [text(value) for name, value in case["headers"] if name.lower() == "traceparent"]
@@ -168,7 +168,7 @@ def percent(value):
 
 
 @pytest.mark.parametrize("case", named("baggage"))
-def test_baggage(case, proxy):
+def test_row_22_baggage(case, proxy):
     expect, got = case["expect"], proxy.send(case)
     received, untouched = raw_baggage(case), got.baggage == raw_baggage(case)
     if expect["passthrough"] == "byte_identical":

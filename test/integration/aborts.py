@@ -6,9 +6,11 @@ unique and stands in the call's URL, so that its span can be told from all other
 """
 
 import socket
+import ssl
 import struct
 import threading
 
+from handshakes import hello
 from origin import CLOSE, CONTINUE, NO_BODY, OK, RESET, Origin
 from wire import Client, Truncated, head
 
@@ -27,6 +29,8 @@ class Field:
         self._arrived, self._lock = {}, threading.Lock()
         self.echo = self._server(echo)
         self.resetting = self._server(reset_at_once)
+        self.hung_up = self._server(close_at_once)
+        self.mute = self._server(listen)
         self.full, self.stuffing = full_listener()
         with socket.create_server(("127.0.0.1", 0)) as gone:
             self.nobody = gone.getsockname()[1]
@@ -51,7 +55,7 @@ class Field:
 
     def stop(self):
         self.origin.stop()
-        for server in (self.echo, self.resetting, self.full, *self.stuffing):
+        for server in (self.echo, self.resetting, self.hung_up, self.mute, self.full, *self.stuffing):
             server.close()
 
     @staticmethod
@@ -106,6 +110,24 @@ def reset_at_once(sock):
     with_reset(sock)
 
 
+def close_at_once(sock):
+    """All that came is read, since the kernel resets what is closed before."""
+    try:
+        sock.recv(65536)
+    except OSError:
+        pass
+    sock.close()
+
+
+def listen(sock):
+    try:
+        while sock.recv(65536):
+            pass
+    except OSError:
+        pass
+    sock.close()
+
+
 def scripts(arrive):
     """What the origin does, by path. The second word of an origin's point is how it ends."""
 
@@ -123,6 +145,7 @@ def scripts(arrive):
     found = {
         "/agent-in-body": [NO_BODY, arrive, rest, CLOSE],
         "/agent-in-chunk": [NO_BODY, arrive, rest, CLOSE],
+        "/agent-in-trailers": [NO_BODY, arrive, rest, CLOSE],
         "/agent-waiting": [arrive, rest, CLOSE],
         "/agent-before-100": [NO_BODY, arrive, rest, CLOSE],
         "/agent-in-answer": [LENGTH, long],
@@ -134,6 +157,7 @@ def scripts(arrive):
         "before-head": [], "in-head": [b"HTTP/1.1 200 OK\r\nX-A"], "after-100": [CONTINUE],
         "in-body": [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\nabc"], "in-chunk": [CHUNKED + b"5\r\nab"],
         "between-chunks": [CHUNKED + b"2\r\nab\r\n"], "after-answer": [LAST],
+        "in-trailers": [CHUNKED + b"2\r\nab\r\n0\r\nX-T: 1\r\nX-"],
         "in-upgrade": [SWITCH + b"abc"],
     }
     for how in (CLOSE, RESET):
@@ -214,6 +238,15 @@ def agent_while_dialling(field, key, how):
     leave(client, how)
 
 
+def agent_in_handshake(field, key, how):
+    """Half of a ClientHello; test_tls_endurance has what breaks off later."""
+    client = Client(field.egress)
+    client.send(head(f"CONNECT 127.0.0.1:{port_of(field.mute)} HTTP/1.1", [("Host", "h")]))
+    assert client.reader.head().status == 200
+    client.send(hello(ssl.create_default_context(), "localhost")[:100])
+    leave(client, how)
+
+
 def agent_in_tunnel(field, key, how):
     client = Client(field.egress)
     client.send(head(f"CONNECT 127.0.0.1:{port_of(field.echo)} HTTP/1.1", [("Host", "h")]) + b"\x00ab")
@@ -225,6 +258,13 @@ def agent_in_tunnel(field, key, how):
 def origin_refusing(field, key, how):
     with Client(field.egress) as client:
         assert client.ask("GET", f"http://127.0.0.1:{field.nobody}/?{key}").status == 502
+
+
+def origin_in_handshake(field, key, how):
+    """It has our ClientHello."""
+    port = port_of(field.resetting if how == RESET else field.hung_up)
+    with Client(field.egress) as client:
+        assert client.ask("GET", f"https://127.0.0.1:{port}/?{key}").status == 502
 
 
 def origin_in_tunnel(field, key, how):
@@ -282,6 +322,8 @@ POINTS = {
     "agent-in-body": (agent_at("agent-in-body", long_post), CANCELLED),
     "agent-in-chunk": (agent_at("agent-in-chunk", lambda url: post(url, ("Transfer-Encoding", "chunked")) + b"5\r\nhel"),
                        CANCELLED),
+    "agent-in-trailers": (agent_at("agent-in-trailers", lambda url: post(url, ("Transfer-Encoding", "chunked"))
+                                   + b"2\r\nab\r\n0\r\nX-T: 1\r\nX-"), CANCELLED),
     "agent-before-100": (agent_at("agent-before-100", lambda url: post(url, ("Content-Length", "5"),
                                                                        ("Expect", "100-continue"))), CANCELLED),
     "agent-waiting": (agent_at("agent-waiting", get), CANCELLED),
@@ -290,9 +332,11 @@ POINTS = {
     "agent-pipelining": (agent_pipelining, WHOLE),
     "agent-while-dialling": (agent_while_dialling, CANCELLED),
     "agent-in-connect": (agent_in_connect, CANCELLED),
+    "agent-in-handshake": (agent_in_handshake, ("complete", "agent_cancelled")),
     "agent-in-tunnel": (agent_in_tunnel, ("complete", "agent_cancelled")),
     "agent-in-upgrade": (agent_within("agent-in-upgrade", ASK_UPGRADE, b"\r\n\r\n"), ("complete", "agent_cancelled")),
     "origin-refusing": (origin_refusing, GONE),
+    "origin-in-handshake": (origin_in_handshake, GONE),
     "origin-before-head": (origin_at("before-head", 502), GONE),
     "origin-in-head": (origin_at("in-head", 502), GONE),
     "origin-after-100": (origin_at("after-100", 502), GONE),
@@ -300,6 +344,7 @@ POINTS = {
     "origin-in-body": (origin_at("in-body", None), GONE),
     "origin-in-chunk": (origin_at("in-chunk", None), GONE),
     "origin-between-chunks": (origin_at("between-chunks", None), GONE),
+    "origin-in-trailers": (origin_at("in-trailers", None), GONE),
     "origin-after-answer": (origin_at("after-answer", 200), WHOLE),
     "origin-early": (origin_at("early", 413, long_post), WHOLE),
     "origin-in-upgrade": (origin_at("in-upgrade", 101, lambda url: get(url, ASK_UPGRADE)), ("complete", "origin_closed")),

@@ -37,8 +37,8 @@ def quiet(side, before):
 
 def ends_by_point(spans, field):
     """{(point, how): Counter of ends}, and the keys of calls that have more than one span."""
-    tunnels = {port_of(field.full): "agent-in-connect", port_of(field.echo): "agent-in-tunnel",
-               port_of(field.resetting): "origin-in-tunnel"}
+    tunnels = {port_of(field.full): "agent-in-connect", port_of(field.mute): "agent-in-handshake",
+               port_of(field.echo): "agent-in-tunnel", port_of(field.resetting): "origin-in-tunnel"}
     found, keys = collections.defaultdict(collections.Counter), collections.Counter()
     for span in spans:
         attributes = span["attributes"]
@@ -58,22 +58,22 @@ def due(calls):
     for point, how, _ in calls:
         ends = POINTS[point][1]
         if ends:
-            tunnel = point in ("agent-in-connect", "agent-in-tunnel", "origin-in-tunnel")
+            tunnel = point in ("agent-in-connect", "agent-in-handshake", "agent-in-tunnel", "origin-in-tunnel")
             expected[point, None if tunnel else how][ends[how == RESET]] += 1
     return expected
 
 
 @pytest.fixture
-def field(sidecar):
+def field(intercepting):
     # Each call has an address of its own, and what it says is kept in a table whose pages come one by one.
-    side = sidecar({"limits": WAITS | {"lineage_values": 1024}})
+    side = intercepting({"limits": WAITS | {"lineage_values": 1024}})
     field = Field(side.egress)
     field.side = side
     yield field
     field.stop()
 
 
-def test_aborts_leave_nothing_behind(field, sink, request):
+def test_row_10_aborts_leave_nothing_behind(field, sink, request):
     side, count = field.side, request.config.getoption("--aborts")
     kinds = [(point, how) for point in POINTS for how in (CLOSE, RESET)]
     calls = [(*kinds[number % len(kinds)], "/".join((*kinds[number % len(kinds)], str(number)))) for number in range(count)]

@@ -9,7 +9,7 @@ import pytest
 from agent_server import behind
 from origin import Origin
 from sidecar import merged
-from wire import Client, ask, outward_address
+from wire import Client, ask, outward_address, wait_for
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CARRIED = [("traceparent", PARENT), ("tracestate", "congo=t61"), ("baggage", "user=7,tenant=a")]
@@ -59,7 +59,7 @@ SELF = ["127.0.0.1", "localhost", "LOCALHOST", "0.0.0.0", "[::ffff:127.0.0.1]", 
 
 @pytest.mark.parametrize("host", SELF)
 @pytest.mark.parametrize("listener", ["egress", "admin", "health"])
-def test_our_own_listeners_are_no_target(sidecar, sink, host, listener):
+def test_row_12_our_own_listeners_are_no_target(sidecar, sink, host, listener):
     side = sidecar()
     port = side.address(listener)[1]
     answer = ask(side.egress, "GET", f"http://{host}:{port}/")
@@ -70,14 +70,43 @@ def test_our_own_listeners_are_no_target(sidecar, sink, host, listener):
     assert ask(side.egress, "CONNECT", f"{host}:{port}", host="h").status == 508
 
 
-def test_our_ipv6_listener_is_no_target(sidecar):
-    if not socket.has_ipv6:
-        pytest.skip("no IPv6")
+def test_row_12_our_ipv6_listener_is_no_target(sidecar):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no ::1 on this machine")
     side = sidecar({"listen": {"egress": "localhost:0"}})
     port = side.egress[1]
     for host in ("[::1]", "[0:0:0:0:0:0:0:1]", "[::]", "localhost"):
-        assert ask(("127.0.0.1", port), "GET", f"http://{host}:{port}/").status in (502, 508)
-    assert ask(("127.0.0.1", port), "GET", f"http://[::1]:{port}/").status == 508
+        assert ask(("127.0.0.1", port), "GET", f"http://{host}:{port}/").status == 508, host
+
+
+@pytest.mark.parametrize("how", ["via", "route"])
+def test_row_12_two_that_lead_to_each_other_end_at_a_limit(sidecar, origin, sink, how):
+    """Neither is its own target, and nothing counts the hops: the first limit of connections ends it, and is what the
+    agent is told."""
+    most = 50
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+
+    def leading_to(next_port, egress=0):
+        url = f"http://127.0.0.1:{next_port}"
+        leads = {"egress": {"via": url}} if how == "via" else {"routes": [{"path": "/r/", "to": url + "/r/"}]}
+        limits = {"connections": most, "origin_idle": 1}
+        return sidecar({"limits": limits, "listen": {"egress": f"127.0.0.1:{egress}"}} | leads)
+
+    second = leading_to(port)
+    first = leading_to(second.egress[1], port)
+    answer = ask(first.egress, "GET", "http://nowhere.test/" if how == "via" else "/r/x", host="nowhere.test")
+    assert answer.status == 503 and "connection_limit_reached" in answer.get("proxy-status")
+    for side in (first, second):
+        assert most <= side.metrics().total("sidespan_requests_total") <= most + 1
+    spans = sink.wait(2 * most)
+    assert {span["attributes"]["http.response.status_code"] for span in spans} == {503}
+    for side in (first, second):  # and then there is room again
+        wait_for("the end of all but the idle one", lambda: side.metrics().total("sidespan_connections") <= 1)
+        if how == "route":
+            assert ask(side.egress, "GET", origin.url("/bytes/1")).status == 200
 
 
 # egress.deny
@@ -89,7 +118,7 @@ DENIED = ["169.254.169.254", "169.254.1.1", "[fe80::1]", "metadata.google.intern
 
 
 @pytest.mark.parametrize("host", DENIED)
-def test_metadata_and_link_local_are_denied(sidecar, sink, host):
+def test_row_25_metadata_and_link_local_are_denied(sidecar, sink, host):
     side = sidecar()
     answer = ask(side.egress, "GET", f"http://{host}/latest")
     assert answer.status == 403 and b"egress.deny" in answer.body, answer.body
@@ -102,7 +131,7 @@ DENY_LISTS = {"name": "localhost", "wildcard": "local*", "network": "127.0.0.0/8
 
 
 @pytest.mark.parametrize("pattern", DENY_LISTS.values(), ids=DENY_LISTS)
-def test_what_is_denied_is_not_dialled(sidecar, origin, pattern):
+def test_row_25_what_is_denied_is_not_dialled(sidecar, origin, pattern):
     side = sidecar({"egress": {"deny": [pattern]}})
     assert ask(side.egress, "GET", f"http://localhost:{origin.port}/").status == 403
     assert origin.connections == 0
@@ -243,7 +272,7 @@ def test_unsampled_calls_carry_context_and_have_no_span(sidecar, origin, sink):
 # the access log and what must stay out of everything
 
 
-def test_secrets_stay_out_of_spans_log_and_metrics(sidecar, origin, sink):
+def test_row_24_secrets_stay_out_of_spans_log_and_metrics(sidecar, origin, sink):
     secret = "pL4nTeD"
     side = sidecar({"log": {"access": True, "level": "debug"},
                     "capture": {"request_headers": ["x-shown"], "response_headers": ["content-type"]}})

@@ -1,5 +1,6 @@
 """The end of a sidecar while its agent still works, and several workers behind one port."""
 
+import json
 import socket
 import threading
 import time
@@ -112,19 +113,41 @@ def test_an_idle_connection_does_not_hold_up_the_end(sidecar, origin):
         assert agent.reader.rest() == b""  # an end, not a reset
 
 
-def test_a_hundred_streams_finish(sidecar, origin, sink):
-    side, gate = sidecar(), threading.Event()
+def readiness(side):
+    return ask(side.health, "GET", "/readyz", host="localhost").status
+
+
+@pytest.mark.parametrize("forced", [False, True], ids=["one SIGTERM", "and another"])
+def test_row_58_a_hundred_streams_finish(sidecar, origin, sink, forced):
+    side, gate = sidecar({"drain": {"quiet": "100ms", "deadline": "25s"}}), threading.Event()
     agents = [Client(side.egress) for _ in range(100)]
     for agent in agents:
         begin_stream(agent, origin, gate)
+    assert readiness(side) == 200
+    began = time.monotonic()
     side.terminate()
-    time.sleep(0.2)
+    wait_for("draining", lambda: readiness(side) == 503)
+    assert time.monotonic() - began < 2
+    time.sleep(0.4)  # longer than drain.quiet: none of them is over
+    assert readiness(side) == 503
+    if forced:
+        side.terminate()
+        for agent in agents:
+            with pytest.raises((Truncated, ConnectionResetError)):
+                agent.reader.exactly(4)
     gate.set()
     for agent in agents:
-        assert agent.reader.exactly(4) == b"free"
+        if not forced:
+            assert agent.reader.exactly(4) == b"free"
         agent.close()
     end(side)
-    assert [span["attributes"]["sidespan.end"] for span in sink.wait(100)] == ["complete"] * 100
+    assert time.monotonic() - began < (5 if forced else 20)
+    if forced:  # which waits for no collector, and says what that cost
+        stopped = json.loads(wait_for("the last line", lambda: [line for line in side.lines if '"stopped"' in line])[0])
+        emitted, exported, dropped = (int(stopped[f"spans_{what}"]) for what in ("emitted", "exported", "dropped"))
+        assert emitted == exported + dropped == 100
+    else:
+        assert [span["attributes"]["sidespan.end"] for span in sink.wait(100)] == ["complete"] * 100
 
 
 def test_several_workers_are_one_proxy(sidecar, origin, sink):

@@ -157,7 +157,7 @@ def test_an_http_1_0_origin_ends_its_answer_with_the_connection(agent, origin, s
 # interim answers and Expect
 
 
-def test_interim_answers_pass_in_order(agent, origin, sink):
+def test_row_06_interim_answers_pass_in_order(agent, origin, sink):
     answer = agent.ask("GET", origin.url("/interim/50"))
     assert [early.get("link") for early in answer.interim] == [f"</{n}.css>; rel=preload" for n in range(50)]
     assert (answer.status, answer.body) == (200, b"final")
@@ -165,7 +165,7 @@ def test_interim_answers_pass_in_order(agent, origin, sink):
     assert span["attributes"]["http.response.status_code"] == 200
 
 
-def test_interim_answers_have_a_limit(agent, origin, sink):
+def test_row_06_interim_answers_have_a_limit(agent, origin, sink):
     answer = agent.ask("GET", origin.url("/interim/65"))
     assert (len(answer.interim), answer.status) == (64, 502)
     assert b"interim" in answer.body
@@ -353,7 +353,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("lines", MALFORMED.values(), ids=MALFORMED)
-def test_a_doubtful_request_is_refused_and_goes_nowhere(agent, origin, lines, sink):
+def test_row_02_a_doubtful_request_is_refused_and_goes_nowhere(agent, origin, lines, sink):
     agent.send(request("POST", origin.url("/echo"), lines, b"X") + request("GET", origin.url("/hidden")))
     answer = agent.response()
     assert (answer.status, answer.get("connection")) == (400, "close")
@@ -400,7 +400,7 @@ BAD_ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", BAD_ANSWERS.values(), ids=BAD_ANSWERS)
-def test_a_doubtful_answer_is_502_and_its_connection_is_over(agent, origin, answer, sink):
+def test_row_04_a_doubtful_answer_is_502_and_its_connection_is_over(agent, origin, answer, sink):
     origin.answer("/bad", [answer, HANG_UP if answer.endswith(b"-Le") else b"", 0.3])
     got = agent.ask("GET", origin.url("/bad"))
     assert got.status == 502 and got.get("proxy-status").startswith("sidespan; error=")
@@ -412,7 +412,7 @@ def test_a_doubtful_answer_is_502_and_its_connection_is_over(agent, origin, answ
     assert span["attributes"]["error.type"] in ("malformed", "truncated", "connection_closed")
 
 
-def test_bytes_behind_an_answer_are_not_taken_for_the_next(agent, origin):
+def test_row_04_bytes_behind_an_answer_are_not_taken_for_the_next(agent, origin):
     origin.answer("/more", [OK + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"])
     assert agent.ask("GET", origin.url("/more")).body == b"ok"
     assert agent.ask("GET", origin.url("/bytes/3")).body == b"xxx"
@@ -420,7 +420,7 @@ def test_bytes_behind_an_answer_are_not_taken_for_the_next(agent, origin):
 
 
 @pytest.mark.parametrize("late", [b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged", b"x"])
-def test_bytes_that_come_late_are_not_taken_for_the_next(agent, origin, late):
+def test_row_04_bytes_that_come_late_are_not_taken_for_the_next(agent, origin, late):
     origin.answer("/late", [OK, 0.1, late])
     assert agent.ask("GET", origin.url("/late")).body == b"ok"
     wait_for("the origin's end", lambda: origin.ends)
@@ -428,7 +428,7 @@ def test_bytes_that_come_late_are_not_taken_for_the_next(agent, origin, late):
     assert origin.connections == 2
 
 
-def test_an_answer_cut_in_the_middle_is_cut_for_the_agent(agent, origin, sink):
+def test_row_04_an_answer_cut_in_the_middle_is_cut_for_the_agent(agent, origin, sink):
     origin.answer("/length", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", CLOSE])
     origin.answer("/chunks", [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", CLOSE])
     agent.send(request("GET", origin.url("/length")))

@@ -76,7 +76,7 @@ def tunnel(client, port, early=b"", fields=()):
 # Upgrade
 
 
-def test_after_101_bytes_pass_both_ways(agent, origin, sink):
+def test_row_05_after_101_bytes_pass_both_ways(agent, origin, sink):
     agent.send(head(f"GET {origin.url('/upgrade')} HTTP/1.1", [("Host", "h"), *ASK_UPGRADE]))
     answer = agent.response()
     assert (answer.status, answer.get("upgrade"), answer.get("connection")) == (101, "echo", "Upgrade")
@@ -92,7 +92,7 @@ def test_after_101_bytes_pass_both_ways(agent, origin, sink):
     assert (span["attributes"]["http.response.status_code"], span["attributes"]["sidespan.end"]) == (101, "complete")
 
 
-def test_bytes_that_came_before_101_arrive_after_it(agent, origin):
+def test_row_05_bytes_that_came_before_101_arrive_after_it(agent, origin):
     agent.send(head(f"GET {origin.url('/upgrade')} HTTP/1.1", [("Host", "h"), *ASK_UPGRADE]) + b"early")
     assert agent.response().status == 101
     agent.send(b"late")
@@ -109,13 +109,13 @@ def test_the_origin_s_first_bytes_may_come_with_its_101(agent, origin):
     assert agent.reader.exactly(14) == b"hello firstyou"
 
 
-def test_another_answer_to_an_upgrade_is_an_answer(agent, origin):
+def test_row_05_another_answer_to_an_upgrade_is_an_answer(agent, origin):
     assert agent.ask("GET", origin.url("/echo"), ASK_UPGRADE).status == 200
     assert agent.ask("GET", origin.url("/echo")).status == 200
     assert origin.connections == 1
 
 
-def test_early_bytes_of_a_refused_upgrade_are_no_request(agent, origin):
+def test_row_05_early_bytes_of_a_refused_upgrade_are_no_request(agent, origin):
     agent.send(head(f"GET {origin.url('/echo')} HTTP/1.1", [("Host", "h"), *ASK_UPGRADE]) +
                head(f"GET {origin.url('/hidden')} HTTP/1.1", [("Host", "h")]))
     answer = agent.response()
@@ -159,7 +159,7 @@ def test_a_tunnel_passes_bytes(agent, plain, sink):
     assert span["attributes"]["server.address"] == "127.0.0.1" and span["attributes"]["sidespan.phase.connect"] >= 0
 
 
-def test_bytes_that_came_with_the_connect_are_held_for_the_origin(agent, plain):
+def test_row_05_bytes_that_came_with_the_connect_are_held_for_the_origin(agent, plain):
     tunnel(agent, plain(mirror), early=b"\x16 early")
     assert agent.reader.exactly(7) == b"\x16 early"
 
@@ -264,7 +264,7 @@ def test_an_origin_that_ends_before_the_agent_begins_has_a_tunnel(sidecar, plain
     assert side.metrics().total("sidespan_requests_total", mode="tunnel") == 1
 
 
-def test_a_refused_tunnel_is_502(agent, sink):
+def test_row_05_a_refused_tunnel_is_502(agent, sink):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     answer = agent.ask("CONNECT", f"127.0.0.1:{port}", host="h")

@@ -1,9 +1,12 @@
 """Rows of the plan against faults and attacks that no other file has; each test carries its row's number. Everything
-happens to one sidecar from outside: crowds that are slow, too many, stopped clocks, signals, odd texts."""
+happens to one sidecar from outside: crowds that are slow, too many, stopped clocks, signals, odd texts. ROWS says where
+the others are."""
 
 import json
 import random
+import re
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -22,6 +25,70 @@ from wire import Client, Truncated, ask, connect, head, outward_address, wait_fo
 
 MiB = 1 << 20
 CROWD = 200
+TEST = Path(__file__).resolve().parents[1]
+
+# Where each row is held, below test/: a file of Python whose tests carry the row's number, or one test of it; a file
+# with the beginning of what doctest or ctest call it; a stage of `run`.
+ROWS = {
+    1: ["conformance/test_smuggling.py", "unit/http/verdict_test.cc: verdicts"],
+    2: ["integration/test_path_messages.py",
+        "integration/test_path_messages.py::test_row_04_a_doubtful_answer_is_502_and_its_connection_is_over"],
+    3: ["integration/test_rows.py"],
+    4: ["integration/test_path_messages.py"],
+    5: ["integration/test_path_tunnels.py", "integration/test_rows.py"],
+    6: ["integration/test_path_messages.py"],
+    7: ["integration/test_rows.py", "integration/test_limits.py::test_a_request_s_head"],
+    8: ["integration/test_rows.py"],
+    9: ["integration/test_rows.py"],
+    10: ["integration/test_aborts.py"],
+    11: ["integration/test_clocks.py"],
+    12: ["integration/test_path_destinations.py"],
+    21: ["conformance/test_vectors.py"],
+    22: ["conformance/test_vectors.py"],
+    23: ["integration/test_rows.py"],
+    24: ["integration/test_path_destinations.py"],
+    25: ["integration/test_path_destinations.py"],
+    26: ["integration/test_dns.py"],
+    27: ["integration/test_dns.py"],
+    28: ["integration/test_rows.py"],
+    29: ["integration/test_rows.py"],
+    58: ["integration/test_path_drain.py"],
+    61: ["integration/test_rows.py"],
+    62: ["integration/test_run.py"],
+    63: ["integration/test_rows.py"],
+    65: ["integration/test_rows.py"],
+    66: ["integration/test_clocks.py"],
+    67: ["integration/test_cpu_group.py", "integration/test_rows.py"],
+    68: ["integration/test_clocks.py"],
+    73: ["run: fuzz", "fuzz/CMakeLists.txt: fuzz."],
+    74: ["run: asan", "run: asan-integration", "run: tsan", "run: tsan-integration"],
+    75: ["conformance/test_boundaries.py"],
+}
+
+
+def names_in(file):
+    """What its tests, or the stages, are called."""
+    text = (TEST / file).read_text()
+    if file == "run":
+        return [stage.replace("_", "-") for stage in re.findall(r"^stage_(\w+)\(\)", text, re.MULTILINE)]
+    return re.findall({".py": r"^def (test_\w+)\(", ".cc": r'^TEST_CASE\("(.+?)"', ".txt": r"add_test\(NAME (\S+)"}[
+        Path(file).suffix], text, re.MULTILINE)
+
+
+def test_each_row_is_held_where_the_table_says():
+    assert set(ROWS) == {*range(1, 13), *range(21, 30), 58, *range(61, 64), *range(65, 69), *range(73, 76)}
+    by_number = {}
+    for path in TEST.glob("*/test_*.py"):
+        file = str(path.relative_to(TEST))
+        for name in names_in(file):
+            if row := re.match(r"test_row_(\d\d)(_|$)", name):
+                by_number.setdefault(int(row[1]), set()).add(file)
+    for row, places in ROWS.items():
+        assert {place for place in places if place.endswith(".py")} == by_number.get(row, set()), f"row {row}"
+        for place in places:
+            file, _, name = place.partition("::" if "::" in place else ": ")
+            exact = "::" in place or file == "run"
+            assert any(found == name if exact else found.startswith(name) for found in names_in(file)), place
 
 
 def get(url, lines=()):
@@ -78,44 +145,81 @@ def test_row_05_early_bytes_wait_in_the_socket(sidecar, piece):
         sock.close()
 
 
-def test_row_07_a_hundred_heads_that_drip(sidecar):
-    side = sidecar({"limits": {"head_time": "1s"}})
-    before = resident(side)
-    agents = [Client(side.egress) for _ in range(100)]
-    for byte in b"GET /":
+def drip(address, gap):
+    """A head a byte at a time, until there is an answer: (the answer, the seconds it took)."""
+    begin, endless = time.monotonic(), iter(get("http://h/" + "x" * 1000))
+    with Client(address) as agent:
+        while not select.select([agent.sock], [], [], gap)[0]:
+            agent.send(bytes([next(endless)]))
+        return agent.response(), time.monotonic() - begin
+
+
+def test_row_07_a_hundred_heads_that_drip(sidecar, origin):
+    shipped, side = sidecar(), sidecar({"limits": {"head_time": "1s"}})
+    with ThreadPoolExecutor(1) as thread:
+        dripping = thread.submit(drip, shipped.egress, 0.5)
+        before = resident(side)
+        agents = [Client(side.egress) for _ in range(100)]
+        for byte in b"GET /":
+            for agent in agents:
+                agent.send(bytes([byte]))
+            time.sleep(0.1)
+        if not sanitized():
+            assert resident(side) - before < 100 * 10 * 1024
         for agent in agents:
-            agent.send(bytes([byte]))
-        time.sleep(0.1)
-    if not sanitized():
-        assert resident(side) - before < 100 * 10 * 1024
-    for agent in agents:
-        answer = agent.response()
-        assert (answer.status, answer.get("connection")) == (408, "close")
-        agent.close()
-    wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
+            answer = agent.response()
+            assert (answer.status, answer.get("connection")) == (408, "close")
+            agent.close()
+        wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
+
+        # As shipped: 128 fields, Host among them, and 64 KiB with all that is none.
+        before, url = resident(shipped), origin.url("/bytes/1")
+        for count, status in ((127, 200), (128, 431)):
+            assert ask(shipped.egress, "GET", url, [(f"X-{number}", "x") for number in range(count)]).status == status
+        around = len(get(url, [("X", "")]))
+        for size, status in ((64 * 1024, 200), (64 * 1024 + 1, 431)):
+            with Client(shipped.egress) as agent:
+                agent.send(get(url, [("X", "x" * (size - around))]))
+                assert agent.response().status == status
+        assert resident(shipped) - before < MiB
+        answer, took = dripping.result()
+    assert (answer.status, answer.get("connection")) == (408, "close")
+    assert 10 <= took < 15
 
 
 def test_row_08_two_hundred_slow_readers(sidecar, origin):
+    poured = [0] * CROWD  # what the origin could write, by reader
+
     def pour(sock, reader, request):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # else the kernel has megabytes for each
+        sock.settimeout(None)
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
         while True:
-            sock.sendall(b"z" * 65536)
+            poured[int(request.target.partition("?")[2])] += sock.send(b"z" * 65536)
+
+    def stalled():
+        before = list(poured)
+        time.sleep(0.5)
+        return before == poured
 
     origin.answer("/pour", [pour])
     side = sidecar()
     ask(side.egress, "GET", origin.url("/bytes/100000"))
     before, readers = resident(side), []
-    for _ in range(CROWD):
+    for number in range(CROWD):
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.settimeout(20)
         sock.connect(side.egress)
-        sock.sendall(get(origin.url("/pour")))
+        sock.sendall(get(origin.url(f"/pour?{number}")))
         readers.append(sock)
     for _ in range(3):
         for sock in readers:
             assert sock.recv(1024)
         time.sleep(0.3)
+    wait_for("an origin that is paused", stalled)
+    # Of a gigabyte each, what the kernel keeps for the sockets in between and we have read ahead.
+    assert max(poured) < 16 * MiB
     if not sanitized():
         assert resident(side) - before < CROWD * 512 * 1024
     # Nobody else waits for them.
@@ -150,21 +254,43 @@ def test_row_09_two_hundred_slow_writers(sidecar, origin, sink):
     assert {span["attributes"]["sidespan.end"] for span in spans} == {"timeout"}
 
 
-def test_row_23_odd_texts_are_text(sidecar, origin, sink):
-    side = sidecar({"capture": {"request_headers": ["x-odd"], "response_headers": ["x-odd"]}})
+# Keeps what the program writes to stderr as the bytes they were, and passes them on.
+KEEPING = ("sh", "-c", 'mkfifo "$0.pipe" && { tee "$0" <"$0.pipe" >&2 & } && exec "$@" 2>"$0.pipe"')
+
+
+def test_row_23_odd_texts_are_text(sidecar, origin, sink, tmp_path):
+    """No text is cut as shipped (limits.attribute_bytes); one that is cut ends within the limit at a character. OTLP has
+    no flag for that."""
+    limit, written = 8000, tmp_path / "log"
+    capture = {"request_headers": ["x-odd", "x-long"], "response_headers": ["x-odd"]}
+    side = sidecar({"capture": capture, "log": {"access": True}, "propagation": {"baggage": {"to_attributes": ["odd"]}},
+                    "limits": {"target_bytes": "1MiB", "head_bytes": "1MiB", "attribute_bytes": f"{limit}B"}},
+                   wrapper=(*KEEPING, str(written)))
     odd = "<script>\xff\xc0\xaf\xed\xa0\x80</script>"  # no UTF-8
+    long = "ab" + "\u20ac" * 3000  # of three bytes each, so that the limit is within one
     origin.answer("/odd", [b"HTTP/1.1 200 O\xff\r\nX-Odd: " + odd.encode("latin-1") + b"\r\nContent-Length: 0\r\n\r\n"])
-    lines = [("X-Odd", odd), ("X-Odd", "x" * 30000)]
-    answer = ask(side.egress, "GET", origin.url("/odd?" + "q" * 16000), lines)
+    url = origin.url("/odd?<%1b%5b31m>%00%ff" + "q" * 1_020_000)
+    lines = [("X-Odd", odd), ("X-Odd", "x" * 10000), ("X-Long", long.encode().decode("latin-1")),
+             ("Baggage", "odd=%1b[31m%0d%0aforged%00%ff<b>")]
+    answer = ask(side.egress, "GET", url, lines)
     assert answer.status == 200 and answer.get("x-odd") == odd
-    assert origin.requests[0].all("x-odd") == [odd, "x" * 30000]
+    assert origin.requests[0].all("x-odd") == [odd, "x" * 10000]
+    assert origin.requests[0].target == url.removeprefix(origin.url(""))
     span, = sink.wait(1)  # protobuf takes no text that is not UTF-8
     assert not sink.faults
-    first, second = span["attributes"]["http.request.header.x-odd"]
-    assert first.startswith("<script>\ufffd") and first.endswith("</script>") and len(second) <= 30000
-    assert "\ufffd" in span["attributes"]["http.response.header.x-odd"][0]
-    for line in side.lines:
-        assert isinstance(json.loads(line), dict)
+    attributes = span["attributes"]
+    first, second = attributes["http.request.header.x-odd"]
+    assert first.startswith("<script>\ufffd") and first.endswith("</script>") and second == "x" * limit
+    assert attributes["http.request.header.x-long"] == [long[:2 + (limit - 2) // 3]]
+    assert attributes["url.full"] == url[:limit]
+    assert "\ufffd" in attributes["http.response.header.x-odd"][0]
+    wait_for("its line in the log", lambda: written.read_bytes().count(b'"message":"request"') == 1)
+    lines = written.read_bytes().decode().split("\n")  # strictly: what is not UTF-8 is an error
+    assert lines.pop() == ""
+    for line in lines:
+        assert isinstance(json.loads(line), dict) and min(line) >= " " and "\x7f" not in line
+    line, = (json.loads(line) for line in lines if '"message":"request"' in line)
+    assert line["path"].startswith("/odd?") and "\x1b[31m\r\nforged" in line["baggage"]
 
 
 def test_row_28_as_shipped_nobody_outside_is_served(sidecar):
@@ -313,18 +439,35 @@ def test_row_65_no_memory_at_the_start_ends_it_cleanly(sidespan, sink, tmp_path,
 
 
 def test_row_65_no_memory_in_a_call_ends_it_cleanly(origin, sink, tmp_path, failing):
-    """The house's rule: no memory ends the process; it never goes on with what is not there."""
-    ends = {}
-    for number in [*range(1, 60, 3), *range(60, 300, 12), 1_000_000]:  # the last fails nothing
-        side = Sidecar(tmp_path / str(number), exporting(sink.endpoint), failing(number, FAIL_FROM_ACCEPT="1"))
+    """The house's rule: no memory ends the process; it never goes on with what is not there. Each allocation from the
+    first connection on fails once, through two calls, their export and the end; what is left has nothing to fail."""
+    config = exporting(sink.endpoint, delay="1ms") | {"drain": {"quiet": "10ms"}}
+
+    def call(side, number):
+        """Whether it was answered, and rightly."""
         try:
-            good = answered(side.egress, origin.url(f"/bytes/1?{number}"))
+            answer = ask(side.egress, "POST", origin.url(f"/echo?{number}"), body=b"b" * 100)
+        except (OSError, Truncated):
+            return False
+        shown = json.loads(answer.body)
+        assert (answer.status, shown["target"], shown["body"]) == (200, f"/echo?{number}", "b" * 100)
+        return True
+
+    def run(number):
+        side = Sidecar(tmp_path / str(number), config, failing(number, FAIL_FROM_ACCEPT="1"))
+        try:
+            calls = tuple(call(side, f"{number}-{which}") for which in range(2))
             side.terminate()
-            ends[number] = (good, side.process.wait(20))
+            return number, calls, side.process.wait(20)
         finally:
             side.kill()
-    assert {status for _, status in ends.values()} <= {0, -signal.SIGABRT}, ends
-    assert {(False, -signal.SIGABRT), (True, 0)} <= set(ends.values())
+
+    with ThreadPoolExecutor(2) as threads:
+        ends = list(threads.map(run, [*range(1, 501), 1_000_000]))  # the last fails nothing
+    assert not [end for end in ends if end[2] not in (0, -signal.SIGABRT)]
+    assert not [end for end in ends if end[2] == 0 and end[1] != (True, True)]
+    assert {((False, False), -signal.SIGABRT), ((True, True), 0)} <= {end[1:] for end in ends}
+    assert ends[-1][1:] == ((True, True), 0)
 
 
 def test_row_67_a_stop_of_ours_is_no_timeout_of_theirs(sidecar, origin):

@@ -67,7 +67,7 @@ def root_of(spans):
 
 @pytest.mark.parametrize("script, status", [
     ("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)])
-def test_the_status_is_the_commands(run, script, status):
+def test_row_62_the_status_is_the_commands(run, script, status):
     done = run("sh", "-c", script)
     assert done.returncode == status
     assert (done.stdout, done.stderr) == ("", "")
@@ -85,7 +85,7 @@ def test_what_cannot_be_run(run, command, status, sentence):
     assert done.stderr.count("\n") == 1
 
 
-def test_input_and_output_are_the_commands_own(run):
+def test_row_62_input_and_output_are_the_commands_own(run):
     data = "x" * 300_000 + "\n"
     done = run("cat", input=data)
     assert (done.stdout, done.stderr, done.returncode) == (data, "", 0)
@@ -421,7 +421,7 @@ while True:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_sent_to_sidespan_reaches_the_command(run, number):
+def test_row_62_a_signal_sent_to_sidespan_reaches_the_command(run, number):
     started = run.start(PYTHON, "-c", TRAPPED)
     assert started.stdout.readline() == "set\n"
     started.send_signal(signal.SIGUSR1)
@@ -432,14 +432,14 @@ def test_a_signal_sent_to_sidespan_reaches_the_command(run, number):
     assert (started.returncode, err) == (5, "")
 
 
-def test_a_command_that_dies_of_the_signal(run):
+def test_row_62_a_command_that_dies_of_the_signal(run):
     started = run.start("sleep", "30")
     wait_for("the command", lambda: children_of(started.pid))
     started.terminate()
     assert started.wait(timeout=LIMIT) == 143
 
 
-def test_no_command_outlives_its_sidecar(run):
+def test_row_62_no_command_outlives_its_sidecar(run):
     started = run.start("sleep", "30")
     [child] = wait_for("the command", lambda: children_of(started.pid))
     started.kill()
@@ -447,14 +447,14 @@ def test_no_command_outlives_its_sidecar(run):
     wait_for("end of the command", lambda: not alive(child))
 
 
-def test_ignored_signals_stay_ignored(run):
+def test_row_62_ignored_signals_stay_ignored(run):
     """nohup works through sidespan."""
     script = "import signal; print(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)"
     started = run.start(PYTHON, "-c", script, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     assert started.communicate(timeout=LIMIT)[0] == "True\n"
 
 
-def test_a_call_under_way_when_the_command_ends_is_finished(run, origin, sink):
+def test_row_62_a_call_under_way_when_the_command_ends_is_finished(run, origin, sink):
     """The command ends, what it left behind still gets its answer."""
     script = f"curl -s -o /dev/null '{origin.url('/slow?head=700&body=100')}' & sleep 0.3"
     began = time.monotonic()
@@ -501,7 +501,7 @@ def test_nothing_is_printed_while_the_command_has_the_terminal(run):
         assert terminal.output().startswith("one\r\ntwo\r\n")
 
 
-def test_the_command_has_the_terminal(run):
+def test_row_62_the_command_has_the_terminal(run):
     script = "import os, sys; print(*(os.isatty(fd) for fd in (0, 1, 2))); print(input())"
     with Terminal(run.arguments(PYTHON, "-c", script), run.environment()) as terminal:
         terminal.type("typed\n")
@@ -510,7 +510,7 @@ def test_the_command_has_the_terminal(run):
         assert terminal.output().count("typed") == 2, "echo and answer"
 
 
-def test_ctrl_c_reaches_the_command_once(run):
+def test_row_62_ctrl_c_reaches_the_command_once(run):
     script = TRAPPED.replace("if number != signal.SIGUSR1:", "if number != signal.SIGINT:")
     with Terminal(job_control_shell(run.arguments(PYTHON, "-c", script)), run.environment()) as terminal:
         terminal.expect("set")
@@ -523,7 +523,7 @@ def test_ctrl_c_reaches_the_command_once(run):
         terminal.expect("exited 5")
 
 
-def test_ctrl_z_stops_the_job_and_fg_continues_it(run, origin):
+def test_row_62_ctrl_z_stops_the_job_and_fg_continues_it(run, origin):
     script = f"print('set', flush=True); input(); {CALL}"
     with Terminal(job_control_shell(run.arguments(PYTHON, "-c", script, origin.url("/"))),
                   run.environment()) as terminal:
