@@ -17,13 +17,14 @@ constexpr std::array<std::string_view, 20> kStarters = {
 constexpr std::string_view kTrustStore = "-Djavax.net.ssl.trustStore";
 constexpr std::string_view kNonProxyHosts = "-Dhttp.nonProxyHosts=";
 
-// The JVM splits at blanks that no quote holds together.
+// The JVM splits at blanks that no quote holds together, and does not start where a quote is open.
+// Of a word with quotes of both kinds the single ones stand in double ones of their own.
 std::string quoted(const std::string& word) {
-  const bool plain = std::ranges::none_of(
-      word, [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '"' || c == '\''; });
-  if (plain) return word;
-  const char quote = word.find('"') == std::string::npos ? '"' : '\'';
-  return quote + word + quote;
+  if (word.find_first_of(" \t\n\v\f\r\"'") == std::string::npos) return word;
+  if (word.find('"') == std::string::npos) return '"' + word + '"';
+  std::string out = "'";
+  for (const char c : word) c == '\'' ? out.append(R"('"'"')") : out.append(1, c);
+  return out + "'";
 }
 
 std::string proxy_options(const JavaProxy& proxy) {

@@ -184,6 +184,7 @@ class ModelSocketObserver final : public Observer {
 };
 
 json::Handler* ModelSocketObserver::begin_request() {
+  give_up_if_lost();
   if (unread_) return nullptr;
   asking_.emplace(genai::CallReader(endpoint_, options_.reader), sink_.watch_call(), now_);
   SharedCallWatcher* const watcher = asking_->watcher.get();
@@ -193,6 +194,7 @@ json::Handler* ModelSocketObserver::begin_request() {
 }
 
 void ModelSocketObserver::end_request(bool whole) {
+  give_up_if_lost();
   if (!asking_) return;
   OpenCall call = *std::exchange(asking_, std::nullopt);
   if (unread_) return;
@@ -218,6 +220,7 @@ void ModelSocketObserver::end_request(bool whole) {
 // Whose an event is where there are lanes is told too late for a watcher.
 json::Handler* ModelSocketObserver::begin_event() {
   unassigned_.reset();
+  give_up_if_lost();
   if (unread_) return nullptr;
   in_event_ = true;
   reading_ = !open_.empty();
@@ -236,6 +239,7 @@ json::Handler* ModelSocketObserver::begin_event() {
 
 void ModelSocketObserver::end_event(bool whole) {
   in_event_ = false;
+  give_up_if_lost();
   if (!std::exchange(reading_, false) || open_.empty()) return;
   Calls::iterator call = open_.begin();
   if (unassigned_) {
@@ -272,7 +276,9 @@ void ModelSocketObserver::end_call(Calls::iterator call, End end) {
   count_memory();
 }
 
+// Also between the messages of one piece: how the bytes were cut is nothing that a call could tell.
 void ModelSocketObserver::give_up_if_lost() {
+  if (unread_) return;
   using State = http::Inflater::State;
   const auto is = [&](State state) {
     return asked_texts_.state() == state || said_texts_.state() == state;
@@ -285,7 +291,8 @@ void ModelSocketObserver::give_up_if_lost() {
 void ModelSocketObserver::give_up(Unread why, size_t more) {
   if (unread_) return;
   unread_ = why;
-  sink_.on_calls_unread(why, open_.size() + more);
+  // One that is being asked is given up with its message, wherever that was cut.
+  sink_.on_calls_unread(why, open_.size() + more + (asking_ ? 1 : 0));
   event_.forget_further();
   open_.clear();
   count_memory();

@@ -42,7 +42,7 @@ BioPtr bytes_of(std::string_view pem) {
 }
 
 CertificatePtr next_certificate(const BioPtr& pem) {
-  return CertificatePtr(PEM_read_bio_X509(pem.get(), nullptr, nullptr, nullptr));
+  return CertificatePtr(PEM_read_bio_X509(pem.get(), nullptr, no_pass_phrase, nullptr));
 }
 
 bool append(STACK_OF(X509) * chain, X509* certificate) {

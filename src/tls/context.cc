@@ -133,15 +133,13 @@ Result<size_t> ClientContext::add(const ClientCertificate& certificate) {
   const BioPtr key_text(
       BIO_new_mem_buf(certificate.key_pem.data(), static_cast<int>(certificate.key_pem.size())));
   Shown shown;
-  shown.certificate.reset(PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr));
+  shown.certificate.reset(PEM_read_bio_X509(text.get(), nullptr, no_pass_phrase, nullptr));
   if (!shown.certificate) return invalid("no client certificate in PEM: " + take_error());
-  while (X509* next = PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)) {
+  while (X509* next = PEM_read_bio_X509(text.get(), nullptr, no_pass_phrase, nullptr)) {
     shown.chain.emplace_back(next);
   }
   ERR_clear_error();
-  // No pass phrase is ever asked for at a terminal.
-  const auto refuse = [](char*, int, int, void*) { return -1; };
-  shown.key.reset(PEM_read_bio_PrivateKey(key_text.get(), nullptr, refuse, nullptr));
+  shown.key.reset(PEM_read_bio_PrivateKey(key_text.get(), nullptr, no_pass_phrase, nullptr));
   if (!shown.key) return invalid("no unencrypted private key in PEM: " + take_error());
   if (X509_check_private_key(shown.certificate.get(), shown.key.get()) != 1) {
     return invalid("the key is not that of the client certificate");

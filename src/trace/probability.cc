@@ -72,6 +72,11 @@ void put_threshold(TraceState& tracestate, std::string_view threshold) {
       others.append(field);
     }
   }
+  // A value that ends with a blank is none, and all would go: only the fields that end so do.
+  while (others.ends_with(' ')) {
+    const size_t last = others.rfind(';');
+    others.resize(last == std::string::npos ? 0 : last);
+  }
   if (!threshold.empty()) {
     std::string value = "th:" + std::string(threshold);
     if (!others.empty()) value.append(";").append(others);

@@ -79,6 +79,11 @@ TEST_CASE("what a JVM is told") {
       {"a path with a blank", "", "/a b.jks",
        proxy + hosts +
            " \"-Djavax.net.ssl.trustStore=/a b.jks\" -Djavax.net.ssl.trustStoreType=JKS"},
+      {"a line's end that stayed", "", "/a\r",
+       proxy + hosts + " \"-Djavax.net.ssl.trustStore=/a\r\" -Djavax.net.ssl.trustStoreType=JKS"},
+      {"quotes of both kinds", "", "/a\"b'c",
+       proxy + hosts + R"( '-Djavax.net.ssl.trustStore=/a"b'"'"'c')" +
+           " -Djavax.net.ssl.trustStoreType=JKS"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);

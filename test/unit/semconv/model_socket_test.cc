@@ -284,6 +284,21 @@ TEST_CASE("a WebSocket that cannot be read is counted, and says why") {
   CHECK(no_text.unread() == "malformed");
   CHECK(no_text.lost == Texts{"malformed 0"});
 
+  // What is being asked counts, wherever its message was cut.
+  const std::string broken("\xaa\x56\x2a\xa9\x2c\x48\x55\xb2\xc6\xc6\xc6");
+  for (const size_t piece : {size_t{1}, size_t{3}, size_t{1024}}) {
+    Played asked("permessage-deflate");
+    asked.piece = piece;
+    asked.sends(frame(broken, true, '\xc1'));
+    CHECK(asked.lost == Texts{"malformed 1"});
+
+    // Nor is anything read behind what could not be.
+    Played behind("permessage-deflate");
+    behind.piece = piece;
+    behind.sends(frame("\xb5\x01\x02\x03\x04\xab\x54\x29", true, '\xc1') + frame(kCreate, true));
+    CHECK(behind.lost == Texts{"malformed 0"});
+  }
+
   Played silenced;
   silenced.asks(kCreate);
   silenced.observer->on_silenced();
