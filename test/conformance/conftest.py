@@ -10,7 +10,7 @@ pytest.register_assert_rewrite("w3c_cases")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--cases", type=int, default=20_000, help="random messages for the differential test")
+    parser.addoption("--cases", type=int, default=1_000_000, help="random messages for the differential test")
 
 
 def pytest_configure(config):

@@ -41,6 +41,8 @@ STARTS = {"S": [b"GET / HTTP/1.1", b"POST http://h/ HTTP/1.1", b"PUT /x HTTP/1.0
 # Well-formed, and yet refused by some versions of llhttp: a tab behind a length or a coding, a second extension of a
 # chunk, a quoted pair in one.
 REFUSED_BY_SOME = re.compile(rb"(?i)(?:content-length|transfer-encoding):[^\r\n]*\t[\t ]*\r|;[^\r\n]+[;\\]")
+# RFC 9113 section 3.4.
+H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 def program():
@@ -159,6 +161,8 @@ def seeds_of_the_corpus():
 def agrees(data, line, judged):
     if line == judged:
         return True
+    if H2_PREFACE.startswith(data) and line == "":
+        return judged == " !malformed"  # no message of HTTP/1 has begun, and the agent has gone
     front, bang, kind = line.rpartition(" !")
     if kind == "malformed" and judged.startswith(front) and REFUSED_BY_SOME.search(data):
         return True  # a refusal in the place of something, never something else
