@@ -41,10 +41,6 @@ BioPtr bytes_of(std::string_view pem) {
   return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
 }
 
-CertificatePtr next_certificate(const BioPtr& pem) {
-  return CertificatePtr(PEM_read_bio_X509(pem.get(), nullptr, no_pass_phrase, nullptr));
-}
-
 bool append(STACK_OF(X509) * chain, X509* certificate) {
   constexpr int kFlags = X509_ADD_FLAG_UP_REF | X509_ADD_FLAG_NO_DUP | X509_ADD_FLAG_NO_SS;
   return X509_add_cert(chain, certificate, kFlags) == 1;

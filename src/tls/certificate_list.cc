@@ -12,8 +12,7 @@ std::vector<ListedCertificate> certificates_in(std::string_view pem) {
   const BioPtr bytes(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   ERR_clear_error();
   while (bytes) {
-    const CertificatePtr certificate(
-        PEM_read_bio_X509(bytes.get(), nullptr, no_pass_phrase, nullptr));
+    const CertificatePtr certificate = next_certificate(bytes);
     const bool over = !certificate && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     ERR_clear_error();
     if (over) break;

@@ -133,11 +133,9 @@ Result<size_t> ClientContext::add(const ClientCertificate& certificate) {
   const BioPtr key_text(
       BIO_new_mem_buf(certificate.key_pem.data(), static_cast<int>(certificate.key_pem.size())));
   Shown shown;
-  shown.certificate.reset(PEM_read_bio_X509(text.get(), nullptr, no_pass_phrase, nullptr));
+  shown.certificate = next_certificate(text);
   if (!shown.certificate) return invalid("no client certificate in PEM: " + take_error());
-  while (X509* next = PEM_read_bio_X509(text.get(), nullptr, no_pass_phrase, nullptr)) {
-    shown.chain.emplace_back(next);
-  }
+  while (CertificatePtr next = next_certificate(text)) shown.chain.push_back(std::move(next));
   ERR_clear_error();
   shown.key.reset(PEM_read_bio_PrivateKey(key_text.get(), nullptr, no_pass_phrase, nullptr));
   if (!shown.key) return invalid("no unencrypted private key in PEM: " + take_error());

@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
 #include <system_error>
 
@@ -12,6 +13,14 @@ namespace sidespan::tls {
 void wipe(std::string& secret) {
   OPENSSL_cleanse(secret.data(), secret.size());
   secret.clear();
+}
+
+int no_pass_phrase(char* /*phrase*/, int /*room*/, int /*writes*/, void* /*argument*/) {
+  return -1;
+}
+
+CertificatePtr next_certificate(const BioPtr& pem) {
+  return CertificatePtr(PEM_read_bio_X509(pem.get(), nullptr, no_pass_phrase, nullptr));
 }
 
 std::string take_error() {

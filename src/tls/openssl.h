@@ -28,9 +28,9 @@ using SslSessionPtr = std::unique_ptr<SSL_SESSION, Release<SSL_SESSION_free>>;
 using StorePtr = std::unique_ptr<X509_STORE, Release<X509_STORE_free>>;
 
 // For whatever is read from PEM: OpenSSL's own would ask for a pass phrase at the terminal.
-inline int no_pass_phrase(char* /*phrase*/, int /*room*/, int /*writes*/, void* /*argument*/) {
-  return -1;
-}
+int no_pass_phrase(char* phrase, int room, int writes, void* argument);
+// Null where there is none that can be read; OpenSSL's queue says why.
+CertificatePtr next_certificate(const BioPtr& pem);
 
 // The oldest error in this thread's queue, in OpenSSL's words; empties the queue.
 std::string take_error();

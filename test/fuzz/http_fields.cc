@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "../support/field_lines.h"
 #include "sidespan/base/text.h"
 #include "sidespan/http/grpc.h"
 #include "sidespan/http/hop_by_hop.h"
@@ -111,12 +111,8 @@ void check_hops(const Headers& headers, bool keep_upgrade) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Headers headers;
-  std::optional<std::string_view> rest = {{reinterpret_cast<const char*>(data), size}};
-  while (rest) {
-    std::optional<std::string_view> value = text::split_first(rest, '\n');
-    const std::string_view name = text::split_first(value, ':');
-    headers.add(name, value.value_or(""));
-  }
+  const std::string_view lines(reinterpret_cast<const char*>(data), size);
+  testing::for_each_field(lines, [&](auto name, auto value) { headers.add(name, value); });
   check_lists(headers);
   check_media_type(headers);
   check_grpc(headers);

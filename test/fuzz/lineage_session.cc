@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../support/field_lines.h"
 #include "sidespan/base/text.h"
 #include "sidespan/lineage/session.h"
 
@@ -51,12 +52,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   static const std::vector<std::string> kFurther = {"x-own-session"};
   http::Headers headers, lower;
-  std::optional<std::string_view> rest = input;
-  while (rest) {
-    std::optional<std::string_view> value = text::split_first(rest, '\n');
-    const std::string_view name = text::split_first(value, ':');
-    if (headers.add(name, value.value_or(""))) lower.add(text::lower(name), value.value_or(""));
-  }
+  testing::for_each_field(input, [&](auto name, auto value) {
+    if (headers.add(name, value)) lower.add(text::lower(name), value);
+  });
   const auto session = lineage::session_of(headers, kFurther);
   const auto same = lineage::session_of(lower, kFurther);
   if (session.has_value() != same.has_value()) std::abort();

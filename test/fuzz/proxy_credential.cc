@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "../support/field_lines.h"
 #include "proxy/credential.h"
 #include "sidespan/base/text.h"
 #include "sidespan/trace/w3c.h"
@@ -18,12 +18,8 @@ using namespace sidespan;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t kNameBytesMax = 128;
   http::Headers headers;
-  std::optional<std::string_view> rest = {{reinterpret_cast<const char*>(data), size}};
-  while (rest) {
-    std::optional<std::string_view> value = text::split_first(rest, '\n');
-    const std::string_view name = text::split_first(value, ':');
-    headers.add(name, value.value_or(""));
-  }
+  const std::string_view lines(reinterpret_cast<const char*>(data), size);
+  testing::for_each_field(lines, [&](auto name, auto value) { headers.add(name, value); });
   const std::shared_ptr<const lineage::Execution> named = proxy::credential_in(headers);
   if (!named) return 0;
   if (named->fixed_by != lineage::Source::kCredential) std::abort();

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../support/field_lines.h"
 #include "proxy/signed_request.h"
 #include "sidespan/base/text.h"
 
@@ -42,14 +43,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   std::vector<http::Field> lines;
   http::Headers before;
-  while (rest) {
-    std::optional<std::string_view> value = text::split_first(rest, '\n');
-    const std::string_view name = text::split_first(value, ':');
-    if (!before.add(name, value.value_or(""))) continue;
-    lines.push_back({name, value.value_or("")});
+  testing::for_each_field(rest, [&](auto name, auto value) {
+    if (!before.add(name, value)) return;
+    lines.push_back({name, value});
     if (covered.covers(name) != covered.covers(text::lower(name))) std::abort();
     if (covered.covers(name) && !covered) std::abort();
-  }
+  });
   http::Headers after = before;
   proxy::SignedWriter writer(after, covered);
   for (const auto& [name, value] : lines) {
