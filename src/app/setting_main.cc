@@ -395,8 +395,9 @@ constexpr auto kRows = std::to_array<Setting>({
      .value = "off",
      .read = assign<read_switch, &S::via>,
      .sentence =
-         "Whether a Via field goes along. Off, because some origins stop compressing when they "
-         "see one."},
+         "Whether a Via field always goes along. Off, because some origins stop compressing when "
+         "they see one; a second proxy and the origin of a route in clear text get it anyway, so "
+         "that a request that goes in a circle is known by it."},
 
     {.key = "log.level",
      .value = "info",

@@ -72,6 +72,8 @@ template <size_t kSize>
   switch (text.size()) {
     case 2:
       return if_is(KnownName("te"), at, kTe);
+    case 3:
+      return if_is(KnownName("via"), at, kVia);
     case 4:
       return if_is(KnownName("host"), at, kHost);
     case 6:

@@ -25,11 +25,6 @@
 
 namespace sidespan::proxy {
 
-// By the version in which the message came (RFC 9110 section 7.6.3).
-constexpr std::string_view via(bool h2) {
-  return h2 ? "2 sidespan" : "1.1 sidespan";
-}
-
 class Exchange final : public Recycled<Exchange, 128>,
                        private wire::OriginStreamOwner,
                        private semconv::SharedCallSink {
@@ -122,6 +117,9 @@ class Exchange final : public Recycled<Exchange, 128>,
   void demand_credential();
   void refuse_without_span(int status, std::string body, std::string_view challenge = {});
   bool by_absolute_form() const;
+  size_t sidespans_passed() const;
+  bool tells_way() const;
+  wire::PoolKey tunnel_key() const;
   void connect(bool fresh);
   void on_dialled(Result<wire::OriginStreamPtr> result);
   void on_connected(wire::OriginStreamPtr stream);

@@ -11,6 +11,7 @@
 #include "sidespan/http/grpc.h"
 #include "sidespan/http/hop_by_hop.h"
 #include "sidespan/http/inflate.h"
+#include "sidespan/http/via.h"
 
 namespace sidespan::proxy {
 namespace {
@@ -115,6 +116,12 @@ void Exchange::begin(const std::optional<Moment>& asked_for) {
   const bool unnamed = !standing.served && !standing.credential;
   if (options_.credentials_required && unnamed) return demand_credential();
   trace_.emplace(options_, request_, url_, std::move(standing), worker_.random);
+  if (sidespans_passed() >= http::kSidespansMax) {
+    return answer_error({Code::kLoop, Side::kSelf, false,
+                         "the request has passed " + std::to_string(http::kSidespansMax) +
+                             " sidespans by its Via field: routes or egress.via lead in a circle"},
+                        semconv::Ending::kRefused);
+  }
   if (known_->denied()) {
     return answer_error({Code::kDenied, Side::kAgent, false,
                          url_.authority.host + " is on the list of egress.deny"},
@@ -126,6 +133,24 @@ void Exchange::begin(const std::optional<Moment>& asked_for) {
   begin_observing();
   begin_packed_request();
   if (!holding_) connect(request_.asks("CONNECT"));
+}
+
+// Who sends on what comes from here may lead it back. Others are not told unasked: some compress
+// nothing then.
+bool Exchange::tells_way() const {
+  const bool by_route = mode_ == semconv::Mode::kRoute && url_.scheme == "http";
+  return options_.via || by_route || by_absolute_form();
+}
+
+size_t Exchange::sidespans_passed() const {
+  return http::sidespans_passed(request_.headers);
+}
+
+// Where the second proxy leads back here, only the number of its tunnels says so.
+wire::PoolKey Exchange::tunnel_key() const {
+  wire::PoolKey key = known_->tunnel_key();
+  if (key.through) key.sidespans = sidespans_passed();
+  return key;
 }
 
 std::optional<Error> Exchange::choose_target() {
@@ -253,10 +278,12 @@ std::optional<wire::PoolKey> Exchange::special_key(const wire::PoolKey& usual) c
   // Nobody serves gRPC by anything else; an origin without TLS is known by it.
   const bool direct = inside_ != nullptr || !known_->absolute();
   const bool h2_alone = !usual.secure && direct && grpc_;
-  if (!bound && !h1_alone && !h2_alone) return std::nullopt;
+  const size_t passed = usual.through && inside_ == nullptr ? sidespans_passed() : 0;
+  if (!bound && !h1_alone && !h2_alone && passed == 0) return std::nullopt;
   wire::PoolKey key = usual;
   key.pinned_to = agent_.pinned();
   key.h2 = (key.h2 || h2_alone) && !h1_alone;
+  if (passed > 0) key.sidespans = passed;
   return key;
 }
 
@@ -348,7 +375,9 @@ void Exchange::send_request_head() {
   } else {
     head.set_target(asks_server ? "*" : std::string_view(url_.path));
   }
-  if (options_.via && !via_added_) via_added_ = head.headers.add("Via", via(agent_.multiplexed()));
+  if (tells_way() && !via_added_) {
+    via_added_ = head.headers.add("Via", http::via_entry(agent_.multiplexed()));
+  }
   const DestinationRule& rule = known_->rule(origin_address());
   // Who gets no context does not see whose call it is either, which may come to light yet.
   if (rule.traceparent && options_.inject && !trace_->decided()) {

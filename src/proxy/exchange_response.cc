@@ -5,6 +5,7 @@
 #include "exchange.h"
 #include "sidespan/http/grpc.h"
 #include "sidespan/http/hop_by_hop.h"
+#include "sidespan/http/via.h"
 #include "sidespan/http/inflate.h"
 #include "sidespan/http/websocket_deflate.h"
 
@@ -63,7 +64,7 @@ void Exchange::on_response_head(http::Head&& head) {
   begin_packed_answer();
   http::remove_hop_by_hop(response_.headers, switching);
   hide_alternatives(response_.headers);
-  if (options_.via) response_.headers.add("Via", via(origin_->protocol() == "2"));
+  if (options_.via) response_.headers.add("Via", http::via_entry(origin_->protocol() == "2"));
   agent_.send_head(stream_, response_);
   const Limits& limits = options_.limits;
   if (limits.stream_idle_time_max < limits.begin_time_max) arm_timer();

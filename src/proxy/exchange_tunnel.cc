@@ -58,7 +58,7 @@ bool Exchange::has_secured_origin() {
 
 // Of the connection by TLS behind this tunnel, where `name` is whom the agent wants there.
 wire::PoolKey Exchange::secured_key(const std::string& name, bool h2) const {
-  wire::PoolKey key = known_->tunnel_key();
+  wire::PoolKey key = tunnel_key();
   key.secure = true;
   key.certificate = client_certificate_for(options_.client_certificates, name);
   key.pinned_to = agent_.pinned();
@@ -219,7 +219,7 @@ void Exchange::pass_after_all(Opaque reason) {
 
 void Exchange::dial_tunnel() {
   waiting_ = worker_.pool.dial(
-      known_->tunnel_key(), *this,
+      tunnel_key(), *this,
       [this](Result<wire::OriginStreamPtr> dialled) { on_dialled(std::move(dialled)); }, true);
 }
 
@@ -316,7 +316,7 @@ void Exchange::leave_tunnel() {
   inside->credential = trace_->credential();
   inside->asked_for = start_;
   trace_.reset();  // the requests inside have the spans
-  inside->key = known_->tunnel_key();
+  inside->key = tunnel_key();
   // Who begins so knows that the origin speaks it.
   inside->key.h2 = held_.to_string().starts_with(http::kH2Preface);
   Chain first = std::exchange(held_, {});

@@ -158,11 +158,11 @@ std::unique_ptr<Dialer::Attempt> Dialer::dial_own(const std::string& host, uint1
 }
 
 std::unique_ptr<Dialer::Attempt> Dialer::dial_through(const std::string& host, uint16_t port,
-                                                      OnDial done) {
+                                                      size_t passed, OnDial done) {
   std::string authority = http::Authority{host, port}.to_string();
   const Options& options = impl_->options;
   return std::make_unique<Through>(*this, impl_->loop, options.second_proxy, std::move(authority),
-                                   options.connect_time_max, std::move(done));
+                                   passed, options.connect_time_max, std::move(done));
 }
 
 std::unique_ptr<Dialer::Attempt> Dialer::secure(Dialled dialled, const tls::ClientTarget& target,

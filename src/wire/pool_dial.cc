@@ -114,7 +114,8 @@ class Pool::Impl::Dial final : public Waiting {
 
   void start() {
     auto then = [this](Result<Dialled> result) { on_dialled(std::move(result)); };
-    attempt_ = key_.through ? pool_.dialer.dial_through(key_.host, key_.port, std::move(then))
+    attempt_ = key_.through ? pool_.dialer.dial_through(key_.host, key_.port, key_.sidespans,
+                                                        std::move(then))
                : key_.own   ? pool_.dialer.dial_own(key_.host, key_.port, std::move(then))
                             : pool_.dialer.dial(key_.host, key_.port, std::move(then));
   }

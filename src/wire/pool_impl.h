@@ -159,11 +159,15 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   OriginStreamPtr open(OriginStreamOwner& owner);
   void release(Stream& stream);
   bool busy() const { return streams_ > 0; }
-  // Idle, and nothing has come that ends it.
+  // Idle, and nothing has come that ends it. What belongs to the connection alone may come in more
+  // than one piece: TLS tickets, then SETTINGS, just as somebody asks.
   bool is_quiet() {
-    if (connection_.is_quiet()) return true;
-    connection_.catch_up();
-    return !doomed_ && connection_.codec().reusable() && connection_.is_quiet();
+    constexpr int kReadsMax = 8;
+    for (int reads = 0; !connection_.is_quiet(); ++reads) {
+      if (reads == kReadsMax || !connection_.catch_up()) return false;
+      if (doomed_ || !connection_.codec().reusable()) return false;
+    }
+    return true;
   }
   bool h2() const { return h2_; }
   Secured secured() const { return {connection_.peer(), connection_.tls()->peer(), false, h2()}; }

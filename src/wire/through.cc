@@ -4,14 +4,16 @@
 #include <variant>
 
 #include "sidespan/http/h1_codec.h"
+#include "sidespan/http/via.h"
 
 namespace sidespan::wire {
 
 Through::Through(Dialer& dialer, net::Loop& loop, const SecondProxy& proxy, std::string authority,
-                 Milliseconds time_max, Dialer::OnDial done)
+                 size_t passed, Milliseconds time_max, Dialer::OnDial done)
     : loop_(loop),
       proxy_(proxy),
       authority_(std::move(authority)),
+      passed_(passed),
       done_(std::move(done)),
       limit_(loop, [this, time_max] {
         finish(failed(Code::kConnectTimeout, "took longer than " +
@@ -37,6 +39,7 @@ void Through::ask() {
   head.set_method("CONNECT");
   head.set_target(authority_);
   head.headers.add("Host", authority_);
+  head.headers.add("Via", http::via_after(passed_));
   if (!proxy_.authorization.empty()) {
     head.headers.add("Proxy-Authorization", proxy_.authorization);
   }

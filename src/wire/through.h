@@ -14,7 +14,7 @@ namespace sidespan::wire {
 class Through final : public Dialer::Attempt, private net::StreamReader {
  public:
   Through(Dialer& dialer, net::Loop& loop, const SecondProxy& proxy, std::string authority,
-          Milliseconds time_max, Dialer::OnDial done);
+          size_t passed, Milliseconds time_max, Dialer::OnDial done);
 
  private:
   void on_bytes(const Chunk& read) override;
@@ -31,6 +31,7 @@ class Through final : public Dialer::Attempt, private net::StreamReader {
   net::Loop& loop_;
   const SecondProxy& proxy_;
   std::string authority_;
+  const size_t passed_;
   Dialer::OnDial done_;
   net::Timer limit_;
   std::unique_ptr<Dialer::Attempt> attempt_;

@@ -14,6 +14,7 @@
 #include "sidespan/http/grpc.h"
 #include "sidespan/http/hop_by_hop.h"
 #include "sidespan/http/message.h"
+#include "sidespan/http/via.h"
 #include "sidespan/http/websocket_deflate.h"
 
 using namespace sidespan;
@@ -46,6 +47,14 @@ void check_lists(const Headers& headers) {
       if (!headers.lists("connection", name) || !one.lists("connection", name)) std::abort();
     }
   });
+}
+
+void check_way(const Headers& headers) {
+  const size_t passed = sidespans_passed(headers);
+  if (passed != sidespans_passed(joined(headers, "via"))) std::abort();
+  Headers further = headers;
+  if (!further.add("Via", via_after(passed))) std::abort();
+  if (sidespans_passed(further) != 2 * passed + 1) std::abort();
 }
 
 void check_media_type(const Headers& headers) {
@@ -114,6 +123,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view lines(reinterpret_cast<const char*>(data), size);
   testing::for_each_field(lines, [&](auto name, auto value) { headers.add(name, value); });
   check_lists(headers);
+  check_way(headers);
   check_media_type(headers);
   check_grpc(headers);
   for (const bool keep_upgrade : {false, true}) check_hops(headers, keep_upgrade);

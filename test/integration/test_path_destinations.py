@@ -81,32 +81,60 @@ def test_row_12_our_ipv6_listener_is_no_target(sidecar):
         assert ask(("127.0.0.1", port), "GET", f"http://{host}:{port}/").status == 508, host
 
 
-@pytest.mark.parametrize("how", ["via", "route"])
-def test_row_12_two_that_lead_to_each_other_end_at_a_limit(sidecar, origin, sink, how):
-    """Neither is its own target, and nothing counts the hops: the first limit of connections ends it, and is what the
-    agent is told."""
-    most = 50
+HOPS = 16  # of sidespans, which one request may have in its Via
+
+
+@pytest.fixture
+def circle(sidecar):
+    """circle(how): two sidecars that lead to each other, by their routes or each as the other's second proxy."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
 
-    def leading_to(next_port, egress=0):
+    def leading_to(how, next_port, egress=0):
         url = f"http://127.0.0.1:{next_port}"
-        leads = {"egress": {"via": url}} if how == "via" else {"routes": [{"path": "/r/", "to": url + "/r/"}]}
-        limits = {"connections": most, "origin_idle": 1}
-        return sidecar({"limits": limits, "listen": {"egress": f"127.0.0.1:{egress}"}} | leads)
+        leads = {"routes": [{"path": "/r/", "to": url + "/r/"}]} if how == "route" else {"egress": {"via": url}}
+        return sidecar({"listen": {"egress": f"127.0.0.1:{egress}"}} | leads)
 
-    second = leading_to(port)
-    first = leading_to(second.egress[1], port)
-    answer = ask(first.egress, "GET", "http://nowhere.test/" if how == "via" else "/r/x", host="nowhere.test")
-    assert answer.status == 503 and "connection_limit_reached" in answer.get("proxy-status")
-    for side in (first, second):
-        assert most <= side.metrics().total("sidespan_requests_total") <= most + 1
-    spans = sink.wait(2 * most)
-    assert {span["attributes"]["http.response.status_code"] for span in spans} == {503}
-    for side in (first, second):  # and then there is room again
-        wait_for("the end of all but the idle one", lambda: side.metrics().total("sidespan_connections") <= 1)
-        if how == "route":
-            assert ask(side.egress, "GET", origin.url("/bytes/1")).status == 200
+    def make(how):
+        second = leading_to(how, port)
+        return leading_to(how, second.egress[1], port), second
+
+    return make
+
+
+@pytest.mark.parametrize("how", ["via", "route", "CONNECT"])
+def test_row_12_two_that_lead_to_each_other_end_by_their_hops(circle, origin, sink, how):
+    """Neither is its own target, but Via says how often the request was here."""
+    sides = circle(how)
+    first = sides[0].egress
+    if how == "CONNECT":
+        answer = ask(first, "CONNECT", "nowhere.test:443", host="nowhere.test:443")
+        # What the first sidecar's second proxy told it is all that it can tell.
+        assert answer.status == 502 and b"refused to connect to nowhere.test:443" in answer.body
+    else:
+        answer = ask(first, "GET", "/r/x" if how == "route" else "http://nowhere.test/", host="nowhere.test")
+        assert answer.status == 508 and "proxy_loop_detected" in answer.get("proxy-status")
+        assert b"16 sidespans" in answer.body
+    assert sum(side.metrics().total("sidespan_requests_total") for side in sides) == HOPS + 1
+    spans = sink.wait(HOPS + 1)
+    assert len(sink.quiet()) == HOPS + 1
+    last, = [span for span in spans if span["attributes"].get("error.type") == "loop"]
+    assert last["attributes"]["sidespan.end"] == "refused"
+    if how == "route":
+        assert ask(first, "GET", origin.url("/bytes/1")).status == 200
+
+
+def test_row_12_who_is_asked_by_another_way_sees_no_via(sidecar, origin):
+    """A route in the clear may lead to a sidecar, a URL of the agent's own to none that is not its target."""
+    side = sidecar({"routes": [{"path": "/r/", "to": origin.url("/")}]})
+    via = [("Via", "1.1 squid.test, 2 sidespan")]
+    assert ask(side.egress, "GET", "/r/bytes/1", via, host="x").status == 200
+    assert origin.requests[-1].all("via") == ["1.1 squid.test, 2 sidespan", "1.1 sidespan"]
+    assert ask(side.egress, "GET", origin.url("/bytes/1")).status == 200
+    assert origin.requests[-1].all("via") == []
+    much = [("Via", ", ".join(["1.1 sidespan"] * HOPS))]
+    assert ask(side.egress, "GET", origin.url("/bytes/1"), much).status == 508
+    assert ask(side.egress, "GET", origin.url("/bytes/1"), [("Via", much[0][1][14:])]).status == 200
 
 
 # egress.deny

@@ -34,7 +34,7 @@ enum class Code : uint8_t {
   kConnectionReset,    // the peer reset the connection
   kTruncated,          // a message ended before its own end
   kDenied,             // configuration forbids it
-  kLoop,               // the target is this sidecar itself
+  kLoop,               // the target is this sidecar itself, or leads back to it
   kOverload,           // too much at once; later may work
   kInvalid,            // a value (setting, argument, file content) is not valid
   kSystem,             // the operating system refused

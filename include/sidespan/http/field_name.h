@@ -36,10 +36,11 @@ enum class FieldName : uint8_t {
   kTracestate,
   kTransferEncoding,
   kUpgrade,
+  kVia,
 };
 
 // What they are called, by number; nothing is called kOther.
-inline constexpr std::array<std::string_view, 21> kFieldNameTexts = {
+inline constexpr std::array<std::string_view, 22> kFieldNameTexts = {
     "",
     "authorization",
     "baggage",
@@ -61,6 +62,7 @@ inline constexpr std::array<std::string_view, 21> kFieldNameTexts = {
     "tracestate",
     "transfer-encoding",
     "upgrade",
+    "via",
 };
 
 // A set of them.

@@ -64,8 +64,10 @@ class Dialer {
   std::unique_ptr<Attempt> dial(const std::string& host, uint16_t port, OnDial done);
   // The same to the agent's own server.
   std::unique_ptr<Attempt> dial_own(const std::string& host, uint16_t port, OnDial done);
-  // The same through the second proxy, which there must be.
-  std::unique_ptr<Attempt> dial_through(const std::string& host, uint16_t port, OnDial done);
+  // The same through the second proxy, which there must be, for a request that has passed so many
+  // sidespans.
+  std::unique_ptr<Attempt> dial_through(const std::string& host, uint16_t port, size_t passed,
+                                        OnDial done);
   // TLS on what was dialled and carried no byte yet. The same of `done`.
   std::unique_ptr<Attempt> secure(Dialled dialled, const tls::ClientTarget& target, OnDial done);
 

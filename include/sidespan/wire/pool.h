@@ -29,6 +29,8 @@ struct PoolKey {
   uint64_t pinned_to = 0;
   bool secure = false;   // by TLS
   bool through = false;  // the second proxy's CONNECT
+  // In that: how many sidespans the agent's request has passed.
+  size_t sidespans = 0;
   bool own = false;      // the agent's own server: other checks of its address
   bool h2 = false;       // may be HTTP/2: by TLS where the origin takes it, plainly for sure
   bool tls13 = false;    // by TLS: nothing older will do

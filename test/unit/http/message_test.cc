@@ -248,6 +248,7 @@ TEST_CASE("names that are asked for are known in any case, and only they") {
       {"tracestate", FieldName::kTracestate},
       {"transfer-encoding", FieldName::kTransferEncoding},
       {"upgrade", FieldName::kUpgrade},
+      {"via", FieldName::kVia},
   };
   for (const Row& row : rows) {
     CAPTURE(row.text);

@@ -412,6 +412,27 @@ TEST_CASE("an HTTP/2 connection is a reused one to all but the first of its stre
   CHECK(rig.peers.size() == 1);
 }
 
+TEST_CASE("what belongs to an idle HTTP/2 connection alone may come in many pieces") {
+  H2Rig rig(http::h2::server_start());
+  Call first;
+  Call beside;
+  Call later;
+  rig.connect(first);
+  run_until(rig.loop,
+            [&] { return (beside.stream = rig.pool.acquire(rig.key(), beside)) != nullptr; });
+  first.stream.reset();
+  beside.stream.reset();
+  REQUIRE(rig.pool.idle() == 1);
+  support::run_for(rig.loop, Milliseconds(5));
+  // Frames of a type that nobody knows, and more of them than one read holds.
+  std::string extensions;
+  while (extensions.size() < Chunk::kReadBytes) {
+    extensions += http::h2::frame(static_cast<http::h2::Type>(0x42), 0, 0, std::string(16000, 'x'));
+  }
+  rig.peers[0]->stream->write(Chain(extensions));
+  CHECK((later.stream = rig.pool.acquire(rig.key(), later)) != nullptr);
+}
+
 TEST_CASE("whoever stops waiting is not called") {
   Rig rig;
   Call call;
