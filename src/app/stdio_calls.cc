@@ -97,12 +97,12 @@ std::string_view StdioCalls::with_context(std::string_view read) {
     const std::string_view piece = read.substr(0, whole ? end + 1 : read.size());
     read.remove_prefix(piece.size());
     line_.append(piece);
-    if (whole && !passing_) {
-      append_line(line_);
-    } else if (passing_ || line_.size() > settings_.limits.proxy.mcp_message_bytes_max) {
+    if (passing_ || line_.size() > settings_.limits.proxy.mcp_message_bytes_max) {
       agent_.lines.feed(line_);
       written_.append(line_);
       passing_ = !whole;
+    } else if (whole) {
+      append_line(line_);
     } else {
       continue;
     }

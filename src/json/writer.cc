@@ -40,14 +40,34 @@ char short_escape(char c) {
   }
 }
 
+// What a terminal or a viewer of lines takes for an order, at the beginning of `text`, which is
+// UTF-8: a control of C1, an end of a line or paragraph, or a change of the writing's direction
+// that may hide what follows. 0: none.
+unsigned hidden_order(std::string_view text) {
+  const auto byte = [&](size_t at) { return static_cast<unsigned char>(text[at]); };
+  if (text.size() >= 2 && byte(0) == 0xc2 && byte(1) < 0xa0) return byte(1);
+  if (text.size() < 3 || byte(0) != 0xe2) return 0;
+  const unsigned code = 0x2000U | (byte(1) & 0x3fU) << 6U | (byte(2) & 0x3fU);
+  const bool ends_or_turns = code >= 0x2028 && code <= 0x202e;
+  const bool isolates = code >= 0x2066 && code <= 0x2069;
+  return ends_or_turns || isolates ? code : 0;
+}
+
 void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
+  const auto append_code = [&](unsigned code) {
+    out.append("\\u");
+    text::append_hex(out, code, 4);
+  };
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     if (const char escape = short_escape(c); escape != 0) {
       out.push_back('\\');
       out.push_back(escape);
     } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      out.append("\\u");
-      text::append_hex(out, static_cast<unsigned char>(c), 4);
+      append_code(static_cast<unsigned char>(c));
+    } else if (const unsigned code = hidden_order(text.substr(i)); code != 0) {
+      append_code(code);
+      i += code < 0x100 ? 1 : 2;
     } else {
       out.push_back(c);
     }

@@ -108,18 +108,21 @@ class Exchange final : public Recycled<Exchange, 128>,
     }
   };
 
-  // exchange_request.cc: the agent's half
+  // exchange_target.cc: where it goes
   std::optional<Error> choose_target();
   std::optional<Error> choose_inside(const Inside& inside);
-  bool is_covered(const wire::OriginStream& origin) const;
+  std::optional<Error> misdirection(const wire::OriginStream& origin) const;
   std::optional<Error> choose_absolute();
-  bool answer_max_forwards();
-  void demand_credential();
-  void refuse_without_span(int status, std::string body, std::string_view challenge = {});
+  static bool names_no_origin(std::string_view target);
   bool by_absolute_form() const;
+  wire::PoolKey tunnel_key() const;
   size_t sidespans_passed() const;
   bool tells_way() const;
-  wire::PoolKey tunnel_key() const;
+  bool answer_max_forwards();
+
+  // exchange_request.cc: the agent's half
+  void demand_credential();
+  void refuse_without_span(int status, std::string body, std::string_view challenge = {});
   void connect(bool fresh);
   void on_dialled(Result<wire::OriginStreamPtr> result);
   void on_connected(wire::OriginStreamPtr stream);

@@ -1,6 +1,5 @@
 // The agent's half of an exchange: from the request's head to its last byte at the origin.
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 
@@ -31,41 +30,8 @@ bool wants_other_protocol(const http::Head& head) {
   return head.upgrade && !head.asks("CONNECT") && !head.headers.lists("upgrade", "h2c");
 }
 
-// Origin-form and asterisk-form: where the request goes is said elsewhere.
-bool names_no_origin(std::string_view target) {
-  return target.starts_with('/') || target == "*";
-}
-
 void add_proxy_authorization(http::Headers& headers, const wire::SecondProxy& proxy) {
   if (!proxy.authorization.empty()) headers.set("Proxy-Authorization", proxy.authorization);
-}
-
-// Whoever is named must be the tunnel's origin, or by its certificate be the same.
-bool leads_to(const Inside& inside, std::string_view named, uint16_t port) {
-  if (port != inside.key.port) return false;
-  if (named == inside.authority.host) return true;  // as nearly all are
-  const std::string_view host = Host(named).name;
-  return host == Host(inside.authority.host).name || inside.certificate.covers(host);
-}
-
-Error misdirected(const Inside& inside) {
-  return {Code::kMisdirected, Side::kAgent, false,
-          "this tunnel leads to " + std::string(inside.scheme()) + "://" +
-              inside.authority.to_string() + " alone"};
-}
-
-// TRACE echoes the request; credentials stay out of the echo (RFC 9110 section 9.3.8).
-std::string trace_echo(const http::Head& head) {
-  std::string echo(head.method());
-  echo.append(" ").append(head.target()).append(" HTTP/1.1\r\n");
-  for (size_t i = 0; i < head.headers.size(); ++i) {
-    const http::Field field = head.headers.at(i);
-    const bool secret = text::equal_ignoring_case(field.name, "authorization") ||
-                        text::equal_ignoring_case(field.name, "proxy-authorization") ||
-                        text::equal_ignoring_case(field.name, "cookie");
-    if (!secret) echo.append(field.name).append(": ").append(field.value).append("\r\n");
-  }
-  return echo + "\r\n";
 }
 
 }  // namespace
@@ -135,128 +101,6 @@ void Exchange::begin(const std::optional<Moment>& asked_for) {
   if (!holding_) connect(request_.asks("CONNECT"));
 }
 
-// Who sends on what comes from here may lead it back. Others are not told unasked: some compress
-// nothing then.
-bool Exchange::tells_way() const {
-  const bool by_route = mode_ == semconv::Mode::kRoute && url_.scheme == "http";
-  return options_.via || by_route || by_absolute_form();
-}
-
-size_t Exchange::sidespans_passed() const {
-  return http::sidespans_passed(request_.headers);
-}
-
-// Where the second proxy leads back here, only the number of its tunnels says so.
-wire::PoolKey Exchange::tunnel_key() const {
-  wire::PoolKey key = known_->tunnel_key();
-  if (key.through) key.sidespans = sidespans_passed();
-  return key;
-}
-
-std::optional<Error> Exchange::choose_target() {
-  if (agent_.door() == Door::kIngress) return choose_ingress();
-  if (inside_ != nullptr) return choose_inside(*inside_);
-  if (request_.asks("CONNECT")) {
-    mode_ = semconv::Mode::kTunnel;
-    url_.authority = *http::parse_authority(request_.target());
-    return std::nullopt;
-  }
-  if (request_.target().starts_with('/')) {
-    mode_ = semconv::Mode::kRoute;
-    std::optional<http::Url> url = route_for(options_.routes, request_.target());
-    if (url) {
-      url_ = std::move(*url);
-    } else {
-      refuse_without_span(
-          404,
-          "no route leads from this path. As a forward proxy sidespan needs the full "
-          "URL in the request line; a base-URL route is set under `routes`");
-    }
-    return std::nullopt;
-  }
-  if (request_.target() == "*") {
-    return Error{Code::kUnsupported, Side::kAgent, false,
-                 "OPTIONS * asks the proxy itself, which has no options"};
-  }
-  return choose_absolute();
-}
-
-// The tunnel was allowed for one origin, and that is where its requests go.
-std::optional<Error> Exchange::choose_inside(const Inside& inside) {
-  if (inside.key.secure) mode_ = semconv::Mode::kIntercept;
-  if (request_.asks("CONNECT")) {
-    return Error{Code::kUnsupported, Side::kAgent, false, "a tunnel takes no second CONNECT"};
-  }
-  url_.scheme = inside.scheme();
-  url_.authority = inside.authority;
-  if (names_no_origin(request_.target())) {
-    url_.path_given = request_.target() != "*";
-    url_.path = url_.path_given ? request_.target() : "/";
-    // Without TLS nobody can tell whose names an origin has, and Host is left to it.
-    if (!inside.key.secure || inside.failure) return std::nullopt;
-    const Result<http::Authority> named =
-        http::parse_authority(request_.headers.find("host").value_or(""));
-    if (!named) return std::nullopt;
-    // Without a port it is the tunnel's.
-    url_.authority = {named->host, named->port ? named->port : inside.authority.port};
-    if (leads_to(inside, named->host, named->port.value_or(inside.key.port))) return std::nullopt;
-    return misdirected(inside);
-  }
-  Result<OriginBook::Use> known = worker_.origins.find(request_.target(), url_);
-  if (!known) return std::move(known).error();
-  const bool leads =
-      url_.scheme == inside.scheme() && leads_to(inside, url_.authority.host, url_.port());
-  if (!leads) return misdirected(inside);
-  known_ = *std::move(known);
-  return std::nullopt;
-}
-
-// A connection that was made after the tunnel's may show another certificate.
-bool Exchange::is_covered(const wire::OriginStream& origin) const {
-  const std::string& host = url_.authority.host;
-  if (inside_ == nullptr || !inside_->key.secure || host == inside_->authority.host) return true;
-  const std::string_view name = Host(host).name;
-  return name == Host(inside_->authority.host).name || origin.tls()->peer().covers(name);
-}
-
-std::optional<Error> Exchange::choose_absolute() {
-  Result<OriginBook::Use> known = worker_.origins.find(request_.target(), url_);
-  if (!known) return std::move(known).error();
-  // HTTP/2 has no origin-form: a path of ours is named with ourselves.
-  if (!options_.routes.empty() && agent_.multiplexed() && agent_.is_here(url_.authority)) {
-    if (std::optional<http::Url> url = route_for(options_.routes, url_.path)) {
-      mode_ = semconv::Mode::kRoute;
-      url_ = *std::move(url);
-      return std::nullopt;
-    }
-  }
-  known_ = *std::move(known);
-  if (url_.scheme == "http" || url_.scheme == "https") return std::nullopt;
-  return Error{
-      Code::kUnsupported, Side::kAgent, false,
-      "a request's target is an http:// or https:// URL, not " + std::string(url_.scheme) + "://"};
-}
-
-bool Exchange::answer_max_forwards() {
-  const auto field = request_.headers.find(http::FieldName::kMaxForwards);
-  if (!field || !(request_.asks("TRACE") || request_.asks("OPTIONS"))) return false;
-  const std::optional<uint64_t> hops = text::parse_unsigned(*field);
-  if (!hops) return false;
-  if (*hops > 0) {
-    request_.headers.set("Max-Forwards", std::to_string(*hops - 1));
-    return false;
-  }
-  const bool trace = request_.asks("TRACE");
-  http::LocalAnswer answer = http::make_answer(200, trace ? trace_echo(request_) : "",
-                                               trace ? "message/http" : "text/plain");
-  if (!trace)
-    answer.head.headers.add("Allow",
-                            "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE, CONNECT");
-  send_answer(std::move(answer));
-  finish(semconv::Ending::kComplete, std::nullopt);
-  return true;
-}
-
 // Where others than this machine's agents may connect, each says who it is.
 void Exchange::demand_credential() {
   refuse_without_span(407, "the proxy's URL must name a user: egress.credentials is required",
@@ -285,10 +129,6 @@ std::optional<wire::PoolKey> Exchange::special_key(const wire::PoolKey& usual) c
   key.h2 = (key.h2 || h2_alone) && !h1_alone;
   if (passed > 0) key.sidespans = passed;
   return key;
-}
-
-bool Exchange::by_absolute_form() const {
-  return mode_ != semconv::Mode::kTunnel && inside_ == nullptr && known_->absolute();
 }
 
 void Exchange::connect(bool fresh) {
@@ -337,7 +177,9 @@ void Exchange::on_connected(wire::OriginStreamPtr stream) {
   peer_ = origin_->peer();
   phases_ = origin_->phases();
   if (mode_ == semconv::Mode::kTunnel) return tunnel_ ? rejoin_tunnel() : open_tunnel();
-  if (!is_covered(*origin_)) return answer_error(misdirected(*inside_), semconv::Ending::kRefused);
+  if (const auto error = misdirection(*origin_)) {
+    return answer_error(*error, semconv::Ending::kRefused);
+  }
   if (h2 && !agent_.crowded()) origin_->read_ahead();
   send_request();
   if (request_ended_) send_request_end();

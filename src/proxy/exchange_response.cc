@@ -5,8 +5,8 @@
 #include "exchange.h"
 #include "sidespan/http/grpc.h"
 #include "sidespan/http/hop_by_hop.h"
-#include "sidespan/http/via.h"
 #include "sidespan/http/inflate.h"
+#include "sidespan/http/via.h"
 #include "sidespan/http/websocket_deflate.h"
 
 namespace sidespan::proxy {

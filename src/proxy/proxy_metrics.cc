@@ -85,6 +85,9 @@ void ProxyMetrics::collect(metrics::Snapshot& snapshot) const {
   metrics::merge(snapshot, "sidespan_connections_refused",
                  "Agent connections answered 503 because there were too many.", Kind::kCounter,
                  number({}, static_cast<double>(refused_connections.value())));
+  metrics::merge(snapshot, "sidespan_connections_parted",
+                 "Agent connections at rest that were closed for others to come.", Kind::kCounter,
+                 number({}, static_cast<double>(parted_connections.value())));
   metrics::merge(snapshot, "sidespan_connections", "Agent connections that are open.", Kind::kGauge,
                  number({}, static_cast<double>(connections.value())));
   const std::array<std::pair<const char*, const metrics::Counter*>, 3> reactions = {

@@ -47,6 +47,7 @@ class ProxyMetrics {
 
   std::array<metrics::Counter, kOpaqueCount> tunnels;  // that nobody looked into, by the reason
   metrics::Counter refused_connections;                // over connections_max
+  metrics::Counter parted_connections;                 // that rested, for others
   metrics::Gauge connections;
   ModelMetrics models;
   // What the marks of the memory ledger brought about.

@@ -63,6 +63,8 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
   void emit(const std::vector<lineage::ClosedTurn>& turns);
   // `others`: connections of the process before this one.
   std::optional<Error> refusal_for(const net::Stream& stream, Door door, size_t others);
+  // Whether an agent's connection that has rested ends, for another to come.
+  bool make_place();
 
   Worker worker;
   SlotMap<Session> sessions;
@@ -92,9 +94,22 @@ std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, Door d
     return Error{Code::kDenied, Side::kAgent, false,
                  stream.peer().ip() + " is not in egress.allow_from"};
   }
-  if (others < worker.options->limits.connections_max) return std::nullopt;
+  if (others < worker.options->limits.connections_max || make_place()) return std::nullopt;
   worker.metrics.refused_connections.add();
   return Error{Code::kOverload, Side::kSelf, true, "there are too many connections"};
+}
+
+bool Server::Impl::make_place() {
+  const MonoTime now = worker.loop.now().mono;
+  Session* longest = nullptr;
+  sessions.for_each([&](SlotId, Session& session) {
+    const bool longer = longest == nullptr || session.rested_since() < longest->rested_since();
+    if (longer && session.has_rested(now)) longest = &session;
+  });
+  if (longest == nullptr) return false;
+  longest->part();
+  worker.metrics.parted_connections.add();
+  return true;
 }
 
 void Server::accept(std::unique_ptr<net::Stream> stream, Door door) {

@@ -251,6 +251,19 @@ void Session::drain() {
   connection_.finish();
 }
 
+// One that was parted from is not so again; where a request has come, there is something to read.
+bool Session::has_rested(MonoTime now) {
+  constexpr Milliseconds kRest{5000};
+  return is_idle() && now - idle_since_ >= kRest && !connection_.finishing() &&
+         !connection_.closed() && connection_.is_quiet();
+}
+
+void Session::part() {
+  lose_opener(semconv::Ending::kTimeout, std::nullopt);
+  connection_.drain();
+  connection_.finish();
+}
+
 void Session::abort(const Error& error) {
   for (const auto& exchange : exchanges_) exchange->abort(semconv::Ending::kDrain, error);
   lose_opener(semconv::Ending::kDrain, error);
@@ -321,9 +334,7 @@ void Session::on_timer() {
   if (!is_idle()) return;
   const MonoTime due = idle_since_ + patience();
   if (worker_.loop.looked() < due) return call_at(due);
-  lose_opener(semconv::Ending::kTimeout, std::nullopt);
-  connection_.drain();
-  connection_.finish();
+  part();
 }
 
 }  // namespace sidespan::proxy

@@ -34,6 +34,11 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   // The answer under way is the last on this connection; on the ingress it ends where there is
   // none.
   void drain();
+  // Whether it has done nothing for so long that another connection may have its place; since when.
+  bool has_rested(MonoTime now);
+  MonoTime rested_since() const { return idle_since_; }
+  // Its agent is told that the connection ends here, between two requests.
+  void part();
   // Ends exchanges and connection now.
   void abort(const Error& error);
   // Cuts both off, without another word to the agent.

@@ -27,6 +27,8 @@ struct Passed {
   bool operator==(const Passed&) const = default;
 };
 
+constexpr size_t kShortBytes = 80;  // about a request
+
 app::Settings settings_for(bool inject) {
   app::Settings settings;
   settings.sampling.sampler = "always_on";
@@ -77,6 +79,11 @@ size_t lines_in(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const app::Settings kReading = settings_for(false);
   static const app::Settings kWriting = settings_for(true);
+  static const app::Settings kWritingShort = [] {
+    app::Settings settings = settings_for(true);
+    settings.limits.proxy.mcp_message_bytes_max = kShortBytes;
+    return settings;
+  }();
   std::vector<std::string_view> turns;
   std::string asked;
   std::string answered;
@@ -86,7 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (turns.size() % 2 == 0 ? asked : answered) += turn;
     turns.push_back(turn);
   }
-  for (const app::Settings* settings : {&kReading, &kWriting}) {
+  for (const app::Settings* settings : {&kReading, &kWriting, &kWritingShort}) {
     const Passed whole = played(turns, *settings, size + 1);
     if (whole.to_agent != answered) std::abort();
     if (settings == &kReading && whole.to_server != asked) std::abort();

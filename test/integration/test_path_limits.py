@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import threading
 import time
 
 import pytest
@@ -155,6 +156,28 @@ def test_too_many_connections_are_told_so(sidecar, origin):
     for client in crowd:
         client.close()
     wait_for("room", lambda: ask(side.egress, "GET", origin.url("/echo")).status == 200)
+
+
+def test_a_connection_that_rests_makes_place_for_another(sidecar, origin):
+    """The one that has rested longest, and none that is at work or was so a moment ago."""
+    side = sidecar({"limits": {"connections": 3}})
+    asked, answered = origin.url("/echo"), threading.Event()
+    origin.answer("/held", [lambda *_: answered.wait(20), OK])
+    with Client(side.egress) as silent, Client(side.egress) as rested, Client(side.egress) as busy:
+        wait_for("it", lambda: side.metrics().total("sidespan_connections") == 3)
+        busy.send(head(f"GET {origin.url('/held')} HTTP/1.1", [("Host", "h")]))
+        assert rested.ask("GET", asked).status == 200
+        assert ask(side.egress, "GET", asked).status == 503
+        time.sleep(5.5)
+        with Client(side.egress) as first, Client(side.egress) as second:
+            assert first.ask("GET", asked).status == second.ask("GET", asked).status == 200
+            assert ask(side.egress, "GET", asked).status == 503
+            assert end_of(silent) == end_of(rested) == b""
+            answered.set()
+            assert busy.response().status == 200
+        metrics = side.metrics()
+        assert metrics.total("sidespan_connections_parted_total") == 2
+        assert metrics.total("sidespan_connections_refused_total") == 2
 
 
 def test_the_limit_of_connections_is_that_of_all_workers(sidecar, origin):

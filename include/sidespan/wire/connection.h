@@ -91,6 +91,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
     stream_->read_now();
     return true;
   }
+  bool finishing() const { return finishing_; }
   // The socket is gone; only destruction is left.
   bool closed() const { return stream_ == nullptr; }
 
