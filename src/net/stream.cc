@@ -309,13 +309,14 @@ bool SocketStream::is_quiet() const {
   return errno == EAGAIN || errno == EWOULDBLOCK;
 }
 
-void SocketStream::read_now() {
-  if (impl_->closed || impl_->paused || impl_->ended || impl_->reader == nullptr) return;
+bool SocketStream::read_now() {
+  if (impl_->closed || impl_->paused || impl_->ended || impl_->reader == nullptr) return false;
   const std::span<char> room = impl_->room();
-  if (room.empty()) return;
+  if (room.empty()) return false;
   const ssize_t n = receive_now(impl_->fd, room);
-  if (n <= 0) return;  // an end or an error is the loop's to find
+  if (n <= 0) return false;  // an end or an error is the loop's to find
   impl_->reader->on_bytes(loop().landed(static_cast<size_t>(n)));
+  return true;
 }
 
 void SocketStream::shutdown() {

@@ -92,7 +92,7 @@ class SocketStream final : public Stream {
   size_t pending() const override { return impl_->queue.size(); }
   size_t writable() const override { return std::numeric_limits<size_t>::max(); }
   bool is_quiet() const override;
-  void read_now() override;
+  bool read_now() override;
   void shutdown() override;
   void close(bool reset) override { impl_->close(reset); }
   Address local() const override;

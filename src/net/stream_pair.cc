@@ -121,9 +121,11 @@ class PairedStream final : public Stream {
   bool is_quiet() const override {
     return !me().closed && !me().broken && me().inbox.empty() && !you().fin_wanted;
   }
-  void read_now() override {
+  bool read_now() override {
     const std::shared_ptr<Link> alive = link_;
-    if (!me().inbox.empty() && !me().paused) alive->hand_up(which_);
+    if (me().inbox.empty() || me().paused) return false;
+    alive->hand_up(which_);
+    return true;
   }
   void shutdown() override {
     if (!std::exchange(me().fin_wanted, true)) link_->later();

@@ -75,6 +75,7 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
   net::Timer sweeper;
   net::Timer turn_sweeper;
   size_t parts_to_sweep = 0;  // of the executions
+  MonoTime none_rests_until{};
 };
 
 Server::Server(net::Loop& loop, wire::Pool& pool, Random random, trace::SpanSink& sink, Log& log,
@@ -99,14 +100,26 @@ std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, Door d
   return Error{Code::kOverload, Side::kSelf, true, "there are too many connections"};
 }
 
+// Its place is free at once, whatever the agent makes of the end. A crowd that is refused does not
+// look through all others each time.
 bool Server::Impl::make_place() {
+  constexpr Milliseconds kRest{5000};
+  constexpr Milliseconds kLookAgain{100};
   const MonoTime now = worker.loop.now().mono;
+  if (now < none_rests_until) return false;
   Session* longest = nullptr;
+  MonoTime since = now - kRest;
   sessions.for_each([&](SlotId, Session& session) {
-    const bool longer = longest == nullptr || session.rested_since() < longest->rested_since();
-    if (longer && session.has_rested(now)) longest = &session;
+    const std::optional<MonoTime> rests = session.at_rest();
+    if (!rests || *rests > since) return;
+    since = *rests;
+    longest = &session;
   });
-  if (longest == nullptr) return false;
+  if (longest == nullptr || !longest->is_quiet()) {
+    none_rests_until = now + kLookAgain;
+    return false;
+  }
+  const Place free = longest->leave();
   longest->part();
   worker.metrics.parted_connections.add();
   return true;

@@ -251,11 +251,15 @@ void Session::drain() {
   connection_.finish();
 }
 
-// One that was parted from is not so again; where a request has come, there is something to read.
-bool Session::has_rested(MonoTime now) {
-  constexpr Milliseconds kRest{5000};
-  return is_idle() && now - idle_since_ >= kRest && !connection_.finishing() &&
-         !connection_.closed() && connection_.is_quiet();
+std::optional<MonoTime> Session::at_rest() const {
+  const bool over = refusal_ || connection_.finishing() || connection_.closed();
+  if (over || pinned_ || !is_idle() || connection_.has_unsent()) return std::nullopt;
+  const tls::Engine* const tls = connection_.tls();
+  if (tls != nullptr && (!tls->established() || tls->has_unread())) return std::nullopt;
+  // A head has begun, or may be HTTP/2's preface.
+  const http::Codec& codec = connection_.codec();
+  if (codec.streams() > 0 || codec.deadline()) return std::nullopt;
+  return idle_since_;
 }
 
 void Session::part() {

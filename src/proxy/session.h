@@ -34,10 +34,12 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   // The answer under way is the last on this connection; on the ingress it ends where there is
   // none.
   void drain();
-  // Whether it has done nothing for so long that another connection may have its place; since when.
-  bool has_rested(MonoTime now);
-  MonoTime rested_since() const { return idle_since_; }
-  // Its agent is told that the connection ends here, between two requests.
+  // Since when it has been between two requests, where it would be the first to end if another had
+  // to come: nothing of it is under way, and nothing is bound to it.
+  std::optional<MonoTime> at_rest() const;
+  // Nothing of a request is here. Asks the socket.
+  bool is_quiet() const { return connection_.is_quiet(); }
+  // Its agent is told that the connection ends here.
   void part();
   // Ends exchanges and connection now.
   void abort(const Error& error);

@@ -413,6 +413,14 @@ const PeerCertificate& Engine::peer() const {
   return impl_->peer;
 }
 
+bool Engine::has_unread() const {
+  // Where it has the header of a record, and that alone, it says so by its state.
+  constexpr std::string_view kReadsHeader = "RH";
+  SSL* const ssl = impl_->ssl.get();
+  return !impl_->kept.empty() || SSL_has_pending(ssl) == 1 ||
+         SSL_rstate_string(ssl) != kReadsHeader;
+}
+
 size_t Engine::memory_bytes() const {
   return kOwnBytes + impl_->out.size() + impl_->kept.size();
 }

@@ -158,23 +158,34 @@ def test_too_many_connections_are_told_so(sidecar, origin):
     wait_for("room", lambda: ask(side.egress, "GET", origin.url("/echo")).status == 200)
 
 
-def test_a_connection_that_rests_makes_place_for_another(sidecar, origin):
-    """The one that has rested longest, and none that is at work or was so a moment ago."""
-    side = sidecar({"limits": {"connections": 3}})
+@pytest.mark.parametrize("begun", ["HTTP/1.1", "HTTP/2"])
+def test_a_connection_that_rests_makes_place_for_another(sidecar, origin, begun):
+    """The one that has rested longest; none that is at work or of which half a request is here, and for none that is
+    refused itself."""
+    side = sidecar({"limits": {"connections": 4}})
     asked, answered = origin.url("/echo"), threading.Event()
     origin.answer("/held", [lambda *_: answered.wait(20), OK])
-    with Client(side.egress) as silent, Client(side.egress) as rested, Client(side.egress) as busy:
-        wait_for("it", lambda: side.metrics().total("sidespan_connections") == 3)
+    with Client(side.egress) as silent, Client(side.egress) as rested, Client(side.egress) as busy, \
+            Client(side.egress) as half, Client(side.egress) as refused:
+        wait_for("them", lambda: side.metrics().total("sidespan_connections") == 5)
         busy.send(head(f"GET {origin.url('/held')} HTTP/1.1", [("Host", "h")]))
         assert rested.ask("GET", asked).status == 200
-        assert ask(side.egress, "GET", asked).status == 503
+        request = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"
+        if begun == "HTTP/1.1":
+            assert half.ask("GET", asked).status == 200
+            request = head(f"GET {asked} HTTP/1.1", [("Host", "h")])
         time.sleep(5.5)
+        half.send(request[:12])
+        time.sleep(0.2)
         with Client(side.egress) as first, Client(side.egress) as second:
             assert first.ask("GET", asked).status == second.ask("GET", asked).status == 200
             assert ask(side.egress, "GET", asked).status == 503
             assert end_of(silent) == end_of(rested) == b""
             answered.set()
             assert busy.response().status == 200
+            half.send(request[12:])
+            assert half.sock.recv(1) == {"HTTP/1.1": b"H", "HTTP/2": b"\0"}[begun]  # an answer; SETTINGS
+            assert refused.ask("GET", asked).status == 503
         metrics = side.metrics()
         assert metrics.total("sidespan_connections_parted_total") == 2
         assert metrics.total("sidespan_connections_refused_total") == 2

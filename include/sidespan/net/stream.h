@@ -76,8 +76,8 @@ class Stream {
   virtual size_t writable() const = 0;
   // Nothing waits to be read: no byte, no FIN, no error. One system call.
   virtual bool is_quiet() const = 0;
-  // Reads what waits, if any byte does, as the loop would in its next turn.
-  virtual void read_now() = 0;
+  // Reads what waits, as the loop would in its next turn. False: there was no byte, or no room.
+  virtual bool read_now() = 0;
   // FIN after what is pending.
   virtual void shutdown() = 0;
   // Drops everything and frees the handle; no callback comes after. `reset` makes it an RST, so

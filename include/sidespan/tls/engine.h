@@ -73,6 +73,8 @@ class Engine {
   Chain take_output();
   bool has_output() const { return output_bytes() > 0; }
   size_t output_bytes() const;
+  // Of what was fed something was not read yet, which may be the beginning of a record.
+  bool has_unread() const;
 
   // The handshake is over, and well.
   bool established() const;

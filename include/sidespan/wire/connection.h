@@ -85,12 +85,8 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   // Nothing waits to be read: neither bytes nor the peer's end. Asks the socket.
   bool is_quiet() const { return stream_ && stream_->is_quiet(); }
   // What waits may belong to the connection alone (TLS tickets, HTTP/2 settings): one read of it is
-  // done now. False: no such thing can come here.
-  bool catch_up() {
-    if (!stream_ || (!tls_ && !codec_->multiplexed())) return false;
-    stream_->read_now();
-    return true;
-  }
+  // done now. False: there was nothing to read, or no such thing can come here.
+  bool catch_up() { return stream_ && (tls_ || codec_->multiplexed()) && stream_->read_now(); }
   bool finishing() const { return finishing_; }
   // The socket is gone; only destruction is left.
   bool closed() const { return stream_ == nullptr; }

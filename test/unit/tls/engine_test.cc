@@ -225,6 +225,26 @@ TEST_CASE("engine: what comes with the end of the handshake is kept for who read
   CHECK_FALSE(server->read(chunk));
 }
 
+TEST_CASE("engine: it says whether something of a record is here") {
+  const World world;
+  Chunk chunk;
+  for (const size_t piece : {1, 5, 6, 20}) {
+    CAPTURE(piece);
+    Pair pair(world.call("h.example"), world.serve("h.example"));
+    CHECK_FALSE(pair.server->has_unread());
+    pair.client->write(Chain("half a request"));
+    const std::string record = pair.client->take_output().to_string();
+    pair.server->feed(std::string_view(record).substr(0, piece));
+    CHECK_FALSE(pair.server->read(chunk));
+    CHECK(pair.server->has_unread());
+    pair.server->feed(std::string_view(record).substr(piece));
+    REQUIRE(pair.server->read(chunk));
+    CHECK(chunk.view() == "half a request");
+    CHECK_FALSE(pair.server->read(chunk));
+    CHECK_FALSE(pair.server->has_unread());
+  }
+}
+
 TEST_CASE("engine: a broken record ends it, and what is no TLS never begins") {
   const World world;
   Pair pair(world.call("h.example"), world.serve("h.example"));
