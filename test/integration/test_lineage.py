@@ -525,7 +525,7 @@ def test_a_packed_body_that_is_here_is_waited_for_while_it_is_read(sidecar, mode
     post(side, model.url(CHAT), chat(user("Where is it?")))
     assert post(side, origin.url("/search"), body, [("Content-Encoding", "gzip")]).status == 200
     turn, = sink.wait(1, where=is_turn)
-    search, = [span for span in sink.spans if span["attributes"].get("url.full", "").endswith("/search")]
+    search, = sink.wait(1, where=lambda span: span["attributes"].get("url.full", "").endswith("/search"))
     assert side.metrics().total("sidespan_lineage_hold_seconds_sum") > 0.02
     assert search["parent_id"] == turn["span_id"] and source(search) == "echo"
     assert origin.requests[0].get("traceparent").split("-")[1] == turn["trace_id"]

@@ -338,7 +338,9 @@ def test_lines_pass_when_they_are_whole_and_not_later(stdio):
 
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_signals_reach_the_server(stdio, number, status):
-    process = stdio.start("sh", "-c", "echo up; exec sleep 30", start_new_session=True)
+    # Who runs tests in the background of a shell has SIGINT ignored, and so would all that they start.
+    process = stdio.start("sh", "-c", "echo up; exec sleep 30", start_new_session=True,
+                          preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     assert process.stdout.readline() == b"up\n"
     process.send_signal(number)
     process.communicate(timeout=LIMIT)
