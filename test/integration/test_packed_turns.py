@@ -167,8 +167,8 @@ def test_who_goes_in_the_middle(sidecar, origin, sink, way):
         got = len(agent.reader.pending)
         while way == "the origin goes" and (part := agent.sock.recv(65536)):
             got += len(part)
-    go.set()
     span, = sink.wait(1, where=lambda span: "/pour" in span["attributes"]["url.full"])
+    go.set()
     if way == "the origin goes":
         assert got == 5 * len(PACKED)
         assert span["attributes"]["error.type"] == "truncated"

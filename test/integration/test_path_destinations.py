@@ -102,13 +102,14 @@ def circle(sidecar):
     return make
 
 
-@pytest.mark.parametrize("how", ["via", "route", "CONNECT"])
+@pytest.mark.parametrize("how", ["via", "route", "CONNECT", "https"])
 def test_row_12_two_that_lead_to_each_other_end_by_their_hops(circle, origin, sink, how):
     """Neither is its own target, but Via says how often the request was here."""
     sides = circle(how)
     first = sides[0].egress
-    if how == "CONNECT":
-        answer = ask(first, "CONNECT", "nowhere.test:443", host="nowhere.test:443")
+    if how in ("CONNECT", "https"):
+        method, target = ("CONNECT", "nowhere.test:443") if how == "CONNECT" else ("GET", "https://nowhere.test/")
+        answer = ask(first, method, target, host="nowhere.test:443")
         # What the first sidecar's second proxy told it is all that it can tell.
         assert answer.status == 502 and b"refused to connect to nowhere.test:443" in answer.body
     else:
