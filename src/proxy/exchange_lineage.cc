@@ -177,7 +177,7 @@ void Exchange::link_within() {
   }
   trace_->ask_within(call, key);
   for (const lineage::SpanRef& one :
-       lineage_->find_within(std::move(call), worker_.loop.now(), worker_.random)) {
+       lineage_->find_within(call, worker_.loop.now(), worker_.random)) {
     trace_->link(one);
   }
 }
@@ -189,7 +189,7 @@ void Exchange::link_anywhere(const lineage::Joined& joined) {
   lineage::Call call = asking();
   if (call.to_model) return;
   trace_->ask_within(call, worker_.shared.lineage->key());
-  const auto asking = lineage_->find_anywhere(std::move(call), worker_.loop.now(), worker_.random);
+  const auto asking = lineage_->find_anywhere(call, worker_.loop.now(), worker_.random);
   if (asking) trace_->link(*asking);
 }
 

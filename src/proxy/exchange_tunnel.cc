@@ -189,7 +189,7 @@ void Exchange::on_secured(Result<wire::Pool::Secured> result) {
     inside.certificate = std::move(result->certificate);
   } else {
     // The agent learns it by HTTP, and the call has a span.
-    inside.failure = std::move(result).error();
+    inside.failure = std::move(result.error());
   }
   // What the origin took, where the agent can speak it.
   const std::vector<std::string>& offered = opening_->alpn;
