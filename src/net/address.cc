@@ -185,6 +185,7 @@ std::string Address::to_string() const {
 
 bool Address::operator==(const Address& other) const {
   // What is unused is zero in both.
+  // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
   return std::memcmp(&storage_, &other.storage_, sizeof storage_) == 0;
 }
 

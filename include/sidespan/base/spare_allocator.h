@@ -28,7 +28,7 @@ struct SpareAllocator {
   }
   void deallocate(T* memory, size_t count) {
     if (count != 1) return std::allocator<T>().deallocate(memory, count);
-    spares().give(memory);
+    spares().give(static_cast<void*>(memory));
   }
   template <class U>
   bool operator==(const SpareAllocator<U, kKept>&) const {
@@ -37,7 +37,8 @@ struct SpareAllocator {
 
  private:
   static auto& spares() {
-    constinit thread_local Spares<sizeof(T), kKept> spares;
+    // T may be a pointer, of which a hash table has an array.
+    constinit thread_local Spares<sizeof(T), kKept> spares;  // NOLINT(bugprone-sizeof-expression)
     return spares;
   }
 };
