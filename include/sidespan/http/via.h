@@ -10,7 +10,7 @@
 
 namespace sidespan::http {
 
-// More in one request is a loop: whole companies have fewer in a row.
+// A request that has passed so many goes in a loop: whole companies have fewer in a row.
 inline constexpr size_t kSidespansMax = 16;
 
 // What we add, by the version in which the message came to us.

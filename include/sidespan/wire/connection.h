@@ -87,6 +87,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   // What waits may belong to the connection alone (TLS tickets, HTTP/2 settings): one read of it is
   // done now. False: there was nothing to read, or no such thing can come here.
   bool catch_up() { return stream_ && (tls_ || codec_->multiplexed()) && stream_->read_now(); }
+  // finish() was called.
   bool finishing() const { return finishing_; }
   // The socket is gone; only destruction is left.
   bool closed() const { return stream_ == nullptr; }

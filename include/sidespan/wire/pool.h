@@ -29,14 +29,14 @@ struct PoolKey {
   uint64_t pinned_to = 0;
   bool secure = false;   // by TLS
   bool through = false;  // the second proxy's CONNECT
-  // In that: how many sidespans the agent's request has passed.
-  size_t sidespans = 0;
-  bool own = false;    // the agent's own server: other checks of its address
-  bool h2 = false;     // may be HTTP/2: by TLS where the origin takes it, plainly for sure
-  bool tls13 = false;  // by TLS: nothing older will do
+  bool own = false;      // the agent's own server: other checks of its address
+  bool h2 = false;       // may be HTTP/2: by TLS where the origin takes it, plainly for sure
+  bool tls13 = false;    // by TLS: nothing older will do
   // Then: whom the certificate must name, where that is not `host`, and which of ours is shown.
   std::string server_name = {};
   size_t certificate = 0;
+  // Through the second proxy: how many sidespans the agent's request has passed.
+  size_t sidespans = 0;
 
   std::string verified_name() const;  // without the root's dot
   tls::ClientTarget tls_target() const;
