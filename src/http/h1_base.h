@@ -18,7 +18,7 @@ namespace sidespan::http {
 
 class H1Base : public Codec, protected MessageSink {
  public:
-  H1Base(CodecLimits limits, Side peer) : limits_(limits), peer_(peer) {}
+  H1Base(CodecLimits limits, Side peer) : Codec(false), limits_(limits), peer_(peer) {}
 
   using Codec::feed;
   void feed(const Chunk& read, MonoTime now) override;
@@ -37,7 +37,6 @@ class H1Base : public Codec, protected MessageSink {
   size_t streams() const override { return stream_ != 0 ? 1 : 0; }
   bool output_ended() const override { return output_ended_; }
   bool ends_abruptly() const override { return abrupt_; }
-  bool multiplexed() const override { return false; }
 
  protected:
   // MessageSink

@@ -1,5 +1,6 @@
 #include "h1_parser.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -134,9 +135,13 @@ bool H1Parser::read_start(std::string_view line) {
 }
 
 size_t H1Parser::feed_body(std::string_view bytes) {
-  const size_t parsed = run(bytes);
-  if (message_ended_) phase_ = Phase::kComplete;
-  return parsed;
+  if (!until_close_) {
+    bytes = bytes.substr(0, static_cast<size_t>(std::min<uint64_t>(bytes.size(), body_left_)));
+    body_left_ -= bytes.size();
+    if (body_left_ == 0) phase_ = Phase::kComplete;
+  }
+  sink_.on_body(bytes);
+  return bytes.size();
 }
 
 size_t H1Parser::feed_chunks(std::string_view bytes) {
@@ -167,9 +172,7 @@ void H1Parser::fail_for_two_readings() {
 }
 
 Result<void> H1Parser::eof(InputEnd how) {
-  if (phase_ == Phase::kBody && how == InputEnd::kClean && llhttp_message_needs_eof(&parser_)) {
-    phase_ = Phase::kComplete;
-  }
+  if (phase_ == Phase::kBody && how == InputEnd::kClean && until_close_) phase_ = Phase::kComplete;
   if (phase_ == Phase::kComplete) return {};
   return fail(Code::kTruncated, side_,
               "the " + std::string(name_of(side_)) + " closed the connection within a message");
@@ -236,10 +239,19 @@ void H1Parser::finish_head() {
   head_.body = bodyless() ? BodyLength::none() : *body;
   const bool empty = !head_.body.may_have_bytes();
   const bool chunked = !empty && head_.headers.contains(FieldName::kTransferEncoding);
-  fail_unless(empty == message_ended_ && (empty || chunked == ((parser_.flags & F_CHUNKED) != 0)));
+  fail_unless(empty == message_ended_ && (empty || agrees_on_body(chunked)));
   if (failed()) return;
   phase_ = empty ? Phase::kComplete : chunked ? Phase::kChunks : Phase::kBody;
+  body_left_ = head_.body.bytes;
+  until_close_ = !chunked && head_.body.kind == BodyLength::Kind::kUnknown;
   sink_.on_head(std::move(head_));
+}
+
+bool H1Parser::agrees_on_body(bool chunked) const {
+  if (chunked != ((parser_.flags & F_CHUNKED) != 0)) return false;
+  if (chunked) return true;
+  if (head_.body.kind == BodyLength::Kind::kUnknown) return llhttp_message_needs_eof(&parser_) == 1;
+  return (parser_.flags & F_CONTENT_LENGTH) != 0 && parser_.content_length == head_.body.bytes;
 }
 
 void H1Parser::finish_trailers() {

@@ -1,8 +1,9 @@
 // One HTTP/1 message out of bytes that come in any pieces. Two readers one after the other: a guard
 // (heads and trailers HeadGuard, chunks ChunkGuard) goes first, llhttp reads what passed, a head or
 // trailer section only when it is whole, of a head the lines that can mean something to it
-// (shown.h), and where they disagree the message is refused. Knows nothing of connections,
-// keep-alive or answers; the codecs make one a message.
+// (shown.h), and where they disagree the message is refused. Bytes that the two have agreed on how
+// many there are need no reader. Knows nothing of connections, keep-alive or answers; the codecs
+// make one a message.
 #pragma once
 
 #include <llhttp.h>
@@ -76,6 +77,8 @@ class H1Parser final : public Recycled<H1Parser, 16> {
   // Has llhttp read a head's start line, or go on as it did behind the same one.
   bool read_start(std::string_view line);
   void finish_head();
+  // Whether llhttp sees the body end where the head says.
+  bool agrees_on_body(bool chunked) const;
   void finish_trailers();
   bool has_foreign_method() const;
   bool bodyless() const;
@@ -101,12 +104,14 @@ class H1Parser final : public Recycled<H1Parser, 16> {
   std::optional<Error> error_;
   Headers* fields_ = &head_.headers;
   Agreement second_;            // llhttp's reading of them
-  uint64_t content_bytes_ = 0;  // as llhttp counts them
+  uint64_t content_bytes_ = 0;  // of chunks, as llhttp counts them
+  uint64_t body_left_ = 0;      // of a body without chunks
   Kind kind_;
   Side side_;
   Phase phase_ = Phase::kHead;
   bool last_chunk_ = false;
   bool message_ended_ = false;
+  bool until_close_ = false;  // that body ends with the connection
 };
 
 }  // namespace sidespan::http

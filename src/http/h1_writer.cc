@@ -50,7 +50,10 @@ class Lines {
   }
   // Three digits.
   void put_status(int status) {
-    for (const int place : {100, 10, 1}) *to_++ = static_cast<char>('0' + status / place % 10);
+    const int tens = status / 10;
+    for (const int digit : {tens / 10, tens % 10, status % 10}) {
+      *to_++ = static_cast<char>('0' + digit);
+    }
   }
   Chunk take() {
     chunk_.use(static_cast<size_t>(to_ - chunk_.spare().data()));

@@ -93,7 +93,11 @@ struct H2Callbacks {
 };
 
 H2Connection::H2Connection(const CodecLimits& limits, std::string_view scheme)
-    : limits_(limits), scheme_(scheme), charge_(kSessionBytes), resets_left_(kResetsMax) {
+    : Codec(true),
+      limits_(limits),
+      scheme_(scheme),
+      charge_(kSessionBytes),
+      resets_left_(kResetsMax) {
   // The same for every connection, and never changed: made once, for the process.
   static const nghttp2_session_callbacks* const kCallbacks = H2Callbacks::make();
   static const nghttp2_option* const kOptions = H2Callbacks::options();

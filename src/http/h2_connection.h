@@ -29,8 +29,6 @@ class H2Connection final : public Codec {
   // An empty scheme makes a server.
   H2Connection(const CodecLimits& limits, std::string_view scheme);
   ~H2Connection() override;
-  H2Connection(const H2Connection&) = delete;
-  H2Connection& operator=(const H2Connection&) = delete;
 
   // h2_input.cc
   void feed(std::string_view bytes, MonoTime now) override;
@@ -65,7 +63,6 @@ class H2Connection final : public Codec {
   bool ends_abruptly() const override { return false; }
   bool greeted() const override { return greeted_; }
   bool reusable() const override;
-  bool multiplexed() const override { return true; }
   std::optional<Milliseconds> keep_alive() const override { return std::nullopt; }
 
  private:

@@ -49,6 +49,8 @@ struct CodecLimits {
 class Codec {
  public:
   virtual ~Codec() = default;
+  Codec(const Codec&) = delete;
+  Codec& operator=(const Codec&) = delete;
 
   // Bytes from the peer.
   virtual void feed(std::string_view bytes, MonoTime now) = 0;
@@ -122,7 +124,7 @@ class Codec {
   virtual std::unique_ptr<Codec> successor(MonoTime) { return nullptr; }
   // Many streams at a time, which end one by one: nothing that ends one needs to end the
   // connection.
-  virtual bool multiplexed() const = 0;
+  bool multiplexed() const { return multiplexed_; }
   // Client: another stream may be opened later, the connection is clean. Server: another request
   // may come.
   virtual bool reusable() const = 0;
@@ -135,6 +137,12 @@ class Codec {
   // request has its time from the first bytes that come after its turn; before, it is idle.
   virtual std::optional<MonoTime> deadline() const = 0;
   virtual void on_time(MonoTime now) = 0;
+
+ protected:
+  explicit Codec(bool multiplexed) : multiplexed_(multiplexed) {}
+
+ private:
+  const bool multiplexed_;  // asked in many places, each time something passes
 };
 
 }  // namespace sidespan::http
