@@ -212,7 +212,7 @@ class Rig:
 
     def __enter__(self):
         exports = self.directory / "exports"
-        self.origin = self._announced("origin", self.bin / "bench_origin")
+        self.origin = self.another_origin()
         self._sink = self._announced("collector", self.bin / "bench_origin", "--keep", exports)
         self.collector = Collector(exports)
         return self
@@ -229,6 +229,9 @@ class Rig:
         self.programs.append(program)
         program.port = int(program.read_line() or 0)
         return program
+
+    def another_origin(self):
+        return self._announced("origin", self.bin / "bench_origin")
 
     def relay(self):
         return self._announced("relay", self.bin / "bench_relay", self.origin.port, cores=self.cores.proxy)
