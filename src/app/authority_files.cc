@@ -237,7 +237,7 @@ class Directory {
     return found;
   }
 
-  Result<OpenAuthority> with_others(std::shared_ptr<tls::Authority> signing) const {
+  Result<OpenAuthority> with_others(const std::shared_ptr<tls::Authority>& signing) const {
     OpenAuthority opened{.current = signing, .certificates_pem = signing->certificate_pem()};
     if (ends_within(*signing, now_, kAuthorityOverlap)) {
       const LoadedAuthority successor = next();

@@ -42,12 +42,14 @@ int say(const Findings& findings) {
 
 std::vector<net::Address> reachable_all(const ListenAddress& listen) {
   std::vector<net::Address> addresses;
+  addresses.reserve(listen.addresses.size());
   for (const net::Address& address : listen.addresses) addresses.push_back(reachable(address));
   return addresses;
 }
 
 std::vector<std::string> routed_hosts(const Settings& settings) {
   std::vector<std::string> hosts;
+  hosts.reserve(settings.routes.size());
   for (const proxy::Route& route : settings.routes) {
     hosts.push_back(text::lower(route.to.authority.host));
   }

@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kSharedBytesMin = size_t{16} * 1024;
 
 bool stands_in(std::string_view bytes, std::string_view all) {
-  const std::less_equal<const char*> before;
+  const std::less_equal<> before;
   return before(all.data(), bytes.data()) &&
          before(bytes.data() + bytes.size(), all.data() + all.size());
 }

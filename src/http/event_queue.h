@@ -63,7 +63,7 @@ class EventQueue {
   // The last one.
   void free_block();
   void add_block() {
-    Block* const block = new Block;
+    auto* const block = new Block;
     (newest_ == nullptr ? oldest_ : newest_->next) = block;
     newest_ = block;
     last_ = block->begin();

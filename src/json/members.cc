@@ -166,6 +166,7 @@ bool Scan::array(std::vector<std::string_view>& elements) {
 
 bool told_apart(const std::vector<Member>& members) {
   std::vector<std::string_view> keys;
+  keys.reserve(members.size());
   for (const Member& member : members) keys.push_back(member.key);
   std::ranges::sort(keys);
   return std::ranges::adjacent_find(keys) == keys.end() &&

@@ -46,10 +46,12 @@ class Scalars final : public Handler {
 // What basic_parser calls, told on.
 class Events {
  public:
+  // NOLINTBEGIN(readability-identifier-naming): basic_parser's names
   static constexpr size_t max_array_size = static_cast<size_t>(-1);
   static constexpr size_t max_object_size = static_cast<size_t>(-1);
   static constexpr size_t max_string_size = static_cast<size_t>(-1);
   static constexpr size_t max_key_size = static_cast<size_t>(-1);
+  // NOLINTEND(readability-identifier-naming)
   static constexpr size_t kDigitsMax = 128;  // of a fraction; a longer one is a null
 
   Events(Handler& handler, const ReaderLimits& limits)

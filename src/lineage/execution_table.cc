@@ -63,7 +63,7 @@ ClosedTurn ExecutionTable::shut(Slot& slot, MonoTime now) {
 
 void ExecutionTable::release(Shard& shard, size_t index) {
   Slot& slot = *shard.slots[index];
-  const uint16_t generation = static_cast<uint16_t>(slot.generation + 1);
+  const auto generation = static_cast<uint16_t>(slot.generation + 1);
   texts_.fetch_sub(slot.texts, std::memory_order_relaxed);
   slot = {};
   slot.generation = generation == 0 ? uint16_t{1} : generation;
@@ -234,7 +234,7 @@ std::optional<SpanRef> ExecutionTable::call_at(ExecutionRef execution, uint8_t s
   const std::lock_guard lock(shard.mutex);
   const Slot* const slot = slot_of(shard, execution);
   if (slot == nullptr) return std::nullopt;
-  const uint8_t back = static_cast<uint8_t>(slot->steps - step);
+  const auto back = static_cast<uint8_t>(slot->steps - step);
   const trace::SpanId call = slot->calls[step % kStepsKept];
   if (back >= kStepsKept || !call) return std::nullopt;
   return SpanRef{slot->opening.span.trace_id, call, slot->opening.span.flags};

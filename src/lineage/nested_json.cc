@@ -63,7 +63,8 @@ void NestedJson::on_key(std::string_view key) {
 
 void NestedJson::on_object_end() {
   tells_ = true;
-  if (depth_ > 0 && --depth_ == 0) bundle_.end();
+  if (depth_ == 0) return;
+  if (--depth_ == 0) bundle_.end();
 }
 
 void NestedJson::on_text(std::string_view part, bool last) {

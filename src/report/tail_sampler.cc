@@ -78,7 +78,7 @@ void TailSampler::add(const TailSpan& span, std::string_view encoded, MonoTime n
   }
   auto place = by_id_.find(span.trace_id);
   if (place == by_id_.end()) {
-    const Place added = pending_.insert(pending_.end(), Pending{});
+    const auto added = pending_.insert(pending_.end(), Pending{});
     added->id = span.trace_id;
     added->facts.randomness = span.facts.randomness;
     added->first = added->last = now;

@@ -150,7 +150,7 @@ class ModelSocketObserver final : public Observer {
   json::Handler* begin_event();
   void end_event(bool whole);
   Calls::iterator first_of(std::string_view lane);
-  void end_call(Calls::iterator call, End end);
+  void end_call(const Calls::iterator& call, End end);
   void give_up_if_lost();
   // `more`: calls beside those under way.
   void give_up(Unread why, size_t more = 0);
@@ -241,7 +241,7 @@ void ModelSocketObserver::end_event(bool whole) {
   in_event_ = false;
   give_up_if_lost();
   if (!std::exchange(reading_, false) || open_.empty()) return;
-  Calls::iterator call = open_.begin();
+  auto call = open_.begin();
   if (unassigned_) {
     unassigned_->reader.end_response_document(whole);
     call = first_of(event_.lane);
@@ -262,7 +262,7 @@ ModelSocketObserver::Calls::iterator ModelSocketObserver::first_of(std::string_v
   return std::ranges::find(open_, lane, &OpenCall::lane);
 }
 
-void ModelSocketObserver::end_call(Calls::iterator call, End end) {
+void ModelSocketObserver::end_call(const Calls::iterator& call, End end) {
   end == End::kCancelled ? call->reader.cancel() : call->reader.finish(end == End::kBroken);
   const genai::CallReader& reader = call->reader;
   sink_.on_shared_call({.start = call->start,

@@ -371,7 +371,7 @@ void OpenAiChatReader::end_choice() {
 
 // Servers that give every call the index 0 tell them apart by their ids.
 ToolCall* OpenAiChatReader::tool_call(const Fragment& fragment) {
-  const auto last = std::find_if(slots_.rbegin(), slots_.rend(), [&](const Slot& slot) {
+  const auto last = std::ranges::find_if(slots_.rbegin(), slots_.rend(), [&](const Slot& slot) {
     return slot.choice == choice_ && slot.index == fragment.index;
   });
   if (last != slots_.rend() && last->at != Slot::kLeftOut) {

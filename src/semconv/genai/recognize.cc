@@ -128,14 +128,13 @@ std::optional<Endpoint> google_method(std::string_view path, std::string_view pr
   const std::string_view method = path.substr(colon + 1);
   const std::string_view resource = path.substr(0, colon);
   const size_t slash = resource.rfind('/');
-  constexpr size_t npos = std::string_view::npos;
-  if (slash == npos) return std::nullopt;
+  if (slash == std::string_view::npos) return std::nullopt;
   const bool is_raw = method == "rawPredict" || method == "streamRawPredict";
   const auto is_by = [&](std::string_view maker) {
     return segment_behind(resource, "/publishers/") == maker;
   };
-  const bool predicts =
-      method == "predict" && is_by("google") && resource.find("embed", slash) != npos;
+  const bool embeds = resource.substr(slash).find("embed") != std::string_view::npos;
+  const bool predicts = method == "predict" && is_by("google") && embeds;
   Endpoint out;
   out.provider = provider.empty() ? "gcp.gemini" : provider;
   out.streams = method.starts_with("stream");
