@@ -19,6 +19,7 @@ LoopThread::~LoopThread() {
 }
 
 void LoopThread::run(const char* name, Rank rank) {
+  id_ = ::gettid();
   pthread_setname_np(pthread_self(), name);
   if (rank == Rank::kBehind) {
     // Linux's is the thread's, though POSIX says the process's; 5 makes it 335 parts beside 1024.

@@ -3,6 +3,9 @@
 // here.
 #pragma once
 
+#include <sys/types.h>
+
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <thread>
@@ -35,6 +38,8 @@ class LoopThread {
 
   // On the thread only.
   net::Loop& loop() { return *loop_; }
+  // As the system numbers it; known once a call() has come back.
+  pid_t id() const { return id_; }
   // Open until stop().
   net::Mailbox& mailbox() { return *mailbox_; }
 
@@ -43,6 +48,7 @@ class LoopThread {
 
   std::unique_ptr<net::Loop> loop_;
   std::unique_ptr<net::Mailbox> mailbox_;
+  std::atomic<pid_t> id_ = 0;
   std::thread thread_;
 };
 

@@ -6,24 +6,35 @@
 #include "app/bind.h"
 #include "app/options.h"
 #include "app/process_metrics.h"
+#include "app/thread_stack.h"
 #include "app/tls_setup.h"
 #include "app/version.h"
+#include "sidespan/net/timer.h"
 #include "sidespan/report/metrics_text.h"
 #include "sidespan/wire/dialer.h"
 #include "sidespan/wire/pool.h"
 
 namespace sidespan::app {
+namespace {
+
+constexpr Milliseconds kWatchEvery{5000};
+constexpr Milliseconds kStackPatience{200};
+
+}  // namespace
 
 struct Telemetry::Inside {
   Inside(net::Loop& loop, const Settings& settings, const TlsSetup& tls, Log& log,
-         report::SpanTap tap)
+         report::SpanTap tap, std::function<void()> look)
       : client_tls(client_context(settings, tls)),
         dialer(
             loop, settings.limits.dialer,
             [](std::string_view, const net::Address&) { return std::nullopt; }, client_tls.get()),
         pool(loop, dialer, settings.limits.pool),
         pipeline(loop, pool, Random::from_system(), log, pipeline_options(settings),
-                 std::move(tap)) {}
+                 std::move(tap)),
+        watch(loop, std::move(look)) {
+    watch.start(kWatchEvery, true);
+  }
 
   std::unique_ptr<tls::ClientContext> client_tls;
   wire::Dialer dialer;
@@ -31,6 +42,7 @@ struct Telemetry::Inside {
   report::Pipeline pipeline;
   std::unique_ptr<serve::Endpoint> admin;
   std::unique_ptr<serve::Endpoint> health;
+  net::Timer watch;
 };
 
 namespace {
@@ -62,8 +74,10 @@ std::string_view why_nothing_is_exported(const Settings& settings) {
 
 Telemetry::Telemetry(const Settings& settings, const TlsSetup& tls, Log& log, report::SpanTap tap)
     : settings_(settings), log_(log), thread_("telemetry", LoopThread::Rank::kBehind) {
+  prepare_stacks();
   thread_.call([&] {
-    inside_ = std::make_unique<Inside>(thread_.loop(), settings, tls, log, std::move(tap));
+    inside_ = std::make_unique<Inside>(thread_.loop(), settings, tls, log, std::move(tap),
+                                       [this] { look_for_standing(); });
   });
 }
 
@@ -115,6 +129,7 @@ void Telemetry::watch(const Watched& worker) {
 void Telemetry::forget(const Watched& worker) {
   const std::scoped_lock lock(watched_mutex_);
   std::erase(watched_, &worker);
+  std::erase_if(standing_, [&](const Standing& one) { return one.who == &worker; });
 }
 
 report::Pipeline& Telemetry::pipeline() {
@@ -164,6 +179,29 @@ bool Telemetry::alive() const {
   const std::scoped_lock lock(watched_mutex_);
   return std::ranges::all_of(watched_,
                              [&](const Watched* worker) { return worker->heartbeat() >= oldest; });
+}
+
+// Who stands still at two looks one after the other: after the machine has slept, or this process
+// was held up as a whole, everybody seems to at the first.
+void Telemetry::look_for_standing() {
+  inside_->watch.start(kWatchEvery, true);
+  const MonoTime now = SystemClock().now().mono;
+  const std::scoped_lock lock(watched_mutex_);
+  for (const Watched* worker : watched_) {
+    const auto known = std::ranges::find(standing_, worker, &Standing::who);
+    if (worker->heartbeat() >= now - kHeartbeatAgeMax) {
+      if (known != standing_.end()) standing_.erase(known);
+    } else if (known == standing_.end()) {
+      standing_.push_back({.who = worker});
+    } else if (!std::exchange(known->told, true)) {
+      const auto silent = std::chrono::floor<std::chrono::seconds>(now - worker->heartbeat());
+      const std::string stack = stack_of(worker->thread(), kStackPatience);
+      log_.write(LogLevel::kError, "a worker does not come back",
+                 {{"side", name_of(Side::kSelf)},
+                  {"seconds", std::to_string(silent.count())},
+                  {"stack", stack.empty() ? "it does not say where it is" : stack}});
+    }
+  }
 }
 
 serve::Response Telemetry::metrics(const serve::Request& request) const {

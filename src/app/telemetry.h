@@ -31,6 +31,7 @@ inline constexpr Milliseconds kHeartbeatAgeMax{10'000};
 class Watched {
  public:
   virtual MonoTime heartbeat() const = 0;
+  virtual pid_t thread() const = 0;  // whose heart that is
   virtual void collect(metrics::Snapshot& snapshot) const = 0;
 
  protected:
@@ -43,6 +44,7 @@ class Counted final : public Watched {
   using Collect = std::function<void(metrics::Snapshot&)>;
   explicit Counted(Collect collect) : collect_(std::move(collect)) {}
   MonoTime heartbeat() const override { return MonoTime::max(); }
+  pid_t thread() const override { return 0; }
   void collect(metrics::Snapshot& snapshot) const override { collect_(snapshot); }
 
  private:
@@ -82,11 +84,18 @@ class Telemetry {
 
  private:
   struct Inside;
+  // A worker whose heart had stopped when it was last looked at.
+  struct Standing {
+    const Watched* who;
+    bool told = false;
+  };
 
   Result<std::vector<net::Address>> listen(const ListenAddress& addresses, bool check_host,
                                            std::unique_ptr<serve::Endpoint>& endpoint);
   serve::Response answer(const serve::Request& request) const;
   bool alive() const;
+  // Says in the log who stands still, and where.
+  void look_for_standing();
   serve::Response metrics(const serve::Request& request) const;
 
   const Settings& settings_;
@@ -96,6 +105,7 @@ class Telemetry {
   std::atomic<bool> ready_ = false;
   mutable std::mutex watched_mutex_;
   std::vector<const Watched*> watched_;
+  std::vector<Standing> standing_;
 };
 
 }  // namespace sidespan::app

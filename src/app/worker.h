@@ -51,6 +51,7 @@ class Worker final : public Watched {
   // Any thread.
   Activity activity() const;
   MonoTime heartbeat() const override { return MonoTime(MonoTime::duration(heartbeat_)); }
+  pid_t thread() const override { return thread_.id(); }
   void collect(metrics::Snapshot& snapshot) const override;
 
  private:

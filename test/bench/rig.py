@@ -268,12 +268,23 @@ class Rig:
 
     def load(self, proxy, *options):
         """One run of the load generator, to its end; what it printed."""
-        command = [str(part) for part in self.load_program(proxy, *options)]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, timeout=LOAD_SECONDS, preexec_fn=lambda: settle_in(self.cores.load))
-        if done.returncode:
-            raise Failed(f"load through {proxy.name}: {' '.join(command)}\n{done.stdout}{done.stderr}")
-        return json.loads(done.stdout)
+        return self.end_load(self.begin_load(proxy, *options))
+
+    def begin_load(self, proxy, *options):
+        return subprocess.Popen([str(part) for part in self.load_program(proxy, *options)], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                preexec_fn=lambda: settle_in(self.cores.load))
+
+    def end_load(self, load):
+        try:
+            out, err = load.communicate(timeout=LOAD_SECONDS)
+        except subprocess.TimeoutExpired:
+            load.kill()
+            out, err = load.communicate()
+            err += f"it did not end within {LOAD_SECONDS} s\n"
+        if load.returncode:
+            raise Failed(f"load failed: {' '.join(load.args)}\n{out}{err}")
+        return json.loads(out)
 
     def ask_a_model(self, proxy):
         """From then on an agent is at work, and lineage reads what passes. There is no model, and 404 is an answer, too."""

@@ -1,5 +1,6 @@
 """Rows 11, 66 and 68: clocks that are set, stop or run for half an hour, and a worker that does not come back."""
 
+import json
 import signal
 import threading
 import time
@@ -111,6 +112,15 @@ def test_row_68_a_worker_that_does_not_come_back_is_not_alive(sidecar, origin, c
             assert ask(side.health, "GET", "/healthz", host="localhost").status == 503
             time.sleep(1.2)  # a worker that runs would have said so by now
         assert ask(side.health, "GET", "/metrics", host="localhost").status == 200
+        clocks.set(mono=17)  # it is looked at each five seconds, and twice
+        wait_for("its stack", lambda: "a worker does not come back" in side.log())
+        line, = [json.loads(line) for line in side.log().splitlines() if "does not come back" in line]
+        assert line["level"] == "error" and int(line["seconds"]) >= 11
+        for file in ("clocks.so", "sidespan"):
+            assert f" {file}+0x" in " " + line["stack"]
+        clocks.set(mono=30)
+        time.sleep(0.5)
+        assert side.log().count("does not come back") == 1  # once is enough
         clocks.set(stalled=False)
         wait_for("alive", lambda: ask(side.health, "GET", "/healthz", host="localhost").status == 200)
     assert ask(side.egress, "GET", origin.url("/bytes/1")).status == 200

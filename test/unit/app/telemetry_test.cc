@@ -31,6 +31,7 @@ std::string ask(const net::Address& address, const std::string& path) {
 
 struct FakeWorker final : Watched {
   MonoTime heartbeat() const override { return beat; }
+  pid_t thread() const override { return 0; }
   void collect(metrics::Snapshot& snapshot) const override {
     metrics::merge(snapshot, "test_calls", "Calls.", metrics::Kind::kCounter,
                    {.labels = {}, .value = 2, .histogram = {}});
