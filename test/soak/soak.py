@@ -23,8 +23,10 @@ from wire import Client, Truncated, head, wait_for  # noqa: E402
 
 FAULT_EVERY = 5.0
 SLOPE = 512  # KiB a minute; over ten minutes less than what one connection's buffers may hold
+# What these calls carry is remembered up to a number, 8 MiB of it by default: with this one it is full in the first
+# minutes, and what grows later is no table that fills.
 LIMITS = {"limits": {"half_close_time": "500ms", "connect_time": "2s", "stream_idle_time": "5s", "export_backoff": "100ms",
-                     "export_backoff_most": "500ms"}}
+                     "export_backoff_most": "500ms", "lineage_values": 16384, "lineage_execution_values": 4096}}
 BROKEN = (Truncated, OSError, AssertionError, ValueError, IndexError)  # what a call that meets a fault ends in
 
 
