@@ -104,7 +104,10 @@ std::string stack_of(pid_t thread, Milliseconds patience) {
   while (::sem_trywait(&asked.answered) == 0) {
   }  // an answer that came too late
   asked.thread = thread;
-  ::syscall(SYS_tgkill, ::getpid(), thread, stack_signal());
+  if (::syscall(SYS_tgkill, ::getpid(), thread, stack_signal()) != 0) {
+    asked.thread = 0;
+    return "";
+  }
   if (!wait_for_answer(patience)) {
     pid_t unanswered = thread;
     if (asked.thread.compare_exchange_strong(unanswered, 0)) return "";
