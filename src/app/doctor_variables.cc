@@ -211,6 +211,7 @@ Findings judge_trust(const TrustFacts& facts) {
   for (const NamedRoots& each : facts.named) append(named, judge_named(each, facts));
   if (named.empty()) {
     std::vector<std::string> names;
+    names.reserve(facts.named.size());
     for (const NamedRoots& each : facts.named) names.push_back(each.variable);
     named.push_back({Verdict::kOk, "our certificate is in what these name: " + listed(names)});
   }

@@ -21,7 +21,7 @@ bool has_probability(const std::optional<report::TailOptions>& tail) {
 }  // namespace
 
 HeadSampling::HeadSampling(const SamplingSettings& settings) {
-  static const SystemClock clock;
+  static const SystemClock kClock;
   std::shared_ptr<trace::RateLimit> shared;
   if (settings.per_second > 0) shared = std::make_shared<trace::RateLimit>(settings.per_second);
   const bool tells_always = has_probability(settings.tail);
@@ -29,7 +29,7 @@ HeadSampling::HeadSampling(const SamplingSettings& settings) {
     Result<std::unique_ptr<trace::Sampler>> one = trace::make_sampler(name, ratio, tells_always);
     // The settings were checked.
     assert(one);
-    return shared ? trace::limit_roots(*std::move(one), shared, clock) : *std::move(one);
+    return shared ? trace::limit_roots(*std::move(one), shared, kClock) : *std::move(one);
   };
   sampler = made(settings.sampler, settings.ratio);
   for (const SamplerRule& rule : settings.rules) {
