@@ -5,7 +5,6 @@
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <thread>
@@ -48,7 +47,7 @@ class LoopThread {
 
   std::unique_ptr<net::Loop> loop_;
   std::unique_ptr<net::Mailbox> mailbox_;
-  std::atomic<pid_t> id_ = 0;
+  pid_t id_ = 0;
   std::thread thread_;
 };
 

@@ -20,6 +20,10 @@ namespace {
 constexpr Milliseconds kWatchEvery{5000};
 constexpr Milliseconds kStackPatience{200};
 
+bool stands(const Watched& worker, MonoTime now) {
+  return worker.heartbeat() < now - kHeartbeatAgeMax;
+}
+
 }  // namespace
 
 struct Telemetry::Inside {
@@ -74,7 +78,6 @@ std::string_view why_nothing_is_exported(const Settings& settings) {
 
 Telemetry::Telemetry(const Settings& settings, const TlsSetup& tls, Log& log, report::SpanTap tap)
     : settings_(settings), log_(log), thread_("telemetry", LoopThread::Rank::kBehind) {
-  prepare_stacks();
   thread_.call([&] {
     inside_ = std::make_unique<Inside>(thread_.loop(), settings, tls, log, std::move(tap),
                                        [this] { look_for_standing(); });
@@ -175,10 +178,10 @@ serve::Response Telemetry::answer(const serve::Request& request) const {
 }
 
 bool Telemetry::alive() const {
-  const MonoTime oldest = SystemClock().now().mono - kHeartbeatAgeMax;
+  const MonoTime now = SystemClock().now().mono;
   const std::scoped_lock lock(watched_mutex_);
-  return std::ranges::all_of(watched_,
-                             [&](const Watched* worker) { return worker->heartbeat() >= oldest; });
+  return std::ranges::none_of(watched_,
+                              [&](const Watched* worker) { return stands(*worker, now); });
 }
 
 // Who stands still at two looks one after the other: after the machine has slept, or this process
@@ -189,7 +192,7 @@ void Telemetry::look_for_standing() {
   const std::scoped_lock lock(watched_mutex_);
   for (const Watched* worker : watched_) {
     const auto known = std::ranges::find(standing_, worker, &Standing::who);
-    if (worker->heartbeat() >= now - kHeartbeatAgeMax) {
+    if (!stands(*worker, now)) {
       if (known != standing_.end()) standing_.erase(known);
     } else if (known == standing_.end()) {
       standing_.push_back({.who = worker});

@@ -14,6 +14,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdint>
+#include <mutex>
 #include <span>
 #include <string_view>
 
@@ -36,6 +37,7 @@ int stack_signal() {
   return SIGRTMIN + 4;
 }
 
+// NOLINTBEGIN(performance-no-int-to-ptr): registers are numbers
 void* interrupted_at(const ucontext_t& context) {
 #if defined(__x86_64__)
   return reinterpret_cast<void*>(context.uc_mcontext.gregs[REG_RIP]);
@@ -45,10 +47,11 @@ void* interrupted_at(const ucontext_t& context) {
   return nullptr;
 #endif
 }
+// NOLINTEND(performance-no-int-to-ptr)
 
 void note_stack(int, siginfo_t*, void* context) {
   const int before = errno;
-  pid_t self = static_cast<pid_t>(::syscall(SYS_gettid));
+  auto self = static_cast<pid_t>(::syscall(SYS_gettid));
   if (asked.thread.compare_exchange_strong(self, 0)) {
     asked.interrupted = interrupted_at(*static_cast<ucontext_t*>(context));
     asked.count = ::backtrace(asked.frames.data(), kFramesMax);
@@ -83,10 +86,9 @@ std::string named(void* frame) {
   return std::string(file) + "+0x" + std::string(digits.data(), end);
 }
 
-}  // namespace
-
-void prepare_stacks() {
-  static const bool done = [] {
+void prepare() {
+  static std::once_flag once;
+  std::call_once(once, [] {
     ::sem_init(&asked.answered, 0, 0);
     // The first call loads a library, which no handler may.
     std::array<void*, 1> frame{};
@@ -95,12 +97,13 @@ void prepare_stacks() {
     action.sa_sigaction = note_stack;
     action.sa_flags = SA_RESTART | SA_SIGINFO;
     ::sigaction(stack_signal(), &action, nullptr);
-    return true;
-  }();
-  static_cast<void>(done);
+  });
 }
 
+}  // namespace
+
 std::string stack_of(pid_t thread, Milliseconds patience) {
+  prepare();
   while (::sem_trywait(&asked.answered) == 0) {
   }  // an answer that came too late
   asked.thread = thread;

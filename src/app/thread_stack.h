@@ -10,12 +10,10 @@
 
 namespace sidespan::app {
 
-// Before any thread is asked; takes a real-time signal for it. Safe to call again.
-void prepare_stacks();
-
 // The frames of `thread`, which is of this process, from the innermost on: "libc.so.6+0x9a1f3
 // sidespan+0x71c04", offsets as addr2line takes them. Empty where it does not answer within
-// `patience`. From one thread at a time.
+// `patience`. From one thread at a time. Takes a real-time signal, with the first call: what it
+// needs beside that costs a sidecar at rest some 200 KiB.
 std::string stack_of(pid_t thread, Milliseconds patience);
 
 }  // namespace sidespan::app

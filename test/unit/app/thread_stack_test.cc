@@ -55,7 +55,6 @@ bool is_in(const std::string& stack) {
 }
 
 TEST_CASE("a thread that is busy says where it is") {
-  prepare_stacks();
   const Spinner spinner(false);
   for (int i = 0; i < 3; ++i) {
     const std::string stack = stack_of(spinner.id(), kPatience);
@@ -65,7 +64,6 @@ TEST_CASE("a thread that is busy says where it is") {
 }
 
 TEST_CASE("one that takes no signal says nothing, and is not heard later") {
-  prepare_stacks();
   Spinner deaf(true);
   CHECK(stack_of(deaf.id(), Milliseconds(50)).empty());
   deaf.hear();
