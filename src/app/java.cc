@@ -29,10 +29,10 @@ std::string quoted(const std::string& word) {
 
 std::string proxy_options(const JavaProxy& proxy) {
   std::string options;
-  for (const std::string scheme : {"http", "https"}) {
+  for (const char* const scheme : {"http", "https"}) {
     options += options.empty() ? "-D" : " -D";
-    options += scheme + ".proxyHost=" + proxy.host + " -D" + scheme +
-               ".proxyPort=" + std::to_string(proxy.port);
+    options.append(scheme).append(".proxyHost=").append(proxy.host).append(" -D");
+    options.append(scheme).append(".proxyPort=").append(std::to_string(proxy.port));
   }
   return options;
 }

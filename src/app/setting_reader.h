@@ -135,7 +135,8 @@ bool read_optional(const Node& node, std::string_view key, Complaints& complaint
   if (part == nullptr) return true;
   auto found = read_part(*part, "." + std::string(key), complaints, std::forward<Read>(read));
   if (!found) return false;
-  value = *std::move(found);
+  auto& read_value = *found;
+  value = std::move(read_value);
   return true;
 }
 

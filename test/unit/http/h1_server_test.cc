@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "h1_agent.h"
+#include "support/h2_frames.h"
 
 using namespace sidespan;
 using namespace sidespan::http;
@@ -49,6 +50,18 @@ TEST_CASE("h1 server: which connections go on") {
       CHECK(line->streams() == (row.goes_on ? 0 : 1));
     });
   }
+}
+
+TEST_CASE("h1 server: HTTP/2's preface and what follows wait for the successor, in any pieces") {
+  at_all_cuts([](Cuts cuts) {
+    Line line = agent(cuts);
+    line.feed(h2::client_start() + h2::get(1));
+    CHECK(line.events().empty());
+    CHECK(line.output().empty());
+    const auto successor = line->successor(line.now);
+    REQUIRE(successor);
+    CHECK(successor->streams() == 1);
+  });
 }
 
 TEST_CASE("h1 server: how an answer is framed") {

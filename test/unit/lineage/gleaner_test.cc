@@ -204,6 +204,25 @@ TEST_CASE("the same is gleaned whole, byte by byte and in any pieces") {
   }
 }
 
+TEST_CASE("half a text that broke off is no evidence, in any pieces") {
+  const std::string half = R"({"order":"AK-48219","tracking":"SH77ab01cd99)";
+  for (size_t step = 1; step < half.size(); ++step) {
+    CAPTURE(step);
+    Forgotten forgotten;
+    Gleaner gleaner(kKey, Voice::kToolAnswer, false, forgotten, {});
+    gleaner.begin_document();
+    sidespan::json::Reader reader(gleaner);
+    reader.feed(std::string_view(half).substr(0, step));
+    reader.feed(std::string_view(half).substr(step));
+    CHECK(reader.finish() != sidespan::json::Reader::State::kComplete);
+    gleaner.end_document();
+    gleaner.finish();
+    const Gleaned gleaned = gleaner.take();
+    CHECK(find(gleaned, "AK-48219") != nullptr);
+    CHECK(find(gleaned, "SH77ab01cd99") == nullptr);
+  }
+}
+
 TEST_CASE("a long line is the same in any pieces") {
   std::string line = R"({"text":")";
   for (int i = 0; i < 3000; ++i) line += "w" + std::to_string(i * 7919) + (i % 97 == 0 ? "" : " ");

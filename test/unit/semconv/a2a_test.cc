@@ -135,6 +135,12 @@ TEST_CASE("a2a: a call by JSON-RPC is told by its method and its shape") {
       {"blanks before",
        {.body = far + rpc("message/send", kMessage), .answer = result(kTask)},
        "SendMessage message=m1 context=c1 task=t1 state=TASK_STATE_COMPLETED rpc=7"},
+      {"two methods, of which the first counts",
+       {.body =
+            R"({"jsonrpc":"2.0","id":7,"method":"message/send","method":"tasks/get","params":)" +
+            kMessage + "}",
+        .answer = result(kTask)},
+       "SendMessage message=m1 context=c1 task=t1 state=TASK_STATE_COMPLETED rpc=7"},
       {"members in another order",
        {.body = R"({"method":"message/send","params":)" + kMessage + R"(,"jsonrpc":"2.0","id":7})",
         .answer = result(kTask)},
