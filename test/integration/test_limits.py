@@ -217,8 +217,10 @@ def test_a_body_for_the_listeners_of_our_own(limited, size, status):
 
 def test_a_slow_body_for_the_listeners_of_our_own(limited):
     with Client(limited(serve_request_time="200ms").health) as slow:
+        begin = time.monotonic()
         slow.send(head("POST /healthz HTTP/1.1", [("Host", "localhost"), ("Content-Length", "10")]) + b"12345")
         assert slow.response().status == 408
+        assert time.monotonic() - begin < 5  # as shipped 10 s
 
 
 def test_an_idle_connection_to_the_listeners_of_our_own(limited):
@@ -253,13 +255,19 @@ def test_a_long_reply_of_a_collector(sidecar, origin, sink, limit, rejected):
     assert side.metrics().total("sidespan_spans_dropped_total") == rejected
 
 
-def test_waits_between_exports(sidecar, origin, sink):
-    sink.replies(*[Reply(503)] * 8)
-    side = sidecar({"limits": {"export_backoff": "40ms", "export_backoff_most": "60ms"}})
-    ask(side.egress, "GET", origin.url("/bytes/1"))
-    sink.wait(1)
+@pytest.mark.parametrize("limits, failures", [
+    ({"export_backoff": "5ms"}, 6),
+    ({"export_backoff": "5ms", "export_backoff_most": "20ms"}, 15),
+])
+def test_waits_between_exports(limited, origin, sink, limits, failures):
+    """Each wait is drawn from zero up to a ceiling that doubles: here the ceilings make less than a third of a second in
+    all. As shipped the first six make a minute and pass for less than 2.5 s once in a hundred thousand times; with
+    export_backoff as here alone, fifteen make a minute and a half and do so less than once in ten million."""
+    sink.replies(*[Reply(503)] * failures)
+    ask(limited(**limits).egress, "GET", origin.url("/bytes/1"))
+    sink.wait(1, timeout=60)
     at = [export.at for export in sink.requests]
-    assert len(at) == 9 and at[-1] - at[0] < 8 * 0.06 + 2  # by the usual limits a minute
+    assert len(at) == failures + 1 and at[-1] - at[0] < 2.5
 
 
 def test_a_collector_that_wants_to_be_asked_much_later(sidecar, origin, sink):

@@ -129,14 +129,26 @@ def test_a_connection_that_takes_too_long_is_504(sidecar, sink):
             sock.setblocking(False)
             sock.connect_ex(full.getsockname())
         side = sidecar({"limits": {"connect_time": "300ms"}})
+        begin = time.monotonic()
         answer = ask(side.egress, "GET", f"http://127.0.0.1:{full.getsockname()[1]}/")
+        between = time.monotonic()
         assert answer.status == 504 and "connection_timeout" in answer.get("proxy-status")
         tunnel = ask(side.egress, "CONNECT", f"127.0.0.1:{full.getsockname()[1]}", host="h")
         assert tunnel.status == 504
+        for took in (between - begin, time.monotonic() - between):
+            assert 0.25 < took < 3  # as shipped 5 s
         for sock in stuffing:
             sock.close()
     for span in sink.wait(2):
         assert (span["attributes"]["sidespan.end"], span["attributes"]["error.type"]) == ("timeout", "connect_timeout")
+
+
+def status_or_end(client, url):
+    """How a call ends, where the connection may be over before or within it."""
+    try:
+        return client.ask("GET", url).status
+    except (Truncated, ConnectionResetError, BrokenPipeError):
+        return "ended"
 
 
 def test_too_many_connections_are_told_so(sidecar, origin):
@@ -147,11 +159,12 @@ def test_too_many_connections_are_told_so(sidecar, origin):
         with Client(side.egress) as three:
             answer = three.ask("GET", origin.url("/echo"))
             assert (answer.status, answer.get("retry-after"), answer.get("connection")) == (503, "1", "close")
-        with pytest.raises((Truncated, ConnectionResetError, BrokenPipeError, AssertionError)):
-            crowd = [Client(side.egress) for _ in range(8)]  # beyond twice the limit nobody is told
-            for client in crowd:
-                assert client.ask("GET", origin.url("/echo")).status == 503
-        assert one.ask("GET", origin.url("/echo")).status == 200
+        crowd = [Client(side.egress) for _ in range(8)]
+        outcomes = [status_or_end(client, origin.url("/echo")) for client in crowd]
+        assert set(outcomes) <= {503, "ended"}, outcomes
+        assert "ended" in outcomes  # beyond twice the limit nobody is told
+        assert one.ask("GET", origin.url("/echo")).status == two.ask("GET", origin.url("/echo")).status == 200
+    assert len(origin.requests) == 4
     assert side.metrics().total("sidespan_connections_refused_total") >= 1
     for client in crowd:
         client.close()
