@@ -16,9 +16,9 @@ BUILD_TIMEOUT = 1800  # a Collector on a cold machine is minutes of compiling
 
 
 def missing(what):
-    """Ends the test: this peer is not here."""
+    """Ends the test: this peer, or what the machine would have to have for it, is not here."""
     if os.environ.get("CI"):
-        pytest.fail(f"{what} (CI is set: a missing peer is a failure)", pytrace=False)
+        pytest.fail(f"{what} (CI is set: what is missing is a failure)", pytrace=False)
     pytest.skip(what)
 
 

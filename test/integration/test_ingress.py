@@ -17,6 +17,7 @@ from websockets.sync.server import serve
 from agent_server import AgentServer, behind
 from h2_origin import H2Client
 from origin import CLOSE, OK
+from peers import missing
 from sidecar import merged
 from wire import Client, Truncated, ask, connect, head, wait_for
 
@@ -322,7 +323,7 @@ def test_a_name_that_leads_back_to_the_sidecar(sidecar):
     try:
         socket.getaddrinfo(name, 1)
     except OSError:
-        pytest.skip(f"this machine does not know its own name, {name}")
+        missing(f"an address for this machine's own name, {name}")
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
     side = sidecar({"listen": {"ingress": f"0.0.0.0:{port}"}, "ingress": {"forward_to": f"{name}:{port}"}})

@@ -8,6 +8,7 @@ import pytest
 
 from agent_server import behind
 from origin import Origin
+from peers import missing
 from sidecar import merged
 from wire import Client, ask, outward_address, wait_for
 
@@ -74,7 +75,7 @@ def test_row_12_our_ipv6_listener_is_no_target(sidecar):
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
-        pytest.skip("no ::1 on this machine")
+        missing("an ::1 on this machine")
     side = sidecar({"listen": {"egress": "localhost:0"}})
     port = side.egress[1]
     for host in ("[::1]", "[0:0:0:0:0:0:0:1]", "[::]", "localhost"):
@@ -196,7 +197,7 @@ def test_one_of_two_addresses_is_enough(sidecar, sink, address):
     try:
         probe = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
     except OSError:
-        pytest.skip(f"no {address} on this machine")
+        missing(f"an {address} on this machine")
     probe.listen()
     port = probe.getsockname()[1]
     with Client(sidecar().egress) as agent:
@@ -250,9 +251,7 @@ def test_an_address_in_disguise_is_no_local_name(sidecar, origin):
 
 
 def test_another_machine_s_address_is_outside(sidecar):
-    address = outward_address()
-    if not address:
-        pytest.skip("this machine has no address that is not loopback")
+    address = outward_address() or missing("an address of this machine that is not loopback")
     outward = Origin(address)
     side = sidecar({"propagation": {"destinations": [{"match": ["127.0.0.0/8"], "send": ["traceparent", "baggage"]},
                                                      {"match": ["*"], "send": ["traceparent"]}]}})

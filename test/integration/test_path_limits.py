@@ -9,6 +9,7 @@ import time
 import pytest
 
 from origin import NO_BODY, OK
+from peers import missing
 from sidecar import sanitized
 from wire import Client, Truncated, ask, head, outward_address, wait_for
 
@@ -238,9 +239,7 @@ def test_connections_without_a_descriptor_are_counted(sidecar, origin):
 
 
 def test_only_allowed_agents_may_ask(sidecar, origin):
-    address = outward_address()
-    if not address:
-        pytest.skip("this machine has no address that is not loopback")
+    address = outward_address() or missing("an address of this machine that is not loopback")
     side = sidecar({"listen": {"egress": "0.0.0.0:0"}, "egress": {"allow_from": ["198.51.100.0/24"]}})
     port = side.egress[1]
     assert ask(("127.0.0.1", port), "GET", origin.url("/echo")).status == 200

@@ -353,13 +353,19 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("lines", MALFORMED.values(), ids=MALFORMED)
-def test_row_02_a_doubtful_request_is_refused_and_goes_nowhere(agent, origin, lines, sink):
-    agent.send(request("POST", origin.url("/echo"), lines, b"X") + request("GET", origin.url("/hidden")))
-    answer = agent.response()
-    assert (answer.status, answer.get("connection")) == (400, "close")
-    assert answer.get("proxy-status").startswith("sidespan; error=") and answer.body.startswith(b"sidespan: ")
-    assert end_of(agent) == b""
-    assert not origin.requests and not sink.spans
+def test_row_02_a_doubtful_request_is_refused_and_goes_nowhere(sidecar, origin, lines, sink):
+    side = sidecar()
+    with Client(side.egress) as agent:
+        agent.send(request("POST", origin.url("/echo"), lines, b"X") + request("GET", origin.url("/hidden")))
+        answer = agent.response()
+        assert (answer.status, answer.get("connection")) == (400, "close")
+        assert answer.get("proxy-status").startswith("sidespan; error=") and answer.body.startswith(b"sidespan: ")
+        assert end_of(agent) == b""
+    assert not sink.quiet() and not origin.requests
+    metrics = side.metrics()
+    assert metrics.total("sidespan_requests_total", listener="egress", status_class="4xx") == 1
+    assert metrics.total("sidespan_requests_total") == 1
+    assert metrics.total("sidespan_spans_emitted_total") == 0
 
 
 @pytest.mark.parametrize("start", ["GET http://h/ HTTP/1.1 x", "GET http://h/#f HTTP/1.1", "GET  http://h/ HTTP/1.1",

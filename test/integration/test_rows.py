@@ -294,24 +294,26 @@ def test_row_23_odd_texts_are_text(sidecar, origin, sink, tmp_path):
 
 
 def test_row_28_as_shipped_nobody_outside_is_served(sidecar):
-    address = outward_address()
-    if not address:
-        pytest.skip("this machine has no address that is not loopback")
+    address = outward_address() or peers.missing("an address of this machine that is not loopback")
     side = sidecar({"listen": {"egress": "localhost:0", "admin": "localhost:0"}})
     for port in (side.egress[1], side.admin[1]):
         with pytest.raises(ConnectionRefusedError):
             connect((address, port))
 
 
-@pytest.mark.parametrize("method, target, status", [
-    ("GET", "/../../etc/passwd", 404), ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404), ("GET", "//etc/passwd", 404),
-    ("POST", "/metrics", 405), ("DELETE", "/healthz", 405), ("CONNECT", "127.0.0.1:22", 405),
+@pytest.mark.parametrize("method, target, host, status", [
+    ("GET", "/../../etc/passwd", None, 404), ("GET", "/%2e%2e/%2e%2e/etc/passwd", None, 404),
+    ("GET", "//etc/passwd", None, 404), ("POST", "/metrics", None, 405), ("DELETE", "/healthz", None, 405),
+    ("CONNECT", "127.0.0.1:22", None, 405),
+    # A name of somebody else's that has come to lead here.
+    ("GET", "/metrics", "evil.example", 421), ("GET", "/healthz", "evil.example", 421),
+    ("GET", "http://evil.example/metrics", None, 421),
 ])
-def test_row_29_admin_gives_nothing_away(sidecar, method, target, status):
+def test_row_29_admin_gives_nothing_away(sidecar, method, target, host, status):
     side = sidecar()
     lines = [("Origin", "http://evil.example")]
-    answer = ask(side.admin, method, target, lines, host=f"127.0.0.1:{side.admin[1]}")
-    assert answer.status == status and b"root:" not in answer.body
+    answer = ask(side.admin, method, target, lines, host=f"{host or '127.0.0.1'}:{side.admin[1]}")
+    assert answer.status == status and b"root:" not in answer.body and b"sidespan_" not in answer.body
     assert not answer.all("access-control-allow-origin")
 
 
