@@ -525,3 +525,33 @@ def test_windows_of_http2(sidecar, origin):
     assert not any(isinstance(frame, WindowUpdateFrame) and frame.stream_id for frame in raw.frames)
     for sock in (full, *stuffing):
         sock.close()
+
+
+def test_the_window_of_a_connection(sidecar, origin):
+    """Filled to its last byte by streams that have room for more, and nobody takes what they brought. What has come is
+    its stream's at once and is given back in halves: who keeps to the window is never without one, and never has more
+    than it was set to. One who does not keep to it cannot be told from one who does, since each byte that has come is
+    given back before the next is read."""
+    window = 96 * KIB
+    side = sidecar({"limits": {"h2_connection_window": f"{window}B", "connect_time": "60s"}})
+    full, stuffing = full_listener()
+    raw = Raw(side, origin)
+    raw.authority = f"127.0.0.1:{port_of(full)}"
+
+    def given():
+        return [frame.window_increment for frame in raw.frames if isinstance(frame, WindowUpdateFrame)]
+
+    raw.read(lambda frame: len(given()) == 1)
+    assert given() == [window - 65535]
+    raw.push(SettingsFrame(0, flags=["ACK"]).serialize())
+    for stream in (1, 3, 5):
+        raw.push(raw.headers(stream, raw.fields(method="POST"), ended=False))
+    for turn in (1, 2, 3):
+        raw.push(b"".join(DataFrame(stream, b"x" * 8 * KIB).serialize() for stream in (1, 3, 5) * 4))
+        raw.read(lambda frame: len(given()) == 1 + 2 * turn)
+        assert given()[1:] == [window // 2] * 2 * turn
+    raw.push(PingFrame(0, b"12345678").serialize())
+    raw.read(lambda frame: isinstance(frame, PingFrame))
+    assert given()[1:] == [window // 2] * 6 and all(frame.stream_id == 0 for frame in raw.frames)
+    for sock in (full, *stuffing):
+        sock.close()

@@ -26,7 +26,7 @@ REACHED = {  # setting: file below test/, and the test's name
     "window_bytes": ("integration/test_limits.py", "test_bytes_read_ahead"),
     "h2_streams": ("integration/test_h2_abuse.py", "test_limits_of_http2"),
     "h2_stream_window": ("integration/test_h2_abuse.py", "test_limits_of_http2"),
-    "h2_connection_window": ("integration/test_h2_abuse.py", "test_windows_of_http2"),
+    "h2_connection_window": ("integration/test_h2_abuse.py", "test_the_window_of_a_connection"),
     "h2_ping_time": ("integration/test_h2_pings.py", "test_a_dead_origin_is_found"),
     "h2_ping_answer_time": ("integration/test_h2_pings.py", "test_a_dead_origin_is_found"),
     "head_time": ("integration/test_path_limits.py", "test_a_head_that_takes_too_long_is_408"),

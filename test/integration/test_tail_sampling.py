@@ -14,7 +14,7 @@ from spans import is_turn
 from wire import Client, ask, head, wait_for
 
 ERRORS = {"wait": "1s", "policies": [{"errors": True}]}
-MiB = 1 << 20
+KiB, MiB = 1 << 10, 1 << 20
 
 
 @pytest.fixture
@@ -229,19 +229,39 @@ def test_a_trace_waits_no_longer_than_max_wait(tail, origin, sink):
     assert dropped(side) > 0
 
 
+def early_of(metrics, **labels):
+    return metrics.total("sidespan_tail_early_total", **labels)
+
+
+def waiting_or_decided(metrics):
+    return metrics.total("sidespan_tail_traces") + metrics.total("sidespan_tail_decisions_total")
+
+
 @pytest.mark.parametrize("limit, value, label", [
     ("tail_traces", 5, "traces"), ("tail_spans", 5, "spans"), ("tail_bytes", "4KiB", "bytes")])
 def test_what_does_not_fit_is_decided_at_once(tail, origin, sink, limit, value, label):
+    """Each trace has one span here, so that so many of either wait, and no more and no fewer. Of bytes so many that one
+    span more would not go in."""
     limits = {"tail_traces": 1000, "tail_spans": 1000, "tail_bytes": "1MiB"} | {limit: value}
     side = tail({"wait": "1h", "max_wait": "1h", "policies": [{"errors": True}]}, limits)
+    sizes = []
     for number in range(1, 31):
+        before = side.metrics()
         call(side, origin, number, "/status/500" if number % 3 == 0 else "/status/200")
-    wait_for("spans", lambda: side.metrics().accounts()["otlp"][0] == 30)
+        # Those that were decided and this one are all that there were.
+        wait_for("a span", lambda: waiting_or_decided(side.metrics()) == number)
+        after = side.metrics()
+        if not early_of(after) - early_of(before):
+            sizes.append(after.total("sidespan_tail_bytes") - before.total("sidespan_tail_bytes"))
     metrics = side.metrics()
     waiting = metrics.total("sidespan_tail_traces")
-    early = metrics.total("sidespan_tail_early_total", limit=label)
-    assert 0 < waiting <= 15 and early == 30 - waiting
-    assert metrics.total("sidespan_tail_bytes") <= MiB
+    assert metrics.total("sidespan_tail_spans") == waiting
+    assert early_of(metrics, limit=label) == early_of(metrics) == 30 - waiting
+    if limit == "tail_bytes":
+        # A span may be a few digits longer than those that were seen alone.
+        assert 4 * KiB - max(sizes) - 64 < metrics.total("sidespan_tail_bytes") <= 4 * KiB
+    else:
+        assert waiting == 5
     side.stop()
     # The end decides the rest.
     assert traces(sink.spans) == {number: 1 for number in range(3, 31, 3)}

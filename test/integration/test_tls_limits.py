@@ -62,14 +62,25 @@ def test_and_how_long_they_pass(intercepting, authority, many):
     refuse(side, many, f"a.{WILD}", strange)
 
 
-@pytest.mark.parametrize("kept", [256, 0])
-def test_sessions_for_resumption(kept, intercepting, tls_origin, sink):
-    tls_origin.answer("/close", [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "close"])
+@pytest.mark.parametrize("kept, called, resumed", [
+    (256, "AAA", [False, True, True]),
+    (0, "AAA", [False, False, False]),
+    (2, "ABAB", [False, False, True, True]),
+    (1, "ABAB", [False, False, False, False]),
+    (1, "ABBA", [False, False, True, False]),
+    (2, "ABCCBA", [False, False, False, True, True, False]),  # the one that is not called for longest makes room
+])
+def test_sessions_for_resumption(kept, called, resumed, intercepting, authority, sink):
+    """Of each origin that is called, a letter, one is kept; and of so many origins."""
+    origins = {name: Origin(tls=authority.server(HOST)) for name in sorted(set(called))}
     side = intercepting({"limits": {"tls_sessions": kept}})
-    for _ in range(3):
-        assert ask(side.egress, "GET", f"https://{HOST}:{tls_origin.port}/close").status == 200
-    resumed = [span["attributes"]["tls.resumed"] for span in sink.wait(3)]
-    assert resumed == ([False, True, True] if kept else [False, False, False])
+    for count, name in enumerate(called, 1):
+        origins[name].answer("/close", [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "close"])
+        assert ask(side.egress, "GET", f"https://{HOST}:{origins[name].port}/close").status == 200
+        sink.wait(count)
+    assert [span["attributes"]["tls.resumed"] for span in sink.spans] == resumed
+    for origin in origins.values():
+        origin.stop()
 
 
 def test_an_agent_that_does_not_go_on_with_its_handshake(intercepting, tls_origin, sink):
