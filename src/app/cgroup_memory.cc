@@ -10,8 +10,23 @@
 namespace sidespan::app {
 namespace {
 
-constexpr size_t kAutoBytesMax = size_t{128} * 1024 * 1024;
-constexpr size_t kPercentOfGroup = 60;
+constexpr size_t kMiB = size_t{1024} * 1024;
+
+// A share of the control group's memory, within bounds: with less than the least nothing works.
+struct Share {
+  size_t percent;
+  size_t least;
+  size_t most;
+
+  size_t of(std::optional<size_t> group) const {
+    return group ? std::clamp(*group / 100 * percent, least, most) : most;
+  }
+};
+constexpr Share kTraffic = {.percent = 60, .least = kMiB, .most = 128 * kMiB};
+constexpr Share kExportQueue = {.percent = 12, .least = kMiB, .most = 32 * kMiB};
+constexpr Share kTail = {.percent = 6, .least = kMiB, .most = 16 * kMiB};
+constexpr Share kLineage = {.percent = 4, .least = kMiB / 4, .most = 8 * kMiB};
+constexpr size_t kBytesALineageValue = 32;
 
 // Where a hierarchy is mounted, which of its directories that is, and the file that tells the
 // limit.
@@ -112,9 +127,11 @@ std::optional<size_t> cgroup_memory_bytes(const std::string& root) {
   return least;
 }
 
-size_t default_memory_bytes(std::optional<size_t> cgroup_bytes) {
-  if (!cgroup_bytes) return kAutoBytesMax;
-  return std::min(kAutoBytesMax, *cgroup_bytes / 100 * kPercentOfGroup);
+MemoryShares memory_shares(std::optional<size_t> cgroup_bytes) {
+  return {.traffic = kTraffic.of(cgroup_bytes),
+          .export_queue = kExportQueue.of(cgroup_bytes),
+          .tail = kTail.of(cgroup_bytes),
+          .lineage_values = kLineage.of(cgroup_bytes) / kBytesALineageValue};
 }
 
 }  // namespace sidespan::app

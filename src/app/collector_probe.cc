@@ -115,7 +115,7 @@ CollectorFacts probe_collector(const Settings& settings, const TlsSetup& tls) {
   CollectorFacts facts;
   facts.tracing = settings.tracing;
   facts.decided = settings.exporting.decided;
-  const report::PipelineOptions options = pipeline_options(settings);
+  const report::PipelineOptions options = pipeline_options(settings, memory_shares());
   if (!options.otlp || !settings.exporting.endpoint) return facts;
   facts.endpoint = shown(settings.exporting);
   const Result<std::string> status = Probe(settings, tls, *options.otlp).run();

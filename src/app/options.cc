@@ -211,9 +211,11 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
   return options;
 }
 
-std::unique_ptr<lineage::Registry> make_registry(const Settings& settings) {
+std::unique_ptr<lineage::Registry> make_registry(const Settings& settings,
+                                                 const MemoryShares& shares) {
   if (!settings.tracing || !settings.lineage.turns.on) return nullptr;
   lineage::RegistryOptions options = settings.lineage;
+  options.values_max = settings.limits.lineage_values.value_or(shares.lineage_values);
   options.ids = (settings.context_sources & bit_of(lineage::Source::kId)) != 0;
   options.echo = (settings.context_sources & bit_of(lineage::Source::kEcho)) != 0;
   lineage::HashKey key;
@@ -222,7 +224,7 @@ std::unique_ptr<lineage::Registry> make_registry(const Settings& settings) {
   return std::make_unique<lineage::Registry>(key, options);
 }
 
-report::PipelineOptions pipeline_options(const Settings& settings) {
+report::PipelineOptions pipeline_options(const Settings& settings, const MemoryShares& shares) {
   const ExportSettings& exporting = settings.exporting;
   report::PipelineOptions options;
   options.origin.resource = resource(settings);
@@ -232,13 +234,13 @@ report::PipelineOptions pipeline_options(const Settings& settings) {
   options.batch.bytes_max = exporting.batch_bytes;
   options.batch.delay = exporting.batch_delay;
   options.batch.queue_max = exporting.queue_spans;
-  options.batch.queue_bytes_max = exporting.queue_bytes;
+  options.batch.queue_bytes_max = exporting.queue_bytes.value_or(shares.export_queue);
   if (!exporting.endpoint) return options;
   options.tail = settings.sampling.tail;
   if (options.tail) {
     options.tail->traces_max = settings.limits.tail_traces;
     options.tail->spans_max = settings.limits.tail_spans;
-    options.tail->bytes_max = settings.limits.tail_bytes;
+    options.tail->bytes_max = settings.limits.tail_bytes.value_or(shares.tail);
     options.tail->decisions_max = settings.limits.tail_decisions;
   }
   options.otlp = otlp_options(exporting, *exporting.endpoint);

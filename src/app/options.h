@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "app/cgroup_memory.h"
 #include "app/settings.h"
 #include "sidespan/lineage/registry.h"
 #include "sidespan/lineage/resolver.h"
@@ -29,12 +30,13 @@ std::shared_ptr<const proxy::Options> proxy_options(const Settings& settings,
 
 // What all workers know of the executions under way. Null: nothing but heads is to be evidence, or
 // nothing could be the evidence of.
-std::unique_ptr<lineage::Registry> make_registry(const Settings& settings);
+std::unique_ptr<lineage::Registry> make_registry(const Settings& settings,
+                                                 const MemoryShares& shares);
 
 // `host` is empty where none is set.
 wire::SecondProxy second_proxy(const EgressSettings& egress);
 
 // Resource, batch and exporter; no exporter where none is configured.
-report::PipelineOptions pipeline_options(const Settings& settings);
+report::PipelineOptions pipeline_options(const Settings& settings, const MemoryShares& shares);
 
 }  // namespace sidespan::app

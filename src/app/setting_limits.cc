@@ -34,17 +34,19 @@ std::optional<size_t> read_value_bytes(const Node& node, Complaints& complaints)
   return read_size(node, 0, kGiB, complaints);
 }
 
-std::optional<std::optional<size_t>> read_memory(const Node& node, Complaints& complaints) {
+// `auto`, which memory_shares() tells, or what `Read` reads.
+template <auto Read>
+std::optional<std::optional<size_t>> auto_or(const Node& node, Complaints& complaints) {
   if (node.kind == Node::Kind::kText && node.text == "auto") return std::optional<size_t>();
-  const std::optional<size_t> bytes = read_size(node, kMiB, 1024 * kGiB, complaints);
-  if (!bytes) return std::nullopt;
-  return bytes;
+  const std::optional<size_t> read = Read(node, complaints);
+  if (!read) return std::nullopt;
+  return read;
 }
 
 constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.memory",
      .value = "auto",
-     .read = assign<read_memory, &S::limits, &L::memory_bytes>,
+     .read = assign<auto_or<size_between<kMiB, 1024 * kGiB>>, &S::limits, &L::memory_bytes>,
      .sentence =
          "Bytes of traffic held at once, all in all: at 80 % of it taps go off, at 90 % new "
          "requests are refused (503), at 95 % who holds most is reset. `auto` is 128MiB, or "
@@ -236,9 +238,10 @@ constexpr auto kRows = std::to_array<Setting>({
      .sentence = "A connection there without a request, or with an answer that nobody takes."},
 
     {.key = "limits.export_queue_bytes",
-     .value = "32MiB",
-     .read = assign<size_between<kMiB, 4 * kGiB>, &S::exporting, &X::queue_bytes>,
-     .sentence = "The spans of export.batch.queue, encoded."},
+     .value = "auto",
+     .read = assign<auto_or<size_between<kMiB, 4 * kGiB>>, &S::exporting, &X::queue_bytes>,
+     .sentence = "The spans of export.batch.queue, encoded. `auto` is 32MiB, or 12 % of the "
+                 "control group's memory limit where that is less."},
     {.key = "limits.export_reply_bytes",
      .value = "64KiB",
      .read = assign<size_between<0, 4 * kMiB>, &S::exporting, &X::reply_bytes>,
@@ -300,9 +303,10 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<count_between<1, 10'000'000>, &S::limits, &L::tail_spans>,
      .sentence = "Their spans."},
     {.key = "limits.tail_bytes",
-     .value = "16MiB",
-     .read = assign<size_between<kKiB, 64 * kGiB>, &S::limits, &L::tail_bytes>,
-     .sentence = "The same spans, encoded."},
+     .value = "auto",
+     .read = assign<auto_or<size_between<kKiB, 64 * kGiB>>, &S::limits, &L::tail_bytes>,
+     .sentence = "The same spans, encoded. `auto` is 16MiB, or 6 % of the control group's memory "
+                 "limit where that is less."},
     {.key = "limits.tail_decisions",
      .value = "50000",
      .read = assign<count_between<2, 10'000'000>, &S::limits, &L::tail_decisions>,
@@ -339,10 +343,11 @@ constexpr auto kRows = std::to_array<Setting>({
      .sentence = "Turns that are open or were so a moment ago; who is the next gets no turn. A "
                  "quarter as many more are kept, without spans, where agents name their traces."},
     {.key = "limits.lineage_values",
-     .value = "262144",
-     .read = assign<count_between<1024, 16'777'216>, &S::lineage, &G::values_max>,
+     .value = "auto",
+     .read = assign<auto_or<count_between<1024, 16'777'216>>, &S::limits, &L::lineage_values>,
      .sentence = "Texts and ids that are remembered, as hashes, 32 bytes each; older ones go. A "
-                 "quarter as many more are kept where agents name their traces."},
+                 "quarter as many more are kept where agents name their traces. `auto` is 262144, "
+                 "or what takes 4 % of the control group's memory limit where that is less."},
     {.key = "limits.lineage_execution_values",
      .value = "16384",
      .read = assign<count_between<64, 16'777'216>, &S::lineage, &G::values_per_execution_max>,

@@ -98,7 +98,7 @@ std::optional<report::TailPolicy> read_policy(const Node& node, Complaints& comp
     return std::nullopt;
   }
   constexpr size_t kTokensMax = 1'000'000'000;
-  constexpr Milliseconds::rep kSlowest = 24 * 3'600'000;
+  constexpr Milliseconds::rep kSlowest = Milliseconds::rep{24} * 3'600'000;
   report::TailPolicy policy;
   const auto read = [&](std::string_view key, auto reader, auto make) {
     return read_condition(node, key, complaints, reader, make, policy);
@@ -123,7 +123,7 @@ std::optional<report::TailPolicy> read_policy(const Node& node, Complaints& comp
 
 std::optional<std::optional<report::TailOptions>> read_tail(const Node& node,
                                                             Complaints& complaints) {
-  constexpr Milliseconds::rep kLongest = 24 * 3'600'000;
+  constexpr Milliseconds::rep kLongest = Milliseconds::rep{24} * 3'600'000;
   if (node.kind == Node::Kind::kText && node.text == "off") {
     return std::optional<report::TailOptions>();
   }

@@ -150,8 +150,8 @@ struct ExportSettings {
   size_t batch_bytes = 0;
   Milliseconds batch_delay{};
   size_t queue_spans = 0;
-  size_t queue_bytes = 0;  // the same spans, encoded
-  size_t reply_bytes = 0;  // of a collector's reply
+  std::optional<size_t> queue_bytes;  // the same spans, encoded; nothing: memory_shares()
+  size_t reply_bytes = 0;             // of a collector's reply
   report::RetryOptions retry;
 };
 
@@ -169,11 +169,12 @@ struct LimitSettings {
   Milliseconds stdio_export{};  // after its server has
   size_t tail_traces = 0;       // that wait for a decision
   size_t tail_spans = 0;
-  size_t tail_bytes = 0;
-  size_t tail_decisions = 0;           // that are remembered
-  size_t mcp_calls = 0;                // without an answer yet; of stdio, on one side
-  Milliseconds mcp_call_time{};        // that one waits whose POST is over
-  std::optional<size_t> memory_bytes;  // of traffic held at once; nothing: by the machine
+  std::optional<size_t> tail_bytes;      // nothing: memory_shares()
+  size_t tail_decisions = 0;             // that are remembered
+  size_t mcp_calls = 0;                  // without an answer yet; of stdio, on one side
+  Milliseconds mcp_call_time{};          // that one waits whose POST is over
+  std::optional<size_t> memory_bytes;    // of traffic held at once; nothing: memory_shares()
+  std::optional<size_t> lineage_values;  // nothing: memory_shares()
 };
 
 enum class LogFormat : uint8_t { kJson, kText };

@@ -9,11 +9,6 @@ namespace sidespan::app {
 
 namespace {
 
-size_t memory_bytes(const Settings& settings) {
-  const std::optional<size_t>& set = settings.limits.memory_bytes;
-  return set ? *set : default_memory_bytes(cgroup_memory_bytes());
-}
-
 constexpr std::string_view kEgress = "egress";
 constexpr std::string_view kIngress = "ingress";
 constexpr std::string_view kAdmin = "admin";
@@ -72,10 +67,10 @@ Sidecar::Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log
       tls_(tls),
       log_(log),
       telemetry_(settings, tls, log, std::move(tap)),
-      memory_(memory_bytes(settings)),
+      memory_(settings.limits.memory_bytes.value_or(memory_shares().traffic)),
       mcp_calls_(settings.limits.mcp_calls, settings.limits.mcp_call_time),
       ingress_watch_(settings.lineage.turns.idle),
-      lineage_(make_registry(settings)) {
+      lineage_(make_registry(settings, memory_shares())) {
   count([this](metrics::Snapshot& to) { collect_memory(to, memory_); });
   if (lineage_) count([this](metrics::Snapshot& to) { collect_lineage(to, *lineage_); });
 }

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cstdint>
 #include <cstdlib>
 #ifdef __GLIBC__
@@ -23,7 +24,7 @@ int let_go_of_code(dl_phdr_info* object, size_t, void*) {
     const uintptr_t begin = object->dlpi_addr + segment.p_vaddr;
     const uintptr_t first = (begin + page - 1) / page * page;
     const uintptr_t last = (begin + segment.p_filesz) / page * page;
-    if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    if (first < last) ::madvise(std::bit_cast<void*>(first), last - first, MADV_DONTNEED);
   }
   return 0;
 }

@@ -34,8 +34,8 @@ struct Telemetry::Inside {
             loop, settings.limits.dialer,
             [](std::string_view, const net::Address&) { return std::nullopt; }, client_tls.get()),
         pool(loop, dialer, settings.limits.pool),
-        pipeline(loop, pool, Random::from_system(), log, pipeline_options(settings),
-                 std::move(tap)),
+        pipeline(loop, pool, Random::from_system(), log,
+                 pipeline_options(settings, memory_shares()), std::move(tap)),
         watch(loop, std::move(look)) {
     watch.start(kWatchEvery, true);
   }

@@ -2,6 +2,7 @@
 // wait before the next attempt. Pure: exporter brings the answer, the time and the randomness.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -32,13 +33,14 @@ std::optional<Milliseconds> parse_retry_after(std::string_view value, std::strin
 // Exponential, with full jitter: each wait is drawn from zero up to a ceiling that doubles.
 class Backoff {
  public:
-  explicit Backoff(const RetryOptions& options)
-      : options_(options), ceiling_(options.backoff_start) {}
+  explicit Backoff(const RetryOptions& options) : options_(options), ceiling_(first()) {}
 
   Milliseconds next(Random& random);
-  void reset() { ceiling_ = options_.backoff_start; }
+  void reset() { ceiling_ = first(); }
 
  private:
+  Milliseconds first() const { return std::min(options_.backoff_start, options_.backoff_max); }
+
   RetryOptions options_;
   Milliseconds ceiling_;
 };

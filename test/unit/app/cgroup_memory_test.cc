@@ -103,10 +103,36 @@ TEST_CASE("a machine that tells nothing has no limit") {
   CHECK_FALSE(cgroup_memory_bytes(root.path()));
 }
 
-TEST_CASE("auto is 60 percent of the group's limit, at most 128 MiB") {
-  CHECK(default_memory_bytes({}) == 128 * kMiB);
-  CHECK(default_memory_bytes(1024 * kMiB) == 128 * kMiB);
-  CHECK(default_memory_bytes(100 * kMiB) == 60 * kMiB);
+TEST_CASE("auto is a share of the group's limit, within bounds") {
+  struct Row {
+    std::optional<size_t> group;
+    size_t traffic, export_queue, tail, lineage_values;
+  };
+  const std::vector<Row> rows = {
+      {{}, 128 * kMiB, 32 * kMiB, 16 * kMiB, 262'144},
+      {1024 * kMiB, 128 * kMiB, 32 * kMiB, 16 * kMiB, 262'144},
+      {100 * kMiB, 60 * kMiB, 12 * kMiB, 6 * kMiB, 131'072},
+      {4 * kMiB, 4 * kMiB / 100 * 60, kMiB, kMiB, 8'192},
+      {0, kMiB, kMiB, kMiB, 8'192},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.group.value_or(0));
+    const MemoryShares shares = memory_shares(row.group);
+    CHECK(shares.traffic == row.traffic);
+    CHECK(shares.export_queue == row.export_queue);
+    CHECK(shares.tail == row.tail);
+    CHECK(shares.lineage_values == row.lineage_values);
+  }
+}
+
+TEST_CASE("all shares together leave a sixth of a group to the program") {
+  // A value takes 32 bytes, and a quarter as many more are kept for agents that name their traces.
+  constexpr size_t kBytesAValue = 40;
+  for (size_t group = 40 * kMiB; group < 1024 * kMiB; group += kMiB) {
+    const MemoryShares shares = memory_shares(group);
+    const size_t lineage = shares.lineage_values * kBytesAValue;
+    CHECK(shares.traffic + shares.export_queue + shares.tail + lineage <= group / 6 * 5);
+  }
 }
 
 }  // namespace

@@ -32,6 +32,17 @@ TEST_CASE("faults go to stderr, each in its line, and 2 is the end") {
   CHECK(settings.error().err.find("warning") == std::string::npos);
 }
 
+TEST_CASE("nothing that a terminal would obey is told as it was written") {
+  const Outcome outcome =
+      check(sources_with("\"\\e[2J\": 1\n", {{"OTEL_TRACES_SAMPLER", "\x1b[31m"},
+                                                {"SIDESPAN_\u202e", "x"}}),
+            false);
+  CHECK(outcome.err.find(R"(/etc/c.yaml:1: \x1b[2J: )") == 0);
+  CHECK(outcome.err.find(R"(there is no sampler named "\x1b[31m")") != std::string::npos);
+  CHECK(outcome.err.find(R"(SIDESPAN_\u202e )") != std::string::npos);
+  CHECK(outcome.err.find('\x1b') == std::string::npos);
+}
+
 TEST_CASE("without faults there is 0, and with --print data on stdout") {
   const ConfigSources sources = sources_with("workers: 2\n");
   const Outcome quiet = check(sources, false);

@@ -114,7 +114,6 @@ TEST_CASE("what exports are told is the pipeline's own by default") {
   CHECK(settings.exporting.batch_bytes == batch.bytes_max);
   CHECK(settings.exporting.batch_delay == batch.delay);
   CHECK(settings.exporting.queue_spans == batch.queue_max);
-  CHECK(settings.exporting.queue_bytes == batch.queue_bytes_max);
   const report::OtlpOptions otlp;
   CHECK(settings.exporting.gzip == otlp.gzip);
   CHECK(settings.exporting.timeout == otlp.timeout);

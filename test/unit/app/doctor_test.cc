@@ -48,6 +48,7 @@ TEST_CASE("each reason not to open a tunnel has its words and its advice") {
 TEST_CASE("findings as text") {
   const Findings findings = {{Verdict::kOk, "a"}, {Verdict::kWarn, "b\nc", "do"}};
   CHECK(text_of(findings) == "ok   a\nwarn b?c\n     do\n");
+  CHECK(text_of({{Verdict::kOk, "a\u009b31m"}}) == "ok   a\\x9b31m\n");
   CHECK_FALSE(any_failed(findings));
   CHECK(any_failed({{Verdict::kOk, "a"}, {Verdict::kFail, "b"}}));
 }

@@ -17,6 +17,13 @@ Settings settings_of(const char* yaml, Environment environment = {}) {
   return std::move(configuration.settings);
 }
 
+constexpr MemoryShares kShares = {
+    .traffic = 1, .export_queue = 2'000'000, .tail = 3'000'000, .lineage_values = 4096};
+
+report::PipelineOptions pipeline_of(const Settings& settings) {
+  return pipeline_options(settings, kShares);
+}
+
 TEST_CASE("the proxy is told what the user decided") {
   const Settings settings = settings_of(R"(
 routes: [{path: /a/, to: "http://b/"}]
@@ -101,7 +108,7 @@ TEST_CASE("the sampler is the one that was asked for") {
 }
 
 TEST_CASE("the pipeline without a collector") {
-  const auto options = pipeline_options(settings_of("service: {name: agent, resource: {a: b}}"));
+  const auto options = pipeline_of(settings_of("service: {name: agent, resource: {a: b}}"));
   CHECK_FALSE(options.otlp.has_value());
   CHECK(options.origin.resource.text("service.name") == "agent");
   CHECK(options.origin.resource.text("a") == "b");
@@ -115,7 +122,7 @@ TEST_CASE("the pipeline without a collector") {
 TEST_CASE("the resource names service, instance and host, and is not cut by limits of spans") {
   std::string yaml = "limits: {attributes: 2, attribute_bytes: 3}\nservice:\n  resource:\n";
   for (int i = 0; i < 200; ++i) yaml += "    key" + std::to_string(i) + ": a value\n";
-  const auto resource = pipeline_options(settings_of(yaml.c_str())).origin.resource;
+  const auto resource = pipeline_of(settings_of(yaml.c_str())).origin.resource;
   CHECK(resource.at(0).key == "service.name");
   CHECK(resource.text("service.name") == "unknown_service:sidespan");
   CHECK(resource.text("key199") == "a value");
@@ -127,16 +134,16 @@ TEST_CASE("the resource names service, instance and host, and is not cut by limi
   CHECK(instance[14] == '4');
   CHECK(std::string_view("89ab").contains(instance[19]));
   for (const size_t dash : {8, 13, 18, 23}) CHECK(instance[dash] == '-');
-  CHECK(pipeline_options(settings_of("")).origin.resource.text("service.instance.id") != instance);
+  CHECK(pipeline_of(settings_of("")).origin.resource.text("service.instance.id") != instance);
 
-  const auto given = pipeline_options(
-      settings_of("service: {resource: {service.instance.id: mine, host.name: h}}"));
+  const auto given =
+      pipeline_of(settings_of("service: {resource: {service.instance.id: mine, host.name: h}}"));
   CHECK(given.origin.resource.text("service.instance.id") == "mine");
   CHECK(given.origin.resource.text("host.name") == "h");
 }
 
 TEST_CASE("the pipeline with a collector") {
-  const auto options = pipeline_options(settings_of(R"(
+  const auto options = pipeline_of(settings_of(R"(
 export:
   otlp: {endpoint: "http://C:4319/x", headers: {k: v}, compression: none, timeout: 3s}
   batch: {spans: 2, bytes: 2KiB, delay: 5ms, queue: 4}
@@ -162,6 +169,22 @@ limits: {export_queue_bytes: 2MiB, export_reply_bytes: 1KiB, export_backoff: 10m
   CHECK(options.batch.delay == Milliseconds{5});
   CHECK(options.batch.queue_max == 4);
   CHECK(options.batch.queue_bytes_max == 2'097'152);
+}
+
+TEST_CASE("what the queues take is a share of the machine's memory, or as it is set") {
+  constexpr std::string_view kTail =
+      "export: {otlp: {endpoint: \"http://c:4318\"}}\nsampling: {tail: {policies: [{errors: "
+      "true}]}}\n";
+  const auto shared = pipeline_of(settings_of(kTail.data()));
+  CHECK(shared.batch.queue_bytes_max == kShares.export_queue);
+  REQUIRE(shared.tail);
+  CHECK(shared.tail->bytes_max == kShares.tail);
+  const std::string set =
+      std::string(kTail) + "limits: {export_queue_bytes: 2MiB, tail_bytes: 1MiB}";
+  const auto given = pipeline_of(settings_of(set.c_str()));
+  CHECK(given.batch.queue_bytes_max == 2'097'152);
+  REQUIRE(given.tail);
+  CHECK(given.tail->bytes_max == 1'048'576);
 }
 
 TEST_CASE("the version names itself and its libraries") {

@@ -225,6 +225,7 @@ TEST_CASE("quoted texts are short and plain") {
   CHECK(quote("a\n\x1b[31m") == "'a??[31m'");
   CHECK(quote(std::string(100, 'x')) == "'" + std::string(60, 'x') + "...'");
   CHECK(quote("\xff") == "'\xef\xbf\xbd'");
+  CHECK(quote("\u009b31m\u202e") == R"('\x9b31m\u202e')");
 }
 
 }  // namespace

@@ -68,6 +68,15 @@ TEST_CASE("retry: the backoff's ceiling doubles to its limit, and each wait is d
   }
 }
 
+TEST_CASE("retry: the longest wait bounds the first one, too") {
+  Random random(7);
+  Backoff backoff({.backoff_start = Milliseconds(1000), .backoff_max = Milliseconds(60)});
+  for (int i = 0; i < 1000; ++i) {
+    CHECK(backoff.next(random) <= Milliseconds(60));
+    if (i % 3 == 0) backoff.reset();
+  }
+}
+
 TEST_CASE("retry: the jitter uses the whole range") {
   Random random(7);
   Milliseconds least{1000};
