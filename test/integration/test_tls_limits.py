@@ -73,9 +73,10 @@ def test_and_how_long_they_pass(intercepting, authority, many):
 def test_sessions_for_resumption(kept, called, resumed, intercepting, authority, sink):
     """Of each origin that is called, a letter, one is kept; and of so many origins."""
     origins = {name: Origin(tls=authority.server(HOST)) for name in sorted(set(called))}
+    for origin in origins.values():
+        origin.answer("/close", [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "close"])
     side = intercepting({"limits": {"tls_sessions": kept}})
     for count, name in enumerate(called, 1):
-        origins[name].answer("/close", [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "close"])
         assert ask(side.egress, "GET", f"https://{HOST}:{origins[name].port}/close").status == 200
         sink.wait(count)
     assert [span["attributes"]["tls.resumed"] for span in sink.spans] == resumed
