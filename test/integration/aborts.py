@@ -10,9 +10,13 @@ import ssl
 import struct
 import threading
 
+from h2.errors import ErrorCodes
+from hyperframe.frame import HeadersFrame
+
+from h2_origin import H2Client
 from handshakes import hello
 from origin import CLOSE, CONTINUE, NO_BODY, OK, RESET, Origin
-from wire import Client, Truncated, head
+from wire import Client, Truncated, connect, head
 
 LAST = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")  # a connection for each call: none is used again
 CHUNKED = b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -152,6 +156,12 @@ def scripts(arrive):
         "/agent-in-answer-chunk": [CHUNKED, endless],
         "/agent-in-upgrade": [SWITCH, rest, CLOSE],
         "/agent-pipelining": [LAST, CLOSE],
+        "/h2-in-body": [NO_BODY, arrive, rest, CLOSE],
+        "/h2-waiting": [arrive, rest, CLOSE],
+        "/h2-in-answer": [LENGTH, long],
+        "/h2-reset-in-body": [NO_BODY, arrive, rest, CLOSE],
+        "/h2-reset-waiting": [arrive, rest, CLOSE],
+        "/h2-reset-in-answer": [CHUNKED, endless],
     }
     pieces = {
         "before-head": [], "in-head": [b"HTTP/1.1 200 OK\r\nX-A"], "after-100": [CONTINUE],
@@ -255,6 +265,42 @@ def agent_in_tunnel(field, key, how):
     leave(client, how)
 
 
+def h2_in_preface(field, key, how):
+    client = Client(field.egress)
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM")
+    leave(client, how)
+
+
+def h2_in_head(field, key, how):
+    """Of a head one frame is here, and another is due."""
+    client = H2Client(connect(field.egress))
+    fields = [(":method", "GET"), (":scheme", "http"), (":authority", "h"), (":path", "/")]
+    block = client.connection.encoder.encode(fields)
+    client.sock.sendall(HeadersFrame(1, block, flags=["END_STREAM"]).serialize())
+    leave(client, how)
+
+
+def h2_at(point, resets, method="GET"):
+    """The origin has the request of a stream of HTTP/2, or a part of its answer is here. Where the agent `resets` the
+    stream, the connection is still of use, and ends behind that."""
+
+    def play(field, key, how):
+        client = H2Client(connect(field.egress))
+        body = b"x" * 500 if method == "POST" else None
+        stream = client.ask(f"127.0.0.1:{field.origin.port}", f"/{point}?{key}", method, body=body, end=body is None)
+        if point.endswith("in-answer"):
+            while not client.answers[stream].body:
+                assert client.pull(), f"{point}: the connection ended"
+        else:
+            field.wait(point, key)
+        if resets:
+            client.connection.reset_stream(stream, ErrorCodes.CANCEL)
+            client.ping()
+        leave(client, how)
+
+    return play
+
+
 def origin_refusing(field, key, how):
     with Client(field.egress) as client:
         assert client.ask("GET", f"http://127.0.0.1:{field.nobody}/?{key}").status == 502
@@ -335,6 +381,14 @@ POINTS = {
     "agent-in-handshake": (agent_in_handshake, ("complete", "agent_cancelled")),
     "agent-in-tunnel": (agent_in_tunnel, ("complete", "agent_cancelled")),
     "agent-in-upgrade": (agent_within("agent-in-upgrade", ASK_UPGRADE, b"\r\n\r\n"), ("complete", "agent_cancelled")),
+    "h2-in-preface": (h2_in_preface, None),
+    "h2-in-head": (h2_in_head, None),
+    "h2-in-body": (h2_at("h2-in-body", False, "POST"), CANCELLED),
+    "h2-waiting": (h2_at("h2-waiting", False), CANCELLED),
+    "h2-in-answer": (h2_at("h2-in-answer", False), CANCELLED),
+    "h2-reset-in-body": (h2_at("h2-reset-in-body", True, "POST"), CANCELLED),
+    "h2-reset-waiting": (h2_at("h2-reset-waiting", True), CANCELLED),
+    "h2-reset-in-answer": (h2_at("h2-reset-in-answer", True), CANCELLED),
     "origin-refusing": (origin_refusing, GONE),
     "origin-in-handshake": (origin_in_handshake, GONE),
     "origin-before-head": (origin_at("before-head", 502), GONE),

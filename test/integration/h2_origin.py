@@ -19,6 +19,7 @@ import h2.exceptions
 from hyperframe.frame import GoAwayFrame
 
 from origin import Origin
+from wire import Truncated
 
 
 @dataclass
@@ -145,6 +146,7 @@ class H2Client:
         self.connection.increment_flow_control_window(1 << 20)  # a stream that is not read holds up no other
         self.answers = {}
         self.closed = None
+        self.pongs = 0
         self.flush()
 
     def flush(self):
@@ -176,6 +178,15 @@ class H2Client:
     def get(self, *args, **kwargs):
         return self.wait(self.ask(*args, **kwargs))[0]
 
+    def ping(self):
+        """Once this returns, all that was said before has been read there."""
+        before = self.pongs
+        self.connection.ping(b"12345678")
+        self.flush()
+        while self.pongs == before:
+            if not self.pull():
+                raise Truncated("end of stream instead of a PING's answer")
+
     def pull(self):
         """Reads once; False: the connection is over."""
         data = self.sock.recv(65536)
@@ -186,6 +197,7 @@ class H2Client:
             return False
         for event in self.connection.receive_data(data):
             answer = self.answers.get(getattr(event, "stream_id", None))
+            self.pongs += isinstance(event, h2.events.PingAckReceived)
             if isinstance(event, h2.events.ConnectionTerminated):
                 self.closed = event.error_code
             if answer is None:

@@ -16,12 +16,24 @@ from sidecar import resident, sanitized
 from wire import wait_for
 
 AT_ONCE = 12
-GROWTH = 768 << 10  # of the second half over the first: the first has filled pools and caches
-WAITS = {"half_close_time": "150ms", "connect_time": "20s", "stream_idle_time": "20s"}
+OPENING = 1000  # they fill pools and caches
+GROWTH = 128 << 10  # of the second half over the first
+LIMITS = {
+    "half_close_time": "150ms", "connect_time": "20s", "stream_idle_time": "20s",
+    # Each call has an address of its own, and what it says is kept in a table whose pages come one by one.
+    "lineage_values": 1024,
+    # A small limit is told in small steps, and of it 1/256 may be addresses that were called lately.
+    "memory": "8MiB",
+}
+HELD = (8 << 20) // 256 * 3  # how far two figures may be apart: a step each, and those addresses
 
 
 def descriptors(side):
     return len(os.listdir(f"/proc/{side.process.pid}/fd"))
+
+
+def held(side):
+    return side.metrics().total("sidespan_memory_bytes")
 
 
 def play(field, calls):
@@ -65,8 +77,7 @@ def due(calls):
 
 @pytest.fixture
 def field(intercepting):
-    # Each call has an address of its own, and what it says is kept in a table whose pages come one by one.
-    side = intercepting({"limits": WAITS | {"lineage_values": 1024}})
+    side = intercepting({"limits": LIMITS})
     field = Field(side.egress)
     field.side = side
     yield field
@@ -77,19 +88,20 @@ def test_row_10_aborts_leave_nothing_behind(field, sink, request):
     side, count = field.side, request.config.getoption("--aborts")
     kinds = [(point, how) for point in POINTS for how in (CLOSE, RESET)]
     calls = [(*kinds[number % len(kinds)], "/".join((*kinds[number % len(kinds)], str(number)))) for number in range(count)]
-    opening = [(point, how, key + "-first") for point, how, key in calls[:len(kinds)]]
+    opening = [(*kinds[number % len(kinds)], "/".join((*kinds[number % len(kinds)], f"first-{number}")))
+               for number in range(OPENING)]
     play(field, opening)  # whatever is opened once is open now
     wait_for("no connection", lambda: side.metrics().total("sidespan_connections") == 0)
     sink.quiet()
-    before = descriptors(side)
+    before, held_before = descriptors(side), held(side)
     play(field, calls[:count // 2])
     quiet(side, before)
     halfway = resident(side)
     play(field, calls[count // 2:])
     quiet(side, before)
     growth = resident(side) - halfway
-    print(f"{count} aborts: {before} descriptors before and {descriptors(side)} after, {growth / 1024:.0f} KiB more in the "
-          f"second half")
+    print(f"{count} aborts: {before} descriptors before and {descriptors(side)} after, {held_before / 1024:.0f} KiB "
+          f"held before and {held(side) / 1024:.0f} after, {growth / 1024:.0f} KiB more in the second half")
 
     expected = due(opening + calls)
     total = sum(counter.total() for counter in expected.values())
@@ -101,5 +113,7 @@ def test_row_10_aborts_leave_nothing_behind(field, sink, request):
     assert not twice
     (emitted, exported, dropped, queued), = side.metrics().accounts().values()
     assert (emitted, exported, dropped, queued) == (total, total, 0, 0)
+    assert side.metrics().total("sidespan_memory_reactions_total") == 0  # each of them ended as it should by itself
+    assert held(side) - held_before <= HELD
     if not sanitized():
         assert growth < GROWTH
