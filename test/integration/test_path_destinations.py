@@ -3,14 +3,19 @@ resolve, and the context each destination may see."""
 
 import json
 import socket
+import sys
 
 import pytest
 
 from agent_server import behind
+from h2_origin import H2Client
 from origin import Origin
+from otlp_sink import Reply
 from peers import missing
-from sidecar import merged
-from wire import Client, ask, outward_address, wait_for
+from sidecar import exporting, merged, run
+from test_path_tunnels import Plain, mirror
+from tunnel import HOST, Tunnel, context_of
+from wire import Client, ask, connect, head, outward_address, wait_for
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CARRIED = [("traceparent", PARENT), ("tracestate", "congo=t61"), ("baggage", "user=7,tenant=a")]
@@ -300,20 +305,136 @@ def test_unsampled_calls_carry_context_and_have_no_span(sidecar, origin, sink):
 # the access log and what must stay out of everything
 
 
-def test_row_24_secrets_stay_out_of_spans_log_and_metrics(sidecar, origin, sink):
-    secret = "pL4nTeD"
-    side = sidecar({"log": {"access": True, "level": "debug"},
-                    "capture": {"request_headers": ["x-shown"], "response_headers": ["content-type"]}})
-    url = f"http://user:{secret}@127.0.0.1:{origin.port}/echo?a=1&api_key={secret}&sig={secret}&access_token={secret}"
+SECRET = "pL4nTeD"
+QUERY = f"a=1&api_key={SECRET}&sig={SECRET}&access_token={SECRET}"
+FIELDS = [("Authorization", f"Bearer {SECRET}"), ("Cookie", f"s={SECRET}"), ("X-Api-Key", SECRET), ("X-Shown", "yes"),
+          ("Referer", f"http://u:{SECRET}@r.example/?token={SECRET}")]
+FOR_US = ("Proxy-Authorization", f"Basic {SECRET}")
+MOVED = head("HTTP/1.1 302 Found", [
+    ("Location", f"http://u:{SECRET}@n.example/x?token={SECRET}&a=1"), ("Content-Location", f"/x?sig={SECRET}"),
+    ("Link", f"<http://n.example/?key={SECRET}>; rel=next"), ("Refresh", f"5; url=/x?jwt={SECRET}"),
+    ("Set-Cookie", f"s={SECRET}"), ("WWW-Authenticate", f"Bearer {SECRET}"), ("Content-Length", "2")]) + b"ok"
+SHOWN = {
+    "request.header.x-shown": "yes",
+    "request.header.referer": "http://REDACTED:REDACTED@r.example/?token=REDACTED",
+    "response.header.location": "http://REDACTED:REDACTED@n.example/x?token=REDACTED&a=1",
+    "response.header.content-location": "/x?sig=REDACTED",
+    "response.header.link": "<http://n.example/?key=REDACTED>; rel=next",
+    "response.header.refresh": "5; url=/x?jwt=REDACTED",
+}
+
+
+# All that may be shown is, and the collector has a password.
+CONFIDING = {
+    "log": {"access": True, "level": "debug"},
+    "capture": {"request_headers": ["x-shown", "referer"],
+                "response_headers": ["location", "content-location", "link", "refresh"]},
+    "export": {"otlp": {"headers": {"Authorization": f"Bearer {SECRET}"}}},
+}
+
+
+def in_tunnel(side, origin):
+    authority = f"127.0.0.1:{origin.port}"
     with Client(side.egress) as agent:
-        agent.ask("GET", url, [("Authorization", f"Bearer {secret}"), ("Cookie", f"s={secret}"), ("X-Shown", "yes"),
-                               ("Proxy-Authorization", f"Basic {secret}")], host="h")
-        agent.ask("GET", f"http://127.0.0.1:1/?password={secret}", host="h")
-    spans = sink.wait(2)
-    assert spans[0]["attributes"]["http.request.header.x-shown"] == ["yes"]
-    line = next(json.loads(line) for line in side.lines if '"request"' in line)
-    assert (line["method"], line["host"], str(line["status"])) == ("GET", "127.0.0.1", "200")
-    assert line["trace_id"] == spans[0]["trace_id"] and line["span_id"] == spans[0]["span_id"]
-    for place in (str(spans), "".join(side.lines), side.metrics().text):
-        assert secret not in place
-    assert f"user:{secret}".encode() not in origin.requests[0].raw
+        agent.send(head(f"CONNECT {authority} HTTP/1.1", [("Host", authority), FOR_US]))
+        assert agent.reader.head().status == 200
+        return agent.ask("GET", f"/moved?{QUERY}", FIELDS, host=authority)
+
+
+def in_tls(side, origin, protocol):
+    authority = f"{HOST}:{origin.port}"
+    with Tunnel(side, origin, context_of(side, (protocol,)), fields=[FOR_US]) as agent:
+        if protocol == "h2":
+            return in_h2(agent.sock, authority, "https")
+        return agent.get(f"/moved?{QUERY}", authority, FIELDS)
+
+
+def in_h2(sock, authority, scheme):
+    fields = [(name.lower(), value) for name, value in FIELDS]
+    return H2Client(sock).get(authority, f"/moved?{QUERY}", scheme=scheme, headers=fields)
+
+
+WAYS = {
+    "HTTP/1": lambda side, origin: ask(side.egress, "GET", f"http://u:{SECRET}@127.0.0.1:{origin.port}/moved?{QUERY}",
+                                       [*FIELDS, FOR_US], host="h"),
+    "HTTP/2": lambda side, origin: in_h2(connect(side.egress), f"127.0.0.1:{origin.port}", "http"),
+    "TLS that is opened": lambda side, origin: in_tls(side, origin, "http/1.1"),
+    "HTTP/2 in it": lambda side, origin: in_tls(side, origin, "h2"),
+    "CONNECT": in_tunnel,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_row_24_secrets_stay_out_of_spans_log_and_metrics(way, intercepting, origin, tls_origin, sink):
+    sink.replies(Reply(503, body=f"token={SECRET}".encode()), Reply(hang_up=True))
+    side = intercepting(CONFIDING | {"limits": {"export_backoff": "10ms"}})
+    there = tls_origin if "TLS" in way or "in it" in way else origin
+    there.answer("/moved", [MOVED])
+    assert WAYS[way](side, there).status == 302
+    assert ask(side.egress, "GET", f"http://u:{SECRET}@127.0.0.1:1/?password={SECRET}", host="h").status == 502
+    ourselves = f"http://127.0.0.1:{side.egress[1]}/?token={SECRET}"
+    assert ask(side.egress, "GET", ourselves, [FOR_US], host="h").status == 508
+    spans = sink.wait(3)
+    assert {export.headers["authorization"] for export in sink.requests} == {f"Bearer {SECRET}"}
+    asked, = there.seen("/moved")
+    assert asked.target == f"/moved?{QUERY}" and asked.get("authorization") == f"Bearer {SECRET}"
+    assert f"u:{SECRET}@127" not in asked.raw.decode()
+    span, = [span for span in spans if "/moved" in span["attributes"]["url.full"]]
+    attributes = span["attributes"]
+    assert {name: attributes[f"http.{name}"] for name in SHOWN} == {name: [value] for name, value in SHOWN.items()}
+    pages = [ask(address, "GET", "/metrics", host="localhost").body.decode() for address in (side.health, side.admin)]
+    side.stop()
+    line = next(json.loads(line) for line in side.lines if '"request"' in line and "/moved" in line)
+    assert (line["method"], line["host"], str(line["status"])) == ("GET", attributes["server.address"], "302")
+    assert (line["trace_id"], line["span_id"]) == (span["trace_id"], span["span_id"])
+    for place in (str(spans), "".join(side.lines), *pages):
+        assert SECRET not in place
+
+
+def test_row_24_what_passes_unread_is_shown_nowhere(sidecar, sink):
+    mirroring = Plain(mirror)
+    side = sidecar(CONFIDING)
+    authority, said = f"127.0.0.1:{mirroring.port}", f"\0 Bearer {SECRET}".encode()
+    with Client(side.egress) as agent:
+        agent.send(head(f"CONNECT {authority} HTTP/1.1", [("Host", authority), FOR_US]) + said)
+        assert agent.reader.head().status == 200 and agent.reader.exactly(len(said)) == said
+    span, = sink.wait(1)
+    assert span["attributes"]["http.request.method"] == "CONNECT"
+    pages = [ask(address, "GET", "/metrics", host="localhost").body.decode() for address in (side.health, side.admin)]
+    side.stop()
+    for place in (str(span), "".join(side.lines), *pages):
+        assert SECRET not in place
+    mirroring.stop()
+
+
+AGENT = """
+import sys, urllib.error, urllib.request
+class Still(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+fields = dict(field.split(": ", 1) for field in sys.argv[2:])
+try:
+    urllib.request.build_opener(Still).open(urllib.request.Request(sys.argv[1], headers=fields))
+except urllib.error.HTTPError as answer:
+    print(answer.code)
+"""
+
+
+@pytest.mark.parametrize("shown", ["json", "tree"])
+def test_row_24_nor_does_a_run_show_them(shown, tmp_path, origin, sink):
+    sink.replies(Reply(503))
+    origin.answer("/moved", [MOVED])
+    fields = [f"{name}: {value}" for name, value in FIELDS]
+    done = run(tmp_path, [sys.executable, "-c", AGENT, origin.url(f"/moved?{QUERY}"), *fields],
+               merged(exporting(sink.endpoint), CONFIDING), shown=shown)
+    assert (done.returncode, done.stdout) == (0, "302\n"), done.stderr
+    asked, = origin.seen("/moved")
+    assert asked.target == f"/moved?{QUERY}" and asked.get("authorization") == f"Bearer {SECRET}"
+    assert {export.headers["authorization"] for export in sink.requests} == {f"Bearer {SECRET}"}
+    log, = (tmp_path / "state/run").glob("*.log")
+    if shown == "json":
+        spans = json.loads(done.stderr.splitlines()[-1])["spans"]
+        attributes, = [span["attributes"] for span in spans if "url.full" in span["attributes"]]
+        assert {name: attributes[f"http.{name}"] for name in SHOWN} == {name: [value] for name, value in SHOWN.items()}
+    for place in (done.stderr, log.read_text(), str(sink.spans)):
+        assert "/moved" in place and SECRET not in place
