@@ -10,8 +10,9 @@ import time
 import pytest
 
 from aborts import full_listener, port_of
+from h2_origin import H2Client
 from origin import NO_BODY
-from wire import Client, ask, head, wait_for
+from wire import Client, ask, connect, head, wait_for
 
 KiB, MiB = 1 << 10, 1 << 20
 LIMIT = 4 * MiB
@@ -51,6 +52,68 @@ def pour(sock, reader, request):
     sock.sendall(ENDLESS)
     while True:
         sock.sendall(b"z" * 65536)
+
+
+class Agent:
+    """One that has a call under way, by either protocol."""
+
+    def __init__(self, side, protocol):
+        self.h2 = protocol == "HTTP/2"
+        self.client = H2Client(connect(side.egress)) if self.h2 else Client(side.egress)
+
+    def begin(self, url):
+        """Asks, and has the head of the answer."""
+        if not self.h2:
+            self.client.send(get(url))
+            assert self.client.reader.head().status == 200
+            return
+        self.stream = self.client.ask(*split(url))
+        while not self.client.answers[self.stream].headers:
+            assert self.client.pull()
+        assert self.client.answers[self.stream].status == 200
+
+    def rest(self):
+        """The rest of that answer, which is chunked in HTTP/1."""
+        if not self.h2:
+            return self.client.reader.until(b"0\r\n\r\n")
+        answer, = self.client.wait(self.stream)
+        assert answer.error is None
+        return answer.body
+
+    def ask(self, url):
+        return self.client.get(*split(url)) if self.h2 else self.client.ask("GET", url)
+
+    def upload(self, url, size):
+        """Begins one of LIMIT bytes."""
+        if not self.h2:
+            fields = [("Host", "h"), ("Content-Length", str(LIMIT))]
+            return self.client.send(head(f"POST {url} HTTP/1.1", fields) + b"u" * size)
+        while self.client.connection.outbound_flow_control_window <= 65535:  # until we have said how much we take
+            assert self.client.pull()
+        self.stream = self.client.ask(*split(url), "POST", end=False)
+        return self.go_on(size)
+
+    def go_on(self, size):
+        if not self.h2:
+            return self.client.send(b"u" * size)
+        for at in range(0, size, 16384):
+            self.client.connection.send_data(self.stream, b"u" * min(16384, size - at))
+        return self.client.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.client.close()
+
+
+def split(url):
+    """(authority, path)"""
+    authority, _, path = url.removeprefix("http://").partition("/")
+    return authority, "/" + path
+
+
+either = pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
 
 
 class Crowd:
@@ -128,7 +191,8 @@ def test_what_is_held_is_counted_and_given_back(sidecar, origin, crowd):
     assert reactions(side) == (0, 0, 0)
 
 
-def test_at_80_percent_taps_go_off(sidecar, origin, sink, crowd):
+@either
+def test_at_80_percent_taps_go_off(protocol, sidecar, origin, sink, crowd):
     full, over = threading.Event(), threading.Event()
 
     def events(sock, reader, request):
@@ -141,15 +205,14 @@ def test_at_80_percent_taps_go_off(sidecar, origin, sink, crowd):
     origin.answer("/events", [NO_BODY, events])
     side = sidecar(limited(CROWDED))
     agents = crowd(side)
-    with Client(side.egress) as agent:
-        agent.send(get(origin.url("/events?whole")))
-        assert agent.reader.head().status == 200
-        assert ask(side.egress, "GET", origin.url("/events?before")).status == 200
+    with Agent(side, protocol) as agent, Agent(side, protocol) as other:
+        agent.begin(origin.url("/events?whole"))
+        assert other.ask(origin.url("/events?before")).status == 200
         agents.fill(origin.url("/pour"), 80)
         assert held(side) < 0.9 * CROWDED, "the crowd has overshot its mark"
         full.set()
-        agent.reader.until(b"0\r\n\r\n")
-        assert ask(side.egress, "GET", origin.url("/events?during")).status == 200
+        assert b"data: 1" in agent.rest()
+        assert other.ask(origin.url("/events?during")).status == 200
     assert reactions(side) == (2, 0, 0)
     wait_for("log line", lambda: "went by unobserved" in side.log())
     agents.leave()
@@ -201,15 +264,17 @@ def test_a_tap_that_goes_off_is_counted_once(sidecar, origin, sink, crowd):
     assert reactions(side)[0] == len(silenced)
 
 
-def test_at_90_percent_requests_are_refused(sidecar, origin, sink, crowd):
+@either
+def test_at_90_percent_requests_are_refused(protocol, sidecar, origin, sink, crowd):
     origin.answer("/pour", [pour])
     side = sidecar(limited(CROWDED))
     agents = crowd(side)
-    with Client(side.egress) as early:
-        assert early.ask("GET", origin.url("/echo")).status == 200
+    with Agent(side, protocol) as early, Agent(side, protocol) as new:
+        assert early.ask(origin.url("/echo")).status == 200
         agents.fill(origin.url("/pour"), 90)
-        for answer in (early.ask("GET", origin.url("/echo?more")), ask(side.egress, "GET", origin.url("/echo?new"))):
-            assert (answer.status, answer.get("retry-after"), answer.get("connection")) == (503, "1", "close")
+        for answer in (early.ask(origin.url("/echo?more")), new.ask(origin.url("/echo?new"))):
+            assert (answer.status, answer.get("retry-after")) == (503, "1")
+            assert answer.get("connection") == ("close" if protocol == "HTTP/1.1" else None)
             assert answer.get("proxy-status").startswith("sidespan; error=") and b"limits.memory" in answer.body
     assert reactions(side)[1] >= 2 and reactions(side)[2] == 0
     assert len(origin.seen("/echo")) == 1
@@ -266,15 +331,16 @@ def test_at_95_percent_connections_are_reset_until_it_is_less(sidecar, origin, s
 READ = 64 * KiB
 
 
-def test_who_holds_most_is_reset_first(sidecar, sink):
+@either
+def test_who_holds_most_is_reset_first(protocol, sidecar, sink):
     """Uploads wait for an origin that cannot be connected to: one of half the limit, then small ones."""
     full, stuffing = full_listener()
-    side = sidecar(limited(queue_bytes="2MiB", window_bytes="3MiB", connect_time="1m"))
+    side = sidecar(limited(queue_bytes="2MiB", window_bytes="3MiB", connect_time="1m", h2_stream_window="3MiB",
+                           h2_connection_window="3MiB"))
 
     def upload(path, size):
-        agents.append(Client(side.egress))
-        agents[-1].send(head(f"POST http://127.0.0.1:{port_of(full)}{path} HTTP/1.1", [("Host", "h"), ("Content-Length", str(LIMIT))])
-                        + b"u" * size)
+        agents.append(Agent(side, protocol))
+        agents[-1].upload(f"http://127.0.0.1:{port_of(full)}{path}", size)
 
     agents = []
     upload("/small", 200 * KiB)
@@ -289,12 +355,15 @@ def test_who_holds_most_is_reset_first(sidecar, sink):
         if before < 0.9 * LIMIT - READ:  # what is read at once is there before its head is judged
             assert reactions(side) == (0, 0, 0)
         if reactions(side)[1]:  # nobody else is let in: one who is there goes on
-            agents[0].send(b"u" * 400 * KiB)
+            agents[0].go_on(400 * KiB)
     wait_for("a reset", lambda: reactions(side)[2])
     assert reactions(side)[2] == 1
     span, = sink.wait(1)
     assert span["attributes"]["url.full"].endswith("/big") and span["attributes"]["sidespan.end"] == "limit"
-    for sock in (full, *stuffing, *agents):
+    wait_for("its connection to be reset", lambda: is_reset(agents[1].client.sock))
+    for agent in agents:
+        agent.client.close()
+    for sock in (full, *stuffing):
         sock.close()
 
 
