@@ -1,7 +1,6 @@
 // CONNECT: a tunnel is opened, its first bytes are looked at, and what becomes of it: requests in
 // plain HTTP, TLS that is opened, or bytes that pass as they are.
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "sidespan/http/h1_codec.h"
 #include "sidespan/http/h2_codec.h"
 #include "sidespan/tls/client_hello.h"
+#include "tunnel_likeness.h"
 
 namespace sidespan::proxy {
 namespace {
@@ -18,19 +18,6 @@ namespace {
 // What a record of a handshake begins with (RFC 8446 section 5.1).
 constexpr char kTlsHandshake = 22;
 constexpr uint16_t kHttpsPort = 443;
-
-enum class Likeness : uint8_t { kHttp, kOther, kUnsure };
-
-Likeness likeness_to_http(std::string_view bytes) {
-  constexpr std::array<std::string_view, 9> kStarts = {"GET /",     "HEAD /",  "POST /",
-                                                       "PUT /",     "PATCH /", "DELETE /",
-                                                       "OPTIONS /", "TRACE /", http::kH2Preface};
-  for (const std::string_view start : kStarts) {
-    if (bytes.starts_with(start)) return Likeness::kHttp;
-    if (start.starts_with(bytes)) return Likeness::kUnsure;
-  }
-  return Likeness::kOther;
-}
 
 bool offers(const std::vector<std::string>& alpn, std::string_view protocol) {
   return std::ranges::find(alpn, protocol) != alpn.end();
@@ -235,20 +222,10 @@ void Exchange::rejoin_tunnel() {
 // An HTTP/2 origin speaks at once, and so does its agent: what that says decides. Keeps `data`
 // then, else it is all that was said.
 bool Exchange::is_settings(Chain& data) {
-  constexpr size_t kFrameHeaderBytes = 9;
-  constexpr size_t kSettingsBytesMax = 4096;
-  constexpr char kSettings = 4;
   opening_->begin(last_activity_);
   Chain& said = opening_->settings;
   said.append(std::move(data));
-  const std::string begin = said.to_string().substr(0, kFrameHeaderBytes);
-  // RFC 9113 section 4.1: 24 bits of length, a type, flags, and 32 bits that name no stream.
-  constexpr std::array<char, kFrameHeaderBytes> kExpected = {0, 0, 0, kSettings};
-  bool alike = said.size() <= kSettingsBytesMax;
-  for (size_t i = 0; i < begin.size(); ++i) {
-    const bool of_length = i == 1 || i == 2;
-    alike = alike && (of_length || begin[i] == kExpected[i]);
-  }
+  const bool alike = is_like_settings(said.to_string());
   if (!alike) data = std::exchange(said, {});
   return alike;
 }
