@@ -38,13 +38,6 @@ Code code_of(long result) {
   }
 }
 
-std::string day_of(const ASN1_TIME* time) {
-  std::tm parts{};
-  std::array<char, 16> text{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) return "an unknown day";
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d", &parts)};
-}
-
 // The day on which the certificate's time ended, or begins. It may be another one than the
 // origin's own: any of those that vouch for it.
 std::string sentence_of_time(SSL* ssl, const std::string& where, bool over) {
@@ -73,7 +66,22 @@ std::string printable(const GENERAL_NAME& name) {
   return text;
 }
 
-// "a.example, b.example and 12 more"; empty: none.
+std::string sentence_of_name(SSL* ssl, std::string_view host, const std::string& where) {
+  const STACK_OF(X509)* chain = SSL_get0_verified_chain(ssl);
+  const std::string names = sk_X509_num(chain) > 0 ? names_of(sk_X509_value(chain, 0)) : "";
+  return "the certificate of " + where + " is for " + (names.empty() ? "no host" : names) +
+         ", not for " + std::string(host);
+}
+
+}  // namespace
+
+std::string day_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  std::array<char, 16> text{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return "an unknown day";
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d", &parts)};
+}
+
 std::string names_of(const X509* certificate) {
   const NamesPtr names(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
@@ -87,15 +95,6 @@ std::string names_of(const X509* certificate) {
   if (count > kNamesMax) text += " and " + std::to_string(count - kNamesMax) + " more";
   return text;
 }
-
-std::string sentence_of_name(SSL* ssl, std::string_view host, const std::string& where) {
-  const STACK_OF(X509)* chain = SSL_get0_verified_chain(ssl);
-  const std::string names = sk_X509_num(chain) > 0 ? names_of(sk_X509_value(chain, 0)) : "";
-  return "the certificate of " + where + " is for " + (names.empty() ? "no host" : names) +
-         ", not for " + std::string(host);
-}
-
-}  // namespace
 
 Error verification_error(SSL* ssl, std::string_view host, const std::string& where) {
   const long result = SSL_get_verify_result(ssl);

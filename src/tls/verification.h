@@ -16,4 +16,10 @@ namespace sidespan::tls {
 // `where`: the same as people are told, with the port.
 Error verification_error(SSL* ssl, std::string_view host, const std::string& where);
 
+// Parts of what that says.
+// "a.example, b.example and 12 more"; empty: the certificate names no host.
+std::string names_of(const X509* certificate);
+// "2026-11-27".
+std::string day_of(const ASN1_TIME* time);
+
 }  // namespace sidespan::tls
