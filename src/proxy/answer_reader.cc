@@ -85,7 +85,12 @@ void AnswerReader::read_documents(semconv::BodyFraming framing) {
 }
 
 void AnswerReader::on_plain(std::string_view part) {
-  if (as_ == As::kUnknown || as_ == As::kWords) judge(part);
+  if (as_ == As::kUnknown || as_ == As::kWords) {
+    // Blanks before it say nothing, in whatever pieces they come.
+    part.remove_prefix(std::min(part.find_first_not_of(kBlanks), part.size()));
+    if (part.empty()) return;
+    judge(part);
+  }
   if (documents_) documents_->feed(part);
   if (as_ == As::kJson && broke_) {
     documents_.reset();
@@ -96,12 +101,10 @@ void AnswerReader::on_plain(std::string_view part) {
 }
 
 void AnswerReader::judge(std::string_view part) {
-  const size_t first = part.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return;
   if (as_ == As::kUnknown && !begins_as_text(part)) {
     as_ = As::kNothing;
   } else {
-    as_ = part[first] == '{' || part[first] == '[' ? As::kJson : As::kText;
+    as_ = part.front() == '{' || part.front() == '[' ? As::kJson : As::kText;
     if (as_ == As::kJson) read_documents(semconv::BodyFraming::kTexts);
   }
 }
