@@ -73,7 +73,8 @@ std::vector<std::string> gleaned(Voice voice, std::string_view text, size_t step
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  for (const Voice voice : {Voice::kModelRequest, Voice::kModelAnswer, Voice::kToolRequest}) {
+  for (const Voice voice : {Voice::kModelRequest, Voice::kModelAnswer, Voice::kToolRequest,
+                            Voice::kToolAnswer, Voice::kGiven}) {
     if (gleaned(voice, text, text.size() + 1) != gleaned(voice, text, data[0] % 9U + 1)) {
       std::abort();
     }
