@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "app/terminal_text.h"
+
 namespace sidespan::app {
 namespace {
 
@@ -18,12 +20,13 @@ const char* word_of(Verdict verdict) {
   return "FAIL ";
 }
 
-// What a variable or a file holds is not ours: one finding stays one line.
+// What a variable, a file or a page holds is not ours: one finding stays one line, and no terminal
+// obeys it.
 std::string one_line(const std::string& text) {
   std::string line = text;
   std::ranges::replace_if(
       line, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
-  return line;
+  return printable(line, false);
 }
 
 }  // namespace

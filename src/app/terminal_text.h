@@ -1,6 +1,6 @@
 // Text on its way to a terminal: what it may contain and how wide it is. Names, hosts and paths
 // come from outside, so nothing in them may move the cursor, colour the screen or turn the reading
-// direction. Pure; used by run_tree.
+// direction. Pure; used by run_tree, by doctor, and where complaints quote something.
 #pragma once
 
 #include <cstddef>
