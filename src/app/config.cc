@@ -7,6 +7,7 @@
 
 #include "app/config_sources.h"
 #include "app/setting_checks.h"
+#include "app/terminal_text.h"
 #include "sidespan/base/text.h"
 
 namespace sidespan::app {
@@ -205,7 +206,8 @@ std::string Fault::to_string() const {
   std::string out = where;
   if (line > 0) out += ":" + std::to_string(line);
   if (!key.empty()) out += ": " + key;
-  return out + ": " + what;
+  // Keys are as they were written.
+  return printable(out + ": " + what, false);
 }
 
 std::string Candidate::place() const {

@@ -6,6 +6,7 @@
 
 #include "app/config_variables.h"
 #include "app/setting_names.h"
+#include "app/terminal_text.h"
 #include "sidespan/base/text.h"
 
 namespace sidespan::app {
@@ -222,6 +223,7 @@ class Gatherer {
 }  // namespace
 
 void add_once(std::vector<std::string>& sentences, std::string sentence) {
+  sentence = printable(sentence, false);
   if (std::ranges::find(sentences, sentence) == sentences.end()) {
     sentences.push_back(std::move(sentence));
   }

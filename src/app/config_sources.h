@@ -18,7 +18,7 @@ struct Gathered {
 
 Gathered gather(const ConfigSources& sources);
 
-// Adds `sentence` unless it is there already.
+// Adds `sentence`, made printable, unless it is there already.
 void add_once(std::vector<std::string>& sentences, std::string sentence);
 
 }  // namespace sidespan::app

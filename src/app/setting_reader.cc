@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/terminal_text.h"
 #include "sidespan/base/text.h"
 
 namespace sidespan::app {
@@ -19,7 +20,7 @@ std::string quote(std::string_view text) {
   std::string out = "'";
   for (const char c : cut)
     out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c);
-  return text::to_valid_utf8(out.append(cut.size() < text.size() ? "..." : "")) + "'";
+  return printable(out.append(cut.size() < text.size() ? "..." : ""), false) + "'";
 }
 
 std::optional<std::string> read_text(const Node& node, Complaints& complaints) {

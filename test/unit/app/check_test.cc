@@ -34,8 +34,8 @@ TEST_CASE("faults go to stderr, each in its line, and 2 is the end") {
 
 TEST_CASE("nothing that a terminal would obey is told as it was written") {
   const Outcome outcome =
-      check(sources_with("\"\\e[2J\": 1\n", {{"OTEL_TRACES_SAMPLER", "\x1b[31m"},
-                                                {"SIDESPAN_\u202e", "x"}}),
+      check(sources_with("\"\\e[2J\": 1\n",
+                         {{"OTEL_TRACES_SAMPLER", "\x1b[31m"}, {"SIDESPAN_\u202e", "x"}}),
             false);
   CHECK(outcome.err.find(R"(/etc/c.yaml:1: \x1b[2J: )") == 0);
   CHECK(outcome.err.find(R"(there is no sampler named "\x1b[31m")") != std::string::npos);
