@@ -19,8 +19,11 @@ namespace {
 
 constexpr Milliseconds kHeartbeat{1000};
 constexpr Milliseconds kDrainPulse{10};
-// For health, admin and the collector, and for origins of the agents that are connected.
-constexpr int kDescriptorsKept = 16;
+// Not for agents: for health, admin and the collector, and for origins of the agents that are
+// connected.
+constexpr int kKeptFromAgents = 16;
+// Nor for origins.
+constexpr int kKeptFromOrigins = 8;
 
 MonoTime::rep mono_now() {
   return SystemClock().now().mono.time_since_epoch().count();
@@ -29,6 +32,7 @@ MonoTime::rep mono_now() {
 wire::Dialer::Options dialer_options(const Settings& settings) {
   wire::Dialer::Options options = settings.limits.dialer;
   options.second_proxy = second_proxy(settings.egress);
+  options.descriptors_kept = kKeptFromOrigins;
   return options;
 }
 
@@ -50,7 +54,7 @@ struct Worker::Inside {
               return proxy::check_self(self, host, to);
             }),
         pool(loop, dialer, settings.limits.pool),
-        spans(loop, telemetry.mailbox(), telemetry.pipeline(), settings.exporting.queue_spans),
+        spans(loop, telemetry.mailbox(), telemetry.pipeline()),
         server(loop, pool, Random::from_system(), spans, log, worker.options_, shared),
         pulse(loop, [&worker] { worker.pulse(); }) {}
 
@@ -84,7 +88,7 @@ Result<std::unique_ptr<net::Listener>> Worker::Inside::open(net::Loop& loop,
                                                             bool shared, proxy::Door door) {
   net::Listener::Options options;
   options.reuse_port = shared;
-  options.descriptors_kept = kDescriptorsKept;
+  options.descriptors_kept = kKeptFromAgents;
   return net::Listener::listen(loop, address, options,
                                [this, door](std::unique_ptr<net::Stream> stream) {
                                  server.accept(std::move(stream), door);
@@ -178,6 +182,8 @@ void Worker::stop() {
     inside_.reset();
   });
   thread_.stop();
+  // Who has ended is not waited for.
+  heartbeat_ = MonoTime::max().time_since_epoch().count();
 }
 
 void Worker::pulse() {

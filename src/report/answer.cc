@@ -105,12 +105,16 @@ Judgement Answer::judge_grpc(bool whole, const RetryOptions& retry, size_t bytes
   if (too_long_ && !grpc_status_) return {.verdict = Verdict::kRefused};
   if (!whole && !grpc_status_) return {};
   const uint32_t status = *grpc_status();
-  if (status_ != kOk && !grpc_status_) return {.verdict = judge_grpc_status(status, false)};
+  if (status_ != kOk && !grpc_status_) {
+    // What is too large for a gateway never comes to be a status of gRPC.
+    if (report::judge(status_) == Verdict::kTooLarge) return {.verdict = Verdict::kTooLarge};
+    return {.verdict = judge_grpc_status(status, false)};
+  }
   const std::optional<Milliseconds> delay =
       otlp::decode_retry_delay(text::from_base64(grpc_details_).value_or(""));
   Judgement judgement{.verdict = judge_grpc_status(status, delay.has_value())};
-  if (judgement.verdict == Verdict::kRetry && delay && *delay > Milliseconds(0)) {
-    judgement.wait = std::min(*delay, retry.retry_after_max);
+  if (judgement.verdict == Verdict::kRetry && delay) {
+    judgement.wait = wish_within(*delay, retry.retry_after_max);
   }
   if (!delay && says_too_large(status, grpc_message_)) {
     judgement.verdict = Verdict::kTooLarge;

@@ -31,7 +31,8 @@ Exporter::Exporter(net::Loop& loop, wire::Pool& pool, Random random, Log& log, O
 void Exporter::send(std::string_view request) {
   assert(!busy());
   body_ = export_body(options_, {&request, 1});
-  began_ = loop_.now().mono;
+  began_ = std::max(loop_.now().mono, next_attempt_);
+  if (next_attempt_ > loop_.now().mono) return wait();
   attempt(false);
 }
 
@@ -39,6 +40,7 @@ void Exporter::hurry(const DrainLimits& limits) {
   drain_ = limits;
   vain_attempts_ = 0;
   backoff_.reset();
+  next_attempt_ = {};
   if (state_ == State::kWaiting) attempt(false);
 }
 
@@ -54,7 +56,7 @@ void Exporter::attempt(bool fresh) {
   fresh_ = fresh;
   answer_ = Answer(options_.protocol);
   timer_.start(options_.timeout);
-  wire::OriginStreamPtr idle = fresh ? nullptr : pool_.acquire(key_, *this);
+  wire::OriginStreamPtr idle = fresh ? nullptr : pool_.acquire(key_, *this, true);
   if (idle) return on_stream(std::move(idle));
   connecting_ =
       pool_.dial(key_, *this, [this](auto stream) { on_stream(std::move(stream)); }, fresh);
@@ -128,35 +130,42 @@ void Exporter::answered(bool whole) {
   }
 }
 
-void Exporter::failed(std::string_view cause, std::optional<Milliseconds> wait) {
+void Exporter::failed(std::string_view cause, std::optional<Milliseconds> wish) {
   if (!down_since_) {
     down_since_ = loop_.now().mono;
     log_.write(LogLevel::kWarn, "the collector does not take spans, they wait",
                {{"collector", endpoint_}, {"cause", cause}});
   }
-  const Milliseconds delay = wait ? *wait : backoff_.next(random_);
-  if (const auto end = end_before(loop_.now().mono + delay)) {
-    return decide({*end, answer_.status()});
-  }
-  state_ = State::kWaiting;
-  timer_.start(delay);
+  const MonoTime now = loop_.now().mono;
+  next_attempt_ = now + (wish ? *wish : backoff_.next(random_));
+  if (const auto end = end_of(now)) return decide({*end, answer_.status()});
+  wait();
 }
 
-std::optional<Decision::Kind> Exporter::end_before(MonoTime next_attempt) const {
-  if (drain_ && next_attempt >= drain_->deadline) return Decision::Kind::kGivenUp;
+std::optional<Decision::Kind> Exporter::end_of(MonoTime now) const {
+  if (drain_ && next_attempt_ >= drain_->deadline) return Decision::Kind::kGivenUp;
   if (drain_ && drain_->vain_attempts_max > 0 && vain_attempts_ >= drain_->vain_attempts_max) {
     return Decision::Kind::kGivenUp;
   }
-  if (next_attempt - began_ >= options_.retry.time_max) return Decision::Kind::kRetriedTooLong;
+  // By the time that has passed: to be asked to wait ends no request by itself.
+  if (now - began_ >= options_.retry.time_max) return Decision::Kind::kRetriedTooLong;
   return std::nullopt;
+}
+
+void Exporter::wait() {
+  state_ = State::kWaiting;
+  timer_.start(std::chrono::ceil<Milliseconds>(next_attempt_ - loop_.now().mono));
 }
 
 void Exporter::decide(const Decision& decision) {
   timer_.stop();
   state_ = State::kIdle;
-  backoff_.reset();
   const bool answered =
       decision.kind != Decision::Kind::kGivenUp && decision.kind != Decision::Kind::kRetriedTooLong;
+  if (answered) {
+    backoff_.reset();
+    next_attempt_ = {};
+  }
   if (down_since_ && answered) {
     const double seconds = to_seconds(loop_.now().mono - *std::exchange(down_since_, {}));
     log_.write(LogLevel::kInfo, "the collector answers again",

@@ -1,7 +1,8 @@
 // One request at a time to a collector over OTLP/HTTP or OTLP/gRPC, tried until it is decided:
 // taken, refused, too large. Owns attempts, timeouts, waiting and the log lines about a collector
 // that is down; what a decision means for the spans is Pipeline's part, what an answer means is
-// Answer's.
+// Answer's. Waits are the collector's, not the request's: one that was given up leaves them to the
+// next.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +48,8 @@ class Exporter final : private wire::OriginStreamOwner {
            OnDecision on_decision);
 
   bool busy() const { return state_ != State::kIdle; }
-  // An encoded request; on_decision follows, never within the call. Not while busy.
+  // An encoded request, at once or when a wait is over; on_decision follows, never within the call.
+  // Not while busy.
   void send(std::string_view request);
   // From now on requests are given up when `limits` say so, and a wait that is under way ends now.
   void hurry(const DrainLimits& limits);
@@ -65,8 +67,10 @@ class Exporter final : private wire::OriginStreamOwner {
   void on_reset(const Error& error);
   void on_time();
   void answered(bool whole);
-  void failed(std::string_view cause, std::optional<Milliseconds> wait);
-  std::optional<Decision::Kind> end_before(MonoTime next_attempt) const;
+  void failed(std::string_view cause, std::optional<Milliseconds> wish);
+  // Whether the request ends with an attempt that failed just now.
+  std::optional<Decision::Kind> end_of(MonoTime now) const;
+  void wait();  // for next_attempt_
   void decide(const Decision& decision);
   void hang_up();
 
@@ -83,8 +87,9 @@ class Exporter final : private wire::OriginStreamOwner {
   State state_ = State::kIdle;
   std::string body_;
   Backoff backoff_;
-  net::Timer timer_;  // of the attempt or of the wait
-  MonoTime began_{};  // the request's first attempt
+  net::Timer timer_;         // of the attempt or of the wait
+  MonoTime began_{};         // the request's first attempt
+  MonoTime next_attempt_{};  // of whatever request, not before
   std::optional<DrainLimits> drain_;
   int vain_attempts_ = 0;  // in a row, that found no collector
   std::unique_ptr<wire::Pool::Waiting> connecting_;

@@ -272,6 +272,8 @@ void Pipeline::Impl::on_decision(const Decision& decision) {
       break;
     }
     case Decision::Kind::kRetriedTooLong: {
+      // In nobody's way it goes on waiting.
+      if (queue.spans() == queue.close_first().count()) break;
       const size_t spans = queue.pop_first();
       drop(DropReason::kRetryTime, spans);
       late_notice.add(
@@ -380,6 +382,10 @@ void Pipeline::accept(const EncodedSpans& spans, std::span<const trace::Span> ta
 
 bool Pipeline::has_tap() const {
   return static_cast<bool>(impl_->tap);
+}
+
+const BatchOptions& Pipeline::batch() const {
+  return impl_->batch;
 }
 
 const TailRules* Pipeline::tail_rules() const {

@@ -40,6 +40,11 @@ Verdict judge_grpc_status(uint32_t status, bool retry_info) {
   }
 }
 
+std::optional<Milliseconds> wish_within(Milliseconds wait, Milliseconds wait_max) {
+  const Milliseconds wish = std::min(wait, wait_max);
+  return wish > Milliseconds(0) ? std::optional(wish) : std::nullopt;
+}
+
 std::optional<Milliseconds> parse_retry_after(std::string_view value, std::string_view date,
                                               WallTime now, Milliseconds wait_max) {
   using std::chrono::seconds;
@@ -53,8 +58,7 @@ std::optional<Milliseconds> parse_retry_after(std::string_view value, std::strin
     const auto from = parse_http_date(date).value_or(std::chrono::floor<seconds>(now));
     wait = *until - from;
   }
-  if (wait <= seconds(0)) return std::nullopt;
-  return wait > wait_max ? wait_max : std::chrono::duration_cast<Milliseconds>(wait);
+  return wish_within(wait, wait_max);
 }
 
 Milliseconds Backoff::next(Random& random) {

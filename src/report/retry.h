@@ -24,9 +24,13 @@ Verdict judge(int status);
 // which makes one without resources a request that may be taken later.
 Verdict judge_grpc_status(uint32_t status, bool retry_info);
 
+// How long a collector's wish to wait is followed; nothing, where that is no time at all: the
+// backoff decides then.
+std::optional<Milliseconds> wish_within(Milliseconds wait, Milliseconds wait_max);
+
 // Retry-After (RFC 9110 section 10.2.3) as a wait, at most `wait_max`. Seconds, or a date that is
 // compared with `date`, the answer's own, where it has a good one, else with `now`. Nothing when it
-// is absent (empty), garbage, zero or past: the backoff decides then.
+// is absent (empty), garbage, zero or past.
 std::optional<Milliseconds> parse_retry_after(std::string_view value, std::string_view date,
                                               WallTime now, Milliseconds wait_max);
 

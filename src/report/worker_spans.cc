@@ -12,16 +12,16 @@ constexpr size_t kUsualBytesMax = size_t{96} * 1024;
 
 }  // namespace
 
-WorkerSpans::WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pipeline,
-                         size_t queue_max)
+WorkerSpans::WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pipeline)
     : loop_(loop),
       timer_(loop, [this] { flush(); }),
       telemetry_(telemetry),
       pipeline_(pipeline),
-      queue_max_(queue_max),
+      queue_max_(pipeline.batch().queue_max),
+      queue_bytes_max_(pipeline.batch().queue_bytes_max),
       for_tap_(pipeline.has_tap()),
       // Half of what may be on the way at once leaves room for what comes until it has arrived.
-      gathered_max_(std::min(kGatherSpansMax, (queue_max + 1) / 2)),
+      gathered_max_(std::min(kGatherSpansMax, (queue_max_ + 1) / 2)),
       tally_(std::make_shared<WorkerTally>()) {
   pipeline.attach(tally_);
 }
@@ -32,7 +32,8 @@ WorkerSpans::~WorkerSpans() {
 }
 
 void WorkerSpans::emit(trace::Span&& span) {
-  if (tally_->sent.value() - tally_->arrived.value() >= queue_max_) {
+  if (tally_->sent.value() - tally_->arrived.value() >= queue_max_ ||
+      tally_->bytes_sent.value() - tally_->bytes_arrived.value() >= queue_bytes_max_) {
     tally_->overflowed.add();
     return;
   }
@@ -44,6 +45,7 @@ void WorkerSpans::emit(trace::Span&& span) {
     if (pipeline_.tail_rules() != nullptr) spans_.tail.reserve(gathered_max_);
   }
   spans_.add(span, pipeline_.tail_rules());
+  tally_->bytes_sent.add(spans_.sizes.back());
   if (for_tap_) tapped_.push_back(std::move(span));
   if (spans_.sizes.size() >= gathered_max_) loop_.at_turn_end(*this);
 }
@@ -92,6 +94,7 @@ void WorkerSpans::flush() {
                  tapped = std::exchange(tapped_, {}), held = std::exchange(held_, {}),
                  released = std::exchange(released_, {})] {
     tally->arrived.add(spans.sizes.size());
+    tally->bytes_arrived.add(spans.bytes.size());
     for (const trace::TraceId& id : held) pipeline->hold(id);
     pipeline->accept(spans, tapped);
     for (const trace::TraceId& id : released) pipeline->release(id);

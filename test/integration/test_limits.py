@@ -283,6 +283,10 @@ def test_an_export_that_is_put_off_for_ever(sidecar, origin, sink):
     sink.replies(*[Reply(503)] * 200)
     side = sidecar({"limits": {"export_retry_time": "300ms", "export_backoff": "20ms", "export_backoff_most": "20ms"}})
     ask(side.egress, "GET", origin.url("/bytes/1"))
+    wait_for("attempts beyond that time", lambda: len(sink.requests) > 40)
+    # As long as it is in nobody's way it stays.
+    assert side.metrics().total("sidespan_spans_dropped_total", reason="retry_time") == 0
+    ask(side.egress, "GET", origin.url("/bytes/1"))
     wait_for("the drop", lambda: side.metrics().total("sidespan_spans_dropped_total", reason="retry_time") == 1)
 
 

@@ -124,8 +124,11 @@ using SpanTap = std::function<void(const trace::Span&)>;
 struct WorkerTally {
   metrics::Counter sent;        // by the worker: spans it took on
   metrics::Counter arrived;     // by the telemetry thread: of those, spans the pipeline has
-  metrics::Counter overflowed;  // by the worker: dropped, too many were on their way
+  metrics::Counter overflowed;  // by the worker: dropped, too much was on its way
   metrics::Counter late;        // by the worker: dropped, telemetry had ended
+  // Of sent and of arrived, encoded.
+  metrics::Counter bytes_sent;
+  metrics::Counter bytes_arrived;
 };
 
 class Pipeline {
@@ -141,6 +144,7 @@ class Pipeline {
   // tap.
   void accept(const EncodedSpans& spans, std::span<const trace::Span> tapped);
   // Any thread.
+  const BatchOptions& batch() const;
   bool has_tap() const;
   // What a worker is to read off its spans; null: nothing. Any thread.
   const TailRules* tail_rules() const;
@@ -177,7 +181,8 @@ inline constexpr Milliseconds kGatherTimeMax{20};
 // and counted. The pipeline outlives what was posted to it.
 class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
  public:
-  WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pipeline, size_t queue_max);
+  // As much as the queue takes, in spans and in bytes, may be on its way there.
+  WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pipeline);
   ~WorkerSpans() override;
   WorkerSpans(const WorkerSpans&) = delete;
   WorkerSpans& operator=(const WorkerSpans&) = delete;
@@ -204,6 +209,7 @@ class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
   net::Mailbox& telemetry_;
   Pipeline& pipeline_;
   size_t queue_max_;
+  size_t queue_bytes_max_;
   bool for_tap_;
   size_t gathered_max_;  // spans
   EncodedSpans spans_;

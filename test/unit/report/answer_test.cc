@@ -85,7 +85,7 @@ TEST_CASE("answer: HTTP's own status where gRPC has said nothing") {
       {429, kRetry, "UNAVAILABLE"},         {502, kRetry, "UNAVAILABLE"},
       {503, kRetry, "UNAVAILABLE"},         {504, kRetry, "UNAVAILABLE"},
       {500, kRefused, "UNKNOWN"},           {302, kRefused, "UNKNOWN"},
-      {200, kRefused, "UNKNOWN"},
+      {200, kRefused, "UNKNOWN"},           {413, kTooLarge, "UNKNOWN"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.status);

@@ -195,6 +195,41 @@ TEST_CASE("pipeline: Retry-After is waited for") {
   }
 }
 
+TEST_CASE("pipeline: a wait that the collector wants is every batch's, and ends none") {
+  Rig rig;
+  rig.options.batch.spans_max = 2;
+  rig.options.otlp->retry.time_max = Milliseconds(300);
+  rig.options.otlp->retry.retry_after_max = Milliseconds(400);
+  rig.origin.otherwise = {.bytes = support::ScriptedOrigin::answer(503, {{"Retry-After", "300"}})};
+  rig.give(6);
+  // Tried again after a wait that is longer than it is put off for; then it makes way.
+  REQUIRE(rig.until([&] { return rig.dropped(DropReason::kRetryTime) == 2; }));
+  REQUIRE(rig.origin.requests().size() == 2);
+  CHECK(ids_in(rig.origin.requests()[1]) == numbers(1, 2));
+  CHECK(rig.pipeline->totals().queued == 4);
+  rig.origin.otherwise = {.bytes = support::ScriptedOrigin::answer(200)};
+  REQUIRE(rig.settled());
+  CHECK(rig.exported() == 4);
+  // Who comes next waits for what was asked for, and after it all go at once.
+  const auto& requests = rig.origin.requests();
+  REQUIRE(requests.size() == 4);
+  CHECK(requests[1].at - requests[0].at >= Milliseconds(390));
+  CHECK(requests[2].at - requests[1].at >= Milliseconds(390));
+  CHECK(requests[3].at - requests[2].at < Milliseconds(390));
+}
+
+TEST_CASE("pipeline: what is in nobody's way is put off for as long as it takes") {
+  Rig rig;
+  rig.options.otlp->retry.time_max = Milliseconds(20);
+  rig.origin.otherwise = {.bytes = support::ScriptedOrigin::answer(503)};
+  rig.give(3);
+  REQUIRE(rig.until([&] { return rig.origin.requests().size() > 12; }));
+  CHECK(rig.pipeline->totals().queued == 3);
+  rig.origin.otherwise = {.bytes = support::ScriptedOrigin::answer(200)};
+  REQUIRE(rig.settled());
+  CHECK(rig.exported() == 3);
+}
+
 TEST_CASE("pipeline: partial success is never retried, what it rejects is dropped") {
   struct Row {
     std::string name, body;

@@ -52,6 +52,8 @@ TEST_CASE("retry: Retry-After") {
   for (const Row& row : rows) {
     CAPTURE(row.name);
     CHECK(parse_retry_after(row.value, row.date, kNow, kMax) == row.expected);
+    // Who follows no wish at all has the backoff decide.
+    CHECK_FALSE(parse_retry_after(row.value, row.date, kNow, Milliseconds(0)));
   }
 }
 

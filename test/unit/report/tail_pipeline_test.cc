@@ -126,7 +126,7 @@ TEST_CASE("tail pipeline: without an exporter nothing waits") {
 TEST_CASE("tail pipeline: a worker reads what policies ask for") {
   TailRig rig;
   net::Mailbox mailbox(rig.loop);
-  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline);
   worker.emit(span_in(1, 1));
   worker.emit(span_in(2, 2));
   worker.emit(span_in(1, 3, true));
@@ -138,7 +138,7 @@ TEST_CASE(
     "tail pipeline: what a worker holds waits until it is released, spans that are late too") {
   TailRig rig;
   net::Mailbox mailbox(rig.loop);
-  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline);
   worker.hold({1, 1});
   worker.emit(span_in(1, 1));
   worker.emit(span_in(2, 2));
@@ -155,7 +155,7 @@ TEST_CASE(
 TEST_CASE("tail pipeline: a worker's release comes though no span does") {
   TailRig rig;
   net::Mailbox mailbox(rig.loop);
-  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline);
   worker.hold({1, 1});
   worker.emit(span_in(1, 1, true));
   rig.run_for(Milliseconds(150));
@@ -167,7 +167,7 @@ TEST_CASE("tail pipeline: a worker's release comes though no span does") {
 TEST_CASE("tail pipeline: what ends as soon as it begins is not held, and other holds stay") {
   TailRig rig;
   net::Mailbox mailbox(rig.loop);
-  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline);
   CHECK(worker.hold({1, 1}));
   CHECK(worker.hold({2, 2}));
   CHECK(worker.hold({1, 1}));
@@ -186,7 +186,7 @@ TEST_CASE("tail pipeline: where it is off, nothing is read or held") {
   Rig rig;
   rig.start();
   net::Mailbox mailbox(rig.loop);
-  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline);
   CHECK_FALSE(worker.hold({1, 1}));
   EncodedSpans spans;
   spans.add(make_span(1), rig.pipeline->tail_rules());

@@ -14,7 +14,7 @@ TEST_CASE("worker spans: the spans of a moment arrive together") {
   Rig rig;
   rig.start();
   net::Mailbox mailbox(rig.loop);
-  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline);
   for (uint64_t id = 1; id <= 3; ++id) worker.emit(make_span(id));
   CHECK(rig.pipeline->totals().emitted == 0);
   REQUIRE(rig.until([&] { return rig.exported() == 3; }));
@@ -31,7 +31,7 @@ TEST_CASE("worker spans: a tap sees them whole, and they are exported all the sa
     seen.push_back(span.context.span_id.value);
   });
   net::Mailbox mailbox(rig.loop);
-  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline);
   for (uint64_t id = 1; id <= 3; ++id) {
     trace::Span span = make_span(id);
     span.attributes.set("key", "value");
@@ -44,9 +44,10 @@ TEST_CASE("worker spans: a tap sees them whole, and they are exported all the sa
 
 TEST_CASE("worker spans: many need not wait for the moment to end") {
   Rig rig;
+  rig.options.batch.queue_max = 10;
   rig.start();
   net::Mailbox mailbox(rig.loop);
-  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 10);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline);
   for (uint64_t id = 1; id <= 5; ++id) worker.emit(make_span(id));
   rig.run_for(Milliseconds(2));
   CHECK(rig.pipeline->totals().emitted == 5);
@@ -54,15 +55,16 @@ TEST_CASE("worker spans: many need not wait for the moment to end") {
 
 TEST_CASE("worker spans: what is too much on the way is dropped and counted on both sides") {
   Rig rig;
+  rig.options.batch.queue_max = 4;
   rig.start();
   net::Mailbox mailbox(rig.loop);
   {
-    WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 4);
+    WorkerSpans worker(rig.loop, mailbox, *rig.pipeline);
     for (uint64_t id = 1; id <= 10; ++id) worker.emit(make_span(id));
     CHECK(worker.overflowed() == 6);
     rig.check_law();
     CHECK(rig.pipeline->totals().emitted == 6);
-    rig.run_for(Milliseconds(5));
+    REQUIRE(rig.until([&] { return rig.exported() == 4; }));
     worker.emit(make_span(11));
     CHECK(worker.overflowed() == 6);
   }
@@ -72,11 +74,29 @@ TEST_CASE("worker spans: what is too much on the way is dropped and counted on b
   CHECK(rig.log.count("the queue is full spans=6") == 1);
 }
 
+TEST_CASE("worker spans: on their way they take no more bytes than the queue, and one span") {
+  constexpr size_t kName = 1000;
+  Rig rig;
+  rig.options.batch.queue_bytes_max = 4 * kName;
+  rig.start();
+  net::Mailbox mailbox(rig.loop);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline);
+  for (uint64_t id = 1; id <= 10; ++id) worker.emit(make_span(id, kName));
+  CHECK(worker.overflowed() == 6);
+  rig.check_law();
+  REQUIRE(rig.until([&] { return rig.pipeline->totals().emitted == 10 && rig.exported() > 0; }));
+  worker.emit(make_span(11, kName));
+  CHECK(worker.overflowed() == 6);
+  worker.flush();
+  REQUIRE(rig.settled());
+  CHECK(rig.pipeline->totals().emitted == 11);
+}
+
 TEST_CASE("worker spans: after the telemetry thread's end spans are counted as late") {
   Rig rig;
   rig.start();
   net::Mailbox mailbox(rig.loop);
-  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline, 100);
+  WorkerSpans worker(rig.loop, mailbox, *rig.pipeline);
   mailbox.close();
   worker.emit(make_span(1));
   worker.emit(make_span(2));
@@ -103,7 +123,7 @@ TEST_CASE("worker spans: several threads, a slow collector, every span accounted
   for (net::Loop& loop : loops) {
     threads.emplace_back([&] {
       {
-        WorkerSpans worker(loop, mailbox, *rig.pipeline, 200);
+        WorkerSpans worker(loop, mailbox, *rig.pipeline);
         for (uint64_t id = 1; id <= kSpans; ++id) {
           worker.emit(make_span(id));
           if (id % 16 == 0) loop.run();
