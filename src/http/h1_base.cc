@@ -38,7 +38,7 @@ void H1Base::begin_stream() {
   head_sent_ = false;
   framing_ = Framing::kNone;
   body_left_ = 0;
-  trailers_.clear();
+  if (!trailers_.empty()) trailers_ = {};
 }
 
 void H1Base::leave_stream() {
@@ -83,7 +83,12 @@ size_t H1Base::room() const {
   return std::max(limits_.window_bytes, kRoomBytesLeast) - waiting + head;
 }
 
+// A peer who always has something more behind what is read never gets to the end of it.
 void H1Base::keep_rest(std::string_view bytes) {
+  if (rest_begin_ > rest().size()) {
+    rest_.erase(0, rest_begin_);
+    rest_begin_ = 0;
+  }
   rest_.append(bytes);
   rest_charge_.set(rest_.capacity());
 }
@@ -141,6 +146,8 @@ bool H1Base::write_body(Event& event) {
   } else if (framing_ == Framing::kChunked) {
     write_last_chunk(out_, trailers_);
   }
+  // Also where there is no place for them.
+  if (!trailers_.empty()) trailers_ = {};
   return true;
 }
 

@@ -158,11 +158,20 @@ bool Inflater::behind() const {
   return stages_[0].waits() || stages_[1].waits();
 }
 
+// What a decoder asks for at its first bytes, a window above all, is memory only as far as it is
+// written to: by what comes out, and tables by what comes in.
+size_t Inflater::held_by(const Stage& stage) {
+  constexpr size_t kAtOnce = size_t{48} * 1024;
+  constexpr size_t kTablesAByte = 32;
+  const uint64_t used = kAtOnce + (kTablesAByte * stage.packed_bytes) + stage.plain_bytes;
+  return static_cast<size_t>(std::min<uint64_t>(stage.decoder->memory_bytes(), used));
+}
+
 void Inflater::settle() {
   size_t held = 0;
   for (Stage& stage : stages_) {
     if (state_ != State::kReading) stage = {};
-    if (stage.decoder) held += stage.decoder->memory_bytes();
+    if (stage.decoder) held += held_by(stage);
     if (stage.waits()) held += stage.rest.capacity();
   }
   charge(held);
@@ -238,8 +247,12 @@ void Inflater::pass(size_t index, std::string_view plain) {
     stages_[index + 1].packed_bytes += plain.size();
     run(index + 1, plain);
   }
+  // Of two codings each may be small, and both together a bomb: what comes out is held against what
+  // came in.
+  const bool last = index + 1 == stage_count_;
+  const uint64_t packed_bytes = last ? stages_[0].packed_bytes : stage.packed_bytes;
   const bool bomb = limits_.ratio_max > 0 && stage.plain_bytes > limits_.plain_bytes_free &&
-                    stage.plain_bytes / limits_.ratio_max > stage.packed_bytes;
+                    stage.plain_bytes / limits_.ratio_max > packed_bytes;
   if (state_ == State::kReading && (too_long || bomb)) state_ = State::kLimit;
 }
 

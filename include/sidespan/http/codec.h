@@ -128,6 +128,9 @@ class Codec {
   // Client: another stream may be opened later, the connection is clean. Server: another request
   // may come.
   virtual bool reusable() const = 0;
+  // HTTP/1 client, reusable: its last answer announced a body that it does not have (to HEAD, 304),
+  // and an origin in error may send one.
+  virtual bool may_say_more() const { return false; }
   // HTTP/2 client: false until the peer has said how many streams it takes.
   virtual bool greeted() const { return true; }
   // Client: how long the peer said it keeps an idle connection (Keep-Alive: timeout).

@@ -144,6 +144,7 @@ class Inflater {
   void run(size_t stage, std::string_view packed);
   // True: the decoder may have more of what it was given.
   bool step(size_t stage, std::string_view& packed);
+  static size_t held_by(const Stage& stage);
   void charge(size_t bytes);
   void pass(size_t stage, std::string_view plain);
 

@@ -127,6 +127,35 @@ TEST_CASE("h1 server: pipelined requests wait for their turn") {
   });
 }
 
+TEST_CASE("h1 server: who always has a request behind the one under way is not kept for ever") {
+  Line line = agent(Cuts::whole());
+  const std::string one = "GET /" + std::string(3000, 'x') + " HTTP/1.1\r\nHost: o\r\n\r\n";
+  line.feed(one + one);
+  for (StreamId id = 1; id < 1000; ++id) {
+    say_ok(line, id);
+    line.feed(one);
+    line.events();
+    line.output();
+    CHECK(line->memory_bytes() < 8 * one.size());
+  }
+}
+
+TEST_CASE("h1 server: trailers are no longer kept than they take to be written") {
+  Line line = agent(Cuts::whole());
+  line.feed(kGet);
+  const size_t idle = line->memory_bytes();
+  for (const BodyLength length : {BodyLength::unknown(), BodyLength::known(2)}) {
+    const StreamId id = line->streams() == 1 ? 1 : 2;
+    if (id == 2) line.feed(kGet);
+    line.send(id, answer(200, length));
+    line.send(id, Body{Chain("ok")});
+    line.send(id, Trailers{script::fields_of({{"X", std::string(10'000, 'y')}})});
+    line.send(id, End{});
+    line.output();
+    CHECK(line->memory_bytes() <= idle);
+  }
+}
+
 TEST_CASE("h1 server: pipelined requests and FIN behind them are all answered") {
   at_all_cuts([](Cuts cuts) {
     Line line = agent(cuts);

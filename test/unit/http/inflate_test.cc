@@ -219,6 +219,14 @@ TEST_CASE("inflate: bombs end at a limit") {
       CHECK(outcome.plain.size() > free / 2);
       CHECK(outcome.plain.size() <= free + 100 * row.packed.size() + 16 * 1024);
     }
+    // Neither of the two is one alone, before so much has come out of it.
+    std::string both;
+    for (int i = 0; i < 1000; ++i) both += gzip(std::string(100'000, '\0'));
+    const std::string packed = gzip(both);
+    CHECK(both.size() < free);
+    const Outcome two = inflate("gzip, gzip", packed);
+    CHECK(two.state == State::kLimit);
+    CHECK(two.plain.size() <= free + 100 * packed.size() + 16 * 1024);
     const InflateLimits memory{.memory_bytes_max = size_t{64} << 20};
     const Outcome outcome = inflate("br", kBrotliBombWide, memory);
     CHECK(outcome.state == State::kLimit);
@@ -368,23 +376,31 @@ TEST_CASE("inflate: all decoders of a thread have a share of its memory") {
   MemoryAccount account(ledger, [] {});
   Record record;
   std::vector<std::unique_ptr<Inflater>> open;
-  const std::string begun = zstd_frame(1, kWindow2m).substr(0, 12);
-  for (int i = 0; i < 20; ++i) {
-    open.push_back(std::make_unique<Inflater>(*parse_codings("zstd"), InflateLimits{}, record));
-    open.back()->feed(begun);
-  }
+  const std::string frame = zstd_frame(30, kWindow2m);
+  const auto begin = [&](size_t bytes) {
+    for (int i = 0; i < 20; ++i) {
+      open.push_back(std::make_unique<Inflater>(*parse_codings("zstd"),
+                                                InflateLimits{.ratio_max = 0}, record));
+      open.back()->feed(frame.substr(0, bytes));
+    }
+  };
   const auto reading = [&] {
     return std::ranges::count_if(
         open, [](const auto& one) { return one->state() == Inflater::State::kReading; });
   };
+  // Who has asked for much and filled none of it keeps nobody from reading.
+  begin(7);
+  CHECK(reading() == 20);
+  CHECK(memory::tally.held < int64_t{2} << 20);
+  open.clear();
+  begin(frame.size() - 1);
   CHECK(reading() > 0);
   CHECK(reading() < 8);
   CHECK(memory::tally.held < int64_t{8} << 20);
   open.clear();
   // What was given back is there for others.
-  open.push_back(std::make_unique<Inflater>(*parse_codings("zstd"), InflateLimits{}, record));
-  open.back()->feed(begun);
-  CHECK(reading() == 1);
+  begin(7);
+  CHECK(reading() == 20);
   open.clear();
 }
 
