@@ -1,8 +1,10 @@
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
+#include "descriptors.h"
 #include "stream_impl.h"
 #include "uv_error.h"
 
@@ -10,8 +12,8 @@ namespace sidespan::net {
 
 // One try to connect. Lives until libuv is through with it and its Connecting is gone.
 struct Stream::Impl::Attempt final : TurnEnd {
-  Attempt(Loop& loop, const Address& address, OnConnect on_connect)
-      : impl(new Impl(loop)), done(std::move(on_connect)) {
+  Attempt(Loop& loop, const Address& address, int kept, OnConnect on_connect)
+      : impl(new Impl(loop)), descriptors_kept(kept), done(std::move(on_connect)) {
     impl->peer = address;
     request.data = this;
   }
@@ -23,7 +25,8 @@ struct Stream::Impl::Attempt final : TurnEnd {
   void cancel();
   void drop_handle();
 
-  Impl* impl;      // null once a Stream has it, or libuv alone
+  Impl* impl;  // null once a Stream has it, or libuv alone
+  const int descriptors_kept;
   OnConnect done;  // empty once called or cancelled
   uv_connect_t request{};
   int refused_at_once = 0;
@@ -41,6 +44,10 @@ int Stream::Impl::Attempt::open_and_connect() {
   const int fd =
       ::socket(impl->peer.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
   if (fd < 0) return -errno;
+  if (is_kept(fd, descriptors_kept)) {
+    ::close(fd);
+    return UV_EMFILE;
+  }
   set_tcp_options(fd);
   if (const int status = impl->open(fd); status != 0) return status;
   return uv_tcp_connect(&request, &impl->tcp, impl->peer.get(),
@@ -86,8 +93,8 @@ class Stream::Impl::Handle final : public Stream::Connecting {
 };
 
 std::unique_ptr<Stream::Connecting> Stream::connect(Loop& loop, const Address& address,
-                                                    OnConnect done) {
-  auto attempt = std::make_shared<Impl::Attempt>(loop, address, std::move(done));
+                                                    OnConnect done, int descriptors_kept) {
+  auto attempt = std::make_shared<Impl::Attempt>(loop, address, descriptors_kept, std::move(done));
   attempt->begin(attempt);
   return std::make_unique<Impl::Handle>(std::move(attempt));
 }

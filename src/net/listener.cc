@@ -1,7 +1,6 @@
 #include "sidespan/net/listener.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -10,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "descriptors.h"
 #include "stream_impl.h"
 #include "uv_error.h"
 
@@ -91,7 +91,6 @@ struct Listener::Impl {
   // False when there is nothing more to do in this turn.
   bool accept_one();
   bool shed();  // the same
-  bool is_kept(int socket) const;
   void back_off();
   void close();
   void on_handle_closed();
@@ -139,7 +138,7 @@ bool Listener::Impl::accept_one() {
   socklen_t size = sizeof storage;
   auto* from = reinterpret_cast<sockaddr*>(&storage);
   const int socket = ::accept4(fd, from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (socket >= 0 && is_kept(socket)) {
+  if (socket >= 0 && is_kept(socket, descriptors_kept)) {
     ::close(socket);
     ++shed_count;
     return true;
@@ -154,13 +153,6 @@ bool Listener::Impl::accept_one() {
   if (out_of_descriptors(errno)) return shed();
   back_off();
   return false;
-}
-
-// The system gives the lowest number that is free.
-bool Listener::Impl::is_kept(int socket) const {
-  rlimit limit{};
-  if (descriptors_kept == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
-  return static_cast<rlim_t>(socket) + static_cast<rlim_t>(descriptors_kept) >= limit.rlim_cur;
 }
 
 // Closing the connection tells the peer more than letting it wait in the backlog, and a poll that

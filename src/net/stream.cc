@@ -134,10 +134,15 @@ void Stream::Impl::on_no_room() {
 
 std::span<char> Stream::Impl::room() const {
   const std::span<char> landing = loop().landing();
-  return landing.first(std::min(reader->room(), landing.size()));
+  return forsaken ? landing : landing.first(std::min(reader->room(), landing.size()));
 }
 
 void Stream::Impl::pause() {
+  // Nothing that could happen here would ever let it go on.
+  if (failed && !ended && !closed && reader != nullptr && !reader->reads_on()) {
+    forsaken = true;
+    return;
+  }
   if (std::exchange(paused, true)) return;
   if (!closed) uv_read_stop(stream());
 }
@@ -154,6 +159,7 @@ void Stream::Impl::on_readable() {
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) return on_read_end(n == 0 ? UV_EOF : -errno);
     const auto size = static_cast<size_t>(n);
+    if (forsaken) continue;
     reader->on_bytes(owner.landed(size));
     // Else what comes may go with this: the end of an upload, by one write.
     if (size < place.size()) return owner.end_read();
@@ -310,13 +316,25 @@ bool SocketStream::is_quiet() const {
 }
 
 bool SocketStream::read_now() {
-  if (impl_->closed || impl_->paused || impl_->ended || impl_->reader == nullptr) return false;
+  if (impl_->closed || impl_->paused || impl_->ended || impl_->forsaken || !impl_->reader) {
+    return false;
+  }
   const std::span<char> room = impl_->room();
   if (room.empty()) return false;
   const ssize_t n = receive_now(impl_->fd, room);
   if (n <= 0) return false;  // an end or an error is the loop's to find
   impl_->reader->on_bytes(loop().landed(static_cast<size_t>(n)));
   return true;
+}
+
+void SocketStream::look_for_reset() {
+  if (!impl_->paused || impl_->closed || impl_->ended || impl_->failed) return;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const bool known = ::getsockopt(impl_->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+  if (!known || info.tcpi_state != TCP_CLOSE) return;
+  impl_->ended = impl_->failed = true;
+  impl_->report_failure(UV_ECONNRESET);
 }
 
 void SocketStream::shutdown() {

@@ -71,6 +71,7 @@ struct Stream::Impl {
   bool roomless = false;  // the reader had no room when it was asked last
   bool ended = false;     // the peer's FIN was read
   bool failed = false;    // reported, or to be when reading has come to its end
+  bool forsaken = false;  // failed, and what still comes is thrown away
   bool fin_wanted = false;
   bool closed = false;
   bool handle_closed = false;
@@ -93,6 +94,7 @@ class SocketStream final : public Stream {
   size_t writable() const override { return std::numeric_limits<size_t>::max(); }
   bool is_quiet() const override;
   bool read_now() override;
+  void look_for_reset() override;
   void shutdown() override;
   void close(bool reset) override { impl_->close(reset); }
   Address local() const override;

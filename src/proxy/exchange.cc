@@ -138,12 +138,13 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
     if (options_.access_log) write_access_log(ending, error);
   }
   done_ = true;
+  const bool request_read = request_ended_ || is_request_here();
   if (packed_request_) packed_request_->stop();
   if (packed_answer_) packed_answer_->stop();
   if (options_.ingress) leave_ingress(ending, how);
   --worker_.exchanges;
   waiting_.reset();
-  if (!(request_ended_ && response_ended_)) cut_off();
+  if (!(request_ended_ && response_ended_)) cut_off(request_read);
   origin_.reset();
   if (!held_.empty()) held_.clear();
   if (!replay_.empty()) replay_.clear();
@@ -159,14 +160,15 @@ bool Exchange::deadline_has_passed() const {
   return timeout && worker_.loop.now().mono - request_.begun + kAhead >= *timeout;
 }
 
-void Exchange::cut_off() {
+void Exchange::cut_off(bool request_read) {
   if (origin_) {
     // It would take a FIN for a half-close, and go on working for nobody.
     origin_->send(
         {0, http::Reset{{Code::kConnectionClosed, Side::kSelf, false, "the exchange was ended"}}});
   }
-  // The answer is whole, and nobody reads the rest of the request.
-  if (response_ended_) agent_.close(stream_);
+  // The answer is whole, and nobody reads the rest of the request. Where there is none the agent
+  // may be at its next one.
+  if (response_ended_ && !request_read) agent_.close(stream_);
 }
 
 void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& error, bool last) {

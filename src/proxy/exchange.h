@@ -110,6 +110,8 @@ class Exchange final : public Recycled<Exchange, 128>,
 
   // exchange_target.cc: where it goes
   std::optional<Error> choose_target();
+  bool asks_us_by_name() const;
+  void remove_context(http::Headers& trailers) const;
   std::optional<Error> choose_inside(const Inside& inside);
   std::optional<Error> misdirection(const wire::OriginStream& origin) const;
   std::optional<Error> choose_absolute();
@@ -252,7 +254,7 @@ class Exchange final : public Recycled<Exchange, 128>,
   void finish_if_over();
   void finish(semconv::Ending ending, const std::optional<Error>& error);
   bool deadline_has_passed() const;
-  void cut_off();
+  void cut_off(bool request_read);
   // `last`: no attempt follows.
   void emit_span(semconv::Ending ending, const std::optional<Error>& error, bool last);
   semconv::HttpFacts facts_by_now(int status, std::string& client) const;

@@ -36,6 +36,15 @@ void add_proxy_authorization(http::Headers& headers, const wire::SecondProxy& pr
 
 }  // namespace
 
+// Context stands in heads. In trailers it would pass by whatever is decided there.
+void Exchange::remove_context(http::Headers& trailers) const {
+  if (!options_.inject) return;
+  trailers.remove(kW3cFields);
+  for (const std::string_view name : options_.inject->fields()) {
+    trailers.remove(http::Wanted(name));
+  }
+}
+
 void Exchange::on_agent_event(http::Event&& event) {
   if (done_) return;
   touch();
@@ -49,6 +58,7 @@ void Exchange::on_agent_event(http::Event&& event) {
   if (auto* trailers = std::get_if<http::Trailers>(&event.what)) {
     trailers_ = std::move(trailers->fields);
     http::remove_hop_by_hop(*trailers_, false);
+    remove_context(*trailers_);
     return;
   }
   if (std::holds_alternative<http::End>(event.what)) return on_request_end();
@@ -143,9 +153,11 @@ void Exchange::connect(bool fresh) {
   const std::optional<wire::PoolKey> special = special_key(*key);
   if (special) key = &*special;
   const bool usual = inside_ == nullptr && mode_ != semconv::Mode::kTunnel && !special;
-  wire::OriginStreamPtr idle = fresh   ? nullptr
-                               : usual ? worker_.pool.acquire(*key, known_->pooled(), *this)
-                                       : worker_.pool.acquire(*key, *this);
+  const bool repeatable = http::is_idempotent(request_.method());
+  wire::OriginStreamPtr idle = fresh ? nullptr
+                               : usual
+                                   ? worker_.pool.acquire(*key, known_->pooled(), *this, repeatable)
+                                   : worker_.pool.acquire(*key, *this, repeatable);
   if (idle) return on_connected(std::move(idle));
   waiting_ = worker_.pool.dial(
       *key, *this, [this](Result<wire::OriginStreamPtr> result) { on_dialled(std::move(result)); },

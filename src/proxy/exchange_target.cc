@@ -57,7 +57,11 @@ std::optional<Error> Exchange::choose_target() {
   if (request_.target().starts_with('/')) {
     mode_ = semconv::Mode::kRoute;
     std::optional<http::Url> url = route_for(options_.routes, request_.target());
-    if (url) {
+    if (!asks_us_by_name()) {
+      refuse_without_span(421,
+                          "who is on this machine asks for a base-URL route at `localhost` or at "
+                          "an address: another name may have been made to lead here");
+    } else if (url) {
       url_ = std::move(*url);
     } else {
       refuse_without_span(
@@ -72,6 +76,16 @@ std::optional<Error> Exchange::choose_target() {
                  "OPTIONS * asks the proxy itself, which has no options"};
   }
   return choose_absolute();
+}
+
+// A page in a browser reads what a route leads to once its own name leads here (DNS rebinding).
+bool Exchange::asks_us_by_name() const {
+  if (!agent_.peer().is_loopback()) return true;
+  const Result<http::Authority> named =
+      http::parse_authority(request_.headers.find("host").value_or("localhost"));
+  if (!named) return false;
+  const Host host(named->host);
+  return host.address || host.name == "localhost" || host.name.ends_with(".localhost");
 }
 
 // The tunnel was allowed for one origin, and that is where its requests go.

@@ -329,6 +329,7 @@ void Session::sweep(MonoTime now) {
   // An exchange on which nothing passes does not look by itself.
   for (const auto& exchange : exchanges_) exchange->silence_observer();
   if (due_ <= now) on_timer();
+  connection_.look_for_reset();
 }
 
 void Session::on_timer() {

@@ -54,6 +54,7 @@ void Tunnel::reset(semconv::Ending ending, const Error& error) {
 }
 
 void Tunnel::sweep() {
+  if (!over_) splice_.look_for_reset();
   const Milliseconds patience = worker_.options->limits.stream_idle_time_max;
   // Nobody was silent for as long as we did not listen.
   if (over_ || worker_.loop.looked() - splice_.last_activity() < patience) return;

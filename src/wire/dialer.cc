@@ -75,7 +75,8 @@ class Dialer::Impl::Race final : public Dialer::Attempt {
     connects_.push_back({dialer_.loop.precise_now().mono, nullptr});
     connects_[index].pending = net::Stream::connect(
         dialer_.loop, targets_[index],
-        [this, index](auto result) { on_connected(index, std::move(result)); });
+        [this, index](auto result) { on_connected(index, std::move(result)); },
+        dialer_.options.descriptors_kept);
     if (next_ < targets_.size()) next_attempt_.start(dialer_.options.attempt_delay);
   }
 

@@ -16,7 +16,8 @@ constexpr Milliseconds kSweepInterval{1000};
 constexpr Milliseconds kLeaveEarly{500};
 // What became idle less than this ago had nothing to read a moment ago. Later, and above all when
 // this process was held up, a FIN or bytes that nobody asked for may wait behind the agent's
-// request in one and the same turn: the socket itself is asked.
+// request in one and the same turn: the socket itself is asked. So it is from the beginning where a
+// FIN would cost the request, or the origin may send the body of what has none.
 constexpr Milliseconds kLookedAt{1};
 
 std::unique_ptr<http::Codec> codec_for(const PoolKey& key, const Dialled& dialled,
@@ -49,18 +50,19 @@ SlotId Pool::Impl::add(const PoolKey& key, Dialled dialled, OriginPlace place) {
   });
 }
 
-OriginStreamPtr Pool::Impl::acquire(Origin& origin, OriginStreamOwner& owner) {
+OriginStreamPtr Pool::Impl::acquire(Origin& origin, OriginStreamOwner& owner, bool repeatable) {
   if (origin.connections == 0) return nullptr;
   // They came before.
   if (origin.site->waiting > 0) return nullptr;
-  return open_one(origin, owner, false);
+  return open_one(origin, owner, false, repeatable);
 }
 
-OriginStreamPtr Pool::Impl::open_one(Origin& origin, OriginStreamOwner& owner, bool fresh) {
+OriginStreamPtr Pool::Impl::open_one(Origin& origin, OriginStreamOwner& owner, bool fresh,
+                                     bool repeatable) {
   for (Entry* const entry : origin.shared) {
     if (OriginStreamPtr stream = entry->open(owner)) return stream;
   }
-  Entry* entry = find_idle(origin);
+  Entry* entry = find_idle(origin, repeatable);
   if (entry == nullptr || (fresh && !entry->h2() && entry->opened_ > 0)) return nullptr;
   return open(*entry, owner);
 }
@@ -86,11 +88,11 @@ void Pool::Impl::unshare(Entry& entry) {
   if (std::exchange(entry.shared_, false)) std::erase(entry.origin_.second.shared, &entry);
 }
 
-Pool::Impl::Entry* Pool::Impl::find_idle(Origin& origin) {
+Pool::Impl::Entry* Pool::Impl::find_idle(Origin& origin, bool repeatable) {
   const MonoTime now = loop.now().mono;
   while (!origin.idle.empty()) {
     Entry& newest = *origin.idle.back();
-    const bool looked_at = now - newest.idle_since_ < kLookedAt;
+    const bool looked_at = repeatable && now - newest.looked_at_ < kLookedAt;
     if (newest.idle_until_ > now && (looked_at || newest.is_quiet())) return &newest;
     doom(newest);
   }
@@ -129,6 +131,7 @@ void Pool::Impl::put_idle(Entry& entry) {
   std::vector<Entry*>& same = entry.origin_.second.idle;
   if (time <= Milliseconds(0) || options.idle_per_origin_max == 0) return doom(entry);
   entry.idle_since_ = loop.now().mono;
+  if (!entry.connection_.codec().may_say_more()) entry.looked_at_ = entry.idle_since_;
   entry.idle_until_ = entry.idle_since_ + time;
   entry.idle_ = true;
   same.push_back(&entry);
@@ -217,17 +220,19 @@ Pool::Known::~Known() {
   origin_->second.pool.forget_unused(*origin_);
 }
 
-OriginStreamPtr Pool::acquire(const PoolKey& key, OriginStreamOwner& owner) {
+OriginStreamPtr Pool::acquire(const PoolKey& key, OriginStreamOwner& owner, bool repeatable) {
   const auto origin = impl_->origins.find(key);
-  return origin == impl_->origins.end() ? nullptr : impl_->acquire(origin->second, owner);
+  if (origin == impl_->origins.end()) return nullptr;
+  return impl_->acquire(origin->second, owner, repeatable);
 }
 
-OriginStreamPtr Pool::acquire(const PoolKey& key, Known& known, OriginStreamOwner& owner) {
+OriginStreamPtr Pool::acquire(const PoolKey& key, Known& known, OriginStreamOwner& owner,
+                              bool repeatable) {
   if (known.origin_ == nullptr) {
     known.origin_ = &*impl_->origins.try_emplace(key, *impl_).first;
     ++known.origin_->second.known;
   }
-  return impl_->acquire(known.origin_->second, owner);
+  return impl_->acquire(known.origin_->second, owner, repeatable);
 }
 
 std::optional<Pool::Secured> Pool::secured(const PoolKey& key) {
@@ -236,7 +241,7 @@ std::optional<Pool::Secured> Pool::secured(const PoolKey& key) {
   for (const Impl::Entry* const entry : origin->second.shared) {
     if (entry->connection_.codec().reusable()) return entry->secured();
   }
-  const Impl::Entry* entry = impl_->find_idle(origin->second);
+  const Impl::Entry* entry = impl_->find_idle(origin->second, false);
   if (entry == nullptr) return std::nullopt;
   return entry->secured();
 }

@@ -124,7 +124,7 @@ class Pool::Impl::Dial final : public Waiting {
   bool join() {
     const auto origin = pool_.origins.find(key_);
     if (origin == pool_.origins.end()) return false;
-    OriginStreamPtr stream = pool_.open_one(origin->second, owner_, fresh_);
+    OriginStreamPtr stream = pool_.open_one(origin->second, owner_, fresh_, false);
     if (!stream) return false;
     attempt_.reset();
     finish(std::move(stream));

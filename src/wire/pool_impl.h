@@ -55,12 +55,12 @@ struct Pool::Impl final : net::TurnEnd {
   ~Impl();
 
   SlotId add(const PoolKey& key, Dialled dialled, OriginPlace place);
-  OriginStreamPtr acquire(Origin& origin, OriginStreamOwner& owner);
+  OriginStreamPtr acquire(Origin& origin, OriginStreamOwner& owner, bool repeatable);
   // The same, whoever waits. `fresh`: HTTP/1 by a connection that was used will not do.
-  OriginStreamPtr open_one(Origin& origin, OriginStreamOwner& owner, bool fresh);
+  OriginStreamPtr open_one(Origin& origin, OriginStreamOwner& owner, bool fresh, bool repeatable);
   OriginStreamPtr open(Entry& entry, OriginStreamOwner& owner);
   // The newest that may still be used; null where there is none.
-  Entry* find_idle(Origin& origin);
+  Entry* find_idle(Origin& origin, bool repeatable);
   void release(Entry& entry);
   void share(Entry& entry);
   void unshare(Entry& entry);
@@ -174,6 +174,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
 
   void wake(Connection&) override;
   size_t room(const Connection& connection) const override;
+  bool reads_on() const override { return true; }
 
   Impl& pool_;
   const SlotId id_;
@@ -184,6 +185,7 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   Chain early_;  // said before there was a stream; only a tunnel has a use for it
   MonoTime idle_until_{};
   MonoTime idle_since_{};
+  MonoTime looked_at_{};  // when its socket had nothing to read; long ago: it is to be asked
   uint32_t streams_ = 0;  // under way
   uint32_t opened_ = 0;   // so far
   const bool h2_;

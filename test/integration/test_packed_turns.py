@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from h2_origin import H2Client
-from origin import BODY, CLOSE, NO_BODY, OK
+from origin import BODY, CLOSE, NO_BODY, OK, RESET
 from wire import Client, ask, connect, head, wait_for
 
 PLAIN = 900_000
@@ -180,3 +180,15 @@ def test_who_goes_in_the_middle(sidecar, origin, sink, way):
         assert span["attributes"]["sidespan.end"] == "agent_cancelled"
     wait_for("the connection to be gone", lambda: [sample.value for sample in side.metrics().all("sidespan_connections")] == [0])
     assert ask(side.egress, "GET", origin.url("/bytes/10")).status == 200
+
+
+def test_the_next_request_outlives_the_origin_of_a_packed_one(sidecar, origin):
+    """Who has its answer before all of its packed request was read may ask again; what becomes of the first origin is
+    nothing to that."""
+    side, body = sidecar(), long_chat()
+    origin.answer("/v1/chat/completions", [NO_BODY, OK, 0.01, RESET])
+    with Client(side.egress) as agent:
+        for _ in range(5):
+            agent.send(chat_head(origin.url("/v1/chat/completions"), body) + body)
+            assert agent.response("POST").body == b"ok"
+            assert agent.ask("GET", origin.url("/slow?head=100")).status == 200

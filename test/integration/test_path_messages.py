@@ -90,7 +90,10 @@ def test_a_body_of_known_length_keeps_it(agent, origin, body, sink):
 
 
 def test_a_chunked_body_stays_chunked_and_its_trailers_pass(agent, origin, sink):
-    body = b"5;extension=1\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: 6\r\nConnection: x\r\nx-SUM: again\r\n\r\n"
+    # Context is settled in heads; in trailers it would pass whatever is decided there.
+    context = f"traceparent: 00-{'1' * 32}-{'2' * 16}-01\r\nTraceState: a=b\r\nbaggage: user=mira\r\n".encode()
+    body = (b"5;extension=1\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: 6\r\nConnection: x\r\n" + context +
+            b"x-SUM: again\r\n\r\n")
     agent.send(request("POST", origin.url("/chunked/3?size=7"),
                        [("Transfer-Encoding", "chunked"), ("Trailer", "X-Sum"), ("TE", "trailers")], body))
     answer = agent.response()

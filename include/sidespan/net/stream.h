@@ -27,6 +27,9 @@ class StreamReader {
   // The most that is read at once. 0: nothing, and the stream pauses as by pause(), that of a
   // socket when it is 0 in the next turn, too.
   virtual size_t room() const { return std::numeric_limits<size_t>::max(); }
+  // After a write has failed: whether what the peer had sent before still counts although there is
+  // no room for it now. Else it is thrown away, so that the connection comes to its end.
+  virtual bool reads_on() const { return true; }
   virtual void on_end() = 0;                  // FIN: the peer will send nothing more
   virtual void on_failure(Error error) = 0;   // once: dead both ways; side is unset (kSelf)
   virtual void on_written(size_t bytes) = 0;  // so many have left for the socket since write()
@@ -38,13 +41,15 @@ class StreamReader {
 class Stream {
  public:
   // A TCP connection to `address`. `done` is called once, later, with the stream or the error;
-  // destroying the returned handle cancels it silently. TCP_NODELAY is set.
+  // destroying the returned handle cancels it silently. TCP_NODELAY is set. Where it would take one
+  // of the last `descriptors_kept` that the process may have, it fails as if there were none.
   class Connecting {
    public:
     virtual ~Connecting() = default;
   };
   using OnConnect = std::move_only_function<void(Result<std::unique_ptr<Stream>>)>;
-  static std::unique_ptr<Connecting> connect(Loop& loop, const Address& address, OnConnect done);
+  static std::unique_ptr<Connecting> connect(Loop& loop, const Address& address, OnConnect done,
+                                             int descriptors_kept = 0);
 
   // Two ends without a socket: what one writes the other reads, at the end of the turn. Both say
   // `peer` is theirs, and know no local address.
@@ -78,6 +83,9 @@ class Stream {
   virtual bool is_quiet() const = 0;
   // Reads what waits, as the loop would in its next turn. False: there was no byte, or no room.
   virtual bool read_now() = 0;
+  // Nothing is heard of a stream that is paused: finds out whether the peer has reset it, which is
+  // then told by on_failure() (within the call). A FIN waits for resume().
+  virtual void look_for_reset() {}
   // FIN after what is pending.
   virtual void shutdown() = 0;
   // Drops everything and frees the handle; no callback comes after. `reset` makes it an RST, so

@@ -27,6 +27,8 @@ class ConnectionOwner {
   // The most that is wanted of the peer's bytes now; where that is none, reading goes on with
   // consumed().
   virtual size_t room(const Connection&) const { return std::numeric_limits<size_t>::max(); }
+  // See net::StreamReader: requests of an agent that is gone do not count, an origin's answer does.
+  virtual bool reads_on() const { return false; }
 
  protected:
   ~ConnectionOwner() = default;
@@ -87,6 +89,10 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   // What waits may belong to the connection alone (TLS tickets, HTTP/2 settings): one read of it is
   // done now. False: there was nothing to read, or no such thing can come here.
   bool catch_up() { return stream_ && (tls_ || codec_->multiplexed()) && stream_->read_now(); }
+  // Where it is not read for now: see net::Stream.
+  void look_for_reset() {
+    if (stream_) stream_->look_for_reset();
+  }
   // finish() was called.
   bool finishing() const { return finishing_; }
   // The socket is gone; only destruction is left.
@@ -100,6 +106,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   // net::StreamReader
   void on_bytes(const Chunk& read) override;
   size_t room() const override;
+  bool reads_on() const override { return owner_.reads_on(); }
   void on_end() override;
   void on_failure(Error error) override;
   void on_written(size_t bytes) override;

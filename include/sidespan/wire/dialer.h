@@ -45,6 +45,7 @@ class Dialer {
     Milliseconds handshake_time_max{10'000};
     net::Resolver::Options resolver;
     SecondProxy second_proxy;
+    int descriptors_kept = 0;  // of what the process may have, left to others
   };
   using OnDial = std::move_only_function<void(Result<Dialled>)>;
   // Cancels (silently) when destroyed.

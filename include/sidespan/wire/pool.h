@@ -151,9 +151,12 @@ class Pool {
   ~Pool();
 
   // A stream on a connection that is there; null where none takes one, or others wait for it.
-  OriginStreamPtr acquire(const PoolKey& key, OriginStreamOwner& owner);
+  // Unless its owner can repeat what it sends, an idle connection is looked at just then, however
+  // short ago it became idle.
+  OriginStreamPtr acquire(const PoolKey& key, OriginStreamOwner& owner, bool repeatable);
   // The same; `known` is of this key and no other, and of this pool.
-  OriginStreamPtr acquire(const PoolKey& key, Known& known, OriginStreamOwner& owner);
+  OriginStreamPtr acquire(const PoolKey& key, Known& known, OriginStreamOwner& owner,
+                          bool repeatable);
   // One on a connection that no request has used; `done` comes later. Where the origin has as many
   // as it may have, whoever comes waits in line for as long as connecting may take, then is told
   // kOverload; who does not insist (`fresh`) may get a stream on one that was used. Error side:

@@ -37,6 +37,9 @@ class Splice {
   void close() { end_with(false); }
   void reset() { end_with(true); }
 
+  // Of an agent that is not read for now, see net::Stream; the owner is told within the call.
+  void look_for_reset() { agent_.stream->look_for_reset(); }
+
   uint64_t from_agent() const { return agent_.read; }  // bytes, as they came
   uint64_t from_origin() const { return origin_.read; }
   // What waits for the sockets.
@@ -54,6 +57,7 @@ class Splice {
         : splice(s), stream(std::move(socket)), side(of) {}
     void on_bytes(const Chunk& chunk) override { splice.pass(*this, chunk); }
     size_t room() const override { return splice.room(*this); }
+    bool reads_on() const override { return side == Side::kOrigin; }
     void on_end() override { splice.end(*this); }
     void on_failure(Error) override { splice.fail(*this); }
     void on_written(size_t) override { splice.on_written(*this); }

@@ -46,6 +46,7 @@ struct Recorder final : StreamReader {
     if (then_bytes) then_bytes(read.view());
   }
   size_t room() const override { return most; }
+  bool reads_on() const override { return waits; }
   void on_end() override {
     ++ends;
     if (then_end) then_end();
@@ -62,6 +63,7 @@ struct Recorder final : StreamReader {
   std::string received;
   size_t written = 0;
   size_t most = StreamReader::room();
+  bool waits = true;  // with what the peer had sent before a write failed
   int ends = 0;
   std::vector<Error> failures;
   std::function<void(std::string_view)> then_bytes;

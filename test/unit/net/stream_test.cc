@@ -316,6 +316,33 @@ TEST_CASE_FIXTURE(Joined, "stream: a reset goes out with bytes pending and after
   CHECK((code == Code::kConnectionReset || code == Code::kConnectionClosed));
 }
 
+TEST_CASE_FIXTURE(Joined,
+                  "stream: a reset is found although nobody reads, where it is looked for") {
+  pair.server->pause();
+  fill(*pair.client);
+  run_briefly(loop);
+  pair.server->look_for_reset();
+  CHECK(server.failures.empty());
+  SUBCASE("a reset") {
+    pair.client->close(true);
+    run_briefly(loop);
+    CHECK(server.failures.empty());
+    pair.server->look_for_reset();
+    pair.server->look_for_reset();
+    pair.server->resume();
+    run_briefly(loop);
+    CHECK(server.failures.size() == 1);
+  }
+  SUBCASE("FIN") {
+    pair.client->shutdown();
+    run_briefly(loop);
+    pair.server->look_for_reset();
+    CHECK(server.failures.empty());
+    pair.server->resume();
+    CHECK(run_until(loop, [&] { return server.ends == 1; }));
+  }
+}
+
 TEST_CASE_FIXTURE(Joined, "stream: a reset while a write is pending is told once") {
   pair.server->pause();
   fill(*pair.client);
@@ -378,6 +405,28 @@ TEST_CASE_FIXTURE(Joined,
   CHECK(client.received == "413");
   CHECK(order == (few ? "f" : "bf"));
   CHECK(client.ends == 0);
+}
+
+TEST_CASE_FIXTURE(
+    Joined, "stream: after a failed write a reader for whom nothing more counts needs no room") {
+  // An agent that is gone while its next requests wait: whom they wait for is it.
+  server.waits = false;
+  server.most = 10;
+  server.then_bytes = [&](std::string_view) {
+    server.most = 0;
+    SUBCASE("it is not asked for any") {}
+    SUBCASE("it pauses") {
+      pair.server->pause();
+    }
+  };
+  pair.client->write(Chain(pattern(100'000)));
+  pair.server->write(Chain("an answer"));
+  pair.client->close(true);
+  pair.server->write(Chain("to nobody"));
+  CHECK(run_until(loop, [&] { return !server.failures.empty(); }));
+  run_briefly(loop);
+  CHECK(server.failures.size() == 1);
+  CHECK(server.received.size() <= 10);
 }
 
 TEST_CASE_FIXTURE(Joined, "stream: closed inside each callback, nothing comes after") {

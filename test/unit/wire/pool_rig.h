@@ -39,7 +39,7 @@ struct Rig {
 
   // Does not wait for what comes of it.
   void begin(Call& call, bool fresh = false, uint64_t pin = 0) {
-    if (!fresh) call.stream = pool.acquire(key(pin), call);
+    if (!fresh) call.stream = pool.acquire(key(pin), call, true);
     if (call.stream) return;
     const auto done = [this, &call](auto result) {
       call.waiting.reset();
@@ -106,7 +106,7 @@ struct H2Rig {
     return {.host = "127.0.0.1", .port = listener->address().port(), .h2 = true};
   }
   void begin(Call& call) {
-    call.stream = pool.acquire(key(), call);
+    call.stream = pool.acquire(key(), call, true);
     if (call.stream) return;
     call.waiting = pool.dial(key(), call, [&](auto result) {
       call.waiting.reset();

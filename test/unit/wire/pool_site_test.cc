@@ -308,7 +308,7 @@ TEST_CASE("a connection that others share for ever does not keep its place for e
   std::array<Call, 2> sharing;
   rig.connect(sharing[0]);
   run_until(rig.loop, [&] {
-    return (sharing[1].stream = rig.pool.acquire(rig.key(), sharing[1])) != nullptr;
+    return (sharing[1].stream = rig.pool.acquire(rig.key(), sharing[1], true)) != nullptr;
   });
   Call other;
   PoolKey key = rig.key();

@@ -45,14 +45,14 @@ TEST_CASE("who asks for one key again and again gets what others get") {
   Rig rig;
   auto known = std::make_unique<Pool::Known>();
   Call call;
-  CHECK(rig.pool.acquire(rig.key(), *known, call) == nullptr);  // before there is anything
+  CHECK(rig.pool.acquire(rig.key(), *known, call, true) == nullptr);  // before there is anything
   rig.once();
   for (int round = 0; round < 3; ++round) {
     Call again;
-    again.stream = rig.pool.acquire(rig.key(), *known, again);
+    again.stream = rig.pool.acquire(rig.key(), *known, again, true);
     REQUIRE(again.stream);
     CHECK(again.stream->reused());
-    CHECK(rig.pool.acquire(rig.key(), *known, call) == nullptr);
+    CHECK(rig.pool.acquire(rig.key(), *known, call, true) == nullptr);
     rig.ask(again);
     CHECK(again.status == 200);
   }
@@ -61,9 +61,9 @@ TEST_CASE("who asks for one key again and again gets what others get") {
   rig.origin.then({.bytes = "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"});
   rig.once();
   CHECK(run_until(rig.loop, [&] { return rig.pool.idle() + rig.pool.busy() == 0; }));
-  CHECK(rig.pool.acquire(rig.key(), *known, call) == nullptr);
+  CHECK(rig.pool.acquire(rig.key(), *known, call, true) == nullptr);
   rig.once();
-  call.stream = rig.pool.acquire(rig.key(), *known, call);
+  call.stream = rig.pool.acquire(rig.key(), *known, call, true);
   CHECK(call.stream);
   known.reset();  // before its connections
   rig.ask(call);
@@ -145,12 +145,29 @@ TEST_CASE("an idle connection where something waits is not used") {
     std::string_view name;
     void (*happens)(RawOrigin&);
     bool reused;
+    // Without it the next call comes at once.
+    bool later = true;
+    bool repeatable = true;
+    std::string_view method = "GET";
   };
+  const auto nothing = [](RawOrigin&) {};
+  const auto unasked = [](RawOrigin& origin) { origin.say(ScriptedOrigin::answer(200)); };
+  const auto fin = [](RawOrigin& origin) { origin.end(); };
   const std::vector<Row> rows = {
-      {"nothing", [](RawOrigin&) {}, true},
-      {"an answer to no request",
-       [](RawOrigin& origin) { origin.say(ScriptedOrigin::answer(200)); }, false},
-      {"FIN", [](RawOrigin& origin) { origin.end(); }, false},
+      {"nothing", nothing, true},
+      {"an answer to no request", unasked, false},
+      {"FIN", fin, false},
+      {.name = "nothing, at once", .happens = nothing, .reused = true, .later = false},
+      {.name = "FIN, at once, and what follows cannot be repeated",
+       .happens = fin,
+       .reused = false,
+       .later = false,
+       .repeatable = false},
+      {.name = "the body of an answer to HEAD, at once",
+       .happens = [](RawOrigin& origin) { origin.say("body"); },
+       .reused = false,
+       .later = false,
+       .method = "HEAD"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -164,17 +181,17 @@ TEST_CASE("an idle connection where something waits is not used") {
     first.waiting.reset();
     origin.accept();
     http::Head head;
-    head.set_method("GET");
+    head.set_method(row.method);
     head.set_target("/");
     first.stream->send_head(head);
     first.stream->send({0, http::End{}});
     origin.say(ScriptedOrigin::answer(200));
     REQUIRE(run_until(rig.loop, [&] { return first.over(); }));
     first.stream.reset();
-    support::run_for(rig.loop, Milliseconds(5));
+    if (row.later) support::run_for(rig.loop, Milliseconds(5));
     row.happens(origin);
     Call second;
-    second.stream = rig.pool.acquire(key, second);
+    second.stream = rig.pool.acquire(key, second, row.repeatable);
     CHECK((second.stream != nullptr) == row.reused);
   }
 }
@@ -391,7 +408,7 @@ TEST_CASE("an HTTP/2 connection that was given up before it said a word is nobod
   CHECK(rig.pool.busy() == 1);
   second.stream.reset();
   CHECK(rig.pool.idle() == 0);
-  CHECK(rig.pool.acquire(rig.key(), first) == nullptr);
+  CHECK(rig.pool.acquire(rig.key(), first, true) == nullptr);
 }
 
 TEST_CASE("an HTTP/2 connection is a reused one to all but the first of its streams") {
@@ -402,7 +419,7 @@ TEST_CASE("an HTTP/2 connection is a reused one to all but the first of its stre
   rig.connect(first);
   CHECK_FALSE(first.stream->reused());
   run_until(rig.loop,
-            [&] { return (beside.stream = rig.pool.acquire(rig.key(), beside)) != nullptr; });
+            [&] { return (beside.stream = rig.pool.acquire(rig.key(), beside, true)) != nullptr; });
   CHECK(beside.stream->reused());
   first.stream.reset();
   beside.stream.reset();
@@ -419,7 +436,7 @@ TEST_CASE("what belongs to an idle HTTP/2 connection alone may come in many piec
   Call later;
   rig.connect(first);
   run_until(rig.loop,
-            [&] { return (beside.stream = rig.pool.acquire(rig.key(), beside)) != nullptr; });
+            [&] { return (beside.stream = rig.pool.acquire(rig.key(), beside, true)) != nullptr; });
   first.stream.reset();
   beside.stream.reset();
   REQUIRE(rig.pool.idle() == 1);
@@ -430,7 +447,7 @@ TEST_CASE("what belongs to an idle HTTP/2 connection alone may come in many piec
     extensions += http::h2::frame(static_cast<http::h2::Type>(0x42), 0, 0, std::string(16000, 'x'));
   }
   rig.peers[0]->stream->write(Chain(extensions));
-  CHECK((later.stream = rig.pool.acquire(rig.key(), later)) != nullptr);
+  CHECK((later.stream = rig.pool.acquire(rig.key(), later, true)) != nullptr);
 }
 
 TEST_CASE("whoever stops waiting is not called") {
