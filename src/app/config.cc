@@ -83,7 +83,8 @@ class Weighing {
     Complaints complaints;
     setting.read(candidate.value, scratch, complaints);
     for (const Complaint& complaint : complaints) {
-      const std::string key = std::string(setting.key) + complaint.at;
+      // What was meant as a value may have come to be a name.
+      const std::string key = std::string(setting.key) + (setting.secret ? "" : complaint.at);
       if (candidate.kind == SourceKind::kStandard) {
         in_vain_.push_back({candidate.where, 0, key, complaint.what});
       } else {

@@ -1,15 +1,16 @@
 #include "app/log.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 
 #include <algorithm>
 #include <cstdio>
 
+#include "app/stderr_sink.h"
 #include "app/timestamp.h"
 #include "sidespan/json/writer.h"
 
@@ -98,7 +99,16 @@ OperatorLog::OperatorLog(std::shared_ptr<spdlog::logger> logger, const LogSettin
     : logger_(std::move(logger)), level_(settings.level), format_(settings.format) {}
 
 OperatorLog OperatorLog::to_stderr(const LogSettings& settings) {
-  return {logger_on(std::make_shared<spdlog::sinks::stderr_sink_mt>()), settings};
+  const auto tell_lost = [format = settings.format](uint64_t lines) {
+    return log_line(format, SystemClock().now().wall, LogLevel::kWarn,
+                    "lines of this log were lost, nobody read it",
+                    {{"lines", std::to_string(lines)}}) +
+           "\n";
+  };
+  const auto sink = std::make_shared<StderrSink>(STDERR_FILENO, tell_lost);
+  OperatorLog log(logger_on(sink), settings);
+  log.stderr_ = sink;
+  return log;
 }
 
 Result<OperatorLog> OperatorLog::to_file(const LogSettings& settings, const std::string& path) {
@@ -120,6 +130,10 @@ void OperatorLog::write(LogLevel level, std::string_view message,
   if (!enabled(level)) return;
   const std::string line = log_line(format_, SystemClock().now().wall, level, message, fields);
   logger_->log(spdlog::level::info, spdlog::string_view_t(line));
+}
+
+uint64_t OperatorLog::lost() const {
+  return stderr_ ? stderr_->lost() : 0;
 }
 
 void OperatorLog::event(std::string_view name, std::initializer_list<LogField> fields) {

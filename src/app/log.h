@@ -1,8 +1,10 @@
 // The operator's log, written by spdlog: one line a message on stderr or in a file, as JSON or as
 // text. Callable from every thread. Events ("listening", "ready") are JSON whatever the format, so
-// that a program that starts sidespan can read them. What to say is decided elsewhere.
+// that a program that starts sidespan can read them. What to say is decided elsewhere. No thread
+// waits for who reads stderr: what does not fit there is lost and counted.
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -19,6 +21,8 @@ class logger;  // NOLINT(readability-identifier-naming): spdlog's own spelling
 }
 
 namespace sidespan::app {
+
+class StderrSink;
 
 class OperatorLog final : public Log {
  public:
@@ -39,6 +43,8 @@ class OperatorLog final : public Log {
   void write(LogLevel level, std::string_view message,
              std::initializer_list<LogField> fields) override;
   bool enabled(LogLevel level) const override { return level >= level_; }
+  // Lines that nobody read in time. Any thread.
+  uint64_t lost() const;
   // {"event":NAME,"KEY":"VALUE",...}
   void event(std::string_view name, std::initializer_list<LogField> fields);
 
@@ -46,6 +52,7 @@ class OperatorLog final : public Log {
   OperatorLog(std::shared_ptr<spdlog::logger> logger, const LogSettings& settings);
 
   std::shared_ptr<spdlog::logger> logger_;
+  std::shared_ptr<const StderrSink> stderr_;  // null: it goes elsewhere
   LogLevel level_;
   LogFormat format_;
 };

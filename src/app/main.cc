@@ -1,4 +1,5 @@
 // The program: reads the command line, gets the settings, hands over to the command.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -76,6 +77,15 @@ int with_settings(const CommandLine& line, const ConfigSources& sources) {
   }
 }
 
+// Whoever starts us with one of them closed would have what we open first take its place, and our
+// log be written there.
+void open_standard_streams() {
+  int opened = 0;
+  do opened = ::open("/dev/null", O_RDWR);
+  while (opened >= 0 && opened <= STDERR_FILENO);
+  if (opened >= 0) ::close(opened);
+}
+
 int run_program(const std::vector<std::string>& arguments) {
   const std::expected<CommandLine, Outcome> line = parse_command_line(arguments);
   if (!line) return say(line.error());
@@ -94,5 +104,6 @@ int run_program(const std::vector<std::string>& arguments) {
 }  // namespace sidespan::app
 
 int main(int argc, char** argv) {
+  sidespan::app::open_standard_streams();
   return sidespan::app::run_program(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -1,6 +1,7 @@
 #include "app/proxy_command.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <csignal>
 #include <cstdio>
@@ -225,9 +226,19 @@ void ProxyCommand::say_what_became_of_spans() {
               {"spans_dropped", std::to_string(totals.dropped_in_sum())}});
 }
 
+// The lower of the two is for programs that select() descriptors, up to 1,023; nothing that we
+// start inherits it.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int proxy_command(const Settings& settings, const Environment& own) {
+  raise_descriptor_limit();
   OperatorLog log = OperatorLog::to_stderr(settings.log);
   const Result<TlsSetup> tls = set_up_tls(settings, own, SystemClock().now().wall);
   if (tls) return ProxyCommand(settings, own, log, *tls).run();

@@ -128,7 +128,7 @@ std::optional<Pairs> read_pairs(const Node& node, Complaints& complaints) {
       continue;
     }
     if (!text::is_valid_utf8(member.key)) {
-      complain(member.value, "has a name in it that is no UTF-8: " + quote(member.key), complaints);
+      complain(member.value, "has a name in it that is no UTF-8", complaints);
       continue;
     }
     std::optional<std::string> value =

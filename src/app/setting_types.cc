@@ -331,13 +331,16 @@ std::optional<Pairs> read_export_headers(const Node& node, Complaints& complaint
   std::optional<Pairs> pairs = read_pairs(node, complaints);
   if (!pairs) return pairs;
   for (const auto& [name, value] : *pairs) {
-    if (!text::is_token(name))
-      return complain(node, quote(name) + " is no header name", complaints);
-    if (std::ranges::find(kExporterFields, text::lower(name)) != kExporterFields.end()) {
-      return complain(node, quote(name) + " is written by the exporter itself", complaints);
+    // What was meant as a value may have come to be a name, so that only ours are quoted.
+    if (!text::is_token(name)) {
+      return complain(node, "has a name in it that is no header name", complaints);
+    }
+    const auto* const own = std::ranges::find(kExporterFields, text::lower(name));
+    if (own != kExporterFields.end()) {
+      return complain(node, quote(*own) + " is written by the exporter itself", complaints);
     }
     if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
-      return complain(node, "the value of " + quote(name) + " is no header value", complaints);
+      return complain(node, "has a value in it that is no header value", complaints);
     }
   }
   return pairs;

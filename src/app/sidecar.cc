@@ -72,6 +72,10 @@ Sidecar::Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log
       ingress_watch_(settings.lineage.turns.idle),
       lineage_(make_registry(settings, memory_shares())) {
   count([this](metrics::Snapshot& to) { collect_memory(to, memory_); });
+  count([this](metrics::Snapshot& to) {
+    add(to, "sidespan_log_lines_lost", "Lines of the log that nobody read in time.",
+        metrics::Kind::kCounter, log_.lost());
+  });
   if (lineage_) count([this](metrics::Snapshot& to) { collect_lineage(to, *lineage_); });
 }
 

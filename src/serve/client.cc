@@ -10,6 +10,11 @@
 namespace sidespan::serve {
 namespace {
 
+// Answers beyond the small ones wait for readers up to so much, all clients' together; one always
+// may.
+constexpr size_t kUnreadBytesMax = size_t{8} * 1024 * 1024;
+constexpr size_t kSmallBytesMax = size_t{64} * 1024;
+
 // RFC 9110 section 5.6.7; asked of every server that has a clock.
 std::string http_date(WallTime now) {
   const std::time_t seconds =
@@ -123,6 +128,11 @@ void Client::refuse(int status, std::string sentence) {
 }
 
 void Client::answer(const Response& response, bool close) {
+  const size_t unread = response.body.size() > kSmallBytesMax ? owner_.unread_bytes() : 0;
+  if (unread > 0 && unread + response.body.size() > kUnreadBytesMax) {
+    return refuse(503, "others have not read their answers");
+  }
+  answer_bytes_ = response.body.size();
   http::Head head;
   head.status = response.status;
   if (has_body(response.status)) {

@@ -18,6 +18,8 @@ class ClientOwner {
  public:
   virtual const Endpoint::Options& options() const = 0;
   virtual Response handle(const Request& request) = 0;
+  // Of answers that all clients together have not read.
+  virtual size_t unread_bytes() const = 0;
   // Some client is done(); reap it when the turn ends.
   virtual void reap_later() = 0;
 
@@ -34,6 +36,8 @@ class Client final : private wire::ConnectionOwner {
   // Waiting for a request; since when.
   bool idle() const { return state_ == State::kIdle; }
   MonoTime since() const { return since_; }
+  // Of the last answer, as long as not all of it was.
+  size_t unread_bytes() const { return connection_.has_unsent() ? answer_bytes_ : 0; }
   // Ends it now, to make room.
   void evict();
 
@@ -69,6 +73,7 @@ class Client final : private wire::ConnectionOwner {
   http::Head head_;
   Target target_;
   std::string body_;
+  size_t answer_bytes_ = 0;
 };
 
 }  // namespace sidespan::serve

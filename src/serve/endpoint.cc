@@ -1,6 +1,7 @@
 #include "sidespan/serve/endpoint.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,6 +25,11 @@ struct Endpoint::Impl final : ClientOwner, net::TurnEnd {
 
   const Options& options() const override { return limits; }
   Response handle(const Request& request) override { return handler(request); }
+  size_t unread_bytes() const override {
+    return std::accumulate(
+        clients.begin(), clients.end(), size_t{0},
+        [](size_t sum, const auto& client) { return sum + client->unread_bytes(); });
+  }
   void reap_later() override { loop.at_turn_end(*this); }
   void on_turn_end() override {
     std::erase_if(clients, [](const auto& client) { return client->done(); });

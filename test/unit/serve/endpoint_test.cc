@@ -29,6 +29,7 @@ struct Peer final : net::StreamReader {
       if (ended) return;
       stream = *std::move(result);
       stream->start(*this);
+      if (!reading) stream->pause();
       stream->write(Chain(unsent));
     });
   }
@@ -88,6 +89,7 @@ struct Peer final : net::StreamReader {
   std::unique_ptr<net::Stream> stream;
   std::string unsent;
   std::string received;
+  bool reading = true;  // from the beginning on
   bool ended = false;
   bool failed = false;
 };
@@ -124,6 +126,7 @@ struct Rig {
     response.body = "you said " + std::string(request.body);
     if (request.path == "/missing") response.status = 404;
     if (request.path == "/nothing") response = {204, "", "", {{"X-Why", "none"}}};
+    if (request.path == "/huge") response.body.assign(6'000'000, 'x');
     if (request.path == "/large") response.body.assign(1'000'000, 'x');
     return response;
   }
@@ -252,6 +255,31 @@ TEST_CASE("endpoint: an answer of a megabyte, slowly read") {
   peer->stream->resume();
   REQUIRE(peer->answers(1));
   CHECK(peer->received.size() > 1'000'000);
+}
+
+TEST_CASE("endpoint: who reads nothing makes it hold no more than some of the answers") {
+  constexpr size_t kPeers = 12;
+  const std::string ask = "GET /huge HTTP/1.1\r\nHost: x\r\n\r\n";
+  Rig rig;
+  std::vector<std::unique_ptr<Peer>> peers;
+  for (size_t i = 0; i < kPeers; ++i) {
+    peers.push_back(rig.peer());
+    peers.back()->reading = false;
+    peers.back()->send(ask);
+  }
+  REQUIRE(support::run_until(rig.loop, [&] { return rig.handled.size() == kPeers; }));
+  size_t refused = 0;
+  for (const auto& peer : peers) {
+    peer->stream->resume();
+    REQUIRE(peer->answers(1));
+    refused += peer->statuses() == std::vector{503} ? 1 : 0;
+  }
+  // One of 6 MB waits at a time.
+  CHECK(refused == kPeers - 1);
+  auto next = rig.peer();
+  next->send(ask);
+  REQUIRE(next->answers(1));
+  CHECK(next->statuses() == std::vector{200});
 }
 
 TEST_CASE("endpoint: waits have their limits") {
