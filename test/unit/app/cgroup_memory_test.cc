@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
+#include <vector>
+
 #include <filesystem>
 #include <map>
 #include <string>

@@ -387,6 +387,9 @@ TEST_CASE("what is bad in OpenTelemetry's variables is a warning and not used") 
        {{"OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic geheim%"}},
        "OTEL_EXPORTER_OTLP_HEADERS: is not well percent-encoded; it is ignored, and exports go out "
        "without its headers\n"},
+      {"a secret where a name should be",
+       {{"OTEL_EXPORTER_OTLP_HEADERS", "Authorization: Basic geheim=="}},
+       "OTEL_EXPORTER_OTLP_HEADERS: has a name in it that is no header name; it is ignored\n"},
       {"no switch",
        {{"OTEL_SDK_DISABLED", "1"}},
        "OTEL_SDK_DISABLED: '1' is neither true nor false; it is ignored\n"},
