@@ -19,6 +19,7 @@
 #include "app/trust_files.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/mailbox.h"
+#include "sidespan/net/process.h"
 #include "sidespan/net/signal.h"
 #include "sidespan/net/timer.h"
 #include "sidespan/trace/carrier.h"
@@ -106,6 +107,10 @@ class ProxyCommand {
 };
 
 int ProxyCommand::run() {
+  // We start no program. Of those that others leave behind, in whose container this is the first
+  // process, the kernel then forgets the end by itself.
+  std::signal(SIGCHLD, SIG_IGN);
+  net::reap_orphans(0);
   Lineage lineage;
   lineage.environment = inherited_context(trace::EnvironmentCarrier::of_process().entries());
   say_what_is_seen();

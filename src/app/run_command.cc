@@ -67,6 +67,7 @@ class RunCommand {
   Result<std::string> exported_trust() const;
   Result<Pairs> further_variables() const;
   void on_signal(const ReceivedSignal& signal);
+  void on_child_change();
   void stop_with_child();
   void on_exit(net::ProcessExit exit);
   void look();
@@ -114,7 +115,7 @@ RunCommand::RunCommand(const Settings& settings, const RunOptions& options, cons
       sidecar_(settings, tls, log_.log,
                [this](const trace::Span& span) { record_.add(span, settings_.limits.run_spans); }),
       timer_(loop_, [this] { look(); }),
-      child_changed_(loop_, SIGCHLD, [this] { stop_with_child(); }) {
+      child_changed_(loop_, SIGCHLD, [this] { on_child_change(); }) {
   record_.trace_id = root_.context.span.trace_id;
   record_.root = root_.context.span.span_id;
 }
@@ -215,6 +216,12 @@ void RunCommand::on_signal(const ReceivedSignal& signal) {
   const bool ends = std::ranges::find(kEnding, signal.number) != kEnding.end();
   if (!ends || loop_.precise_now().mono - end_->ended < kSettle) return;
   exporting_ ? export_rest(MonoTime::min()) : end_run();
+}
+
+// As the first process of a container we are given what the command's own children leave behind.
+void RunCommand::on_child_change() {
+  stop_with_child();
+  net::reap_orphans(child_ && !end_ ? child_->pid() : 0);
 }
 
 // A shell with job control waits for its whole job, and sidespan is part of it. Only the terminal's

@@ -402,6 +402,12 @@ def test_the_command_inherits_no_descriptor_of_ours(run):
     assert done.stdout == "[0, 1, 2, 3]\n", "3 is the directory that is listed"
 
 
+def test_as_the_first_process_it_reaps_what_the_command_leaves_behind(run):
+    words = [*peers.first_process(), *run.arguments(PYTHON, "-c", peers.LEAVING, options=["--print", "none"])]
+    done = subprocess.run(words, env=run.environment(), capture_output=True, text=True, timeout=LIMIT)
+    assert (done.returncode, done.stdout) == (7, "sidespan, 0 left\n"), done.stderr
+
+
 # Signals. A test's children share its process group, and pytest leads no job: like a script without job control.
 
 TRAPPED = """
