@@ -2,6 +2,7 @@
 
 import json
 import signal
+import ssl
 import threading
 import time
 
@@ -11,7 +12,7 @@ from clock_shim import Clocks
 from origin import NO_BODY
 from sidecar import sanitized
 from spans import seconds
-from tunnel import trusted
+from tunnel import HOST, Tunnel, context_of, trusted
 from wire import Client, ask, head, wait_for
 
 EVENT = b"9\r\ndata: 1\n\n\r\n"
@@ -144,3 +145,16 @@ def test_a_running_sidecar_renews_its_authority(intercepting, clocks):
     later(359, 2, "the authority's successor signs from now on")
     after = trusted(side).read_text()
     assert after.endswith(first) and after.count("BEGIN CERTIFICATE") == 2
+
+
+def test_a_certificate_from_before_the_clock_was_set_back_is_shown_to_nobody(intercepting, tls_origin, clocks):
+    side = intercepting(env=clocks.environment)
+    careless = ssl.create_default_context()
+    careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
+    clocks.set(wall=3 * DAY)
+    for context in (careless, context_of(side)):
+        with Tunnel(side, tls_origin, context) as agent:
+            assert agent.get("/echo", f"{HOST}:{tls_origin.port}").status == 200
+        clocks.set(wall=0)
+    assert side.metrics().total("sidespan_certificates_minted_total") == 2
+    assert side.metrics().total("sidespan_certificates_rejected_total") == 0
