@@ -47,6 +47,7 @@ class Lock {
       held_ = ::flock(descriptor_, LOCK_EX) == 0;
       if (!held_ && errno != EINTR) break;
     }
+    if (!held_) error_ = errno;
   }
   ~Lock() {
     if (descriptor_ >= 0) ::close(descriptor_);
@@ -54,10 +55,12 @@ class Lock {
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
   bool held() const { return held_; }
+  int error() const { return error_; }  // where it is not
 
  private:
   int descriptor_;
   bool held_ = false;
+  int error_ = 0;
 };
 
 using LoadedAuthority = Result<std::shared_ptr<tls::Authority>>;
@@ -91,8 +94,14 @@ LoadedAuthority make(const Pair& files, const tls::Scope& scope, WallTime now) {
   return std::shared_ptr<tls::Authority>(*std::move(made));
 }
 
+// Also where the system cannot say: a disk that fails for a moment is no reason to make another.
+bool is_there(const fs::path& file) {
+  std::error_code error;
+  return fs::exists(file, error) || error;
+}
+
 bool is_whole(const Pair& files) {
-  return fs::exists(files.certificate) && fs::exists(files.key);
+  return is_there(files.certificate) && is_there(files.key);
 }
 
 // Its time is over, and nothing else is wrong with it.
@@ -192,7 +201,7 @@ class Directory {
 
   // What a process left that ended within a succession, or somebody who lost a file.
   Result<void> finish_succession() const {
-    if (fs::exists(next_.certificate) && !fs::exists(next_.key)) {
+    if (is_there(next_.certificate) && !is_there(next_.key)) {
       Pair moving = next_;
       moving.key = current_.key;
       const LoadedAuthority halfway = load(moving, now_);
@@ -206,7 +215,7 @@ class Directory {
 
   // A sidecar that runs may sign with it for a while.
   Result<void> remember_current() const {
-    if (!fs::exists(current_.certificate)) return {};
+    if (!is_there(current_.certificate)) return {};
     const Result<std::string> current = read_file(current_.certificate, kFileBytesMax);
     if (!current) return std::unexpected(current.error());
     std::vector<std::string> former = split(*current);
@@ -265,9 +274,11 @@ Result<OpenAuthority> open_locked(const Settings& settings, const Environment& o
   const tls::Scope scope = authority_scope(settings.tls);
   const Result<fs::path> directory = directory_in(*state, scope);
   if (!directory) return std::unexpected(directory.error());
-  const Lock lock(*directory / "lock");
+  const fs::path lock_file = *directory / "lock";
+  const Lock lock(lock_file);
   if (!lock.held()) {
-    return fail(Code::kSystem, Side::kSelf, directory->string() + " cannot be written to");
+    return fail(Code::kSystem, Side::kSelf,
+                lock_file.string() + ": " + std::generic_category().message(lock.error()));
   }
   return Directory(*directory, scope, now).open(rotate);
 }
@@ -286,7 +297,8 @@ Result<OpenAuthority> open_authority(const Settings& settings, const Environment
   const TlsSettings& tls = settings.tls;
   if (tls.authority_certificate.empty()) return open_locked(settings, own, now, false);
   const LoadedAuthority loaded = load(Pair(tls.authority_certificate, tls.authority_key), now);
-  if (!loaded) return std::unexpected(loaded.error());
+  // Somebody named it: whatever is wrong with it is wrong with the configuration.
+  if (!loaded) return fail(Code::kInvalid, Side::kSelf, loaded.error().what);
   return OpenAuthority{.current = *loaded, .certificates_pem = (*loaded)->certificate_pem()};
 }
 

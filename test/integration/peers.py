@@ -88,3 +88,14 @@ def first_process():
     if os.geteuid() != 0 or subprocess.run([*words, "true"], stderr=subprocess.DEVNULL).returncode:
         missing("a PID namespace (it takes root)")
     return words
+
+
+def full_disk(directory, before="true"):
+    """The beginning of a command for which `directory` is a disk without room, or the end of the test. `before` is what
+    a shell does there while there is some; "$2" is the command's program."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode:
+        missing("a disk that is full (it takes root and mount namespaces)")
+    directory.mkdir(parents=True, exist_ok=True)
+    script = ('mount -t tmpfs -o size=4m none "$0" && eval "$1" && shift && '
+              '{ cat /dev/zero > "$0/rest" 2> /dev/null; exec "$@"; }')
+    return ["unshare", "-m", "--propagation", "private", "sh", "-c", script, str(directory), before]

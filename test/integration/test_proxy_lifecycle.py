@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import peers
 from sidecar import BASE, Sidecar, environment, exporting, merged, write_config
 from terminal import Terminal
 from wire import Client, ask, wait_for
@@ -271,6 +272,14 @@ def test_what_it_did_not_start_and_was_given_is_reaped(sidecar):
     started = sidecar(wrapper=["sh", "-c", 'sleep 0.01 & sleep 1 & exec "$@"', "sh"])
     children = Path(f"/proc/{started.process.pid}/task/{started.process.pid}/children")
     wait_for("the end of both", lambda: not children.read_text())
+
+
+def test_a_full_disk_is_no_reason_not_to_start(sidecar, origin, tmp_path):
+    started = sidecar({"tls": {"intercept": {"mode": "all"}}}, env={"SIDESPAN_STATE_DIR": str(tmp_path / "full")},
+                      wrapper=peers.full_disk(tmp_path / "full", '"$2" ca show > /dev/null'))
+    assert "HTTPS is not opened" in started.log() and "No space left on device" in started.log()
+    assert ask(started.egress, "GET", origin.url("/echo")).status == 200
+    assert ready(started) == 200
 
 
 def test_hang_up_changes_nothing(sidecar, origin):
