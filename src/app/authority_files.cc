@@ -109,6 +109,12 @@ bool is_over(const LoadedAuthority& loaded) {
   return !loaded && loaded.error().code == Code::kCertificateExpired;
 }
 
+// It was made by a clock ahead of ours, and nothing else is wrong with it. Which of the two clocks
+// is right nobody knows.
+bool is_ahead(const LoadedAuthority& loaded) {
+  return !loaded && loaded.error().code == Code::kCertificateNotYetValid;
+}
+
 Result<void> move(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::rename(from, to, error);
@@ -158,10 +164,15 @@ class Directory {
 
   Result<OpenAuthority> open(bool rotate) {
     if (Result<void> whole = finish_succession(); !whole) return std::unexpected(whole.error());
-    const bool made = !is_whole(current_);
+    bool made = !is_whole(current_);
     LoadedAuthority signing = load_or_make(current_);
+    if (is_ahead(signing)) {
+      if (Result<void> aside = set_aside(); !aside) return std::unexpected(aside.error());
+      made = true;
+      signing = make(current_, scope_, now_);
+    }
     const bool ending = is_over(signing) || (signing && ends_within(**signing, now_, kLastLeaves));
-    if (ending || (signing && rotate)) {
+    if (ending || (signing && rotate && !made)) {
       const bool told = ending || ends_within(**signing, now_, kAuthorityOverlap);
       if (Result<void> done = succeed(told); !done) return std::unexpected(done.error());
       signing = load(current_, now_);
@@ -180,7 +191,7 @@ class Directory {
   // Who is to sign next, and agents are told of.
   LoadedAuthority next() const {
     LoadedAuthority known = load_or_make(next_);
-    return is_over(known) ? make(next_, scope_, now_) : known;
+    return is_over(known) || is_ahead(known) ? make(next_, scope_, now_) : known;
   }
 
   // What will sign takes the place of what did. One that agents were not told of may be left from
@@ -189,6 +200,19 @@ class Directory {
     const LoadedAuthority successor = told ? next() : make(next_, scope_, now_);
     if (!successor) return std::unexpected(successor.error());
     return install_next();
+  }
+
+  // What is not valid yet makes room and waits to be the next: where our clock is the wrong one,
+  // what is made now is over by the right one, and the one that agents know signs again. After each
+  // step the directory opens to it, or to one that is made.
+  Result<void> set_aside() const {
+    Result<void> done = remember_current();
+    if (!done) return done;
+    std::error_code error;
+    fs::remove(next_.certificate, error);
+    done = move(current_.key, next_.key);
+    if (done) done = move(current_.certificate, next_.certificate);
+    return done;
   }
 
   // After each step the directory opens to the old one or, once its key is there, to the next.
@@ -205,7 +229,9 @@ class Directory {
       Pair moving = next_;
       moving.key = current_.key;
       const LoadedAuthority halfway = load(moving, now_);
-      if (halfway || is_over(halfway)) return move(next_.certificate, current_.certificate);
+      if (halfway || is_over(halfway) || is_ahead(halfway)) {
+        return move(next_.certificate, current_.certificate);
+      }
     }
     if (is_whole(current_)) return {};
     // Agents may know the next one, and know none that would be made.
@@ -231,7 +257,8 @@ class Directory {
   }
 
   // Each was replaced when the one before it in the file was made, or later, if agents were told of
-  // that one ahead: then it ends within the overlap by itself.
+  // that one ahead: then it ends within the overlap by itself. By a wrong clock one may seem to be
+  // made after it was replaced, or to be over before what it replaced: these say nothing of when.
   std::vector<FormerAuthority> former(const tls::Authority& signing) const {
     std::vector<FormerAuthority> found;
     WallTime replaced = signing.not_before() + tls::kBackdated;
@@ -241,7 +268,9 @@ class Directory {
       if (read.empty() || each == own) continue;
       found.push_back(
           {std::move(each), std::min(read.front().not_after, replaced + kAuthorityOverlap)});
-      replaced = read.front().not_before + tls::kBackdated;
+      if (now_ < read.front().not_after) {
+        replaced = std::min(replaced, read.front().not_before + tls::kBackdated);
+      }
     }
     return found;
   }

@@ -1,6 +1,7 @@
 // Where the interception authority lives: its certificate and key in the state directory, made on
-// first use under a lock, renewed before it ends; or files of the operator's own. One for each list
-// of hosts that it is limited to (authority_scope.h).
+// first use under a lock, renewed before it ends, replaced where by this clock it is not valid yet;
+// or files of the operator's own. One for each list of hosts that it is limited to
+// (authority_scope.h).
 #pragma once
 
 #include <memory>

@@ -192,6 +192,8 @@ void ProxyCommand::renew() {
                {});
   } else if (*done == Renewal::kSwitched) {
     log_.write(LogLevel::kInfo, "the authority's successor signs from now on", {});
+  } else if (*done == Renewal::kReplaced) {
+    say_who_signs();
   }
   renewal_timer_.start(kRenewEvery, true);
 }

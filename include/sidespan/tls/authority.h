@@ -75,8 +75,8 @@ class Authority {
   // which option cannot be.
   static Result<std::unique_ptr<Authority>> make(const Options& options, WallTime now);
   // From PEM: the certificate (a chain may follow it) and its unencrypted key, RSA or EC. Error
-  // kInvalid says what is wrong with which: no CA, another key, not valid yet at `now`, a key too
-  // weak. kCertificateExpired: not valid any more.
+  // kInvalid says what is wrong with which: no CA, another key, a key too weak.
+  // kCertificateExpired, kCertificateNotYetValid: that is all that is wrong with it at `now`.
   static Result<std::unique_ptr<Authority>> load(std::string_view certificate_pem,
                                                  std::string_view key_pem, WallTime now);
   ~Authority();
