@@ -17,17 +17,16 @@ std::string java_store(const std::string& trust) {
 
 }  // namespace
 
-Result<Pairs> agent_variables(const net::Address& egress, const std::string& trust,
-                              const Environment& own, bool java) {
-  Result<Pairs> variables = trust.empty() ? Pairs() : trust_variables(trust, own);
-  if (!variables || !java) return variables;
+Pairs agent_variables(const net::Address& egress, const std::string& trust, Pairs trust_variables,
+                      const Environment& own, bool java) {
+  if (!java) return trust_variables;
   const JavaProxy proxy{.host = egress.ip(),
                         .port = egress.port(),
                         .no_proxy = no_proxy(own),
                         .trust_store = java_store(trust)};
-  variables->emplace_back(kJavaOptionsName,
-                          java_tool_options(value_of(own, kJavaOptionsName), proxy));
-  return variables;
+  trust_variables.emplace_back(kJavaOptionsName,
+                               java_tool_options(value_of(own, kJavaOptionsName), proxy));
+  return trust_variables;
 }
 
 }  // namespace sidespan::app

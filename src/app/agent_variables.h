@@ -6,14 +6,13 @@
 
 #include "app/environment.h"
 #include "app/settings.h"
-#include "sidespan/base/error.h"
 #include "sidespan/net/address.h"
 
 namespace sidespan::app {
 
-// `egress`: where the agent reaches us. `trust`: the directory of trust_files.h; empty: no TLS of
-// the agent's is opened. Error side kSelf: what is there cannot be read.
-Result<Pairs> agent_variables(const net::Address& egress, const std::string& trust,
-                              const Environment& own, bool java);
+// `egress`: where the agent reaches us. `trust`: the directory of trust_files.h, with the variables
+// that name what is there; empty, both: no TLS of the agent's is opened.
+Pairs agent_variables(const net::Address& egress, const std::string& trust, Pairs trust_variables,
+                      const Environment& own, bool java);
 
 }  // namespace sidespan::app

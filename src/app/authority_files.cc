@@ -47,6 +47,7 @@ class Lock {
       held_ = ::flock(descriptor_, LOCK_EX) == 0;
       if (!held_ && errno != EINTR) break;
     }
+    if (!held_) error_ = errno;
   }
   ~Lock() {
     if (descriptor_ >= 0) ::close(descriptor_);
@@ -54,10 +55,12 @@ class Lock {
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
   bool held() const { return held_; }
+  int error() const { return error_; }  // where it is not
 
  private:
   int descriptor_;
   bool held_ = false;
+  int error_ = 0;
 };
 
 using LoadedAuthority = Result<std::shared_ptr<tls::Authority>>;
@@ -91,13 +94,25 @@ LoadedAuthority make(const Pair& files, const tls::Scope& scope, WallTime now) {
   return std::shared_ptr<tls::Authority>(*std::move(made));
 }
 
+// Also where the system cannot say: a disk that fails for a moment is no reason to make another.
+bool is_there(const fs::path& file) {
+  std::error_code error;
+  return fs::exists(file, error) || error;
+}
+
 bool is_whole(const Pair& files) {
-  return fs::exists(files.certificate) && fs::exists(files.key);
+  return is_there(files.certificate) && is_there(files.key);
 }
 
 // Its time is over, and nothing else is wrong with it.
 bool is_over(const LoadedAuthority& loaded) {
   return !loaded && loaded.error().code == Code::kCertificateExpired;
+}
+
+// It was made by a clock ahead of ours, and nothing else is wrong with it. Which of the two clocks
+// is right nobody knows.
+bool is_ahead(const LoadedAuthority& loaded) {
+  return !loaded && loaded.error().code == Code::kCertificateNotYetValid;
 }
 
 Result<void> move(const fs::path& from, const fs::path& to) {
@@ -149,10 +164,15 @@ class Directory {
 
   Result<OpenAuthority> open(bool rotate) {
     if (Result<void> whole = finish_succession(); !whole) return std::unexpected(whole.error());
-    const bool made = !is_whole(current_);
+    bool made = !is_whole(current_);
     LoadedAuthority signing = load_or_make(current_);
+    if (is_ahead(signing)) {
+      if (Result<void> aside = set_aside(); !aside) return std::unexpected(aside.error());
+      made = true;
+      signing = make(current_, scope_, now_);
+    }
     const bool ending = is_over(signing) || (signing && ends_within(**signing, now_, kLastLeaves));
-    if (ending || (signing && rotate)) {
+    if (ending || (signing && rotate && !made)) {
       const bool told = ending || ends_within(**signing, now_, kAuthorityOverlap);
       if (Result<void> done = succeed(told); !done) return std::unexpected(done.error());
       signing = load(current_, now_);
@@ -171,7 +191,7 @@ class Directory {
   // Who is to sign next, and agents are told of.
   LoadedAuthority next() const {
     LoadedAuthority known = load_or_make(next_);
-    return is_over(known) ? make(next_, scope_, now_) : known;
+    return is_over(known) || is_ahead(known) ? make(next_, scope_, now_) : known;
   }
 
   // What will sign takes the place of what did. One that agents were not told of may be left from
@@ -180,6 +200,19 @@ class Directory {
     const LoadedAuthority successor = told ? next() : make(next_, scope_, now_);
     if (!successor) return std::unexpected(successor.error());
     return install_next();
+  }
+
+  // What is not valid yet makes room and waits to be the next: where our clock is the wrong one,
+  // what is made now is over by the right one, and the one that agents know signs again. After each
+  // step the directory opens to it, or to one that is made.
+  Result<void> set_aside() const {
+    Result<void> done = remember_current();
+    if (!done) return done;
+    std::error_code error;
+    fs::remove(next_.certificate, error);
+    done = move(current_.key, next_.key);
+    if (done) done = move(current_.certificate, next_.certificate);
+    return done;
   }
 
   // After each step the directory opens to the old one or, once its key is there, to the next.
@@ -192,11 +225,13 @@ class Directory {
 
   // What a process left that ended within a succession, or somebody who lost a file.
   Result<void> finish_succession() const {
-    if (fs::exists(next_.certificate) && !fs::exists(next_.key)) {
+    if (is_there(next_.certificate) && !is_there(next_.key)) {
       Pair moving = next_;
       moving.key = current_.key;
       const LoadedAuthority halfway = load(moving, now_);
-      if (halfway || is_over(halfway)) return move(next_.certificate, current_.certificate);
+      if (halfway || is_over(halfway) || is_ahead(halfway)) {
+        return move(next_.certificate, current_.certificate);
+      }
     }
     if (is_whole(current_)) return {};
     // Agents may know the next one, and know none that would be made.
@@ -206,7 +241,7 @@ class Directory {
 
   // A sidecar that runs may sign with it for a while.
   Result<void> remember_current() const {
-    if (!fs::exists(current_.certificate)) return {};
+    if (!is_there(current_.certificate)) return {};
     const Result<std::string> current = read_file(current_.certificate, kFileBytesMax);
     if (!current) return std::unexpected(current.error());
     std::vector<std::string> former = split(*current);
@@ -222,7 +257,8 @@ class Directory {
   }
 
   // Each was replaced when the one before it in the file was made, or later, if agents were told of
-  // that one ahead: then it ends within the overlap by itself.
+  // that one ahead: then it ends within the overlap by itself. By a wrong clock one may seem to be
+  // made after it was replaced, or to be over before what it replaced: these say nothing of when.
   std::vector<FormerAuthority> former(const tls::Authority& signing) const {
     std::vector<FormerAuthority> found;
     WallTime replaced = signing.not_before() + tls::kBackdated;
@@ -232,7 +268,9 @@ class Directory {
       if (read.empty() || each == own) continue;
       found.push_back(
           {std::move(each), std::min(read.front().not_after, replaced + kAuthorityOverlap)});
-      replaced = read.front().not_before + tls::kBackdated;
+      if (now_ < read.front().not_after) {
+        replaced = std::min(replaced, read.front().not_before + tls::kBackdated);
+      }
     }
     return found;
   }
@@ -265,9 +303,11 @@ Result<OpenAuthority> open_locked(const Settings& settings, const Environment& o
   const tls::Scope scope = authority_scope(settings.tls);
   const Result<fs::path> directory = directory_in(*state, scope);
   if (!directory) return std::unexpected(directory.error());
-  const Lock lock(*directory / "lock");
+  const fs::path lock_file = *directory / "lock";
+  const Lock lock(lock_file);
   if (!lock.held()) {
-    return fail(Code::kSystem, Side::kSelf, directory->string() + " cannot be written to");
+    return fail(Code::kSystem, Side::kSelf,
+                lock_file.string() + ": " + std::generic_category().message(lock.error()));
   }
   return Directory(*directory, scope, now).open(rotate);
 }
@@ -286,7 +326,8 @@ Result<OpenAuthority> open_authority(const Settings& settings, const Environment
   const TlsSettings& tls = settings.tls;
   if (tls.authority_certificate.empty()) return open_locked(settings, own, now, false);
   const LoadedAuthority loaded = load(Pair(tls.authority_certificate, tls.authority_key), now);
-  if (!loaded) return std::unexpected(loaded.error());
+  // Somebody named it: whatever is wrong with it is wrong with the configuration.
+  if (!loaded) return fail(Code::kInvalid, Side::kSelf, loaded.error().what);
   return OpenAuthority{.current = *loaded, .certificates_pem = (*loaded)->certificate_pem()};
 }
 

@@ -1,6 +1,7 @@
 // Where the interception authority lives: its certificate and key in the state directory, made on
-// first use under a lock, renewed before it ends; or files of the operator's own. One for each list
-// of hosts that it is limited to (authority_scope.h).
+// first use under a lock, renewed before it ends, replaced where by this clock it is not valid yet;
+// or files of the operator's own. One for each list of hosts that it is limited to
+// (authority_scope.h).
 #pragma once
 
 #include <memory>
@@ -46,8 +47,9 @@ struct OpenAuthority {
   bool made = false;                         // just now; agents that run already do not know it
 };
 
-// Error side kSelf throughout. A key that others may read is an error.
-// kSystem: the state directory cannot be written to.
+// Error side kSelf throughout. A key that others may read is an error (kInvalid), and so is
+// whatever is wrong with one of the operator's own. kSystem: the system refuses to read or write
+// what is in the state directory.
 Result<OpenAuthority> open_authority(const Settings& settings, const Environment& own,
                                      WallTime now);
 // A successor signs from now on; for a time agents are to trust both.

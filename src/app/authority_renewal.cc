@@ -22,6 +22,7 @@ Result<Renewal> AuthorityRenewal::look(WallTime now) {
   const std::optional<WallTime> until = opened->trusted_until(*signing_);
   // Its files are gone, and another was made: agents know this one.
   if (!until) trusted += signing_->certificate_pem();
+  const bool known = exported_.find(opened->current->certificate_pem()) != std::string::npos;
   Renewal done = Renewal::kNothing;
   if (trusted != exported_) {
     const Result<std::string> directory = trust_directory(settings_, own_);
@@ -32,10 +33,11 @@ Result<Renewal> AuthorityRenewal::look(WallTime now) {
     done = Renewal::kExported;
   }
   // Another process may have rotated it before its time: agents that run do not know that one yet.
-  const bool due = until.value_or(signing_->not_after()) - now < kLastLeaves;
+  const bool due =
+      now < signing_->not_before() || until.value_or(signing_->not_after()) - now < kLastLeaves;
   if (!due || opened->current->fingerprint() == signing_->fingerprint()) return done;
   signing_->succeed(*opened->current);
-  return Renewal::kSwitched;
+  return known ? Renewal::kSwitched : Renewal::kReplaced;
 }
 
 }  // namespace sidespan::app

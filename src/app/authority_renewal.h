@@ -1,6 +1,7 @@
 // A sidecar that runs for months renews its authority by itself: its successor is made and exported
 // a month before the end, and signs from the last week on. One that another process rotated has
-// signed for as long. `proxy` looks once an hour.
+// signed for as long. What cannot sign, since the clock was set back, gives way at once. `proxy`
+// looks once an hour.
 #pragma once
 
 #include <memory>
@@ -19,6 +20,7 @@ enum class Renewal : uint8_t {
   kNothing,
   kExported,  // agents that start from now on trust a successor, too, or a former one no longer
   kSwitched,  // it signs
+  kReplaced,  // another one signs, and agents that run were never told of it
 };
 
 class AuthorityRenewal {

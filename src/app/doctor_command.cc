@@ -208,7 +208,7 @@ std::string first_bytes_of(const std::string& command, const Environment& own) {
 }
 
 int look_at_command(const Settings& settings, const Environment& own, const RunOptions& options) {
-  const Result<TlsSetup> tls = set_up_tls(settings, own, SystemClock().now().wall);
+  const Result<TlsSetup> tls = set_up_command_tls(settings, own, SystemClock().now().wall);
   if (!tls) return say({{Verdict::kFail, tls.error().what}});
   RunOptions silent = options;
   silent.print = RunPrint::kNone;

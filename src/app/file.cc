@@ -27,7 +27,11 @@ class Descriptor {
   int number_;
 };
 
-std::unexpected<Error> failed(const std::string& path, const char* why) {
+std::unexpected<Error> refused(const std::string& path, int error) {
+  return fail(Code::kSystem, Side::kSelf, path + ": " + std::strerror(error));
+}
+
+std::unexpected<Error> invalid(const std::string& path, const char* why) {
   return fail(Code::kInvalid, Side::kSelf, path + ": " + why);
 }
 
@@ -45,16 +49,16 @@ bool write_all(int descriptor, std::string_view content) {
 Result<std::string> read_file(const std::string& path, size_t bytes_max) {
   // Not blocking: a FIFO without a writer must not hang the program.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) return failed(path, std::strerror(errno));
+  if (file.get() < 0) return refused(path, errno);
   struct stat status{};
-  if (::fstat(file.get(), &status) != 0) return failed(path, std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) return failed(path, "is a directory");
+  if (::fstat(file.get(), &status) != 0) return refused(path, errno);
+  if (S_ISDIR(status.st_mode)) return invalid(path, "is a directory");
   std::string content(bytes_max + 1, '\0');
   size_t size = 0;
   while (size < content.size()) {
     const ssize_t n = ::read(file.get(), content.data() + size, content.size() - size);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return failed(path, std::strerror(errno));
+    if (n < 0) return refused(path, errno);
     if (n == 0) break;
     size += static_cast<size_t>(n);
   }
@@ -66,7 +70,7 @@ Result<void> write_file(const std::string& path, std::string_view content, unsig
   // Beside it, so that the rename stays within one file system.
   std::string draft = path + ".XXXXXX";
   const Descriptor file(::mkostemp(draft.data(), O_CLOEXEC));
-  if (file.get() < 0) return failed(path, std::strerror(errno));
+  if (file.get() < 0) return refused(path, errno);
   // The umask has no say: agents of other users read certificates.
   const bool written = ::fchmod(file.get(), static_cast<mode_t>(mode)) == 0 &&
                        write_all(file.get(), content) &&
@@ -74,14 +78,14 @@ Result<void> write_file(const std::string& path, std::string_view content, unsig
   if (written) return {};
   const int error = errno;
   ::unlink(draft.c_str());
-  return failed(path, std::strerror(error));
+  return refused(path, error);
 }
 
 Result<void> check_private(const std::string& path) {
   struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return failed(path, std::strerror(errno));
+  if (::stat(path.c_str(), &status) != 0) return refused(path, errno);
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) == 0) return {};
-  return failed(path, "may be read by others than its owner; chmod 600 it");
+  return invalid(path, "may be read by others than its owner; chmod 600 it");
 }
 
 }  // namespace sidespan::app

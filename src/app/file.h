@@ -10,7 +10,8 @@
 namespace sidespan::app {
 
 // At most `bytes_max` of it, and one more that tells that there is more. Error side kSelf:
-// "path: why".
+// "path: why"; kSystem where the system says so (no such file, no space left), kInvalid where it is
+// no such file as is wanted.
 Result<std::string> read_file(const std::string& path, size_t bytes_max);
 // Whole or not at all: a file that is there is replaced. The same of errors.
 Result<void> write_file(const std::string& path, std::string_view content, unsigned mode);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,10 +35,18 @@ int say(const Outcome& outcome) {
   return outcome.status == kExitFine && !written ? kExitFailed : outcome.status;
 }
 
-// What a running sidecar left for agents to trust; empty: it opens nothing.
-Result<std::string> trust_of_sidecar(const Settings& settings, const Environment& own) {
-  if (settings.tls.interception.mode == proxy::Interception::Mode::kOff) return std::string();
-  return trust_directory(settings, own);
+// By what a running sidecar left for agents to trust, if it opens anything.
+Result<Pairs> further_variables(const Settings& settings, const Environment& own,
+                                const net::Address& egress, std::optional<bool> java) {
+  const bool wanted = wants_java(java, "", own);
+  if (settings.tls.interception.mode == proxy::Interception::Mode::kOff) {
+    return agent_variables(egress, "", {}, own, wanted);
+  }
+  const Result<std::string> trust = trust_directory(settings, own);
+  if (!trust) return std::unexpected(trust.error());
+  Result<Pairs> variables = trust_variables(*trust, own);
+  if (!variables) return variables;
+  return agent_variables(egress, *trust, *std::move(variables), own, wanted);
 }
 
 int print_environment(const Settings& settings, const Environment& own, const CommandLine& line) {
@@ -46,10 +55,7 @@ int print_environment(const Settings& settings, const Environment& own, const Co
   };
   const Result<net::Address> egress = egress_of_sidecar(settings);
   if (!egress) return failed(egress.error().what);
-  const Result<std::string> trust = trust_of_sidecar(settings, own);
-  const Result<Pairs> further =
-      trust ? agent_variables(*egress, *trust, own, wants_java(line.run.java, "", own))
-            : std::unexpected(trust.error());
+  const Result<Pairs> further = further_variables(settings, own, *egress, line.run.java);
   if (!further) return failed("the sidecar has left no certificates here: " + further.error().what);
   Pairs variables = proxy_variables(proxy_url(*egress), own);
   variables.insert(variables.end(), further->begin(), further->end());

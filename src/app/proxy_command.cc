@@ -17,9 +17,9 @@
 #include "app/sidecar.h"
 #include "app/start_memory.h"
 #include "app/tls_setup.h"
-#include "app/trust_files.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/mailbox.h"
+#include "sidespan/net/process.h"
 #include "sidespan/net/signal.h"
 #include "sidespan/net/timer.h"
 #include "sidespan/trace/carrier.h"
@@ -79,7 +79,8 @@ class ProxyCommand {
 
  private:
   void say_what_is_seen();
-  Result<void> export_certificates();
+  Result<void> check_export();
+  void say_who_signs();
   void on_stop_signal();
   void on_hang_up();
   void look();
@@ -107,10 +108,14 @@ class ProxyCommand {
 };
 
 int ProxyCommand::run() {
+  // We start no program. Of those that others leave behind, in whose container this is the first
+  // process, the kernel then forgets the end by itself.
+  std::signal(SIGCHLD, SIG_IGN);
+  net::reap_orphans(0);
   Lineage lineage;
   lineage.environment = inherited_context(trace::EnvironmentCarrier::of_process().entries());
   say_what_is_seen();
-  if (const Result<void> exported = export_certificates(); !exported) {
+  if (const Result<void> exported = check_export(); !exported) {
     return start_failed(exported.error(), log_);
   }
   if (const Result<void> opened = sidecar_.open(lineage); !opened) {
@@ -133,29 +138,27 @@ void ProxyCommand::say_what_is_seen() {
   if (!why.empty()) log_.write(LogLevel::kWarn, why, {});
 }
 
-// Before anybody is told that we are ready: the agent may wait for them.
-Result<void> ProxyCommand::export_certificates() {
+// Before anybody is told that we are ready: where agents are to find certificates, they wait for
+// them.
+Result<void> ProxyCommand::check_export() {
   const bool opens = settings_.tls.interception.mode != proxy::Interception::Mode::kOff;
   if (!tls_.authority && opens && !settings_.tls.export_dir.empty()) {
-    return fail(Code::kSystem, Side::kSelf,
-                "tls.authority.export_dir is to get certificates, and there is no authority: the "
-                "state directory (SIDESPAN_STATE_DIR) cannot be written to");
+    return fail(
+        Code::kSystem, Side::kSelf,
+        "tls.authority.export_dir is to get certificates, and there are none: " + tls_.unopened);
   }
   if (!tls_.authority) return {};
   forbid_core_dumps();
-  const Result<std::string> directory = trust_directory(settings_, own_);
-  if (!directory) return std::unexpected(directory.error());
-  Result<void> exported = export_trust(tls_.certificates_pem, *directory);
-  if (exported) {
-    log_.write(LogLevel::kInfo, "agents are to trust ca.pem", {{"directory", *directory}});
-    if (tls_.authority_made) {
-      log_.write(LogLevel::kInfo,
-                 "a new authority signs: agents that run already do not know it and are to be "
-                 "started again",
-                 {{"signs_for", text_of(authority_scope(settings_.tls))}});
-    }
-  }
-  return exported;
+  log_.write(LogLevel::kInfo, "agents are to trust ca.pem", {{"directory", tls_.trust_directory}});
+  if (tls_.authority_made) say_who_signs();
+  return {};
+}
+
+void ProxyCommand::say_who_signs() {
+  log_.write(LogLevel::kInfo,
+             "a new authority signs: agents that run already do not know it and are to be started "
+             "again",
+             {{"signs_for", text_of(authority_scope(settings_.tls))}});
 }
 
 void ProxyCommand::on_stop_signal() {
@@ -190,6 +193,8 @@ void ProxyCommand::renew() {
                {});
   } else if (*done == Renewal::kSwitched) {
     log_.write(LogLevel::kInfo, "the authority's successor signs from now on", {});
+  } else if (*done == Renewal::kReplaced) {
+    say_who_signs();
   }
   renewal_timer_.start(kRenewEvery, true);
 }

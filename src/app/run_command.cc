@@ -24,7 +24,6 @@
 #include "app/sidecar.h"
 #include "app/start_memory.h"
 #include "app/tls_setup.h"
-#include "app/trust_files.h"
 #include "sidespan/net/loop.h"
 #include "sidespan/net/mailbox.h"
 #include "sidespan/net/process.h"
@@ -64,9 +63,9 @@ class RunCommand {
  private:
   int start();
   int run_until_exported();
-  Result<std::string> exported_trust() const;
-  Result<Pairs> further_variables() const;
+  Pairs further_variables() const;
   void on_signal(const ReceivedSignal& signal);
+  void on_child_change();
   void stop_with_child();
   void on_exit(net::ProcessExit exit);
   void look();
@@ -114,7 +113,7 @@ RunCommand::RunCommand(const Settings& settings, const RunOptions& options, cons
       sidecar_(settings, tls, log_.log,
                [this](const trace::Span& span) { record_.add(span, settings_.limits.run_spans); }),
       timer_(loop_, [this] { look(); }),
-      child_changed_(loop_, SIGCHLD, [this] { stop_with_child(); }) {
+      child_changed_(loop_, SIGCHLD, [this] { on_child_change(); }) {
   record_.trace_id = root_.context.span.trace_id;
   record_.root = root_.context.span.span_id;
 }
@@ -167,13 +166,8 @@ int RunCommand::start() {
     return kOwnFailure;
   }
   if (root_.sampled) sidecar_.telemetry().hold(root_.context.span.trace_id);
-  const Result<Pairs> further = further_variables();
-  if (!further) {
-    print_line("sidespan: " + further.error().what);
-    return kOwnFailure;
-  }
   const std::vector<std::string> environment =
-      run_environment(own_, proxy_url(sidecar_.egress()), *further, root_.context);
+      run_environment(own_, proxy_url(sidecar_.egress()), further_variables(), root_.context);
   began_ = loop_.precise_now();
   Result<std::unique_ptr<net::Process>> child = net::Process::spawn(
       loop_, options_.argv, environment, [this](net::ProcessExit exit) { on_exit(exit); });
@@ -186,22 +180,10 @@ int RunCommand::start() {
   return exit_status(child.error());
 }
 
-// Where the command finds what to trust; empty: nothing of it is opened.
-Result<std::string> RunCommand::exported_trust() const {
-  if (!tls_.authority) return std::string();
-  Result<std::string> directory = trust_directory(settings_, own_map_);
-  if (!directory) return directory;
-  if (Result<void> exported = export_trust(tls_.certificates_pem, *directory); !exported) {
-    return std::unexpected(exported.error());
-  }
-  return directory;
-}
-
-Result<Pairs> RunCommand::further_variables() const {
-  const Result<std::string> trust = exported_trust();
-  if (!trust) return std::unexpected(trust.error());
+Pairs RunCommand::further_variables() const {
   const bool java = wants_java(options_.java, options_.argv.front(), own_map_);
-  return agent_variables(reachable(sidecar_.egress()), *trust, own_map_, java);
+  return agent_variables(reachable(sidecar_.egress()), tls_.trust_directory, tls_.trust_variables,
+                         own_map_, java);
 }
 
 void RunCommand::on_signal(const ReceivedSignal& signal) {
@@ -215,6 +197,12 @@ void RunCommand::on_signal(const ReceivedSignal& signal) {
   const bool ends = std::ranges::find(kEnding, signal.number) != kEnding.end();
   if (!ends || loop_.precise_now().mono - end_->ended < kSettle) return;
   exporting_ ? export_rest(MonoTime::min()) : end_run();
+}
+
+// As the first process of a container we are given what the command's own children leave behind.
+void RunCommand::on_child_change() {
+  stop_with_child();
+  net::reap_orphans(child_ && !end_ ? child_->pid() : 0);
 }
 
 // A shell with job control waits for its whole job, and sidespan is part of it. Only the terminal's
@@ -296,7 +284,7 @@ void RunCommand::print_outcome() {
 }  // namespace
 
 int run_command(const Settings& settings, const Environment& own, const RunOptions& options) {
-  const Result<TlsSetup> tls = set_up_tls(settings, own, SystemClock().now().wall);
+  const Result<TlsSetup> tls = set_up_command_tls(settings, own, SystemClock().now().wall);
   if (tls) return RunCommand(settings, options, *tls).run();
   print_line("sidespan: " + tls.error().what);
   return kOwnFailure;

@@ -22,6 +22,7 @@
 #include "sidespan/net/mailbox.h"
 #include "sidespan/net/process.h"
 #include "sidespan/net/pump.h"
+#include "sidespan/net/signal.h"
 #include "sidespan/trace/carrier.h"
 
 namespace sidespan::app {
@@ -73,6 +74,7 @@ class StdioCommand {
   net::Mailbox mailbox_;  // keeps the loop running
   Telemetry telemetry_;
   StdioCalls calls_;
+  net::Signal child_changed_;
   std::unique_ptr<net::Process> server_;
   std::unique_ptr<net::Pump> from_agent_;
   std::unique_ptr<net::Pump> from_server_;
@@ -88,7 +90,10 @@ StdioCommand::StdioCommand(const Settings& settings, const Environment& own, con
       mailbox_(loop_),
       telemetry_(settings, tls, log_.log, {}),
       calls_(settings, inherited_context(environment_), random_,
-             [this](trace::Span span) { telemetry_.emit(std::move(span)); }) {}
+             [this](trace::Span span) { telemetry_.emit(std::move(span)); }),
+      // As the first process of a container we are given what the server leaves behind.
+      child_changed_(loop_, SIGCHLD,
+                     [this] { net::reap_orphans(server_ && !exit_ ? server_->pid() : 0); }) {}
 
 int StdioCommand::run(const std::vector<std::string>& argv) {
   for (const std::string& warning : settings_.warnings) {

@@ -14,15 +14,34 @@
 namespace sidespan::app {
 namespace {
 
-// None, with a warning, where there is nowhere to keep one.
-Result<OpenAuthority> authority_of(const Settings& settings, const Environment& own, WallTime now,
-                                   std::vector<std::string>& warnings) {
+Result<void> set_up_authority(const Settings& settings, const Environment& own, WallTime now,
+                              TlsSetup& setup) {
   Result<OpenAuthority> opened = open_authority(settings, own, now);
-  if (opened || opened.error().code != Code::kSystem) return opened;
-  warnings.push_back(
-      "HTTPS is not opened: the state directory (SIDESPAN_STATE_DIR), where the authority would be "
-      "kept, cannot be written to");
-  return OpenAuthority{};
+  if (!opened) return std::unexpected(opened.error());
+  Result<std::string> directory = trust_directory(settings, own);
+  if (!directory) return std::unexpected(directory.error());
+  Result<void> exported = export_trust(opened->certificates_pem, *directory);
+  if (!exported) return exported;
+  setup.authority = std::move(opened->current);
+  setup.authority_made = opened->made;
+  setup.certificates_pem = std::move(opened->certificates_pem);
+  setup.trust_directory = *std::move(directory);
+  return {};
+}
+
+// Where the system refused something; any other error stays one.
+Result<void> go_without_authority(const Error& error, TlsSetup& setup) {
+  if (error.code != Code::kSystem) return std::unexpected(error);
+  setup.authority.reset();
+  setup.authority_made = false;
+  setup.certificates_pem.clear();
+  setup.trust_directory.clear();
+  setup.unopened = error.what;
+  setup.warnings.push_back(
+      "HTTPS is not opened: the files it takes cannot be kept (SIDESPAN_STATE_DIR names another "
+      "place for them): " +
+      error.what);
+  return {};
 }
 
 // Roots that programs of this environment were given beside the system's: origins that they trust,
@@ -81,15 +100,25 @@ Result<TlsSetup> set_up_origin_tls(const Settings& settings, const Environment& 
 Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, WallTime now) {
   Result<TlsSetup> made = set_up_origin_tls(settings, own);
   if (!made || settings.tls.interception.mode == proxy::Interception::Mode::kOff) return made;
-  TlsSetup& setup = *made;
-  Result<OpenAuthority> authority = authority_of(settings, own, now, setup.warnings);
-  if (!authority) return std::unexpected(authority.error());
-  setup.authority = std::move(authority->current);
-  setup.authority_made = authority->made;
-  setup.certificates_pem = std::move(authority->certificates_pem);
+  Result<void> done = set_up_authority(settings, own, now, *made);
+  if (!done) done = go_without_authority(done.error(), *made);
+  if (!done) return std::unexpected(done.error());
   // We name another file in its place, so that the programs do not say it themselves.
   for (std::string& sentence : unreadable_trust(own)) {
-    setup.warnings.push_back(std::move(sentence));
+    made->warnings.push_back(std::move(sentence));
+  }
+  return made;
+}
+
+Result<TlsSetup> set_up_command_tls(const Settings& settings, const Environment& own,
+                                    WallTime now) {
+  Result<TlsSetup> made = set_up_tls(settings, own, now);
+  if (!made || !made->authority) return made;
+  Result<Pairs> variables = trust_variables(made->trust_directory, own);
+  if (variables) {
+    made->trust_variables = *std::move(variables);
+  } else if (Result<void> done = go_without_authority(variables.error(), *made); !done) {
+    return std::unexpected(done.error());
   }
   return made;
 }

@@ -24,15 +24,24 @@ inline constexpr std::string_view kNoRoots =
 struct TlsSetup {
   std::shared_ptr<const tls::Trust> trust;                  // towards origins
   std::shared_ptr<tls::Authority> authority;                // null: nothing is intercepted
-  std::string certificates_pem;                             // what agents are to trust of ours
   bool authority_made = false;                              // just now
+  std::string certificates_pem;                             // what agents are to trust of ours
+  std::string trust_directory;                              // where they find it; empty: nowhere
+  Pairs trust_variables;                                    // that make a command trust it
+  std::string unopened;                                     // why there is no authority, where
+                                                            // there was to be one
   std::vector<tls::ClientCertificate> client_certificates;  // in the order of the settings
   std::vector<std::string> warnings;                        // one sentence each
 };
 
-// Error side kSelf: certificates or a key that were named and cannot be used, a key that others may
-// read. A state directory that cannot be written to is a warning, and no interception.
+// With the authority, and what agents are to trust written where they find it; `trust_variables`
+// stays empty. Error side kSelf: certificates or a key that were named and cannot be used, a key
+// that others may read. What the system refuses of the rest (a disk that is full or may only be
+// read) is a warning, and no interception: no agent is kept from its work by that.
 Result<TlsSetup> set_up_tls(const Settings& settings, const Environment& own, WallTime now);
+
+// The same for a command that is started with variables of ours, `own` being its environment.
+Result<TlsSetup> set_up_command_tls(const Settings& settings, const Environment& own, WallTime now);
 
 // The same without an authority: nothing is made or written.
 Result<TlsSetup> set_up_origin_tls(const Settings& settings, const Environment& own);

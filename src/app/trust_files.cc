@@ -1,22 +1,30 @@
 #include "app/trust_files.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <system_error>
+#include <utility>
 
 #include "app/authority_scope.h"
 #include "app/file.h"
 #include "app/state_dir.h"
+#include "sidespan/base/clock.h"
 #include "sidespan/base/text.h"
 #include "sidespan/tls/java_trust_store.h"
 
 namespace sidespan::app {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr unsigned kReadable = 0644;
 
@@ -32,6 +40,52 @@ std::string joined(const std::string& roots_file, const std::string& certificate
   return bundle.append(certificates_pem);
 }
 
+// Bundles with roots that a variable named are found by their content: who names the same roots by
+// another path each time gets the same file. What an agent was told of keeps that content.
+constexpr std::string_view kJoinedBegin = "bundle-";
+constexpr std::string_view kJoinedEnd = ".pem";
+// Nobody says when an agent has ended that was told of one. The newest stay, and of the others
+// those that were named to somebody, or read, within so long.
+constexpr size_t kJoinedKept = 16;
+constexpr std::chrono::hours kJoinedKeptFor{24 * 30};
+
+std::string joined_name(const std::string& content) {
+  std::string name(kJoinedBegin);
+  text::append_hex(name, std::hash<std::string>()(content));
+  return name.append(kJoinedEnd);
+}
+
+// The directory may be one of the operator's, with files of his.
+bool is_joined_name(std::string_view name) {
+  if (!name.starts_with(kJoinedBegin) || !name.ends_with(kJoinedEnd)) return false;
+  name.remove_prefix(kJoinedBegin.size());
+  name.remove_suffix(kJoinedEnd.size());
+  return name.size() == sizeof(size_t) * 2 && text::parse_hex(name).has_value();
+}
+
+std::chrono::sys_seconds last_used(const fs::path& file) {
+  struct stat status{};
+  if (::stat(file.c_str(), &status) != 0) return std::chrono::sys_seconds::max();
+  return std::chrono::sys_seconds(
+      std::chrono::seconds(std::max(status.st_mtim.tv_sec, status.st_atim.tv_sec)));
+}
+
+void remove_old_bundles(const std::string& directory) {
+  std::vector<std::pair<std::chrono::sys_seconds, fs::path>> bundles;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (!is_joined_name(entry->path().filename().native())) continue;
+    bundles.emplace_back(last_used(entry->path()), entry->path());
+  }
+  if (bundles.size() <= kJoinedKept) return;
+  std::ranges::sort(bundles, std::greater());
+  const auto now = std::chrono::floor<std::chrono::seconds>(SystemClock().now().wall);
+  for (const auto& [used, path] : std::span(bundles).subspan(kJoinedKept)) {
+    if (used < now - kJoinedKeptFor) fs::remove(path, error);
+  }
+}
+
 // Most often it is there from the last start. Whether it was written now.
 Result<bool> write_changed(const std::string& path, const std::string& content) {
   const Result<std::string> before = read_file(path, kBundleBytesMax);
@@ -40,6 +94,21 @@ Result<bool> write_changed(const std::string& path, const std::string& content) 
     return std::unexpected(written.error());
   }
   return true;
+}
+
+// The name of a file with the roots of `roots_file` and ours.
+Result<std::string> write_joined(const std::string& directory, const std::string& roots_file,
+                                 const std::string& certificates_pem) {
+  const std::string content = joined(roots_file, certificates_pem);
+  std::string file = directory + "/" + joined_name(content);
+  const Result<bool> written = write_changed(file, content);
+  if (!written) return std::unexpected(written.error());
+  if (*written) {
+    remove_old_bundles(directory);
+  } else {
+    ::utimensat(AT_FDCWD, file.c_str(), nullptr, 0);  // named anew
+  }
+  return file;
 }
 
 Result<void> write_bundles(const std::string& directory, const std::string& bundle) {
@@ -98,7 +167,7 @@ Result<std::string> trust_directory(const Settings& settings, const Environment&
 
 Result<void> export_trust(const std::string& certificates_pem, const std::string& directory) {
   std::error_code error;
-  std::filesystem::create_directories(directory, error);
+  fs::create_directories(directory, error);
   if (error) {
     return fail(Code::kSystem, Side::kSelf,
                 "agents' certificates cannot be put into " + directory + ": " + error.message());
@@ -117,11 +186,9 @@ Result<Pairs> trust_variables(const std::string& directory, const Environment& o
     const std::string before(value_of(own, name));
     // What already has ours comes from another `env` or `run`.
     if (!before.empty() && !before.starts_with(directory + "/")) {
-      file = directory + "/bundle-";
-      text::append_hex(file, std::hash<std::string>()(before));
-      file += ".pem";
-      const Result<bool> done = write_changed(file, joined(before, *certificates));
-      if (!done) return std::unexpected(done.error());
+      Result<std::string> both = write_joined(directory, before, *certificates);
+      if (!both) return std::unexpected(both.error());
+      file = *std::move(both);
     }
     variables.emplace_back(name, std::move(file));
     return {};

@@ -41,7 +41,9 @@ Result<void> export_trust(const std::string& certificates_pem, const std::string
 std::string bundle_of(const std::string& certificates_pem);
 
 // The variables that make programs trust what was exported to `directory`. Where one named another
-// file in `own`, it names that file's content with ours added, written to `directory` too.
+// file in `own`, it names that file's content with ours added, written to `directory` too; of such
+// files the oldest go, 16 at least stay, and whatever was named or read within 30 days. Error side
+// kSelf; kSystem: the system refuses to write one, or nothing was exported there.
 Result<Pairs> trust_variables(const std::string& directory, const Environment& own);
 
 }  // namespace sidespan::app

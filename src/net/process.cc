@@ -98,4 +98,14 @@ void Process::kill(int signal) {
   if (!impl_->ended) ::kill(impl_->pid, signal);
 }
 
+void reap_orphans(int own) {
+  for (;;) {
+    siginfo_t info{};
+    // Only looked at: if it is `own`, another has to find it there, too.
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return;
+    if (info.si_pid == 0 || info.si_pid == own) return;
+    ::waitpid(info.si_pid, nullptr, WNOHANG);
+  }
+}
+
 }  // namespace sidespan::net

@@ -153,10 +153,11 @@ CertificatePtr Authority::Impl::leaf_for(const HostName& name,
 }
 
 Leaf::Leaf(std::shared_ptr<x509_st> certificate, std::shared_ptr<evp_pkey_st> key,
-           std::shared_ptr<stack_st_X509> chain, WallTime not_after)
+           std::shared_ptr<stack_st_X509> chain, WallTime not_before, WallTime not_after)
     : certificate_(std::move(certificate)),
       key_(std::move(key)),
       chain_(std::move(chain)),
+      not_before_(not_before),
       not_after_(not_after) {}
 
 std::string Leaf::certificate_pem() const {
@@ -260,8 +261,8 @@ Result<Leaf> Authority::mint(std::string_view host, WallTime now) const {
                           std::min(now + kLeafLifetime, own.not_after)};
   CertificatePtr leaf = impl->leaf_for(*name, validity);
   if (!leaf) return broken("no certificate can be minted");
-  const WallTime not_after = validity_of(leaf.get()).not_after;
-  return Leaf(std::move(leaf), impl->leaf_key, impl->chain, not_after);
+  const Validity written = validity_of(leaf.get());  // to the second
+  return Leaf(std::move(leaf), impl->leaf_key, impl->chain, written.not_before, written.not_after);
 }
 
 }  // namespace sidespan::tls

@@ -126,7 +126,10 @@ Result<void> check_certificate(X509* certificate, WallTime now) {
         "may not sign those of servers: its extended key usage lacks serverAuth");
   }
   const Validity validity = validity_of(certificate);
-  if (now < validity.not_before) return bad_certificate("is not valid yet");
+  if (now < validity.not_before) {
+    return fail(Code::kCertificateNotYetValid, Side::kSelf,
+                "the authority's certificate is not valid yet");
+  }
   if (now > validity.not_after) {
     return fail(Code::kCertificateExpired, Side::kSelf,
                 "the authority's certificate is not valid any more");

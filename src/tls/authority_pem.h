@@ -19,7 +19,8 @@ struct AuthorityPem {
   SharedChain chain;
 };
 
-// Error kInvalid says what is wrong with which.
+// Error kInvalid says what is wrong with which; kCertificateExpired, kCertificateNotYetValid: all
+// else is well.
 Result<AuthorityPem> read_authority(std::string_view certificate_pem, std::string_view key_pem,
                                     WallTime now);
 

@@ -16,7 +16,8 @@ Result<Leaf> LeafCache::leaf(std::string_view host, WallTime now) {
   const auto found = by_host_.find(host);
   if (found != by_host_.end()) {
     leaves_.splice(leaves_.begin(), leaves_, found->second);
-    if (now + kLeft < found->second->leaf.not_after()) return found->second->leaf;
+    const Leaf& kept = found->second->leaf;
+    if (kept.not_before() <= now && now + kLeft < kept.not_after()) return kept;
   }
   Result<Leaf> minted = authority_.mint(host, now);
   if (!minted) return minted;

@@ -2,16 +2,19 @@
 
 import json
 import signal
+import ssl
+import subprocess
 import threading
 import time
 
 import pytest
 
+from certificates import Authority, private_pem
 from clock_shim import Clocks
 from origin import NO_BODY
-from sidecar import sanitized
+from sidecar import environment, sanitized, write_config
 from spans import seconds
-from tunnel import trusted
+from tunnel import HOST, Tunnel, context_of, trusted
 from wire import Client, ask, head, wait_for
 
 EVENT = b"9\r\ndata: 1\n\n\r\n"
@@ -128,19 +131,75 @@ def test_row_68_a_worker_that_does_not_come_back_is_not_alive(sidecar, origin, c
     assert side.metrics().total("sidespan_loop_lag_seconds_sum") > 5
 
 
+def later(side, clocks, days, hours, what, times=1):
+    """So many days by the wall clock, so many hours by the other, both since the start; until the log says `what`."""
+    clocks.set(wall=days * DAY, mono=hours * HOUR + 60)
+    side.process.send_signal(signal.SIGUSR1)  # it sleeps until a timer that this clock has overtaken
+    wait_for(what, lambda: side.log().count(what) == times)
+
+
 def test_a_running_sidecar_renews_its_authority(intercepting, clocks):
     side = intercepting(env=clocks.environment)
     first = trusted(side).read_text()
-
-    def later(days, hours, what):
-        clocks.set(wall=days * DAY, mono=hours * HOUR + 60)
-        side.process.send_signal(signal.SIGUSR1)  # it sleeps until a timer that this clock has overtaken
-        wait_for(what, lambda: what in side.log())
-
-    later(340, 1, "ca.pem has other certificates")
+    later(side, clocks, 340, 1, "ca.pem has other certificates")
     both = trusted(side).read_text()
     assert both.startswith(first) and both.count("BEGIN CERTIFICATE") == 2
     assert "the authority's successor signs" not in side.log()
-    later(359, 2, "the authority's successor signs from now on")
+    later(side, clocks, 359, 2, "the authority's successor signs from now on")
     after = trusted(side).read_text()
     assert after.endswith(first) and after.count("BEGIN CERTIFICATE") == 2
+
+
+def test_a_clock_that_goes_ahead_for_a_while_leaves_a_running_sidecar_an_authority(intercepting, tls_origin, clocks):
+    side = intercepting(env=clocks.environment)
+    first = trusted(side).read_text()
+    said = "a new authority signs"
+    later(side, clocks, 1000, 1, said, times=2)  # once at the start
+    later(side, clocks, 0, 2, said, times=3)
+    after = trusted(side).read_text()
+    assert after.endswith(first) and after.count("BEGIN CERTIFICATE") == 3
+    with Tunnel(side, tls_origin, context_of(side)) as agent:
+        assert agent.get("/echo", f"{HOST}:{tls_origin.port}").status == 200
+
+
+@pytest.mark.parametrize("command", [("ca", "show"), ("ca", "rotate"), ("ca", "export"), ("run", "--print", "none")])
+def test_an_authority_made_by_a_clock_that_was_ahead_gives_way(command, sidespan, clocks, tmp_path):
+    def call(*words, behind=()):
+        words = [sidespan, *words, "--config", str(write_config(tmp_path, {})), *behind]
+        done = subprocess.run(words, env=environment(tmp_path, clocks.environment), capture_output=True, text=True,
+                              timeout=20)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    clocks.set(wall=1000 * DAY)
+    ahead = call("ca", "export")
+    clocks.set(wall=0)
+    call(*command, behind=["--", "true"] if command[0] == "run" else [])
+    now = call("ca", "export")
+    assert now.endswith(ahead) and now.count("BEGIN CERTIFICATE") == 2
+
+
+def test_one_of_the_operators_that_is_not_valid_yet_is_a_fault(sidespan, clocks, tmp_path):
+    own = Authority("our house")
+    key = tmp_path / "own-key.pem"
+    key.write_bytes(private_pem(own.key))
+    key.chmod(0o600)
+    named = {"certificate": str(own.pem), "key": str(key), "export_dir": str(tmp_path / "shared")}
+    config = {"tls": {"authority": named}}
+    clocks.set(wall=-10 * DAY)
+    done = subprocess.run([sidespan, "ca", "show", "--config", str(write_config(tmp_path, config))],
+                          env=environment(tmp_path, clocks.environment), capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and "is not valid yet" in done.stderr
+
+
+def test_a_certificate_from_before_the_clock_was_set_back_is_shown_to_nobody(intercepting, tls_origin, clocks):
+    side = intercepting(env=clocks.environment)
+    careless = ssl.create_default_context()
+    careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
+    clocks.set(wall=3 * DAY)
+    for context in (careless, context_of(side)):
+        with Tunnel(side, tls_origin, context) as agent:
+            assert agent.get("/echo", f"{HOST}:{tls_origin.port}").status == 200
+        clocks.set(wall=0)
+    assert side.metrics().total("sidespan_certificates_minted_total") == 2
+    assert side.metrics().total("sidespan_certificates_rejected_total") == 0

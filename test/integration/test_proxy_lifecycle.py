@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
+import peers
 from sidecar import BASE, Sidecar, environment, exporting, merged, write_config
 from terminal import Terminal
 from wire import Client, ask, wait_for
@@ -263,6 +265,21 @@ def test_a_collector_that_is_down_does_not_outlast_the_deadline(sidecar, origin,
     assert started.process.wait(timeout=LIMIT) == 0
     assert time.monotonic() - began < 4
     wait_for("the last line", lambda: '"spans_emitted":"1","spans_exported":"0"' in started.log())
+
+
+def test_what_it_did_not_start_and_was_given_is_reaped(sidecar):
+    """As the first process of a container it is given whoever's parent ends; here, who had its number before it."""
+    started = sidecar(wrapper=["sh", "-c", 'sleep 0.01 & sleep 1 & exec "$@"', "sh"])
+    children = Path(f"/proc/{started.process.pid}/task/{started.process.pid}/children")
+    wait_for("the end of both", lambda: not children.read_text())
+
+
+def test_a_full_disk_is_no_reason_not_to_start(sidecar, origin, tmp_path):
+    started = sidecar({"tls": {"intercept": {"mode": "all"}}}, env={"SIDESPAN_STATE_DIR": str(tmp_path / "full")},
+                      wrapper=peers.full_disk(tmp_path / "full", '"$2" ca show > /dev/null'))
+    assert "HTTPS is not opened" in started.log() and "No space left on device" in started.log()
+    assert ask(started.egress, "GET", origin.url("/echo")).status == 200
+    assert ready(started) == 200
 
 
 def test_hang_up_changes_nothing(sidecar, origin):

@@ -236,7 +236,8 @@ def test_a_run_with_nothing_else_installed(sidespan, origin, tmp_path):
     assert (done.returncode, done.stdout) == (0, "200\n")
     assert "- 1 call -" in done.stderr
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in done.stderr
-    assert done.stderr.count("/proc/nowhere") == 1
+    for once in ("HTTPS is not opened: ", "this run has no log: /proc/nowhere "):
+        assert done.stderr.count(once) == 1
 
 
 def test_more_spans_than_are_kept(sidespan, sink, origin, tmp_path):
@@ -400,6 +401,31 @@ def test_the_command_inherits_no_descriptor_of_ours(run):
     script = "import os; print(sorted(int(fd) for fd in os.listdir('/proc/self/fd')))"
     done = run(PYTHON, "-c", script)
     assert done.stdout == "[0, 1, 2, 3]\n", "3 is the directory that is listed"
+
+
+def test_as_the_first_process_it_reaps_what_the_command_leaves_behind(run):
+    words = [*peers.first_process(), *run.arguments(PYTHON, "-c", peers.LEAVING, options=["--print", "none"])]
+    done = subprocess.run(words, env=run.environment(), capture_output=True, text=True, timeout=LIMIT)
+    assert (done.returncode, done.stdout) == (7, "sidespan, 0 left\n"), done.stderr
+
+
+ROOTS = "SSL_CERT_FILE"
+
+
+@pytest.mark.parametrize("before,env", [
+    ("true", ()), ('"$2" ca show > /dev/null', ()), ('env -u SSL_CERT_FILE "$2" run --print none -- true', (ROOTS,))],
+    ids=["nothing was there", "the authority was there", "all but a bundle was there"])
+def test_a_full_disk_is_no_reason_not_to_run(run, authority, origin, before, env):
+    """`env`: what names other roots, so that a bundle would have to be written."""
+    own = run.environment({name: str(authority.pem) for name in env})
+    words = [*peers.full_disk(run.directory / "state", before),
+             *run.arguments(PYTHON, "-c", f"{CALL}; import os; print(os.environ.get('{ROOTS}')); sys.exit(7)",
+                            origin.url("/"), options=["--print", "none"])]
+    done = subprocess.run(words, env=own, capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 7, done.stderr
+    assert done.stdout.splitlines() == ["200", str(own.get(ROOTS))]
+    assert "sidespan: HTTPS is not opened" in done.stderr and "No space left on device" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 # Signals. A test's children share its process group, and pytest leads no job: like a script without job control.

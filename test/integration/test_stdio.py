@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import peers
 from sidecar import environment, exporting, write_config
 from wire import wait_for
 
@@ -43,10 +44,10 @@ class Stdio:
         self.directory = directory
         self.sink = sink
 
-    def start(self, *server, options=(), env=None, settings=None, **more):
+    def start(self, *server, options=(), env=None, settings=None, wrapper=(), **more):
         config = write_config(self.directory, exporting(self.sink.endpoint) | (settings or {}))
         return subprocess.Popen(
-            [self.program, "stdio", "--config", str(config), *options, "--", *server],
+            [*wrapper, self.program, "stdio", "--config", str(config), *options, "--", *server],
             env=environment(self.directory, env), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, **more)
 
@@ -408,3 +409,8 @@ def test_another_process_that_holds_the_pipe_does_not_hold_us(stdio):
     process.stdin.close()
     subprocess.run(["pkill", "-f", "^sleep 60$"], check=False)
     reader.join(LIMIT)
+
+
+def test_as_the_first_process_it_reaps_what_the_server_leaves_behind(stdio):
+    status, out, err = stdio(b"", sys.executable, "-c", peers.LEAVING, wrapper=peers.first_process())
+    assert (status, out) == (7, b"sidespan, 0 left\n"), err

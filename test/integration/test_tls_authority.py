@@ -8,6 +8,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -313,3 +314,25 @@ def test_a_host_outside_of_the_constraints_passes_unopened(tls_origin, authority
         assert agent.get("/echo", HOST).status == 200
     assert sink.wait(1)[0]["attributes"]["sidespan.tunnel.reason"] == "no_authority"
     assert side.metrics().total("sidespan_certificates_minted_total") == 0
+
+
+def test_bundles_with_other_roots_do_not_fill_the_disk(tmp_path):
+    """A build that makes its file of roots anew each time; roots that differ each time, and nobody used for a month."""
+    trust = tmp_path / "state/trust"
+
+    def bundle(name, roots):
+        path = tmp_path / name
+        path.write_text(roots)
+        done = run(tmp_path, ["sh", "-c", "echo $SSL_CERT_FILE"], env={"SSL_CERT_FILE": str(path)})
+        assert done.returncode == 0, done.stderr
+        return Path(done.stdout.strip())
+
+    assert len({bundle(f"{number}.pem", "the same\n") for number in range(3)}) == 1
+    long_ago = time.time() - 40 * 86400
+    old = [trust / f"bundle-{number:016x}.pem" for number in range(30)]
+    for path in old:
+        path.write_text("nobody's any more")
+        os.utime(path, (long_ago, long_ago))
+    last = bundle("other.pem", "others\n")
+    assert last.read_text().startswith("others\n")
+    assert len(list(trust.glob("bundle-*.pem"))) == 16

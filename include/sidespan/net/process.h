@@ -51,4 +51,10 @@ class Process {
   Impl* impl_;
 };
 
+// Of all children that have ended, but for `own` (0: none is), takes note: else each would stay a
+// zombie. Nobody started them from here: the first process of a container is handed whoever's
+// parent has ended, and who came by exec has the children of the program before. For whoever hears
+// SIGCHLD; how `own` has ended stays its Process's to ask. Never waits.
+void reap_orphans(int own);
+
 }  // namespace sidespan::net

@@ -29,13 +29,14 @@ void wipe(std::string& secret);
 class Leaf {
  public:
   Leaf(std::shared_ptr<x509_st> certificate, std::shared_ptr<evp_pkey_st> key,
-       std::shared_ptr<stack_st_X509> chain, WallTime not_after);
+       std::shared_ptr<stack_st_X509> chain, WallTime not_before, WallTime not_after);
 
   x509_st* certificate() const { return certificate_.get(); }
   evp_pkey_st* key() const { return key_.get(); }
   // What is shown after the certificate: an authority below a root, and what stands between. Null
   // where the authority is a root.
   stack_st_X509* chain() const { return chain_.get(); }
+  WallTime not_before() const { return not_before_; }
   WallTime not_after() const { return not_after_; }
   std::string certificate_pem() const;
 
@@ -43,6 +44,7 @@ class Leaf {
   std::shared_ptr<x509_st> certificate_;
   std::shared_ptr<evp_pkey_st> key_;
   std::shared_ptr<stack_st_X509> chain_;
+  WallTime not_before_;
   WallTime not_after_;
 };
 
@@ -73,8 +75,8 @@ class Authority {
   // which option cannot be.
   static Result<std::unique_ptr<Authority>> make(const Options& options, WallTime now);
   // From PEM: the certificate (a chain may follow it) and its unencrypted key, RSA or EC. Error
-  // kInvalid says what is wrong with which: no CA, another key, not valid yet at `now`, a key too
-  // weak. kCertificateExpired: not valid any more.
+  // kInvalid says what is wrong with which: no CA, another key, a key too weak.
+  // kCertificateExpired, kCertificateNotYetValid: that is all that is wrong with it at `now`.
   static Result<std::unique_ptr<Authority>> load(std::string_view certificate_pem,
                                                  std::string_view key_pem, WallTime now);
   ~Authority();
@@ -117,7 +119,8 @@ class LeafCache {
   LeafCache(const LeafCache&) = delete;
   LeafCache& operator=(const LeafCache&) = delete;
 
-  // Mints where none is kept or the one that is ends within an hour.
+  // Mints where none is kept or the one that is ends within an hour, or is not valid yet: it was
+  // minted before somebody set the clock back.
   Result<Leaf> leaf(std::string_view host, WallTime now);
   size_t size() const { return leaves_.size(); }
   uint64_t minted() const { return minted_; }

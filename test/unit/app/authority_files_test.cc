@@ -171,6 +171,100 @@ TEST_CASE("wherever a succession is stopped, one that agents know signs") {
   }
 }
 
+TEST_CASE("what a clock made that was ahead gives way to a new one, and stays trusted") {
+  const Place place;
+  const OpenAuthority first = place.open(0);
+  const OpenAuthority ahead = place.open(1000);
+  struct Row {
+    const char* name;
+    bool rotate;
+  };
+  for (const Row& row : {Row{"opened", false}, {"rotated", true}}) {
+    CAPTURE(row.name);
+    const Place again;
+    fs::create_directories(again.directory / "authority");
+    for (const char* name : {"ca.pem", "ca-key.pem", "previous.pem"}) {
+      again.put(name, place.text(name));
+    }
+    const OpenAuthority now = row.rotate ? again.rotate(10) : again.open(10);
+    CHECK(now.made);
+    CHECK(now.current->mint("a.test", kStart + 10 * kDay).has_value());
+    CHECK(trusts(now, ahead));
+    CHECK(trusts(now, first));
+    CHECK(count(now.certificates_pem) == 3);
+    CHECK(now.trusted_until(*ahead.current) == kStart + 40 * kDay);
+    CHECK(now.trusted_until(*first.current) == kStart + 40 * kDay);
+    CHECK(again.open(10).certificates_pem == now.certificates_pem);
+    CHECK_FALSE(again.open(10).made);
+    // A year later the one from the future is still no successor.
+    CHECK(count(again.open(350).certificates_pem) == 2);
+    const OpenAuthority next = again.open(370);
+    CHECK(next.current->mint("a.test", kStart + 370 * kDay).has_value());
+    CHECK_FALSE(trusts(next, ahead));
+  }
+}
+
+TEST_CASE("a successor that a clock made that was ahead is made anew") {
+  const Place place;
+  const OpenAuthority first = place.open(0);
+  CHECK(count(place.open(355).certificates_pem) == 2);
+  const std::string ahead = place.text("next.pem");
+  const OpenAuthority now = place.open(340);
+  CHECK(now.current->fingerprint() == first.current->fingerprint());
+  CHECK(count(now.certificates_pem) == 2);
+  CHECK(now.certificates_pem.find(ahead) == std::string::npos);
+}
+
+TEST_CASE("a clock that is late for a while costs nobody the authority that agents know") {
+  const Place place;
+  const OpenAuthority first = place.open(0);
+  const OpenAuthority known = place.rotate(20);
+  for (const int late : {-10'000, -5'000}) {
+    CAPTURE(late);
+    const OpenAuthority before = place.open(late);
+    CHECK(before.made);
+    CHECK(before.current->mint("a.test", kStart + late * kDay).has_value());
+    CHECK(trusts(before, known));
+    CHECK(place.open(late).current->fingerprint() == before.current->fingerprint());
+    const OpenAuthority right = place.open(25);
+    CHECK(right.current->fingerprint() == known.current->fingerprint());
+    CHECK_FALSE(right.made);
+    CHECK(right.trusted_until(*first.current) == kStart + 50 * kDay);
+    CHECK(count(right.certificates_pem) == 2);
+  }
+}
+
+TEST_CASE("wherever one is stopped that is set aside, a new one signs") {
+  const Place place;
+  place.open(0);
+  const std::string pem = place.text("ca.pem");
+  const std::string key = place.text("ca-key.pem");
+  struct Row {
+    const char* name;
+    std::string ca, ca_key, next, next_key;
+  };
+  const Row rows[] = {
+      {"it is remembered", pem, key, "", ""},
+      {"the key is moved", pem, "", "", key},
+      {"it is moved", "", "", pem, key},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    place.put("ca.pem", row.ca);
+    place.put("ca-key.pem", row.ca_key);
+    place.put("next.pem", row.next);
+    place.put("next-key.pem", row.next_key);
+    place.put("previous.pem", pem);
+    const WallTime now = kStart - 100 * kDay;
+    const OpenAuthority opened = place.open(-100);
+    CHECK(opened.made);
+    CHECK(opened.current->mint("a.test", now).has_value());
+    CHECK(count(opened.certificates_pem) == 2);
+    CHECK(opened.certificates_pem.find(pem) != std::string::npos);
+    CHECK(place.open(-100).certificates_pem == opened.certificates_pem);
+  }
+}
+
 TEST_CASE("where the key is lost and nobody follows, its certificate stays trusted") {
   const Place place;
   const OpenAuthority first = place.open(0);

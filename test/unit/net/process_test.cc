@@ -203,6 +203,35 @@ TEST_CASE("process: somebody else's child is left alone") {
   CHECK(WEXITSTATUS(status) == 9);
 }
 
+pid_t ended_with(int status) {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(status);
+  siginfo_t info{};
+  CHECK(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) == 0);
+  return pid;
+}
+
+TEST_CASE("process: orphans are reaped, and how our own one ended is kept") {
+  const pid_t first = ended_with(1);
+  const pid_t own = ended_with(9);
+  const pid_t last = ended_with(2);
+  const pid_t running = ::fork();
+  if (running == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  reap_orphans(own);
+  CHECK(::waitpid(first, nullptr, WNOHANG) == -1);
+  int status = 0;
+  CHECK(::waitpid(own, &status, WNOHANG) == own);
+  CHECK(WEXITSTATUS(status) == 9);
+  reap_orphans(0);
+  CHECK(::waitpid(last, nullptr, WNOHANG) == -1);
+  CHECK(::waitpid(running, nullptr, WNOHANG) == 0);
+  ::kill(running, SIGKILL);
+  ::waitpid(running, nullptr, 0);
+}
+
 TEST_CASE("process: destroyed by its own end, and before it") {
   Loop loop;
   std::unique_ptr<Process> process;

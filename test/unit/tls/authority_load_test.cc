@@ -89,8 +89,12 @@ std::string damaged(const Made& made, const std::vector<const char*>& parts) {
 std::string load(const std::string& certificate_pem, const std::string& key_pem) {
   const auto loaded = Authority::load(certificate_pem, key_pem, kNow);
   if (loaded) return "";
-  const bool over = loaded.error().what.find("any more") != std::string::npos;
-  CHECK(loaded.error().code == (over ? Code::kCertificateExpired : Code::kInvalid));
+  const auto says = [&](const char* words) {
+    return loaded.error().what.find(words) != std::string::npos;
+  };
+  CHECK(loaded.error().code == (says("any more")    ? Code::kCertificateExpired
+                                : says("valid yet") ? Code::kCertificateNotYetValid
+                                                    : Code::kInvalid));
   CHECK(loaded.error().side == Side::kSelf);
   return loaded.error().what;
 }

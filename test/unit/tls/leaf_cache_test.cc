@@ -44,6 +44,21 @@ TEST_CASE("leaf cache: a name is minted once, until its leaf is about to end") {
   CHECK(cache.size() == 1);
 }
 
+TEST_CASE("leaf cache: what was minted before the clock was set back is minted anew") {
+  const auto authority = make();
+  LeafCache cache(*authority, 4);
+  certificate(cache, "a.example", kNow + 3 * kDay);
+  const auto now = cache.leaf("a.example", kNow);
+  REQUIRE(now);
+  CHECK(cache.minted() == 2);
+  CHECK(now->not_before() == kNow - kDay);
+  CHECK(verify(now->certificate(), nullptr, authority->certificate_pem(), "a.example", kNow) ==
+        "ok");
+  CHECK(certificate(cache, "a.example") == now->certificate());
+  CHECK(certificate(cache, "a.example", now->not_before()) == now->certificate());
+  CHECK(cache.size() == 1);
+}
+
 TEST_CASE("leaf cache: eight days later all is minted anew") {
   const auto authority = make();
   LeafCache cache(*authority, 4);
