@@ -1,5 +1,6 @@
-// Any bytes as the certificate of an origin that was refused, DER or PEM: what is told of whom it
-// is for, and of its days, is short, printable, and as OpenSSL and our own reader of such have it.
+// Any bytes as the certificate of an origin that was refused, DER or PEM, or as the names in one
+// and the day on which it ends: what is told of these is short, printable, and as OpenSSL and our
+// own reader of such have it.
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
@@ -34,6 +35,23 @@ CertificatePtr certificate_of(std::string_view bytes) {
   }
   ERR_clear_error();
   return found;
+}
+
+// As they may stand in one that is well-formed elsewhere.
+CertificatePtr certificate_with(std::string_view bytes) {
+  using StringPtr = std::unique_ptr<ASN1_STRING, Release<ASN1_STRING_free>>;
+  const bool utc = bytes.size() % 2 != 0;
+  const StringPtr names(ASN1_STRING_type_new(V_ASN1_OCTET_STRING));
+  const StringPtr time(ASN1_STRING_type_new(utc ? V_ASN1_UTCTIME : V_ASN1_GENERALIZEDTIME));
+  const auto size = static_cast<int>(bytes.size());
+  CertificatePtr made(X509_new());
+  if (ASN1_STRING_set(names.get(), bytes.data(), size) != 1) std::abort();
+  if (ASN1_STRING_set(time.get(), bytes.data(), size) != 1) std::abort();
+  const ExtensionPtr extension(
+      X509_EXTENSION_create_by_NID(nullptr, NID_subject_alt_name, 0, names.get()));
+  if (!add_extension(made.get(), extension)) std::abort();
+  if (X509_set1_notAfter(made.get(), time.get()) != 1) std::abort();
+  return made;
 }
 
 // Takes "N more" off the end of `names`.
@@ -117,16 +135,19 @@ void check_day(const ASN1_TIME* time, WallTime read) {
   if (std::chrono::floor<std::chrono::days>(read) != std::chrono::sys_days(told)) std::abort();
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  const CertificatePtr certificate = certificate_of(bytes);
-  if (!certificate) return 0;
+void check(const CertificatePtr& certificate) {
   check_names(certificate.get());
   const Validity validity = validity_of(certificate.get());
   check_day(X509_get0_notBefore(certificate.get()), validity.not_before);
   check_day(X509_get0_notAfter(certificate.get()), validity.not_after);
   ERR_clear_error();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  if (const CertificatePtr certificate = certificate_of(bytes)) check(certificate);
+  check(certificate_with(bytes));
   return 0;
 }
