@@ -2,12 +2,11 @@
 
 #include <doctest/doctest.h>
 
-#include <optional>
-#include <vector>
-
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "support/temporary_directory.h"
 
