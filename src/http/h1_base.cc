@@ -38,7 +38,6 @@ void H1Base::begin_stream() {
   head_sent_ = false;
   framing_ = Framing::kNone;
   body_left_ = 0;
-  if (!trailers_.empty()) trailers_ = {};
 }
 
 void H1Base::leave_stream() {

@@ -50,11 +50,11 @@ class H1Client final : public H1Base {
   bool output_ended() const override { return output_ended_ || (stream_ == 0 && !keep_alive_); }
   bool done() const override;
   bool reusable() const override;
-  bool may_say_more() const override {
+  AtRest at_rest() const override {
     constexpr int kNotModified = 304;
-    return answer_kind_ == H1Parser::Kind::kAnswerToHead || status_ == kNotModified;
+    const bool bodyless = answer_kind_ == H1Parser::Kind::kAnswerToHead || status_ == kNotModified;
+    return {.keep_alive = keep_alive_time_, .may_say_more = bodyless};
   }
-  std::optional<Milliseconds> keep_alive() const override { return keep_alive_time_; }
   std::optional<MonoTime> deadline() const override { return std::nullopt; }
   void on_time(MonoTime) override {}
 

@@ -32,7 +32,6 @@ class H1Server final : public H1Base {
   bool done() const override;
   bool reusable() const override;
   std::unique_ptr<Codec> successor(MonoTime now) override;
-  std::optional<Milliseconds> keep_alive() const override { return std::nullopt; }
   std::optional<MonoTime> deadline() const override { return head_deadline_; }
   void on_time(MonoTime now) override;
 

@@ -63,7 +63,6 @@ class H2Connection final : public Codec {
   bool ends_abruptly() const override { return false; }
   bool greeted() const override { return greeted_; }
   bool reusable() const override;
-  std::optional<Milliseconds> keep_alive() const override { return std::nullopt; }
 
  private:
   // Bytes of the output that have not left, by whose they are; neighbours of one stream are one.

@@ -326,6 +326,7 @@ class Exchange final : public Recycled<Exchange, 128>,
 
   bool grpc_ = false;          // it is a call of gRPC
   bool binds_ = false;         // authentication by it belongs to its connection
+  bool repeatable_ = false;    // its method is idempotent
   bool replayable_ = false;    // replay_ is all of the request's body that was sent so far
   bool holding_ = false;       // the request waits to be whole
   bool writes_meta_ = false;   // to be written into

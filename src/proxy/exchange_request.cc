@@ -153,11 +153,11 @@ void Exchange::connect(bool fresh) {
   const std::optional<wire::PoolKey> special = special_key(*key);
   if (special) key = &*special;
   const bool usual = inside_ == nullptr && mode_ != semconv::Mode::kTunnel && !special;
-  const bool repeatable = http::is_idempotent(request_.method());
-  wire::OriginStreamPtr idle = fresh ? nullptr
-                               : usual
-                                   ? worker_.pool.acquire(*key, known_->pooled(), *this, repeatable)
-                                   : worker_.pool.acquire(*key, *this, repeatable);
+  repeatable_ = http::is_idempotent(request_.method());
+  wire::OriginStreamPtr idle =
+      fresh   ? nullptr
+      : usual ? worker_.pool.acquire(*key, known_->pooled(), *this, repeatable_)
+              : worker_.pool.acquire(*key, *this, repeatable_);
   if (idle) return on_connected(std::move(idle));
   waiting_ = worker_.pool.dial(
       *key, *this, [this](Result<wire::OriginStreamPtr> result) { on_dialled(std::move(result)); },
@@ -185,7 +185,7 @@ void Exchange::on_connected(wire::OriginStreamPtr stream) {
   // RFC 9110 section 9.2.2, where a connection may have been closed before it was used; and where
   // the origin can say that it did nothing (RFC 9113 section 8.7).
   const bool h2 = origin_->protocol() == "2";
-  replayable_ = h2 || (origin_->reused() && http::is_idempotent(request_.method()));
+  replayable_ = h2 || (origin_->reused() && repeatable_);
   peer_ = origin_->peer();
   phases_ = origin_->phases();
   if (mode_ == semconv::Mode::kTunnel) return tunnel_ ? rejoin_tunnel() : open_tunnel();

@@ -159,11 +159,10 @@ void Exchange::on_origin_reset(Error&& error) {
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
   const bool stale = origin_->reused() && error.code == Code::kConnectionClosed;
-  const bool idempotent = http::is_idempotent(request_.method());
-  const bool again = ((stale && idempotent) || error.retryable) && trace_->resend_count() == 0;
+  const bool again = ((stale && repeatable_) || error.retryable) && trace_->resend_count() == 0;
   if (again && replayable_) return retry(error);
   // A client's connection to the ingress is not the one that was stale.
-  if (stale && !idempotent && !agent_.multiplexed() && mode_ != semconv::Mode::kIngress) {
+  if (stale && !repeatable_ && !agent_.multiplexed() && mode_ != semconv::Mode::kIngress) {
     agent_.abort();
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }

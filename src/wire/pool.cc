@@ -126,12 +126,13 @@ void Pool::Impl::release(Entry& entry) {
 
 void Pool::Impl::put_idle(Entry& entry) {
   Milliseconds time = options.idle_time_max;
-  const std::optional<Milliseconds> asked = entry.connection_.codec().keep_alive();
+  const http::Codec::AtRest rest = entry.connection_.codec().at_rest();
+  const std::optional<Milliseconds> asked = rest.keep_alive;
   if (asked && *asked - kLeaveEarly < time) time = *asked - kLeaveEarly;
   std::vector<Entry*>& same = entry.origin_.second.idle;
   if (time <= Milliseconds(0) || options.idle_per_origin_max == 0) return doom(entry);
   entry.idle_since_ = loop.now().mono;
-  if (!entry.connection_.codec().may_say_more()) entry.looked_at_ = entry.idle_since_;
+  if (!rest.may_say_more) entry.looked_at_ = entry.idle_since_;
   entry.idle_until_ = entry.idle_since_ + time;
   entry.idle_ = true;
   same.push_back(&entry);

@@ -128,13 +128,16 @@ class Codec {
   // Client: another stream may be opened later, the connection is clean. Server: another request
   // may come.
   virtual bool reusable() const = 0;
-  // HTTP/1 client, reusable: its last answer announced a body that it does not have (to HEAD, 304),
-  // and an origin in error may send one.
-  virtual bool may_say_more() const { return false; }
   // HTTP/2 client: false until the peer has said how many streams it takes.
   virtual bool greeted() const { return true; }
-  // Client: how long the peer said it keeps an idle connection (Keep-Alive: timeout).
-  virtual std::optional<Milliseconds> keep_alive() const = 0;
+  // Of an HTTP/1 client whose last answer is over.
+  struct AtRest {
+    std::optional<Milliseconds> keep_alive;  // so long the peer keeps it (Keep-Alive: timeout)
+    // The answer announced a body that it does not have (to HEAD, 304); an origin in error may send
+    // one all the same.
+    bool may_say_more = false;
+  };
+  virtual AtRest at_rest() const { return {}; }
 
   // When on_time() wants to be called, if nothing happens before. A head that waited behind another
   // request has its time from the first bytes that come after its turn; before, it is idle.

@@ -557,7 +557,7 @@ TEST_CASE("h1 client: how long the origin keeps an idle connection") {
     Line line = origin(Cuts::random(3));
     ask(line);
     line.feed("HTTP/1.1 204 X\r\n" + row.field + "\r\n");
-    const std::optional<Milliseconds> time = line->keep_alive();
+    const std::optional<Milliseconds> time = line->at_rest().keep_alive;
     CHECK(time.has_value() == (row.seconds >= 0));
     if (time) CHECK(*time == std::chrono::seconds(row.seconds));
   }
