@@ -30,7 +30,7 @@ Node map_from(std::string_view text, Complaints& complaints) {
     }
     std::string key(text::trim(pair.substr(0, equals)));
     if (map.find(key) != nullptr) {
-      complaints.push_back({0, "", quote(key) + " is written twice"});
+      complaints.push_back({0, "", "has a name in it that is written twice"});
       return {};
     }
     map.members.push_back(
