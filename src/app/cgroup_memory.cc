@@ -1,6 +1,7 @@
 #include "app/cgroup_memory.h"
 
 #include <algorithm>
+#include <bit>
 #include <fstream>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,7 @@ constexpr Share kTraffic = {.percent = 60, .least = kMiB, .most = 128 * kMiB};
 constexpr Share kExportQueue = {.percent = 12, .least = kMiB, .most = 32 * kMiB};
 constexpr Share kTail = {.percent = 6, .least = kMiB, .most = 16 * kMiB};
 constexpr Share kLineage = {.percent = 4, .least = kMiB / 4, .most = 8 * kMiB};
+// The table has a power of two of them.
 constexpr size_t kBytesALineageValue = 32;
 
 // Where a hierarchy is mounted, which of its directories that is, and the file that tells the
@@ -131,7 +133,7 @@ MemoryShares memory_shares(std::optional<size_t> cgroup_bytes) {
   return {.traffic = kTraffic.of(cgroup_bytes),
           .export_queue = kExportQueue.of(cgroup_bytes),
           .tail = kTail.of(cgroup_bytes),
-          .lineage_values = kLineage.of(cgroup_bytes) / kBytesALineageValue};
+          .lineage_values = std::bit_floor(kLineage.of(cgroup_bytes) / kBytesALineageValue)};
 }
 
 }  // namespace sidespan::app

@@ -13,8 +13,8 @@ namespace sidespan::app {
 // `root` stands before every path that is read.
 std::optional<size_t> cgroup_memory_bytes(const std::string& root = "");
 
-// What `auto` is. Under a limit of the kernel's all of them together leave room for the program
-// itself, however full they are.
+// What `auto` is. Under a limit of the kernel's all of them, and what of spans is on its way from
+// two workers to the queue, leave a tenth to the program itself, however full they are.
 struct MemoryShares {
   size_t traffic;         // limits.memory, bytes
   size_t export_queue;    // limits.export_queue_bytes

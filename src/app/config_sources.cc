@@ -51,11 +51,19 @@ class Gatherer {
     }
   }
 
+  // What was meant as a value may have come to be a name.
+  void blame(const std::string& where, const Setting& setting, Complaints complaints) {
+    if (setting.secret) {
+      for (Complaint& complaint : complaints) complaint.at.clear();
+    }
+    blame(where, std::string(setting.key), complaints);
+  }
+
   void add_text(const Setting& setting, SourceKind kind, const std::string& where,
                 std::string_view text) {
     Complaints complaints;
     Node value = shape_text(setting, text, complaints);
-    blame(where, std::string(setting.key), complaints);
+    blame(where, setting, complaints);
     if (complaints.empty()) list_of(setting).push_back({kind, where, 0, std::move(value)});
   }
 
@@ -128,7 +136,7 @@ class Gatherer {
     Node value = member.value;
     substitute_all(value, sources_.environment, bytes_left_, complaints);
     if (complaints.empty()) value = shape_node(setting, value, complaints);
-    blame(file_, std::string(setting.key), complaints);
+    blame(file_, setting, complaints);
     if (!complaints.empty()) return;
     list_of(setting).push_back({SourceKind::kFile, file_, member.line, std::move(value)});
   }

@@ -135,12 +135,14 @@ class TreeBuilder final : public YAML::EventHandler {
     level.key_line = node.line;
   }
 
+  // Deeper than settings are it may be a user's secret that stands as a name.
   std::string path_to(std::string_view key) const {
+    constexpr size_t kSettingsDepth = 3;
     std::string path;
     for (size_t i = 0; i + 1 < levels_.size(); ++i) {
       if (levels_[i].node.kind == Node::Kind::kMap) path += levels_[i].key + ".";
     }
-    return path.append(key);
+    return path.append(levels_.size() <= kSettingsDepth ? key : "*");
   }
 
   Tree tree_;

@@ -21,7 +21,8 @@ std::expected<std::string, std::string> expand(std::string_view inside,
   const size_t bar = inside.find(":-");
   const std::string_view name = inside.substr(0, bar);
   if (!is_variable_name(name)) {
-    return std::unexpected("'${" + std::string(inside) + "}' names no variable");
+    // Not quoted: it may have come to be one within a secret.
+    return std::unexpected("has a ${...} that names no variable");
   }
   const auto variable = environment.find(name);
   const bool has_default = bar != std::string_view::npos;

@@ -99,7 +99,8 @@ OperatorLog::OperatorLog(std::shared_ptr<spdlog::logger> logger, const LogSettin
     : logger_(std::move(logger)), level_(settings.level), format_(settings.format) {}
 
 OperatorLog OperatorLog::to_stderr(const LogSettings& settings) {
-  const auto tell_lost = [format = settings.format](uint64_t lines) {
+  const auto tell_lost = [format = settings.format, level = settings.level](uint64_t lines) {
+    if (level > LogLevel::kWarn) return std::string();
     return log_line(format, SystemClock().now().wall, LogLevel::kWarn,
                     "lines of this log were lost, nobody read it",
                     {{"lines", std::to_string(lines)}}) +

@@ -86,10 +86,11 @@ int with_settings(const CommandLine& line, const ConfigSources& sources) {
 // Whoever starts us with one of them closed would have what we open first take its place, and our
 // log be written there.
 void open_standard_streams() {
-  int opened = 0;
-  do opened = ::open("/dev/null", O_RDWR);
-  while (opened >= 0 && opened <= STDERR_FILENO);
-  if (opened >= 0) ::close(opened);
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // For the other direction, so that using it fails as before.
+    const int flags = stream == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    if (::fcntl(stream, F_GETFD) < 0) static_cast<void>(::open("/dev/null", flags));
+  }
 }
 
 int run_program(const std::vector<std::string>& arguments) {

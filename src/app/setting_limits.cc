@@ -261,8 +261,8 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.export_retry_time",
      .value = "5m",
      .read = assign<time_between<1, kDay>, &S::exporting, &X::retry, &T::time_max>,
-     .sentence = "From the first attempt of one export to its last; its spans are dropped then, so "
-                 "that those behind them get their turn."},
+     .sentence = "An export that fails so long after its first attempt is over; its spans are "
+                 "dropped then, if others wait."},
     {.key = "limits.run_export",
      .value = "5s",
      .read = assign<time_between<0, kHour>, &S::limits, &L::run_export>,

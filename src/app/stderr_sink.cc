@@ -1,6 +1,9 @@
 #include "app/stderr_sink.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,18 +43,45 @@ bool StderrSink::put_rest() {
   return rest_.empty();
 }
 
-// Where poll() says that it may be written, a pipe takes so much without waiting.
+// A pipe or a terminal takes what there is room for only if it is opened so; with what it is opened
+// by others that cannot be changed without changing it for them.
+StderrSink::StderrSink(int descriptor, TellLost tell_lost)
+    : descriptor_(descriptor), tell_lost_(std::move(tell_lost)) {
+  struct stat file{};
+  if (::fstat(descriptor, &file) != 0) return;
+  is_socket_ = S_ISSOCK(file.st_mode);
+  if (!S_ISFIFO(file.st_mode) && ::isatty(descriptor) != 1) return;
+  const std::string name = "/proc/self/fd/" + std::to_string(descriptor);
+  own_ = ::open(name.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+StderrSink::~StderrSink() {
+  if (own_ >= 0) ::close(own_);
+}
+
+ssize_t StderrSink::write_some(std::string_view bytes) const {
+  if (is_socket_) {
+    return ::send(descriptor_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+  if (own_ >= 0) return ::write(own_, bytes.data(), bytes.size());
+  // Of a pipe that says so there is room for this much, as long as nobody else writes there.
+  pollfd ready{.fd = descriptor_, .events = POLLOUT, .revents = 0};
+  if (::poll(&ready, 1, 0) == 1) return ::write(descriptor_, bytes.data(), bytes.size());
+  errno = EAGAIN;
+  return -1;
+}
+
 size_t StderrSink::written(std::string_view bytes) {
   size_t done = 0;
   while (done < bytes.size()) {
-    pollfd ready{.fd = descriptor_, .events = POLLOUT, .revents = 0};
-    if (::poll(&ready, 1, 0) != 1) return done;
-    const std::string_view piece = bytes.substr(done, PIPE_BUF);
-    const ssize_t count = ::write(descriptor_, piece.data(), piece.size());
+    const ssize_t count = write_some(bytes.substr(done, PIPE_BUF));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return done;
-    // There is no better place to say that the log cannot be written.
-    if (count < 0) return bytes.size();
+    if (count < 0) {
+      // There is no better place to say that the log cannot be written.
+      ++lost_;
+      return bytes.size();
+    }
     done += static_cast<size_t>(count);
   }
   return done;

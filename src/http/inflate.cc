@@ -159,11 +159,12 @@ bool Inflater::behind() const {
 }
 
 // What a decoder asks for at its first bytes, a window above all, is memory only as far as it is
-// written to: by what comes out, and tables by what comes in.
+// written to: by what comes out, and tables by what comes in. A table of brotli's is named by some
+// ten bits.
 size_t Inflater::held_by(const Stage& stage) {
   constexpr size_t kAtOnce = size_t{48} * 1024;
-  constexpr size_t kTablesAByte = 32;
-  const uint64_t used = kAtOnce + (kTablesAByte * stage.packed_bytes) + stage.plain_bytes;
+  const size_t tables_a_byte = stage.coding == Coding::kBrotli ? 1024 : 32;
+  const uint64_t used = kAtOnce + (tables_a_byte * stage.packed_bytes) + stage.plain_bytes;
   return static_cast<size_t>(std::min<uint64_t>(stage.decoder->memory_bytes(), used));
 }
 
@@ -174,7 +175,12 @@ void Inflater::settle() {
     if (stage.decoder) held += held_by(stage);
     if (stage.waits()) held += stage.rest.capacity();
   }
+  const bool more = held > charge_.bytes();
   charge(held);
+  if (more && state_ == State::kReading && !is_room_for_decoders()) {
+    state_ = State::kLimit;
+    return settle();
+  }
   if (behind() == (backlog_ != nullptr)) return;
   backlog_ != nullptr ? backlog_->remove(*this) : InflateBacklog::current()->add(*this);
 }

@@ -1,6 +1,7 @@
 #include "sidespan/net/stream.h"
 
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -151,7 +152,7 @@ void Stream::Impl::pause() {
 void Stream::Impl::on_readable() {
   Loop& owner = loop();
   for (int reads = 0; reads < kReadsMax && !closed && !paused && !ended; ++reads) {
-    if (memory::full()) return;  // libuv says it again next turn
+    if (memory::full() && !forsaken) return;  // libuv says it again next turn
     const std::span<char> place = room();
     if (place.empty()) return on_no_room();
     roomless = false;
@@ -254,7 +255,8 @@ void Stream::Impl::write_failed(int status) {
   // After a reset the kernel still holds what the peer had sent before, maybe the answer that
   // explains why it would not read on. Reading then ends by itself.
   const bool gone = write_status == UV_EPIPE || write_status == UV_ECONNRESET;
-  if (gone && reader != nullptr && !roomless && !paused && !ended) return;
+  const bool reads = reader != nullptr && (reader->reads_on() || !(roomless || paused));
+  if (gone && reads && !ended) return;
   ended = true;
   uv_read_stop(stream());
   report_failure(write_status);
@@ -329,12 +331,14 @@ bool SocketStream::read_now() {
 
 void SocketStream::look_for_reset() {
   if (!impl_->paused || impl_->closed || impl_->ended || impl_->failed) return;
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  const bool known = ::getsockopt(impl_->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
-  if (!known || info.tcpi_state != TCP_CLOSE) return;
+  pollfd asked{.fd = impl_->fd, .events = 0, .revents = 0};
+  // After a FIN of either side there is no error, and what came before it may still wait.
+  if (::poll(&asked, 1, 0) != 1 || (asked.revents & POLLERR) == 0) return;
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(impl_->fd, SOL_SOCKET, SO_ERROR, &error, &size);
   impl_->ended = impl_->failed = true;
-  impl_->report_failure(UV_ECONNRESET);
+  impl_->report_failure(error != 0 ? -error : UV_ECONNRESET);
 }
 
 void SocketStream::shutdown() {

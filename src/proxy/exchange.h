@@ -111,7 +111,6 @@ class Exchange final : public Recycled<Exchange, 128>,
   // exchange_target.cc: where it goes
   std::optional<Error> choose_target();
   bool asks_us_by_name() const;
-  void remove_context(http::Headers& trailers) const;
   std::optional<Error> choose_inside(const Inside& inside);
   std::optional<Error> misdirection(const wire::OriginStream& origin) const;
   std::optional<Error> choose_absolute();
@@ -123,6 +122,7 @@ class Exchange final : public Recycled<Exchange, 128>,
   bool answer_max_forwards();
 
   // exchange_request.cc: the agent's half
+  void remove_context(http::Headers& trailers) const;
   void demand_credential();
   void refuse_without_span(int status, std::string body, std::string_view challenge = {});
   void connect(bool fresh);

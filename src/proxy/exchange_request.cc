@@ -40,9 +40,13 @@ void add_proxy_authorization(http::Headers& headers, const wire::SecondProxy& pr
 void Exchange::remove_context(http::Headers& trailers) const {
   if (!options_.inject) return;
   trailers.remove(kW3cFields);
-  for (const std::string_view name : options_.inject->fields()) {
-    trailers.remove(http::Wanted(name));
-  }
+  trailers.remove_if(
+      [](const http::Field& field) { return trace::vendor_field(field.name).has_value(); });
+  const auto remove = [&](const trace::Propagator& format) {
+    for (const std::string_view name : format.fields()) trailers.remove(http::Wanted(name));
+  };
+  remove(*options_.inject);
+  for (const trace::Propagator* const format : options_.other_formats.custom) remove(*format);
 }
 
 void Exchange::on_agent_event(http::Event&& event) {

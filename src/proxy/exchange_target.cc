@@ -57,17 +57,17 @@ std::optional<Error> Exchange::choose_target() {
   if (request_.target().starts_with('/')) {
     mode_ = semconv::Mode::kRoute;
     std::optional<http::Url> url = route_for(options_.routes, request_.target());
-    if (!asks_us_by_name()) {
-      refuse_without_span(421,
-                          "who is on this machine asks for a base-URL route at `localhost` or at "
-                          "an address: another name may have been made to lead here");
-    } else if (url) {
-      url_ = std::move(*url);
-    } else {
+    if (!url) {
       refuse_without_span(
           404,
           "no route leads from this path. As a forward proxy sidespan needs the full "
           "URL in the request line; a base-URL route is set under `routes`");
+    } else if (!asks_us_by_name()) {
+      refuse_without_span(421,
+                          "who is on this machine asks for a base-URL route at `localhost` or at "
+                          "an address: another name may have been made to lead here");
+    } else {
+      url_ = *std::move(url);
     }
     return std::nullopt;
   }
@@ -82,7 +82,7 @@ std::optional<Error> Exchange::choose_target() {
 bool Exchange::asks_us_by_name() const {
   if (!agent_.peer().is_loopback()) return true;
   const Result<http::Authority> named =
-      http::parse_authority(request_.headers.find("host").value_or("localhost"));
+      http::parse_authority(request_.headers.find(http::FieldName::kHost).value_or("localhost"));
   if (!named) return false;
   const Host host(named->host);
   return host.address || host.name == "localhost" || host.name.ends_with(".localhost");

@@ -101,15 +101,15 @@ Judgement Answer::judge_http(bool whole, WallTime now, const RetryOptions& retry
 }
 
 Judgement Answer::judge_grpc(bool whole, const RetryOptions& retry, size_t bytes_max) const {
+  // What is too large for a gateway never comes to be a status of gRPC, and its page may be cut.
+  if (!grpc_status_ && report::judge(status_) == Verdict::kTooLarge) {
+    return {.verdict = Verdict::kTooLarge};
+  }
   // Asked again, it would be as long.
   if (too_long_ && !grpc_status_) return {.verdict = Verdict::kRefused};
   if (!whole && !grpc_status_) return {};
   const uint32_t status = *grpc_status();
-  if (status_ != kOk && !grpc_status_) {
-    // What is too large for a gateway never comes to be a status of gRPC.
-    if (report::judge(status_) == Verdict::kTooLarge) return {.verdict = Verdict::kTooLarge};
-    return {.verdict = judge_grpc_status(status, false)};
-  }
+  if (status_ != kOk && !grpc_status_) return {.verdict = judge_grpc_status(status, false)};
   const std::optional<Milliseconds> delay =
       otlp::decode_retry_delay(text::from_base64(grpc_details_).value_or(""));
   Judgement judgement{.verdict = judge_grpc_status(status, delay.has_value())};

@@ -97,6 +97,8 @@ struct Pipeline::Impl {
   void drop(DropReason reason, uint64_t spans);
   void advance();
   void decide_tail();
+  // Spans for which there was no place in the queue.
+  uint64_t left_out() const { return dropped[index_of(DropReason::kQueueFull)]; }
   void feed();
   void on_decision(const Decision& decision);
   void on_accepted(const Decision& decision);
@@ -127,6 +129,7 @@ struct Pipeline::Impl {
   uint64_t emitted = 0;
   uint64_t exported = 0;
   std::array<uint64_t, kDropReasonCount> dropped{};
+  uint64_t left_out_before = 0;  // when the export under way was sent
 
   mutable std::mutex tallies_mutex;  // workers attach from their threads
   std::vector<std::shared_ptr<const WorkerTally>> tallies;
@@ -254,6 +257,7 @@ void Pipeline::Impl::advance() {
   batch_timer.stop();
   Batch& first = queue.close_first();
   const otlp::Envelope envelope = otlp::encode_envelope(origin, first.bytes());
+  left_out_before = left_out();
   exporter->send(first.between(envelope.before, envelope.behind));
 }
 
@@ -273,7 +277,7 @@ void Pipeline::Impl::on_decision(const Decision& decision) {
     }
     case Decision::Kind::kRetriedTooLong: {
       // In nobody's way it goes on waiting.
-      if (queue.spans() == queue.close_first().count()) break;
+      if (queue.spans() == queue.close_first().count() && left_out() == left_out_before) break;
       const size_t spans = queue.pop_first();
       drop(DropReason::kRetryTime, spans);
       late_notice.add(

@@ -7,6 +7,8 @@ namespace sidespan::report {
 namespace {
 
 constexpr size_t kGatherSpansMax = 64;
+// Of the queue's bytes a worker's spans may be so many parts on their way.
+constexpr size_t kShareOnTheWay = 4;
 // What is asked for ahead, however much the last spans were.
 constexpr size_t kUsualBytesMax = size_t{96} * 1024;
 
@@ -18,7 +20,7 @@ WorkerSpans::WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pip
       telemetry_(telemetry),
       pipeline_(pipeline),
       queue_max_(pipeline.batch().queue_max),
-      queue_bytes_max_(pipeline.batch().queue_bytes_max),
+      bytes_max_(pipeline.batch().queue_bytes_max / kShareOnTheWay),
       for_tap_(pipeline.has_tap()),
       // Half of what may be on the way at once leaves room for what comes until it has arrived.
       gathered_max_(std::min(kGatherSpansMax, (queue_max_ + 1) / 2)),
@@ -33,7 +35,7 @@ WorkerSpans::~WorkerSpans() {
 
 void WorkerSpans::emit(trace::Span&& span) {
   if (tally_->sent.value() - tally_->arrived.value() >= queue_max_ ||
-      tally_->bytes_sent.value() - tally_->bytes_arrived.value() >= queue_bytes_max_) {
+      tally_->bytes_sent.value() - tally_->bytes_arrived.value() >= bytes_max_) {
     tally_->overflowed.add();
     return;
   }
@@ -47,7 +49,9 @@ void WorkerSpans::emit(trace::Span&& span) {
   spans_.add(span, pipeline_.tail_rules());
   tally_->bytes_sent.add(spans_.sizes.back());
   if (for_tap_) tapped_.push_back(std::move(span));
-  if (spans_.sizes.size() >= gathered_max_) loop_.at_turn_end(*this);
+  if (spans_.sizes.size() >= gathered_max_ || spans_.bytes.size() >= bytes_max_ / 2) {
+    loop_.at_turn_end(*this);
+  }
 }
 
 void WorkerSpans::gather() {

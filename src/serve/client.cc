@@ -50,6 +50,8 @@ void Client::evict() {
 }
 
 void Client::wake(wire::Connection&) {
+  // Whom HTTP/2 lets hold a hundred answers open at once is not served by it.
+  if (connection_.codec().multiplexed()) return evict();
   while (auto event = connection_.next()) on_event(*std::move(event));
   if (connection_.closed()) {
     done_ = true;

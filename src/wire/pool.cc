@@ -132,7 +132,7 @@ void Pool::Impl::put_idle(Entry& entry) {
   std::vector<Entry*>& same = entry.origin_.second.idle;
   if (time <= Milliseconds(0) || options.idle_per_origin_max == 0) return doom(entry);
   entry.idle_since_ = loop.now().mono;
-  if (!rest.may_say_more) entry.looked_at_ = entry.idle_since_;
+  entry.looked_at_ = rest.may_say_more ? MonoTime{} : entry.idle_since_;
   entry.idle_until_ = entry.idle_since_ + time;
   entry.idle_ = true;
   same.push_back(&entry);

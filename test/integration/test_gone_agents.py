@@ -32,12 +32,12 @@ def gone(side):
 @pytest.mark.parametrize("tunnel", [False, True])
 def test_reset_within_an_upload_that_nobody_reads(sidecar, origin, sink, tunnel):
     origin.answer("/stuck", [NO_BODY, 60])
-    side = sidecar()
+    side, deaf = sidecar(), socket.create_server(("127.0.0.1", 0))
     for _ in range(5):
         agent = connect(side.egress)
         if tunnel:
-            # No HTTP and no TLS, so that it is one of bytes alone.
-            origin_address = "%s:%d" % origin.address
+            # No HTTP and no TLS, so that it is one of bytes alone, to somebody who reads none.
+            origin_address = "%s:%d" % deaf.getsockname()
             agent.sendall(head(f"CONNECT {origin_address} HTTP/1.1", [("Host", origin_address)]))
             assert b" 200 " in agent.recv(4096)
             agent.sendall(b"\x00\x01" * 100)
@@ -46,6 +46,7 @@ def test_reset_within_an_upload_that_nobody_reads(sidecar, origin, sink, tunnel)
         send_until_full(agent)
         reset(agent)
     wait_for("no connection", lambda: gone(side), SOON)
+    deaf.close()
     if not tunnel:
         assert {span["attributes"]["sidespan.end"] for span in sink.wait(5)} == {"agent_cancelled"}
 

@@ -280,7 +280,7 @@ def test_a_collector_that_wants_to_be_asked_much_later(sidecar, origin, sink):
 
 
 def test_an_export_that_is_put_off_for_ever(sidecar, origin, sink):
-    sink.replies(*[Reply(503)] * 200)
+    sink.replies(*[Reply(503)] * 2000)
     side = sidecar({"limits": {"export_retry_time": "300ms", "export_backoff": "20ms", "export_backoff_most": "20ms"}})
     ask(side.egress, "GET", origin.url("/bytes/1"))
     wait_for("attempts beyond that time", lambda: len(sink.requests) > 40)

@@ -91,7 +91,8 @@ def test_a_body_of_known_length_keeps_it(agent, origin, body, sink):
 
 def test_a_chunked_body_stays_chunked_and_its_trailers_pass(agent, origin, sink):
     # Context is settled in heads; in trailers it would pass whatever is decided there.
-    context = f"traceparent: 00-{'1' * 32}-{'2' * 16}-01\r\nTraceState: a=b\r\nbaggage: user=mira\r\n".encode()
+    context = (f"traceparent: 00-{'1' * 32}-{'2' * 16}-01\r\nTraceState: a=b\r\nbaggage: user=mira\r\n"
+               "b3: 0\r\nuberctx-user: mira\r\n").encode()
     body = (b"5;extension=1\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: 6\r\nConnection: x\r\n" + context +
             b"x-SUM: again\r\n\r\n")
     agent.send(request("POST", origin.url("/chunked/3?size=7"),

@@ -4,9 +4,9 @@
 // a limit, and what would take the thread too long at once waits for the next turn of its loop
 // (InflateBacklog). A decoder is made when its first byte comes and holds what its format asks for:
 // gzip and deflate 40 KiB, br and zstd their window and tables, at most
-// InflateLimits::memory_bytes_max each, which the memory ledger counts; all decoders of a thread at
-// most a quarter of its limit, then a new one is not made. Used by taps on bodies, and for a
-// collector's answer.
+// InflateLimits::memory_bytes_max each, which the memory ledger counts as far as it is filled; all
+// decoders of a thread at most a quarter of its limit, then none is made and none takes more. Used
+// by taps on bodies, and for a collector's answer.
 #pragma once
 
 #include <algorithm>

@@ -19,7 +19,7 @@
 namespace sidespan::net {
 
 // Told what happens on a stream. Never called from inside a call that its owner made, but for
-// on_bytes() from inside read_now().
+// on_bytes() from inside read_now() and on_failure() from inside look_for_reset().
 class StreamReader {
  public:
   // For this call only; what is to stay is copied or shared. May pause().
@@ -83,8 +83,8 @@ class Stream {
   virtual bool is_quiet() const = 0;
   // Reads what waits, as the loop would in its next turn. False: there was no byte, or no room.
   virtual bool read_now() = 0;
-  // Nothing is heard of a stream that is paused: finds out whether the peer has reset it, which is
-  // then told by on_failure() (within the call). A FIN waits for resume().
+  // Nothing is heard of a stream that is paused: finds out whether the peer has reset it, or is no
+  // longer there, which is then told by on_failure(). A FIN waits for resume().
   virtual void look_for_reset() {}
   // FIN after what is pending.
   virtual void shutdown() = 0;

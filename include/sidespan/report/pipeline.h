@@ -56,8 +56,8 @@ struct RetryOptions {
   Milliseconds backoff_start{1000};  // ceiling of the first wait; each next one is twice as high
   Milliseconds backoff_max{30'000};  // the highest
   Milliseconds retry_after_max{300'000};  // longer wishes of a collector are cut to this
-  // A request is given up whose next attempt would begin so long after its first, or later: it must
-  // not hold up the others for ever.
+  // A request is given up that fails so long after its first attempt, or later: it must not hold up
+  // the others for ever.
   Milliseconds time_max{300'000};
 };
 
@@ -181,7 +181,7 @@ inline constexpr Milliseconds kGatherTimeMax{20};
 // and counted. The pipeline outlives what was posted to it.
 class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
  public:
-  // As much as the queue takes, in spans and in bytes, may be on its way there.
+  // On their way there may be as many spans as the queue takes, and a quarter of its bytes.
   WorkerSpans(net::Loop& loop, net::Mailbox& telemetry, Pipeline& pipeline);
   ~WorkerSpans() override;
   WorkerSpans(const WorkerSpans&) = delete;
@@ -209,7 +209,7 @@ class WorkerSpans final : public trace::SpanSink, private net::TurnEnd {
   net::Mailbox& telemetry_;
   Pipeline& pipeline_;
   size_t queue_max_;
-  size_t queue_bytes_max_;
+  size_t bytes_max_;
   bool for_tap_;
   size_t gathered_max_;  // spans
   EncodedSpans spans_;

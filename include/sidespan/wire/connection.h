@@ -22,7 +22,8 @@ class TlsLayer;
 class ConnectionOwner {
  public:
   // There may be events to pull, or the connection closed. Never called from inside a call the
-  // owner made. The owner may destroy the connection in it.
+  // owner made, but for catch_up() and look_for_reset(). The owner may destroy the connection in
+  // it.
   virtual void wake(Connection& connection) = 0;
   // The most that is wanted of the peer's bytes now; where that is none, reading goes on with
   // consumed().

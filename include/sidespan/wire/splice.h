@@ -20,8 +20,8 @@ class Splice {
   class Owner {
    public:
     // Both sides have sent FIN, and all that they sent has left. Or one broke off: `broken` tells
-    // which, by its side. Once, and never from inside a call of the owner's; only close(),
-    // reset() and destruction are left, which may happen in it.
+    // which, by its side. Once, and never from inside a call of the owner's but look_for_reset();
+    // only close(), reset() and destruction are left, which may happen in it.
     virtual void on_splice_end(const Error* broken) = 0;
 
    protected:
@@ -57,6 +57,7 @@ class Splice {
         : splice(s), stream(std::move(socket)), side(of) {}
     void on_bytes(const Chunk& chunk) override { splice.pass(*this, chunk); }
     size_t room() const override { return splice.room(*this); }
+    // An agent's reset says that what it sent before counts no more, even where that came whole.
     bool reads_on() const override { return side == Side::kOrigin; }
     void on_end() override { splice.end(*this); }
     void on_failure(Error) override { splice.fail(*this); }

@@ -48,10 +48,10 @@ TEST_CASE("what is no variable") {
   const Row rows[] = {
       {"not set", "${NONE}", "the variable NONE is not set; ${NONE:-} would allow that"},
       {"not closed", "a${NAME", "'${' has no '}'"},
-      {"no name", "${}", "'${}' names no variable"},
-      {"a digit first", "${1A}", "'${1A}' names no variable"},
-      {"a space", "${A B}", "'${A B}' names no variable"},
-      {"another operator", "${NAME:?x}", "'${NAME:?x}' names no variable"},
+      {"no name", "${}", "has a ${...} that names no variable"},
+      {"a digit first", "${1A}", "has a ${...} that names no variable"},
+      {"a space", "${A B}", "has a ${...} that names no variable"},
+      {"another operator", "${NAME:?x}", "has a ${...} that names no variable"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);

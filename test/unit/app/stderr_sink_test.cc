@@ -94,6 +94,7 @@ TEST_CASE("stderr: a reader who is gone is no reader to wait for") {
   ::close(rig.ends[0]);
   rig.ends[0] = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   for (int i = 0; i < 100; ++i) rig.say(std::string(1000, 'x'));
+  CHECK(rig.sink->lost() == 100);
 }
 
 }  // namespace

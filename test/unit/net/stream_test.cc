@@ -154,6 +154,7 @@ TEST_CASE_FIXTURE(Joined, "stream: a reader that has room again in the next turn
 }
 
 TEST_CASE_FIXTURE(Joined, "stream: a write that fails is told at once to a reader without room") {
+  server.waits = false;
   server.most = 4;
   server.then_bytes = [&](std::string_view) { server.most = 0; };
   pair.client->write(Chain("ten  bytes"));
@@ -319,7 +320,7 @@ TEST_CASE_FIXTURE(Joined, "stream: a reset goes out with bytes pending and after
 TEST_CASE_FIXTURE(Joined,
                   "stream: a reset is found although nobody reads, where it is looked for") {
   pair.server->pause();
-  fill(*pair.client);
+  const size_t sent = fill(*pair.client);
   run_briefly(loop);
   pair.server->look_for_reset();
   CHECK(server.failures.empty());
@@ -334,12 +335,18 @@ TEST_CASE_FIXTURE(Joined,
     CHECK(server.failures.size() == 1);
   }
   SUBCASE("FIN") {
+    SUBCASE("theirs alone") {}
+    SUBCASE("ours, then theirs") {
+      pair.server->shutdown();
+      run_briefly(loop);
+    }
     pair.client->shutdown();
     run_briefly(loop);
     pair.server->look_for_reset();
-    CHECK(server.failures.empty());
     pair.server->resume();
     CHECK(run_until(loop, [&] { return server.ends == 1; }));
+    CHECK(server.failures.empty());
+    CHECK(server.received.size() == sent);
   }
 }
 
@@ -356,7 +363,8 @@ TEST_CASE_FIXTURE(Joined, "stream: a reset while a write is pending is told once
 }
 
 TEST_CASE_FIXTURE(Joined, "stream: a failed write is told later, not from inside write") {
-  // The reset arrives while nobody reads.
+  // The reset arrives while nobody reads, and what came before it does not count.
+  client.waits = false;
   pair.client->pause();
   run_briefly(loop);
   pair.server->close(true);
@@ -393,6 +401,17 @@ TEST_CASE_FIXTURE(Joined,
     pair.server->close();
     pair.client->write(Chain("more"));
     CHECK(client.failures.empty());
+  }
+  SUBCASE("found by writing, while nobody reads") {
+    pair.client->write(Chain("upload"));
+    pair.client->pause();
+    pair.server->write(Chain("413"));
+    pair.server->close();
+    run_briefly(loop);
+    pair.client->write(Chain("more"));
+    run_briefly(loop);
+    CHECK(client.failures.empty());
+    pair.client->resume();
   }
   SUBCASE("found by writing, and read in pieces") {
     pair.client->write(Chain("upload"));

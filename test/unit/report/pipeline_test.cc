@@ -198,8 +198,8 @@ TEST_CASE("pipeline: Retry-After is waited for") {
 TEST_CASE("pipeline: a wait that the collector wants is every batch's, and ends none") {
   Rig rig;
   rig.options.batch.spans_max = 2;
-  rig.options.otlp->retry.time_max = Milliseconds(300);
-  rig.options.otlp->retry.retry_after_max = Milliseconds(400);
+  rig.options.otlp->retry.time_max = Milliseconds(500);
+  rig.options.otlp->retry.retry_after_max = Milliseconds(1000);
   rig.origin.otherwise = {.bytes = support::ScriptedOrigin::answer(503, {{"Retry-After", "300"}})};
   rig.give(6);
   // Tried again after a wait that is longer than it is put off for; then it makes way.
@@ -213,9 +213,9 @@ TEST_CASE("pipeline: a wait that the collector wants is every batch's, and ends 
   // Who comes next waits for what was asked for, and after it all go at once.
   const auto& requests = rig.origin.requests();
   REQUIRE(requests.size() == 4);
-  CHECK(requests[1].at - requests[0].at >= Milliseconds(390));
-  CHECK(requests[2].at - requests[1].at >= Milliseconds(390));
-  CHECK(requests[3].at - requests[2].at < Milliseconds(390));
+  CHECK(requests[1].at - requests[0].at >= Milliseconds(990));
+  CHECK(requests[2].at - requests[1].at >= Milliseconds(990));
+  CHECK(requests[3].at - requests[2].at < Milliseconds(990));
 }
 
 TEST_CASE("pipeline: what is in nobody's way is put off for as long as it takes") {
@@ -228,6 +228,20 @@ TEST_CASE("pipeline: what is in nobody's way is put off for as long as it takes"
   rig.origin.otherwise = {.bytes = support::ScriptedOrigin::answer(200)};
   REQUIRE(rig.settled());
   CHECK(rig.exported() == 3);
+}
+
+TEST_CASE("pipeline: what fills the queue is in the way of all that comes") {
+  Rig rig;
+  rig.options.batch.spans_max = 3;
+  rig.options.batch.queue_max = 3;
+  rig.options.otlp->retry.time_max = Milliseconds(20);
+  rig.origin.otherwise = {.bytes = support::ScriptedOrigin::answer(503)};
+  rig.give(3);
+  REQUIRE(rig.until([&] { return rig.origin.requests().size() > 12; }));
+  CHECK(rig.pipeline->totals().queued == 3);
+  rig.give(1);
+  CHECK(rig.dropped(DropReason::kQueueFull) == 1);
+  REQUIRE(rig.until([&] { return rig.dropped(DropReason::kRetryTime) == 3; }));
 }
 
 TEST_CASE("pipeline: partial success is never retried, what it rejects is dropped") {
