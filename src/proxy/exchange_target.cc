@@ -63,9 +63,10 @@ std::optional<Error> Exchange::choose_target() {
           "no route leads from this path. As a forward proxy sidespan needs the full "
           "URL in the request line; a base-URL route is set under `routes`");
     } else if (!asks_us_by_name()) {
-      refuse_without_span(421,
-                          "who is on this machine asks for a base-URL route at `localhost` or at "
-                          "an address: another name may have been made to lead here");
+      refuse_without_span(
+          421,
+          "who is on this machine asks for a base-URL route at `localhost`, an "
+          "address or a name without a dot: others may have been made to lead here");
     } else {
       url_ = *std::move(url);
     }
@@ -80,12 +81,13 @@ std::optional<Error> Exchange::choose_target() {
 
 // A page in a browser reads what a route leads to once its own name leads here (DNS rebinding).
 bool Exchange::asks_us_by_name() const {
-  if (!agent_.peer().is_loopback()) return true;
-  const Result<http::Authority> named =
-      http::parse_authority(request_.headers.find(http::FieldName::kHost).value_or("localhost"));
+  const std::string_view given = request_.headers.find(http::FieldName::kHost).value_or("");
+  if (given.empty() || !agent_.peer().is_loopback()) return true;
+  const Result<http::Authority> named = http::parse_authority(given);
   if (!named) return false;
   const Host host(named->host);
-  return host.address || host.name == "localhost" || host.name.ends_with(".localhost");
+  // Nobody can buy a name without a dot, but a machine has some of its own.
+  return host.address || host.name.ends_with(".localhost") || !host.name.contains('.');
 }
 
 // The tunnel was allowed for one origin, and that is where its requests go.

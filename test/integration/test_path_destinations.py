@@ -119,7 +119,8 @@ def test_row_12_two_that_lead_to_each_other_end_by_their_hops(circle, origin, si
         # What the first sidecar's second proxy told it is all that it can tell.
         assert answer.status == 502 and b"refused to connect to nowhere.test:443" in answer.body
     else:
-        answer = ask(first, "GET", "/r/x" if how == "route" else "http://nowhere.test/", host="nowhere.test")
+        target, host = ("/r/x", "localhost") if how == "route" else ("http://nowhere.test/", "nowhere.test")
+        answer = ask(first, "GET", target, host=host)
         assert answer.status == 508 and "proxy_loop_detected" in answer.get("proxy-status")
         assert b"16 sidespans" in answer.body
     assert sum(side.metrics().total("sidespan_requests_total") for side in sides) == HOPS + 1

@@ -154,8 +154,8 @@ def test_workers_that_have_ended_are_not_missed(sidecar, origin, sink):
 def test_a_name_that_was_made_to_lead_here_reaches_no_route(sidecar, origin):
     side = sidecar({"routes": [{"path": "/tools/", "to": origin.url("/echo/")}]})
     port = side.egress[1]
-    for host in ("evil.example", f"evil.example:{port}", "localhost.evil.example", "notlocalhost"):
+    for host in ("evil.example", f"evil.example:{port}", "localhost.evil.example", "127.0.0.1.evil.example"):
         answer = ask(side.egress, "GET", "/tools/x", host=host)
         assert answer.status == 421 and b"localhost" in answer.body
-    for host in ("localhost", f"LOCALHOST:{port}", "tools.localhost", "127.0.0.1", f"127.0.0.1:{port}", "[::1]:1"):
+    for host in ("localhost", f"LOCALHOST:{port}", "tools.localhost", "sidespan", "127.0.0.1", f"127.0.0.1:{port}", "[::1]:1"):
         assert ask(side.egress, "GET", "/tools/x", host=host).status == 200
