@@ -54,9 +54,9 @@ def test_reset_within_an_upload_that_nobody_reads(sidecar, origin, sink, tunnel)
 def test_reset_behind_an_answer_while_more_requests_wait_than_are_read(sidecar, origin):
     """The reset is found by writing, and what the agent had sent fills all there is room for."""
     side = sidecar()
-    one = head(f"GET {origin.url('/bytes/3000000')} HTTP/1.1", [("Host", "h")])
+    one = head(f"GET {origin.url('/bytes/16000000')} HTTP/1.1", [("Host", "h")])
     agents = []
-    for _ in range(20):
+    for _ in range(8):
         agent = connect(side.egress)
         agents.append(agent)
         agent.sendall(one)
