@@ -66,11 +66,11 @@ Sidecar::Sidecar(const Settings& settings, const TlsSetup& tls, OperatorLog& log
     : settings_(settings),
       tls_(tls),
       log_(log),
-      telemetry_(settings, tls, log, std::move(tap)),
-      memory_(settings.limits.memory_bytes.value_or(memory_shares().traffic)),
+      telemetry_(settings, shares_, tls, log, std::move(tap)),
+      memory_(settings.limits.memory_bytes.value_or(shares_.traffic)),
       mcp_calls_(settings.limits.mcp_calls, settings.limits.mcp_call_time),
       ingress_watch_(settings.lineage.turns.idle),
-      lineage_(make_registry(settings, memory_shares())) {
+      lineage_(make_registry(settings, shares_)) {
   count([this](metrics::Snapshot& to) { collect_memory(to, memory_); });
   count([this](metrics::Snapshot& to) {
     add(to, "sidespan_log_lines_lost", "Lines of the log that nobody read in time.",

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "app/cgroup_memory.h"
 #include "app/drain.h"
 #include "app/log.h"
 #include "app/options.h"
@@ -55,6 +56,7 @@ class Sidecar {
   const Settings& settings_;
   const TlsSetup& tls_;
   OperatorLog& log_;
+  const MemoryShares shares_ = memory_shares();
   Telemetry telemetry_;
   std::atomic<size_t> connections_ = 0;  // of agents, in all workers
   MemoryLedger memory_;

@@ -14,18 +14,11 @@
 namespace sidespan::app {
 
 void StderrSink::sink_it_(const spdlog::details::log_msg& message) {
-  if (!put_rest()) {
+  if (put_rest() && untold_ > 0) put(tell_lost_(std::exchange(untold_, 0)));
+  if (!rest_.empty()) {
     ++untold_;
     ++lost_;
     return;
-  }
-  if (untold_ > 0) {
-    put(tell_lost_(std::exchange(untold_, 0)));
-    if (!rest_.empty()) {
-      ++untold_;
-      ++lost_;
-      return;
-    }
   }
   spdlog::memory_buf_t line;
   formatter_->format(message, line);

@@ -88,7 +88,7 @@ StdioCommand::StdioCommand(const Settings& settings, const Environment& own, con
       environment_(trace::EnvironmentCarrier::of_process().entries()),
       log_(open_command_log(settings, own, log_id(random_))),
       mailbox_(loop_),
-      telemetry_(settings, tls, log_.log, {}),
+      telemetry_(settings, memory_shares(), tls, log_.log, {}),
       calls_(settings, inherited_context(environment_), random_,
              [this](trace::Span span) { telemetry_.emit(std::move(span)); }),
       // As the first process of a container we are given what the server leaves behind.

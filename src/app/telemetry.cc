@@ -27,15 +27,15 @@ bool stands(const Watched& worker, MonoTime now) {
 }  // namespace
 
 struct Telemetry::Inside {
-  Inside(net::Loop& loop, const Settings& settings, const TlsSetup& tls, Log& log,
-         report::SpanTap tap, std::function<void()> look)
+  Inside(net::Loop& loop, const Settings& settings, const MemoryShares& shares, const TlsSetup& tls,
+         Log& log, report::SpanTap tap, std::function<void()> look)
       : client_tls(client_context(settings, tls)),
         dialer(
             loop, settings.limits.dialer,
             [](std::string_view, const net::Address&) { return std::nullopt; }, client_tls.get()),
         pool(loop, dialer, settings.limits.pool),
-        pipeline(loop, pool, Random::from_system(), log,
-                 pipeline_options(settings, memory_shares()), std::move(tap)),
+        pipeline(loop, pool, Random::from_system(), log, pipeline_options(settings, shares),
+                 std::move(tap)),
         watch(loop, std::move(look)) {
     watch.start(kWatchEvery, true);
   }
@@ -76,10 +76,11 @@ std::string_view why_nothing_is_exported(const Settings& settings) {
                "export.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT names a collector";
 }
 
-Telemetry::Telemetry(const Settings& settings, const TlsSetup& tls, Log& log, report::SpanTap tap)
+Telemetry::Telemetry(const Settings& settings, const MemoryShares& shares, const TlsSetup& tls,
+                     Log& log, report::SpanTap tap)
     : settings_(settings), log_(log), thread_("telemetry", LoopThread::Rank::kBehind) {
   thread_.call([&] {
-    inside_ = std::make_unique<Inside>(thread_.loop(), settings, tls, log, std::move(tap),
+    inside_ = std::make_unique<Inside>(thread_.loop(), settings, shares, tls, log, std::move(tap),
                                        [this] { look_for_standing(); });
   });
 }

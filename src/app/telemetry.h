@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/cgroup_memory.h"
 #include "app/loop_thread.h"
 #include "app/settings.h"
 #include "app/tls_setup.h"
@@ -54,7 +55,8 @@ class Counted final : public Watched {
 class Telemetry {
  public:
   // `tls`: whom a collector may be signed by. `tap` may be empty. References outlive this.
-  Telemetry(const Settings& settings, const TlsSetup& tls, Log& log, report::SpanTap tap);
+  Telemetry(const Settings& settings, const MemoryShares& shares, const TlsSetup& tls, Log& log,
+            report::SpanTap tap);
   ~Telemetry();  // stop()
   Telemetry(const Telemetry&) = delete;
   Telemetry& operator=(const Telemetry&) = delete;

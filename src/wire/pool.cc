@@ -92,7 +92,8 @@ Pool::Impl::Entry* Pool::Impl::find_idle(Origin& origin, bool repeatable) {
   const MonoTime now = loop.now().mono;
   while (!origin.idle.empty()) {
     Entry& newest = *origin.idle.back();
-    const bool looked_at = repeatable && now - newest.looked_at_ < kLookedAt;
+    const bool looked_at =
+        repeatable && !newest.may_say_more_ && now - newest.idle_since_ < kLookedAt;
     if (newest.idle_until_ > now && (looked_at || newest.is_quiet())) return &newest;
     doom(newest);
   }
@@ -132,7 +133,7 @@ void Pool::Impl::put_idle(Entry& entry) {
   std::vector<Entry*>& same = entry.origin_.second.idle;
   if (time <= Milliseconds(0) || options.idle_per_origin_max == 0) return doom(entry);
   entry.idle_since_ = loop.now().mono;
-  entry.looked_at_ = rest.may_say_more ? MonoTime{} : entry.idle_since_;
+  entry.may_say_more_ = rest.may_say_more;
   entry.idle_until_ = entry.idle_since_ + time;
   entry.idle_ = true;
   same.push_back(&entry);

@@ -185,12 +185,12 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   Chain early_;  // said before there was a stream; only a tunnel has a use for it
   MonoTime idle_until_{};
   MonoTime idle_since_{};
-  MonoTime looked_at_{};  // when its socket had nothing to read; long ago: it is to be asked
   uint32_t streams_ = 0;  // under way
   uint32_t opened_ = 0;   // so far
   const bool h2_;
   bool idle_ = false;
-  bool shared_ = false;  // busy, and takes more
+  bool may_say_more_ = false;  // what nobody asked for, after its last answer
+  bool shared_ = false;        // busy, and takes more
   bool told_closed_ = false;
   bool doomed_ = false;
   bool parked_ = false;  // idle before its first request

@@ -56,37 +56,38 @@ class Mute:
         self.process.wait()
 
 
-def test_a_log_that_nobody_reads_stops_nothing(sidespan, tmp_path, origin):
+@pytest.fixture
+def unread(sidespan, tmp_path, origin):
+    """A sidecar that has said more than its log takes, and who could read it."""
     read, write = os.pipe()
     with Mute(sidespan, tmp_path, {"log": {"access": True}}, stderr=write) as side:
         os.close(write)
         with Client(side.egress) as agent:
             for number in range(600):
                 assert agent.ask("GET", origin.url("/bytes/1?" + "x" * 200 + str(number))).status == 200
-        assert side.answers()
-        assert side.lost() > 100
-        # Who reads again hears of it, and only whole lines.
-        text = os.read(read, PIPE)
-        ask(side.egress, "GET", origin.url("/bytes/1"))
-        while b"were lost" not in text or not text.endswith(b"\n"):
-            text += os.read(read, PIPE)
-        lines = [json.loads(line) for line in text.splitlines()]
-        assert any(line.get("message") == "lines of this log were lost, nobody read it" for line in lines)
-        side.process.send_signal(signal.SIGTERM)
-        assert side.process.wait(20) == 0
+        yield side, read
     os.close(read)
 
 
-def test_a_log_that_nobody_reads_does_not_keep_it_from_ending(sidespan, tmp_path, origin):
-    read, write = os.pipe()
-    with Mute(sidespan, tmp_path, {"log": {"access": True}}, stderr=write) as side:
-        os.close(write)
-        with Client(side.egress) as agent:
-            for number in range(600):
-                agent.ask("GET", origin.url("/bytes/1?" + "x" * 200 + str(number)))
-        side.process.send_signal(signal.SIGTERM)
-        assert side.process.wait(20) == 0
-    os.close(read)
+def test_a_log_that_nobody_reads_stops_nothing(unread, origin):
+    side, read = unread
+    assert side.answers()
+    assert side.lost() > 100
+    # Who reads again hears of it, and only whole lines.
+    text = os.read(read, PIPE)
+    ask(side.egress, "GET", origin.url("/bytes/1"))
+    while b"were lost" not in text or not text.endswith(b"\n"):
+        text += os.read(read, PIPE)
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert any(line.get("message") == "lines of this log were lost, nobody read it" for line in lines)
+    side.process.send_signal(signal.SIGTERM)
+    assert side.process.wait(20) == 0
+
+
+def test_a_log_that_nobody_reads_does_not_keep_it_from_ending(unread):
+    side, _ = unread
+    side.process.send_signal(signal.SIGTERM)
+    assert side.process.wait(20) == 0
 
 
 def test_started_without_standard_streams(sidespan, tmp_path, origin):

@@ -37,14 +37,15 @@ size_t count(const std::string& pem) {
   return found;
 }
 
+std::string trusted_in(const support::TemporaryDirectory& directory) {
+  return read_file(directory / "trust/ca.pem", size_t{1} << 20U).value_or("");
+}
+
 TEST_CASE("a year of a sidecar that is not started again") {
   const support::TemporaryDirectory directory;
   Running side({{"SIDESPAN_STATE_DIR", directory.path()}});
   side.start(kStart);
   const std::string first = side.tls.authority->fingerprint();
-  const auto trusted = [&] {
-    return read_file(directory / "trust/ca.pem", size_t{1} << 20U).value_or("");
-  };
   struct Row {
     const char* name;
     int day;
@@ -69,9 +70,9 @@ TEST_CASE("a year of a sidecar that is not started again") {
     REQUIRE(done);
     CHECK(*done == row.done);
     CHECK((side.tls.authority->fingerprint() != first) == row.switched);
-    CHECK(count(trusted()) == row.trusted);
+    CHECK(count(trusted_in(directory)) == row.trusted);
     CHECK(side.tls.authority->mint("a.test", now).has_value());
-    CHECK(trusted().find(side.tls.authority->certificate_pem()) != std::string::npos);
+    CHECK(trusted_in(directory).find(side.tls.authority->certificate_pem()) != std::string::npos);
   }
 }
 
@@ -92,23 +93,20 @@ TEST_CASE("what was replaced signs as long as leaves of it are trusted") {
   Running side({{"SIDESPAN_STATE_DIR", directory.path()}});
   side.start(kStart);
   const std::string first = side.tls.authority->certificate_pem();
-  const auto trusted = [&] {
-    return read_file(directory / "trust/ca.pem", size_t{1} << 20U).value_or("");
-  };
   REQUIRE(rotate_authority(side.settings, side.own, kStart + 10 * kDay));
   REQUIRE(rotate_authority(side.settings, side.own, kStart + 12 * kDay));
   CHECK(side.renewal->look(kStart + 12 * kDay) == Renewal::kExported);
-  CHECK(count(trusted()) == 3);
-  CHECK(trusted().ends_with(first));
+  CHECK(count(trusted_in(directory)) == 3);
+  CHECK(trusted_in(directory).ends_with(first));
   CHECK(side.renewal->look(kStart + 31 * kDay) == Renewal::kNothing);
   CHECK(side.tls.authority->certificate_pem() == first);
   CHECK(side.renewal->look(kStart + 33 * kDay) == Renewal::kSwitched);
-  CHECK(trusted().starts_with(side.tls.authority->certificate_pem()));
+  CHECK(trusted_in(directory).starts_with(side.tls.authority->certificate_pem()));
   CHECK(side.renewal->look(kStart + 41 * kDay) == Renewal::kExported);
-  CHECK(count(trusted()) == 2);
-  CHECK(trusted().find(first) == std::string::npos);
+  CHECK(count(trusted_in(directory)) == 2);
+  CHECK(trusted_in(directory).find(first) == std::string::npos);
   CHECK(side.renewal->look(kStart + 43 * kDay) == Renewal::kExported);
-  CHECK(count(trusted()) == 1);
+  CHECK(count(trusted_in(directory)) == 1);
 }
 
 TEST_CASE("who slept until it was trusted no longer takes the other at once") {
@@ -124,17 +122,14 @@ TEST_CASE("a clock that goes ahead for a while leaves one that signs, and all th
   Running side({{"SIDESPAN_STATE_DIR", directory.path()}});
   side.start(kStart);
   const std::string first = side.tls.authority->certificate_pem();
-  const auto trusted = [&] {
-    return read_file(directory / "trust/ca.pem", size_t{1} << 20U).value_or("");
-  };
   CHECK(side.renewal->look(kStart + 1000 * kDay) == Renewal::kReplaced);
   const WallTime now = kStart + kDay;
   CHECK_FALSE(side.tls.authority->mint("a.test", now));
   CHECK(side.renewal->look(now) == Renewal::kReplaced);
   CHECK(side.tls.authority->mint("a.test", now).has_value());
-  CHECK(trusted().starts_with(side.tls.authority->certificate_pem()));
-  CHECK(trusted().find(first) != std::string::npos);
-  CHECK(count(trusted()) == 3);
+  CHECK(trusted_in(directory).starts_with(side.tls.authority->certificate_pem()));
+  CHECK(trusted_in(directory).find(first) != std::string::npos);
+  CHECK(count(trusted_in(directory)) == 3);
   CHECK(side.renewal->look(now) == Renewal::kNothing);
 }
 

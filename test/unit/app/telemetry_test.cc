@@ -55,7 +55,7 @@ TlsSetup trusting() {
 TEST_CASE("health looks at every worker's heart, readiness at what it is told") {
   const Settings settings = on_any_port();
   OperatorLog log = OperatorLog::to_nowhere();
-  Telemetry telemetry(settings, trusting(), log, {});
+  Telemetry telemetry(settings, memory_shares(), trusting(), log, {});
   const Result<std::vector<net::Address>> bound = telemetry.listen_health();
   REQUIRE(bound);
   const net::Address at = bound->front();
@@ -79,7 +79,7 @@ TEST_CASE("health looks at every worker's heart, readiness at what it is told") 
 TEST_CASE("workers that count the same are one series") {
   const Settings settings = on_any_port();
   OperatorLog log = OperatorLog::to_nowhere();
-  Telemetry telemetry(settings, trusting(), log, {});
+  Telemetry telemetry(settings, memory_shares(), trusting(), log, {});
   const net::Address at = telemetry.listen_health()->front();
   const FakeWorker first;
   const FakeWorker second;
@@ -95,7 +95,7 @@ TEST_CASE("a span of the command's own is seen by the tap and counted") {
   const Settings settings;
   OperatorLog log = OperatorLog::to_nowhere();
   std::vector<std::string> seen;
-  Telemetry telemetry(settings, trusting(), log,
+  Telemetry telemetry(settings, memory_shares(), trusting(), log,
                       [&](const trace::Span& span) { seen.push_back(span.name); });
   trace::Span span;
   span.name = "root";
@@ -109,10 +109,10 @@ TEST_CASE("a span of the command's own is seen by the tap and counted") {
 TEST_CASE("what is off is not opened, and what is taken is an error") {
   Settings settings = on_any_port();
   OperatorLog log = OperatorLog::to_nowhere();
-  Telemetry first(settings, trusting(), log, {});
+  Telemetry first(settings, memory_shares(), trusting(), log, {});
   CHECK(first.listen_admin()->empty());
   settings.listen.admin = {.written = "taken", .addresses = {first.listen_health()->front()}};
-  Telemetry second(settings, trusting(), log, {});
+  Telemetry second(settings, memory_shares(), trusting(), log, {});
   const Result<std::vector<net::Address>> refused = second.listen_admin();
   REQUIRE_FALSE(refused);
   CHECK(refused.error().what.starts_with("taken: cannot listen on 127.0.0.1:"));
