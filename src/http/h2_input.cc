@@ -151,6 +151,7 @@ void H2Connection::on_section_begin(const nghttp2_frame& frame) {
   section_.reset();
   H2Stream* stream = on_wire(frame.hd.stream_id);
   if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
+    if (goodbye_said_) return;  // GOAWAY, on its way, says that nothing is done for it
     stream = &add_stream(static_cast<StreamId>(frame.hd.stream_id));
     stream->wire_id = frame.hd.stream_id;
     nghttp2_session_set_stream_user_data(session_, stream->wire_id, stream);

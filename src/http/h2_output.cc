@@ -78,11 +78,12 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
   };
   if (server()) {
     stream->served = head.status < kFirstRefusal;
+    const bool tunnel = stream->connect && head.status / 100 == 2;
     const bool bodyless = stream->to_head || head.status == 204 || head.status == 304;
     // An empty body may have trailers.
     const bool none = bodyless || head.body.kind == BodyLength::Kind::kNone;
-    stream->has_body = stream->connect ? head.status / 100 == 2 : !none;
-    fields.answer(head, bodyless || stream->connect);
+    stream->has_body = tunnel || !none;
+    fields.answer(head, bodyless || tunnel);
     nghttp2_submit_response(session_, stream->wire_id, fields.data(), fields.size(),
                             stream->has_body ? &body : nullptr);
     return queued(*stream);

@@ -68,6 +68,7 @@ void check_grpc(const Headers& headers) {
   if (timeout && *timeout < Nanoseconds(0)) std::abort();
   const auto status = grpc_status(headers);
   if (status && std::to_string(*status).size() > headers.find("grpc-status")->size()) std::abort();
+  if (status && name_of_grpc_status(*status).has_value() != (*status <= 16)) std::abort();
   const std::string_view path = headers.find(":path").value_or(headers.find("path").value_or(""));
   const std::string_view method = grpc_method(path);
   if (method.empty()) return;

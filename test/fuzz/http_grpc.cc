@@ -1,4 +1,5 @@
-// Messages are the same number however the bytes are cut, and never more than frames have room for.
+// Messages are the same number however the bytes are cut, and never more than frames have room for;
+// the head of a frame is written as it was read.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -19,5 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (whole.messages() != cut.messages() || whole.messages() > size / GrpcFrame::kBytes) {
     std::abort();
   }
+  const std::string_view head = bytes.substr(0, GrpcFrame::kBytes);
+  if (const auto frame = GrpcFrame::parse(head); frame && frame->encode() != head) std::abort();
   return 0;
 }

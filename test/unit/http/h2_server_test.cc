@@ -314,6 +314,15 @@ TEST_CASE("h2 server: how streams end") {
     line.feed(h2::get(3));
     CHECK(line.events().empty());
   }
+  SUBCASE("what comes before the GOAWAY has left, and is not in it, is not done") {
+    line.send(1, End{});
+    CHECK(h2::show(line.output()) == "data 1 +end");
+    line->drain();
+    line.feed(h2::get(3));
+    CHECK(line.events().empty());
+    CHECK(h2::show(line.output()) == "goaway 0 code 0");
+    CHECK(line->done());
+  }
   CHECK(line->streams() == 0);
 }
 
@@ -364,6 +373,19 @@ TEST_CASE("h2 server: an agent that always waits for something hears in time tha
   }
   CHECK(h2::show(line.output()) == "headers 1 +end, headers 3 +end");
   CHECK(line->done());
+}
+
+TEST_CASE("h2 server: why there is no tunnel is told") {
+  Line line = agent();
+  line.feed(h2::client_start() +
+            h2::headers(1, {{kMethod, "CONNECT"}, {kAuthority, "o:443"}}, false));
+  line.events();
+  line.send(1, script::answer(403, BodyLength::known(2)));
+  line.send(1, Body{Chain("no")});
+  line.send(1, End{});
+  const std::string out = line.output();
+  CHECK(h2::show(out) == "headers 1, data 1 +end");
+  CHECK(out.find("no") != std::string::npos);
 }
 
 TEST_CASE("h2 server: an agent that gives up its upload after the answer") {
