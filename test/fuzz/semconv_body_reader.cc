@@ -1,5 +1,5 @@
-// Any bytes as a body, its framing named by the first: each document that begins ends, and all is
-// the same however the body was cut.
+// Any bytes as a body, its framing named by the first: each document that begins ends, all is the
+// same however the body was cut, and what is read no further has nothing open and tells no more.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -10,6 +10,9 @@
 using namespace sidespan::semconv;
 
 namespace {
+
+constexpr unsigned kFramings = 6;
+constexpr uint64_t kPlainBytesMax = 1024;
 
 struct Record final : BodySink {
   sidespan::json::Handler* begin_document(std::string_view name) override {
@@ -24,6 +27,10 @@ struct Record final : BodySink {
     open = false;
     text.append(whole ? told.text() : "~").append("\n");
   }
+  void on_stream_error(std::string_view code, std::string_view words) override {
+    if (open) std::abort();
+    text.append("!").append(code).append(" ").append(words).append("\n");
+  }
   bool open = false;
   std::string text;
   sidespan::json::JsonCopy told;
@@ -34,13 +41,19 @@ struct Record final : BodySink {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data + 1), size - 1);
-  const auto framing = BodyFraming(data[0] % 5U);
+  const auto framing = BodyFraming(data[0] % kFramings);
   const bool packed = data[0] >= 128;
+  const BodyLimits limits{.plain_bytes_max = kPlainBytesMax};
   Record told, told_cut;
-  BodyReader whole(framing, {.count = packed}, {.plain_bytes_max = 4096}, told);
-  BodyReader cut(framing, {.count = packed}, {.plain_bytes_max = 4096}, told_cut);
+  BodyReader whole(framing, {.count = packed}, limits, told);
+  BodyReader cut(framing, {.count = packed}, limits, told_cut);
   whole.feed(bytes);
   for (size_t at = 0; at < bytes.size(); at += 1 + at % 5) cut.feed(bytes.substr(at, 1 + at % 5));
+  if (whole.state() != BodyReader::State::kReading) {
+    const size_t told_bytes = told.text.size();
+    whole.feed(bytes);
+    if (told.open || told.text.size() != told_bytes) std::abort();
+  }
   whole.finish((data[0] & 64U) == 0);
   cut.finish((data[0] & 64U) == 0);
   if (told.open || told.text != told_cut.text) std::abort();

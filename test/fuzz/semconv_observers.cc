@@ -1,5 +1,8 @@
 // An exchange whose heads are in the input, with whichever observer its request asks for: in
-// whatever pieces its bodies come, spans say the same, in UTF-8, and no more than was said.
+// whatever pieces its bodies come, spans say the same, in UTF-8, and no more than was said; where
+// content is captured, the same in any pieces, too. A call of a model is told where its span says
+// so. Who watches beside the observer is told of the same documents, each of which ends, and of a
+// call's answer only behind its request.
 //   METHOD URL
 //   name:value     a field of the request
 //   <200           the answer's status
@@ -9,13 +12,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "sidespan/base/text.h"
+#include "sidespan/json/picker.h"
 #include "sidespan/semconv/observer.h"
 
 using namespace sidespan;
@@ -79,11 +85,62 @@ std::string said(const trace::Span& span, size_t bytes_max) {
   return span.name + std::string(span.attributes.encoded());
 }
 
+// Tells what it is told of, as a text.
+class Watcher final : public semconv::SharedCallWatcher {
+ public:
+  explicit Watcher(std::string& text) : text_(text) {}
+  ~Watcher() override = default;
+  json::Handler* begin_request_document() override { return begin('?'); }
+  void end_request_document() override { end(); }
+  void begin_answer(bool pieces) override { text_ += pieces ? "[" : "("; }
+  json::Handler* begin_response_document() override { return begin('!'); }
+  void end_response_document() override { end(); }
+  void on_asked(const semconv::genai::Call&, MonoTime) override { settle(); }
+  void on_other_message(MonoTime) override { settle(); }
+  void on_said(MonoTime) override {
+    if (open_ || !settled_) std::abort();
+  }
+  void check(const semconv::Observer& observer) const {
+    if (open_ || (told_ && !observer.reads_documents())) std::abort();
+  }
+
+ private:
+  json::Handler* begin(char side) {
+    if (std::exchange(open_, true)) std::abort();
+    told_ = true;
+    text_ += side;
+    document_.begin(kDocumentBytes);
+    return &document_;
+  }
+  void end() {
+    if (!std::exchange(open_, false)) std::abort();
+    if (document_.done()) text_ += document_.text();
+  }
+  void settle() {
+    if (open_ || std::exchange(settled_, true)) std::abort();
+  }
+
+  static constexpr size_t kDocumentBytes = 512;
+  std::string& text_;
+  json::JsonCopy document_;
+  bool open_ = false;
+  bool told_ = false;
+  bool settled_ = false;
+};
+
+void check_model(const trace::Span& span, const semconv::genai::Call* call) {
+  if (span.attributes.contains("gen_ai.provider.name") != (call != nullptr)) std::abort();
+}
+
 struct Calls final : semconv::SharedCallSink {
   explicit Calls(size_t bytes) : bytes_max(bytes) {}
+  std::unique_ptr<semconv::SharedCallWatcher> watch_call() override {
+    return std::make_unique<Watcher>(text);
+  }
   void on_shared_call(const semconv::SharedCall& call) override {
     trace::Span span;
     call.describe(span);
+    check_model(span, call.model_call);
     text += said(span, bytes_max) + std::to_string(static_cast<int>(call.ending)) + "\n";
   }
   void on_calls_unread(semconv::Unread reason, size_t under_way) override {
@@ -97,12 +154,16 @@ struct Calls final : semconv::SharedCallSink {
   std::string text;
 };
 
-std::string played(const Input& input, size_t bytes_max, size_t piece) {
-  static const semconv::ObserverOptions kOptions;
+std::string played(const Input& input, const semconv::ObserverOptions& options, size_t bytes_max,
+                   size_t piece) {
   Calls calls(bytes_max);
-  const semconv::CallFacts facts{
-      .request = input.request, .url = input.url, .sampled = true, .shared_calls = &calls};
-  auto observer = semconv::make_request_observer(facts, kOptions);
+  Watcher watcher(calls.text);
+  const semconv::CallFacts facts{.request = input.request,
+                                 .url = input.url,
+                                 .sampled = true,
+                                 .shared_calls = &calls,
+                                 .watcher = &watcher};
+  auto observer = semconv::make_request_observer(facts, options);
   const bool known = observer != nullptr;
   if (!known) observer = semconv::make_response_observer(facts, input.answer);
   if (!observer) return "";
@@ -128,8 +189,10 @@ std::string played(const Input& input, size_t bytes_max, size_t piece) {
     });
   }
   observer->on_end(semconv::Observer::End::kWhole, {});
+  watcher.check(*observer);
   trace::Span span;
   observer->describe(span);
+  if (!switched) check_model(span, observer->model_call());
   return calls.text + said(span, bytes_max);
 }
 
@@ -137,11 +200,17 @@ std::string played(const Input& input, size_t bytes_max, size_t piece) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t kOwnWords = 256;
+  static const semconv::ObserverOptions plain;
+  static const semconv::ObserverOptions all{.reader = {.capture = semconv::genai::Capture::kAll}};
   const auto input = read({reinterpret_cast<const char*>(data), size});
   if (!input) return 0;
   // What is mended takes three bytes for one.
   const size_t bytes_max = 3 * size + kOwnWords;
-  const std::string whole = played(*input, bytes_max, size);
-  if (played(*input, bytes_max, 1) != whole || played(*input, bytes_max, 3) != whole) std::abort();
+  for (const auto& [options, most] : {std::pair(&plain, bytes_max), std::pair(&all, SIZE_MAX)}) {
+    const std::string whole = played(*input, *options, most, size);
+    for (const size_t piece : {1, 3}) {
+      if (played(*input, *options, most, piece) != whole) std::abort();
+    }
+  }
   return 0;
 }

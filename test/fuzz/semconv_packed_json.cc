@@ -1,11 +1,12 @@
 // Any bytes as a JSON text with another in base64 in it, whole and in pieces of the size the first
-// byte says: what is found inside is the same.
+// byte says: what is found inside is the same. And packed in one, they say what they say unpacked.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 
 #include "semconv/genai/packed_json.h"
+#include "sidespan/base/text.h"
 
 using namespace sidespan;
 
@@ -41,6 +42,16 @@ Unpacked unpacked(std::string_view text, size_t step) {
   return {record.all, packed.whole(), outer_whole};
 }
 
+void check_packed(std::string_view text, size_t step) {
+  Record record;
+  json::Reader reader(record);
+  reader.feed(text);
+  const bool whole = reader.finish() == json::Reader::State::kComplete;
+  const Unpacked packed = unpacked(R"({"p":"x","bytes":")" + text::base64(text) + R"("})", step);
+  if (!packed.outer_whole || packed.whole != whole) std::abort();
+  if (whole && packed.all != record.all) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -53,5 +64,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (one.outer_whole && one.whole && one.all != other.all) std::abort();
   // Of a text that breaks in the middle of a string the reader tells more of it or less.
   if (!one.all.starts_with(other.all) && !other.all.starts_with(one.all)) std::abort();
+  check_packed(text, data[0] % 9U + 1);
   return 0;
 }

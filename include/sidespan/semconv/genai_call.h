@@ -90,9 +90,9 @@ struct Output {
 struct ProviderError {
   std::string type = {};
   std::string code = {};
-  std::string text = {};  // captured
+  std::string text = {};  // captured: of an answer that is well it may be its message
   bool told = false;      // in words alone
-  bool known() const { return told || !type.empty() || !code.empty() || !text.empty(); }
+  bool known() const { return told || !type.empty() || !code.empty(); }
 };
 
 // What a provider says of its limits, or of when to come again.

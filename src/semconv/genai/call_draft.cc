@@ -357,7 +357,11 @@ void CallDraft::take_answer(const Call& said) {
   for (const ToolCall& tool : said.tool_calls) {
     const auto known = std::ranges::find(call.tool_calls, tool.id, &ToolCall::id);
     ToolCall* const to = known != call.tool_calls.end() ? &*known : add_tool_call();
-    if (to != nullptr) *to = tool;
+    if (to == nullptr) continue;
+    to->id = tool.id;
+    to->name = tool.name;
+    to->choice = tool.choice;
+    if (to->arguments.empty()) add_arguments(*to, tool.arguments);
   }
 }
 

@@ -161,7 +161,11 @@ void CallReader::cancel() {
 
 void CallReader::end(bool broken, bool cancelled) {
   Call& call = impl_->draft.call;
-  if (impl_->refused) call.response_id.clear();  // it is the error's
+  if (impl_->refused) {
+    call.response_id.clear();  // it is the error's
+  } else if (!call.error.known()) {
+    call.error.text.clear();
+  }
   if (call.operation == Operation::kEmbeddings || impl_->refused) return;
   const bool failed = broken || call.error.known();
   if (failed) impl_->draft.expect_choice(0);
