@@ -201,6 +201,16 @@ bool Baggage::set(std::string_view key, std::string_view value) {
   return true;
 }
 
+void Baggage::add_missing(std::vector<Entry> entries) {
+  if (entries.empty()) return;
+  const std::vector<Entry> known = this->entries();
+  std::erase_if(entries, [&](const Entry& entry) {
+    return std::ranges::any_of(
+        known, [&](const Entry& other) { return text::equal_ignoring_case(other.key, entry.key); });
+  });
+  if (!entries.empty()) add_line(encode(entries));
+}
+
 void Baggage::erase(std::string_view key) {
   bool found = false;
   std::string list;

@@ -2,6 +2,7 @@
 // trace:span:parent:flags`, ids of any length in hex, baggage as a header a key, `uberctx-KEY`.
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "trace/split.h"
@@ -45,8 +46,8 @@ std::optional<Jaeger> parse(std::string_view value) {
   return Jaeger{{*trace, *span, sampled ? kSampledFlag : uint8_t{0}, {}}, debug};
 }
 
-// One line of W3C's, with what both kinds of Jaeger's headers hold.
-std::string read_baggage(const CarrierReader& carrier) {
+// What both kinds of Jaeger's headers hold.
+std::vector<Baggage::Entry> read_baggage(const CarrierReader& carrier) {
   std::vector<Baggage::Entry> entries;
   const auto add = [&](std::string_view key, std::string_view value) {
     if (!text::is_token(key) || entries.size() == Baggage::kMembersMax) return;
@@ -63,7 +64,7 @@ std::string read_baggage(const CarrierReader& carrier) {
       add(text::trim(part.substr(0, equals)), text::trim(part.substr(equals + 1)));
     }
   });
-  return Baggage::encode(entries);
+  return entries;
 }
 
 class JaegerPropagator final : public Propagator {
@@ -71,8 +72,9 @@ class JaegerPropagator final : public Propagator {
   std::string_view name() const override { return "jaeger"; }
 
   bool extract(const CarrierReader& carrier, Context& context) const override {
-    const std::string baggage = read_baggage(carrier);
-    if (!baggage.empty()) context.baggage.add_line(baggage);
+    std::vector<Baggage::Entry> baggage = read_baggage(carrier);
+    const bool any = !baggage.empty();
+    context.baggage.add_missing(std::move(baggage));
     std::optional<Jaeger> found;
     if (const auto value = first_value(carrier, kTraceField)) found = parse(*value);
     if (found) {
@@ -85,7 +87,7 @@ class JaegerPropagator final : public Propagator {
       context.hint(Asked::kDebug);
       context.keep(kDebugIdField, *debug_id);
     }
-    return !baggage.empty();
+    return any;
   }
 
   void inject(const Context& context, Parts parts, CarrierWriter& carrier) const override {

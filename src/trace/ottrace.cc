@@ -2,6 +2,7 @@
 // `ot-tracer-traceid`, `-spanid`, `-sampled`, and baggage as a header a key, `ot-baggage-KEY`.
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "trace/vendor.h"
@@ -42,7 +43,7 @@ class OtTracePropagator final : public Propagator {
       if (!text::is_token(key) || entries.size() == Baggage::kMembersMax) return;
       entries.push_back({text::lower(key), std::string(text::trim(value)), {}});
     });
-    if (!entries.empty()) context.baggage.add_line(Baggage::encode(entries));
+    context.baggage.add_missing(std::move(entries));
     return true;
   }
 

@@ -119,6 +119,8 @@ bool BaggagePropagator::extract(const CarrierReader& carrier, Context& context) 
   Baggage received;
   carrier.visit(kBaggageField, [&](std::string_view line) { received.add_line(line); });
   if (received.empty()) return false;
+  // What other formats said before.
+  if (!context.baggage.empty()) received.add_missing(context.baggage.entries());
   context.baggage = std::move(received);
   return true;
 }

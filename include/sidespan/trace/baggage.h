@@ -49,6 +49,9 @@ class Baggage {
   // Replaces every member of that key. The new one stands left, where limits cost it last. False,
   // and no change, when the key is no token.
   bool set(std::string_view key, std::string_view value);
+  // Adds those whose key, in any case of letters, is not there: what another format says of the
+  // same baggage. Keys must be tokens.
+  void add_missing(std::vector<Entry> entries);
   void erase(std::string_view key);
   // Drops members whose key matches none of `patterns` (text::matches_wildcard).
   void allow_only(std::span<const std::string> patterns);

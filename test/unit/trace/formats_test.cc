@@ -238,6 +238,34 @@ TEST_CASE("baggage in headers of its own") {
   CHECK(ottrace[3] == std::pair<std::string, std::string>("ot-baggage-tier", "gold plus"));
 }
 
+TEST_CASE("baggage in two formats is the same baggage, however many hops") {
+  const std::string line = "userId=alice;p=1,tier=gold";
+  for (const char* format : {"jaeger", "ottrace"}) {
+    for (const bool first : {false, true}) {
+      std::vector<std::string> names = {"tracecontext", "baggage"};
+      names.insert(first ? names.begin() : names.end(), format);
+      CAPTURE(names);
+      const PropagatorRegistry registry;
+      const CompositePropagator composite(registry, names);
+      std::vector<std::pair<std::string, std::string>> fields = {
+          {"traceparent", "00-80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-01"},
+          {"baggage", line}};
+      for (int hop = 0; hop < 3; ++hop) {
+        Context context;
+        composite.extract(PairReader(fields), context);
+        CHECK(context.baggage.to_header() == line);
+        PairWriter writer(fields);
+        composite.inject(context, {}, writer);
+      }
+      fields.emplace_back(first ? "ot-baggage-more" : "OT-Baggage-more", "yes");
+      fields.emplace_back("uberctx-more", "yes");
+      Context context;
+      composite.extract(PairReader(fields), context);
+      CHECK(context.baggage.to_header() == line + ",more=yes");
+    }
+  }
+}
+
 TEST_CASE("what a sender put beside the ids goes where tracestate may") {
   const Context datadog = extract("datadog", {{"x-datadog-trace-id", "7"},
                                               {"x-datadog-parent-id", "8"},
