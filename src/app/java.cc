@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "sidespan/base/text.h"
 #include "sidespan/net/address.h"
@@ -27,14 +28,34 @@ std::string quoted(const std::string& word) {
   return out + "'";
 }
 
-std::string proxy_options(const JavaProxy& proxy) {
-  std::string options;
-  for (const char* const scheme : {"http", "https"}) {
-    options += options.empty() ? "-D" : " -D";
-    options.append(scheme).append(".proxyHost=").append(proxy.host).append(" -D");
-    options.append(scheme).append(".proxyPort=").append(std::to_string(proxy.port));
+// As the JVM takes them apart: quotes of either kind hold blanks together, and are no part of a
+// word.
+std::vector<std::string> words_of(std::string_view options) {
+  constexpr std::string_view kBlanks = " \t\n\v\f\r";
+  std::vector<std::string> words;
+  char quote = 0;
+  bool within = false;
+  for (const char c : options) {
+    if (quote == 0 && kBlanks.find(c) != std::string_view::npos) {
+      within = false;
+      continue;
+    }
+    if (!std::exchange(within, true)) words.emplace_back();
+    if (quote == 0 && (c == '"' || c == '\'')) {
+      quote = c;
+    } else if (c == quote) {
+      quote = 0;
+    } else {
+      words.back() += c;
+    }
   }
-  return options;
+  return words;
+}
+
+std::array<std::string, 4> proxy_options(const JavaProxy& proxy) {
+  const std::string port = std::to_string(proxy.port);
+  return {"-Dhttp.proxyHost=" + proxy.host, "-Dhttp.proxyPort=" + port,
+          "-Dhttps.proxyHost=" + proxy.host, "-Dhttps.proxyPort=" + port};
 }
 
 // One name of NO_PROXY; empty where Java has no word for it.
@@ -73,13 +94,19 @@ std::string java_tool_options(std::string_view before, const JavaProxy& proxy) {
     options.append(options.empty() ? "" : " ").append(quoted(option));
   };
   // Another `env` may have said the same.
-  if (before.find(proxy_options(proxy)) == std::string_view::npos) {
-    options.append(options.empty() ? "" : " ").append(proxy_options(proxy));
-  }
-  if (before.find(kNonProxyHosts) == std::string_view::npos) {
+  const std::vector<std::string> said = words_of(before);
+  const auto is_said = [&](const std::string& option) {
+    return std::ranges::find(said, option) != said.end();
+  };
+  const auto begins_one = [&](std::string_view start) {
+    return std::ranges::any_of(said, [&](const std::string& w) { return w.starts_with(start); });
+  };
+  const std::array<std::string, 4> ours = proxy_options(proxy);
+  if (!std::ranges::all_of(ours, is_said)) std::ranges::for_each(ours, add);
+  if (!begins_one(kNonProxyHosts)) {
     add(std::string(kNonProxyHosts) + non_proxy_hosts(proxy.no_proxy));
   }
-  if (!proxy.trust_store.empty() && before.find(kTrustStore) == std::string_view::npos) {
+  if (!proxy.trust_store.empty() && !begins_one(kTrustStore)) {
     add(std::string(kTrustStore) + "=" + proxy.trust_store);
     add(std::string(kTrustStore) + "Type=JKS");
   }

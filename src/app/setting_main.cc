@@ -1,6 +1,7 @@
 // The rows of every section but `context`, `export` and `limits`.
 #include <array>
 
+#include "app/authority_scope.h"
 #include "app/setting_propagation.h"
 #include "app/setting_sampling.h"
 #include "app/setting_table.h"
@@ -46,6 +47,9 @@ void read_listed_hosts(const Node& node, Settings& settings, Complaints& complai
   auto patterns = list_of<read_host_pattern>(node, complaints);
   auto written = list_of<read_text>(node, complaints);
   if (!patterns || !written) return;
+  for (const std::string& entry : *written) {
+    if (is_no_host(entry)) complain(node, quote(entry) + " is no name that a host has", complaints);
+  }
   settings.tls.interception.hosts = *std::move(patterns);
   settings.tls.intercept_hosts = *std::move(written);
 }

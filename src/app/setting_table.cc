@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sidespan/base/text.h"
+#include "sidespan/net/address.h"
 
 namespace sidespan::app {
 namespace {
@@ -48,6 +49,12 @@ void set_lines(Node& node, int line) {
   }
 }
 
+// Not `[::1],localhost`, a list of hosts as NO_PROXY has it.
+bool is_flow(std::string_view text) {
+  if (!text.starts_with('[')) return text.starts_with('{');
+  return !net::Address::parse(text.substr(1, text.find(']') - 1), 0);
+}
+
 }  // namespace
 
 std::string Setting::variable() const {
@@ -87,7 +94,7 @@ const Setting* find_setting(std::string_view key) {
 Node shape_text(const Setting& setting, std::string_view text, Complaints& complaints) {
   if (setting.shape == Shape::kOne) return Node::of_text(std::string(text));
   const std::string_view trimmed = text::trim(text);
-  if (trimmed.starts_with('[') || trimmed.starts_with('{') || setting.shape == Shape::kRules) {
+  if (is_flow(trimmed) || setting.shape == Shape::kRules) {
     Tree tree = parse_yaml(trimmed);
     for (Complaint& complaint : tree.complaints) {
       complaints.push_back({0, complaint.at, std::move(complaint.what)});

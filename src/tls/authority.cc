@@ -126,8 +126,13 @@ Result<void> Authority::Impl::read_constraints() {
   int found = 0;  // -1 where there are none
   constraints.reset(static_cast<NAME_CONSTRAINTS*>(
       X509_get_ext_d2i(certificate.get(), NID_name_constraints, &found, nullptr)));
-  if (constraints || found == -1) return {};
-  return invalid("the authority's name constraints cannot be read");
+  if (!constraints && found != -1)
+    return invalid("the authority's name constraints cannot be read");
+  if (constraints && has_distances(*constraints)) {
+    return invalid(
+        "the authority's name constraints have a minimum or a maximum, which RFC 5280 rules out");
+  }
+  return {};
 }
 
 bool Authority::Impl::permits(const HostName& name) const {
@@ -177,6 +182,10 @@ void Authority::succeed(const Authority& next) {
   std::shared_ptr<const Impl> impl = next.current();
   const std::scoped_lock lock(mutex_);
   impl_.swap(impl);
+}
+
+bool is_host(std::string_view text) {
+  return parse_host_name(text).has_value();
 }
 
 Result<std::unique_ptr<Authority>> Authority::make(const Options& options, WallTime now) {

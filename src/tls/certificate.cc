@@ -107,6 +107,15 @@ Match match(const Subtrees* subtrees, const HostName& name) {
   return match;
 }
 
+bool any_has_distance(const Subtrees* subtrees) {
+  for (int i = 0; i < sk_GENERAL_SUBTREE_num(subtrees); ++i) {
+    const GENERAL_SUBTREE& subtree = *sk_GENERAL_SUBTREE_value(subtrees, i);
+    const bool least = subtree.minimum != nullptr && ASN1_INTEGER_get(subtree.minimum) != 0;
+    if (least || subtree.maximum != nullptr) return true;
+  }
+  return false;
+}
+
 bool has_type(const Subtrees* subtrees, int type) {
   for (int i = 0; i < sk_GENERAL_SUBTREE_num(subtrees); ++i) {
     if (sk_GENERAL_SUBTREE_value(subtrees, i)->base->type == type) return true;
@@ -179,6 +188,11 @@ bool permits(const NAME_CONSTRAINTS& constraints, const HostName& name) {
   const Match permitted = match(constraints.permittedSubtrees, name);
   return (permitted.covered || !permitted.any_of_type) &&
          !match(constraints.excludedSubtrees, name).covered;
+}
+
+bool has_distances(const NAME_CONSTRAINTS& constraints) {
+  return any_has_distance(constraints.permittedSubtrees) ||
+         any_has_distance(constraints.excludedSubtrees);
 }
 
 bool constrains(const NAME_CONSTRAINTS& constraints, int name_type) {

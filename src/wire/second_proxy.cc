@@ -14,17 +14,23 @@ bool is_below(std::string_view host, std::string_view name) {
   return before == 0 || host[before - 1] == '.';
 }
 
+// "[::1]:80" and "::1" are "::1", "10.0.0.1:80" is "10.0.0.1".
+std::string_view without_port(std::string_view entry) {
+  if (entry.starts_with('[')) return entry.substr(1, entry.find(']') - 1);
+  const size_t colon = entry.find(':');
+  return colon == entry.rfind(':') ? entry.substr(0, colon) : entry;
+}
+
 // What curl, Go and Python agree on: a leading dot or "*." says nothing more, a port is not looked
 // at.
 bool matches(std::string_view entry, std::string_view host,
              const std::optional<net::Address>& address) {
   if (entry == "*") return true;
   if (address) {
-    const std::optional<net::Network> network = net::Network::parse(entry);
+    const std::optional<net::Network> network = net::Network::parse(without_port(entry));
     return network && network->contains(*address);
   }
-  const size_t port = entry.find(':');
-  std::string name = text::lower(entry.substr(0, port));
+  std::string name = text::lower(without_port(entry));
   if (name.starts_with("*.")) name.erase(0, 2);
   if (name.starts_with('.')) name.erase(0, 1);
   return !name.empty() && is_below(host, name);

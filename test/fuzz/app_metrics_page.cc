@@ -1,6 +1,8 @@
 // What listens where a sidecar should, as `doctor` reads it: whatever its page is, what is said of
-// it is so many printable lines, and no longer than the page itself allows. What /metrics writes of
-// a sidecar's counters is read back as it was counted.
+// it is so many printable lines, and no longer than the page itself allows; a fault that was met on
+// the way there is told, and is one. What /metrics writes of a sidecar's counters is read back as
+// it was counted. And whatever a text is, a terminal gets no more cells of it than it was given
+// room.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -40,6 +42,81 @@ void check_findings(std::string_view text, const MetricsPage& page) {
   while (rest) {
     const std::string_view line = text::split_first(rest, '\n');
     if (app::printable(line, false) != line) std::abort();
+  }
+}
+
+bool has(const app::Findings& findings, app::Verdict verdict, std::string_view words) {
+  return std::ranges::any_of(findings, [&](const app::Finding& finding) {
+    return finding.verdict == verdict && finding.what.contains(words);
+  });
+}
+
+// A line as what went wrong, or as what a collector said.
+void check_faults(const std::string& line) {
+  using Facts = app::SidecarFacts;
+  constexpr std::string Facts::* kFaults[] = {&Facts::egress_fault, &Facts::stranger,
+                                              &Facts::refusal, &Facts::alive_fault,
+                                              &Facts::ready_fault};
+  Facts facts{.egress = "http://127.0.0.1:17001", .asked = "127.0.0.1:17003"};
+  for (const auto fault : kFaults) {
+    facts.*fault = line;
+    const app::Findings findings = app::judge_sidecar(facts);
+    if (findings.empty() || app::any_failed(findings) == line.empty()) std::abort();
+    if (!line.empty() && !has(findings, app::Verdict::kFail, line)) std::abort();
+    (facts.*fault).clear();
+  }
+  facts.asked.clear();
+  if (app::any_failed(app::judge_sidecar(facts))) std::abort();
+
+  app::CollectorFacts collector{.endpoint = "http://collector:4318", .fault = line};
+  if (!line.empty() && !has(app::judge_collector(collector), app::Verdict::kFail, line)) {
+    std::abort();
+  }
+  collector = {.endpoint = "http://collector:4318", .fault = {}, .status = line};
+  const app::Findings findings = app::judge_collector(collector);
+  if (findings.size() != 1 || !findings.front().what.ends_with(line)) std::abort();
+  const bool took = findings.front().verdict == app::Verdict::kOk;
+  if (took != (line == "OK" || line.starts_with('2'))) std::abort();
+  if (!took && findings.front().advice.empty()) std::abort();
+  collector.tracing = false;
+  if (!app::any_failed(app::judge_collector(collector))) std::abort();
+  collector = {.endpoint = "", .decided = line.empty(), .fault = line};
+  if (app::any_failed(app::judge_collector(collector))) std::abort();
+}
+
+void check_cells(std::string_view line) {
+  const std::string shown = app::printable(line, false);
+  const std::string ascii = app::printable(line, true);
+  if (!text::is_valid_utf8(shown) || app::printable(shown, false) != shown) std::abort();
+  if (app::columns(ascii) != ascii.size() || app::printable(ascii, true) != ascii) std::abort();
+  const size_t all = app::columns(shown);
+  for (const size_t width : {size_t{0}, size_t{1}, size_t{7}, all / 2, all, all + 3}) {
+    for (const std::string_view mark : {"...", "\u2026", ""}) {
+      const std::string cut = app::cut_middle(shown, width, mark);
+      if (app::columns(cut) > width || !text::is_valid_utf8(cut)) std::abort();
+      if (width >= all && cut != shown) std::abort();
+      // Of wide characters on both sides of the mark each may leave a cell.
+      if (width < all && app::columns(cut) + 2 < width) std::abort();
+      if (width >= all || width <= app::columns(mark)) continue;
+      const size_t head = cut.find(mark);
+      const size_t tail = cut.rfind(mark);
+      if (head == cut.npos || !shown.starts_with(cut.substr(0, head))) std::abort();
+      if (!shown.ends_with(cut.substr(tail + mark.size()))) std::abort();
+    }
+    const std::string right = app::pad_right(shown, width);
+    const std::string left = app::pad_left(shown, width);
+    if (app::columns(right) != std::max(all, width) || !right.starts_with(shown)) std::abort();
+    if (app::columns(left) != std::max(all, width) || !left.ends_with(shown)) std::abort();
+  }
+}
+
+void check_lines(std::string_view text) {
+  constexpr size_t kLinesMax = 16;
+  std::optional<std::string_view> rest = text;
+  for (size_t i = 0; rest && i < kLinesMax; ++i) {
+    const std::string_view line = text::split_first(rest, '\n');
+    check_cells(line);
+    check_faults(std::string(line));
   }
 }
 
@@ -108,6 +185,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const MetricsPage page(text);
   if (page.empty() && page.total("") != 0) std::abort();
   check_findings(text, page);
+  check_lines(text);
   check_sums(text, page);
   check_own_page(text);
   return 0;

@@ -1,6 +1,7 @@
 // A host, and behind a line's end a NO_PROXY: a name's case and final dot do not matter, an entry
 // more never leads through the second proxy what went past it, and a JVM reads of what it is given
-// the words that were meant.
+// the words that were meant, those that the user has there already before ours. Which client a
+// command is, a JVM among them, is told by its own name, wherever it lies, else by its first bytes.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/client_kind.h"
 #include "app/java.h"
 #include "sidespan/base/text.h"
 #include "sidespan/wire/second_proxy.h"
@@ -74,10 +76,52 @@ void check_java(std::string_view no_proxy) {
   const app::JavaProxy proxy{
       .host = "127.0.0.1", .port = 15001, .no_proxy = std::string(no_proxy), .trust_store = "/a b"};
   const std::string options = app::java_tool_options("", proxy);
-  if (app::java_tool_options(options, proxy) != options) std::abort();
   const auto words = words_of(options);
   if (!words || words->size() != 7) std::abort();
   if ((*words)[4] != "-Dhttp.nonProxyHosts=" + hosts) std::abort();
+}
+
+// What a user has in JAVA_TOOL_OPTIONS stays, to the byte, and is not said again.
+void check_options_before(std::string_view before) {
+  const app::JavaProxy proxy{
+      .host = "127.0.0.1", .port = 15001, .no_proxy = "a, *.b", .trust_store = "/trust"};
+  const std::string options = app::java_tool_options(before, proxy);
+  if (!options.starts_with(before)) std::abort();
+  const auto own = words_of(before);
+  const auto all = words_of(options);
+  // Where the user's quote stays open no JVM starts, and nothing of ours can end it.
+  if (!own) return;
+  if (app::java_tool_options(options, proxy) != options) std::abort();
+  if (!all || all->size() < own->size() || all->size() > own->size() + 7) std::abort();
+  if (!std::equal(own->begin(), own->end(), all->begin())) std::abort();
+  constexpr std::string_view kOurs = "-Dhttps.proxyPort=15001";
+  if (std::ranges::find(*all, kOurs) == all->end()) std::abort();
+}
+
+void check_command(std::string_view command) {
+  const bool wanted = app::wants_java(std::nullopt, command, {});
+  const std::string_view name = command.substr(command.find_last_of('/') + 1);
+  if (app::wants_java(std::nullopt, "/opt/bin/" + std::string(name), {}) != wanted) std::abort();
+  if (wanted && (name.empty() || !text::is_token(name))) std::abort();
+  for (const bool asked : {false, true}) {
+    if (app::wants_java(asked, command, {{"JAVA_HOME", "/java"}}) != asked) std::abort();
+  }
+  if (!app::wants_java(std::nullopt, command, {{"JAVA_HOME", "/java"}})) std::abort();
+  if (app::wants_java(std::nullopt, command, {{"JAVA_HOME", ""}}) != wanted) std::abort();
+}
+
+void check_client(std::string_view command, std::string_view first_bytes) {
+  const app::ClientKind kind = app::client_kind(command, first_bytes);
+  const std::string elsewhere = "/opt/bin/" + std::string(command);
+  if (app::client_kind(elsewhere, first_bytes) != kind) std::abort();
+  const app::ClientKind named = app::client_kind(command, "");
+  if (named != app::ClientKind::kUnknown && named != kind) std::abort();
+  if (named != app::ClientKind::kJava && app::wants_java({}, command, {})) std::abort();
+  if (app::proxy_advice(kind).empty() || app::trust_advice(kind).empty()) std::abort();
+  // Of a script the first line alone counts.
+  const std::string script = "#!" + std::string(first_bytes);
+  const std::string line = script.substr(0, script.find('\n'));
+  if (app::client_kind(command, script) != app::client_kind(command, line)) std::abort();
 }
 
 }  // namespace
@@ -89,5 +133,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view host = text::split_first(rest, '\n');
   check_second_proxy(host, rest.value_or(""));
   check_java(rest.value_or(""));
+  check_options_before(rest.value_or(""));
+  check_command(host);
+  check_client(host, rest.value_or(""));
   return 0;
 }

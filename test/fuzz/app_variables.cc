@@ -2,7 +2,8 @@
 // ours; "=" and any byte stand for a name that is known. Whatever they are: what is wrong with them
 // is told in printable words, without what may be a secret; and what has no fault is printed as a
 // configuration that is read again as the same. What one value says stays what it says however it
-// is written.
+// is written, also for a shell that evaluates what `env` prints. A second proxy that `run` inherits
+// is one that the configuration takes.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "app/config.h"
 #include "app/config_print.h"
 #include "app/config_variables.h"
+#include "app/environment.h"
 #include "app/setting_standard.h"
 #include "app/setting_table.h"
 #include "app/terminal_text.h"
@@ -154,6 +156,75 @@ void check_substitution(std::string_view text, const Environment& environment) {
   if (!said && !text.contains("${")) std::abort();
 }
 
+// A word as a POSIX shell reads it; nothing: it would do more with it than read.
+std::optional<std::string> read_by_shell(std::string_view word) {
+  std::string read;
+  while (!word.empty()) {
+    if (word.starts_with("\\'")) {
+      read += '\'';
+      word.remove_prefix(2);
+      continue;
+    }
+    const size_t end = word.starts_with('\'') ? word.find('\'', 1) : word.npos;
+    if (end == word.npos) return std::nullopt;
+    read += word.substr(1, end - 1);
+    word.remove_prefix(end + 1);
+  }
+  return read;
+}
+
+std::optional<std::string> read_as_dotenv(std::string_view word) {
+  if (!word.starts_with('"')) {
+    return word.find_first_of(" \t\r\n\"'\\$`#") == word.npos ? std::optional(std::string(word))
+                                                              : std::nullopt;
+  }
+  std::string read;
+  for (size_t i = 1; i + 1 < word.size(); ++i) {
+    if (word[i] == '"' || word[i] == '$' || word[i] == '`' || word[i] == '\n') return std::nullopt;
+    const bool escaped = word[i] == '\\';
+    if (escaped && ++i + 1 >= word.size()) return std::nullopt;
+    read += escaped && word[i] == 'n' ? '\n' : word[i];
+  }
+  return word.size() > 1 && word.ends_with('"') ? std::optional(read) : std::nullopt;
+}
+
+void check_formats(std::string_view text) {
+  const std::string value(text.substr(0, text.find('\0')));
+  const Pairs variables = {{"A", value}};
+  const std::string for_shell = format_variables(variables, EnvironmentFormat::kSh);
+  const std::string as_dotenv = format_variables(variables, EnvironmentFormat::kDotenv);
+  constexpr std::string_view kShell = "export A=";
+  constexpr std::string_view kDotenv = "A=";
+  if (!for_shell.starts_with(kShell) || !for_shell.ends_with('\n')) std::abort();
+  if (!as_dotenv.starts_with(kDotenv) || !as_dotenv.ends_with('\n')) std::abort();
+  const auto word = [](const std::string& line, std::string_view before) {
+    return std::string_view(line).substr(before.size(), line.size() - before.size() - 1);
+  };
+  if (read_by_shell(word(for_shell, kShell)) != value) std::abort();
+  if (read_as_dotenv(word(as_dotenv, kDotenv)) != value) std::abort();
+}
+
+// What a command under `run` would have used, and would have reached without.
+void check_inherited(const Environment& environment) {
+  const std::string around = no_proxy(environment);
+  if (no_proxy({{"NO_PROXY", around}, {"no_proxy", around}}) != around) std::abort();
+  if (around != "*") {
+    const std::vector<std::string_view> hosts = text::list_members(around);
+    for (const std::string_view host : metadata_hosts()) {
+      if (std::ranges::find(hosts, host) == hosts.end()) std::abort();
+    }
+  }
+  for (const RunWarning& warning : run_warnings(environment)) {
+    if (printable(warning.text, false) != warning.text) std::abort();
+  }
+  const auto proxy = inherited_proxy(environment);
+  if (!proxy) return;
+  ConfigSources sources;
+  sources.defaults = {{"egress.via", proxy->url, proxy->variable}};
+  const Configuration configuration = configure(sources);
+  if (!configuration.faults.empty() || !configuration.settings.egress.via) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -170,5 +241,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check_map(value);
     check_substitution(value, sources.environment);
   }
+  check_formats(text);
+  check_inherited(sources.environment);
   return 0;
 }

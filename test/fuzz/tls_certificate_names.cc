@@ -1,8 +1,10 @@
 // Any bytes as the certificate of an origin that was refused, DER or PEM, or as the names in one
 // and the day on which it ends: what is told of these is short, printable, and as OpenSSL and our
-// own reader of such have it.
+// own reader of such have it, and so is the sentence that says why a handshake failed in which an
+// origin showed them. As text it is a host, or it is none: what is read of it reads the same again.
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,6 +18,7 @@
 
 #include "sidespan/base/text.h"
 #include "tls/certificate.h"
+#include "tls/host_name.h"
 #include "tls/verification.h"
 
 using namespace sidespan;
@@ -50,6 +53,7 @@ CertificatePtr certificate_with(std::string_view bytes) {
   const ExtensionPtr extension(
       X509_EXTENSION_create_by_NID(nullptr, NID_subject_alt_name, 0, names.get()));
   if (!add_extension(made.get(), extension)) std::abort();
+  if (X509_set1_notBefore(made.get(), time.get()) != 1) std::abort();
   if (X509_set1_notAfter(made.get(), time.get()) != 1) std::abort();
   return made;
 }
@@ -143,11 +147,141 @@ void check(const CertificatePtr& certificate) {
   ERR_clear_error();
 }
 
+// An origin and who asks it, made once; whom it shows is signed by a root that is trusted.
+struct World {
+  World()
+      : key(EVP_EC_gen("P-256")),
+        root(new_certificate(key.get(),
+                             {WallTime(std::chrono::sys_days(std::chrono::year(2020) / 1 / 1)),
+                              WallTime(std::chrono::sys_days(std::chrono::year(2200) / 1 / 1))})),
+        client(SSL_CTX_new(TLS_client_method())),
+        server(SSL_CTX_new(TLS_server_method())) {
+    const bool made =
+        add_to_subject(root.get(), "CN", "root") &&
+        add_extension(root.get(), extension(NID_basic_constraints, "critical,CA:TRUE"));
+    if (!made || !sign(root.get())) std::abort();
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(client.get()), root.get());
+    // Whatever is wrong, the handshake goes on: all verdicts are asked for afterwards.
+    SSL_CTX_set_verify(client.get(), SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
+    SSL_CTX_set_num_tickets(server.get(), 0);
+  }
+  bool sign(X509* certificate) const {
+    return X509_set_issuer_name(certificate, X509_get_subject_name(root.get())) == 1 &&
+           X509_sign(certificate, key.get(), EVP_sha256()) > 0;
+  }
+
+  KeyPtr key;
+  CertificatePtr root;
+  SslContextPtr client;
+  SslContextPtr server;
+};
+
+SslPtr side(SSL_CTX* context, BIO* in, BIO* out) {
+  SslPtr ssl(SSL_new(context));
+  BIO_up_ref(in);
+  BIO_up_ref(out);
+  SSL_set_bio(ssl.get(), in, out);
+  return ssl;
+}
+
+// A client that was shown `certificate`; null where none was made of it that can be sent.
+SslPtr shown(const World& world, const CertificatePtr& certificate) {
+  const bool signed_well = X509_set_version(certificate.get(), X509_VERSION_3) == 1 &&
+                           X509_set_pubkey(certificate.get(), world.key.get()) == 1 &&
+                           world.sign(certificate.get());
+  if (!signed_well) return nullptr;
+  const BioPtr to_server(BIO_new(BIO_s_mem()));
+  const BioPtr to_client(BIO_new(BIO_s_mem()));
+  SslPtr client = side(world.client.get(), to_client.get(), to_server.get());
+  const SslPtr server = side(world.server.get(), to_server.get(), to_client.get());
+  // OpenSSL looks into extensions of what was read alone.
+  const CertificatePtr read(X509_dup(certificate.get()));
+  if (!read || SSL_use_certificate(server.get(), read.get()) != 1 ||
+      SSL_use_PrivateKey(server.get(), world.key.get()) != 1) {
+    return nullptr;
+  }
+  SSL_set_connect_state(client.get());
+  SSL_set_accept_state(server.get());
+  constexpr int kFlights = 3;
+  for (int i = 0; i < kFlights && SSL_is_init_finished(client.get()) == 0; ++i) {
+    SSL_do_handshake(client.get());
+    SSL_do_handshake(server.get());
+  }
+  return SSL_get0_verified_chain(client.get()) == nullptr ? nullptr : std::move(client);
+}
+
+std::string reason_of(SSL* ssl, long verdict, Code code) {
+  SSL_set_verify_result(ssl, verdict);
+  const Error error = verification_error(ssl, "h.example", "h.example:443");
+  if (error.code != code || error.side != Side::kOrigin) std::abort();
+  constexpr size_t kSentenceBytesMax = kShown * (kNameBytesMax + 2) + 256;
+  if (error.what.size() > kSentenceBytesMax || !error.what.contains("h.example:443")) std::abort();
+  if (std::ranges::any_of(error.what, [](char c) { return c < ' ' || c > '~'; })) std::abort();
+  return error.what;
+}
+
+void check_reasons(const CertificatePtr& certificate) {
+  static const World kWorld;
+  const std::string names = names_of(certificate.get());
+  const std::string day = day_of(X509_get0_notAfter(certificate.get()));
+  // What nobody can read is not worth a handshake.
+  if (names.empty() && day == "an unknown day") return;
+  const SslPtr client = shown(kWorld, certificate);
+  ERR_clear_error();
+  if (!client) return;
+  SSL* const ssl = client.get();
+  for (const long verdict : {X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH}) {
+    if (reason_of(ssl, verdict, Code::kCertificateName) !=
+        "the certificate of h.example:443 is for " + (names.empty() ? "no host" : names) +
+            ", not for h.example") {
+      std::abort();
+    }
+  }
+  const bool over = X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0;
+  const std::string ended = reason_of(ssl, X509_V_ERR_CERT_HAS_EXPIRED, Code::kCertificateExpired);
+  if (!ended.ends_with(over ? " ended on " + day : " has ended")) std::abort();
+  const std::string begins =
+      reason_of(ssl, X509_V_ERR_CERT_NOT_YET_VALID, Code::kCertificateNotYetValid);
+  if (!begins.ends_with(over ? " is not valid yet" : " is not valid before " + day)) {
+    std::abort();
+  }
+  for (const long verdict :
+       {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+        X509_V_ERR_CERT_UNTRUSTED, X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE}) {
+    reason_of(ssl, verdict, Code::kCertificateUntrusted);
+  }
+  for (const long verdict : {X509_V_ERR_INVALID_EXTENSION, X509_V_ERR_CERT_REVOKED,
+                             X509_V_ERR_EE_KEY_TOO_SMALL, X509_V_ERR_INVALID_PURPOSE}) {
+    reason_of(ssl, verdict, Code::kCertificateInvalid);
+  }
+}
+
+void check_host(std::string_view text) {
+  const std::string octets = ip_octets(text);
+  if (!octets.empty() && ip_octets(ip_text(octets)) != octets) std::abort();
+  const std::string range = ip_range(text);
+  if (!octets.empty() && range != octets + std::string(octets.size(), '\xff')) std::abort();
+  for (size_t i = 0; i < range.size() / 2; ++i) {
+    const char mask = range[range.size() / 2 + i];
+    // What the mask lets go is nothing, and it lets go at its end alone.
+    if ((range[i] & ~mask) != 0) std::abort();
+    if (i > 0 && mask != 0 && range[range.size() / 2 + i - 1] != '\xff') std::abort();
+  }
+  const auto name = parse_host_name(text);
+  if (name && octets.empty() && !is_dns_name(text)) std::abort();
+  if (!name) return;
+  const auto again = parse_host_name(name->text);
+  if (!again || again->text != name->text || again->octets != octets) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   if (const CertificatePtr certificate = certificate_of(bytes)) check(certificate);
-  check(certificate_with(bytes));
+  const CertificatePtr made = certificate_with(bytes);
+  check(made);
+  check_reasons(made);
+  check_host(bytes);
   return 0;
 }

@@ -714,6 +714,31 @@ TEST_CASE("what does nothing, since another setting is off, is warned of") {
   CHECK(warnings_of(configure(run)).empty());
 }
 
+TEST_CASE("an address in brackets is the first of a list of hosts, as in NO_PROXY") {
+  using List = std::vector<std::string>;
+  for (const auto& [text, list] :
+       {std::pair{"[::1],localhost", List{"[::1]", "localhost"}}, std::pair{"[::1]", List{"[::1]"}},
+        std::pair{"[2001:db8::1]:80, b", List{"[2001:db8::1]:80", "b"}},
+        std::pair{"['::1', b]", List{"::1", "b"}}}) {
+    CAPTURE(text);
+    const Configuration read = configured("", {{"SIDESPAN_EGRESS_VIA_EXCEPT", text}});
+    CHECK(faults_of(read).empty());
+    CHECK(read.settings.egress.via_except == list);
+  }
+}
+
+TEST_CASE("a name that no host has is not listed for interception") {
+  for (const char* name : {"a..b", "a.1", "*.b..c", ".a"}) {
+    CAPTURE(name);
+    const std::string text =
+        "tls: {intercept: {mode: listed, hosts: ['" + std::string(name) + "']}}\n";
+    CHECK(faults_of(configured(text)) == "c.yaml:1: tls.intercept.hosts: '" + std::string(name) +
+                                             "' is no name that a host has\n");
+  }
+  const std::string good = "['*.a.test', a_b.test, 10.0.0.0/8, '*', '@local', 'a*.test', a.test.]";
+  CHECK(faults_of(configured("tls: {intercept: {mode: listed, hosts: " + good + "}}\n")).empty());
+}
+
 TEST_CASE("where OpenTelemetry's variables do not fit, they give way") {
   const Configuration queue = configured("", {{"OTEL_BSP_MAX_QUEUE_SIZE", "100"}});
   CHECK(faults_of(queue).empty());

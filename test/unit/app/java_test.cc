@@ -76,6 +76,9 @@ TEST_CASE("what a JVM is told") {
       {"and so do his exceptions", "-Dhttp.nonProxyHosts=", "/t.jks",
        "-Dhttp.nonProxyHosts= " + proxy + trust},
       {"a second time", proxy + hosts + trust, "/t.jks", proxy + hosts + trust},
+      {"another's port begins as ours", proxy + "0", "", proxy + "0 " + proxy + hosts},
+      {"what a quote holds is said of something else", "'-Da= " + proxy + hosts + "'", "",
+       "'-Da= " + proxy + hosts + "' " + proxy + hosts},
       {"a path with a blank", "", "/a b.jks",
        proxy + hosts +
            " \"-Djavax.net.ssl.trustStore=/a b.jks\" -Djavax.net.ssl.trustStoreType=JKS"},
