@@ -1,5 +1,7 @@
 // Any bytes as a body of each voice, whole and in pieces of the size its first byte says: the same
-// is gleaned, and never more than the limit.
+// is gleaned, never more than the limit, and it is there once. As a tool's name it has the words
+// between what are no letters, in the singular or plural; as a form's field it says the same
+// whichever kind of a form that is.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sidespan/base/text.h"
 #include "sidespan/json/reader.h"
 #include "sidespan/lineage/gleaner.h"
 
@@ -39,8 +42,12 @@ std::vector<std::string> gleaned(Voice voice, std::string_view text, size_t step
   }
   gleaner.end_document();
   gleaner.finish();
+  // Fields alone know no end of theirs.
+  const bool over = parts.over();
+  const bool met_file = parts.met_file();
   form.finish();
   parts.finish();
+  if (form.over() || form.met_file() || parts.over() != over) std::abort();
   // How far a text was read that is broken later on is the parser's.
   const bool whole = reader.finish() == sidespan::json::Reader::State::kComplete;
   // Lines and what is nested in them take turns, so that the order is another, and which are beyond
@@ -60,12 +67,68 @@ std::vector<std::string> gleaned(Voice voice, std::string_view text, size_t step
       if (forgotten != 0) continue;
       std::string& said = all.emplace_back(std::to_string(asked.arguments));
       for (const uint32_t word : asked.name) said += "." + std::to_string(word);
+      if (resemble(asked.name, asked.name) != (asked.name != ToolName{})) std::abort();
     }
     for (const Prefix& prefix : one->prefixes) all.push_back(std::to_string(prefix.digest));
   }
+  // Whoever takes it has it all, and once.
+  const Gleaned& left = gleaner.gleaned();
+  const size_t values = left.values.size();
+  if (gleaner.take().values.size() != values || !left.values.empty() || !left.asked.empty()) {
+    std::abort();
+  }
   all.push_back(std::to_string(sum));
+  all.emplace_back(over ? "over" : "not over").append(met_file ? ", with a file" : "");
   std::ranges::sort(all);
   return all;
+}
+
+// Of a form with one field, in either of its two kinds.
+std::vector<uint64_t> of_form(std::string_view body, std::string_view boundary) {
+  Forgotten forgotten;
+  FormGleaner gleaner(kKey, forgotten, {kValuesMax}, boundary);
+  gleaner.feed(body);
+  gleaner.finish();
+  std::vector<uint64_t> all = {forgotten.sum};
+  for (const Value& value : gleaner.gleaned().values) all.push_back(value.hash + value.weight);
+  for (const Asked& asked : gleaner.gleaned().asked) all.push_back(asked.arguments);
+  return all;
+}
+
+void check_field(std::string_view text) {
+  constexpr size_t kTextBytesMax = 4096;  // a longer field may be cut, encoded elsewhere
+  constexpr std::string_view kDelimiter = "\r\n--b";
+  const std::string ended = std::string(text).append(kDelimiter);
+  if (text.size() > kTextBytesMax || ended.find(kDelimiter) != text.size()) return;
+  std::string encoded = "f=";
+  for (const char c : text) {
+    encoded += '%';
+    sidespan::text::append_hex(encoded, static_cast<unsigned char>(c), 2);
+  }
+  const std::string part = "--b\r\nContent-Disposition: form-data; name=\"f\"\r\n\r\n" + ended;
+  if (of_form(encoded, "") != of_form(part + "--\r\n", "b")) std::abort();
+}
+
+ToolName words(std::string_view text) {
+  ToolName name = {};
+  add_words(kKey, text, name);
+  return name;
+}
+
+void check_names(std::string_view text) {
+  const ToolName name = words(text);
+  if (!std::ranges::is_sorted(name, {}, [](uint32_t word) { return word == 0; })) std::abort();
+  std::string plain(text);
+  std::ranges::replace_if(plain, [](char c) { return !sidespan::text::is_alpha(c); }, '_');
+  if (words(plain) != name) std::abort();
+  const std::string lower = sidespan::text::lower(plain);
+  const std::string first = lower.substr(0, lower.find('_'));
+  if (words(first) != words("/" + first + "/7")) std::abort();
+  if (first.size() < 3 || first.ends_with('s') || first.ends_with("ie")) return;
+  if (!resemble(words(first), words("get_" + first + "s"))) std::abort();
+  if (first.ends_with('y') &&
+      !resemble(words(first), words(first.substr(0, first.size() - 1) + "ies")))
+    std::abort();
 }
 
 }  // namespace
@@ -79,6 +142,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       std::abort();
     }
   }
+  check_names(text);
+  check_field(text);
   Gleaned url;
   const size_t path = text.size() / 4;
   glean_target(kKey,
