@@ -67,11 +67,6 @@ tls::Scope authority_scope(const TlsSettings& settings) {
   return scope;
 }
 
-bool is_no_host(std::string_view entry) {
-  const std::optional<std::string> name = constraint_of(entry);
-  return name && !net::Network::parse(entry) && !tls::is_host(*name);
-}
-
 std::string directory_of(const tls::Scope& scope) {
   if (!scope.limited()) return "";
   std::string name = "listed-";

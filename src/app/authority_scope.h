@@ -4,7 +4,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "app/settings.h"
@@ -16,10 +15,6 @@ namespace sidespan::app {
 // cannot express (`*`, `@local`, a `*` that is not the first label), or the authority is the
 // operator's. A network may hold any name's address, so that beside one only addresses are limited.
 tls::Scope authority_scope(const TlsSettings& settings);
-
-// Whether an entry of the list looks like a name and is none that a host has: no authority can be
-// limited to it.
-bool is_no_host(std::string_view entry);
 
 // The directory, below those of authorities and of what agents trust, for the authority of that
 // scope: "" without limits, else a name that is the same for the same list in any order.

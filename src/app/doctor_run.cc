@@ -28,14 +28,19 @@ constexpr std::array kAbsent = {Code::kConnectionRefused, Code::kDnsFailure, Cod
 constexpr std::array kBroken = {Code::kTimeout, Code::kTlsFailure, Code::kConnectionReset,
                                 Code::kConnectionClosed, Code::kTruncated};
 
-std::string host_of(const RunSpan& span) {
-  std::string host(span.attributes.text(attribute::kServerAddress));
+std::optional<uint16_t> port_of(const RunSpan& span) {
   for (const trace::Attributes::View& each : span.attributes) {
     const auto* port = std::get_if<int64_t>(&each.value);
     if (port != nullptr && each.key == std::string_view(attribute::kServerPort)) {
-      host.append(":").append(std::to_string(*port));
+      return static_cast<uint16_t>(*port);
     }
   }
+  return std::nullopt;
+}
+
+std::string host_of(const RunSpan& span) {
+  std::string host(span.attributes.text(attribute::kServerAddress));
+  if (const auto port = port_of(span)) host.append(":").append(std::to_string(*port));
   return host;
 }
 
@@ -92,7 +97,8 @@ void sort_call(const RunSpan& span, const wire::SecondProxy& second_proxy, Sorte
     sorted.faults[error].insert(host_of(span));
   } else {
     sorted.called.insert(host_of(span));
-    sorted.through_it |= second_proxy.leads_to(span.attributes.text(attribute::kServerAddress));
+    sorted.through_it |= second_proxy.leads_to(span.attributes.text(attribute::kServerAddress),
+                                               port_of(span).value_or(0));
   }
 }
 

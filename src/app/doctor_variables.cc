@@ -6,6 +6,7 @@
 #include "app/timestamp.h"
 #include "sidespan/base/text.h"
 #include "sidespan/http/uri.h"
+#include "sidespan/wire/second_proxy.h"
 
 namespace sidespan::app {
 namespace {
@@ -81,12 +82,15 @@ bool is_metadata(std::string_view entry) {
 }
 
 bool is_loopback(std::string_view entry) {
+  entry = wire::split_no_proxy(entry).host;
   const auto address = net::Address::parse(entry, 0);
   return entry == "localhost" || entry == "127.0.0.0/8" || (address && address->is_loopback());
 }
 
 // As most programs read an entry: a name with all below it.
-bool takes(std::string_view entry, std::string_view host) {
+bool takes(std::string_view member, std::string_view host) {
+  const std::string lower = text::lower(wire::split_no_proxy(member).host);
+  std::string_view entry = lower;
   if (entry.starts_with("*.")) entry.remove_prefix(1);
   if (entry.starts_with('.')) return host.ends_with(entry) || host == entry.substr(1);
   return host == entry || host.ends_with("." + std::string(entry));

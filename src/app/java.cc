@@ -15,6 +15,7 @@ constexpr std::array<std::string_view, 20> kStarters = {
     "gradlew", "ant",     "sbt",   "scala",        "scala-cli",   "kotlin",    "groovy",
     "clj",     "clojure", "lein",  "spark-submit", "spark-shell", "jrunscript"};
 
+// Also where it has a type alone: Windows-ROOT is a store without a file.
 constexpr std::string_view kTrustStore = "-Djavax.net.ssl.trustStore";
 constexpr std::string_view kNonProxyHosts = "-Dhttp.nonProxyHosts=";
 
@@ -93,16 +94,19 @@ std::string java_tool_options(std::string_view before, const JavaProxy& proxy) {
   const auto add = [&](const std::string& option) {
     options.append(options.empty() ? "" : " ").append(quoted(option));
   };
-  // Another `env` may have said the same.
   const std::vector<std::string> said = words_of(before);
-  const auto is_said = [&](const std::string& option) {
-    return std::ranges::find(said, option) != said.end();
-  };
   const auto begins_one = [&](std::string_view start) {
     return std::ranges::any_of(said, [&](const std::string& w) { return w.starts_with(start); });
   };
+  // Another `env` may have said the same, and something else may stand behind that.
+  const auto counts = [&](const std::string& option) {
+    const std::string start = option.substr(0, option.find('=') + 1);
+    const auto last = std::find_if(said.rbegin(), said.rend(),
+                                   [&](const std::string& w) { return w.starts_with(start); });
+    return last != said.rend() && *last == option;
+  };
   const std::array<std::string, 4> ours = proxy_options(proxy);
-  if (!std::ranges::all_of(ours, is_said)) std::ranges::for_each(ours, add);
+  if (!std::ranges::all_of(ours, counts)) std::ranges::for_each(ours, add);
   if (!begins_one(kNonProxyHosts)) {
     add(std::string(kNonProxyHosts) + non_proxy_hosts(proxy.no_proxy));
   }

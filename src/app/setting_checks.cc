@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
+#include "app/authority_scope.h"
 #include "app/setting_reader.h"
 #include "sidespan/base/text.h"
+#include "sidespan/tls/authority.h"
 #include "sidespan/trace/propagator.h"
 
 namespace sidespan::app {
@@ -87,6 +90,12 @@ void check_tls(const Settings& settings, std::vector<Conflict>& conflicts) {
       tls.interception.hosts.empty()) {
     conflicts.push_back({"tls.intercept.mode", "tls.intercept.hosts",
                          "is listed, and tls.intercept.hosts lists nothing"});
+  }
+  for (const std::string& name : authority_scope(tls).names) {
+    if (tls::is_scope_name(name)) continue;
+    std::string what = "has " + quote(name) + ", which no host is called";
+    if (name.starts_with('.')) what += "; what is below a name is *" + name;
+    conflicts.push_back({"tls.intercept.hosts", "tls.intercept.mode", std::move(what)});
   }
 }
 

@@ -1,7 +1,6 @@
 // The rows of every section but `context`, `export` and `limits`.
 #include <array>
 
-#include "app/authority_scope.h"
 #include "app/setting_propagation.h"
 #include "app/setting_sampling.h"
 #include "app/setting_table.h"
@@ -47,9 +46,6 @@ void read_listed_hosts(const Node& node, Settings& settings, Complaints& complai
   auto patterns = list_of<read_host_pattern>(node, complaints);
   auto written = list_of<read_text>(node, complaints);
   if (!patterns || !written) return;
-  for (const std::string& entry : *written) {
-    if (is_no_host(entry)) complain(node, quote(entry) + " is no name that a host has", complaints);
-  }
   settings.tls.interception.hosts = *std::move(patterns);
   settings.tls.intercept_hosts = *std::move(written);
 }
@@ -156,8 +152,8 @@ constexpr auto kRows = std::to_array<Setting>({
      .shape = Shape::kList,
      .read = assign<list_of<read_name>, &S::egress, &EgressSettings::via_except>,
      .sentence = "Origins that are reached without it, as in NO_PROXY: names with all below them, "
-                 "addresses, networks, *. This machine itself is never reached through it. `run` "
-                 "takes an inherited NO_PROXY."},
+                 "addresses, networks, *; with a port those at that port. This machine itself is "
+                 "never reached through it. `run` takes an inherited NO_PROXY."},
 
     {.key = "tls.intercept.mode",
      .value = "off",

@@ -52,7 +52,10 @@ void set_lines(Node& node, int line) {
 // Not `[::1],localhost`, a list of hosts as NO_PROXY has it.
 bool is_flow(std::string_view text) {
   if (!text.starts_with('[')) return text.starts_with('{');
-  return !net::Address::parse(text.substr(1, text.find(']') - 1), 0);
+  const size_t end = text.find(']');
+  if (end == std::string_view::npos || end + 1 == text.size()) return true;
+  const std::string_view host = text.substr(1, end - 1);
+  return !host.contains(':') || !net::Address::parse(host.substr(0, host.find('%')), 0);
 }
 
 }  // namespace

@@ -252,13 +252,13 @@ void H2Connection::end_input(H2Stream& stream) {
 }
 
 void H2Connection::on_stream_over(int32_t wire_id, uint32_t code) {
-  H2Stream* stream = on_wire(wire_id);
-  if (stream == nullptr) return;
-  // What was no section is told of by its stream's end alone.
+  // What was no section is told of by its stream's end alone, as one that GOAWAY crossed.
   if (section_of_ == wire_id) {
     section_begun_.reset();
     section_.reset();
   }
+  H2Stream* stream = on_wire(wire_id);
+  if (stream == nullptr) return;
   if (stream->is_whole()) {
     // What is refused calls no origin, and pays for none.
     if (stream->served) resets_left_ = std::min(resets_left_ + 1, kResetsMax);

@@ -79,7 +79,7 @@ Result<HostPattern> HostPattern::parse(std::string_view text) {
   } else if (std::optional<net::Network> network = net::Network::parse(text)) {
     pattern.kind_ = Kind::kNetwork;
     pattern.network_ = *network;
-  } else if (text.empty() || text.starts_with('@') || text.find_first_of("/: \t") != text.npos) {
+  } else if (text.empty() || text.starts_with('@') || text.find_first_of("/: \t[]") != text.npos) {
     return fail(Code::kInvalid, Side::kSelf,
                 "'" + std::string(text) + "' is no host name, wildcard, network or known word");
   } else {

@@ -23,7 +23,7 @@ wire::PoolKey key_for(const Options& options, const wire::PoolKey& tunnel, bool 
 KnownOrigin::KnownOrigin(const Options& options, const http::Authority& authority, uint16_t port,
                          bool secure)
     : options_(options),
-      through_(options.second_proxy.leads_to(authority.host)),
+      through_(options.second_proxy.leads_to(authority.host, port)),
       tunnel_key_{.host = std::string(authority.host), .port = port, .through = through_},
       key_(key_for(options, tunnel_key_, secure)),
       authority_(authority.to_string()),

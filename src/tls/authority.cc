@@ -65,11 +65,10 @@ Result<Subtrees> check_options(const Authority::Options& options) {
   }
   Subtrees permitted;
   for (const std::string& text : options.permitted.names) {
-    const std::optional<HostName> host = parse_host_name(text);
-    if (!host || !host->octets.empty()) {
+    if (!is_scope_name(text)) {
       return invalid("what the authority is to permit is no DNS name: '" + text + "'");
     }
-    permitted.names.push_back(host->text);
+    permitted.names.push_back(text::lower(text));
   }
   for (const std::string& text : options.permitted.networks) {
     permitted.ranges.push_back(ip_range(text));
@@ -128,7 +127,7 @@ Result<void> Authority::Impl::read_constraints() {
       X509_get_ext_d2i(certificate.get(), NID_name_constraints, &found, nullptr)));
   if (!constraints && found != -1)
     return invalid("the authority's name constraints cannot be read");
-  if (constraints && has_distances(*constraints)) {
+  if (constraints && has_minimum_or_maximum(*constraints)) {
     return invalid(
         "the authority's name constraints have a minimum or a maximum, which RFC 5280 rules out");
   }
@@ -184,8 +183,9 @@ void Authority::succeed(const Authority& next) {
   impl_.swap(impl);
 }
 
-bool is_host(std::string_view text) {
-  return parse_host_name(text).has_value();
+bool is_scope_name(std::string_view text) {
+  const std::optional<HostName> host = parse_host_name(text);
+  return host && host->octets.empty();
 }
 
 Result<std::unique_ptr<Authority>> Authority::make(const Options& options, WallTime now) {

@@ -107,7 +107,7 @@ Match match(const Subtrees* subtrees, const HostName& name) {
   return match;
 }
 
-bool any_has_distance(const Subtrees* subtrees) {
+bool any_has_minimum_or_maximum(const Subtrees* subtrees) {
   for (int i = 0; i < sk_GENERAL_SUBTREE_num(subtrees); ++i) {
     const GENERAL_SUBTREE& subtree = *sk_GENERAL_SUBTREE_value(subtrees, i);
     const bool least = subtree.minimum != nullptr && ASN1_INTEGER_get(subtree.minimum) != 0;
@@ -190,9 +190,9 @@ bool permits(const NAME_CONSTRAINTS& constraints, const HostName& name) {
          !match(constraints.excludedSubtrees, name).covered;
 }
 
-bool has_distances(const NAME_CONSTRAINTS& constraints) {
-  return any_has_distance(constraints.permittedSubtrees) ||
-         any_has_distance(constraints.excludedSubtrees);
+bool has_minimum_or_maximum(const NAME_CONSTRAINTS& constraints) {
+  return any_has_minimum_or_maximum(constraints.permittedSubtrees) ||
+         any_has_minimum_or_maximum(constraints.excludedSubtrees);
 }
 
 bool constrains(const NAME_CONSTRAINTS& constraints, int name_type) {

@@ -44,8 +44,8 @@ bool add_constraints(X509* certificate, std::span<const std::string> dns_names,
 
 bool permits(const NAME_CONSTRAINTS& constraints, const HostName& name);
 bool constrains(const NAME_CONSTRAINTS& constraints, int name_type);
-// Whether a subtree has a minimum or a maximum, which verifiers refuse (RFC 5280 section 4.2.1.10).
-bool has_distances(const NAME_CONSTRAINTS& constraints);
+// In any subtree: verifiers refuse that (RFC 5280 section 4.2.1.10).
+bool has_minimum_or_maximum(const NAME_CONSTRAINTS& constraints);
 
 std::string text_of(const BioPtr& memory);
 std::string pem_of(const X509* certificate);

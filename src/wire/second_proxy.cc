@@ -14,23 +14,17 @@ bool is_below(std::string_view host, std::string_view name) {
   return before == 0 || host[before - 1] == '.';
 }
 
-// "[::1]:80" and "::1" are "::1", "10.0.0.1:80" is "10.0.0.1".
-std::string_view without_port(std::string_view entry) {
-  if (entry.starts_with('[')) return entry.substr(1, entry.find(']') - 1);
-  const size_t colon = entry.find(':');
-  return colon == entry.rfind(':') ? entry.substr(0, colon) : entry;
-}
-
-// What curl, Go and Python agree on: a leading dot or "*." says nothing more, a port is not looked
-// at.
-bool matches(std::string_view entry, std::string_view host,
+// A leading dot or "*." says nothing more than the name.
+bool matches(std::string_view member, std::string_view host, uint16_t port,
              const std::optional<net::Address>& address) {
-  if (entry == "*") return true;
+  const NoProxyMember entry = split_no_proxy(member);
+  if (!entry.port.empty() && text::parse_unsigned(entry.port) != port) return false;
+  if (entry.host == "*") return true;
   if (address) {
-    const std::optional<net::Network> network = net::Network::parse(without_port(entry));
+    const std::optional<net::Network> network = net::Network::parse(entry.host);
     return network && network->contains(*address);
   }
-  std::string name = text::lower(without_port(entry));
+  std::string name = text::lower(entry.host);
   if (name.starts_with("*.")) name.erase(0, 2);
   if (name.starts_with('.')) name.erase(0, 1);
   return !name.empty() && is_below(host, name);
@@ -38,14 +32,28 @@ bool matches(std::string_view entry, std::string_view host,
 
 }  // namespace
 
-bool SecondProxy::leads_to(std::string_view origin) const {
+NoProxyMember split_no_proxy(std::string_view member) {
+  const size_t bracket = member.starts_with('[') ? member.find(']') : std::string_view::npos;
+  if (bracket != std::string_view::npos) {
+    const std::string_view rest = member.substr(bracket + 1);
+    if (rest.empty() || rest.starts_with(':')) {
+      return {member.substr(1, bracket - 1), rest.substr(std::min<size_t>(rest.size(), 1))};
+    }
+    return {member, {}};  // a network in brackets is none
+  }
+  const size_t colon = member.find(':');
+  if (colon == std::string_view::npos || colon != member.rfind(':')) return {member, {}};
+  return {member.substr(0, colon), member.substr(colon + 1)};
+}
+
+bool SecondProxy::leads_to(std::string_view origin, uint16_t to_port) const {
   if (host.empty()) return false;
   const std::string name = text::lower(text::without_root_dot(origin));
   const std::optional<net::Address> address = net::Address::parse(name, 0);
   if (address && address->is_loopback()) return false;
   if (is_below(name, "localhost")) return false;
   return std::ranges::none_of(
-      except, [&](const std::string& entry) { return matches(entry, name, address); });
+      except, [&](const std::string& entry) { return matches(entry, name, to_port, address); });
 }
 
 Error second_proxy_error(Error dialling) {

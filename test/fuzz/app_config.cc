@@ -101,7 +101,8 @@ void check_scope(TlsSettings tls) {
     if (tls::ip_range(network).empty()) std::abort();
   }
   for (const std::string& name : scope.names) {
-    if (!tls::is_host(name)) std::abort();
+    const auto host = tls::parse_host_name(name);
+    if (!host || !host->octets.empty()) std::abort();
   }
   if (directory_of(scope).empty() == scope.limited() || text_of(scope).empty()) std::abort();
   std::ranges::reverse(tls.intercept_hosts);

@@ -22,24 +22,24 @@ namespace {
 
 void check_second_proxy(std::string_view host, std::string_view no_proxy) {
   wire::SecondProxy proxy{.host = "proxy.test", .port = 3128, .authorization = {}, .except = {}};
-  const bool alone = proxy.leads_to(host);
+  const bool alone = proxy.leads_to(host, 443);
   bool before = alone;
   for (const std::string_view member : text::list_members(no_proxy)) {
     proxy.except.emplace_back(member);
-    const bool leads = proxy.leads_to(host);
+    const bool leads = proxy.leads_to(host, 443);
     if (leads && !before) std::abort();
     before = leads;
   }
   const std::string other = text::lower(text::without_root_dot(host)) + ".";
-  if (proxy.leads_to(other) != before) std::abort();
+  if (proxy.leads_to(other, 443) != before) std::abort();
   std::ranges::reverse(proxy.except);
-  if (proxy.leads_to(host) != before) std::abort();
+  if (proxy.leads_to(host, 443) != before) std::abort();
   proxy.except = {"*"};
-  if (proxy.leads_to(host)) std::abort();
+  if (proxy.leads_to(host, 443)) std::abort();
   proxy.except = {std::string(text::without_root_dot(host))};
   const bool is_name = text::is_token(host) && !text::without_root_dot(host).starts_with('.') &&
                        !host.contains('*') && !text::without_root_dot(host).empty();
-  if (is_name && proxy.leads_to(host)) std::abort();
+  if (is_name && proxy.leads_to(host, 443)) std::abort();
 }
 
 // As a JVM splits JAVA_TOOL_OPTIONS; nothing: a quote does not end, and it does not start.
@@ -94,8 +94,14 @@ void check_options_before(std::string_view before) {
   if (app::java_tool_options(options, proxy) != options) std::abort();
   if (!all || all->size() < own->size() || all->size() > own->size() + 7) std::abort();
   if (!std::equal(own->begin(), own->end(), all->begin())) std::abort();
-  constexpr std::string_view kOurs = "-Dhttps.proxyPort=15001";
-  if (std::ranges::find(*all, kOurs) == all->end()) std::abort();
+  // The last one counts.
+  for (const std::string_view ours : {"-Dhttp.proxyHost=127.0.0.1", "-Dhttp.proxyPort=15001",
+                                      "-Dhttps.proxyHost=127.0.0.1", "-Dhttps.proxyPort=15001"}) {
+    const std::string_view start = ours.substr(0, ours.find('=') + 1);
+    const auto last = std::find_if(all->rbegin(), all->rend(),
+                                   [&](const std::string& w) { return w.starts_with(start); });
+    if (last == all->rend() || *last != ours) std::abort();
+  }
 }
 
 void check_command(std::string_view command) {

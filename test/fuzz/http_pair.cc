@@ -339,7 +339,8 @@ class Pair {
     for (Site* site : {&client_, &server_}) {
       const std::optional<MonoTime> due = site->codec->deadline();
       if (!due || *due > now_) continue;
-      lost_ = true;
+      // For the long step whoever waits may give up; who only says that it will go does not.
+      lost_ |= how == 4;
       site->codec->on_time(now_);
     }
     pull();
@@ -354,6 +355,7 @@ class Pair {
   void hear(Site& site, Event& event, bool request) {
     if (event.stream == 0 || std::holds_alternative<Closing>(event.what)) {
       if (std::holds_alternative<Reset>(event.what)) {
+        must(lost_ || drained_ || std::ranges::any_of(calls_, &Call::broken));
         lost_ = true;
         for (Call& call : calls_) call.over_at_client = call.over_at_server = true;
       }
@@ -376,6 +378,8 @@ class Pair {
     if (std::holds_alternative<HalfClosed>(event.what)) return;
     if (const auto* reset = std::get_if<Reset>(&event.what)) {
       must(lost_ || call->broken || (drained_ && is_refusal(reset->error)));
+      // Whoever is told so sends it again: nobody else has done it.
+      if (!request && reset->error.retryable) must(call->at_server == 0);
       call->broken = true;
       (request ? call->over_at_server : call->over_at_client) = true;
       return;

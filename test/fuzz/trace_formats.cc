@@ -149,7 +149,7 @@ void check_luggage(const Fields& fields, const Fields& sent) {
   }
 }
 
-// Of what one alone writes; in a list of formats each that reads baggage reads it once more.
+// Of what one alone writes.
 void check_settled(const trace::Propagator& format, const Fields& sent) {
   const trace::Context again = extracted(format, sent);
   if (!again.baggage.passes_as_received()) return;

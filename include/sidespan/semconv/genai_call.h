@@ -90,8 +90,9 @@ struct Output {
 struct ProviderError {
   std::string type = {};
   std::string code = {};
-  std::string text = {};  // captured: of an answer that is well it may be its message
-  bool told = false;      // in words alone
+  // Captured; until the end it may be the message of an answer that is well.
+  std::string text = {};
+  bool told = false;  // in words alone
   bool known() const { return told || !type.empty() || !code.empty(); }
 };
 

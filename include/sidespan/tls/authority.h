@@ -59,9 +59,8 @@ struct Scope {
   bool operator==(const Scope&) const = default;
 };
 
-// Whether `text` is an address, or a name that DNS may have, `_` included (RFC 1123 section 2.1):
-// what leaves can be for.
-bool is_host(std::string_view text);
+// Whether a scope may have it among its names: DNS may, `_` included (RFC 1123 section 2.1).
+bool is_scope_name(std::string_view text);
 
 // What is made here is valid from so long before: agents' clocks may be late.
 inline constexpr std::chrono::hours kBackdated{24};

@@ -355,7 +355,8 @@ void CallDraft::take_answer(const Call& said) {
   if (!said.finish_reasons.empty()) call.finish_reasons = said.finish_reasons;
   if (said.error.known()) call.error = said.error;
   for (const ToolCall& tool : said.tool_calls) {
-    const auto known = std::ranges::find(call.tool_calls, tool.id, &ToolCall::id);
+    const auto known = tool.id.empty() ? call.tool_calls.end()
+                                       : std::ranges::find(call.tool_calls, tool.id, &ToolCall::id);
     ToolCall* const to = known != call.tool_calls.end() ? &*known : add_tool_call();
     if (to == nullptr) continue;
     to->id = tool.id;

@@ -717,7 +717,8 @@ TEST_CASE("what does nothing, since another setting is off, is warned of") {
 TEST_CASE("an address in brackets is the first of a list of hosts, as in NO_PROXY") {
   using List = std::vector<std::string>;
   for (const auto& [text, list] :
-       {std::pair{"[::1],localhost", List{"[::1]", "localhost"}}, std::pair{"[::1]", List{"[::1]"}},
+       {std::pair{"[::1],localhost", List{"[::1]", "localhost"}}, std::pair{"[::1]", List{"::1"}},
+        std::pair{"[fe80::1%eth9],a", List{"[fe80::1%eth9]", "a"}},
         std::pair{"[2001:db8::1]:80, b", List{"[2001:db8::1]:80", "b"}},
         std::pair{"['::1', b]", List{"::1", "b"}}}) {
     CAPTURE(text);
@@ -727,16 +728,32 @@ TEST_CASE("an address in brackets is the first of a list of hosts, as in NO_PROX
   }
 }
 
-TEST_CASE("a name that no host has is not listed for interception") {
-  for (const char* name : {"a..b", "a.1", "*.b..c", ".a"}) {
+TEST_CASE("an authority is limited to names that a host may have") {
+  const auto faults = [](const std::string& mode, const std::string& hosts) {
+    return faults_of(configured("tls: {intercept: {mode: " + mode + ", hosts: " + hosts + "}}\n"));
+  };
+  for (const char* name : {"a..b", "a.1", "*.b..c", "10.0.0.1.", "*.10.0.0.1"}) {
     CAPTURE(name);
-    const std::string text =
-        "tls: {intercept: {mode: listed, hosts: ['" + std::string(name) + "']}}\n";
-    CHECK(faults_of(configured(text)) == "c.yaml:1: tls.intercept.hosts: '" + std::string(name) +
-                                             "' is no name that a host has\n");
+    CHECK(
+        faults("listed", "['" + std::string(name) + "']").contains(", which no host is called\n"));
+    CHECK(faults("all", "['" + std::string(name) + "']").empty());
+    // Networks beside it leave names out.
+    CHECK(faults("listed", "['" + std::string(name) + "', 10.0.0.0/8]").empty());
   }
-  const std::string good = "['*.a.test', a_b.test, 10.0.0.0/8, '*', '@local', 'a*.test', a.test.]";
-  CHECK(faults_of(configured("tls: {intercept: {mode: listed, hosts: " + good + "}}\n")).empty());
+  CHECK(faults("listed", "[b.test, '.a.test']") ==
+        "c.yaml:1: tls.intercept.hosts: has '.a.test', which no host is called; what is below a "
+        "name is *.a.test\n");
+  CHECK(faults("listed", "['*.a.test', a_b.test, '@local', 'a*.test', a.test.]").empty());
+  CHECK(faults("listed", "['*.a.test', a_b.test, a.test.]").empty());
+}
+
+TEST_CASE("an address in brackets is denied as one without") {
+  const Configuration read = configured("", {{"SIDESPAN_EGRESS_DENY", "[10.0.0.1]"}});
+  CHECK(faults_of(read).empty());
+  REQUIRE(read.settings.egress.deny.size() == 1);
+  const net::Address denied = *net::Address::parse("10.0.0.1", 0);
+  CHECK(read.settings.egress.deny[0].matches_address(denied));
+  CHECK_FALSE(faults_of(configured("", {{"SIDESPAN_EGRESS_DENY", "a, [10.0.0.1]"}})).empty());
 }
 
 TEST_CASE("where OpenTelemetry's variables do not fit, they give way") {

@@ -77,6 +77,8 @@ TEST_CASE("what a JVM is told") {
        "-Dhttp.nonProxyHosts= " + proxy + trust},
       {"a second time", proxy + hosts + trust, "/t.jks", proxy + hosts + trust},
       {"another's port begins as ours", proxy + "0", "", proxy + "0 " + proxy + hosts},
+      {"what stands behind it counts", proxy + " -Dhttps.proxyPort=9", "",
+       proxy + " -Dhttps.proxyPort=9 " + proxy + hosts},
       {"what a quote holds is said of something else", "'-Da= " + proxy + hosts + "'", "",
        "'-Da= " + proxy + hosts + "' " + proxy + hosts},
       {"a path with a blank", "", "/a b.jks",

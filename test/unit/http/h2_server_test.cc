@@ -375,6 +375,33 @@ TEST_CASE("h2 server: an agent that always waits for something hears in time tha
   CHECK(line->done());
 }
 
+TEST_CASE("h2 server: half a request that crosses the GOAWAY ends nothing") {
+  Line line = agent(Cuts::whole(), {.drain_time = std::chrono::milliseconds(100)});
+  line.feed(h2::client_start() + h2::get(1));
+  line->drain();
+  const MonoTime start{std::chrono::seconds(5)};
+  line->on_time(start);
+  line->on_time(start + std::chrono::milliseconds(100));
+  line.output();
+  line.events();
+  const std::string late = h2::get(3);
+  SUBCASE("whole behind it") {
+    line.feed(h2::frame(h2::kPing, h2::kAck, 0, std::string(8, '\0')) + late.substr(0, 20));
+    CHECK(h2::show(line.output()) == "goaway 0 code 0");
+    line.feed(late.substr(20));
+  }
+  SUBCASE("malformed") {
+    line.feed(h2::frame(h2::kPing, h2::kAck, 0, std::string(8, '\0')) +
+              h2::headers(3, {{kMethod, "GET"}, {"x y", ""}}));
+    CHECK(h2::show(line.output()) == "goaway 0 code 0, rst 3 code 1");
+  }
+  CHECK(line.events().empty());
+  CHECK_FALSE(line->deadline());
+  line.send(1, script::answer(204, BodyLength::none()));
+  line.send(1, End{});
+  CHECK(h2::show(line.output()) == "headers 1 +end");
+}
+
 TEST_CASE("h2 server: why there is no tunnel is told") {
   Line line = agent();
   line.feed(h2::client_start() +
