@@ -110,8 +110,8 @@ void H2Connection::send_interim(H2Stream& stream, const Head& head) {
   produces_ = true;
 }
 
-// The answer is whole, and nobody wants the rest of the request: that goes after it. Else the
-// stream ends where it is.
+// The answer is whole, and nobody wants the rest of the request: that goes after it. Of a request
+// that was answered in full the rest still goes out. Else the stream ends where it is.
 void H2Connection::send_reset(H2Stream& stream, const Error& error) {
   stream.reset_by_us = true;
   if (stream.wire_id == 0) {
@@ -123,7 +123,11 @@ void H2Connection::send_reset(H2Stream& stream, const Error& error) {
     if (stream.end_sent && !stream.input_ended) submit_reset(stream, NGHTTP2_NO_ERROR);
     return;
   }
-  if (!server()) return submit_reset(stream, NGHTTP2_CANCEL);
+  if (!server()) {
+    stream.unread = stream.output_ended && stream.input_ended;
+    if (!stream.unread) submit_reset(stream, NGHTTP2_CANCEL);
+    return;
+  }
   // What came of the answer goes out first.
   const int32_t room =
       std::min(nghttp2_session_get_stream_remote_window_size(session_, stream.wire_id),

@@ -1,7 +1,9 @@
 #include "sidespan/net/stream.h"
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -315,6 +317,12 @@ bool SocketStream::is_quiet() const {
   char byte = 0;
   if (impl_->closed || ::recv(impl_->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) return false;
   return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
+size_t SocketStream::unacknowledged() const {
+  int bytes = 0;
+  if (impl_->closed || ::ioctl(impl_->fd, SIOCOUTQ, &bytes) != 0) return 0;
+  return static_cast<size_t>(bytes);
 }
 
 bool SocketStream::read_now() {

@@ -91,6 +91,7 @@ class SocketStream final : public Stream {
   size_t write(Chain&& bytes) override { return impl_->write(std::move(bytes)); }
   size_t write_now(std::string_view bytes) override;
   size_t pending() const override { return impl_->queue.size(); }
+  size_t unacknowledged() const override;
   size_t writable() const override { return std::numeric_limits<size_t>::max(); }
   bool is_quiet() const override;
   bool read_now() override;

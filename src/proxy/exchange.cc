@@ -96,9 +96,9 @@ void Exchange::answer_error(const Error& error, semconv::Ending ending) {
 }
 
 void Exchange::send_answer(http::LocalAnswer answer) {
-  // Nobody will read the rest of the request.
-  const bool unread =
-      !request_ended_ && !is_request_here() && request_.body.kind != http::BodyLength::Kind::kNone;
+  // Nobody will read the rest of the request, nor what a tunnel would have had.
+  const bool open = !request_ended_ && !is_request_here();
+  const bool unread = open && request_.body.kind != http::BodyLength::Kind::kNone;
   // In another tunnel the origin may be well again.
   const Inside* inside = agent_.inside();
   const bool hopeless = inside != nullptr && inside->failure;
@@ -109,7 +109,7 @@ void Exchange::send_answer(http::LocalAnswer answer) {
   to_agent(http::End{});
   if (!agent_.multiplexed()) return;
   if (hopeless) agent_.take_no_more();
-  if (unread) agent_.close(stream_);
+  if (open) agent_.close(stream_);
 }
 
 void Exchange::finish_if_over() {
@@ -294,7 +294,8 @@ Exchange::Wait Exchange::wait() const {
     return {Wait::For::kBody, held_since_ + decoding,
             waits_for_a_file() ? Milliseconds(0) : limits.lineage_hold_time_max};
   }
-  if (half_closed_) {
+  // Who takes what waits for him is there.
+  if (half_closed_ && queued_to_agent() == 0) {
     const Milliseconds patience =
         worker_.agents_gone ? Milliseconds(0) : limits.half_close_time_max;
     return {Wait::For::kHalfClosed, last_activity_, patience};

@@ -122,6 +122,7 @@ void Exchange::take_answer(Chain&& data) {
 
 // Reading goes on with each Drained event, of which there are some while anything is queued.
 void Exchange::on_agent_queue(size_t bytes) {
+  if (half_closed_ && bytes == 0) arm_timer();  // a shorter wait begins
   if (!origin_ || !agent_.has_room(stream_, bytes, options_.limits.queue_bytes_max)) return;
   origin_->consumed(std::exchange(response_unconsumed_, 0));
 }

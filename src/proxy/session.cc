@@ -39,6 +39,7 @@ Session::Session(Worker& worker, Owner& owner, SlotId id, Place place, Door door
       idle_since_(worker.loop.now().mono),
       door_(door) {
   worker_.metrics.connections.add(1);
+  connection_.set_stall_time(worker.options->limits.stream_idle_time_max);
   Session::call_at(idle_since_ + worker.options->limits.keep_alive_time_max);
 }
 
@@ -66,14 +67,21 @@ void Session::wake(wire::Connection&) {
 
 void Session::dispatch(http::Event&& event) {
   const http::StreamId stream = event.stream;
-  if (auto* head = std::get_if<http::Head>(&event.what)) return begin(std::move(*head), stream);
+  if (auto* head = std::get_if<http::Head>(&event.what)) {
+    // Its answer would not arrive: who gets none asks again elsewhere.
+    if (connection_.finishing()) return;
+    last_told_ = stream;
+    return begin(std::move(*head), stream);
+  }
   if (Exchange* exchange = find(stream)) return exchange->on_agent_event(std::move(event));
   if (InnerConnection* inner = find_inner(stream)) return inner->on_agent_event(std::move(event));
   // A head that was refused has no exchange, and answers here. So do bytes after an exchange is
   // over.
   if (const auto* reset = std::get_if<http::Reset>(&event.what)) {
     // Who ended a stream that was answered already asks for nothing.
-    if (reset->error.code == Code::kConnectionReset) return;
+    if (reset->error.code == Code::kConnectionReset || (stream != 0 && stream <= last_told_))
+      return;
+    last_told_ = stream;
     // Whatever was asked, who is not let in is told that.
     return refuse(stream, refusal_ ? *refusal_ : reset->error);
   }
@@ -172,6 +180,7 @@ void Session::tunnel(http::StreamId stream) {
 
 void Session::resume_http(http::StreamId stream, std::unique_ptr<Inside> inside, Chain first) {
   inside_ = std::move(inside);
+  last_told_ = 0;
   connection_.resume_http(stream, std::move(first));
 }
 
@@ -181,6 +190,7 @@ void Session::intercept(http::StreamId stream, std::unique_ptr<Inside> inside,
   const auto opener = std::ranges::find(exchanges_, stream, &Exchange::stream);
   opener_ = std::move(*opener);
   exchanges_.erase(opener);
+  last_told_ = 0;
   const http::CodecLimits& limits = worker_.options->limits.codec;
   connection_.secure(
       std::move(engine),
@@ -337,8 +347,18 @@ void Session::on_timer() {
   due_ = MonoTime::max();
   for (const auto& exchange : exchanges_) exchange->on_timer();
   if (!is_idle()) return;
+  const MonoTime now = worker_.loop.looked();
+  if (is_owing()) {
+    // An answer is on its way still: idle is who has got all of it.
+    idle_since_ = now;
+    if (connection_.has_moved() || owing_since_ == MonoTime{}) owing_since_ = now;
+    const MonoTime due = owing_since_ + worker_.options->limits.stream_idle_time_max;
+    if (now < due) return call_at(std::min(due, now + patience()));
+    return part();
+  }
+  owing_since_ = {};
   const MonoTime due = idle_since_ + patience();
-  if (worker_.loop.looked() < due) return call_at(due);
+  if (now < due) return call_at(due);
   part();
 }
 

@@ -123,7 +123,9 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   MonoTime due_;      // when something of the session or its exchanges may have to end
   // For what is due sooner than a sweep is sure to come: most connections never need one.
   std::unique_ptr<net::Timer> timer_;
-  MonoTime idle_since_;  // or since the agent has its tunnel
+  MonoTime idle_since_;     // or since the agent has its tunnel
+  MonoTime owing_since_{};  // since when the agent has taken nothing of what is left of answers
+  http::StreamId last_told_ = 0;  // streams begin in their order
   const Door door_;
   bool pinned_ = false;
   bool changed_ = false;  // the owner was told, and has not reaped yet

@@ -8,8 +8,6 @@
 namespace sidespan::wire {
 namespace {
 
-// How long the peer may take nothing of what is left to write once the connection is finishing.
-constexpr Milliseconds kStallTimeMax{30'000};
 // A peer that is still sending when it gets our last answer would lose that answer to a reset, so
 // its bytes are read and thrown away for a while.
 constexpr Milliseconds kLingerTimeMax{2000};
@@ -209,7 +207,7 @@ void Connection::on_failure(Error) {
 
 void Connection::on_written(size_t bytes) {
   codec_->written(tls_ ? tls_->written(bytes) : bytes);
-  if (ends_by_timer_ && !lingering_) end_after(kStallTimeMax);
+  moved_ = true;
   flush_later();
   wake();
 }
@@ -230,7 +228,8 @@ void Connection::flush() {
     if (stream_->pending() == 0 && !waits) {
       linger();
     } else if (!ends_by_timer_) {
-      end_after(kStallTimeMax);
+      has_moved();  // what moved until now counts no more
+      end_after(stall_time_);
     }
   }
   update_reading();
@@ -241,7 +240,10 @@ void Connection::flush() {
 void Connection::write_out() {
   if (tls_) return write_by_tls();
   while (codec_->has_output()) {
-    if (const size_t taken = stream_->write(codec_->take_output())) codec_->written(taken);
+    if (const size_t taken = stream_->write(codec_->take_output())) {
+      codec_->written(taken);
+      moved_ = true;
+    }
   }
 }
 
@@ -256,7 +258,9 @@ void Connection::write_out() {
 
 void Connection::write_cipher(Chain&& cipher) {
   const size_t taken = stream_->write(std::move(cipher));
-  if (taken > 0) codec_->written(tls_->written(taken));
+  if (taken == 0) return;
+  codec_->written(tls_->written(taken));
+  moved_ = true;
 }
 
 void Connection::end_output() {
@@ -270,6 +274,13 @@ void Connection::end_output() {
 
 bool Connection::has_unsent() const {
   return stream_ && (codec_->has_output() || stream_->pending() > 0);
+}
+
+// A socket is writable again only when much of its room is free, which a slow peer takes long for.
+bool Connection::has_moved() {
+  const size_t untaken = stream_ ? stream_->pending() + stream_->unacknowledged() : 0;
+  const bool less = untaken < std::exchange(untaken_, untaken);
+  return std::exchange(moved_, false) || less;
 }
 
 size_t Connection::held() const {
@@ -287,12 +298,15 @@ void Connection::linger() {
 void Connection::end_after(Milliseconds time) {
   if (!ends_by_timer_) {
     ends_by_timer_ = true;
-    timer_ = std::make_unique<net::Timer>(loop_, [this] {
-      close(!lingering_);
-      wake();
-    });
+    timer_ = std::make_unique<net::Timer>(loop_, [this] { on_end_time(); });
   }
   timer_->start(time, true);
+}
+
+void Connection::on_end_time() {
+  if (!lingering_ && has_moved()) return end_after(stall_time_);
+  close(!lingering_);
+  wake();
 }
 
 bool Connection::wants_input() const {

@@ -118,10 +118,12 @@ void Pool::Impl::release(Entry& entry) {
   const http::Codec& codec = entry.connection_.codec();
   // What was given up before it said a word may never say one.
   const bool clean = !entry.connection_.closed() && codec.reusable() && codec.greeted();
-  if (clean && !draining) return put_idle(entry);
-  // A tunnel's last bytes may still be on their way to the origin.
-  const bool whole = codec.done() && !codec.ends_abruptly();
-  if (whole && entry.connection_.has_unsent()) return entry.connection_.finish();
+  // The last bytes of a tunnel, or of a request that was answered early, may still be on their way
+  // to the origin.
+  const bool left = !entry.h2() && entry.connection_.has_unsent();
+  if (clean && !draining && !left) return put_idle(entry);
+  const bool whole = clean || (codec.done() && !codec.ends_abruptly());
+  if (whole && left) return entry.connection_.finish();
   doom(entry);
 }
 

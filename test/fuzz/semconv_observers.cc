@@ -201,7 +201,11 @@ std::string played(const Input& input, const semconv::ObserverOptions& options, 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t kOwnWords = 256;
   static const semconv::ObserverOptions plain;
-  static const semconv::ObserverOptions all{.reader = {.capture = semconv::genai::Capture::kAll}};
+  static const semconv::ObserverOptions all = [] {
+    semconv::ObserverOptions options;
+    options.reader.capture = semconv::genai::Capture::kAll;
+    return options;
+  }();
   const auto input = read({reinterpret_cast<const char*>(data), size});
   if (!input) return 0;
   // What is mended takes three bytes for one.

@@ -77,6 +77,9 @@ class Stream {
   virtual size_t write_now(std::string_view bytes) = 0;
   // Accepted by write() and not yet taken by the socket.
   virtual size_t pending() const = 0;
+  // Taken by the socket, and not yet by the peer, as far as the system knows: less of it is
+  // progress that nothing else tells of. One system call.
+  virtual size_t unacknowledged() const { return 0; }
   // How much the other end would take now, what is pending included, as far as is known here.
   virtual size_t writable() const = 0;
   // Nothing waits to be read: no byte, no FIN, no error. One system call.

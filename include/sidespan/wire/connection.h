@@ -81,8 +81,13 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   void finish();
   // Ends it now; the peer sees a reset.
   void abort();
+  // How long the peer may take nothing of what is left to write once it is finishing; half a minute
+  // where nobody says.
+  void set_stall_time(Milliseconds time) { stall_time_ = time; }
   // Something that was sent has not left for the socket yet.
   bool has_unsent() const;
+  // The peer has taken some of what was sent since this was asked before. Asks the system.
+  bool has_moved();
   // Bytes that it keeps: read and not handled yet, or waiting for the socket.
   size_t held() const;
   // Nothing waits to be read: neither bytes nor the peer's end. Asks the socket.
@@ -130,6 +135,7 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   void on_deadline();
   void linger();
   void end_after(Milliseconds time);
+  void on_end_time();
   void close(bool reset);
   void flush_later();
 
@@ -141,12 +147,15 @@ class Connection final : private net::StreamReader, private net::TurnEnd {
   std::unique_ptr<net::Timer> timer_;  // made when first needed
   std::optional<MonoTime> armed_for_;
   net::Address peer_;
+  Milliseconds stall_time_{30'000};
+  size_t untaken_ = 0;    // by the peer, when has_moved() was asked
   size_t lingered_ = 0;   // bytes read and thrown away
   bool settled_ = false;  // what was told is the codec's protocol: no other codec goes on
   bool input_ended_ = false;
   bool output_ended_ = false;
   bool finishing_ = false;
   bool lingering_ = false;
+  bool moved_ = false;          // something left for the socket
   bool ends_by_timer_ = false;  // the timer is that of the end, no longer the codec's
 };
 
