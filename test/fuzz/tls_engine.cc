@@ -222,7 +222,8 @@ class Dialogue {
     } else if (what == 'r') {
       if (bytes.size() <= kUnderWayMax) bytes += before;
     } else if (what == 'i') {
-      const size_t size = std::min(take_number(), script_.size());
+      const size_t wanted = take_number();
+      const size_t size = std::min(wanted, script_.size());
       bytes.insert(0, script_.substr(0, size));
       script_.remove_prefix(size);
     }

@@ -71,7 +71,8 @@ void check_bound(std::string_view lines) {
   full.add_line(kLine);
   size_t bytes = 0;
   std::optional<std::string_view> rest = lines;
-  for (const std::string_view kept : read(lines, full).lines()) {
+  const Baggage all = read(lines, full);
+  for (const std::string_view kept : all.lines()) {
     bytes += kept.size() + (bytes == 0 ? 0 : 1);
     if (kept == kLine) continue;
     // One that is cut is so behind a whole member.
