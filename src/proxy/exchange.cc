@@ -43,7 +43,9 @@ Exchange::~Exchange() {
 void Exchange::on_agent_gone() {
   // Who sent all and has its answer cancels nothing. Its codec knows that of a reset by itself.
   const bool is_served = response_ended_ && is_request_here();
-  if (!done_ && !is_served) finish(semconv::Ending::kAgentCancelled, std::nullopt);
+  if (done_ || is_served) return;
+  const bool parted = said_close(Side::kAgent) && said_close(Side::kOrigin);
+  finish(parted ? semconv::Ending::kComplete : semconv::Ending::kAgentCancelled, std::nullopt);
 }
 
 void Exchange::abort(semconv::Ending ending, Error error) {

@@ -269,6 +269,7 @@ class Exchange final : public Recycled<Exchange, 128>,
   size_t to_agent(What what) {
     return agent_.send({stream_, std::move(what)});
   }
+  bool said_close(Side side) const { return tunnel_ && observer_ && observer_->said_close(side); }
   size_t queued_to_agent() const { return agent_.queued(stream_); }
   size_t queued_to_origin() const { return origin_ ? origin_->queued() : 0; }
   bool answer_begun() const { return response_.status != 0; }

@@ -384,6 +384,10 @@ void Exchange::send_request_end() {
 }
 
 void Exchange::on_agent_reset(Error error) {
+  if (said_close(Side::kAgent)) {
+    if (request_ended_) return finish(semconv::Ending::kComplete, std::nullopt);
+    return on_request_end();
+  }
   const bool cancelled = error.code == Code::kTruncated || error.code == Code::kConnectionReset;
   if (cancelled || answer_begun()) {
     to_agent(http::Reset{error});

@@ -142,6 +142,11 @@ void Exchange::on_response_end() {
 
 void Exchange::on_origin_reset(Error&& error) {
   if (opening_ && error.side == Side::kOrigin) opening_->close(Side::kOrigin);
+  // By TLS many end a WebSocket's connection without close_notify.
+  if (said_close(Side::kOrigin)) {
+    if (response_ended_) return finish(semconv::Ending::kComplete, std::nullopt);
+    return on_response_end();
+  }
   if (tunnel_) {
     to_agent(http::Reset{error});
     return finish(semconv::Ending::kOriginClosed, std::move(error));
@@ -159,7 +164,8 @@ void Exchange::on_origin_reset(Error&& error) {
     to_agent(http::Reset{error});
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
-  const bool stale = origin_->reused() && error.code == Code::kConnectionClosed;
+  // One that says that it did nothing is there.
+  const bool stale = origin_->reused() && error.code == Code::kConnectionClosed && !error.retryable;
   const bool again = ((stale && repeatable_) || error.retryable) && trace_->resend_count() == 0;
   if (again && replayable_) return retry(error);
   // A client's connection to the ingress is not the one that was stale.

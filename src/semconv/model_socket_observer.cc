@@ -121,6 +121,7 @@ class ModelSocketObserver final : public Observer {
   void on_silenced() override {
     if (switched_) give_up(Unread::kMemory);
   }
+  bool said_close(Side side) const override { return switched_ && tally_.said_close(side); }
   void describe(trace::Span& span) const override {
     if (!switched_) return;
     tally_.describe(span);

@@ -46,6 +46,7 @@ class WebSocketObserver final : public Observer {
     tally_.on_sent(bytes);
   }
   void describe(trace::Span& span) const override { tally_.describe(span); }
+  bool said_close(Side side) const override { return tally_.said_close(side); }
 
  private:
   WebSocketTally tally_;

@@ -5,6 +5,7 @@
 
 #include <string_view>
 
+#include "sidespan/base/error.h"
 #include "sidespan/http/websocket.h"
 #include "sidespan/trace/span.h"
 
@@ -25,6 +26,8 @@ class WebSocketTally {
   // The agent's close frame came first.
   bool agent_closed() const { return closer_ == &sent_; }
   bool origin_closed() const { return closer_ == &received_; }
+
+  bool said_close(Side side) const { return (side == Side::kAgent ? sent_ : received_).closed(); }
 
   void describe(trace::Span& span) const;
 

@@ -655,6 +655,22 @@ def test_an_upload_to_who_is_denied_is_stopped(sidecar, sink):
         assert client.answers[denied].error == 0  # NO_ERROR: enough
 
 
+def test_a_post_that_is_refused_again_is_told_so(intercepting, authority):
+    """By HTTP/1.1, on a connection to the origin that was used before: it is well, and so is the agent's."""
+    there = Strict(tls=authority.server(HOST, "127.0.0.1"), alpn=("h2",))
+    there.refuses = True
+    side = intercepting()
+    sock, _, named = inside(side, there, ("http/1.1",))
+    agent = Reader(sock)
+    sock.sendall(head("GET /echo HTTP/1.1", [("Host", named)]))
+    assert agent.response("GET").status == 200
+    for _ in range(2):
+        sock.sendall(head("POST /refuse HTTP/1.1", [("Host", named), ("Content-Length", "0")]))
+        answer = agent.response("POST")
+        assert answer.status == 502 and b"did not take the request" in answer.body
+    there.stop()
+
+
 def test_an_origin_that_refuses_everything_is_asked_twice(intercepting, h2_origin, sink):
     h2_origin.refuses = True
     side = intercepting()

@@ -1,11 +1,16 @@
 """WebSockets through the sidecar, with a real client and a real server: what passes is untouched, and counted."""
 
+import asyncio
+import contextlib
 import hashlib
+import queue
 import random
 import socket
 import threading
 
 import pytest
+from websockets.asyncio.client import connect as dial_in_a_loop
+from websockets.asyncio.server import serve as serve_in_a_loop
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as dial
 from websockets.sync.server import serve
@@ -133,3 +138,70 @@ def test_one_that_is_cut_off_has_no_code(intercepting, start, sink):
     (span,) = sink.wait(1)
     assert span["attributes"]["sidespan.websocket.messages.received"] == MESSAGES
     assert "sidespan.websocket.close_code" not in span["attributes"]
+
+
+def echo(peer):
+    for message in peer:
+        peer.send(message)
+
+
+async def echo_in_a_loop(peer):
+    async for message in peer:
+        await peer.send(message)
+
+
+@contextlib.contextmanager
+def threaded(tls):
+    server = serve(echo, "127.0.0.1", 0, ssl=tls)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.socket.getsockname()[1]
+    server.shutdown()
+
+
+@contextlib.contextmanager
+def looped(tls):
+    loop, ports = asyncio.new_event_loop(), queue.Queue()
+    over = asyncio.Event()
+
+    async def run():
+        async with serve_in_a_loop(echo_in_a_loop, "127.0.0.1", 0, ssl=tls) as server:
+            ports.put(server.sockets[0].getsockname()[1])
+            await over.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),), daemon=True)
+    thread.start()
+    yield ports.get(timeout=20)
+    loop.call_soon_threadsafe(over.set)
+    thread.join(20)
+    loop.close()
+
+
+def talk(url, tls, proxy):
+    with dial(url, ssl=tls, proxy=proxy) as peer:
+        peer.send("hello")
+        assert peer.recv(timeout=20) == "hello"
+    return peer.close_code
+
+
+def talk_in_a_loop(url, tls, proxy):
+    async def run():
+        async with dial_in_a_loop(url, ssl=tls, proxy=proxy) as peer:
+            await peer.send("hello")
+            assert await peer.recv() == "hello"
+        return peer.close_code
+
+    return asyncio.run(asyncio.wait_for(run(), 20))
+
+
+@pytest.mark.parametrize("client", [talk, talk_in_a_loop])
+@pytest.mark.parametrize("server", [threaded, looped])
+@pytest.mark.parametrize("secure", [True, False])
+def test_who_says_close_ends_well(client, server, secure, intercepting, authority, sink):
+    """Whatever ends the connection behind it: many say no close_notify."""
+    side = intercepting()
+    with server(authority.server(HOST) if secure else None) as port:
+        url = f"{'wss' if secure else 'ws'}://{HOST}:{port}/chat"
+        assert client(url, context_of(side) if secure else None, "http://%s:%d" % side.egress) == 1000
+    (span,) = sink.wait(1)
+    assert span["attributes"]["sidespan.websocket.close_code"] == 1000
+    assert (span["attributes"]["sidespan.end"], span["status"]) == ("complete", "UNSET")

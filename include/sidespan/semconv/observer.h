@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sidespan/base/clock.h"
+#include "sidespan/base/error.h"
 #include "sidespan/base/random.h"
 #include "sidespan/http/message.h"
 #include "sidespan/http/uri.h"
@@ -55,6 +56,9 @@ class Observer {
   // After on_end() and describe(), where the exchange has a span: the calls that share it become
   // spans of their own, children of that one; some only when their answers come.
   virtual void emit_calls(const HttpFacts&, const HttpSpanOptions&, Random&) {}
+  // Of a WebSocket: that side has said Close, behind which it says nothing (RFC 6455
+  // section 5.5.1).
+  virtual bool said_close(Side) const { return false; }
   // Its messages may get a context of their own (mcp_meta.h).
   virtual bool is_mcp() const { return false; }
   // The MCP request that its body is, once it was read; null: it is none, or several.
