@@ -128,12 +128,13 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.half_close_time",
      .value = "30s",
      .read = assign<time_between<1, kDay>, &S::limits, &L::proxy, &P::half_close_time_max>,
-     .sentence = "Without a byte of the answer once the agent has closed its side; then it counts "
-                 "as gone."},
+     .sentence = "Without a byte of the answer once the agent has closed its side and has all that "
+                 "came; then it counts as gone."},
     {.key = "limits.stream_idle_time",
      .value = "10m",
      .read = assign<time_between<1, kDay>, &S::limits, &L::proxy, &P::stream_idle_time_max>,
-     .sentence = "Without a byte either way within one call."},
+     .sentence = "Without a byte either way within one call, or of the rest of an answer that the "
+                 "agent takes."},
     {.key = "limits.metric_series",
      .value = "1000",
      .read = assign<count_between<1, 10'000>, &S::limits, &L::proxy, &P::metric_series_max>,
