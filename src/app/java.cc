@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 #include <utility>
 
 #include "sidespan/base/text.h"
@@ -101,9 +102,10 @@ std::string java_tool_options(std::string_view before, const JavaProxy& proxy) {
   // Another `env` may have said the same, and something else may stand behind that.
   const auto counts = [&](const std::string& option) {
     const std::string start = option.substr(0, option.find('=') + 1);
-    const auto last = std::find_if(said.rbegin(), said.rend(),
-                                   [&](const std::string& w) { return w.starts_with(start); });
-    return last != said.rend() && *last == option;
+    const auto backwards = said | std::views::reverse;
+    const auto last =
+        std::ranges::find_if(backwards, [&](const std::string& w) { return w.starts_with(start); });
+    return last != backwards.end() && *last == option;
   };
   const std::array<std::string, 4> ours = proxy_options(proxy);
   if (!std::ranges::all_of(ours, counts)) std::ranges::for_each(ours, add);
