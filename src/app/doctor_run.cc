@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "app/doctor_sidecar.h"
 #include "app/opaque_words.h"
+#include "app/run_words.h"
 #include "sidespan/lineage/resolver.h"
 #include "sidespan/semconv/attributes.h"
 #include "sidespan/wire/second_proxy.h"
@@ -28,19 +29,10 @@ constexpr std::array kAbsent = {Code::kConnectionRefused, Code::kDnsFailure, Cod
 constexpr std::array kBroken = {Code::kTimeout, Code::kTlsFailure, Code::kConnectionReset,
                                 Code::kConnectionClosed, Code::kTruncated};
 
-std::optional<uint16_t> port_of(const RunSpan& span) {
-  for (const trace::Attributes::View& each : span.attributes) {
-    const auto* port = std::get_if<int64_t>(&each.value);
-    if (port != nullptr && each.key == std::string_view(attribute::kServerPort)) {
-      return static_cast<uint16_t>(*port);
-    }
-  }
-  return std::nullopt;
-}
-
 std::string host_of(const RunSpan& span) {
   std::string host(span.attributes.text(attribute::kServerAddress));
-  if (const auto port = port_of(span)) host.append(":").append(std::to_string(*port));
+  if (const auto port = integer(span, attribute::kServerPort))
+    host.append(":").append(std::to_string(*port));
   return host;
 }
 
@@ -97,8 +89,9 @@ void sort_call(const RunSpan& span, const wire::SecondProxy& second_proxy, Sorte
     sorted.faults[error].insert(host_of(span));
   } else {
     sorted.called.insert(host_of(span));
+    const int64_t port = integer(span, attribute::kServerPort).value_or(0);
     sorted.through_it |= second_proxy.leads_to(span.attributes.text(attribute::kServerAddress),
-                                               port_of(span).value_or(0));
+                                               static_cast<uint16_t>(port));
   }
 }
 

@@ -30,10 +30,6 @@ std::optional<Value> value_of(const RunSpan& span, std::string_view key) {
   return std::nullopt;
 }
 
-std::optional<int64_t> integer(const RunSpan& span, std::string_view key) {
-  return value_of<int64_t>(span, key);
-}
-
 // "host:port/path" of a URL: no scheme, no user information, no query, no fragment.
 std::string host_and_path(std::string_view url, std::string_view url_template) {
   if (const size_t scheme = url.find("://"); scheme != std::string_view::npos) {
@@ -118,6 +114,10 @@ std::string tools_of(const RunSpan& span) {
 }
 
 }  // namespace
+
+std::optional<int64_t> integer(const RunSpan& span, std::string_view key) {
+  return value_of<int64_t>(span, key);
+}
 
 SpanWords words_of(const RunSpan& span) {
   const trace::Attributes& attributes = span.attributes;

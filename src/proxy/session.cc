@@ -78,7 +78,7 @@ void Session::dispatch(http::Event&& event) {
   // A head that was refused has no exchange, and answers here. So do bytes after an exchange is
   // over.
   if (const auto* reset = std::get_if<http::Reset>(&event.what)) {
-    // Who ended a stream that was answered already asks for nothing.
+    // Who ended a stream that was answered already asks for nothing, however he did it.
     if (reset->error.code == Code::kConnectionReset || (stream != 0 && stream <= last_told_))
       return;
     last_told_ = stream;

@@ -1,9 +1,9 @@
 // Whatever a configuration file holds, beside variables that say more and less than it: it is read
 // or refused, and what is told of a fault is printable and of a line that is there. What has no
 // fault is printed as a configuration that is read again without one, and has the same values, but
-// for secrets, which are not shown; its networks are ones that an authority can permit. Of the
-// reference any settings can be taken without a change of
-// what is in effect: a file that begins with '#' says which, a bit a setting.
+// for secrets, which are not shown; names and networks of its scope are ones that an authority can
+// permit. Of the reference any settings can be taken without a change of what is in effect: a file
+// that begins with '#' says which, a bit a setting.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/field_lines.h"
 #include "sidespan/base/text.h"
 #include "sidespan/trace/formats.h"
 #include "sidespan/trace/propagator.h"
@@ -24,18 +25,6 @@ namespace {
 using Fields = std::vector<std::pair<std::string, std::string>>;
 constexpr trace::Parts kNoBaggage{true, true, false};  // no ids in it
 constexpr trace::Parts kNothing{false, false, false};
-
-// Lines "name:value".
-Fields read_fields(std::string_view lines) {
-  Fields fields;
-  std::optional<std::string_view> rest = lines;
-  while (rest) {
-    const std::string_view line = text::split_first(rest, '\n');
-    const size_t colon = line.find(':');
-    if (colon != line.npos) fields.emplace_back(line.substr(0, colon), line.substr(colon + 1));
-  }
-  return fields;
-}
 
 Fields injected(const trace::Propagator& format, const trace::Context& context, trace::Parts parts,
                 Fields fields = {}) {
@@ -187,7 +176,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool alone = (data[0] & 0x40U) == 0;
   const trace::Propagator& vendor = *registry.find(trace::kVendorFormats[index]);
   const trace::Propagator& format = alone ? vendor : behind_w3c(index);
-  const Fields fields = read_fields({reinterpret_cast<const char*>(data + 1), size - 1});
+  const Fields fields =
+      sidespan::testing::read_fields({reinterpret_cast<const char*>(data + 1), size - 1});
   check_names(fields);
   check_removal(fields, index);
 

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/field_lines.h"
 #include "sidespan/base/text.h"
 #include "sidespan/trace/w3c.h"
 
@@ -24,21 +25,6 @@ namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 constexpr std::array kNames = {kTraceparentField, kTracestateField, kBaggageField};
-
-Fields read_fields(std::string_view lines) {
-  Fields fields;
-  std::optional<std::string_view> rest = lines;
-  while (rest) {
-    const std::string_view line = text::split_first(rest, '\n');
-    const size_t colon = line.find(':');
-    if (colon == line.npos) {
-      fields.emplace_back(kTraceparentField, line);
-    } else {
-      fields.emplace_back(line.substr(0, colon), line.substr(colon + 1));
-    }
-  }
-  return fields;
-}
 
 std::vector<std::string_view> values(const Fields& fields, std::string_view name) {
   std::vector<std::string_view> found;
@@ -153,7 +139,7 @@ void check_withheld(const Fields& fields, const Context& received) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
-  const Fields fields = read_fields(input);
+  const Fields fields = sidespan::testing::read_fields(input, kTraceparentField);
   const Context received = extract(fields);
   check_received(fields, received);
   check_sent(fields, received);
