@@ -72,9 +72,10 @@ class AgentSide {
   virtual bool multiplexed() const = 0;
   // Whether that is where this connection leads to itself.
   virtual bool is_here(const http::Authority& authority) const = 0;
-  // Closes without another word, so that the agent's own handling of stale connections works. Not
-  // where streams share the connection.
-  virtual void abort() = 0;
+  // Closes without an answer to the request of `stream`, so that the agent's own handling of stale
+  // connections works. False, and nothing is done, where that would not look stale: streams share
+  // the connection, no answer came by it before, or earlier ones are still due.
+  virtual bool end_as_stale(http::StreamId stream) = 0;
   // Ends the stream after what was said, which may take the connection along; what the agent still
   // sends is not read as a message.
   virtual void close(http::StreamId stream) = 0;

@@ -169,8 +169,7 @@ void Exchange::on_origin_reset(Error&& error) {
   const bool again = ((stale && repeatable_) || error.retryable) && trace_->resend_count() == 0;
   if (again && replayable_) return retry(error);
   // A client's connection to the ingress is not the one that was stale.
-  if (stale && !repeatable_ && !agent_.multiplexed() && mode_ != semconv::Mode::kIngress) {
-    agent_.abort();
+  if (stale && !repeatable_ && mode_ != semconv::Mode::kIngress && agent_.end_as_stale(stream_)) {
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
   if (half_closed_ && error.code == Code::kConnectionClosed) {

@@ -181,6 +181,7 @@ void Session::tunnel(http::StreamId stream) {
 void Session::resume_http(http::StreamId stream, std::unique_ptr<Inside> inside, Chain first) {
   inside_ = std::move(inside);
   last_told_ = 0;
+  first_stream_ = stream + 1;
   connection_.resume_http(stream, std::move(first));
 }
 
@@ -191,6 +192,7 @@ void Session::intercept(http::StreamId stream, std::unique_ptr<Inside> inside,
   opener_ = std::move(*opener);
   exchanges_.erase(opener);
   last_told_ = 0;
+  first_stream_ = 1;
   const http::CodecLimits& limits = worker_.options->limits.codec;
   connection_.secure(
       std::move(engine),
@@ -235,9 +237,11 @@ Milliseconds Session::patience() const {
                   : worker_.options->limits.keep_alive_time_max;
 }
 
-void Session::abort() {
+bool Session::end_as_stale(http::StreamId stream) {
+  if (multiplexed() || stream <= first_stream_ || connection_.has_unsent()) return false;
   connection_.abort();
   changed();
+  return true;
 }
 
 void Session::close(http::StreamId stream) {
@@ -289,7 +293,8 @@ void Session::reset(const Error& error) {
   for (const auto& exchange : exchanges_) exchange->cut(error);
   for (const auto& inner : inner_) inner->cut();
   lose_opener(semconv::Ending::kLimit, error);
-  abort();
+  connection_.abort();
+  changed();
 }
 
 bool Session::is_owing() const {

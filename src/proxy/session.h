@@ -94,7 +94,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   void intercept(http::StreamId stream, std::unique_ptr<Inside> inside,
                  std::unique_ptr<tls::Engine> engine, const Chain& first) override;
   const Inside* inside() const override { return inside_.get(); }
-  void abort() override;
+  bool end_as_stale(http::StreamId stream) override;
   bool multiplexed() const override { return connection_.codec().multiplexed(); }
   bool is_here(const http::Authority& authority) const override;
   void close(http::StreamId stream) override;
@@ -126,6 +126,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   MonoTime idle_since_;     // or since the agent has its tunnel
   MonoTime owing_since_{};  // since when the agent has taken nothing of what is left of answers
   http::StreamId last_told_ = 0;  // streams begin in their order
+  http::StreamId first_stream_ = 1;  // of HTTP/1; within a tunnel the first there
   const Door door_;
   bool pinned_ = false;
   bool changed_ = false;  // the owner was told, and has not reaped yet

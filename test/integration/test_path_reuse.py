@@ -79,6 +79,16 @@ def test_a_post_on_a_dead_connection_is_left_to_the_agent(agent, origin, sink):
     assert (span["status"], span["attributes"]["sidespan.end"]) == ("ERROR", "origin_closed")
 
 
+def test_a_post_on_a_dead_connection_that_is_the_agent_s_first_is_502(sidecar, origin):
+    """To the agent its connection is a new one: an end without a word says nothing there."""
+    dies_at_second(origin, "/dies")
+    side = sidecar()
+    with Client(side.egress) as one, Client(side.egress) as another:
+        assert one.ask("POST", origin.url("/dies"), body=b"1").status == 200
+        assert another.ask("POST", origin.url("/dies"), body=b"2").status == 502
+    assert [(request.connection, request.body) for request in origin.requests] == [(1, b"1"), (1, b"2")]
+
+
 def test_a_fresh_connection_that_dies_is_502(agent, origin, sink):
     origin.answer("/dead", [CLOSE])
     for method in ("GET", "POST"):

@@ -101,6 +101,19 @@ def test_the_first_request_is_tried_again_on_a_connection_that_went(intercepting
     origin.stop()
 
 
+def test_a_first_post_on_a_connection_that_went_is_502(intercepting, authority):
+    """To the agent the tunnel is new, however long its connection to the origin has been there."""
+    origin = Origin(tls=authority.server(HOST))
+    origin.answer("/flaky", ["close"])
+    side = intercepting()
+    with Tunnel(side, origin, context_of(side)) as agent:
+        agent.send(b"POST /flaky HTTP/1.1\r\nHost: %s:%d\r\nContent-Length: 1\r\n\r\nx" % (
+            HOST.encode(), origin.port))
+        assert agent.response().status == 502
+    assert len(origin.requests) == 1
+    origin.stop()
+
+
 @pytest.mark.parametrize("host", ["{name}", "{name}:{port}", "{name}.:{port}", "LOCALHOST:{port}"])
 def test_one_host_has_many_spellings(host, intercepting, tls_origin):
     side = intercepting()
