@@ -5,15 +5,20 @@ unique and stands in the call's URL, so that its span can be told from all other
 `sidespan.end` the span of the call ends, (closed, reset); None where no request has been, so that none is due.
 """
 
+import queue
 import socket
 import ssl
 import struct
 import threading
+import time
+from contextlib import contextmanager
 
+import h2.connection
 from h2.errors import ErrorCodes
+from h2.events import RequestReceived
 from hyperframe.frame import HeadersFrame
 
-from h2_origin import H2Client
+from h2_origin import H2Client, H2Origin
 from handshakes import hello
 from origin import CLOSE, CONTINUE, NO_BODY, OK, RESET, Origin
 from wire import Client, Truncated, connect, head
@@ -36,6 +41,11 @@ class Field:
         self.hung_up = self._server(close_at_once)
         self.mute = self._server(listen)
         self.full, self.stuffing = full_listener()
+        # Calls at once would share a connection to an origin of HTTP/2, and its end: each has an address of its own.
+        self.h2 = self._server(break_off_h2, "0.0.0.0")
+        self._addresses = queue.Queue()
+        for number in range(1, 33):
+            self._addresses.put(f"127.0.2.{number}:{port_of(self.h2)}")
         with socket.create_server(("127.0.0.1", 0)) as gone:
             self.nobody = gone.getsockname()[1]
         for path, script in scripts(self.arrive).items():
@@ -57,14 +67,21 @@ class Field:
         with self._lock:
             del self._arrived[target]
 
+    @contextmanager
+    def h2_origin(self):
+        """The address of one that nobody else calls meanwhile."""
+        address = self._addresses.get()
+        yield address
+        self._addresses.put(address)
+
     def stop(self):
         self.origin.stop()
-        for server in (self.echo, self.resetting, self.hung_up, self.mute, self.full, *self.stuffing):
+        for server in (self.echo, self.resetting, self.hung_up, self.mute, self.h2, self.full, *self.stuffing):
             server.close()
 
     @staticmethod
-    def _server(talk):
-        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    def _server(talk, host="127.0.0.1"):
+        listener = socket.create_server((host, 0), backlog=512)
 
         def accept():
             while True:
@@ -130,6 +147,49 @@ def listen(sock):
     except OSError:
         pass
     sock.close()
+
+
+def break_off_h2(sock):
+    """An origin of HTTP/2 whose connection ends at its first request, as the path says. A stream that is reset leaves the
+    connection as it is."""
+    connection = h2.connection.H2Connection(H2Origin.config)
+    connection.initiate_connection()
+    try:
+        sock.sendall(connection.data_to_send())
+        while data := sock.recv(65536):
+            for event in connection.receive_data(data):
+                if isinstance(event, RequestReceived):
+                    target = dict(event.headers)[":path"].partition("?")[0].removeprefix("/h2-origin-")
+                    point, _, how = target.rpartition("-")
+                    if break_off_stream(sock, connection, event.stream_id, point, how):
+                        return
+            sock.sendall(connection.data_to_send())
+    except OSError:
+        sock.close()
+
+
+def break_off_stream(sock, connection, stream, point, how):
+    """True where the connection is over."""
+    said = {"before-head": 0, "in-request": 0, "reset": 0, "in-head": 1, "reset-in-body": 2, "in-body": 2,
+            "in-trailers": 3, "after-answer": 4}[point]
+    block = connection.encoder.encode([("x-field", "value")]) if said in (1, 3) else b""
+    if said > 1:
+        connection.send_headers(stream, [(":status", "200"), ("content-type", "application/grpc")])
+        connection.send_data(stream, b"\0\0\0\0\1x")
+    if said == 4:
+        connection.send_headers(stream, [("grpc-status", "0")], end_stream=True)
+        connection.close_connection(last_stream_id=stream)
+    if point.startswith("reset"):
+        connection.reset_stream(stream, ErrorCodes.CANCEL if how == CLOSE else ErrorCodes.INTERNAL_ERROR)
+        return False
+    sock.sendall(connection.data_to_send())
+    if block:
+        # A head, or trailers, of which another frame is due.
+        sock.sendall(HeadersFrame(stream, block, flags=["END_STREAM"]).serialize())
+    if said:
+        time.sleep(0.03)  # what has been sent is read before a reset overtakes it
+    with_reset(sock) if how == RESET else sock.close()
+    return True
 
 
 def scripts(arrive):
@@ -345,6 +405,20 @@ def origin_at(point, status, request=get):
     return play
 
 
+def h2_origin_at(point, ends=True):
+    """The same with an origin of HTTP/2, which a call of gRPC reaches without TLS."""
+
+    def play(field, key, how):
+        with field.h2_origin() as address, H2Client(connect(field.egress)) as client:
+            stream = client.ask(address, f"/h2-origin-{point}-{how}?{key}", "POST", body=b"\0\0\0\0\1x", end=ends,
+                                headers=[("content-type", "application/grpc"), ("te", "trailers")])
+            answer, = client.wait(stream)
+            whole = answer.error is None and dict(answer.trailers).get("grpc-status") == "0"
+            assert answer.ended and whole == (point == "after-answer"), f"{point}: {answer}"
+
+    return play
+
+
 def long_post(url):
     return post(url, ("Content-Length", "1000")) + b"x" * 500
 
@@ -403,4 +477,12 @@ POINTS = {
     "origin-early": (origin_at("early", 413, long_post), WHOLE),
     "origin-in-upgrade": (origin_at("in-upgrade", 101, lambda url: get(url, ASK_UPGRADE)), ("complete", "origin_closed")),
     "origin-in-tunnel": (origin_in_tunnel, GONE),
+    "h2-origin-before-head": (h2_origin_at("before-head"), GONE),
+    "h2-origin-in-head": (h2_origin_at("in-head"), GONE),
+    "h2-origin-in-request": (h2_origin_at("in-request", ends=False), GONE),
+    "h2-origin-in-body": (h2_origin_at("in-body"), GONE),
+    "h2-origin-in-trailers": (h2_origin_at("in-trailers"), GONE),
+    "h2-origin-after-answer": (h2_origin_at("after-answer"), WHOLE),
+    "h2-origin-reset": (h2_origin_at("reset"), GONE),
+    "h2-origin-reset-in-body": (h2_origin_at("reset-in-body"), GONE),
 }
