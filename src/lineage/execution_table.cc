@@ -134,7 +134,7 @@ std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, const Enter
   if (call.to_model) slot->final_word = false;
   if (call.goes_on && slot->asked > 0) --slot->asked;
   slot->calls[slot->steps % kStepsKept] = call.span;
-  // Later steps have the low bits of earlier ones.
+  slot->failed.reset(slot->steps % kStepsKept);
   if (slot->steps < kStepsTold) {
     slot->over.set(slot->steps, !call.to_model);
     if (call.goes_on && call.answered) slot->over.set(*call.answered);
@@ -142,7 +142,7 @@ std::optional<Entered> ExecutionTable::enter(ExecutionRef execution, const Enter
   return Entered{slot->opening.span, slot->opening.tracestate, slot->steps, slot->opening.turn};
 }
 
-void ExecutionTable::leave(ExecutionRef execution, CallEnd end, MonoTime now,
+void ExecutionTable::leave(ExecutionRef execution, uint32_t step, CallEnd end, MonoTime now,
                            const TokenSum& tokens) {
   Shard& shard = shard_of(execution);
   const std::lock_guard lock(shard.mutex);
@@ -152,8 +152,18 @@ void ExecutionTable::leave(ExecutionRef execution, CallEnd end, MonoTime now,
   slot->tokens.add(tokens);
   slot->active = slot->last_end = now;
   if (end == CallEnd::kAsked) ++slot->asked;
+  if (end == CallEnd::kFailed && slot->steps - step < kStepsKept) {
+    slot->failed.set(step % kStepsKept);
+  }
   // A sub-agent's last word is not that of the one who waits for it.
   if (end == CallEnd::kAnswered) slot->final_word = slot->asked == 0;
+}
+
+void ExecutionTable::went_on(ExecutionRef execution) {
+  Shard& shard = shard_of(execution);
+  const std::lock_guard lock(shard.mutex);
+  Slot* const slot = slot_of(shard, execution);
+  if (slot != nullptr) slot->asked = 0;
 }
 
 void ExecutionTable::set_context(ExecutionRef execution, uint8_t flags,
@@ -190,7 +200,8 @@ void ExecutionTable::sweep(Shard& shard, MonoTime now, bool all, std::vector<Clo
     if (slot.open && slot.opening.turn && (all || is_due(slot, now))) {
       out.push_back(shut(slot, now));
     } else if (!slot.open && now - slot.closed >= turns_.idle) {
-      release(shard, i);
+      slot.parted = is_owed(slot) && now - slot.closed < kIdlesMax * turns_.idle;
+      if (!slot.parted) release(shard, i);
     }
   }
 }
@@ -212,21 +223,22 @@ std::optional<Standing> ExecutionTable::standing(ExecutionRef execution, MonoTim
   const std::lock_guard lock(shard.mutex);
   const Slot* const slot = slot_of(shard, execution);
   if (slot == nullptr) return std::nullopt;
-  return Standing{is_open(*slot, now), is_late(*slot, now),   slot->opening.turn,
+  return Standing{is_open(*slot, now), is_late(*slot, now),   slot->opening.turn,  slot->parted,
                   slot->opening.scope, slot->opening.session, slot->opening.before};
 }
 
 bool ExecutionTable::exists(ExecutionRef execution) {
   Shard& shard = shard_of(execution);
   const std::lock_guard lock(shard.mutex);
-  return slot_of(shard, execution) != nullptr;
+  const Slot* const slot = slot_of(shard, execution);
+  return slot != nullptr && !slot->parted;
 }
 
 std::optional<SpanRef> ExecutionTable::span_of(ExecutionRef execution) {
   Shard& shard = shard_of(execution);
   const std::lock_guard lock(shard.mutex);
   const Slot* const slot = slot_of(shard, execution);
-  return slot == nullptr ? std::nullopt : std::optional(slot->opening.span);
+  return slot == nullptr || slot->parted ? std::nullopt : std::optional(slot->opening.span);
 }
 
 std::optional<SpanRef> ExecutionTable::call_at(ExecutionRef execution, uint8_t step) {
@@ -234,19 +246,33 @@ std::optional<SpanRef> ExecutionTable::call_at(ExecutionRef execution, uint8_t s
   const std::lock_guard lock(shard.mutex);
   const Slot* const slot = slot_of(shard, execution);
   if (slot == nullptr) return std::nullopt;
-  const auto back = static_cast<uint8_t>(slot->steps - step);
   const trace::SpanId call = slot->calls[step % kStepsKept];
-  if (back >= kStepsKept || !call) return std::nullopt;
+  if (!is_recent(*slot, step) || !call) return std::nullopt;
   return SpanRef{slot->opening.span.trace_id, call, slot->opening.span.flags};
+}
+
+// Later steps have the low bits of earlier ones.
+bool ExecutionTable::is_recent(const Slot& slot, uint8_t step) {
+  return slot.steps < kStepsTold && slot.steps - step < kStepsKept;
+}
+
+bool ExecutionTable::has_failed(ExecutionRef execution, uint8_t step) {
+  Shard& shard = shard_of(execution);
+  const std::lock_guard lock(shard.mutex);
+  const Slot* const slot = slot_of(shard, execution);
+  return slot != nullptr && is_recent(*slot, step) && slot->failed.test(step % kStepsKept);
 }
 
 Waiting ExecutionTable::waits(ExecutionRef execution, uint8_t step, MonoTime now) {
   Shard& shard = shard_of(execution);
   const std::lock_guard lock(shard.mutex);
   const Slot* const slot = slot_of(shard, execution);
-  if (slot == nullptr || !is_open(*slot, now)) return Waiting::kNo;
+  if (slot == nullptr) return Waiting::kNo;
+  const bool open = is_open(*slot, now);
+  if (!open && !is_owed(*slot)) return Waiting::kNo;
   if (slot->steps >= kStepsTold) return Waiting::kUnsure;
-  return slot->over.test(step) ? Waiting::kNo : Waiting::kYes;
+  if (slot->over.test(step)) return Waiting::kNo;
+  return open ? Waiting::kYes : Waiting::kUnsure;
 }
 
 bool ExecutionTable::charge_value(ExecutionRef execution, size_t values_max) {

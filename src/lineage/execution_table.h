@@ -26,6 +26,7 @@ struct Standing {
   bool open = false;
   bool late = false;  // it is over for so long that nothing of it comes any more
   bool turn = false;
+  bool parted = false;  // for even longer, and what it carried is nobody's; it may wait for a tool
   uint64_t scope = 0;
   uint64_t session = 0;
   ExecutionRef before = {};  // the turn that it goes on from
@@ -64,7 +65,9 @@ struct Entering {
 enum class Waiting : uint8_t {
   kNo,
   kYes,
-  kUnsure,  // after so many calls nobody keeps count of each
+  // After so many calls nobody keeps count of each; what waits for a person waits longer than a
+  // turn stays open.
+  kUnsure,
 };
 
 class ExecutionTable {
@@ -75,7 +78,10 @@ class ExecutionTable {
   ExecutionRef open(Opening opening, const Moment& now, uint64_t chance);
   // Nothing: it is closed, or gone.
   std::optional<Entered> enter(ExecutionRef execution, const Entering& call, MonoTime now);
-  void leave(ExecutionRef execution, CallEnd end, MonoTime now, const TokenSum& tokens);
+  void leave(ExecutionRef execution, uint32_t step, CallEnd end, MonoTime now,
+             const TokenSum& tokens);
+  // Another turn went on from what this one's model said last.
+  void went_on(ExecutionRef execution);
   // Of `baggage` as much as there is room for.
   void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate,
                    const Told& baggage);
@@ -89,6 +95,8 @@ class ExecutionTable {
   std::optional<SpanRef> span_of(ExecutionRef execution);
   // Of its call with that step, of which the low bits are known, if it is one of the latest.
   std::optional<SpanRef> call_at(ExecutionRef execution, uint8_t step);
+  // It is one of the latest and had no answer, or an error.
+  bool has_failed(ExecutionRef execution, uint8_t step);
   // For what the answer to its call with that step asked for; its low bits are enough.
   Waiting waits(ExecutionRef execution, uint8_t step, MonoTime now);
   // Takes room for one value more in its account; false: it has none.
@@ -111,6 +119,7 @@ class ExecutionTable {
   static constexpr size_t kStepsKept = 16;
   static constexpr size_t kStepsTold = 256;
   static constexpr int kGracesMax = 15;    // after its last word stragglers may come for so long
+  static constexpr int kIdlesMax = 15;     // a person may take so long to allow what it waits for
   static constexpr size_t kLooksMax = 16;  // slots that are looked at for one that may go
   static constexpr size_t kPushedOutMax = 64;
   static constexpr size_t kScopePlaces = 1024;
@@ -121,6 +130,7 @@ class ExecutionTable {
     bool used = false;
     bool open = false;
     bool final_word = false;  // the model has said it
+    bool parted = false;
     Opening opening;
     WallTime start{};
     MonoTime started{};
@@ -134,6 +144,7 @@ class ExecutionTable {
     TokenSum tokens;
     uint32_t asked = 0;  // answers that want tools called, and that no call went on from yet
     std::array<trace::SpanId, kStepsKept> calls = {};
+    std::bitset<kStepsKept> failed;
     std::bitset<kStepsTold> over;  // by step: nobody waits for what its answer wants
   };
   struct Shard {
@@ -152,6 +163,8 @@ class ExecutionTable {
   bool is_due(const Slot& slot, MonoTime now) const;
   bool is_open(const Slot& slot, MonoTime now) const { return slot.open && !is_due(slot, now); }
   bool is_late(const Slot& slot, MonoTime now) const;
+  static bool is_owed(const Slot& slot) { return !slot.final_word && slot.asked > 0; }
+  static bool is_recent(const Slot& slot, uint8_t step);
   ClosedTurn shut(Slot& slot, MonoTime now);
   void release(Shard& shard, size_t index);
   void sweep(Shard& shard, MonoTime now, bool all, std::vector<ClosedTurn>& out);

@@ -20,7 +20,7 @@ namespace {
 constexpr size_t kDepthMax = 64;  // json::Reader's own limit
 constexpr size_t kPrefixesMax = 256;
 constexpr size_t kIdBytesMax = 128;
-constexpr uint8_t kIdWeight = 20;  // an id that tells; call_0 does not
+constexpr uint8_t kIdWeight = 20;  // at least
 constexpr size_t kParts = 4;       // of a streamed answer, that are read at a time
 
 // Those of a message that the model said, where no role tells.
@@ -124,6 +124,7 @@ struct Gleaner::Impl final : Recycled<Impl, 32> {
   size_t bundle_depth = 0;
   std::unique_ptr<NestedJson> nested;  // of a text that begins as JSON
   bool in_nested = false;
+  bool in_lines = true;
   std::array<Part, kParts> parts;
   int64_t index = 0;
   bool index_seen = false;  // in this document
@@ -216,7 +217,8 @@ void Gleaner::Impl::settle(Place place) {
 
 void Gleaner::Impl::end_message() {
   // What the model said was in its answer; where nobody saw that, it is a constant perhaps.
-  if (by_system || by_model) settle(Place::kFixed);
+  if (by_system) settle(Place::kFixed);
+  if (by_model && !by_system) settle(Place::kResent);
   if (by_model && !out.prefixes.empty()) out.prefixes.back().answer_follows = true;
   if (out.prefixes.size() == kPrefixesMax) {
     out.prefixes.erase(out.prefixes.begin(), out.prefixes.begin() + kPrefixesMax / 2);
@@ -307,6 +309,8 @@ void Gleaner::Impl::text(std::string_view piece, bool last) {
       nested->restart();
       in_nested = true;
     }
+    // What a model asked a tool for is a text here, and in its answer the same by its parts.
+    in_lines = !(in_nested && voice == Voice::kModelRequest && key == Member::kArguments);
   }
   if (in_digest) digest.add(piece);
   if (bundle.active()) {
@@ -315,7 +319,7 @@ void Gleaner::Impl::text(std::string_view piece, bool last) {
   }
   if (is_name && kept.size() < kIdBytesMax) kept += piece.substr(0, kIdBytesMax - kept.size());
   if (to == To::kScan) {
-    scan.feed(piece);
+    if (in_lines) scan.feed(piece);
     if (in_nested) nested->feed(piece);
   } else if (to == To::kArguments) {
     Part& into = part();
@@ -341,7 +345,11 @@ void Gleaner::Impl::end_text() {
     scan.end();
     if (!in_message() && voice == Voice::kModelRequest) values.set_place(Place::kFixed);
   } else if (to == To::kId) {
-    if (const uint8_t weight = weight_of(kept); weight >= kIdWeight) values.add(kept, weight, true);
+    if (is_unique(kept)) {
+      values.add(kept, std::max(weight_of(kept), kIdWeight), true);
+    } else if (!of_model()) {  // a tool's own, which may be a number that few have
+      values.add(kept, weight_of(kept));
+    }
   } else if (key == Member::kRole && in_message()) {
     by_system |= kept == "system" || kept == "developer";
     by_model |= kept == "assistant" || kept == "model" || kept == "ASSISTANT";

@@ -202,13 +202,19 @@ void Registry::Impl::open_turn(const Call& call, const Judgement& judgement, con
                   .fixed_by = call.scope.fixed_by,
                   .session = call.session,
                   .before = judgement.before};
-  place_turn(call, now, random, opening);
+  Call placed = call;
+  if (out.elsewhere) {
+    placed.scope.span = {};
+    placed.trace = {};
+  }
+  place_turn(placed, now, random, opening);
   const bool told = call.start.mono != MonoTime{} && call.start.mono < now.mono;
   const Moment& start = told ? call.start : now;
   const ExecutionRef turn = executions.open(std::move(opening), start, random.next());
   const std::optional<Entered> entered =
       turn ? executions.enter(turn, {call.span, true, false, {}}, now.mono) : std::nullopt;
   if (!entered) return;
+  if (judgement.before) executions.went_on(judgement.before);
   out.execution = turn;
   out.opened = true;
   out.parent = entered->span;
@@ -353,8 +359,10 @@ Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random)
     return {.unheard_at = before};
   }
   const Judgement judgement = judge(call, now.mono);
-  Joined out{
-      .verdict = judgement.verdict, .source = judgement.source, .asked_for = judgement.asked_for};
+  Joined out{.verdict = judgement.verdict,
+             .source = judgement.source,
+             .asked_for = judgement.asked_for,
+             .elsewhere = judgement.elsewhere && call.scope.id == 0 && !call.is_sent};
   if (judgement.verdict == Joined::Verdict::kOne) {
     const std::optional<Entered> entered =
         executions.enter(judgement.execution,
@@ -433,9 +441,9 @@ void Registry::publish(ExecutionRef execution, Voice voice, uint32_t step, const
   enter(impl_->within(anywhere(around), gleaned, now));
 }
 
-void Registry::call_ended(ExecutionRef execution, CallEnd end, MonoTime now,
+void Registry::call_ended(ExecutionRef execution, uint32_t step, CallEnd end, MonoTime now,
                           const TokenSum& tokens) {
-  if (execution) impl_->executions.leave(execution, end, now, tokens);
+  if (execution) impl_->executions.leave(execution, step, end, now, tokens);
 }
 
 void Registry::set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate,

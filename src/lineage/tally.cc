@@ -27,6 +27,10 @@ Tally::Candidate* Tally::candidate(ExecutionRef execution) {
   Candidate made;
   made.execution = execution;
   made.standing = executions_.standing(execution, now_);
+  if (made.standing && made.standing->parted) {
+    made.parted_from = made.standing->scope;
+    made.standing.reset();
+  }
   candidates_.push_back(std::move(made));
   return &candidates_.back();
 }
@@ -39,7 +43,7 @@ bool Tally::holders_of(const Held& held, std::vector<std::pair<Candidate*, Holde
     Candidate* const who = candidate(holder.execution);
     if (who != nullptr && who->standing) {
       const Standing& standing = *who->standing;
-      if (!in_scope(standing)) continue;
+      if (!in_scope(standing.scope)) continue;
       if (standing.late && held.holders[1].execution) continue;
       const bool other_session =
           standing.session != 0 && call_.session != 0 && standing.session != call_.session;
@@ -69,7 +73,7 @@ bool Tally::alone(const Held& held, const std::vector<std::pair<Candidate*, Hold
   return count == 1;
 }
 
-void Tally::support(Candidate& candidate, const Holder& holder, const Value& value) {
+void Tally::support(Candidate& candidate, const Holder& holder, const Value& value, bool is_new) {
   if (value.weight < kEvidenceWeight) {
     if (candidate.light.size() == kLightMax) return;
     if (std::ranges::find(candidate.light, value.hash) != candidate.light.end()) return;
@@ -77,11 +81,18 @@ void Tally::support(Candidate& candidate, const Holder& holder, const Value& val
   }
   const auto has = [&](uint8_t mark) { return (holder.marks & mark) != 0; };
   const bool told_before = has(kSaidByUser) || has(kSentFixed) || has(kGivenAtBegin);
-  if (has(kGivenAtBegin)) candidate.given += value.weight;
+  if (has(kGivenAtBegin)) {
+    candidate.given += value.weight;
+    if (is_new) candidate.given_now += value.weight;
+  }
   if (has(kSentFixed)) return;  // a constant of the agent's, whoever says it again
   if (has(kSaidByUser)) candidate.words += value.weight;
   if (has(kSaidByModel)) {
-    (told_before ? candidate.copied : candidate.said) += value.weight;
+    const bool set = call_.to_model && value.place == Place::kFixed;
+    (told_before                     ? candidate.copied
+     : set                           ? candidate.said_in_set
+     : value.place == Place::kResent ? candidate.resent
+                                     : candidate.said) += value.weight;
     if (value.weight > candidate.best) {
       candidate.best = value.weight;
       candidate.asked_by = holder.step;
@@ -98,8 +109,36 @@ void Tally::support(Candidate& candidate, const Holder& holder, const Value& val
   }
 }
 
-void Tally::count(const Value& value) {
+// How much of a conversation is whose, so that one's is told from that of another who was told the
+// same once: the rest of it nobody here has carried, or somebody else. What many have is nobody's.
+void Tally::share_out(const Value& value, bool is_new, const Held* held) {
+  if (value.id || value.extent == Extent::kWhole) return;
+  if (value.extent == Extent::kText) {
+    end_text();
+    const bool said = value.place == Place::kWords || value.place == Place::kResent;
+    const bool many = held != nullptr && (held->common || held->more || held->holders[2].execution);
+    const bool behind = said && is_new && history_end_ > 0;
+    region_ = said ? kHistory : kSet;
+    text_bytes_ = many || behind ? 0 : value.size;
+    told_[region_] += text_bytes_;
+  }
+  if (held == nullptr || text_bytes_ == 0) return;
+  for (const Holder& holder : held->holders) {
+    if (!holder.execution) break;
+    if (Candidate* const who = candidate(holder.execution)) who->known_of_text += value.size;
+  }
+}
+
+void Tally::end_text() {
+  for (Candidate& one : candidates_) {
+    one.known[region_] += std::min(std::exchange(one.known_of_text, 0), text_bytes_);
+  }
+  text_bytes_ = 0;
+}
+
+void Tally::count(const Value& value, bool is_new) {
   const std::optional<Held> held = values_.find(value.hash, now_);
+  if (call_.to_model) share_out(value, is_new, held ? &*held : nullptr);
   if (!held) {
     if (value.weight >= kHeavyWeight) unheard_ += value.weight;
     return;
@@ -123,7 +162,7 @@ void Tally::count(const Value& value) {
   if (alone(*held, holders)) {
     const bool constant = held->common && value.weight < kHeavyWeight && !narrowed;
     for (const auto& [who, holder] : holders) {
-      if (who != nullptr && who->standing && !constant) support(*who, holder, value);
+      if (who != nullptr && who->standing && !constant) support(*who, holder, value, is_new);
     }
     return;
   }
@@ -136,8 +175,9 @@ void Tally::count(const Value& value) {
 
 void Tally::count_all(const Gleaned* gleaned, bool ids) {
   if (gleaned == nullptr) return;
-  for (const Value& value : gleaned->values) {
-    if (value.id == ids) count(value);
+  for (size_t i = 0; i < gleaned->values.size(); ++i) {
+    const Value& value = gleaned->values[i];
+    if (value.id == ids) count(value, gleaned != call_.body || i >= history_end_);
   }
 }
 
@@ -176,7 +216,9 @@ void Tally::find_waiting() {
       const Waiting waiting = executions_.waits(one.execution, one.step, now_);
       if (waiting == Waiting::kNo) continue;
       Candidate* const who = candidate(one.execution);
-      if (who == nullptr || !who->standing || !in_scope(*who->standing)) continue;
+      if (who == nullptr) continue;
+      others_wait_ |= who->parted_from && in_scope(*who->parted_from) && !one.taken;
+      if (!who->standing || !in_scope(who->standing->scope)) continue;
       if (asked.url && !fetches(one.name)) {
         who->may_wait = true;
         continue;
@@ -229,8 +271,8 @@ void Tally::decide_by_waiting(Judgement& out) {
   if (named || (out.candidates.empty() && first.resembles)) {
     const bool others_may = std::ranges::any_of(
         candidates_, [&](const Candidate& one) { return one.may_wait && &one != &first; });
-    const bool only = waiting.size() == 1 && first.untaken && !unnamed_ && !others_may &&
-                      !is_told_to_others(first) && !is_asked_unasked();
+    const bool only = waiting.size() == 1 && first.untaken && !unnamed_ && !others_wait_ &&
+                      !others_may && !is_told_to_others(first) && !is_asked_unasked();
     if (only && claim(first)) {
       out.verdict = Joined::Verdict::kOne;
       out.source = Source::kEcho;
@@ -245,10 +287,41 @@ void Tally::decide_by_waiting(Judgement& out) {
   for (const Candidate* one : waiting) out.candidates.push_back(one->execution);
 }
 
-// The conversation of an earlier call, with the model's answer behind it, is that call's own; one
-// that is equal to the last message is the same question, of whomever.
+void Tally::find_history() {
+  const std::vector<Prefix>& prefixes = call_.body->prefixes;
+  for (size_t i = prefixes.size(); i-- > 1;) {
+    if (!prefixes[i - 1].answer_follows) continue;
+    history_end_ = prefixes[i].values_end;
+    return;
+  }
+}
+
+// Of what a model answered to that beginning nothing is told, or something that the candidate's
+// said; or so many did that nobody knows.
+bool Tally::may_have_answered(const Candidate& candidate, size_t prefix) {
+  const std::vector<Prefix>& prefixes = call_.body->prefixes;
+  const std::span<const Value> values(call_.body->values);
+  size_t last = prefix;
+  while (prefixes[last].answer_follows) ++last;
+  const size_t from = prefixes[prefix].values_end;
+  bool tells = false;
+  for (const Value& value : values.subspan(from, prefixes[last].values_end - from)) {
+    if (value.weight < kEvidenceWeight) continue;
+    tells = true;
+    const std::optional<Held> held = values_.find(value.hash, now_);
+    if (!held) continue;
+    const bool said = std::ranges::any_of(held->holders, [&](const Holder& holder) {
+      return holder.execution == candidate.execution && (holder.marks & kSaidByModel) != 0;
+    });
+    if (said || held->more) return true;
+  }
+  return !tells;
+}
+
+// The conversation of an earlier call, with its model's answer behind it, is that call's own; one
+// that is equal to the last message is the same question, of whomever, unless that one failed and
+// this is sent again.
 void Tally::count_prefixes() {
-  if (call_.body == nullptr) return;
   const std::vector<Prefix>& prefixes = call_.body->prefixes;
   for (size_t i = prefixes.size(); i-- > 0;) {
     const bool whole = i + 1 == prefixes.size();
@@ -261,7 +334,9 @@ void Tally::count_prefixes() {
     for (const auto& [who, holder] : holders) {
       if (who == nullptr || !who->standing || (holder.marks & kAllMessages) == 0) continue;
       if (whole) who->attempt = holder.step;
-      if (is_alone && (!whole || call_.retries) && who->prefix == 0) {
+      if (!is_alone || who->prefix != 0) continue;
+      if (whole ? call_.retries && executions_.has_failed(holder.execution, holder.step)
+                : may_have_answered(*who, i)) {
         who->prefix = static_cast<uint32_t>(i + 1);
         who->asked_by = holder.step;
       }
@@ -294,7 +369,8 @@ void Tally::name_before(Judgement& out) {
   const Candidate* best = nullptr;
   for (const Candidate& one : candidates_) {
     const bool over = one.standing && one.standing->turn && !one.standing->open;
-    if (!over || one.ids + one.prefix + one.said == 0) continue;
+    const bool said = one.said + one.resent > 0 && is_own(one, kHistory);
+    if (!over || (one.ids == 0 && one.prefix == 0 && !said)) continue;
     // The latest: what was resent of those before is in it as well, but by another's answer.
     if (best == nullptr || one.prefix > best->prefix) best = &one;
   }
@@ -317,7 +393,10 @@ Judgement Tally::judge() {
 
 Judgement Tally::weigh() {
   Judgement out;
-  if (call_.to_model && admitted_.prefixes) count_prefixes();
+  if (call_.to_model && call_.body != nullptr) {
+    find_history();
+    if (admitted_.prefixes) count_prefixes();
+  }
   if (admitted_.ids) {
     count_all(call_.head, true);
     count_all(call_.body, true);
@@ -342,12 +421,15 @@ Judgement Tally::weigh() {
   }
   count_all(call_.head, false);
   count_all(call_.body, false);
+  end_text();
   const bool decided = judge_texts(out);
   if (call_.to_model) {
     if (!decided) name_before(out);
+    find_given_before(out);
     return out;
   }
   if (out.verdict != Joined::Verdict::kOne) decide_by_waiting(out);
+  find_given_before(out);
   out.asked_for = is_asked_for(out);
   return out;
 }
@@ -360,12 +442,33 @@ bool Tally::is_asked_for(const Judgement& judgement) const {
   });
 }
 
+// Where nobody who is under way is found: what a request that was answered had given the agent is
+// done for that one, and not for another that is in flight now.
+void Tally::find_given_before(Judgement& out) const {
+  if (out.verdict != Joined::Verdict::kNone) return;
+  for (const Candidate& one : candidates_) {
+    const bool over = one.standing && !one.standing->turn && !one.standing->open;
+    if (!over || one.given_now < kHeavyWeight) continue;
+    out.candidates.push_back(one.execution);
+    out.elsewhere = true;
+  }
+}
+
+// What a conversation has from a model proves little by itself: models say the same to many. It is
+// the candidate's with what its user said before it, and unless more of it is somebody else's or
+// nobody's here, as where a conversation comes from a database.
+bool Tally::explains_model_call(const Candidate& one) const {
+  if (one.given >= kHeavyWeight) return true;
+  if (one.said_in_set >= kEvidenceWeight && is_own(one, kSet)) return true;
+  if (!is_own(one, kHistory)) return false;
+  const bool asked = one.words >= kEvidenceWeight;
+  return one.given >= kEvidenceWeight || one.said >= kEvidenceWeight ||
+         (asked && (one.told >= kEvidenceWeight || one.resent >= kEvidenceWeight));
+}
+
 // False: nobody is known, or several share what this carries and nothing else is known of them.
 bool Tally::judge_texts(Judgement& out) {
-  const auto to_model = [](const Candidate& one) {
-    return one.said >= kEvidenceWeight || one.given >= kEvidenceWeight ||
-           (one.told >= kEvidenceWeight && one.words >= kEvidenceWeight);
-  };
+  const auto to_model = [&](const Candidate& one) { return explains_model_call(one); };
   // Among much that nobody has heard yet, a text that somebody knows is that by chance: a new
   // question about what another is about.
   const auto to_tool = [&](const Candidate& one) {
@@ -375,18 +478,24 @@ bool Tally::judge_texts(Judgement& out) {
            one.words + one.copied >= kEvidenceWeight || one.given >= kEvidenceWeight;
   };
   if (call_.to_model ? decide(Source::kEcho, out, to_model) : decide(Source::kEcho, out, to_tool)) {
+    // What somebody's model asked for long ago may be done now, though nobody knows what he said.
+    if (others_wait_) doubt(out);
     return true;
   }
   const auto shared = [](const Candidate& one) { return one.shared >= kEvidenceWeight; };
   if (!decide(Source::kEcho, out, shared)) return false;
   // What several hold is no evidence for the one of them that is still open.
+  doubt(out);
+  return false;
+}
+
+void Tally::doubt(Judgement& out) {
   if (out.verdict == Joined::Verdict::kOne) out.candidates = {out.execution};
   out.verdict = Joined::Verdict::kSeveral;
   out.source = Source::kRoot;
   out.execution = {};
   out.asked_by.reset();
   out.attempt.reset();
-  return false;
 }
 
 }  // namespace sidespan::lineage

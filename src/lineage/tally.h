@@ -2,6 +2,7 @@
 // Made for one call; used by the registry.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -25,6 +26,7 @@ struct Judgement {
   std::optional<uint8_t> attempt = {};   // the step of the same request before
   bool asked_for = false;                // by a model, perhaps by one of several
   bool unheard = false;                  // no execution has to do with what it carries
+  bool elsewhere = false;  // kNone: a request that is over alone had given it to the agent
 };
 
 class Tally {
@@ -53,18 +55,31 @@ class Tally {
   static constexpr size_t kCandidatesMax = 16;
   static constexpr size_t kLightMax = 64;
 
+  // Where a text stands in a call to a model.
+  enum Region : uint8_t {
+    kHistory,  // what was said, up to the model's latest words; all, where it has not said any
+    kSet,      // instructions, definitions, fields
+    kRegions,
+  };
+
   struct Candidate {
     ExecutionRef execution;
-    std::optional<Standing> standing;
+    std::optional<Standing> standing;          // nothing: it is gone
+    std::optional<uint64_t> parted_from = {};  // it is gone but for what it waits for: its scope
     uint32_t ids = 0;
-    uint32_t prefix = 0;  // length of the conversation that this goes on from
-    uint32_t said = 0;    // by the model, and by nobody before
-    uint32_t told = 0;    // by tools
-    uint32_t words = 0;   // of its user
-    uint32_t copied = 0;  // of these what the model said again
+    uint32_t prefix = 0;       // length of the conversation that this goes on from
+    uint32_t said = 0;         // by the model, and by nobody before
+    uint32_t said_in_set = 0;  // the same, among instructions
+    uint32_t resent = 0;       // the same, as a model's words in a conversation
+    uint32_t told = 0;         // by tools
+    uint32_t words = 0;        // of its user
+    uint32_t copied = 0;       // of these what the model said again
     uint32_t given = 0;
-    uint32_t shared = 0;      // what others hold, too
-    bool waits = false;       // for just this call
+    uint32_t given_now = 0;                     // of that what no answer of a model followed yet
+    uint32_t shared = 0;                        // what others hold, too
+    std::array<uint32_t, kRegions> known = {};  // bytes that it has to do with
+    uint32_t known_of_text = 0;                 // of the text that is being counted
+    bool waits = false;                         // for just this call
     bool may_wait = false;    // or asks a tool for its URL that may do anything with it
     bool untaken = false;     // which has not come yet
     uint8_t waits_since = 0;  // the step of the model's call
@@ -80,21 +95,29 @@ class Tally {
   Judgement weigh();
   Candidate* candidate(ExecutionRef execution);
   void count_prefixes();
+  bool may_have_answered(const Candidate& candidate, size_t prefix);
+  void find_history();
   void count_all(const Gleaned* gleaned, bool ids);
-  void count(const Value& value);
-  bool in_scope(const Standing& standing) const {
-    return admitted_.all_scopes || standing.scope == call_.scope.id;
-  }
+  void count(const Value& value, bool is_new);
+  void share_out(const Value& value, bool is_new, const Held* held);
+  void end_text();
+  bool in_scope(uint64_t scope) const { return admitted_.all_scopes || scope == call_.scope.id; }
   // Who may be meant by a value: of the holders those that the call's scope and session allow.
   // True: by the session some were left out.
   bool holders_of(const Held& held, std::vector<std::pair<Candidate*, Holder>>& out);
   bool alone(const Held& held, const std::vector<std::pair<Candidate*, Holder>>& holders);
-  void support(Candidate& candidate, const Holder& holder, const Value& value);
+  void support(Candidate& candidate, const Holder& holder, const Value& value, bool is_new);
+  bool is_own(const Candidate& candidate, Region region) const {
+    return 2 * candidate.known[region] >= told_[region];
+  }
+  bool explains_model_call(const Candidate& candidate) const;
   template <class Score>
   bool decide(Source source, Judgement& out, Score score);
   bool judge_texts(Judgement& out);
+  static void doubt(Judgement& out);
   bool is_asked_for(const Judgement& judgement) const;
   bool goes_on_from_the_past() const;
+  void find_given_before(Judgement& out) const;
   std::span<const Asked> asked() const;
   ToolName path_words() const;
   bool fetches(const ToolName& tool) const;
@@ -113,13 +136,18 @@ class Tally {
   const MonoTime now_;
   const Admitted admitted_;
   std::vector<Candidate> candidates_;
-  bool unnamed_ = false;  // there are more than are kept
+  bool unnamed_ = false;      // there are more than are kept
+  bool others_wait_ = false;  // for just this call, and are gone otherwise
   // By a tool, of texts that are heavy; a light one is a part of what was passed on, if that is
   // here.
   bool told_to_unnamed_ = false;
   bool light_told_to_unnamed_ = false;
   uint32_t passed_on_ = 0;  // by whomever
   uint32_t unheard_ = 0;    // weight of texts that nobody has carried yet
+  size_t history_end_ = 0;  // of the body's values: behind the model's latest words
+  std::array<uint32_t, kRegions> told_ = {};  // bytes of texts that are not everybody's
+  Region region_ = kHistory;                  // of the text that is being counted
+  uint32_t text_bytes_ = 0;                   // of that; zero: it is not
 };
 
 }  // namespace sidespan::lineage

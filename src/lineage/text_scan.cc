@@ -213,7 +213,10 @@ void TextScan::line(std::string_view line) {
   const uint8_t weight = weight_of(line);
   const bool url = is_url(line);
   const uint64_t hash = hash_of(values_.key(), line);
-  if (!url && weight > 0) values_.add_hash(hash, weight);
+  if (!url && weight > 0) {
+    values_.add_hash(hash, weight, line.size());
+    values_.set_extent(Extent::kPart);
+  }
   whole_.add(hash);
   whole_weight_ = static_cast<uint8_t>(std::min(60, whole_weight_ + weight));
   ++lines_;
@@ -234,6 +237,7 @@ void TextScan::line(std::string_view line) {
     if ((seen & (kEquals | kColon)) == 0 || is_url(word)) continue;
     scan_word(word.substr(word.find_last_of("=:") + 1), values_);
   }
+  values_.set_extent(Extent::kText);
 }
 
 // By itself a text that grows would take nearly twice what one may have.
@@ -286,7 +290,11 @@ void TextScan::feed(std::string_view part) {
 
 void TextScan::end() {
   flush();
-  if (lines_ > 1 && whole_weight_ > 0) values_.add_hash(whole_.finish(), whole_weight_);
+  if (lines_ > 1 && whole_weight_ > 0) {
+    values_.set_extent(Extent::kWhole);
+    values_.add_hash(whole_.finish(), whole_weight_, 0);
+    values_.set_extent(Extent::kText);
+  }
   drop();
 }
 

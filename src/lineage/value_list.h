@@ -19,16 +19,18 @@ class ValueList {
 
   const HashKey& key() const { return key_; }
   void set_place(Place place) { place_ = place; }
+  void set_extent(Extent extent) { extent_ = extent; }
   // From now on: what comes is evidence.
   void set_telling(bool telling) { telling_ = telling; }
 
   void add(std::string_view text, uint8_t weight, bool id = false) {
-    if (weight > 0) add_hash(hash_of(key_, text), weight, id);
+    if (weight > 0) add_hash(hash_of(key_, text), weight, text.size(), id);
   }
-  void add_hash(uint64_t hash, uint8_t weight, bool id = false) {
+  void add_hash(uint64_t hash, uint8_t weight, size_t size, bool id = false) {
     if (telling_ && out_.values.size() < values_max_) {
       if (out_.values.capacity() == 0) out_.values.reserve(kValuesAtFirst);
-      out_.values.push_back({hash, weight, place_, id});
+      const auto told = static_cast<uint16_t>(std::min<size_t>(size, UINT16_MAX));
+      out_.values.push_back({hash, weight, place_, id, extent_, told});
     } else if (overflow_ != nullptr) {
       overflow_->forget(hash);
     }
@@ -50,6 +52,7 @@ class ValueList {
   Overflow* const overflow_;
   const size_t values_max_;
   Place place_ = Place::kFixed;
+  Extent extent_ = Extent::kText;
   bool telling_ = true;
 };
 

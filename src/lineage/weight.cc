@@ -23,7 +23,8 @@ struct Look {
   size_t digits = 0;
   size_t wide = 0;     // bytes of other scripts, some of which have no blanks
   size_t runs = 0;     // of letters and digits
-  size_t changes = 0;  // between letters and digits, or to a capital, inside a run
+  size_t changes = 0;  // between letters and digits inside a run
+  size_t humps = 0;    // to a capital
   bool underscores = false;
   bool at_sign = false;
   std::bitset<10> which_digits;
@@ -64,8 +65,8 @@ Look look_at(std::string_view text) {
     const bool in_run = (before & (kLetter | kDigit)) != 0;
     if (letter || digit) {
       look.runs += in_run ? 0U : 1U;
-      const bool changes = digit != (before == kDigit) || (kind == kUpper && before == kLower);
-      look.changes += in_run && changes ? 1U : 0U;
+      look.changes += in_run && digit != (before == kDigit) ? 1U : 0U;
+      look.humps += kind == kUpper && before == kLower ? 1U : 0U;
     }
     before = kind;
   }
@@ -118,10 +119,40 @@ bool is_clock(std::string_view digits) {
   return size && (digits.front() == '1' || digits.front() == '2');
 }
 
+// "2026", "20261127": everybody writes these.
+bool is_day(std::string_view digits) {
+  if (digits.size() != 4 && digits.size() != 8) return false;
+  if (!digits.starts_with("19") && !digits.starts_with("20")) return false;
+  return digits.size() == 4 || (digits.substr(4, 2) <= "12" && digits.substr(6) <= "31");
+}
+
+// What digits tell beside letters: few that stand together are a version's, or a model's of a car.
+size_t told_by_digits(std::string_view text) {
+  constexpr size_t kNumberDigits = 5;
+  size_t told = 0;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = at;
+    while (end < text.size() && is_digit(text[end])) ++end;
+    const std::string_view digits = text.substr(at, end - at);
+    if (!is_day(digits)) told += digits.size() * (digits.size() < kNumberDigits ? 3 : 6);
+    at = std::max(end, at + 1);
+  }
+  return told / 2;
+}
+
 uint8_t weight_of_number(std::string_view digits, const Look& look) {
-  if (is_clock(digits) || look.which_digits.count() < 3 || digits.size() < 5) return 0;
-  if (digits.size() == 5) return look.which_digits.count() >= 4 ? kEvidenceWeight : 0;
+  if (is_clock(digits) || is_day(digits) || look.which_digits.count() < 3) return 0;
+  if (digits.size() < 5) return 0;
+  if (digits.size() == 5) return look.which_digits.count() >= 4 ? 8 : 0;
   return static_cast<uint8_t>(std::min<size_t>(3 * digits.size(), 40));
+}
+
+// Products, standards and regions have a digit or two behind a name, keys and order numbers more.
+uint8_t weight_of_key(std::string_view text, const Look& look) {
+  constexpr size_t kWeightMost = 20;
+  if (look.letters + look.digits >= 16 && look.digits >= 4 && look.changes >= 4) return 40;
+  const size_t mixed = look.changes > 1 ? 3 * (look.changes - 1) : 0;
+  return static_cast<uint8_t>(std::min(told_by_digits(text) + mixed, kWeightMost));
 }
 
 uint8_t weight_of_word(std::string_view text, const Look& look) {
@@ -129,13 +160,8 @@ uint8_t weight_of_word(std::string_view text, const Look& look) {
   if (look.at_sign && size >= 8) return 20;
   if (look.digits == text.size()) return weight_of_number(text, look);
   if (look.digits > 0 && look.letters == 0) return look.digits >= 7 ? 16 : 0;
-  if (look.digits > 0) {
-    if (size >= 16 && look.digits >= 2 && look.changes >= 2) return 40;
-    if (size >= 8) return look.digits >= 2 ? 20 : kEvidenceWeight;
-    if (look.digits >= 4 && look.which_digits.count() >= 3) return kEvidenceWeight;
-    return size >= 6 ? 8 : 0;
-  }
-  if (size >= kLongWord && look.changes >= 3 && !look.underscores) return 20;
+  if (look.digits > 0) return weight_of_key(text, look);
+  if (size >= kLongWord && look.humps >= 3 && !look.underscores) return 20;
   if (look.wide >= kHeavyWeight) return static_cast<uint8_t>(std::min<size_t>(look.wide / 2, 60));
   // A slug has words; a name in a program has underscores.
   if (!look.underscores && look.runs >= 3 && size >= 16) return 14;
@@ -155,6 +181,23 @@ uint8_t weight_of(std::string_view text) {
   if (!told.words) return weight_of_word(text, look_at(text));
   if (told.weight < 10) return static_cast<uint8_t>(told.weight / 2);
   return static_cast<uint8_t>(std::min(std::max(told.weight, size / 4), kWeightMax));
+}
+
+bool is_unique(std::string_view id) {
+  constexpr size_t kRunBytes = 8;
+  constexpr size_t kNumberDigits = 10;
+  for (size_t at = 0; at < id.size();) {
+    size_t end = at;
+    while (end < id.size() && (kKinds[static_cast<uint8_t>(id[end])] & (kLetter | kDigit)) != 0) {
+      ++end;
+    }
+    const std::string_view run = id.substr(at, end - at);
+    const Look look = look_at(run);
+    if (run.size() >= kRunBytes && look.changes + look.humps >= 3) return true;
+    if (look.digits == run.size() && run.size() >= kNumberDigits && !is_clock(run)) return true;
+    at = std::max(end, at + 1);
+  }
+  return false;
 }
 
 }  // namespace sidespan::lineage

@@ -57,7 +57,7 @@ bool has_failed(const semconv::genai::Call* call, bool complete, int status) {
 }
 
 lineage::CallEnd end_of(const semconv::genai::Call& call, bool complete, int status) {
-  if (has_failed(&call, complete, status)) return lineage::CallEnd::kOther;
+  if (has_failed(&call, complete, status)) return lineage::CallEnd::kFailed;
   if (!call.tool_calls.empty()) return lineage::CallEnd::kAsked;
   // Anthropic: the model has not said its last word, and is to be asked again.
   const bool pauses =
@@ -353,8 +353,10 @@ void CallLineage::silence() {
 void CallLineage::end(lineage::CallEnd how, MonoTime now, const lineage::TokenSum& tokens) {
   if (serves_) return registry_.close_given(joined_->execution, now);
   publish_answer(now);
-  if (joined_) registry_.call_ended(joined_->execution, how, now, tokens);
-  if (traced_.execution) registry_.traces().call_ended(traced_.execution, how, now);
+  if (joined_) registry_.call_ended(joined_->execution, joined_->step, how, now, tokens);
+  if (traced_.execution) {
+    registry_.traces().call_ended(traced_.execution, traced_.step, how, now);
+  }
 }
 
 }  // namespace sidespan::proxy

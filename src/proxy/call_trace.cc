@@ -85,7 +85,22 @@ void CallTrace::hear_head() {
   // An agent without a tracer of its own hands nothing on.
   if (parent.source == lineage::Source::kIngress && context_.baggage.empty()) {
     context_.baggage = ingress_->baggage;
+    hands_on_ = true;
   }
+}
+
+// What the head alone suggested; what the call carries says that it is made for another.
+void CallTrace::leave_ingress() {
+  if (source_ != lineage::Source::kIngress) return;
+  source_ = lineage::Source::kRoot;
+  parent_id_ = {};
+  if (execution_ == ingress_.get()) execution_ = nullptr;
+  if (!std::exchange(hands_on_, false)) return;
+  context_.baggage = {};
+  if (options_.baggage_to_attributes.empty()) return;
+  std::erase_if(rare().further_attributes,
+                [](const auto& one) { return one.first != kJaegerDebugId; });
+  copy_baggage();
 }
 
 // By the evidence of the head; null: it names none.
@@ -160,6 +175,7 @@ void CallTrace::ask_within(lineage::Call& call, const lineage::HashKey& key) con
 void CallTrace::decide(const lineage::Joined* joined, const Meta& meta, Random& random) {
   if (decided()) return;
   decided_ = true;
+  if (joined != nullptr && joined->elsewhere) leave_ingress();
   const trace::SpanContext* parent = named_parent();
   std::optional<trace::SpanContext> found;
   if (!meta.traceparent.empty()) found = heard_in(meta);

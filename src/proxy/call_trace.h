@@ -143,6 +143,7 @@ class CallTrace {
              trace::CarrierWriter& writer) const;
   trace::Context with_changed_baggage(const DestinationRule& rule) const;
   void copy_baggage();
+  void leave_ingress();
 
   const Options& options_;
   const trace::Sampler& sampler_;
@@ -184,7 +185,8 @@ class CallTrace {
   bool active_ = false;
   bool decided_ = false;
   bool sampled_ = false;
-  bool blocked_ = false;  // a signature covers the context
+  bool hands_on_ = false;  // the baggage of what it is made for
+  bool blocked_ = false;   // a signature covers the context
 };
 
 }  // namespace sidespan::proxy

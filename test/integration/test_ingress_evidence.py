@@ -336,6 +336,36 @@ def test_work_that_goes_on_after_accepted_is_not_the_next_requests(scripted, sin
     assert is_nobodys(call_of(spans, "rest")) and is_nobodys(call_of(spans, "second"))
 
 
+def test_what_is_done_for_a_request_that_was_answered_is_not_the_next_ones(sidecar, origin, sink):
+    """It says only what that one brought, and goes on behind an answer that is no 202."""
+    parcel = "My parcel to Trondheim was damaged, who pays for the broken violin inside?"
+    room = "Please rebook the conference room Everest for Thursday afternoon, nine people."
+    agent = Scripted(sidecar, origin)
+    body = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": "Noted."},
+                                    "finish_reason": "stop"}]}).encode()
+    origin.answer("/v1/chat/completions", [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                           b"Content-Length: %d\r\n\r\n%s" % (len(body), body)])
+    kind = [("Content-Type", "application/json")]
+
+    def second(handler):
+        model = json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": parcel}]}).encode()
+        ask(agent.side.egress, "POST", origin.url("/v1/chat/completions"), kind, model)
+        agent.call("second")
+        agent.answer(handler)
+
+    agent.scripts["second"] = second
+    agent.scripts["first"] = agent.answer
+    for name, text in (("first", parcel), ("second", room)):
+        assert agent.get(f"/{name}/?{urlencode({'q': text})}").status == 200
+    spans = sink.wait(4, where=lambda span: span["attributes"].get("url.full") or is_served(span))
+    first, = [span for span in spans if is_served(span) and span["attributes"]["url.path"] == "/first/"]
+    chat, = [span for span in spans if span["attributes"].get("gen_ai.operation.name") == "chat"]
+    assert chat["trace_id"] not in {span["trace_id"] for span in spans if is_served(span)}
+    assert first["span_id"] in [link["span_id"] for link in chat["links"]]
+    assert is_nobodys(call_of(spans, "second"))
+    agent.stop()
+
+
 def test_a_notification_of_mcp_that_is_accepted_sets_nothing_going(scripted, sink):
     scripted.scripts["note"] = lambda handler: scripted.answer(handler, 202)
     assert ask(scripted.side.ingress, "GET", "/note", [("Mcp-Session-Id", "7")], host="h").status == 202

@@ -933,3 +933,85 @@ def test_an_agent_that_hangs_up_ends_its_call(sidecar, model, sink):
         wait_for("the model to be asked", lambda: model.requests or None)
     call, turn = sorted(sink.wait(2), key=is_turn)
     assert call["attributes"]["sidespan.end"] == "agent_cancelled" and call["parent_id"] == turn["span_id"]
+
+
+# what another conversation may say by chance
+
+
+MOUNTAIN = "What is the tallest mountain in Chile?"
+GREETING = "And how would one say bonjour in English, in short?"
+CHECKS = "Let me check that for you."
+PROGRAM = {"role": "system", "content": "You are a helpful assistant."}
+
+
+def with_words(answer_message, text):
+    message = answer_message | {"content": text}
+    return message, completion(message, "tool_calls")
+
+
+def step(arguments, call, text=None):
+    message, _ = asks("get_weather", arguments, call)
+    return message | {"content": text}
+
+
+def history(text, call="call_5be0917afc", result="Sunny, 21 degrees in the shade."):
+    """A conversation that this sidecar never saw, as one has that was kept in a database."""
+    return [user(MOUNTAIN), step({"city": "Rome"}, call, text), {"role": "tool", "tool_call_id": call, "content": result},
+            user(GREETING)]
+
+
+@pytest.mark.parametrize("asked_by_first, answer, second", [
+    (user("Where is my order QK-482913 please?"), step({"order": "QK-482913"}, "call_93e1f07a2b", CHECKS), history(CHECKS)),
+    (user(MOUNTAIN), step({"peak": "Ojos del Salado"}, "call_93e1f07a2b"), history("Chile has many of them.")),
+    (user("How is the weather in the French capital?"), step({"city": "Paris"}, "functions.get_weather:12"),
+     history(None, "functions.get_weather:12")),
+    (user("How do I run two coroutines at once?"), step({"url": "https://docs.example/3/library/asyncio.html"}, "call_93e1f07a2b"),
+     [user("My team moves to the standard library next quarter; write a plan for our managers, in German, with "
+           "https://docs.example/3/library/asyncio.html as its only reference.")]),
+    (user("Find out about the thing we spoke of."), step({"subject": "FY2026"}, "call_93e1f07a2b"),
+     [user("Write a poem for my grandmother Elsa who likes gardening, and mention FY2026 in its third line.")]),
+], ids=["the same sentence", "the same question", "an id that counts", "the same page", "the same word"])
+def test_who_says_the_same_by_chance_is_not_the_one_that_was_heard(sidecar, model, sink, asked_by_first, answer, second):
+    side = sidecar()
+    model.answer("/a" + CHAT, plain(completion(answer, "tool_calls")))
+    model.answer("/b" + CHAT, plain(says("It is fine.")[1]))
+    post(side, model.url("/a" + CHAT), chat(PROGRAM, asked_by_first))
+    post(side, model.url("/b" + CHAT), chat(PROGRAM, *second))
+    first, other = sorted(sink.wait(2, where=asked), key=lambda span: span["start"])
+    assert first["trace_id"] != other["trace_id"] and source(other) == "root"
+
+
+def test_a_word_that_many_know_ties_no_tool_to_who_said_it(sidecar, model, origin, sink):
+    side = sidecar()
+    words = ["FY2026", "iphone15", "windows11", "eu-central-1", "python3.12", "90210", "net-zero-2050"]
+    model.answer(CHAT, plain(asks("lookup", {f"subject {number}": word for number, word in enumerate(words)})[1]))
+    post(side, model.url(CHAT), chat(user("Please find out about the things we spoke of.")))
+    for word in words:
+        get(side, origin.url(f"/r?q={word}"))
+    assert {source(span) for span in sink.wait(1 + len(words), where=asked)} == {"root"}
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_who_says_that_he_asks_again_does_so_after_a_failure(sidecar, model, sink, failed):
+    """Two who ask the same are told apart by that; of one the first attempt may never have come here."""
+    side = sidecar()
+    busy = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+    model.answer(CHAT, [busy] if failed else plain(says("Nothing to report.")[1]), plain(says("Nothing.")[1]))
+    body = chat(PROGRAM, user("Write the nightly report of all open incidents."))
+    post(side, model.url(CHAT), body)
+    post(side, model.url(CHAT), body, [("x-stainless-retry-count", "1")])
+    first, second = sorted(sink.wait(2, where=asked), key=lambda span: span["start"])
+    assert (first["parent_id"] == second["parent_id"]) == failed
+
+
+@pytest.mark.parametrize("pause", [1.5, 5])
+def test_a_tool_that_a_person_allows_late_is_not_another_turn_s(sidecar, model, origin, sink, pause):
+    side = sidecar({"context": {"turn_idle": "1s"}})
+    wish = {"city": "Paris", "unit": "celsius", "lang": "french"}
+    for path, question in (("/a" + CHAT, "Do I need an umbrella in the French capital?"), ("/b" + CHAT, "A picnic by the Seine?")):
+        model.answer(path, plain(asks("get_weather", wish, "call_" + secrets.token_hex(10))[1]))
+        post(side, model.url(path), chat(user(question)))
+        time.sleep(pause if path.startswith("/a") else 0)
+    for _ in range(2):
+        get(side, origin.url("/weather?city=Paris&unit=celsius&lang=french"))
+    assert {source(span) for span in sink.wait(2, where=lambda span: asked(span) == "GET")} == {"root"}

@@ -8,7 +8,9 @@
 // execution, not by a call that belongs to none, and not by somebody who was forgotten for want of
 // room (a filter keeps that). That two users ask the same is no evidence of anything. A tool's call
 // with all the arguments that one model alone waits for is that one's, though others know them,
-// too.
+// too. A conversation is an execution's with what that one's model answered in it, or if more than
+// half of what it says is: models tell many the same, and most conversations were begun elsewhere,
+// or before anybody looked.
 //
 // Calls whose own headers name their trace are another registry's, traces(), where a trace is a
 // scope: it finds by the same rule which earlier call of their trace they have to do with. Where
@@ -86,6 +88,9 @@ struct Joined {
   std::string tracestate = {};  // the parent's
   uint32_t step = 0;            // the call's place in it, from 1
   bool asked_for = false;       // by a model, as far as is known
+  // It carries what a request on the ingress brought that was answered before, and a request that
+  // is in flight now is not its parent. Not of a call that is in that one's trace already.
+  bool elsewhere = false;
   // When no execution had to do with what the call carried, by the registry's age; zero: one had,
   // or may have had.
   uint64_t unheard_at = 0;
@@ -96,6 +101,7 @@ struct Joined {
 enum class CallEnd : uint8_t {
   kAsked,     // a model wants tools called
   kAnswered,  // a model has said its last word
+  kFailed,    // it has not answered, or with an error: the same may be asked again
   kOther,
 };
 
@@ -139,7 +145,9 @@ class Registry final : public Overflow {
   // traces() with the scope that is `around` it. Answers: before their bytes reach the agent.
   void publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
                MonoTime now, uint64_t around = 0);
-  void call_ended(ExecutionRef execution, CallEnd end, MonoTime now, const TokenSum& tokens = {});
+  // `step`: that of Joined.
+  void call_ended(ExecutionRef execution, uint32_t step, CallEnd end, MonoTime now,
+                  const TokenSum& tokens = {});
   // What was decided for the call that opened a turn holds for this; `baggage`, as far as it is
   // short, is told by its span.
   void set_context(ExecutionRef execution, uint8_t flags, const std::string& tracestate,

@@ -41,6 +41,9 @@ uint64_t hash_of(const HashKey& key, std::string_view bytes);
 // copy it would have to guess. Nothing for what programs write by themselves: short words, names of
 // fields, dates and times. Of `text` without blanks at its ends.
 uint8_t weight_of(std::string_view text);
+// Nobody else's id is the same: it has a part that was made by chance. What counts ("call_12"), or
+// names a tool beside that, is given to many.
+bool is_unique(std::string_view id);
 // Of such weight one value alone is evidence.
 inline constexpr uint8_t kEvidenceWeight = 12;
 // Texts so heavy are no constants of a program, however often they are met.
@@ -50,14 +53,24 @@ inline constexpr uint8_t kHeavyWeight = 24;
 enum class Place : uint8_t {
   kFixed,    // what agents send by themselves: instructions, definitions of tools, fields
   kWords,    // what somebody said: a message to a model
+  kResent,   // a model's own words in such a conversation
   kContent,  // in an answer
+};
+
+// How much of what was said a value is.
+enum class Extent : uint8_t {
+  kText,   // a line, or something short
+  kPart,   // of the text before
+  kWhole,  // the texts before, together
 };
 
 struct Value {
   uint64_t hash = 0;
   uint8_t weight = 0;
   Place place = Place::kFixed;
-  bool id = false;  // it stood where ids stand, and looks like one
+  bool id = false;  // it stood where ids stand, and is_unique()
+  Extent extent = Extent::kText;
+  uint16_t size = 0;  // bytes of the text, as many as are told
 };
 
 // The messages of a conversation up to one of them, as a model call resends them.

@@ -114,7 +114,17 @@ TEST_CASE("a text weighs what it takes to guess it") {
       {"sha256", false},
       {"12", false},
       {"New York", false},
-      {"48219", true},
+      {"48219", false},
+      {"482193", true},
+      {"20261127", false},
+      {"FY2026", false},
+      {"iphone15", false},
+      {"windows11", false},
+      {"eu-central-1", false},
+      {"python3.12", false},
+      {"net-zero-2050", false},
+      {"linux-6.1.0-18", false},
+      {"x86_64", false},
       {"AK-48219", true},
       {"SH77ab01cd99", true},
       {"machine learning books", true},
@@ -128,6 +138,21 @@ TEST_CASE("a text weighs what it takes to guess it") {
   for (const Row& row : rows) {
     CAPTURE(row.text);
     CHECK((weight_of(row.text) >= kEvidenceWeight) == row.evidence);
+  }
+}
+
+TEST_CASE("an id is unique where a part of it was made by chance") {
+  for (const char* id : {"call_7f3a9c1d5e2b8460aa17", "toolu_01A09q90qw90lq917835lq9", "D681PevKs",
+                         "tooluse_kZJMlvQmRJ6eAyJE5GIl7Q", "0b5c6a0e-6c3b-4a52-9f6e-1d1a5b6c7d8e",
+                         "call_k3j9x2ab", "chatcmpl-tool-9c1d5e2b8460aa17", "task/4827193056"}) {
+    CAPTURE(id);
+    CHECK(is_unique(id));
+  }
+  for (const char* id :
+       {"", "1", "call_0", "tool_call_10", "functions.get_weather:12", "functions.search2web:3",
+        "base64decode:120", "1800000123", "call_1800000123456", "get_weather_in_paris"}) {
+    CAPTURE(id);
+    CHECK_FALSE(is_unique(id));
   }
 }
 

@@ -34,7 +34,7 @@ struct Rig {
               bool streamed = false) {
     registry.publish(call.execution, Voice::kModelAnswer, call.step,
                      glean(registry, Voice::kModelAnswer, documents, streamed), now.mono);
-    registry.call_ended(call.execution, CallEnd::kAsked, now.mono);
+    registry.call_ended(call.execution, call.step, CallEnd::kAsked, now.mono);
   }
   Joined send(const std::string& path, const Gleaned* body = nullptr, Scope scope = {}) {
     const bool alone = body == nullptr;
@@ -47,7 +47,7 @@ struct Rig {
                     .path = path,
                     .span = trace::SpanId::make(random)};
     const Joined out = registry.join(call, now, random);
-    registry.call_ended(out.execution, CallEnd::kOther, now.mono);
+    registry.call_ended(out.execution, out.step, CallEnd::kOther, now.mono);
     return out;
   }
   Joined get(const std::string& path, Scope scope = {}) { return send(path, nullptr, scope); }
@@ -157,7 +157,7 @@ TEST_CASE("what is asked for by others, or by another name, is no evidence") {
     for (int i = 0; i < 300; ++i) {
       const Joined next = rig.ask(question, more);
       REQUIRE(next.execution == me.execution);
-      rig.registry.call_ended(next.execution, CallEnd::kAsked, rig.now.mono);
+      rig.registry.call_ended(next.execution, next.step, CallEnd::kAsked, rig.now.mono);
     }
     const Joined call = rig.get("/rates?base=EUR-USD-CHF");
     CHECK_FALSE(call.execution);

@@ -53,12 +53,12 @@ struct Rig {
   void said(const Joined& call, const std::string& document, CallEnd end = CallEnd::kAsked) {
     registry.publish(call.execution, Voice::kModelAnswer, call.step,
                      glean(Voice::kModelAnswer, document), now.mono);
-    registry.call_ended(call.execution, end, now.mono);
+    registry.call_ended(call.execution, call.step, end, now.mono);
   }
   void told(const Joined& call, const std::string& document) {
     registry.publish(call.execution, Voice::kToolAnswer, call.step,
                      glean(Voice::kToolAnswer, document), now.mono);
-    registry.call_ended(call.execution, CallEnd::kOther, now.mono);
+    registry.call_ended(call.execution, call.step, CallEnd::kOther, now.mono);
   }
   void wait(Nanoseconds time) {
     now.mono += time;
@@ -369,12 +369,26 @@ TEST_CASE("the next question of a conversation is a turn of its own, linked to t
 TEST_CASE("a retry that says so stays in its turn, one that does not is somebody's") {
   Rig rig;
   const Joined one = rig.model(user(kQuestion));
-  rig.said(one, R"({"error":{"message":"busy"}})", CallEnd::kOther);
+  rig.said(one, R"({"error":{"message":"busy"}})", CallEnd::kFailed);
   const Joined again = rig.model(user(kQuestion), {}, 0, true);
   CHECK(again.execution == one.execution);
   CHECK(again.links.size() == 1);
   CHECK(rig.model(user(kQuestion)).opened);
   CHECK(rig.model(user(kQuestion), {}, 0, true).opened);  // by now two asked so
+}
+
+TEST_CASE("after so many calls that their steps are not told apart none is linked to another") {
+  Rig rig;
+  const Joined one = rig.model(user(kQuestion));
+  rig.said(one, asks("call_aaaa1111bbbb2222", "AK-48219"));
+  size_t linked = 0;
+  for (int i = 2; i < 600; ++i) {
+    const Joined call = rig.get("/orders/AK-48219");
+    REQUIRE(call.execution == one.execution);
+    linked += call.links.size();
+    rig.told(call, "{}");
+  }
+  CHECK(linked == 15);  // as long as it is one of the latest
 }
 
 TEST_CASE("turns of a run are in its trace until that is full, and others' are none of its calls") {
@@ -436,7 +450,7 @@ TEST_CASE("where agents name their traces a call is tied to what asked for it in
     void said(const Joined& call, const std::string& document, CallEnd end = CallEnd::kAsked) {
       traces_.publish(call.execution, Voice::kModelAnswer, call.step,
                       glean(Voice::kModelAnswer, document), now.mono);
-      traces_.call_ended(call.execution, end, now.mono);
+      traces_.call_ended(call.execution, call.step, end, now.mono);
     }
     Registry& traces_;
     std::vector<trace::SpanId> spans;
@@ -462,7 +476,7 @@ TEST_CASE("where agents name their traces a call is tied to what asked for it in
   }
   SUBCASE("an attempt is tied to the one before") {
     const Joined first = in.model(9, user("What of BL-70911?"));
-    in.said(first, R"({"error":{"message":"busy"}})", CallEnd::kOther);
+    in.said(first, R"({"error":{"message":"busy"}})", CallEnd::kFailed);
     const SpanRef before{{0, 9}, in.spans.back(), 0};
     CHECK(in.model(9, user("What of BL-70911?"), true).links == std::vector{before});
     CHECK(in.model(9, user("What of BL-70911?")).links.empty());
@@ -571,7 +585,7 @@ TEST_CASE("a call that names no trace is told which model's call in a named one 
   const auto said = [&](const Joined& call, const std::string& document, uint64_t around = 0) {
     traces.publish(call.execution, Voice::kModelAnswer, call.step,
                    rig.glean(Voice::kModelAnswer, document), rig.now.mono, around);
-    traces.call_ended(call.execution, CallEnd::kAsked, rig.now.mono);
+    traces.call_ended(call.execution, call.step, CallEnd::kAsked, rig.now.mono);
   };
   const auto get = [&](const std::string& path, uint64_t around = 0, uint64_t trace = 0) {
     Gleaned head;
@@ -629,7 +643,7 @@ TEST_CASE("a turn tells the baggage that it was opened with, as far as that is s
   const Joined turn = rig.model(user(kQuestion));
   rig.registry.set_context(turn.execution, 1, "",
                            {{"long", std::string(1024, 'v')}, {"tenant", "a"}, {"cell", "eu"}});
-  rig.registry.call_ended(turn.execution, CallEnd::kAnswered, rig.now.mono);
+  rig.registry.call_ended(turn.execution, turn.step, CallEnd::kAnswered, rig.now.mono);
   const std::vector<ClosedTurn> closed = rig.registry.close_all(rig.now.mono);
   REQUIRE(closed.size() == 1);
   CHECK(closed[0].baggage == Told{{"tenant", "a"}, {"cell", "eu"}});
@@ -655,7 +669,7 @@ TEST_CASE("what a request on the ingress brought is its own") {
   const Joined call = rig.model(user(kQuestion));
   CHECK(call.execution == request);
   CHECK(call.parent == span);
-  rig.registry.call_ended(call.execution, CallEnd::kAnswered, rig.now.mono);
+  rig.registry.call_ended(call.execution, call.step, CallEnd::kAnswered, rig.now.mono);
   rig.registry.close_given(request, rig.now.mono);
   CHECK(rig.model(user(kQuestion)).opened);
 }
@@ -732,7 +746,8 @@ TEST_CASE("a million executions with the worst of values stay within their memor
       traces.publish(within.execution, Voice::kModelAnswer, 1, gleaned, rig.now.mono);
       traces.call_failed(rig.random.next() | 1, run, rig.now.mono);
     }
-    if (i % 400 != 0) rig.registry.call_ended(joined.execution, CallEnd::kOther, rig.now.mono);
+    if (i % 400 != 0)
+      rig.registry.call_ended(joined.execution, joined.step, CallEnd::kOther, rig.now.mono);
     if (i % 10'000 == 0) rig.wait(milliseconds(500));
     // Swept in time, then seldom.
     const int sweep = i < 500'000 ? 1000 : 100'000;
@@ -765,7 +780,7 @@ TEST_CASE("the same answer for all threads") {
         const Joined call = rig.registry.join({.head = &head, .span = trace::SpanId::make(random)},
                                               rig.now, random);
         if (call.execution != turn.execution) ++wrong[t];
-        rig.registry.call_ended(call.execution, CallEnd::kOther, rig.now.mono);
+        rig.registry.call_ended(call.execution, call.step, CallEnd::kOther, rig.now.mono);
       }
     });
   }
@@ -814,7 +829,7 @@ TEST_CASE("a turn is in the trace that its first call was given, from that call'
   REQUIRE(opened.opened);
   CHECK(opened.parent.trace_id == trace);
   rig.registry.set_context(opened.execution, 3, "ot=th:8");
-  rig.registry.call_ended(opened.execution, CallEnd::kAnswered, rig.now.mono,
+  rig.registry.call_ended(opened.execution, opened.step, CallEnd::kAnswered, rig.now.mono,
                           {.input = 20, .output = 5, .cost_usd = {}});
   rig.wait(seconds(3));
   const std::vector<ClosedTurn> closed = close_due(rig.registry, rig.now.mono);

@@ -241,7 +241,7 @@ void World::ask(std::shared_ptr<Agent> agent, bool again) {
         sent.execution, Voice::kModelAnswer, sent.step,
         glean(registry_, Voice::kModelAnswer, {R"({"error":{"message":"Too many requests"}})"}),
         now().mono);
-    registry_.call_ended(sent.execution, CallEnd::kOther, now().mono);
+    registry_.call_ended(sent.execution, sent.step, CallEnd::kFailed, now().mono);
     at(milliseconds(100 + below(500)), [this, agent] { ask(agent, true); });
   });
 }
@@ -319,8 +319,8 @@ void World::answer(std::shared_ptr<Agent> agent, Sent sent) {
   const std::string said = answer_text(*agent, pieces);
   registry_.publish(sent.execution, Voice::kModelAnswer, sent.step,
                     glean(registry_, Voice::kModelAnswer, pieces, agent->streams), now().mono);
-  registry_.call_ended(sent.execution, agent->asked.empty() ? CallEnd::kAnswered : CallEnd::kAsked,
-                       now().mono);
+  registry_.call_ended(sent.execution, sent.step,
+                       agent->asked.empty() ? CallEnd::kAnswered : CallEnd::kAsked, now().mono);
   std::string calls;
   for (const Agent::Ask& ask : agent->asked) {
     calls += std::string(calls.empty() ? "" : ",") + "{" +
@@ -435,7 +435,7 @@ void World::call_tool(std::shared_ptr<Agent> agent, std::string kind, std::strin
     const std::string answer = fails ? R"({"error":"internal"})" : answers();
     registry_.publish(sent.execution, Voice::kToolAnswer, sent.step,
                       glean(registry_, Voice::kToolAnswer, {answer}), now().mono);
-    registry_.call_ended(sent.execution, CallEnd::kOther, now().mono);
+    registry_.call_ended(sent.execution, sent.step, CallEnd::kOther, now().mono);
     if (!fails) return then(answer);
     at(milliseconds(50), [=, this] { call_tool(agent, kind, method, path, body, answers, then); });
   });
