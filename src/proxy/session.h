@@ -125,7 +125,7 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
   std::unique_ptr<net::Timer> timer_;
   MonoTime idle_since_;     // or since the agent has its tunnel
   MonoTime owing_since_{};  // since when the agent has taken nothing of what is left of answers
-  http::StreamId last_told_ = 0;  // streams begin in their order
+  http::StreamId last_told_ = 0;     // streams begin in their order
   http::StreamId first_stream_ = 1;  // of HTTP/1; within a tunnel the first there
   const Door door_;
   bool pinned_ = false;
