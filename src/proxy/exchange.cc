@@ -82,14 +82,18 @@ void Exchange::end_observing(semconv::Ending ending, const std::optional<Error>&
   }
   const semconv::genai::Call* call = observer_->model_call();
   if (call == nullptr) return;
-  constexpr int kFirstErrorStatus = 400;
-  std::string type = call->error.type;
-  if (type.empty() && error) {
-    type = name_of(error->code);
-  } else if (type.empty() && response_.status >= kFirstErrorStatus) {
-    type = std::to_string(response_.status);
-  }
-  record_model(*call, type, start_.mono);
+  semconv::HttpFacts how;
+  how.mode = mode_;
+  how.response = origin_status(error) != 0 ? &response_ : nullptr;
+  how.ending = ending;
+  how.error = error ? &*error : nullptr;
+  record_model(*call, how, start_.mono);
+}
+
+// What the proxy answered by itself is no answer of the origin. 0: there is none.
+int Exchange::origin_status(const std::optional<Error>& error) const {
+  const bool own_answer = error && !first_byte_;
+  return own_answer ? 0 : response_.status;
 }
 
 void Exchange::answer_error(const Error& error, semconv::Ending ending) {
@@ -177,9 +181,7 @@ void Exchange::emit_span(semconv::Ending ending, const std::optional<Error>& err
   if (!trace_) return;
   place();
   const MonoTime end = worker_.loop.now().mono;
-  // What the proxy answered by itself is no answer of the origin.
-  const bool own_answer = error && !first_byte_;
-  const int status = own_answer ? 0 : response_.status;
+  const int status = origin_status(error);
   // Without an error and an answer the agent has cancelled it.
   const std::string_view reason = error         ? name_of(error->code)
                                   : status == 0 ? name_of(ending)

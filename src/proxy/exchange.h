@@ -242,7 +242,9 @@ class Exchange final : public Recycled<Exchange, 128>,
   // exchange_calls.cc: calls of models
   class CallWatch;
   Moment moment_of(MonoTime at) const { return {at, start_.wall + (at - start_.mono)}; }
-  void record_model(const semconv::genai::Call& call, std::string_view error_type, MonoTime start);
+  // `how`: what http_error_type() asks for.
+  void record_model(const semconv::genai::Call& call, const semconv::HttpFacts& how,
+                    MonoTime start);
   std::unique_ptr<semconv::SharedCallWatcher> watch_call() override;
   void on_shared_call(const semconv::SharedCall& call) override;
   void on_calls_unread(semconv::Unread reason, size_t under_way) override;
@@ -255,6 +257,7 @@ class Exchange final : public Recycled<Exchange, 128>,
   void finish(semconv::Ending ending, const std::optional<Error>& error);
   bool deadline_has_passed() const;
   void cut_off(bool request_read);
+  int origin_status(const std::optional<Error>& error) const;
   // `last`: no attempt follows.
   void emit_span(semconv::Ending ending, const std::optional<Error>& error, bool last);
   semconv::HttpFacts facts_by_now(int status, std::string& client) const;

@@ -142,13 +142,15 @@ std::unique_ptr<semconv::SharedCallWatcher> Exchange::watch_call() {
   return std::make_unique<CallWatch>(*this, *registry);
 }
 
-void Exchange::record_model(const semconv::genai::Call& call, std::string_view error_type,
+void Exchange::record_model(const semconv::genai::Call& call, const semconv::HttpFacts& how,
                             MonoTime start) {
   if (trace_->agent_counts_itself()) return;
-  worker_.metrics.models.record(call, {.host = url_.authority.host,
-                                       .port = url_.port(),
-                                       .error_type = error_type,
-                                       .duration = worker_.loop.now().mono - start});
+  const std::string otherwise = semconv::http_error_type(how);
+  worker_.metrics.models.record(call,
+                                {.host = url_.authority.host,
+                                 .port = url_.port(),
+                                 .error_type = semconv::genai::error_type_of(call.error, otherwise),
+                                 .duration = worker_.loop.now().mono - start});
 }
 
 void Exchange::on_shared_call(const semconv::SharedCall& call) {
@@ -157,11 +159,10 @@ void Exchange::on_shared_call(const semconv::SharedCall& call) {
   if (call.ending == End::kBroken) {
     error = Error{Code::kTruncated, Side::kOrigin, false, "the connection ended before the answer"};
   }
-  if (call.model_call != nullptr) {
-    std::string_view type = call.model_call->error.type;
-    if (type.empty() && error) type = name_of(error->code);
-    record_model(*call.model_call, type, call.start);
-  }
+  semconv::HttpFacts how;
+  how.ending = ending_of(call.ending);
+  how.error = error ? &*error : nullptr;
+  if (call.model_call != nullptr) record_model(*call.model_call, how, call.start);
   auto* const watch = static_cast<CallWatch*>(call.watcher);
   if (watch != nullptr && call.model_call != nullptr) {
     watch->end(end_of(*call.model_call, call.ending == End::kWhole, 0),
@@ -172,8 +173,8 @@ void Exchange::on_shared_call(const semconv::SharedCall& call) {
   semconv::HttpFacts facts = facts_by_now(0, client);
   facts.start = moment_of(call.start);
   facts.end = worker_.loop.now().mono;
-  facts.ending = ending_of(call.ending);
-  facts.error = error ? &*error : nullptr;
+  facts.ending = how.ending;
+  facts.error = how.error;
   if (watch != nullptr) watch->describe(facts);
   const trace::SpanId id = watch != nullptr ? watch->span() : trace::SpanId::make(worker_.random);
   trace::Span span = semconv::make_inner_span(facts, id, options_.spans);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "semconv/http_server.h"
@@ -261,22 +260,34 @@ bool is_grpc_error(const HttpFacts& facts, uint32_t status) {
   return facts.mode == Mode::kIngress ? is_grpc_server_error(status) : status != 0;
 }
 
-void set_outcome(trace::Span& span, const HttpFacts& facts) {
-  const int status = facts.response == nullptr ? 0 : facts.response->status;
-  if (status != 0) {
-    span.attributes.add(attribute::kHttpResponseStatusCode, static_cast<int64_t>(status));
-  }
+int status_of(const HttpFacts& facts) {
+  return facts.response == nullptr ? 0 : facts.response->status;
+}
+
+// The error that the answer is; empty: none.
+std::string answered_error(const HttpFacts& facts) {
   // To a client of gRPC any status but OK is an error; 200 says nothing then.
   const std::optional<uint32_t> rpc = facts.grpc ? grpc_status_of(facts) : std::nullopt;
-  if (rpc && is_grpc_error(facts, *rpc)) {
-    set_error(span, grpc_status_text(*rpc));
-  } else if (is_error(facts, status)) {
-    std::array<char, 16> digits{};
-    const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr;
-    set_error(span, std::string_view(digits.data(), end));
-  } else if (facts.error && !is_cancelled(facts.ending, *facts.error)) {
-    set_error(span, name_of(facts.error->code));
-    span.status_message = facts.error->what;
+  if (rpc && is_grpc_error(facts, *rpc)) return grpc_status_text(*rpc);
+  const int status = status_of(facts);
+  return is_error(facts, status) ? std::to_string(status) : std::string();
+}
+
+// What failed on the way; null: nothing.
+const Error* failure_of(const HttpFacts& facts) {
+  const bool failed = facts.error != nullptr && !is_cancelled(facts.ending, *facts.error);
+  return failed ? facts.error : nullptr;
+}
+
+void set_outcome(trace::Span& span, const HttpFacts& facts) {
+  if (const int status = status_of(facts); status != 0) {
+    span.attributes.add(attribute::kHttpResponseStatusCode, static_cast<int64_t>(status));
+  }
+  if (const std::string answered = answered_error(facts); !answered.empty()) {
+    set_error(span, answered);
+  } else if (const Error* failure = failure_of(facts)) {
+    set_error(span, name_of(failure->code));
+    span.status_message = failure->what;
   }
   span.attributes.add(attribute::kEnd, name_of(facts.ending));
 }
@@ -370,6 +381,13 @@ std::string_view name_of(Ending ending) {
       return "drain";
   }
   return "complete";
+}
+
+std::string http_error_type(const HttpFacts& facts) {
+  std::string type = answered_error(facts);
+  if (!type.empty()) return type;
+  const Error* const failure = failure_of(facts);
+  return failure != nullptr ? std::string(name_of(failure->code)) : std::string();
 }
 
 KnownTarget::KnownTarget(const http::Url& url, const HttpSpanOptions& options) {

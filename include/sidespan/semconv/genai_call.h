@@ -129,6 +129,12 @@ struct Call {
   std::vector<LimitField> limit_fields = {};  // of an answer that is an error
 };
 
+// A call's `error.type`, on its span and in metrics; empty: it is no error. A code of the
+// provider's that says it in words, before a type, which covers more; a number says least.
+// `otherwise`: what it is without the provider's word (http_error_type()), which says more than
+// that it was some error.
+std::string_view error_type_of(const ProviderError& error, std::string_view otherwise);
+
 struct DescribeOptions {
   // Off: the agent counts its own tokens, and these would be counted twice.
   bool usage = true;
@@ -136,8 +142,8 @@ struct DescribeOptions {
   std::span<const std::string> redact = {};
 };
 
-// The name, "chat gpt-5", and what is known. To a span that has none of these attributes yet; an
-// `error.type` that is there becomes what the provider calls it.
+// The name, "chat gpt-5", and what is known. To a span that has none of these attributes yet but
+// for its `error.type`, which becomes the call's.
 void describe_call(trace::Span& span, const Call& call, const DescribeOptions& options = {});
 
 }  // namespace sidespan::semconv::genai

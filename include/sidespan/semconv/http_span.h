@@ -168,6 +168,9 @@ struct HttpFacts {
 };
 
 trace::Span make_http_span(const HttpFacts& facts, const HttpSpanOptions& options);
+// The `error.type` of such a span; empty: it is no error. Only what ended the call counts: its
+// mode, its answer, whether it is one of gRPC, how it ended.
+std::string http_error_type(const HttpFacts& facts);
 
 // How a tunnel ended whose span was made when it was opened.
 struct TunnelEnd {

@@ -123,23 +123,12 @@ void describe_tools(trace::Span& span, const Call& call, std::span<const std::st
   }
 }
 
-// A code that says it in words, before a type, which covers more; a number says least.
-std::string_view error_type(const ProviderError& error) {
-  if (std::ranges::any_of(error.code, text::is_alpha) || error.type.empty()) return error.code;
-  return error.type;
-}
-
 void describe_error(trace::Span& span, const Call& call, std::span<const std::string> redact) {
   const ProviderError& error = call.error;
   if (error.known()) {
     span.status = trace::SpanStatus::kError;
-    const std::string_view type = error_type(error);
-    // The status says more than that it was some error.
-    if (!type.empty()) {
-      span.attributes.set(attribute::kErrorType, type);
-    } else if (!span.attributes.contains(attribute::kErrorType)) {
-      span.attributes.add(attribute::kErrorType, std::string_view("_OTHER"));
-    }
+    const std::string otherwise(span.attributes.text(attribute::kErrorType));
+    span.attributes.set(attribute::kErrorType, error_type_of(error, otherwise));
   }
   add(span, attribute::kProviderErrorType, error.type);
   add(span, attribute::kProviderErrorCode, error.code);
@@ -167,6 +156,14 @@ std::string_view name_of(Operation operation) {
       return "embeddings";
   }
   return "";
+}
+
+std::string_view error_type_of(const ProviderError& error, std::string_view otherwise) {
+  if (!error.known()) return otherwise;
+  if (std::ranges::any_of(error.code, text::is_alpha)) return error.code;
+  if (!error.type.empty()) return error.type;
+  if (!error.code.empty()) return error.code;
+  return otherwise.empty() ? std::string_view("_OTHER") : otherwise;
 }
 
 void describe_call(trace::Span& span, const Call& call, const DescribeOptions& options) {

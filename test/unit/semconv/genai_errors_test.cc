@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "genai_rig.h"
+#include "sidespan/semconv/attributes.h"
 #include "sidespan/trace/span.h"
 
 namespace sidespan::semconv::genai {
@@ -59,6 +60,41 @@ TEST_CASE("a provider's error is told from an answer that is well") {
       call.describe(span, {});
       CHECK((span.status == trace::SpanStatus::kError) == row.known);
     }
+  }
+}
+
+TEST_CASE("what an error is called on a span, and so in metrics") {
+  struct Row {
+    const char* test;
+    ProviderError error;
+    std::string otherwise;
+    std::string type;
+  };
+  const std::vector<Row> rows = {
+      {"no error", {}, "", ""},
+      {"none of the provider's", {}, "429", "429"},
+      {"a code in words before a type",
+       {.type = "t", .code = "model_not_found"},
+       "404",
+       "model_not_found"},
+      {"a type before a number", {.type = "t", .code = "404"}, "404", "t"},
+      {"a code in words alone", {.code = "rate_limit_exceeded"}, "", "rate_limit_exceeded"},
+      {"a number alone", {.code = "1300"}, "422", "1300"},
+      {"words alone, and a status", {.told = true}, "404", "404"},
+      {"words alone", {.told = true}, "", "_OTHER"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.test);
+    CHECK(error_type_of(row.error, row.otherwise) == row.type);
+    Call call;
+    call.error = row.error;
+    trace::Span span;
+    if (!row.otherwise.empty()) {
+      span.attributes.add(attribute::kErrorType, std::string_view(row.otherwise));
+    }
+    describe_call(span, call);
+    CHECK(span.attributes.text("error.type") == row.type);
+    CHECK((span.status == trace::SpanStatus::kError) == row.error.known());
   }
 }
 

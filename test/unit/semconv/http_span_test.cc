@@ -23,6 +23,7 @@ using sidespan::http::Head;
 using sidespan::http::Url;
 using sidespan::semconv::end_tunnel_span;
 using sidespan::semconv::Ending;
+using sidespan::semconv::http_error_type;
 using sidespan::semconv::HttpFacts;
 using sidespan::semconv::HttpSpanOptions;
 using sidespan::semconv::known_peer;
@@ -70,6 +71,10 @@ struct Call {
     facts.url = &url;
     facts.error = error ? &*error : nullptr;
     Span span = make_http_span(facts, options);
+    // Baggage may have any name.
+    if (facts.further_attributes.empty()) {
+      CHECK(http_error_type(facts) == span.attributes.text("error.type"));
+    }
     check_known(span);
     return span;
   }
