@@ -109,6 +109,7 @@ constexpr std::array kEventRows = {
     Row{"delta.stop_reason", kStopReason},
     Row{"error.type", kErrorType},
     Row{"error{}", kErrorBegin},
+    Row{"error", kErrorWords},
 };
 constexpr std::array kEventContent = {Row{"delta.partial_json", kToolInputPart}};
 constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};

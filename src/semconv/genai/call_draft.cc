@@ -186,9 +186,19 @@ bool CallDraft::take_error(const Picked& picked) {
     case kErrorBegin:
       if (picked.kind == Picked::Kind::kObject) call.error.told = true;
       return true;
+    case kErrorWords:
+      take_error_words(picked);
+      return true;
     default:
       return take_bare_error(picked);
   }
+}
+
+// What stands beside them is of the error, too.
+void CallDraft::take_error_words(const Picked& picked) {
+  if (picked.kind != Picked::Kind::kText || picked.text.empty()) return;
+  refused_ = call.error.told = true;
+  if (captures(Capture::kAll) && call.error.text.empty()) append_content(call.error.text, picked);
 }
 
 void CallDraft::set_stream_error(std::string_view code, std::string_view text) {
@@ -210,7 +220,9 @@ bool CallDraft::take_bare_error(const Picked& picked) {
       if (refused_) keep_word(call.error.code, picked);
       return true;
     case kBareErrorText:
-      if (refused_) append_content(call.error.text, picked);
+      if (!refused_) return true;
+      call.error.text.clear();
+      append_content(call.error.text, picked);
       return true;
     case kObjectName:
       if (picked.kind == Picked::Kind::kText && picked.text == "error") {

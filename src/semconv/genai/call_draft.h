@@ -40,6 +40,7 @@ enum Field : int {
   kErrorCode,
   kErrorText,   // captured
   kErrorBegin,  // an object that says what went wrong
+  kErrorWords,  // a text in its place
   // The same without an object around them, which count where it is known that it is an error.
   kBareErrorType,
   kBareErrorCode,
@@ -146,6 +147,7 @@ class CallDraft {
   bool take_name(const json::Picked& picked);
   bool take_parameter(const json::Picked& picked);
   bool take_error(const json::Picked& picked);
+  void take_error_words(const json::Picked& picked);
   bool take_bare_error(const json::Picked& picked);
   bool take_count(const json::Picked& picked);
   void sum();

@@ -27,7 +27,6 @@ enum Pick : int {
   kToolName,
   kToolArguments,
   kIndex,
-  kError,
   kBilledInput,
   kBilledOutput,
   kReadInput,
@@ -87,7 +86,7 @@ constexpr std::array kAnswerRows = {
     Row{"delta.message.tool_calls{}", kTool},
     Row{"delta.message.tool_calls.id", kToolId},
     Row{"delta.message.tool_calls.function.name", kToolName},
-    Row{"delta.error", kError},
+    Row{"delta.error", kErrorWords},
 };
 constexpr std::array kAnswerContent = {
     Row{"message.tool_calls[].function.arguments", kToolArguments},
@@ -165,7 +164,6 @@ class CohereReader final : public ApiReader {
 
   void take_past_tool(const Picked& picked);
   void end_tool();
-  void take_error(Picked picked);
   void count(Picked picked);
 
   CallDraft& draft_;
@@ -252,8 +250,6 @@ void CohereReader::on_response(const Picked& picked) {
     case kIndex:
       if (picked.kind == Picked::Kind::kInteger) index_ = picked.integer;
       return;
-    case kError:
-      return take_error(picked);
     case kBilledInput:
     case kBilledOutput:
     case kReadInput:
@@ -277,13 +273,6 @@ void CohereReader::end_tool() {
   draft_.add_arguments(*tool, tool_.arguments);
   began_ = true;
   began_at_ = draft_.call.tool_calls.size() - 1;
-}
-
-void CohereReader::take_error(Picked picked) {
-  if (picked.kind != Picked::Kind::kText) return;
-  draft_.call.error.told = true;
-  picked.id = kErrorText;
-  if (draft_.captures(Capture::kAll)) draft_.take(picked);
 }
 
 void CohereReader::count(Picked picked) {

@@ -110,6 +110,7 @@ constexpr std::array kResponseRows = {
     Row{"usageMetadata.thoughtsTokenCount", kReasoningTokens},
     Row{"error.status", kErrorType},
     Row{"error{}", kErrorBegin},
+    Row{"error", kErrorWords},
     Row{"error.code", kErrorCode},
 };
 constexpr std::array kToolContent = {

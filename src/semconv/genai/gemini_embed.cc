@@ -30,6 +30,7 @@ constexpr std::array kResponseRows = {
     Row{"predictions[].embeddings.statistics.token_count", kTextTokens},
     Row{"error.status", kErrorType},
     Row{"error{}", kErrorBegin},
+    Row{"error", kErrorWords},
     Row{"error.code", kErrorCode},
 };
 constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};

@@ -28,7 +28,6 @@ enum Pick : int {
   kToolId,
   kToolName,
   kToolArguments,
-  kError,
   kSystem,
   kPrompt,
   kText,
@@ -83,7 +82,7 @@ constexpr std::array kResponseRows = {
     Row{"message.tool_calls[]{}", kTool},
     Row{"message.tool_calls[].id", kToolId},
     Row{"message.tool_calls[].function.name", kToolName},
-    Row{"error", kError},
+    Row{"error", kErrorWords},
 };
 constexpr std::array kResponseContent = {
     Row{"message.tool_calls[].function.arguments*", kToolArguments}};
@@ -94,8 +93,8 @@ constexpr std::array kEmbedRequestRows = {
 constexpr std::array kEmbedResponseRows = {
     Row{"model", kResponseModel},
     Row{"prompt_eval_count", kInputTokens},
+    Row{"error", kErrorWords},
 };
-constexpr std::array kErrorContent = {Row{"error", kErrorText}};
 
 const Tables& request_tables() {
   static const Tables kTables(std::array{
@@ -121,8 +120,7 @@ const Tables& embed_request_tables() {
 }
 
 const Tables& embed_response_tables() {
-  static const Tables kTables(std::array{Paths{.rows = kEmbedResponseRows},
-                                         Paths{.rows = kErrorContent, .from = Capture::kAll}});
+  static const Tables kTables(std::array{Paths{.rows = kEmbedResponseRows}});
   return kTables;
 }
 
@@ -138,7 +136,6 @@ class OllamaReader final : public ApiReader {
  private:
   void take_past_tool(const Picked& picked);
   void end_message();
-  void take_error(Picked picked);
   void end_tool();
 
   CallDraft& draft_;
@@ -229,8 +226,6 @@ void OllamaReader::on_response(const Picked& picked) {
       return CallDraft::keep(tool_.name, picked);
     case kToolArguments:
       return draft_.append_content(tool_.arguments, picked);
-    case kError:
-      return take_error(picked);
     case kText:
       if (picked.kind == Picked::Kind::kText) draft_.add_output(0, picked.text);
       return;
@@ -240,14 +235,6 @@ void OllamaReader::on_response(const Picked& picked) {
     default:
       draft_.take(picked);
   }
-}
-
-// Words are all it says of an error.
-void OllamaReader::take_error(Picked picked) {
-  if (picked.kind != Picked::Kind::kText) return;
-  draft_.call.error.told = true;
-  picked.id = kErrorText;
-  if (draft_.captures(Capture::kAll)) draft_.take(picked);
 }
 
 void OllamaReader::end_tool() {

@@ -86,8 +86,10 @@ constexpr std::array kResponseRows = {
     Row{"error.type", kErrorType},
     Row{"error.code", kErrorCode},
     Row{"error{}", kErrorBegin},
-    Row{"object", kObjectName},   // before what it names
-    Row{"type", kBareErrorType},  // Mistral, vLLM
+    Row{"error", kErrorWords},          // TGI, LM Studio
+    Row{"error_type", kBareErrorType},  // TGI
+    Row{"object", kObjectName},         // before what it names
+    Row{"type", kBareErrorType},        // Mistral, vLLM
     Row{"code", kBareErrorCode},
 };
 constexpr std::array kUsageRows = {

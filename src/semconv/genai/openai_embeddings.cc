@@ -16,10 +16,15 @@ constexpr std::array kRequestRows = {
 };
 constexpr std::array kResponseRows = {
     Row{"id", kResponseId},  // Mistral
-    Row{"model", kResponseModel},  Row{"usage.prompt_tokens", kInputTokens},
-    Row{"error.type", kErrorType}, Row{"error.code", kErrorCode},
-    Row{"error{}", kErrorBegin},   Row{"object", kObjectName},  // before what it names
-    Row{"type", kBareErrorType},                                // Mistral, vLLM
+    Row{"model", kResponseModel},
+    Row{"usage.prompt_tokens", kInputTokens},
+    Row{"error.type", kErrorType},
+    Row{"error.code", kErrorCode},
+    Row{"error{}", kErrorBegin},
+    Row{"error", kErrorWords},
+    Row{"error_type", kBareErrorType},
+    Row{"object", kObjectName},   // before what it names
+    Row{"type", kBareErrorType},  // Mistral, vLLM
     Row{"code", kBareErrorCode},
 };
 constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};

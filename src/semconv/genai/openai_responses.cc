@@ -77,6 +77,7 @@ constexpr std::array kResponseRows = {
     Row{"usage.output_tokens_details.reasoning_tokens", kReasoningTokens},
     Row{"error.type", kErrorType},
     Row{"error{}", kErrorBegin},
+    Row{"error", kErrorWords},
     Row{"error.code", kErrorCode},
 };
 constexpr std::array kErrorContent = {Row{"error.message", kErrorText}};

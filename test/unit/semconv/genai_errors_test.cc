@@ -63,6 +63,66 @@ TEST_CASE("a provider's error is told from an answer that is well") {
   }
 }
 
+TEST_CASE("an error that is a text is one, streamed or not, and its words are content") {
+  struct Row {
+    const char* host;
+    const char* path;
+  };
+  const std::vector<Row> rows = {
+      {"h", "/v1/chat/completions"},
+      {"h", "/v1/completions"},
+      {"h", "/v1/embeddings"},
+      {"h", "/v1/responses"},
+      {"h", "/v1/messages"},
+      {"generativelanguage.googleapis.com", "/v1beta/models/m:streamGenerateContent"},
+      {"generativelanguage.googleapis.com", "/v1beta/models/m:embedContent"},
+      {"h", "/api/chat"},
+      {"h", "/api/generate"},
+      {"h", "/api/embed"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.path);
+    for (const char* const type : {"application/json", "text/event-stream"}) {
+      CAPTURE(type);
+      PlayedCall call = chat(200, "{}", row.host, row.path);
+      call.head = answer_head(200, type);
+      const std::string well = testing::told_of(call);
+      call.answer[0].text = R"({"error":""})";
+      CHECK(testing::told_of(call) == well);
+      CHECK_FALSE(testing::played(call).call().error.known());
+      call.answer = {{.text = "{}"}, {.text = R"({"error":"no: {\"token\":\"t\"}"})"}};
+      for (const Capture capture : {Capture::kOff, Capture::kTools, Capture::kAll}) {
+        CHECK(testing::told_of(call, capture).find(" words=yes") != std::string::npos);
+        const auto played = testing::played(call, {}, capture);
+        const bool converses = played.call().operation != Operation::kEmbeddings;
+        CHECK(testing::joined(played.call().finish_reasons) == (converses ? "error" : ""));
+        trace::Span span;
+        played.describe(span);
+        CHECK(span.status == trace::SpanStatus::kError);
+        CHECK(span.attributes.text("error.type") == "_OTHER");
+        CHECK(span.attributes.text("sidespan.provider.error.text") ==
+              (capture == Capture::kAll ? R"(no: {"token":"REDACTED"})" : ""));
+      }
+    }
+  }
+}
+
+TEST_CASE("what stands beside an error that is a text is of the error") {
+  const auto error = [](int status, const std::string& answer) {
+    return testing::played(chat(status, answer), {}, Capture::kAll).call().error;
+  };
+  const ProviderError generation = error(200, R"({"error":"no memory","error_type":"generation"})");
+  CHECK(generation.type == "generation");
+  CHECK(generation.text == "no memory");
+  const ProviderError longer =
+      error(400, R"({"error":"Bad Request","message":"there is no such model","code":404})");
+  CHECK(longer.code == "404");
+  CHECK(longer.text == "there is no such model");
+  CHECK(error(400, R"({"message":"there is no such model","error":"Bad Request"})").text ==
+        "there is no such model");
+  CHECK_FALSE(error(200, R"({"error":null,"error_type":"generation","code":1})").known());
+}
+
 TEST_CASE("what an error is called on a span, and so in metrics") {
   struct Row {
     const char* test;
