@@ -99,6 +99,7 @@ constexpr std::array kUsageRows = {
     Row{"prompt_tokens_details.cached_tokens", kCacheReadTokens},
     Row{"prompt_tokens_details.cache_write_tokens", kCacheWriteTokens},  // OpenRouter
     Row{"prompt_cache_hit_tokens", kCacheReadTokens},                    // DeepSeek
+    Row{"cached_tokens", kCacheReadTokens},                              // Moonshot
     Row{"completion_tokens_details.reasoning_tokens", kReasoningTokens},
 };
 // What Bedrock's InvokeModel has beside it. Not of others: elsewhere a choice's `stop_reason` is a
@@ -138,8 +139,10 @@ constexpr std::array kSaidInCompletion = {Row{"choices[].text", kText}};
 constexpr std::array<std::string_view, 2> kInChoice = {"choices[].message.", "choices[].delta."};
 // Some servers answer an array of errors.
 constexpr std::array<std::string_view, 2> kAlone = {"", "[]."};
-// Groq's streams say it in their last chunk, asked for or not.
-constexpr std::array<std::string_view, 3> kInUsage = {"usage.", "[].usage.", "x_groq.usage."};
+// Streams of Groq and Moonshot say it in their last chunk of a choice, asked for or not. Where it
+// is asked for it comes once more behind that, and the last counts.
+constexpr std::array<std::string_view, 4> kInUsage = {"usage.", "[].usage.", "x_groq.usage.",
+                                                      "choices[].usage."};
 
 const Tables& request_tables() {
   static const Tables kTables(std::array{

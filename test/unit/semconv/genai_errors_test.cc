@@ -234,6 +234,23 @@ TEST_CASE("what Groq's last chunk counts is all told") {
   CHECK(usage.reasoning == 4);
 }
 
+TEST_CASE("what Moonshot counts in a choice is told, unless it comes once more behind that") {
+  PlayedCall call = chat(200, "", "api.moonshot.ai", "/v1/chat/completions");
+  call.head = answer_head(200, "text/event-stream");
+  call.answer = {
+      {.text = R"({"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]})"},
+      {.text = R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop","usage":{
+          "prompt_tokens":19,"completion_tokens":13,"total_tokens":32,"cached_tokens":7}}]})"}};
+  CHECK(testing::told_of(call).ends_with(" finish=stop input=19 output=13 read=7"));
+  CHECK_FALSE(testing::played(call).call().usage_partial);
+  call.answer.push_back({.text = R"({"choices":[],"usage":{"prompt_tokens":20,
+      "completion_tokens":14,"total_tokens":34,"cached_tokens":8}})"});
+  CHECK(testing::told_of(call).ends_with(" finish=stop input=20 output=14 read=8"));
+  call = chat(200, R"({"choices":[{"index":0,"finish_reason":"stop"}],"usage":{
+      "prompt_tokens":19,"completion_tokens":13,"cached_tokens":7}})");
+  CHECK(testing::told_of(call).ends_with(" finish=stop input=19 output=13 read=7"));
+}
+
 TEST_CASE("whoever wants no more of an answer makes no error of it") {
   const auto endpoint = recognize({.method = "POST", .host = "api.openai.com", .path = kChat});
   CallReader call(endpoint.value());
