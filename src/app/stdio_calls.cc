@@ -214,12 +214,14 @@ void StdioCalls::finish(const Call& call, const semconv::McpMessage* answer,
   span.kind = call.by_server ? trace::SpanKind::kServer : trace::SpanKind::kClient;
   span.start = call.start.wall;
   span.duration = clock_.now().mono - call.start.mono;
-  semconv::describe_mcp(span, {.request = &call.request,
-                               .answer = answer,
-                               .session_id = {},
-                               .protocol_version = protocol_version_,
-                               .transport = kPipe,
-                               .progress = call.progress});
+  semconv::describe_mcp(span,
+                        {.request = &call.request,
+                         .answer = answer,
+                         .session_id = {},
+                         .protocol_version = protocol_version_,
+                         .transport = kPipe,
+                         .progress = call.progress},
+                        settings_.capture.redact);
   span.attributes.set(attribute::kMode, name_of(semconv::Mode::kStdio));
   span.attributes.set(attribute::kParentSource, call.parent_source);
   if (ending == semconv::Ending::kOriginClosed) {

@@ -174,7 +174,8 @@ std::optional<AwsQueueEndpoint> aws_queue_endpoint(const http::Head& request, st
   return AwsQueueEndpoint{.service = *service, .in_query = in_query};
 }
 
-void describe_aws_queue(trace::Span& span, const AwsQueueCall& call, int status) {
+void describe_aws_queue(trace::Span& span, const AwsQueueCall& call, int status,
+                        std::span<const std::string> redact) {
   if (!is_action(call.action)) return;
   const Operation operation = operation_of(call.action);
   const auto set = [&](const attribute::Name& name, std::string_view value) {
@@ -189,7 +190,7 @@ void describe_aws_queue(trace::Span& span, const AwsQueueCall& call, int status)
   if (operation.type == kSend) span.kind = trace::SpanKind::kProducer;
   set(attribute::kMessagingDestinationName, destination);
   std::string url;
-  append_redacted_reference(url, call.queue_url);
+  append_redacted_reference(url, call.queue_url, redact);
   set(attribute::kAwsSqsQueueUrl, url);
   set(attribute::kAwsSnsTopicArn, call.topic_arn);
   set(attribute::kAwsRequestId, call.request_id);

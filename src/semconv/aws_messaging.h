@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -44,8 +45,10 @@ struct AwsQueueCall {
   std::string error = {};       // of the whole call
   std::string request_id = {};
 };
-// Its name is the operation and where to. `status`: of the answer; 0: none came.
-void describe_aws_queue(trace::Span& span, const AwsQueueCall& call, int status);
+// Its name is the operation and where to. `status`: of the answer; 0: none came. `redact`: what a
+// queue's URL hides beside redact.h's own.
+void describe_aws_queue(trace::Span& span, const AwsQueueCall& call, int status,
+                        std::span<const std::string> redact);
 
 // Reads the documents of AWS JSON, both ways.
 class AwsQueueJson final : private json::PickSink {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "semconv/aws_messaging.h"
 #include "semconv/json_rpc.h"
@@ -34,8 +35,9 @@ std::string_view query_of(const CallFacts& facts) {
 // One call, by either protocol.
 class AwsQueueObserver final : public Observer {
  public:
-  AwsQueueObserver(AwsQueueEndpoint endpoint, const CallFacts& facts)
-      : json_(endpoint.json), requests_(call_), answers_(call_) {
+  AwsQueueObserver(AwsQueueEndpoint endpoint, const CallFacts& facts,
+                   const ObserverOptions& options)
+      : redact_(options.redact), json_(endpoint.json), requests_(call_), answers_(call_) {
     call_.service = endpoint.service;
     call_.action = std::move(endpoint.action);
     if (!json_ && call_.service == AwsQueueService::kSqs) take_queue_of_path(facts.url);
@@ -74,7 +76,9 @@ class AwsQueueObserver final : public Observer {
     response_.reset();
     xml_.reset();
   }
-  void describe(trace::Span& span) const override { describe_aws_queue(span, call_, status_); }
+  void describe(trace::Span& span) const override {
+    describe_aws_queue(span, call_, status_, redact_);
+  }
 
  private:
   // Older clients name the queue by where the call goes.
@@ -97,6 +101,7 @@ class AwsQueueObserver final : public Observer {
   }
 
   const MemoryCharge charge_{kOwnBytes};
+  const std::vector<std::string>& redact_;
   const bool json_;
   AwsQueueCall call_;
   RpcDocuments<AwsQueueJson> requests_;
@@ -110,13 +115,14 @@ class AwsQueueObserver final : public Observer {
 
 }  // namespace
 
-std::unique_ptr<Observer> make_aws_queue_observer(const CallFacts& facts) {
+std::unique_ptr<Observer> make_aws_queue_observer(const CallFacts& facts,
+                                                  const ObserverOptions& options) {
   const std::string_view query = query_of(facts);
   if (query.empty() && !facts.request.asks("POST")) return nullptr;
   std::optional<AwsQueueEndpoint> endpoint =
       aws_queue_endpoint(facts.request, facts.url.authority.host, query);
   if (!endpoint) return nullptr;
-  return std::make_unique<AwsQueueObserver>(*std::move(endpoint), facts);
+  return std::make_unique<AwsQueueObserver>(*std::move(endpoint), facts, options);
 }
 
 }  // namespace sidespan::semconv

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "semconv/json_rpc.h"
 #include "semconv/mcp_post_calls.h"
@@ -55,7 +56,8 @@ bool has_mcp_field(const http::Headers& headers) {
 class McpObserver final : public Observer {
  public:
   // `session`: what the requests' answers may come by elsewhere, where that is known already.
-  McpObserver(const CallFacts& facts, bool sure, std::string session)
+  McpObserver(const CallFacts& facts, const ObserverOptions& options, bool sure,
+              std::string session)
       : requests_([this](const McpMessage& message) { on_request(message); }),
         answers_([this](const McpMessage& message) { on_answer(message); }),
         // What only may be MCP is somebody else's to be read, perhaps.
@@ -65,6 +67,7 @@ class McpObserver final : public Observer {
         calls_(facts.sampled ? facts.mcp_calls : nullptr, facts.mcp_sink),
         elsewhere_(facts.mcp_calls),
         sink_(facts.mcp_sink),
+        redact_(options.redact),
         url_(facts.url),
         start_(facts.start),
         session_(field(facts.request.headers, kSessionField)),
@@ -124,12 +127,14 @@ class McpObserver final : public Observer {
     if (calls_.count() > 1 || calls_.have_spans() || request->method.empty()) {
       return describe_session(span);
     }
-    describe_mcp(span, {.request = request,
-                        .answer = calls_.answer(),
-                        .session_id = session_,
-                        .protocol_version = version_,
-                        .transport = "tcp",
-                        .progress = calls_.progress()});
+    describe_mcp(span,
+                 {.request = request,
+                  .answer = calls_.answer(),
+                  .session_id = session_,
+                  .protocol_version = version_,
+                  .transport = "tcp",
+                  .progress = calls_.progress()},
+                 redact_);
   }
   void emit_calls(const HttpFacts& post, const HttpSpanOptions& options, Random& random) override {
     calls_.emit(post, options, {.id = session_, .version = version_}, random);
@@ -208,6 +213,7 @@ class McpObserver final : public Observer {
   McpPostCalls calls_;
   McpCalls* const elsewhere_;
   McpCallSink* const sink_;
+  const std::vector<std::string>& redact_;
   const http::Url url_;
   const Moment start_;
   MonoTime now_{};
@@ -239,23 +245,25 @@ std::string endpoint_of(const CallFacts& facts) {
 
 }  // namespace
 
-std::unique_ptr<Observer> make_mcp_observer(const CallFacts& facts) {
+std::unique_ptr<Observer> make_mcp_observer(const CallFacts& facts,
+                                            const ObserverOptions& options) {
   const bool has_field = facts.beginnings.may_have("mc") && has_mcp_field(facts.request.headers);
   if (!has_field && !may_be_named(facts)) return nullptr;
   std::string session = has_field ? session_of(facts) : std::string();
   const bool named = session.empty() && !(session = endpoint_of(facts)).empty();
   if (!has_field && !named) return nullptr;
-  return std::make_unique<McpObserver>(facts, true, std::move(session));
+  return std::make_unique<McpObserver>(facts, options, true, std::move(session));
 }
 
 // It has none of these fields yet, but must take both kinds of answers.
-std::unique_ptr<Observer> make_likely_mcp_observer(const CallFacts& facts) {
+std::unique_ptr<Observer> make_likely_mcp_observer(const CallFacts& facts,
+                                                   const ObserverOptions& options) {
   const http::Headers& headers = facts.request.headers;
   const bool likely = facts.request.asks("POST") &&
                       headers.lists(http::FieldName::kContentType, "application/json") &&
                       headers.lists("accept", "text/event-stream") &&
                       headers.lists("accept", "application/json");
-  return likely ? std::make_unique<McpObserver>(facts, false, std::string()) : nullptr;
+  return likely ? std::make_unique<McpObserver>(facts, options, false, std::string()) : nullptr;
 }
 
 }  // namespace sidespan::semconv

@@ -24,19 +24,21 @@ void link_meta(trace::Span& span, const McpMessage& request, const HttpFacts& po
 }
 
 trace::Span begin_span(const McpMessage& request, Moment start, const HttpFacts& post,
-                       const McpPostCalls::Session& session, trace::AttributeLimits limits,
+                       const McpPostCalls::Session& session, const HttpSpanOptions& options,
                        Random& random) {
-  trace::Span span(limits);
+  trace::Span span(options.limits);
   span.context = *post.context;
   span.context.span_id = trace::SpanId::make(random);
   span.parent_id = post.context->span_id;
   span.kind = trace::SpanKind::kClient;
   span.start = start.wall;
-  describe_mcp(span, {.request = &request,
-                      .answer = nullptr,
-                      .session_id = session.id,
-                      .protocol_version = session.version,
-                      .transport = "tcp"});
+  describe_mcp(span,
+               {.request = &request,
+                .answer = nullptr,
+                .session_id = session.id,
+                .protocol_version = session.version,
+                .transport = "tcp"},
+               options.redact_query);
   trace::Attributes& attributes = span.attributes;
   attributes.add(attribute::kServerAddress, std::string_view(post.url->authority.host));
   attributes.add(attribute::kServerPort, static_cast<int64_t>(post.url->port()));
@@ -156,7 +158,7 @@ void McpPostCalls::emit(const HttpFacts& post, const HttpSpanOptions& options,
                         const Session& session, Random& random) {
   if (!have_spans_ || sink_ == nullptr) return;
   for (Call& call : calls_) {
-    McpOpenSpan open{begin_span(call.request, call.start, post, session, options.limits, random),
+    McpOpenSpan open{begin_span(call.request, call.start, post, session, options, random),
                      call.start.mono, call.progress};
     const bool waits = goes_on_ && !call.end && call.ref.serial != 0;
     if (!waits) open.progress = progress_of(call);

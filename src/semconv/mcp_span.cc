@@ -28,7 +28,7 @@ void describe_target(trace::Span& span, const McpMessage& request) {
 
 }  // namespace
 
-void describe_mcp(trace::Span& span, const McpFacts& facts) {
+void describe_mcp(trace::Span& span, const McpFacts& facts, std::span<const std::string> redact) {
   const McpMessage& request = *facts.request;
   trace::Attributes& attributes = span.attributes;
   span.name = request.method;
@@ -36,7 +36,7 @@ void describe_mcp(trace::Span& span, const McpFacts& facts) {
   describe_target(span, request);
   if (!request.uri.empty()) {
     std::string uri;
-    append_redacted_reference(uri, request.uri);
+    append_redacted_reference(uri, request.uri, redact);
     attributes.set(attribute::kMcpResourceUri, std::string_view(uri));
   }
   if (!request.id.empty())

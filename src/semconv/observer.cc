@@ -67,10 +67,11 @@ std::unique_ptr<Observer> make_request_observer(const CallFacts& facts,
                                               : make_model_socket_observer(facts, options)) {
     return model;
   }
-  if (std::unique_ptr<Observer> queue = make_aws_queue_observer(facts)) return queue;
-  if (std::unique_ptr<Observer> mcp = make_mcp_observer(facts)) return mcp;
+  if (std::unique_ptr<Observer> queue = make_aws_queue_observer(facts, options)) return queue;
+  if (std::unique_ptr<Observer> mcp = make_mcp_observer(facts, options)) return mcp;
   if (std::unique_ptr<Observer> a2a = make_a2a_observer(facts)) return a2a;
-  return posts ? make_likely_a2a_observer(facts, make_likely_mcp_observer(facts)) : nullptr;
+  return posts ? make_likely_a2a_observer(facts, make_likely_mcp_observer(facts, options))
+               : nullptr;
 }
 
 bool may_be_observed(const http::Head& response) {

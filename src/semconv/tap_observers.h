@@ -1,4 +1,5 @@
-// The observers that read bodies, one file each; make_request_observer() chooses.
+// The observers that read bodies, one file each; make_request_observer() chooses. Options outlive
+// what is made with them.
 #pragma once
 
 #include <memory>
@@ -15,9 +16,10 @@ std::unique_ptr<Observer> make_model_observer(const CallFacts& facts,
 std::unique_ptr<Observer> make_model_socket_observer(const CallFacts& facts,
                                                      const ObserverOptions& options);
 // Null: neither its fields nor where it goes say that the request is one to an MCP server.
-std::unique_ptr<Observer> make_mcp_observer(const CallFacts& facts);
+std::unique_ptr<Observer> make_mcp_observer(const CallFacts& facts, const ObserverOptions& options);
 // Null: it does not look like a client's first request, either. What its body says decides.
-std::unique_ptr<Observer> make_likely_mcp_observer(const CallFacts& facts);
+std::unique_ptr<Observer> make_likely_mcp_observer(const CallFacts& facts,
+                                                   const ObserverOptions& options);
 // Null: neither its fields nor its path say that the request is one to an A2A agent.
 std::unique_ptr<Observer> make_a2a_observer(const CallFacts& facts);
 // Of a GET for the card of one.
@@ -27,7 +29,8 @@ std::unique_ptr<Observer> make_agent_card_observer();
 std::unique_ptr<Observer> make_likely_a2a_observer(const CallFacts& facts,
                                                    std::unique_ptr<Observer> likely_mcp);
 // Null: the request is no call of Amazon SQS or SNS.
-std::unique_ptr<Observer> make_aws_queue_observer(const CallFacts& facts);
+std::unique_ptr<Observer> make_aws_queue_observer(const CallFacts& facts,
+                                                  const ObserverOptions& options);
 // Null: the request is no call of gRPC. Counts messages, and tells how long the client waits.
 std::unique_ptr<Observer> make_grpc_observer(const CallFacts& facts);
 

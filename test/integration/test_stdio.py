@@ -312,6 +312,13 @@ def test_ids_of_64_bits_are_told_apart(stdio, sink):
     assert ends == {str(first): "agent_cancelled", str(second): "complete"}
 
 
+def test_a_resource_s_secrets_stay_inside(stdio, sink):
+    stdio(lines(request(1, "resources/read", uri="https://h/x?ticket=secret&token=secret&page=2")),
+          settings={"capture": {"redact": ["ticket"]}})
+    [span] = sink.wait(1)
+    assert span["attributes"]["mcp.resource.uri"] == "https://h/x?ticket=REDACTED&token=REDACTED&page=2"
+
+
 def test_what_the_server_asks_the_agent_serves(stdio, sink):
     asks = ("import sys, json\n"
             "print(json.dumps({'jsonrpc': '2.0', 'id': 1, 'method': 'roots/list'}), flush=True)\n"

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "sidespan/semconv/mcp.h"
@@ -20,8 +22,9 @@ struct McpFacts {
   uint64_t progress = 0;                // how often it was told of
 };
 
-// "tools/call search". A failed tool, and an answer that is an error, make the span one.
-void describe_mcp(trace::Span& span, const McpFacts& facts);
+// "tools/call search". A failed tool, and an answer that is an error, make the span one. `redact`:
+// what a resource's URI hides beside redact.h's own.
+void describe_mcp(trace::Span& span, const McpFacts& facts, std::span<const std::string> redact);
 // What the answer adds to a span that was described without it.
 void describe_mcp_answer(trace::Span& span, const McpMessage& answer);
 void describe_mcp_progress(trace::Span& span, uint64_t progress);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -137,7 +138,8 @@ class SharedCallSink {
 struct ObserverOptions {
   genai::RecognizeOptions recognize;
   genai::ReaderOptions reader;
-  std::vector<std::string> redact;  // capture.redact: members of JSON in captured texts
+  // capture.redact: members of JSON in captured texts, parameters of URLs in bodies.
+  std::vector<std::string> redact;
   std::vector<genai::Price> prices;
 };
 

@@ -89,6 +89,16 @@ const std::string kToOrders =
     "\naws.sqs.queue.url=https://sqs.eu-west-1.amazonaws.com/123456789012/orders"
     "\naws.request_id=r1";
 
+TEST_CASE("sqs: a queue's URL hides our names of secrets and the user's") {
+  Rig rig;
+  rig.redact = {"ticket"};
+  McpExchange exchange(rig, "POST", "http://127.0.0.1:9324/", json("SendMessage"));
+  exchange.say(R"({"QueueUrl":"http://u:s@q/1/orders?ticket=s&token=s&x=1"})", 1);
+  exchange.answer(200, kAnswer, 2);
+  CHECK(exchange.end(3).attributes.text("aws.sqs.queue.url") ==
+        "http://REDACTED:REDACTED@q/1/orders?ticket=REDACTED&token=REDACTED&x=1");
+}
+
 TEST_CASE("sqs: a call by AWS JSON") {
   check({
       {"one is sent",

@@ -122,6 +122,23 @@ TEST_CASE("mcp: each request of a batch is a child, from where it was read to it
   }
 }
 
+TEST_CASE("mcp: a resource's secrets are hidden where its request is alone and where it is not") {
+  const std::string read =
+      R"({"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a:b?ticket=s"}})";
+  for (const std::string& body : {read, "[" + read + "," + call(2, "add") + "]"}) {
+    CAPTURE(body);
+    Rig rig;
+    rig.redact = {"ticket"};
+    McpExchange post(rig, "POST", kUrl, kPostInSession);
+    post.say(body, 1);
+    post.answer(200, kJson, 2);
+    post.hear("[" + result(1) + "," + result(2) + "]", 3);
+    const trace::Span alone = post.end(4);
+    const trace::Span& span = rig.ended.spans.empty() ? alone : rig.ended.spans[0].span;
+    CHECK(span.attributes.text("mcp.resource.uri") == "a:b?ticket=REDACTED");
+  }
+}
+
 TEST_CASE("mcp: what the agent says is a request's own parent is a link of its child") {
   Rig rig;
   McpExchange post(rig, "POST", kUrl, kPostInSession);

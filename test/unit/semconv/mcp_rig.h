@@ -68,7 +68,8 @@ class McpExchange {
     McpCalls calls;
     Random random{7};
     bool sampled = true;
-    size_t piece = 0;  // bytes; 0: whole
+    std::vector<std::string> redact;  // capture.redact
+    size_t piece = 0;                 // bytes; 0: whole
   };
 
   McpExchange(Rig& rig, const std::string& method, const std::string& url, const Fields& fields,
@@ -76,6 +77,7 @@ class McpExchange {
       : rig_(rig), url_(*http::parse_url(url)), start_{Rig::at(ms), WallTime(Milliseconds(ms))} {
     request_.set_method(method);
     for (const auto& [name, value] : fields) REQUIRE(request_.headers.add(name, value));
+    options_.redact = rig.redact;
     observer_ = make_request_observer(facts(), options_);
   }
 
@@ -124,7 +126,9 @@ class McpExchange {
                                                           : End::kBroken,
                       facts.end);
     observer_->describe(span);
-    if (rig_.sampled) observer_->emit_calls(facts, {}, rig_.random);
+    HttpSpanOptions options;
+    options.redact_query = rig_.redact;
+    if (rig_.sampled) observer_->emit_calls(facts, options, rig_.random);
     observer_.reset();
     return span;
   }

@@ -129,11 +129,13 @@ TEST_CASE("mcp: a request on a span") {
   McpMessage answer{.id = "7", .answers = true};
   const auto described = [&](bool answered) {
     trace::Span span;
-    describe_mcp(span, {.request = &request,
-                        .answer = answered ? &answer : nullptr,
-                        .session_id = "s",
-                        .protocol_version = "2025-06-18",
-                        .transport = "pipe"});
+    describe_mcp(span,
+                 {.request = &request,
+                  .answer = answered ? &answer : nullptr,
+                  .session_id = "s",
+                  .protocol_version = "2025-06-18",
+                  .transport = "pipe"},
+                 {});
     return text_of(span);
   };
   const std::string common =
@@ -158,6 +160,19 @@ TEST_CASE("mcp: a request on a span") {
         "resources/read mcp.method.name=resources/read mcp.resource.uri=file:///a "
         "jsonrpc.request.id=1 mcp.session.id=s mcp.protocol.version=2025-06-18 "
         "network.transport=pipe");
+}
+
+TEST_CASE("mcp: a resource's URI hides our names of secrets and the user's") {
+  const std::vector<std::string> redact = {"ticket"};
+  const McpMessage request{.id = "1",
+                           .method = "resources/read",
+                           .uri = "https://u:s@h/x?Ticket=s&token=s&page=2#ticket=s"};
+  trace::Span span;
+  McpFacts facts;
+  facts.request = &request;
+  describe_mcp(span, facts, redact);
+  CHECK(span.attributes.text("mcp.resource.uri") ==
+        "https://REDACTED:REDACTED@h/x?Ticket=REDACTED&token=REDACTED&page=2#ticket=REDACTED");
 }
 
 }  // namespace

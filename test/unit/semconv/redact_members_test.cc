@@ -33,7 +33,7 @@ TEST_CASE("redaction: members of JSON with secret names lose their values") {
 TEST_CASE("redaction: a value within a text ends where it does, and where the text does") {
   const auto redacted = [](std::string_view text) {
     std::string out;
-    append_redacted_members(out, text);
+    append_redacted_members(out, text, {});
     return out;
   };
   CHECK(redacted(R"({"body":"{\"password\":\"ab\\\"TOP,SECRET\"}"})") ==
@@ -94,14 +94,14 @@ TEST_CASE("redaction: a member is known by its name, however that is written") {
     CHECK_FALSE(hides(name));
   }
   std::string out;
-  append_redacted_members(out, R"(["{\"p\\u0061ssword\":\"x\"}"])");
+  append_redacted_members(out, R"(["{\"p\\u0061ssword\":\"x\"}"])", {});
   CHECK(out == R"(["{\"p\\u0061ssword\":\"REDACTED\"}"])");
 }
 
 TEST_CASE("redaction: what is visible within a text may be written as a code") {
   const auto redacted = [](std::string_view text) {
     std::string out;
-    append_redacted_members(out, text);
+    append_redacted_members(out, text, {});
     return out;
   };
   CHECK(redacted(R"({"in":"{\u0022password\u0022:\u0022a,b\u0022,\u0022c\u0022:1}"})") ==
