@@ -75,17 +75,24 @@ McpCalls::McpCalls(size_t calls_max, Nanoseconds wait_max)
 
 McpCalls::~McpCalls() = default;
 
-void McpCalls::open_endpoint(const std::string& session) {
-  const std::scoped_lock lock(mutex_);
-  ++endpoints_[session].streams;
-  endpoint_count_ = endpoints_.size();
+void McpCalls::open_endpoint(const std::string& session, MonoTime now, McpCallSink& sink) {
+  {
+    const std::scoped_lock lock(mutex_);
+    Endpoint& endpoint = endpoints_[session];
+    endpoint_count_ = endpoints_.size();
+    if (++endpoint.streams == 1) return;
+    endpoint.version.clear();  // each may have another
+  }
+  end_session(session, {.ending = Ending::kLimit, .at = now}, sink);
 }
 
 void McpCalls::close_endpoint(const std::string& session, const McpEnd& end, McpCallSink& sink) {
   {
     const std::scoped_lock lock(mutex_);
     const auto endpoint = endpoints_.find(session);
-    if (endpoint == endpoints_.end() || --endpoint->second.streams > 0) return;
+    if (endpoint == endpoints_.end()) return;
+    if (end.ending == Ending::kLimit) ++endpoint->second.unseen;
+    if (--endpoint->second.streams > 0) return;
     endpoints_.erase(endpoint);
     endpoint_count_ = endpoints_.size();
   }
@@ -105,12 +112,19 @@ std::string McpCalls::version_of(const std::string& session) const {
   return endpoint == endpoints_.end() ? std::string() : endpoint->second.version;
 }
 
+// Several streams have named its URL. Under the lock.
+bool McpCalls::is_shared(std::string_view session) const {
+  const auto endpoint = endpoints_.find(session);
+  return endpoint != endpoints_.end() && endpoint->second.streams + endpoint->second.unseen > 1;
+}
+
 McpCalls::Ref McpCalls::open(std::string_view session, const McpMessage& request, MonoTime now,
                              McpCallSink& sink) {
   Ref ref{key_of(session, request.id), 0};
   std::vector<Ended> ended;
   {
     const std::scoped_lock lock(mutex_);
+    if (is_shared(session)) return ref;
     if (const auto same = calls_.find(ref.key); same != calls_.end()) {
       end_one(same, {.ending = Ending::kLimit, .at = now}, ended);
       calls_.erase(ref.key);
@@ -179,6 +193,7 @@ void McpCalls::leave(const Ref& ref, McpOpenSpan&& span, MonoTime now, McpCallSi
 void McpCalls::progress(std::string_view session, std::string_view token) {
   const std::string prefix = key_of(session, {});
   const std::scoped_lock lock(mutex_);
+  if (is_shared(session)) return;
   for (auto call = calls_.lower_bound(prefix);
        call != calls_.end() && call->first.starts_with(prefix); ++call) {
     if (call->second.progress_token != token) continue;
@@ -189,10 +204,12 @@ void McpCalls::progress(std::string_view session, std::string_view token) {
 
 void McpCalls::answer(std::string_view session, const McpMessage& answer, MonoTime now,
                       McpCallSink& sink) {
-  if (!answer.protocol_version.empty()) {
+  {
     const std::scoped_lock lock(mutex_);
+    if (is_shared(session)) return;
     const auto endpoint = endpoints_.find(session);
-    if (endpoint != endpoints_.end()) endpoint->second.version = answer.protocol_version;
+    const bool chooses = endpoint != endpoints_.end() && !answer.protocol_version.empty();
+    if (chooses) endpoint->second.version = answer.protocol_version;
   }
   end_one(session, answer.id, {.ending = Ending::kComplete, .at = now, .answer = answer}, sink);
 }

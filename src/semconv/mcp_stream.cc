@@ -103,7 +103,7 @@ void McpStream::on_event_end(bool whole) {
   const std::optional<http::Url> url = mcp_endpoint(url_, std::exchange(named_, {}));
   session_ = url ? mcp_session_by_url(*url) : std::string();
   at_ = session_.empty() ? At::kOther : At::kOpen;
-  if (at_ == At::kOpen) calls_.open_endpoint(session_);
+  if (at_ == At::kOpen) calls_.open_endpoint(session_, now_, sink_);
 }
 
 void McpStream::on_message(const McpMessage& message) {

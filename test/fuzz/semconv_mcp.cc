@@ -39,6 +39,8 @@ constexpr char kJson = 'j';       // answered by JSON
 constexpr char kEarly = 'h';      // the other stream is heard before the end
 constexpr char kDeleted = 'd';    // the agent ends the session
 constexpr char kExecution = 'x';  // it belongs to one
+constexpr char kTwo = 't';        // another stream names the same before the POST
+constexpr char kSecond = 'l';     // and one while it is under way
 
 std::string_view take_part(std::string_view& rest, char end) {
   const std::string_view part = rest.substr(0, rest.find(end));
@@ -116,8 +118,15 @@ std::vector<std::string> played(const Input& input, size_t piece) {
   };
   // An observer of the old transport's stream learns the URL first.
   hear("event: endpoint\ndata: /m?s=1\n\n");
+  std::vector<std::unique_ptr<semconv::Observer>> others;
+  const auto name_again = [&] {
+    others.push_back(semconv::make_response_observer(facts(get), stream));
+    others.back()->on_response_bytes("event: endpoint\ndata: /m?s=1\n\n", {});
+  };
+  if (input.is(kTwo)) name_again();
   auto posting = semconv::make_request_observer(facts(request), kOptions);
   if (!posting) std::abort();
+  if (input.is(kSecond)) name_again();
   feed(input.body, [&](std::string_view part) { posting->on_request_bytes(part, {}); });
   posting->on_request_end();
   posting->on_response_head(answer, {});
@@ -153,6 +162,7 @@ std::vector<std::string> played(const Input& input, size_t piece) {
     if (deleting) deleting->on_response_head(stream, {});
   }
   listening->on_end(End::kWhole, {});
+  for (const auto& other : others) other->on_end(End::kCancelled, {});
   calls.expire(MonoTime{} + Milliseconds(1), spans);
   if (calls.waiting() != 0) std::abort();
   spans.out.push_back(said(span));

@@ -326,6 +326,38 @@ def test_the_old_transport_s_session_ends_with_its_stream(sidecar, origin, sink,
     old.end()
 
 
+def test_two_streams_that_name_one_url(sidecar, origin, sink):
+    """The server tells its agents apart by something else, and both count their requests from 1."""
+    streams = [Stream(origin, path, b"event: endpoint\ndata: /mcp\n\n") for path in ("/one", "/other")]
+    origin.answer("/mcp", [ACCEPTED])
+    side = sidecar()
+    listeners = [listen(side, origin.url(path)) for path in ("/one", "/other")]
+    for listener in listeners:
+        listener.reader.until(b"/mcp\n\n")
+    with Client(side.egress) as agent:
+        for tool in ("a", "b"):
+            agent.ask("POST", origin.url("/mcp"), POST[:1], call(1, tool))
+        streams[0].say(event(id=1, result={"isError": True}))
+        streams[1].say(event(id=1, result={}))
+        for tool in ("a", "b"):
+            span, = named(sink, 1, f"tools/call {tool}")
+            assert span["attributes"]["sidespan.end"] == "limit"
+            assert span["status"] == "UNSET" and "error.type" not in span["attributes"]
+        for listener in listeners:
+            listener.reader.until(b"}\n\n")
+        # Where one of them remains, answers are somebody's again.
+        streams[0].end()
+        sink.wait(1, where=lambda span: span["attributes"].get("url.full") == origin.url("/one"))
+        agent.ask("POST", origin.url("/mcp"), POST[:1], call(2, "c"))
+        streams[1].say(event(id=2, result={"isError": True}))
+        span, = named(sink, 1, "tools/call c")
+    assert span["attributes"]["sidespan.end"] == "complete" and span["attributes"]["error.type"] == "tool_error"
+    assert side.metrics().total("sidespan_mcp_calls_total", end="limit") == 2
+    for listener in listeners:
+        listener.close()
+    streams[1].end()
+
+
 # The SDKs' servers break off their stream of events when they hear that the client has gone.
 
 PARTED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

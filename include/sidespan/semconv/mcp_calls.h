@@ -74,8 +74,11 @@ class McpCalls {
   McpCalls(const McpCalls&) = delete;
   McpCalls& operator=(const McpCalls&) = delete;
 
-  // A stream has named the URL of its session, or ends, and with it what waited for it.
-  void open_endpoint(const std::string& session);
+  // A stream has named the URL of its session, or ends (kLimit: it goes on, and nobody looks at it
+  // any longer), and with the last one what waited for it. As long as several name the same one,
+  // nobody can tell whose an answer is: what waits when the second comes ends there, and what is
+  // asked then waits for none.
+  void open_endpoint(const std::string& session, MonoTime now, McpCallSink& sink);
   void close_endpoint(const std::string& session, const McpEnd& end, McpCallSink& sink);
   // The session that has this URL; empty: none.
   std::string session_at(const http::Url& url) const;
@@ -83,7 +86,8 @@ class McpCalls {
   std::string version_of(const std::string& session) const;
 
   // `request` was read, before anybody else does. An id that is used again before it was answered
-  // is no longer the first one's: whose answer will come is not to be told.
+  // is no longer the first one's: whose answer will come is not to be told. It is not put in where
+  // there is no room, nor where several streams have named the session's URL.
   Ref open(std::string_view session, const McpMessage& request, MonoTime now, McpCallSink& sink);
   // How it ended by what was read elsewhere; nothing: not yet.
   std::optional<McpEnd> look(const Ref& ref) const;
@@ -113,11 +117,13 @@ class McpCalls {
   struct Call;
   struct Endpoint {
     size_t streams = 0;  // that named it
+    size_t unseen = 0;   // such that nobody looks at any longer
     std::string version = {};
   };
   struct Ended;
   using Calls = std::map<std::string, Call, std::less<>>;
 
+  bool is_shared(std::string_view session) const;
   Calls::iterator end_one(Calls::iterator call, const McpEnd& end, std::vector<Ended>& ended);
   void end_one(std::string_view session, std::string_view id, const McpEnd& end, McpCallSink& sink);
   void end_many(std::string_view prefix, const McpEnd& end, McpCallSink& sink);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,6 +16,21 @@ struct Counting final : McpCallSink {
   void on_call_left_out() override {}
   std::atomic<int> ended = 0;
 };
+
+// "limit 5ms", and an error, in the order of their ends.
+struct Telling final : McpCallSink {
+  void on_call(trace::Span&& span, Ending ending) override {
+    const auto ms = std::chrono::duration_cast<Milliseconds>(span.duration).count();
+    const std::string error(span.attributes.text("error.type"));
+    said.push_back(std::string(name_of(ending)) + " " + std::to_string(ms) + "ms" + error);
+  }
+  void on_call_left_out() override {}
+  std::vector<std::string> said;
+};
+
+MonoTime at(int ms) {
+  return MonoTime{} + Milliseconds(ms);
+}
 
 http::Url url(const std::string& text) {
   return *http::parse_url(text);
@@ -49,18 +65,72 @@ TEST_CASE("mcp: an endpoint lasts as long as a stream that named it") {
   McpCalls calls(10, Milliseconds(1));
   const std::string session = mcp_session_by_url(url("http://a/m?s=1"));
   CHECK(calls.session_at(url("http://a/m?s=1")).empty());
-  calls.open_endpoint(session);
-  calls.open_endpoint(session);
-  CHECK(calls.session_at(url("http://a/m?s=1")) == session);
-  CHECK(calls.session_at(url("http://a/m?s=2")).empty());
+  calls.open_endpoint(session, {}, sink);
   calls.answer(session, {.protocol_version = "v"}, {}, sink);
   CHECK(calls.version_of(session) == "v");
+  calls.open_endpoint(session, {}, sink);
+  CHECK(calls.session_at(url("http://a/m?s=1")) == session);
+  CHECK(calls.session_at(url("http://a/m?s=2")).empty());
   calls.close_endpoint(session, {}, sink);
   CHECK(calls.session_at(url("http://a/m?s=1")) == session);
   calls.close_endpoint(session, {}, sink);
   calls.close_endpoint(session, {}, sink);
   CHECK(calls.session_at(url("http://a/m?s=1")).empty());
   CHECK(calls.version_of(session).empty());
+}
+
+TEST_CASE("mcp: while two streams name one URL no answer on them is anybody's") {
+  const std::string s = mcp_session_by_url(url("http://a/m"));
+  const McpMessage answer{.id = "1", .protocol_version = "v", .answers = true, .tool_failed = true};
+  Telling sink;
+  McpCalls calls(10, Milliseconds(1000));
+  const auto leave = [&](const McpCalls::Ref& ref, int begun, int now) {
+    calls.leave(ref, {trace::Span(), at(begun)}, at(now), sink);
+  };
+  calls.open_endpoint(s, at(0), sink);
+  leave(calls.open(s, {.id = "1"}, at(1), sink), 1, 2);
+  const McpCalls::Ref under_way = calls.open(s, {.id = "2", .progress_token = "p"}, at(3), sink);
+  calls.answer(s, {.id = "0", .protocol_version = "u", .answers = true}, at(3), sink);
+  REQUIRE(calls.waiting() == 1);
+
+  calls.open_endpoint(s, at(6), sink);
+  CHECK(sink.said == std::vector<std::string>{"limit 5ms"});
+  CHECK(calls.version_of(s).empty());
+  calls.progress(s, "p");
+  CHECK(calls.progress_of(under_way) == 0);
+  const McpCalls::Ref meanwhile = calls.open(s, {.id = "1"}, at(7), sink);
+  CHECK(meanwhile.serial == 0);
+  calls.answer(s, answer, at(8), sink);
+  calls.cancel(s, "1", at(8), sink);
+  CHECK(calls.version_of(s).empty());
+  leave(meanwhile, 7, 9);
+  CHECK(sink.said == std::vector<std::string>{"limit 5ms", "limit 2ms"});
+
+  calls.close_endpoint(s, {.ending = Ending::kAgentCancelled, .at = at(10)}, sink);
+  leave(under_way, 3, 11);
+  CHECK(sink.said == std::vector<std::string>{"limit 5ms", "limit 2ms", "limit 3ms"});
+  calls.answer(s, answer, at(11), sink);  // of the one that was asked meanwhile
+  CHECK(calls.version_of(s) == "v");
+  CHECK(calls.waiting() == 0);
+  leave(calls.open(s, {.id = "3"}, at(12), sink), 12, 13);
+  CHECK(calls.waiting() == 1);
+  calls.answer(s, {.id = "3", .answers = true}, at(16), sink);
+  CHECK(sink.said.back() == "complete 4ms");
+}
+
+TEST_CASE("mcp: a stream that nobody looks at any longer still names its URL") {
+  const std::string s = mcp_session_by_url(url("http://a/m"));
+  Counting sink;
+  McpCalls calls(10, Milliseconds(1000));
+  const auto is_put_in = [&] { return calls.open(s, {.id = "1"}, {}, sink).serial != 0; };
+  calls.open_endpoint(s, {}, sink);
+  calls.open_endpoint(s, {}, sink);
+  calls.close_endpoint(s, {.ending = Ending::kLimit}, sink);
+  CHECK_FALSE(is_put_in());
+  calls.close_endpoint(s, {.ending = Ending::kOriginClosed}, sink);
+  CHECK(calls.session_at(url("http://a/m")).empty());
+  calls.open_endpoint(s, {}, sink);
+  CHECK(is_put_in());
 }
 
 // Whoever comes first: its exchange, which ends, the stream with the answer, or the sweep.

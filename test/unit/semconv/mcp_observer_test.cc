@@ -535,6 +535,36 @@ TEST_CASE("mcp: the old transport's requests are answered on the stream that nam
   }
 }
 
+TEST_CASE("mcp: where two streams of the old transport name one URL, calls there have no answers") {
+  Rig rig;
+  const std::string url = "http://server/messages";
+  const auto open = [&](McpExchange& stream, int ms) {
+    stream.answer(200, kEvents, ms);
+    stream.hear("event: endpoint\ndata: /messages\n\n", ms);
+  };
+  McpExchange one(rig, "GET", "http://server/sse", {});
+  McpExchange other(rig, "GET", "http://server/sse", {});
+  open(one, 0);
+  leave_waiting(rig, url, kJson, 1, 10);
+  open(other, 20);
+  CHECK(rig.ended.lines() == Lines{"tools/call t 1 limit 10ms"});
+  leave_waiting(rig, url, kJson, 1, 30);
+  leave_waiting(rig, url, kJson, 2, 40);
+  const Lines limits = {"tools/call t 1 limit 10ms", "tools/call t 1 limit 0ms",
+                        "tools/call t 2 limit 0ms"};
+  CHECK(rig.ended.lines() == limits);
+  one.hear(event(result(1, R"("isError":true)")), 50);
+  other.hear(event(result(1)) + event(result(2)), 60);
+  CHECK(rig.ended.lines() == limits);
+  // One remains, and whose its answers are is plain again.
+  one.end(70, Ending::kAgentCancelled);
+  leave_waiting(rig, url, kJson, 3, 80);
+  other.hear(event(result(3)), 90);
+  CHECK(rig.ended.lines().back() == "tools/call t 3 complete 10ms");
+  other.end(100);
+  CHECK(rig.calls.waiting() == 0);
+}
+
 TEST_CASE("mcp: the old transport's session ends with its stream") {
   Rig rig;
   McpExchange stream(rig, "GET", "http://server/sse", {});
