@@ -214,7 +214,7 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.dns_lookups",
      .value = "256",
      .read = assign<count_between<1, 65536>, &S::limits, &L::dialer, &D::resolver, &R::lookups_max>,
-     .sentence = "Lookups under way, a worker (503)."},
+     .sentence = "Lookups that calls wait for, a worker (503)."},
 
     {.key = "limits.dns_threads",
      .value = "32",

@@ -3,7 +3,7 @@
 #include <pthread.h>
 
 #include <csignal>
-#include <deque>
+#include <map>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -32,7 +32,8 @@ class SignalsBlocked {
 
 struct LookupThreads::Shared {
   std::mutex mutex;
-  std::deque<Job> jobs;
+  std::map<Ticket, Job> jobs;  // that have not begun, in order
+  Ticket next = 0;
   size_t threads = 0;
   size_t threads_max = 0;
 };
@@ -46,20 +47,26 @@ LookupThreads::~LookupThreads() {
   shared_->jobs.clear();
 }
 
-bool LookupThreads::submit(Job job) {
+std::optional<LookupThreads::Ticket> LookupThreads::submit(Job job) {
   const std::scoped_lock lock(shared_->mutex);
-  shared_->jobs.push_back(std::move(job));
-  if (shared_->threads == shared_->threads_max) return true;
+  const Ticket ticket = shared_->next++;
+  shared_->jobs.emplace(ticket, std::move(job));
+  if (shared_->threads == shared_->threads_max) return ticket;
   try {
     const SignalsBlocked blocked;
     std::thread(work, shared_).detach();
     ++shared_->threads;
   } catch (const std::system_error&) {
-    if (shared_->threads > 0) return true;  // one of those comes to it
-    shared_->jobs.pop_back();
-    return false;
+    if (shared_->threads > 0) return ticket;  // one of those comes to it
+    shared_->jobs.erase(ticket);
+    return std::nullopt;
   }
-  return true;
+  return ticket;
+}
+
+bool LookupThreads::withdraw(Ticket ticket) {
+  const std::scoped_lock lock(shared_->mutex);
+  return shared_->jobs.erase(ticket) > 0;
 }
 
 void LookupThreads::work(const std::shared_ptr<Shared>& shared) {
@@ -71,8 +78,7 @@ void LookupThreads::work(const std::shared_ptr<Shared>& shared) {
         --shared->threads;
         return;
       }
-      job = std::move(shared->jobs.front());
-      shared->jobs.pop_front();
+      job = std::move(shared->jobs.extract(shared->jobs.begin()).mapped());
     }
     job();
   }

@@ -25,17 +25,6 @@ struct Waiter {
   Resolver::OnResolve done;  // empty once called or cancelled
 };
 
-class Waiting final : public Resolver::Query {
- public:
-  explicit Waiting(std::shared_ptr<Waiter> waiter) : waiter_(std::move(waiter)) {}
-  ~Waiting() override { waiter_->done = nullptr; }
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
-
- private:
-  std::shared_ptr<Waiter> waiter_;
-};
-
 bool can_be_a_name(std::string_view host) {
   host = text::without_root_dot(host);
   return !host.empty() && host.size() <= kHostBytesMax && std::ranges::all_of(host, [](char c) {
@@ -91,6 +80,13 @@ Resolver::Addresses loopback() {
 }  // namespace
 
 struct Resolver::Impl : std::enable_shared_from_this<Impl> {
+  class Waiting;
+  struct Lookup {
+    LookupThreads::Ticket ticket;
+    // None: it could not be stopped any more, and whoever asks for the name again joins it.
+    std::vector<std::shared_ptr<Waiter>> waiters = {};
+  };
+
   Impl(Loop& owner, Options wanted)
       : loop(owner),
         options(wanted),
@@ -102,17 +98,39 @@ struct Resolver::Impl : std::enable_shared_from_this<Impl> {
 
   // What needs no lookup.
   std::optional<ResolverCache::Answer> answer_now(const std::string& host);
-  std::optional<Error> begin(const std::string& host);
+  // The lookup of that name, for one more to wait for; null where it would be one too many.
+  Lookup* join(const std::string& host);
+  std::optional<LookupThreads::Ticket> begin(const std::string& host);
+  void give_up(const std::string& host, const std::shared_ptr<Waiter>& waiter);
   void finish(const std::string& host, ResolverCache::Answer answer);
+  void set_wanted(size_t now);
   void close();
 
   Loop& loop;
   Options options;
   ResolverCache cache;
-  std::unordered_map<std::string, std::vector<std::shared_ptr<Waiter>>> lookups;
+  std::unordered_map<std::string, Lookup> lookups;
+  size_t wanted = 0;  // of `lookups`, those that somebody waits for
   LookupThreads threads;
   Mailbox answers;
   bool closed = false;
+};
+
+class Resolver::Impl::Waiting final : public Query {
+ public:
+  Waiting(std::weak_ptr<Impl> resolver, std::string host, std::shared_ptr<Waiter> waiter)
+      : resolver_(std::move(resolver)), host_(std::move(host)), waiter_(std::move(waiter)) {}
+  ~Waiting() override {
+    waiter_->done = nullptr;
+    if (const auto resolver = resolver_.lock()) resolver->give_up(host_, waiter_);
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  std::weak_ptr<Impl> resolver_;
+  std::string host_;
+  std::shared_ptr<Waiter> waiter_;
 };
 
 std::optional<ResolverCache::Answer> Resolver::Impl::answer_now(const std::string& host) {
@@ -123,28 +141,51 @@ std::optional<ResolverCache::Answer> Resolver::Impl::answer_now(const std::strin
   return std::nullopt;
 }
 
-std::optional<Error> Resolver::Impl::begin(const std::string& host) {
-  Error overload{Code::kOverload, Side::kSelf, true, "too many names are being looked up at once"};
-  if (lookups.size() >= options.lookups_max) return overload;
-  const bool begun = threads.submit([host, addresses_max = options.addresses_max,
-                                     sender = answers.sender(), weak = weak_from_this()]() mutable {
+Resolver::Impl::Lookup* Resolver::Impl::join(const std::string& host) {
+  auto lookup = lookups.find(host);
+  if (lookup != lookups.end() && !lookup->second.waiters.empty()) return &lookup->second;
+  if (wanted >= options.lookups_max) return nullptr;
+  if (lookup == lookups.end()) {
+    const auto ticket = begin(host);
+    if (!ticket) return nullptr;
+    lookup = lookups.try_emplace(host, *ticket).first;
+  }
+  set_wanted(wanted + 1);
+  return &lookup->second;
+}
+
+std::optional<LookupThreads::Ticket> Resolver::Impl::begin(const std::string& host) {
+  return threads.submit([host, addresses_max = options.addresses_max, sender = answers.sender(),
+                         weak = weak_from_this()]() mutable {
     auto answer = look_up(host, addresses_max);
     sender.post([host, weak = std::move(weak), answer = std::move(answer)]() mutable {
       if (const auto self = weak.lock()) self->finish(host, std::move(answer));
     });
   });
-  if (!begun) return overload;
-  answers.set_background(false);
-  return std::nullopt;
+}
+
+// What has begun keeps its thread, and what comes of it is remembered.
+void Resolver::Impl::give_up(const std::string& host, const std::shared_ptr<Waiter>& waiter) {
+  const auto lookup = lookups.find(host);
+  if (lookup == lookups.end() || std::erase(lookup->second.waiters, waiter) == 0) return;
+  if (!lookup->second.waiters.empty()) return;
+  set_wanted(wanted - 1);
+  if (threads.withdraw(lookup->second.ticket)) lookups.erase(lookup);
+}
+
+void Resolver::Impl::set_wanted(size_t now) {
+  wanted = now;
+  answers.set_background(wanted == 0);
 }
 
 void Resolver::Impl::finish(const std::string& host, ResolverCache::Answer answer) {
   if (closed) return;
   const auto lookup = lookups.extract(host);
-  if (lookups.empty()) answers.set_background(true);
+  const auto& waiters = lookup.mapped().waiters;
+  if (!waiters.empty()) set_wanted(wanted - 1);
   const auto ttl = answer ? options.positive_ttl : options.negative_ttl;
   cache.put(host, answer, loop.now().mono + ttl);
-  for (const auto& waiter : lookup.mapped()) {
+  for (const auto& waiter : waiters) {
     // A waiter may drop another's query, or the resolver.
     if (closed) return;
     if (auto done = std::exchange(waiter->done, OnResolve())) done(answer);
@@ -169,15 +210,14 @@ std::unique_ptr<Resolver::Query> Resolver::resolve(std::string_view name, OnReso
     done(std::move(*answer));
     return nullptr;
   }
-  if (!impl_->lookups.contains(host)) {
-    if (auto error = impl_->begin(host)) {
-      done(std::unexpected(std::move(*error)));
-      return nullptr;
-    }
+  Impl::Lookup* const lookup = impl_->join(host);
+  if (lookup == nullptr) {
+    done(fail(Code::kOverload, Side::kSelf, "too many names are being looked up at once", true));
+    return nullptr;
   }
   auto waiter = std::make_shared<Waiter>(std::move(done));
-  impl_->lookups[host].push_back(waiter);
-  return std::make_unique<Waiting>(std::move(waiter));
+  lookup->waiters.push_back(waiter);
+  return std::make_unique<Impl::Waiting>(impl_, host, std::move(waiter));
 }
 
 }  // namespace sidespan::net

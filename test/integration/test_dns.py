@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from aborts import full_listener, port_of
+from aborts import full_listener, port_of, with_reset
 from dns_stub import A, AAAA, CNAME, KIND_AAAA, NO_SUCH_NAME, SILENCE, DnsStub
 from origin import Origin
 from peers import missing
@@ -236,6 +236,30 @@ def test_so_many_names_are_looked_up_at_once(dns, named):
         waiting.sendall(b"GET http://silent.test/ HTTP/1.1\r\nHost: h\r\n\r\n")
         wait_for("a question", lambda: dns.lookups("silent.test"))
         assert ask(side.egress, "GET", "http://other.test/").status == 503
+
+
+@pytest.mark.parametrize("leaves", ["the agent", "who waits too long"])
+def test_lookups_that_nobody_waits_for_hold_up_no_other_name(dns, named, origin, leaves):
+    """But for those that run: the name server's silence ends them after two seconds."""
+    dead, threads = 80, 4
+    dns.answer("good.test", A("127.0.0.1"))
+    for number in range(dead):
+        dns.answer(f"dead{number}.test", SILENCE)
+    side = named(dns_threads=threads, dns_lookups=dead, connect_time="10s" if leaves == "the agent" else "300ms")
+    agents = [Client(side.egress) for _ in range(dead)]
+    for number, agent in enumerate(agents):
+        agent.send(head(f"GET http://dead{number}.test/ HTTP/1.1", [("Host", "h")]))
+    wait_for("questions", lambda: all(dns.lookups(f"dead{number}.test") for number in range(threads)))
+    if leaves == "the agent":
+        for agent in agents:
+            with_reset(agent.sock)
+            agent.close()
+    else:
+        assert [agent.response().status for agent in agents] == [502] * dead
+    begin = time.monotonic()
+    wait_for("an answer", lambda: ask(side.egress, "GET", f"http://good.test:{origin.port}/").status == 200)
+    assert time.monotonic() - begin < 10  # one behind the other they would take twenty
+    assert sum(dns.lookups(f"dead{number}.test") > 0 for number in range(dead)) == threads
 
 
 def test_so_many_lookups_run_at_a_time(dns, named, origin):

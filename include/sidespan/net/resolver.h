@@ -26,13 +26,14 @@ class Resolver {
     std::chrono::milliseconds negative_ttl{1000};
     size_t entries_max = 1024;  // the least recently used goes first
     size_t addresses_max = 64;  // of one name; the rest of a longer answer is ignored
-    size_t lookups_max = 256;   // in flight; beyond it a lookup fails at once with kOverload
+    size_t lookups_max = 256;   // waited for; beyond it a lookup fails at once with kOverload
     size_t threads_max = 32;    // lookups that run at a time; the others wait in order
   };
   // Addresses in RFC 8305 order: families alternate, the resolver's first choice leads. Port 0.
   using Addresses = std::vector<Address>;
   using OnResolve = std::move_only_function<void(Result<Addresses>)>;
-  // Cancels (silently) when destroyed.
+  // Cancels (silently) when destroyed. A lookup that nobody waits for any more is not begun; one
+  // that runs cannot be stopped, and keeps its thread.
   class Query {
    public:
     virtual ~Query() = default;

@@ -225,6 +225,54 @@ TEST_CASE("resolver: beyond the limit it says so at once") {
   CHECK(*joined);
 }
 
+TEST_CASE("resolver: a lookup that nobody waits for any more counts no more") {
+  Loop loop;
+  Resolver resolver(loop, {.lookups_max = 1, .threads_max = 1});
+  for (int i = 0; i < 20; ++i) {
+    Answer given_up;
+    auto query = resolver.resolve("127.0." + std::to_string(i), into(given_up));
+    CHECK(query != nullptr);
+    CHECK(!given_up);
+  }
+  // It may run already; then who asks for the same name waits for that.
+  Answer answer;
+  auto again = resolver.resolve("127.0.0", into(answer));
+  CHECK(run_until(loop, [&] { return answer.has_value(); }));
+  CHECK(*answer);
+  loop.run();
+}
+
+TEST_CASE("lookup threads: a job that has not begun can be withdrawn") {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool running = false;
+  bool release = false;
+  std::string order;
+  const auto set = [&](auto&& change) {
+    const std::scoped_lock lock(mutex);
+    change();
+    changed.notify_all();
+  };
+  const auto wait_for = [&](const auto& met) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(10), met);
+  };
+  LookupThreads threads(1);
+  const auto stuck = threads.submit([&] {
+    set([&] { running = true; });
+    wait_for([&] { return release; });
+  });
+  const auto dropped = threads.submit([&] { set([&] { order += 'a'; }); });
+  CHECK(threads.submit([&] { set([&] { order += 'b'; }); }));
+  REQUIRE(wait_for([&] { return running; }));
+  CHECK_FALSE(threads.withdraw(*stuck));
+  CHECK(threads.withdraw(*dropped));
+  CHECK_FALSE(threads.withdraw(*dropped));
+  set([&] { release = true; });
+  CHECK(wait_for([&] { return !order.empty(); }));
+  CHECK(order == "b");
+}
+
 TEST_CASE("lookup threads: bounded, in order, and a stuck one holds up nobody") {
   std::mutex mutex;
   std::condition_variable changed;
