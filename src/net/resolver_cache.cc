@@ -36,7 +36,7 @@ const ResolverCache::Answer* ResolverCache::find(std::string_view host, MonoTime
 }
 
 void ResolverCache::put(std::string_view host, Answer answer, MonoTime expires) {
-  if (entries_max_ == 0) return;
+  if (entries_max_ == 0 || (!answer && answer.error().retryable)) return;
   if (const auto found = by_host_.find(host); found != by_host_.end()) erase(found->second);
   while (entries_.size() >= entries_max_) erase(std::prev(entries_.end()));
   entries_.push_front({std::string(host), std::move(answer), expires});

@@ -16,7 +16,9 @@ namespace sidespan::net {
 // family stays. Repeated addresses are left out, and all beyond `addresses_max`.
 Resolver::Addresses interleave(std::span<const Address> addresses, size_t addresses_max);
 
-// Answers and failures by name; the least recently used goes first.
+// Answers by name, and that it has none; the least recently used goes first. A name server that
+// does not answer, or a system that has no descriptor left, says nothing of the name: that is not
+// kept, not even for a moment, since whoever waits for a name at the same time shares a lookup.
 class ResolverCache {
  public:
   using Answer = Result<Resolver::Addresses>;

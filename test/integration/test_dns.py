@@ -8,7 +8,7 @@ import time
 import pytest
 
 from aborts import full_listener, port_of, with_reset
-from dns_stub import A, AAAA, CNAME, KIND_AAAA, NO_SUCH_NAME, SILENCE, DnsStub
+from dns_stub import A, AAAA, CNAME, KIND_A, KIND_AAAA, NO_SUCH_NAME, SILENCE, DnsStub
 from origin import Origin
 from peers import missing
 from test_path_tunnels import Plain, mirror
@@ -159,6 +159,18 @@ def test_row_27_a_name_that_did_not_exist_may_come_to_be(dns, named, origin):
     wait_for("an answer", lambda: ask(side.egress, "GET", url).status == 200)
     assert 2 <= time.monotonic() - begin < 10  # as shipped after 1 s
     assert dns.lookups("flips.test") == 2
+
+
+def test_a_name_server_that_did_not_answer_says_nothing_of_the_name(dns, named, origin):
+    for kind in (KIND_A, KIND_AAAA):
+        dns.answer("flaps.test", SILENCE, kind=kind)
+    side = named(dns_failure_time="1h")
+    url = f"http://flaps.test:{origin.port}/"
+    answer = ask(side.egress, "GET", url)
+    assert answer.status == 502 and b"no name server answers" in answer.body
+    dns.answer("flaps.test", A("127.0.0.1"))
+    dns.answer("flaps.test", [], kind=KIND_AAAA)
+    assert ask(side.egress, "GET", url).status == 200
 
 
 def test_names_are_remembered_for_a_time(dns, named, origin):

@@ -1,8 +1,8 @@
 // Names to addresses, with a small cache. Lookups are getaddrinfo (so search domains, ndots and
 // /etc/hosts are honoured) on threads of the resolver's own: libuv runs two at a time, and joins
 // them at exit, so that one stuck name server would hold up every other name and the end of the
-// process. Equal lookups in flight are joined. Positive answers are kept `positive_ttl`, failures
-// `negative_ttl`. One loop, one resolver.
+// process. Equal lookups in flight are joined. Positive answers are kept `positive_ttl`, that there
+// is no such host `negative_ttl`, other failures not at all. One loop, one resolver.
 #pragma once
 
 #include <chrono>
