@@ -96,6 +96,21 @@ int Exchange::origin_status(const std::optional<Error>& error) const {
   return own_answer ? 0 : response_.status;
 }
 
+semconv::Ending Exchange::ending_by(const Error& error) {
+  switch (error.code) {
+    case Code::kDenied:
+    case Code::kLoop:
+      return semconv::Ending::kRefused;
+    case Code::kConnectTimeout:
+    case Code::kTimeout:
+      return semconv::Ending::kTimeout;
+    case Code::kOverload:
+      return semconv::Ending::kLimit;
+    default:
+      return semconv::Ending::kOriginClosed;
+  }
+}
+
 void Exchange::answer_error(const Error& error, semconv::Ending ending) {
   send_answer(http::make_answer(error));
   finish(ending, error);

@@ -251,6 +251,8 @@ class Exchange final : public Recycled<Exchange, 128>,
   void on_unwatched_answer(MonoTime at) override;
 
   // exchange.cc: what concerns both
+  // Where the error is all that came of the origin.
+  static semconv::Ending ending_by(const Error& error);
   void answer_error(const Error& error, semconv::Ending ending);
   void send_answer(http::LocalAnswer answer);
   void finish_if_over();

@@ -175,13 +175,7 @@ void Exchange::on_dialled(Result<wire::OriginStreamPtr> result) {
   Error error = by_absolute_form() ? wire::second_proxy_error(std::move(result).error())
                                    : std::move(result).error();
   if (tunnel_) return on_origin_reset(std::move(error));
-  const bool refused = error.code == Code::kDenied || error.code == Code::kLoop;
-  const bool late = error.code == Code::kConnectTimeout;
-  const bool over = error.code == Code::kOverload;
-  answer_error(error, refused ? semconv::Ending::kRefused
-                      : late  ? semconv::Ending::kTimeout
-                      : over  ? semconv::Ending::kLimit
-                              : semconv::Ending::kOriginClosed);
+  answer_error(error, ending_by(error));
 }
 
 void Exchange::on_connected(wire::OriginStreamPtr stream) {

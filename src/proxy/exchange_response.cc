@@ -156,13 +156,13 @@ void Exchange::on_origin_reset(Error&& error) {
     return finish(semconv::Ending::kComplete, std::nullopt);
   }
   if (answer_begun() || interim_seen_) {
-    if (!answer_begun()) return answer_error(error, semconv::Ending::kOriginClosed);
+    if (!answer_begun()) return answer_error(error, ending_by(error));
     // It heard that the agent has gone, and stops for that.
     if (half_closed_ && error.code == Code::kTruncated) {
       return give_up_half_closed(std::move(error));
     }
     to_agent(http::Reset{error});
-    return finish(semconv::Ending::kOriginClosed, std::move(error));
+    return finish(ending_by(error), error);
   }
   // One that says that it did nothing is there.
   const bool stale = origin_->reused() && error.code == Code::kConnectionClosed && !error.retryable;
@@ -181,7 +181,7 @@ void Exchange::on_origin_reset(Error&& error) {
     to_agent(http::Reset{error});
     return finish(semconv::Ending::kOriginClosed, std::move(error));
   }
-  answer_error(error, semconv::Ending::kOriginClosed);
+  answer_error(error, ending_by(error));
 }
 
 void Exchange::retry(const Error& error) {

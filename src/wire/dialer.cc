@@ -149,6 +149,10 @@ Milliseconds Dialer::connect_time_max() const {
   return impl_->options.connect_time_max;
 }
 
+Milliseconds Dialer::handshake_time_max() const {
+  return impl_->options.handshake_time_max;
+}
+
 std::unique_ptr<Dialer::Attempt> Dialer::dial(const std::string& host, uint16_t port, OnDial done) {
   return std::make_unique<Impl::Race>(*impl_, impl_->check, host, port, std::move(done));
 }

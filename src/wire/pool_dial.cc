@@ -14,8 +14,10 @@ constexpr size_t kH2OriginsMax = 1024;
 }  // namespace
 
 // A caller that waits for a connection to be dialled. Where HTTP/2 may come of it, whoever waits
-// for the same shares the first that does, and where it is known to, only one dials. Where the
-// origin has all the connections that it may have, he stands in line for whatever is free first.
+// for the same shares the first that does. Where it is known to, only one dials, and the others
+// follow: what they share is the attempt, until the origin has spoken, so that its end is theirs.
+// Where the origin has all the connections that it may have, he stands in line for whatever is
+// free first.
 class Pool::Impl::Dial final : public Waiting {
  public:
   Dial(Impl& pool, const PoolKey& key, OriginStreamOwner& owner, OnDialled done, bool fresh)
@@ -27,9 +29,8 @@ class Pool::Impl::Dial final : public Waiting {
         fresh_(fresh) {
     const bool follows = follows_another();
     site_.dials.push_back(this);
-    if (follows) return;
-    if (site_.waiting == 0) place_ = pool_.take_place(site_);
-    place_ ? start() : wait();
+    if (!follows && site_.waiting == 0) place_ = pool_.take_place(site_);
+    follows ? follow() : place_ ? start() : wait();
   }
   ~Dial() override {
     if (done_) end();
@@ -38,6 +39,8 @@ class Pool::Impl::Dial final : public Waiting {
   const PoolKey& key() const { return key_; }
   bool running() const { return attempt_ != nullptr; }
   bool waiting() const { return late_ != nullptr; }
+  // It is told so when this turn ends.
+  void end_with(const Error& error) { lost_ = error; }
   // What was found out about a line before anybody in it was served.
   struct Vain {
     static constexpr size_t kKindsMax = 8;
@@ -55,6 +58,10 @@ class Pool::Impl::Dial final : public Waiting {
   bool go_on(Vain& vain) {
     if (running() && !key_.h2) return false;
     if (join()) return true;
+    if (lost_) {
+      finish(std::unexpected(*std::move(lost_)));
+      return true;
+    }
     if (running() || follows_another()) return false;
     place_ = pool_.take_place(site_);
     if (!place_ && !vain.no_place) {
@@ -76,6 +83,18 @@ class Pool::Impl::Dial final : public Waiting {
   // Somebody dials who can be shared.
   bool follows_another() const {
     return key_.h2 && pool_.h2_origins.contains(key_) && pool_.is_dialling(site_, key_);
+  }
+
+  // For as long as an attempt of its own might take, if others are begun and given up one after the
+  // other.
+  void follow() {
+    const Milliseconds time = pool_.attempt_time_max(key_);
+    patience_ = std::make_unique<net::Timer>(pool_.loop, [this, time] {
+      finish(fail(Code::kConnectTimeout, Side::kOrigin,
+                  "no connection to " + key_.host + " was ready within " +
+                      std::to_string(time.count()) + " ms"));
+    });
+    patience_->start(time);
   }
 
   void wait() {
@@ -141,7 +160,10 @@ class Pool::Impl::Dial final : public Waiting {
                               [this](Result<Dialled> secured) { on_dialled(std::move(secured)); });
       return;
     }
-    finish(open(std::move(result)));
+    Result<OriginStreamPtr> stream = open(std::move(result));
+    attempt_.reset();
+    if (!stream) pool_.lose_attempt(site_, key_, stream.error());
+    finish(std::move(stream));
   }
 
   // The last thing done here: the callback may destroy this object.
@@ -152,12 +174,8 @@ class Pool::Impl::Dial final : public Waiting {
   }
 
   Result<OriginStreamPtr> open(Result<Dialled> result) {
-    if (!result) {
-      pool_.remember(key_, false);
-      return std::unexpected(std::move(result).error());
-    }
+    if (!result) return std::unexpected(std::move(result).error());
     Entry& entry = *pool_.entries.find(pool_.add(key_, *std::move(result), std::move(place_)));
-    pool_.remember(key_, entry.h2());
     OriginStreamPtr stream = pool_.open(entry, owner_);
     if (stream) return stream;
     return fail(Code::kConnectionClosed, Side::kOrigin,
@@ -166,6 +184,7 @@ class Pool::Impl::Dial final : public Waiting {
 
   void end() {
     stop_waiting();
+    patience_.reset();
     std::erase(site_.dials, this);
     if (key_.h2) pool_.look_after(site_);
     const OriginPlace given_up = std::move(place_);
@@ -179,8 +198,10 @@ class Pool::Impl::Dial final : public Waiting {
   OnDialled done_;  // null: over
   OriginPlace place_;
   std::unique_ptr<Dialer::Attempt> attempt_;
-  std::unique_ptr<net::Timer> late_;  // null: it does not stand in line
-  std::optional<SlotId> retired_;     // so that its turn comes
+  std::unique_ptr<net::Timer> late_;      // null: it does not stand in line
+  std::unique_ptr<net::Timer> patience_;  // null: it did not follow
+  std::optional<Error> lost_;             // of what it followed
+  std::optional<SlotId> retired_;         // so that its turn comes
   const bool fresh_;
 };
 
@@ -205,7 +226,6 @@ class Pool::Impl::Securing final : public Waiting {
       const SlotId id = pool_.add(key_, *std::move(result), std::move(place_));
       Entry& entry = *pool_.entries.find(id);
       entry.parked_ = true;
-      pool_.remember(key_, entry.h2());
       pool_.put_idle(entry);
     }
     done(secured);
@@ -237,6 +257,25 @@ void Pool::Impl::remember(const PoolKey& key, bool h2) {
   }
   if (h2_origins.size() >= kH2OriginsMax) h2_origins.clear();
   h2_origins.insert(key);
+}
+
+void Pool::Impl::lose_attempt(Site& site, const PoolKey& key, const Error& error) {
+  remember(key, false);
+  // A lookup has a time that all share, too.
+  const bool late = error.code == Code::kConnectTimeout || error.code == Code::kTimeout ||
+                    error.code == Code::kDnsFailure;
+  if (!late || is_dialling(site, key)) return;
+  for (Dial* const dial : site.dials) {
+    const bool follows = dial->key() == key && !dial->running() && !dial->waiting();
+    if (follows) dial->end_with(error);
+  }
+  look_after(site);
+}
+
+// From the dial to the origin's first word.
+Milliseconds Pool::Impl::attempt_time_max(const PoolKey& key) const {
+  const Milliseconds handshake = key.secure ? dialer.handshake_time_max() : Milliseconds(0);
+  return dialer.connect_time_max() + handshake + options.codec.head_time_max;
 }
 
 bool Pool::Impl::serve_first(Site& site) {

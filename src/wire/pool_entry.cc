@@ -59,7 +59,9 @@ Pool::Impl::Entry::Entry(Impl& pool, SlotId id, Origins::value_type& origin,
       place_(std::move(place)),
       connection_(std::move(dialled.stream), std::move(dialled.engine), std::move(codec), *this),
       early_(std::move(dialled.early)),
-      h2_(connection_.codec().multiplexed()) {}
+      h2_(connection_.codec().multiplexed()) {
+  learn();
+}
 
 Pool::Impl::Entry::~Entry() = default;
 
@@ -97,8 +99,16 @@ Pool::Impl::Entry::Stream* Pool::Impl::Entry::find(http::StreamId id) {
 }
 
 void Pool::Impl::Entry::wake(Connection&) {
+  if (!learned_) learn();
   while (std::optional<http::Event> event = connection_.next()) {
-    if (auto* reset = std::get_if<http::Reset>(&event->what)) explain(*reset);
+    if (auto* reset = std::get_if<http::Reset>(&event->what)) {
+      explain(*reset);
+      // Before its owner is told, who may ask once more.
+      if (!connection_.codec().greeted()) {
+        pool_.unshare(*this);
+        pool_.lose_attempt(*origin_.second.site, origin_.first, reset->error);
+      }
+    }
     Stream* const stream = find(event->stream);
     if (stream != nullptr && stream->owner_ != nullptr) {
       stream->owner_->on_origin_event(std::move(*event));
@@ -119,6 +129,11 @@ void Pool::Impl::Entry::wake(Connection&) {
 size_t Pool::Impl::Entry::room(const Connection& connection) const {
   const bool wanted = only_ && only_->owner_ != nullptr;
   return wanted ? only_->owner_->answer_room() : ConnectionOwner::room(connection);
+}
+
+void Pool::Impl::Entry::learn() {
+  learned_ = connection_.codec().greeted();
+  if (learned_) pool_.remember(origin_.first, h2());
 }
 
 // The codec knows only that the bytes ended.

@@ -79,6 +79,10 @@ struct Pool::Impl final : net::TurnEnd {
   // pool_dial.cc
   bool is_dialling(const Site& site, const PoolKey& key) const;
   void remember(const PoolKey& key, bool h2);
+  // An attempt to speak with the origin came to nothing. Who waits for it waited as long, and is
+  // told the same where it ended by that; else each goes on by himself.
+  void lose_attempt(Site& site, const PoolKey& key, const Error& error);
+  Milliseconds attempt_time_max(const PoolKey& key) const;
   // Whether somebody was served, or began to dial.
   bool serve_first(Site& site);
 
@@ -108,7 +112,7 @@ struct Pool::Impl final : net::TurnEnd {
   std::vector<SlotId> doomed;
   std::vector<Site*> changed;  // in this turn
   std::unordered_set<PoolKey, PoolKeyHash>
-      h2_origins;  // that took HTTP/2 when they were asked last
+      h2_origins;  // that spoke HTTP/2 when they were asked last
   net::Timer sweeper;
   metrics::Counter refused;
   bool draining = false;
@@ -192,11 +196,14 @@ class Pool::Impl::Entry final : public ConnectionOwner {
   bool may_say_more_ = false;  // what nobody asked for, after its last answer
   bool shared_ = false;        // busy, and takes more
   bool told_closed_ = false;
+  bool learned_ = false;
   bool doomed_ = false;
   bool parked_ = false;  // idle before its first request
 
  private:
   Stream* find(http::StreamId id);
+  // What the origin speaks, once it has shown that.
+  void learn();
   void explain(http::Reset& reset) const;
 
   std::unique_ptr<Stream> only_;  // of HTTP/1; made once

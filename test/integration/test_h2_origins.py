@@ -1,6 +1,7 @@
 """What an HTTP/2 origin may do while calls of it are under way: go away, read no upload, change its SETTINGS, answer
 with fields that may not be."""
 
+import threading
 import time
 
 import h2.config
@@ -12,7 +13,7 @@ from hyperframe.frame import GoAwayFrame
 from h2_origin import H2Client, H2Origin
 from sidecar import Peak
 from test_h2_abuse import Raw
-from test_http2 import Narrow, inside, taken
+from test_http2 import Narrow, inside, plain, taken
 from tunnel import HOST
 from wire import Reader, connect, head, wait_for
 
@@ -81,6 +82,62 @@ def test_streams_that_goaway_leaves_out_are_sent_once_more(intercepting, made, s
         assert lost["status"] == "ERROR" and lost["attributes"]["sidespan.end"] == "origin_closed"
         assert lost["attributes"]["error.type"] == "connection_closed"
         assert "http.response.status_code" not in lost["attributes"]
+
+
+class Sulking(H2Origin):
+    """While it sulks, in the handshake or in HTTP/2, it takes connections and no more."""
+
+    def __init__(self, *args, **more):
+        self.sulks, self.over = None, threading.Event()
+        super().__init__(*args, **more)
+
+    def _greet(self, sock):
+        if self.sulks == "handshake":
+            self.over.wait(30)
+        return super()._greet(sock)
+
+    def _speak(self, sock, number):
+        if self.sulks == "http2":
+            self.over.wait(30)
+        return super()._speak(sock, number)
+
+    def stop(self):
+        self.over.set()
+        super().stop()
+
+
+GRPC = [("content-type", "application/grpc"), ("te", "trailers")]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("sulks, scheme", [("handshake", "https"), ("http2", "https"), ("http2", "http")])
+def test_calls_to_an_origin_that_says_nothing_have_one_end(sulks, scheme, known, sidecar, authority, sink):
+    """All of them, each in the time of one, whoever of them has connected. Then the origin is well again."""
+    calls = 5
+    origin = Sulking(tls=authority.server(HOST, "127.0.0.1") if scheme == "https" else None)
+    side = sidecar({"tls": {"trust": {"certificates": [str(authority.pem)]}},
+                    "limits": {"tls_handshake_time": "1s", "head_time": "1s", "origin_connections": 1 if known else calls}})
+    name = f"{HOST}:{origin.port}"
+    with plain(side) as client:
+        if known:
+            assert client.get(name, "/goaway", "POST", scheme, GRPC, b"").status == 200
+            wait_for("the end of its connection", lambda: origin.ends)
+        before = origin.connections
+        origin.sulks = sulks
+        begun = time.monotonic()
+        asked = []
+        for i in range(calls):
+            asked.append(client.ask(name, f"/echo?{i}", "POST", scheme, GRPC, b""))
+            time.sleep(0.03)
+        assert [answer.status for answer in client.wait(*asked)] == [504] * calls
+        assert 1 <= time.monotonic() - begun < 1.9
+        assert origin.connections - before == (1 if known else calls)
+        spans = sink.wait(calls, where=lambda span: "/echo" in span["attributes"]["url.full"])
+        ends = {(span["attributes"]["sidespan.end"], span["attributes"]["error.type"]) for span in spans}
+        assert ends == {("timeout", "connect_timeout" if sulks == "handshake" else "timeout")}
+        origin.sulks = None
+        assert client.get(name, "/echo", "POST", scheme, GRPC, b"").status == 200
+    origin.stop()
 
 
 class Stalling(H2Origin):

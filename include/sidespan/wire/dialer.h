@@ -60,6 +60,7 @@ class Dialer {
   ~Dialer();
 
   Milliseconds connect_time_max() const;
+  Milliseconds handshake_time_max() const;
 
   // `done` comes later, never within the call.
   std::unique_ptr<Attempt> dial(const std::string& host, uint16_t port, OnDial done);

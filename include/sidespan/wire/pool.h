@@ -159,8 +159,9 @@ class Pool {
                           bool repeatable);
   // One on a connection that no request has used; `done` comes later. Where the origin has as many
   // as it may have, whoever comes waits in line for as long as connecting may take, then is told
-  // kOverload; who does not insist (`fresh`) may get a stream on one that was used. Error side:
-  // kOrigin or kSelf.
+  // kOverload; who does not insist (`fresh`) may get a stream on one that was used. Where the
+  // origin is known to speak HTTP/2 whoever comes waits for what is under way, and is told, as soon
+  // as that ends by being late, the same. Error side: kOrigin or kSelf.
   std::unique_ptr<Waiting> dial(const PoolKey& key, OriginStreamOwner& owner, OnDialled done,
                                 bool fresh = false);
   // Who waited in vain for the connections of others.

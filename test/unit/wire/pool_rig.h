@@ -10,6 +10,7 @@
 #include "peer.h"
 #include "sidespan/net/listener.h"
 #include "sidespan/wire/pool.h"
+#include "support/h2_frames.h"
 #include "support/scripted_origin.h"
 
 namespace sidespan::wire {
@@ -91,8 +92,9 @@ struct Rig {
 
 // An origin of HTTP/2 that says `word` to who connects, and calls made of it.
 struct H2Rig {
-  explicit H2Rig(std::string says = {}, const Pool::Options& options = {})
-      : word(std::move(says)), pool(loop, dialer, options) {
+  explicit H2Rig(std::string says = {}, const Pool::Options& options = {},
+                 const Dialer::Options& dialling = {})
+      : word(std::move(says)), dialer(loop, dialling, {}), pool(loop, dialer, options) {
     listener = *net::Listener::listen(loop, *net::Address::parse("127.0.0.1", 0), {},
                                       [this](std::unique_ptr<net::Stream> stream) {
                                         Peer& peer = *peers.emplace_back(std::make_unique<Peer>());
@@ -121,12 +123,25 @@ struct H2Rig {
     begin(call);
     support::run_until(loop, [&] { return call.stream != nullptr; });
   }
+  // The pool has met it, and has no connection to it now.
+  void make_known() {
+    const std::string says = std::exchange(word, http::h2::server_start());
+    Call call, beside;
+    connect(call);
+    support::run_until(
+        loop, [&] { return (beside.stream = pool.acquire(key(), beside, true)) != nullptr; });
+    call.stream.reset();
+    beside.stream.reset();
+    peers.clear();
+    support::run_until(loop, [&] { return pool.idle() == 0; });
+    word = says;
+  }
 
   net::Loop loop;
   std::string word;
   std::vector<std::unique_ptr<Peer>> peers;
   std::unique_ptr<net::Listener> listener;
-  Dialer dialer{loop, {}, {}};
+  Dialer dialer;
   Pool pool;
 };
 

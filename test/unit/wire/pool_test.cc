@@ -402,6 +402,7 @@ TEST_CASE("idle connections have limits: each origin, all, and time") {
 
 TEST_CASE("an HTTP/2 connection that was given up before it said a word is nobody else's") {
   H2Rig rig;
+  rig.make_known();
   Call first;
   Call second;
   rig.connect(first);
