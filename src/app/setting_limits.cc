@@ -49,8 +49,9 @@ constexpr auto kRows = std::to_array<Setting>({
      .read = assign<auto_or<size_between<kMiB, 1024 * kGiB>>, &S::limits, &L::memory_bytes>,
      .sentence =
          "Bytes of traffic held at once, all in all: at 80 % of it taps go off, at 90 % new "
-         "requests are refused (503), at 95 % who holds most is reset. `auto` is 128MiB, or "
-         "60 % of the control group's memory limit where that is less."},
+         "requests are refused (503), at 95 % who holds most is reset, and before either idle "
+         "connections end. `auto` is 128MiB, or 60 % of the control group's memory limit where "
+         "that is less."},
     {.key = "limits.head_bytes",
      .value = "64KiB",
      .read = assign<size_between<kKiB, kMiB>, &S::limits, &L::proxy, &P::codec, &C::head_bytes_max>,

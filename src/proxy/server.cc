@@ -46,6 +46,7 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
     accept(std::move(stream), Door::kEgress);
   }
   void accept(std::unique_ptr<net::Stream> stream, Door door);
+  bool make_room(MemoryMark mark) override;
   void tunnel_over(SlotId id) override {
     tunnels_over.push_back(id);
     worker.loop.at_turn_end(*this);
@@ -65,6 +66,8 @@ struct Server::Impl final : Session::Owner, Tunnel::Owner, net::TurnEnd, semconv
   std::optional<Error> refusal_for(const net::Stream& stream, Door door, size_t others);
   // Whether an agent's connection that has rested ends, for another to come.
   bool make_place();
+  // None where none has rested. Its agent is told that it ends.
+  SlotId part_longest_at_rest();
 
   Worker worker;
   SlotMap<Session> sessions;
@@ -100,29 +103,50 @@ std::optional<Error> Server::Impl::refusal_for(const net::Stream& stream, Door d
   return Error{Code::kOverload, Side::kSelf, true, "there are too many connections"};
 }
 
-// Its place is free at once, whatever the agent makes of the end. A crowd that is refused does not
-// look through all others each time.
+// Its place is free at once, whatever the agent makes of the end.
 bool Server::Impl::make_place() {
+  const SlotId parted = part_longest_at_rest();
+  if (!parted) return false;
+  const Place free = sessions.find(parted)->leave();
+  return true;
+}
+
+// What is idle saves somebody a connection later; what is under way is needed now. Of an agent's
+// connection the memory is wanted, so that the end does not wait for what the agent makes of it.
+bool Server::Impl::make_room(MemoryMark mark) {
+  constexpr int kAtOnceMax = 16;
+  int ended = 0;
+  for (; ended < kAtOnceMax && worker.shared.memory.over(mark); ++ended) {
+    if (worker.pool.close_idle()) continue;
+    const SlotId parted = part_longest_at_rest();
+    if (!parted) break;
+    sessions.erase(parted);
+  }
+  return ended > 0;
+}
+
+// A crowd that is refused does not look through all others each time.
+SlotId Server::Impl::part_longest_at_rest() {
   constexpr Milliseconds kRest{5000};
   constexpr Milliseconds kLookAgain{100};
   const MonoTime now = worker.loop.now().mono;
-  if (now < none_rests_until) return false;
-  Session* longest = nullptr;
+  if (now < none_rests_until) return {};
+  SlotId longest;
   MonoTime since = now - kRest;
-  sessions.for_each([&](SlotId, Session& session) {
+  sessions.for_each([&](SlotId id, Session& session) {
     const std::optional<MonoTime> rests = session.at_rest();
     if (!rests || *rests > since) return;
     since = *rests;
-    longest = &session;
+    longest = id;
   });
-  if (longest == nullptr || !longest->is_quiet()) {
+  Session* const session = longest ? sessions.find(longest) : nullptr;
+  if (session == nullptr || !session->is_quiet()) {
     none_rests_until = now + kLookAgain;
-    return false;
+    return {};
   }
-  const Place free = longest->leave();
-  longest->part();
+  session->part();
   worker.metrics.parted_connections.add();
-  return true;
+  return longest;
 }
 
 void Server::accept(std::unique_ptr<net::Stream> stream, Door door) {
@@ -208,6 +232,10 @@ void Server::abort() {
   if (lineage::Registry* const lineage = impl_->worker.shared.lineage) {
     impl_->emit(lineage->close_all(impl_->worker.loop.now().mono));
   }
+}
+
+bool Server::make_room(MemoryMark mark) {
+  return impl_->make_room(mark);
 }
 
 void Server::reset_largest(size_t bytes) {

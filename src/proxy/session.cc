@@ -112,7 +112,7 @@ void Session::begin(http::Head&& head, http::StreamId stream) {
     connection_.drain();
     return refuse(stream, *refusal_);
   }
-  if (worker_.shared.memory.over(MemoryMark::kRefuse)) {
+  if (worker_.shared.memory.over(MemoryMark::kRefuse) && !owner_.make_room(MemoryMark::kRefuse)) {
     worker_.metrics.memory_refused.add();
     return refuse(stream, {Code::kOverload, Side::kSelf, true,
                            "limits.memory leaves no room for another request"});

@@ -22,6 +22,9 @@ class Session final : private wire::ConnectionOwner, private AgentSide {
     virtual void session_changed(SlotId id) = 0;
     // A connection within one, of the same agent.
     virtual void accept_inner(std::unique_ptr<net::Stream> stream) = 0;
+    // Whether idle connections were ended where that mark is reached. No session with a request is
+    // among them.
+    virtual bool make_room(MemoryMark mark) = 0;
 
    protected:
     ~Owner() = default;

@@ -290,6 +290,14 @@ void Pool::reset(SlotId leftover) {
   impl_->doom(*entry);
 }
 
+bool Pool::close_idle() {
+  if (impl_->idle_count == 0) return false;
+  Impl::Entry* chosen = nullptr;
+  for (const auto& [name, site] : impl_->sites) chosen = impl_->least_missed(*site, chosen);
+  if (chosen != nullptr) impl_->destroy(*chosen);
+  return chosen != nullptr;
+}
+
 void Pool::drain() {
   impl_->draining = true;
   std::vector<Impl::Entry*> all;

@@ -96,6 +96,8 @@ struct Pool::Impl final : net::TurnEnd {
   OriginPlace take_place(Site& site);
   // Whether an idle connection was closed for another one to come.
   bool make_place(Site& site);
+  // The idle one that is missed least, of the site's and `other`; null where none may go.
+  Entry* least_missed(const Site& site, Entry* other) const;
   // Of the connections that are shared by `key`'s neighbours, one that takes no more streams from
   // now on, so that it may end; none where there is none.
   std::optional<SlotId> retire(Site& site, const PoolKey& key);

@@ -56,24 +56,30 @@ OriginPlace Pool::Impl::take_place(Site& site) {
   return OriginPlace(site);
 }
 
-// The longest idle goes; last, those that somebody may come back for.
 bool Pool::Impl::make_place(Site& site) {
-  const MonoTime now = loop.now().mono;
-  Entry* chosen = nullptr;
-  std::pair<bool, MonoTime> least;  // spoken for, and idle since when
-  for (const auto* origin : site.origins) {
-    for (Entry* const entry : origin->second.idle) {
-      const bool spoken_for = origin->first.pinned_to != 0 || entry->opened_ == 0;
-      const std::pair rank{spoken_for, entry->idle_since_};
-      const bool too_soon = spoken_for && now - entry->idle_since_ < kSpokenFor;
-      if (too_soon || (chosen != nullptr && rank >= least)) continue;
-      chosen = entry;
-      least = rank;
-    }
-  }
+  Entry* const chosen = least_missed(site, nullptr);
   if (chosen == nullptr) return false;
   destroy(*chosen);
   return true;
+}
+
+// The longest idle; last, those that somebody may come back for.
+Pool::Impl::Entry* Pool::Impl::least_missed(const Site& site, Entry* other) const {
+  const MonoTime now = loop.now().mono;
+  const auto rank_of = [](const Entry& entry) {
+    const bool spoken_for = entry.origin_.first.pinned_to != 0 || entry.opened_ == 0;
+    return std::pair(spoken_for, entry.idle_since_);
+  };
+  Entry* chosen = other;
+  for (const auto* origin : site.origins) {
+    for (Entry* const entry : origin->second.idle) {
+      const auto rank = rank_of(*entry);
+      const bool too_soon = rank.first && now - entry->idle_since_ < kSpokenFor;
+      if (too_soon || (chosen != nullptr && rank >= rank_of(*chosen))) continue;
+      chosen = entry;
+    }
+  }
+  return chosen;
 }
 
 // The one with the fewest.

@@ -11,7 +11,7 @@ import pytest
 
 from aborts import full_listener, port_of
 from h2_origin import H2Client
-from origin import NO_BODY
+from origin import NO_BODY, Origin
 from wire import Client, ask, connect, head, wait_for
 
 KiB, MiB = 1 << 10, 1 << 20
@@ -172,6 +172,15 @@ def is_refused(sock):
         return False
 
 
+def is_ended(sock):
+    """By FIN and nothing before it."""
+    sock.setblocking(False)
+    try:
+        return sock.recv(1) == b""
+    except BlockingIOError:
+        return False
+
+
 def test_the_limit_is_that_of_the_setting(sidecar):
     assert sidecar(limited()).metrics().total("sidespan_memory_limit_bytes") == LIMIT
     assert 0 < sidecar().metrics().total("sidespan_memory_limit_bytes") <= 128 * MiB
@@ -269,9 +278,10 @@ def test_at_90_percent_requests_are_refused(protocol, sidecar, origin, sink, cro
     origin.answer("/pour", [pour])
     side = sidecar(limited(CROWDED))
     agents = crowd(side)
-    with Agent(side, protocol) as early, Agent(side, protocol) as new:
+    with Agent(side, protocol) as early:
         assert early.ask(origin.url("/echo")).status == 200
         agents.fill(origin.url("/pour"), 90)
+        new = Agent(side, protocol)  # one at rest would give way
         for answer in (early.ask(origin.url("/echo?more")), new.ask(origin.url("/echo?new"))):
             assert (answer.status, answer.get("retry-after")) == (503, "1")
             assert answer.get("connection") == ("close" if protocol == "HTTP/1.1" else None)
@@ -285,6 +295,83 @@ def test_at_90_percent_requests_are_refused(protocol, sidecar, origin, sink, cro
     wait_for("less held", lambda: held(side) < 0.9 * CROWDED)
     assert ask(side.egress, "GET", origin.url("/echo?after")).status == 200
     side.metrics().accounts()
+
+
+HOSTS = [f"127.0.7.{number}" for number in range(1, 161)]
+
+
+@pytest.fixture
+def many_hosts(authority, sidecar):
+    """One origin by TLS at many addresses, so that each is another one's, and a sidecar of so much memory."""
+    origin = Origin(host="0.0.0.0", tls=authority.server(*HOSTS))
+    yield origin, lambda memory: sidecar(limited(memory) | {"tls": {"trust": {"certificates": [str(authority.pem)]}}})
+    origin.stop()
+
+
+def ask_hosts(side, origin, hosts):
+    return [ask(side.egress, "GET", f"https://{host}:{origin.port}/bytes/1").status for host in hosts]
+
+
+def test_idle_connections_to_origins_give_way_to_requests(many_hosts):
+    """The longest idle first: all of them would hold twice the limit."""
+    origin, of = many_hosts
+    side = of(MiB)
+    assert ask_hosts(side, origin, HOSTS) == [200] * len(HOSTS)
+    assert reactions(side)[1:] == (0, 0)
+    assert ask_hosts(side, origin, HOSTS[-5:]) == [200] * 5
+    assert origin.connections == len(HOSTS)
+    assert ask_hosts(side, origin, HOSTS[:5]) == [200] * 5
+    assert origin.connections == len(HOSTS) + 5
+
+
+def test_agents_at_rest_give_way_to_requests(sidecar, origin):
+    """Who has just come, and who has a request, does not."""
+    side = sidecar(limited(MiB))
+    agents = []
+    while held(side) < 0.85 * MiB:
+        agents += [Client(side.egress) for _ in range(10)]
+    time.sleep(5.2)
+    came = []
+    while held(side) < 0.9 * MiB:
+        came.append(Client(side.egress))
+    with Client(side.egress) as new:
+        assert new.ask("GET", origin.url("/echo")).status == 200
+        assert new.ask("GET", origin.url("/echo")).status == 200
+    assert reactions(side)[1:] == (0, 0)
+    ended = [agent for agent in (*agents, *came) if is_ended(agent.sock)]
+    assert 0 < len(ended) == side.metrics().total("sidespan_connections_parted_total") < len(agents)
+    assert not set(ended) & set(came)
+    for agent in (*agents, *came):
+        agent.close()
+
+
+def test_idle_connections_give_way_before_anything_is_reset(many_hosts, origin):
+    """They hold three quarters of the limit when ten answers come, which want half of it."""
+    hosts, of = many_hosts
+    count, size, go = 10, 6 * MiB, threading.Event()
+
+    def late(sock, reader, request):
+        assert go.wait(20)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+
+    origin.answer("/late", [NO_BODY, late])
+    side = of(2 * MiB)
+    agents = [Client(side.egress) for _ in range(count)]
+    for agent in agents:
+        agent.send(get(origin.url("/late")))
+    wait_for("all requests", lambda: len(origin.seen("/late")) == count)
+    for host in HOSTS:
+        if held(side) > 0.8 * 2 * MiB:
+            break
+        assert ask_hosts(side, hosts, [host]) == [200]
+    idle = hosts.connections
+    go.set()
+    wait_for("an end of idle ones", lambda: hosts.ends)
+    assert {agent.response().status for agent in agents} == {200}
+    assert reactions(side)[1:] == (0, 0)
+    assert 0 < len(hosts.ends) < idle
+    for agent in agents:
+        agent.close()
 
 
 def test_at_95_percent_connections_are_reset_until_it_is_less(sidecar, origin, sink, crowd):

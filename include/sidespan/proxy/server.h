@@ -50,6 +50,10 @@ class Server {
   void drain(bool agents_gone);
   // Ends everything now; exchanges under way get their span with `sidespan.end` = drain.
   void abort();
+  // Ends idle connections while that mark is reached, those to origins first, of both the longest
+  // idle: a few, so that who asks again gets more. Whether there were any. Not from inside a call
+  // of the server's.
+  bool make_room(MemoryMark mark);
   // Resets who holds most, and so on, until that has freed so many bytes. Not from inside a call
   // of the server's.
   void reset_largest(size_t bytes);

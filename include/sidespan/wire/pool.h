@@ -192,6 +192,8 @@ class Pool {
 
   size_t idle() const;
   size_t busy() const;
+  // Closes the connection that has been idle longest; false where none is. What it held is free.
+  bool close_idle();
   // Closes what is idle; nothing is kept from now on.
   void drain();
 

@@ -400,6 +400,31 @@ TEST_CASE("idle connections have limits: each origin, all, and time") {
   }
 }
 
+TEST_CASE("idle connections are closed one by one, the longest idle first") {
+  Rig rig;
+  support::ScriptedOrigin other(rig.loop);
+  const PoolKey key{"127.0.0.1", other.port(), 0};
+  CHECK_FALSE(rig.pool.close_idle());
+  rig.once();
+  Call call;
+  call.waiting = rig.pool.dial(key, call, [&](auto result) { call.stream = std::move(*result); });
+  REQUIRE(support::run_until(rig.loop, [&] { return call.stream != nullptr; }));
+  rig.ask(call);
+  CHECK(rig.pool.close_idle());
+  CHECK_FALSE(rig.pool.close_idle());  // the other is in use
+  call.stream.reset();
+  rig.once();
+  CHECK_FALSE(rig.reused);
+  CHECK(rig.pool.close_idle());
+  CHECK(rig.pool.acquire(key, call, true) == nullptr);
+  rig.once();
+  CHECK(rig.reused);
+  CHECK(rig.pool.close_idle());
+  rig.once(false, 7);
+  CHECK_FALSE(rig.pool.close_idle());  // whose login it is comes back at once
+  CHECK(rig.pool.idle() == 1);
+}
+
 TEST_CASE("an HTTP/2 connection that was given up before it said a word is nobody else's") {
   H2Rig rig;
   rig.make_known();
