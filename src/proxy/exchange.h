@@ -112,6 +112,8 @@ class Exchange final : public Recycled<Exchange, 128>,
   std::optional<Error> choose_target();
   bool asks_us_by_name() const;
   std::optional<Error> choose_inside(const Inside& inside);
+  std::optional<Error> choose_named(const Inside& inside, const http::Authority& named);
+  bool keeps_host() const;
   std::optional<Error> misdirection(const wire::OriginStream& origin) const;
   std::optional<Error> choose_absolute();
   static bool names_no_origin(std::string_view target);

@@ -211,11 +211,9 @@ void Exchange::send_request_head() {
   http::remove_hop_by_hop(head.headers, head.upgrade);
   if (trailers && origin_->protocol() == "2") head.headers.set("te", "trailers");
   if (!head.upgrade) head.headers.remove("http2-settings");
-  // Inside a tunnel the agent wrote Host for this origin itself, unless it speaks HTTP/1.0.
   if (mode_ == semconv::Mode::kIngress) {
     set_ingress_host();
-  } else if (inside_ == nullptr || !names_no_origin(head.target()) ||
-             !head.headers.contains("host")) {
+  } else if (!keeps_host()) {
     // Most agents say the same.
     const bool same = head.headers.find(http::FieldName::kHost) == known_->authority();
     if (!same) head.headers.set("Host", known_->authority());

@@ -96,28 +96,44 @@ std::optional<Error> Exchange::choose_inside(const Inside& inside) {
   if (request_.asks("CONNECT")) {
     return Error{Code::kUnsupported, Side::kAgent, false, "a tunnel takes no second CONNECT"};
   }
-  url_.scheme = inside.scheme();
-  url_.authority = inside.authority;
   if (names_no_origin(request_.target())) {
+    url_.scheme = inside.scheme();
+    url_.authority = inside.authority;
     url_.path_given = request_.target() != "*";
     url_.path = url_.path_given ? request_.target() : "/";
-    // Without TLS nobody can tell whose names an origin has, and Host is left to it.
-    if (!inside.key.secure || inside.failure) return std::nullopt;
     const Result<http::Authority> named =
-        http::parse_authority(request_.headers.find("host").value_or(""));
-    if (!named) return std::nullopt;
-    // Without a port it is the tunnel's.
-    url_.authority = {named->host, named->port ? named->port : inside.authority.port};
-    if (leads_to(inside, named->host, named->port.value_or(inside.key.port))) return std::nullopt;
-    return misdirected(inside);
+        http::parse_authority(request_.headers.find(http::FieldName::kHost).value_or(""));
+    return named ? choose_named(inside, *named) : std::nullopt;
   }
   Result<OriginBook::Use> known = worker_.origins.find(request_.target(), url_);
   if (!known) return std::move(known).error();
-  const bool leads =
-      url_.scheme == inside.scheme() && leads_to(inside, url_.authority.host, url_.port());
-  if (!leads) return misdirected(inside);
+  if (url_.scheme != inside.scheme()) return misdirected(inside);
+  if (agent_.multiplexed()) {
+    const http::Authority named = url_.authority;
+    if (std::optional<Error> error = choose_named(inside, named)) return error;
+    if (url_.authority != named) return std::nullopt;
+  } else if (!leads_to(inside, url_.authority.host, url_.port())) {
+    return misdirected(inside);
+  }
   known_ = *std::move(known);
   return std::nullopt;
+}
+
+// By Host, or by what HTTP/2 says in its place.
+std::optional<Error> Exchange::choose_named(const Inside& inside, const http::Authority& named) {
+  url_.authority = inside.authority;
+  // Without TLS nobody can tell whose names an origin has, and that is left to it.
+  if (!inside.key.secure || inside.failure) return std::nullopt;
+  // Without a port it is the tunnel's.
+  url_.authority = {named.host, named.port ? named.port : inside.authority.port};
+  if (leads_to(inside, named.host, named.port.value_or(inside.key.port))) return std::nullopt;
+  return misdirected(inside);
+}
+
+// Inside a tunnel the agent wrote Host for this origin itself, unless it speaks HTTP/1.0.
+bool Exchange::keeps_host() const {
+  const bool wrote_it = agent_.multiplexed() || names_no_origin(request_.target());
+  return inside_ != nullptr && wrote_it && request_.headers.contains("host");
 }
 
 // A connection that was made after the tunnel's may show another certificate.

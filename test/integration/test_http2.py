@@ -272,6 +272,39 @@ def test_a_stream_for_somebody_else_is_refused_alone(intercepting, h2_origin, si
     assert len(sink.quiet()) == 2
 
 
+def test_inside_a_tunnel_authority_is_read_as_host_is(intercepting, authority, sink):
+    """A name that the certificate covers leads to the tunnel's origin, without a port, too, and arrives as written."""
+    origin = H2Origin(tls=authority.server(HOST, "svc.example.com"))
+    sock, _, name = inside(intercepting(), origin)
+    said = [name, HOST, "svc.example.com", f"svc.example.com:{origin.port}"]
+    with H2Client(sock) as client:
+        for one in said:
+            assert client.get(one, "/echo", scheme="https").status == 200
+        assert client.get("other.example.com", "/echo", scheme="https").status == 421
+        assert client.get("svc.example.com:443", "/echo", scheme="https").status == 421
+    assert [request.get(":authority") for request in origin.requests] == said
+    assert origin.connections == 1
+    assert [span["attributes"]["url.full"].split("/")[2] for span in sink.quiet()] == [
+        f"{host}:{origin.port}" for host in (HOST, HOST, "svc.example.com", "svc.example.com")]
+    origin.stop()
+
+
+def test_inside_a_plain_tunnel_authority_is_left_to_the_origin(sidecar, plain_h2_origin, sink):
+    """As Host is: who asks a service by its own name asks the address that the tunnel leads to."""
+    leads_to = f"127.0.0.1:{plain_h2_origin.port}"
+    sock = connect(sidecar().egress)
+    sock.sendall(head(f"CONNECT {leads_to} HTTP/1.1", [("Host", leads_to)]))
+    assert Reader(sock).head().status == 200
+    said = [leads_to, "127.0.0.1", "svc.example.com", "svc.example.com:1"]
+    grpc = [("content-type", "application/grpc"), ("te", "trailers")]
+    with H2Client(sock) as client:
+        for one in said:
+            assert client.get(one, "/trailers", "POST", body=b"", headers=grpc).trailers == [("grpc-status", "0")]
+        assert client.get(leads_to, "/trailers", "POST", "https", body=b"", headers=grpc).status == 421
+    assert [request.get(":authority") for request in plain_h2_origin.requests] == said
+    assert {span["attributes"]["url.full"] for span in sink.quiet()} == {f"http://{leads_to}/trailers"}
+
+
 def test_prior_knowledge(sidecar, origin, plain_h2_origin, sink):
     side = sidecar({"routes": [{"path": "/tools/", "to": origin.url("/")}]})
     with plain(side) as client:

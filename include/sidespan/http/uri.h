@@ -19,6 +19,7 @@ struct Authority {
   // "host", "host:8080", "[::1]:80": as it goes into Host.
   std::string to_string() const;
   void append_to(std::string& out) const;
+  bool operator==(const Authority&) const = default;
 };
 
 struct Url {
