@@ -1,6 +1,7 @@
 #include "h2_connection.h"
 
 #include <algorithm>
+#include <limits>
 #include <new>
 
 #include "h2_memory.h"
@@ -12,8 +13,12 @@ namespace {
 // As measured: a session with its two HPACK tables, and a stream with nghttp2's part of it.
 constexpr size_t kSessionBytes = size_t{12} * 1024;
 constexpr size_t kStreamBytes = size_t{1} * 1024;
-// Of one head, whose limit is a few frames.
-constexpr size_t kContinuationsMax = 8;
+// Of one head that fills its frames by half at least, and of a small one in more.
+constexpr size_t kContinuationsLeast = 8;
+constexpr size_t kHalfFrameBytes = size_t{8} * 1024;
+// A head that a peer may send, limits.head_bytes of at most 1 MiB, with what is added to it here
+// and what nghttp2 reckons beside its bytes, whose own limit is 64 KiB of that.
+constexpr size_t kSentHeadBytesMax = size_t{4} * 1024 * 1024;
 // Gaps in the numbers of a client's streams that are remembered; few leave any.
 constexpr size_t kSkippedMax = 16;
 
@@ -54,6 +59,10 @@ struct H2Callbacks {
     of(self).on_frame_sent(*frame);
     return 0;
   }
+  static int frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int reason, void* self) {
+    of(self).on_frame_not_sent(*frame, reason);
+    return 0;
+  }
   static int stream_over(nghttp2_session*, int32_t wire_id, uint32_t code, void* self) {
     of(self).on_stream_over(wire_id, code);
     return 0;
@@ -75,6 +84,7 @@ struct H2Callbacks {
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(all, body);
     nghttp2_session_callbacks_set_on_frame_recv_callback(all, frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(all, frame_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(all, frame_not_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(all, stream_over);
     nghttp2_session_callbacks_set_send_data_callback(all, body_frame);
     return all;
@@ -83,10 +93,10 @@ struct H2Callbacks {
     nghttp2_option* all = nullptr;
     nghttp2_option_new(&all);
     nghttp2_option_set_no_auto_window_update(all, 1);
+    nghttp2_option_set_max_send_header_block_length(all, kSentHeadBytesMax);
 #if SIDESPAN_NGHTTP2_COUNTS_CONTINUATIONS
     // It counts pieces of their headers; on_frame_begin() counts frames.
-    nghttp2_option_set_max_continuations(all,
-                                         H2Connection::kFrameHeaderBytes * (kContinuationsMax + 1));
+    nghttp2_option_set_max_continuations(all, std::numeric_limits<size_t>::max());
 #endif
     return all;
   }
@@ -96,6 +106,7 @@ H2Connection::H2Connection(const CodecLimits& limits, std::string_view scheme)
     : Codec(true),
       limits_(limits),
       scheme_(scheme),
+      continuations_max_(std::max(kContinuationsLeast, limits.head_bytes_max / kHalfFrameBytes)),
       charge_(kSessionBytes),
       resets_left_(kResetsMax) {
   // The same for every connection, and never changed: made once, for the process.
@@ -125,7 +136,7 @@ H2Connection::~H2Connection() {
 
 bool H2Connection::on_frame_begin(const nghttp2_frame_hd& header) {
   continuations_ = header.type == NGHTTP2_CONTINUATION ? continuations_ + 1 : 0;
-  if (continuations_ > kContinuationsMax) return false;
+  if (continuations_ > continuations_max_) return false;
   if (!server() || header.type != NGHTTP2_HEADERS) return true;
   const auto id = static_cast<StreamId>(header.stream_id);
   if (id > last_stream_) {

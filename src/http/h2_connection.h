@@ -114,6 +114,7 @@ class H2Connection final : public Codec {
   void on_body(int32_t wire_id, std::string_view bytes);
   void on_frame(const nghttp2_frame& frame);
   void on_frame_sent(const nghttp2_frame& frame);
+  void on_frame_not_sent(const nghttp2_frame& frame, int reason);
   void on_stream_over(int32_t wire_id, uint32_t code);
   ssize_t on_body_wanted(H2Stream& stream, size_t room, uint32_t& flags);
   void on_body_frame(H2Stream& stream, std::string_view header, size_t size);
@@ -131,6 +132,7 @@ class H2Connection final : public Codec {
   void count_reset();
   void give_up(uint32_t code);
   void send_interim(H2Stream& stream, const Head& head);
+  void lose_unsendable(H2Stream& stream);
   void send_reset(H2Stream& stream, const Error& error);
   void submit_reset(const H2Stream& stream, uint32_t code);
   void resume(H2Stream& stream);
@@ -144,6 +146,7 @@ class H2Connection final : public Codec {
 
   const CodecLimits limits_;
   const std::string scheme_;
+  const size_t continuations_max_;  // of one head
   nghttp2_session* session_ = nullptr;
   using Streams =
       std::unordered_map<StreamId, H2Stream, std::hash<StreamId>, std::equal_to<>,

@@ -84,8 +84,9 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
     const bool none = bodyless || head.body.kind == BodyLength::Kind::kNone;
     stream->has_body = tunnel || !none;
     fields.answer(head, bodyless || tunnel);
-    nghttp2_submit_response(session_, stream->wire_id, fields.data(), fields.size(),
-                            stream->has_body ? &body : nullptr);
+    const int said = nghttp2_submit_response(session_, stream->wire_id, fields.data(),
+                                             fields.size(), stream->has_body ? &body : nullptr);
+    if (said != 0) lose_unsendable(*stream);
     return queued(*stream);
   }
   stream->has_body = head.asks("CONNECT") || head.body.kind != BodyLength::Kind::kNone;
@@ -105,9 +106,19 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
 void H2Connection::send_interim(H2Stream& stream, const Head& head) {
   if (!server() || stream.head_sent) return;
   fields.answer(head, true);
-  nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.wire_id, nullptr, fields.data(),
-                         fields.size(), nullptr);
+  const int said = nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.wire_id, nullptr,
+                                          fields.data(), fields.size(), nullptr);
+  if (said != 0) lose_unsendable(stream);
   produces_ = true;
+}
+
+// Whoever it came from, its next reader would wait for it for ever.
+void H2Connection::lose_unsendable(H2Stream& stream) {
+  push(stream, Reset{{Code::kTooLarge, Side::kSelf, false,
+                      "HTTP/2 takes no head or trailers of that size from here"}});
+  stream.unread = stream.reset_by_us = true;
+  // A request's stream that nothing was said of to the peer ends by itself.
+  if (server() || stream.head_left) submit_reset(stream, NGHTTP2_INTERNAL_ERROR);
 }
 
 // The answer is whole, and nobody wants the rest of the request: that goes after it. Of a request
@@ -161,7 +172,8 @@ ssize_t H2Connection::on_body_wanted(H2Stream& stream, size_t room, uint32_t& fl
   if (stream.trailers && !stream.trailers->empty()) {
     flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     fields.trailers(*stream.trailers);
-    nghttp2_submit_trailer(session_, stream.wire_id, fields.data(), fields.size());
+    const int said = nghttp2_submit_trailer(session_, stream.wire_id, fields.data(), fields.size());
+    if (said != 0) lose_unsendable(stream);
   }
   return static_cast<ssize_t>(size);
 }
@@ -197,6 +209,12 @@ void H2Connection::on_frame_sent(const nghttp2_frame& frame) {
   if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return;
   stream->end_sent = true;
   if (server() && stream->unread && !stream->input_ended) submit_reset(*stream, NGHTTP2_NO_ERROR);
+}
+
+// What the end of its stream or of the connection kept back is told of by that.
+void H2Connection::on_frame_not_sent(const nghttp2_frame& frame, int reason) {
+  if (frame.hd.type != NGHTTP2_HEADERS || reason != NGHTTP2_ERR_FRAME_SIZE_ERROR) return;
+  if (H2Stream* const stream = on_wire(frame.hd.stream_id)) lose_unsendable(*stream);
 }
 
 Chain H2Connection::take_output() {

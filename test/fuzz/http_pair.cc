@@ -1,8 +1,8 @@
 // A client and a server of ours on one connection, HTTP/1 or HTTP/2, and two owners who say and
 // read what the bytes tell them to, in any order and however little of it the wire takes at a time.
-// Each message arrives as it was sent, as far as it arrives, and whole where nobody broke it off;
-// behind its end nothing is told of it; no more leaves than was sent; in the end nothing is under
-// way.
+// Each message arrives as it was sent, up to the limits of a head and of trailers, as far as it
+// arrives, and whole where nobody broke it off; behind its end nothing is told of it; no more
+// leaves than was sent; in the end nothing is under way.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -37,6 +37,14 @@ bool is_refusal(const Error& error) {
   return error.retryable || error.code == Code::kConnectionClosed;
 }
 
+// nghttp2 reads no field of more than 64 KiB.
+void add_padding(Headers& fields, size_t bytes) {
+  constexpr size_t kEach = 40'000;
+  for (; bytes > 0; bytes -= std::min(bytes, kEach)) {
+    fields.add("x-padding", std::string(std::min(bytes, kEach), 'p'));
+  }
+}
+
 // The byte at `index` of a message's body.
 char body_byte(size_t message, uint64_t index) {
   return static_cast<char>('a' + (index + index / 26 + message) % 26);
@@ -47,6 +55,7 @@ struct Said {
   bool head = false;
   BodyLength body;
   uint64_t sent = 0;
+  size_t padding = 0;
   bool trailers = false;
   bool ended = false;
   uint64_t drained = 0;
@@ -56,6 +65,13 @@ struct Said {
   bool heard_trailers = false;
   bool heard_end = false;
 
+  bool is_padded(const Headers& fields) const {
+    size_t bytes = 0;
+    for (size_t i = 0; i < fields.size(); ++i) {
+      if (fields.at(i).name == "x-padding") bytes += fields.at(i).value.size();
+    }
+    return bytes == padding;
+  }
   uint64_t left() const { return body.kind == BodyLength::Kind::kKnown ? body.bytes - sent : ~0U; }
 };
 
@@ -89,6 +105,8 @@ class Pair {
     if ((kind & 2U) != 0) limits.window_bytes = 1024;
     if ((kind & 4U) != 0) limits.stream_window_bytes = size_t{16} * 1024;
     if ((kind & 8U) != 0) limits.streams_max = 2;
+    if ((kind & 32U) != 0) limits.head_bytes_max = size_t{256} * 1024;
+    padding_max_ = limits.head_bytes_max - 1000;  // beside the other fields
     client_.codec = h2_ ? make_h2_client(limits, "http") : make_h1_client(limits);
     server_.codec = h2_ ? make_h2_server(limits) : make_h1_server(limits);
     lazy_ = (kind & 16U) != 0;
@@ -179,14 +197,18 @@ class Pair {
     if (!bare) call.request.body = length_of(how);
     call.request.head = true;
     const std::string number = std::to_string(index + 1);
-    client_.codec->send_head(
-        stream, script::request(call.method, connect ? "o:" + number : "/" + number,
-                                call.request.body, {{"Host", connect ? "o:" + number : "o"}}));
+    Head head = script::request(call.method, connect ? "o:" + number : "/" + number,
+                                call.request.body, {{"Host", connect ? "o:" + number : "o"}});
+    call.request.padding = padding_of(how);
+    add_padding(head.headers, call.request.padding);
+    client_.codec->send_head(stream, head);
     if (!connect || h2_) return;
     // Over HTTP/1 the request for a tunnel is whole before the tunnel begins.
     call.request.ended = true;
     client_.codec->send({stream, End{}});
   }
+
+  size_t padding_of(uint8_t how) const { return how % 32 == 31 ? padding_max_ : how % 8; }
 
   static BodyLength length_of(uint8_t how) {
     if (how % 3 == 0) return BodyLength::unknown();
@@ -232,6 +254,7 @@ class Pair {
       said.trailers = true;
       Headers fields;
       fields.add("x-check", std::to_string(index_of(*call)));
+      add_padding(fields, said.padding);
       site.codec->send({stream, Trailers{std::move(fields)}});
     }
     said.ended = true;
@@ -255,6 +278,8 @@ class Pair {
     const bool tunnel = call->tunnel();
     if (!tunnel && call->status != 204) call->answer.body = length_of(how / 7);
     Head head = script::answer(call->status, call->answer.body, {{"x-call", "c"}});
+    call->answer.padding = padding_of(how);
+    add_padding(head.headers, call->answer.padding);
     server_.codec->send({call->at_server, std::move(head)});
     if (bodyless) call->answer.body = BodyLength::none();
     if (tunnel) {
@@ -392,7 +417,7 @@ class Pair {
       must(!request && !said.heard_head);
     } else if (const auto* head = std::get_if<Head>(&event.what)) {
       must(!said.heard_head && head->status == call->status);
-      must(head->headers.find("x-call") == "c");
+      must(head->headers.find("x-call") == "c" && said.is_padded(head->headers));
       said.heard_head = true;
       if (call->tunnel()) {
         call->request.ended = false;
@@ -413,6 +438,7 @@ class Pair {
     } else if (const auto* trailers = std::get_if<Trailers>(&event.what)) {
       must(said.trailers && said.heard == said.sent);
       must(trailers->fields.find("x-check") == std::to_string(index_of(*call)));
+      must(said.is_padded(trailers->fields));
       said.heard_trailers = true;
     } else if (std::holds_alternative<End>(event.what)) {
       // A tunnel over HTTP/1 ends with its connection.
@@ -429,6 +455,7 @@ class Pair {
     must(number && *number >= 1 && *number <= calls_.size());
     Call& call = calls_[*number - 1];
     must(call.at_server == 0 && head.method() == call.method);
+    must(call.request.is_padded(head.headers));
     call.at_server = stream;
     call.request.heard_head = true;
     const BodyLength& sent = call.request.body;
@@ -449,6 +476,7 @@ class Pair {
   }
 
   bool h2_;
+  size_t padding_max_;
   bool lazy_ = false;
   bool drained_ = false;
   bool lost_ = false;  // the connection, and with it whatever is under way

@@ -222,6 +222,40 @@ def test_an_agent_of_http1_and_an_origin_of_http2(sidecar, h2_origin, authority,
     assert h2_origin.connections == 1
 
 
+MANY = [(f"x-{i}", "v" * 2000) for i in range(100)]
+
+
+class Lavish(Strict):
+    """Its answers are nearly as large as they may be, head and trailers."""
+
+    def _answer(self, connection, queues, stream, request):
+        connection.send_headers(stream, [(":status", "200"), *MANY])
+        queues[stream] = (bytearray(b"words"), MANY)
+
+
+def test_heads_and_trailers_within_their_limit_arrive_whoever_speaks_what(intercepting, authority, sink):
+    most = {h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: MIB}
+    origin = Lavish(tls=authority.server(HOST, "127.0.0.1"), settings=most)
+    side = intercepting({"limits": {"head_bytes": "256KiB"}})
+    sock, _, name = inside(side, origin)
+    with H2Client(sock) as client:
+        client.connection.decoder.max_header_list_size = MIB
+        for more in ([], MANY):  # the first tells the origin's library that it takes more
+            answer = client.get(name, "/", "POST", "https", headers=more, body=b"a", trailers=[("x", "y"), *more])
+            assert answer.headers[1:] == answer.trailers == MANY
+    sock, _, name = inside(side, origin, ("http/1.1",))
+    with sock:
+        sock.sendall(head("POST / HTTP/1.1", [("Host", name), ("Transfer-Encoding", "chunked"), *MANY])
+                     + head("1\r\na\r\n0", [("x", "y"), *MANY]))
+        answer = Reader(sock).response("POST")
+        assert [line for line in answer.headers if line in MANY] == answer.trailers == MANY
+    for request in origin.requests[1:]:
+        assert [line for line in request.headers if line in MANY] == MANY
+        assert request.trailers == [("x", "y"), *MANY]
+    assert [span["status"] for span in sink.wait(3)] == ["UNSET"] * 3
+    origin.stop()
+
+
 def test_how_streams_fail(intercepting, h2_origin, sink):
     side = intercepting()
     sock, _, name = inside(side, h2_origin)

@@ -130,6 +130,75 @@ TEST_CASE("h2 client: a request and its answer") {
   });
 }
 
+TEST_CASE("h2 client: a head and trailers as large as they may be arrive, either way") {
+  for (const size_t bytes : {size_t{65'536}, size_t{262'144}, size_t{1'048'576}}) {
+    CAPTURE(bytes);
+    Pair pair(Cuts::whole(), {.head_bytes_max = bytes});
+    const std::string value((bytes - 4000) / 100, 'v');
+    const auto with_many = [&](Headers& headers) {
+      for (int i = 0; i < 100; ++i) headers.add("x-" + std::to_string(i), value);
+    };
+    Headers trailers;
+    with_many(trailers);
+    Head asked = request("POST", "/", BodyLength::unknown(), {{"Host", "o"}});
+    with_many(asked.headers);
+    Head answered = script::answer(200, BodyLength::unknown());
+    with_many(answered.headers);
+    const std::string fields = script::show(trailers);
+    const StreamId stream = pair.client->open();
+    pair.client.send(stream, std::move(asked));
+    pair.client.send(stream, Body{Chain("a")});
+    pair.client.send(stream, Trailers{trailers});
+    pair.client.send(stream, End{});
+    pair.run();
+    CHECK(pair.server.events() == "\n1 POST https://o/ 1.1 [Host: o, " + fields.substr(1) +
+                                      " unknown\n1 body a\n1 trailers " + fields + "\n1 end");
+    pair.server.send(1, std::move(answered));
+    pair.server.send(1, Body{Chain("b")});
+    pair.server.send(1, Trailers{trailers});
+    pair.server.send(1, End{});
+    pair.run();
+    CHECK(pair.client.events() ==
+          "\n1 200  1.1 " + fields + " unknown\n1 body b\n1 trailers " + fields + "\n1 end");
+    CHECK(pair.client->streams() + pair.server->streams() == 0);
+  }
+}
+
+TEST_CASE("h2 client: a head or trailers that nghttp2 does not send end the stream") {
+  const std::string huge(5'000'000, 'v');
+  Line line = origin();
+  line.feed(h2::server_start());
+  line.output();
+  std::optional<Error> told;
+  line.react = [&](const Event& event) {
+    if (const auto* reset = std::get_if<Reset>(&event.what)) told = reset->error;
+  };
+  const auto is_ours = [&] {
+    return told && told->code == Code::kTooLarge && told->side == Side::kSelf && !told->retryable;
+  };
+  SUBCASE("a request") {
+    const StreamId stream = line->open();
+    line.send(stream, request("GET", "/a", BodyLength::none(), {{"Host", "o"}, {"x", huge}}));
+    line.send(stream, End{});
+    CHECK(h2::show(line.output()).empty());
+  }
+  SUBCASE("trailers of a request") {
+    const StreamId stream = line->open();
+    line.send(stream, request("POST", "/a", BodyLength::unknown(), {{"Host", "o"}}));
+    line.send(stream, Trailers{script::fields_of({{"x", huge}})});
+    line.send(stream, End{});
+    CHECK(h2::show(line.output()) == "headers 1, rst 1 code 2");
+  }
+  line.pull();
+  CHECK(is_ours());
+  CHECK(line->streams() == 0);
+  CHECK(line->reusable());
+  told.reset();
+  line.react = {};
+  ask(line);
+  CHECK(h2::show(line.output()).starts_with("headers "));
+}
+
 TEST_CASE("h2 client: many at a time, as many as both allow") {
   Pair pair(Cuts::whole(), {.streams_max = 3});
   pair.run();

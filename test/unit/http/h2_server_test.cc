@@ -444,6 +444,36 @@ TEST_CASE("h2 server: trailers follow the body") {
   CHECK(h2::show(line.output()) == "headers 3, headers 3 +end");
 }
 
+TEST_CASE("h2 server: an answer that nghttp2 does not send ends its stream, and its owner hears") {
+  const std::string huge(5'000'000, 'v');
+  Line line = agent();
+  line.feed(h2::client_start() + h2::get(1));
+  line.events();
+  std::string sent;
+  SUBCASE("its head") {
+    line.send(1, script::answer(200, BodyLength::known(1), {{"x", huge}}));
+    line.send(1, Body{Chain("a")});
+    sent = "rst 1 code 2";
+  }
+  SUBCASE("one before it") {
+    line.send(1, Interim{script::answer(103, BodyLength::none(), {{"x", huge}})});
+    sent = "rst 1 code 2";
+  }
+  SUBCASE("its trailers") {
+    line.send(1, script::answer(200, BodyLength::unknown()));
+    line.send(1, Body{Chain("a")});
+    line.send(1, Trailers{script::fields_of({{"x", huge}})});
+    line.send(1, End{});
+    sent = "headers 1, data 1, rst 1 code 2";
+  }
+  CHECK(h2::show(line.output()) == sent);
+  line.pull();
+  CHECK(line.events() == "\n1 reset too_large");
+  CHECK(line->streams() == 0);
+  line.feed(h2::get(3));
+  CHECK(line.events() == "\n3 GET http://o/ 1.1 [Host: o] none\n3 end");
+}
+
 TEST_CASE("h2 server: the end of an answer without a body is its head") {
   Line line = agent();
   line.feed(h2::client_start() + h2::get(1));
@@ -619,16 +649,24 @@ TEST_CASE("h2 server: a small block that would be a big head") {
 }
 
 TEST_CASE("h2 server: a head without end") {
-  Line line = agent();
-  line.feed(h2::client_start() + h2::frame(h2::kHeaders, 0, 1, h2::block({{kMethod, "GET"}})));
-  size_t times = 0;
-  std::string out;
-  for (; times < 20 && !line->done(); ++times) {
-    line.feed(h2::frame(h2::kContinuation, 0, 1, h2::block({{"a", "b"}})));
-    out += line.output();
+  struct Row {
+    size_t head_bytes;
+    size_t frames_max;  // behind the first
+  };
+  for (const auto& [head_bytes, frames_max] :
+       {Row{1024, 8}, Row{65'536, 8}, Row{262'144, 32}, Row{1'048'576, 128}}) {
+    CAPTURE(head_bytes);
+    Line line = agent(Cuts::whole(), {.head_bytes_max = head_bytes});
+    line.feed(h2::client_start() + h2::frame(h2::kHeaders, 0, 1, h2::block({{kMethod, "GET"}})));
+    size_t times = 0;
+    std::string out;
+    for (; times < 200 && !line->done(); ++times) {
+      line.feed(h2::frame(h2::kContinuation, 0, 1, h2::block({{"a", "b"}})));
+      out += line.output();
+    }
+    CHECK(times == frames_max + 1);
+    CHECK(h2::show(out).find("goaway 0") != std::string::npos);
   }
-  CHECK(times == 9);
-  CHECK(h2::show(out).find("goaway 0") != std::string::npos);
 }
 
 TEST_CASE("h2 server: a stream that was passed over") {
