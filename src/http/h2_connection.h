@@ -39,6 +39,7 @@ class H2Connection final : public Codec {
   void consumed(StreamId stream, size_t n) override;
   void read_ahead(StreamId stream) override;
   bool wants_input() const override;
+  void wait_from(MonoTime now) override;
   std::optional<MonoTime> deadline() const override;
   void on_time(MonoTime now) override;
 
@@ -170,8 +171,8 @@ class H2Connection final : public Codec {
   MonoTime idle_since_{};
   size_t updates_due_ = 0;  // WINDOW_UPDATE frames that what was sent may bring
   size_t window_max_ = NGHTTP2_INITIAL_CONNECTION_WINDOW_SIZE;  // the peer's largest so far
-  MonoTime heard_at_{};
-  std::optional<MonoTime> pinged_at_;  // and nothing was heard since
+  std::optional<MonoTime> silent_since_;  // or, where nothing was owed before, waited for
+  std::optional<MonoTime> pinged_at_;     // and nothing was heard since
   std::optional<MonoTime> drained_at_;
   unsigned pings_ = 0;  // that were all that was said for a while
   size_t resets_left_;

@@ -26,7 +26,8 @@ void H2Connection::feed(const Chunk& read, MonoTime now) {
 
 void H2Connection::feed(std::string_view bytes, MonoTime now) {
   if (input_ended_ || closed_ || bytes.empty()) return;
-  now_ = heard_at_ = now;
+  now_ = now;
+  silent_since_ = now;
   pinged_at_.reset();
   if (!greeted_ && !section_begun_) section_begun_ = now;
   const ssize_t used = nghttp2_session_mem_recv(
@@ -91,9 +92,13 @@ bool H2Connection::wants_input() const {
          nghttp2_session_get_outbound_queue_size(session_) < kFramesWaitingMax;
 }
 
+void H2Connection::wait_from(MonoTime now) {
+  if (!server() && !greeted_ && !section_begun_) section_begun_ = now;  // for SETTINGS
+  if (!silent_since_) silent_since_ = now;
+  if (draining_ && !drained_at_) drained_at_ = now;
+}
+
 std::optional<MonoTime> H2Connection::deadline() const {
-  // An origin's SETTINGS are waited for from the first call on, which tells what time it is.
-  if (!server() && !greeted_ && !section_begun_ && !input_ended_ && !closed_) return MonoTime{};
   std::optional<MonoTime> due = server() ? farewell_deadline() : ping_deadline();
   if (section_begun_) {
     const MonoTime section = *section_begun_ + limits_.head_time_max;
@@ -102,16 +107,13 @@ std::optional<MonoTime> H2Connection::deadline() const {
   return due;
 }
 
-// Like that for SETTINGS, it begins when it is first looked at.
 std::optional<MonoTime> H2Connection::farewell_deadline() const {
-  if (!draining_ || goodbye_said_ || streams_.empty() || given_up_ || input_ended_) return {};
-  if (!drained_at_) return MonoTime{};
+  if (!drained_at_ || goodbye_said_ || streams_.empty() || given_up_ || input_ended_) return {};
   const Milliseconds unheard = farewell_said_ ? limits_.drain_time / 4 : Milliseconds(0);
   return *drained_at_ + limits_.drain_time + unheard;
 }
 
 void H2Connection::on_time(MonoTime now) {
-  if (!server() && !greeted_ && !section_begun_) section_begun_ = now;
   if (section_begun_ && now >= *section_begun_ + limits_.head_time_max) {
     section_begun_.reset();
     if (!server() && !greeted_) return lose_silent("the origin says nothing in HTTP/2");
@@ -126,9 +128,9 @@ void H2Connection::on_time(MonoTime now) {
 // time: twice as long is waited each time, until it says something else than that it is there.
 std::optional<MonoTime> H2Connection::ping_deadline() const {
   const bool idle = server() || streams_.empty() || !greeted_ || given_up_ || input_ended_;
-  if (idle || limits_.ping_time <= Milliseconds(0)) return std::nullopt;
+  if (idle || !silent_since_ || limits_.ping_time <= Milliseconds(0)) return std::nullopt;
   if (pinged_at_) return *pinged_at_ + limits_.ping_answer_time;
-  return heard_at_ + limits_.ping_time * (int64_t{1} << pings_);
+  return *silent_since_ + limits_.ping_time * (int64_t{1} << pings_);
 }
 
 void H2Connection::ping(MonoTime now) {

@@ -25,6 +25,7 @@ StreamId H2Connection::open() {
 }
 
 H2Stream& H2Connection::add_stream(StreamId id) {
+  if (streams_.empty()) silent_since_.reset();  // until now nothing was owed
   H2Stream& stream = streams_[id];
   stream.id = id;
   settle();
@@ -298,7 +299,6 @@ void H2Connection::drain() {
 }
 
 void H2Connection::say_farewell(MonoTime now) {
-  if (!drained_at_) drained_at_ = now;
   if (now < *farewell_deadline()) return;
   if (std::exchange(farewell_said_, true)) return say_goodbye();
   nghttp2_submit_shutdown_notice(session_);
@@ -319,8 +319,9 @@ bool H2Connection::output_ended() const {
   return over && out_.empty() && nghttp2_session_want_write(session_) == 0;
 }
 
+// Nobody knows whether a peer that has not answered a PING yet is there.
 bool H2Connection::reusable() const {
-  return !input_ended_ && !given_up_ && !draining_ && !peer_closing_ &&
+  return !input_ended_ && !given_up_ && !draining_ && !peer_closing_ && !pinged_at_ &&
          (server() || nghttp2_session_check_request_allowed(session_) != 0);
 }
 

@@ -233,7 +233,9 @@ void Connection::flush() {
     }
   }
   update_reading();
-  if (codec_->multiplexed()) arm_deadline();  // a stream that was opened may have one
+  if (!codec_->multiplexed()) return;
+  codec_->wait_from(loop_.now().mono);  // for a stream that was opened
+  arm_deadline();
 }
 
 // Writing may bring about more: a stream that ends, a window that opens.

@@ -363,6 +363,7 @@ class Pair {
   // Who waits too long ends it.
   void pass_time(uint8_t how) {
     if (how != 4 && ++seconds_ > kSecondsMost) return;
+    for (Site* site : {&client_, &server_}) site->codec->wait_from(now_);
     now_ += Milliseconds(how == 4 ? 100'000 : 1'000);
     for (Site* site : {&client_, &server_}) {
       const std::optional<MonoTime> due = site->codec->deadline();

@@ -84,17 +84,44 @@ def test_a_silent_origin_that_is_there_is_waited_for(intercepting, mortal):
         wait_for("one more", lambda: len(mortal.pings) == 4)
         assert 0.2 < mortal.pings[3] - said < 1
         assert not client.answers[stream].ended
+    assert mortal.connections == 1
 
 
 def test_who_is_owed_nothing_asks_nothing(intercepting, mortal):
+    """Nor at once, when it is owed something again."""
     side = intercepting(FAST)
     sock, _, name = inside(side, mortal)
     with H2Client(sock) as client:
         assert client.get(name, "/echo", scheme="https").status == 200
         time.sleep(1)
         assert not mortal.pings
+        client.ask(name, "/never", scheme="https")
+        time.sleep(0.15)
+        assert not mortal.pings
         assert client.get(name, "/echo", scheme="https").status == 200
     assert mortal.connections == 1
+
+
+SLOW = {"limits": {"h2_ping_time": "300ms", "h2_ping_answer_time": "20s"}}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("given_up", [False, True])
+def test_who_has_not_answered_a_ping_is_asked_nothing_more(given_up, method, intercepting, mortal):
+    """Whether the call that it owes still waits or not: others go over another connection, at once."""
+    side = intercepting(SLOW)
+    sock, _, name = inside(side, mortal)
+    with H2Client(sock) as client:
+        assert client.get(name, "/echo", scheme="https").status == 200
+        waits = client.ask(name, "/deaf", scheme="https")
+        time.sleep(0.8)  # the PING is out
+        if given_up:
+            client.connection.reset_stream(waits, h2.errors.ErrorCodes.CANCEL)
+            client.flush()
+        for _ in range(2):
+            assert client.wait(client.ask(name, "/echo", method, "https"), timeout=5)[0].status == 200
+        assert given_up or not client.answers[waits].ended
+    assert mortal.connections == 2
 
 
 def test_pings_that_are_not_wanted(intercepting, mortal):

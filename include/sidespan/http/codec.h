@@ -125,8 +125,8 @@ class Codec {
   // Many streams at a time, which end one by one: nothing that ends one needs to end the
   // connection.
   bool multiplexed() const { return multiplexed_; }
-  // Client: another stream may be opened later, the connection is clean. Server: another request
-  // may come.
+  // Client: another stream may be opened later, the connection is clean; of HTTP/2 not while its
+  // peer owes a PING's answer, and again behind that. Server: another request may come.
   virtual bool reusable() const = 0;
   // HTTP/2 client: false until the peer has said how many streams it takes.
   virtual bool greeted() const { return true; }
@@ -139,6 +139,8 @@ class Codec {
   };
   virtual AtRest at_rest() const { return {}; }
 
+  // HTTP/2: what is to be waited for since what was said last, is so from `now` on.
+  virtual void wait_from(MonoTime) {}
   // When on_time() wants to be called, if nothing happens before. A head that waited behind another
   // request has its time from the first bytes that come after its turn; before, it is idle.
   virtual std::optional<MonoTime> deadline() const = 0;

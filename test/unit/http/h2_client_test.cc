@@ -264,6 +264,7 @@ TEST_CASE("h2 client: a peer that is silent while it owes answers is asked wheth
   CHECK_FALSE(line->deadline());  // nobody waits
   ask(line);
   line.output();
+  line->wait_from(start);
   CHECK(line->deadline() == start + milliseconds(100));
   CHECK(at(line, start + milliseconds(99)).empty());
   CHECK(at(line, start + milliseconds(100)) == "ping 0");
@@ -296,12 +297,64 @@ TEST_CASE("h2 client: a peer that is silent while it owes answers is asked wheth
 
   Line off = connected({.ping_time = milliseconds(0)});
   ask(off);
+  off->wait_from(start);
   CHECK_FALSE(off->deadline());
   Line over = connected(limits);
   const StreamId stream = ask(over);
+  over->wait_from(start);
   over.send(stream, Reset{{Code::kConnectionClosed, Side::kSelf, false, ""}});
   over.output();
   CHECK_FALSE(over->deadline());
+}
+
+TEST_CASE("h2 client: silence counts from when something was owed") {
+  using std::chrono::milliseconds;
+  Line line = origin({.ping_time = milliseconds(100)});
+  const MonoTime start{std::chrono::seconds(5)};
+  line.now = start;
+  line.feed(h2::server_start());
+  line.output();
+  const MonoTime later = start + std::chrono::minutes(1);
+  const StreamId first = ask(line);
+  line.output();
+  line->wait_from(later);
+  CHECK(line->deadline() == later + milliseconds(100));
+  ask(line);  // one more changes nothing
+  line.output();
+  line->wait_from(later + milliseconds(50));
+  CHECK(line->deadline() == later + milliseconds(100));
+  line.send(first, Reset{{Code::kConnectionClosed, Side::kSelf, false, ""}});
+  CHECK(line->deadline() == later + milliseconds(100));
+}
+
+TEST_CASE("h2 client: a peer that owes a PING's answer gets no new stream") {
+  using std::chrono::milliseconds;
+  Line line = origin({.ping_time = milliseconds(100), .ping_answer_time = milliseconds(30)});
+  const MonoTime start{std::chrono::seconds(5)};
+  line.now = start;
+  line.feed(h2::server_start());
+  const StreamId stream = ask(line);
+  line.output();
+  line->wait_from(start);
+  line->on_time(start + milliseconds(100));
+  CHECK(h2::show(line.output()) == "ping 0");
+  CHECK_FALSE(line->reusable());
+  CHECK(line->open() == 0);
+  SUBCASE("until it has answered") {
+    line.feed(h2::frame(h2::kPing, h2::kAck, 0, std::string(8, '\0')));
+  }
+  SUBCASE("until it says anything") {
+    line.feed(h2::headers(1, {{":status", "200"}}, false));
+  }
+  SUBCASE("nor when nothing is owed any more") {
+    line.send(stream, Reset{{Code::kConnectionClosed, Side::kSelf, false, ""}});
+    line.output();
+    CHECK(line->streams() == 0);
+    CHECK_FALSE(line->reusable());
+    return;
+  }
+  CHECK(line->reusable());
+  CHECK(line->open() == stream + 1);
 }
 
 TEST_CASE("h2 client: a peer that never says its SETTINGS") {
@@ -312,9 +365,7 @@ TEST_CASE("h2 client: a peer that never says its SETTINGS") {
     ask(line);
     line.output();
     const MonoTime start{std::chrono::seconds(5)};
-    REQUIRE(line->deadline());
-    CHECK(*line->deadline() < start);
-    line->on_time(start);
+    line->wait_from(start);
     CHECK(line->deadline() == start + milliseconds(100));
     line.now = start + milliseconds(50);
     if (speaks) line.feed(h2::server_start().substr(0, 8));
