@@ -93,6 +93,11 @@ struct H2Callbacks {
     nghttp2_option* all = nullptr;
     nghttp2_option_new(&all);
     nghttp2_option_set_no_auto_window_update(all, 1);
+#if SIDESPAN_NGHTTP2_COUNTS_RESETS
+    // It counts those of calls that were answered in part, too; count_reset() does not.
+    constexpr uint64_t kNone = std::numeric_limits<uint64_t>::max();
+    nghttp2_option_set_stream_reset_rate_limit(all, kNone, kNone);
+#endif
     nghttp2_option_set_max_send_header_block_length(all, kSentHeadBytesMax);
 #if SIDESPAN_NGHTTP2_COUNTS_CONTINUATIONS
     // It counts pieces of their headers; on_frame_begin() counts frames.

@@ -602,6 +602,21 @@ TEST_CASE("h2 server: requests that are given up at once") {
   CHECK(h2::show(out).find("goaway 0 code 11") != std::string::npos);
 }
 
+TEST_CASE("h2 server: answers that are left after their first event end nothing but themselves") {
+  Line line = agent();
+  line.feed(h2::client_start() + h2::get(1));
+  for (uint32_t stream = 3; stream < 6003; stream += 2) {
+    line.feed(h2::get(stream));
+    line.send(stream, script::answer(200, BodyLength::unknown()));
+    line.send(stream, Body{Chain("data: 1\n\n")});
+    line.output();
+    line.feed(h2::frame(h2::kRstStream, 0, stream, h2::number(8, 4)));
+  }
+  CHECK(line.output().empty());
+  CHECK(line->streams() == 1);
+  CHECK_FALSE(line->done());
+}
+
 TEST_CASE("h2 server: requests that we are made to reset, whatever was said before") {
   struct Row {
     std::string test;
