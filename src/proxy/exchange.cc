@@ -45,7 +45,8 @@ void Exchange::on_agent_gone() {
   const bool is_served = response_ended_ && is_request_here();
   if (done_ || is_served) return;
   const bool parted = said_close(Side::kAgent) && said_close(Side::kOrigin);
-  finish(parted ? semconv::Ending::kComplete : semconv::Ending::kAgentCancelled, std::nullopt);
+  finish(parted || is_answered() ? semconv::Ending::kComplete : semconv::Ending::kAgentCancelled,
+         std::nullopt);
 }
 
 void Exchange::abort(semconv::Ending ending, Error error) {
@@ -176,9 +177,14 @@ void Exchange::finish(semconv::Ending ending, const std::optional<Error>& error)
 // user of that. Its clock runs a little before ours.
 bool Exchange::deadline_has_passed() const {
   constexpr Milliseconds kAhead{20};
-  if (!grpc_) return false;
+  if (!grpc_ || grpc_status()) return false;
   const std::optional<Nanoseconds> timeout = http::grpc_timeout(request_.headers);
   return timeout && worker_.loop.now().mono - request_.begun + kAhead >= *timeout;
+}
+
+// In the trailers, or in the head of an answer that has nothing else.
+std::optional<uint32_t> Exchange::grpc_status() const {
+  return grpc_status_ ? grpc_status_ : http::grpc_status(response_.headers);
 }
 
 void Exchange::cut_off(bool request_read) {
@@ -263,7 +269,7 @@ semconv::HttpFacts Exchange::facts_by_now(int status, std::string& client) const
   facts.sent = sent_;
   facts.first_byte = first_byte_;
   trace_->describe(facts);
-  if (grpc_) facts.grpc_status = grpc_status_ ? grpc_status_ : http::grpc_status(response_.headers);
+  if (grpc_) facts.grpc_status = grpc_status();
   if (tls != nullptr) {
     facts.tls_version = tls->version();
     facts.tls_resumed = tls->resumed();

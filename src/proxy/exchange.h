@@ -259,7 +259,10 @@ class Exchange final : public Recycled<Exchange, 128>,
   void send_answer(http::LocalAnswer answer);
   void finish_if_over();
   void finish(semconv::Ending ending, const std::optional<Error>& error);
+  // Who has all of the answer, when it gives up no more than the rest of its own request.
+  bool is_answered() const { return response_ended_ && !tunnel_; }
   bool deadline_has_passed() const;
+  std::optional<uint32_t> grpc_status() const;
   void cut_off(bool request_read);
   int origin_status(const std::optional<Error>& error) const;
   // `last`: no attempt follows.

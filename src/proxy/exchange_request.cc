@@ -381,6 +381,7 @@ void Exchange::on_agent_reset(Error error) {
     return on_request_end();
   }
   const bool cancelled = error.code == Code::kTruncated || error.code == Code::kConnectionReset;
+  if (cancelled && is_answered()) return finish(semconv::Ending::kComplete, std::nullopt);
   if (cancelled || answer_begun()) {
     to_agent(http::Reset{error});
     return finish(cancelled ? semconv::Ending::kAgentCancelled : semconv::Ending::kRefused,

@@ -462,6 +462,39 @@ def test_a_burst_to_who_is_not_there(sidecar, sink):
     assert len(sink.wait(10)) == 10
 
 
+class Early(H2Origin):
+    """Answers as soon as the head is there, whatever follows."""
+
+    def _take(self, connection, streams, queues, event, number):
+        said = super()._take(connection, streams, queues, event, number)
+        if isinstance(event, h2.events.RequestReceived):
+            self._answer(connection, queues, event.stream_id, streams[event.stream_id])
+        return said
+
+
+@pytest.mark.parametrize("code", [h2.errors.ErrorCodes.NO_ERROR, h2.errors.ErrorCodes.CANCEL])
+@pytest.mark.parametrize("path, fields", [("/status/413", []), ("/trailers", ["grpc"]), ("/trailers", ["grpc", "100m"])])
+def test_who_has_the_whole_answer_cancels_nothing(path, fields, code, intercepting, authority, sink):
+    """By RST_STREAM it gives up the rest of what it sends, as grpc-go does, be its deadline over by then or not."""
+    origin = Early(tls=authority.server(HOST, "127.0.0.1"))
+    sock, _, name = inside(intercepting(), origin)
+    said = dict(zip(("content-type", "grpc-timeout"), ("application/grpc", *fields[1:])[:len(fields)])).items()
+    with H2Client(sock) as client:
+        stream = client.ask(name, path, "POST", "https", headers=said, end=False)
+        answer, = client.wait(stream)
+        assert answer.headers and answer.error is None
+        time.sleep(0.2)
+        client.connection.reset_stream(stream, code)
+        client.flush()
+        span, = sink.wait(1)
+    wait_for("RST_STREAM at the origin", lambda: origin.resets == 1)
+    found = span["attributes"]
+    assert found["sidespan.end"] == "complete" and found["http.response.status_code"] == answer.status
+    assert found.get("rpc.status_code") == ("OK" if fields else None)
+    assert span["status"] == ("UNSET" if fields else "ERROR")
+    origin.stop()
+
+
 class InStream:
     """CONNECT in a stream, as a socket; by TLS once `secure` was called."""
 
