@@ -144,10 +144,12 @@ void H2Connection::send_reset(H2Stream& stream, const Error& error) {
   const int32_t room =
       std::min(nghttp2_session_get_stream_remote_window_size(session_, stream.wire_id),
                nghttp2_session_get_remote_window_size(session_));
-  stream.cut = !stream.out.empty() && std::cmp_less_equal(stream.out.size(), room);
-  if (stream.cut) return resume(stream);
   const bool cancelled = error.side == Side::kAgent || error.code == Code::kCancelled;
-  submit_reset(stream, cancelled ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
+  const uint32_t code = cancelled ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR;
+  const bool waits = !stream.out.empty() && std::cmp_less_equal(stream.out.size(), room);
+  if (!waits) return submit_reset(stream, code);
+  stream.cut = code;
+  resume(stream);
 }
 
 void H2Connection::submit_reset(const H2Stream& stream, uint32_t code) {
@@ -161,9 +163,9 @@ void H2Connection::resume(H2Stream& stream) {
 }
 
 ssize_t H2Connection::on_body_wanted(H2Stream& stream, size_t room, uint32_t& flags) {
-  if (stream.out.empty() && stream.cut) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // RST_STREAM
   if (stream.out.empty() && !stream.output_ended) {
-    stream.deferred = true;
+    if (stream.cut) submit_reset(stream, *stream.cut);
+    stream.deferred = !stream.cut;
     return NGHTTP2_ERR_DEFERRED;
   }
   const size_t size = std::min(room, stream.out.size());

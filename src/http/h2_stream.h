@@ -23,6 +23,7 @@ struct H2Stream {
   Chain out;                        // body that waits for the peer's window
   size_t in_flight = 0;             // of it, in frames that have not left for the socket
   std::optional<Headers> trailers;  // to be sent behind it
+  std::optional<uint32_t> cut;      // it is the last, and RST_STREAM with that code follows
 
   bool to_head = false;    // a server's: its answer has no body
   bool connect = false;    // a server's
@@ -35,7 +36,6 @@ struct H2Stream {
   bool deferred = false;   // nghttp2 was told that there is none for now
   bool output_ended = false;
   bool end_sent = false;
-  bool cut = false;     // what is queued is the last, and not the end
   bool unread = false;  // nobody wants the rest of what the peer sends
   bool reset_by_peer = false;
   bool reset_by_us = false;

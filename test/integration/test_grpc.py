@@ -7,6 +7,7 @@ import time
 from concurrent import futures
 
 import grpc
+import h2.errors
 import pytest
 
 import peers
@@ -186,6 +187,26 @@ def test_answers_that_say_no_status(sidecar, sink):
     assert [span["status"] for span in spans] == ["ERROR", "ERROR"]
     assert [span["attributes"]["error.type"] for span in spans] == ["UNKNOWN", "connection_reset"]
     assert [span["attributes"].get("rpc.status_code") for span in spans] == ["UNKNOWN", None]
+    origin.stop()
+
+
+class GivingUp(H2Origin):
+    """A message, and in the same write CANCEL: so a server ends a call whose deadline it has seen pass."""
+
+    def _answer(self, connection, queues, stream, request):
+        connection.send_headers(stream, [(":status", "200"), ("content-type", "application/grpc")])
+        connection.send_data(stream, framed(b"half"))
+        connection.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+
+
+def test_a_server_s_cancel_is_one_to_the_client_behind_what_came_with_it(sidecar, sink):
+    origin = GivingUp()
+    with H2Client(connect(sidecar().egress)) as client:
+        answer = client.get(f"127.0.0.1:{origin.port}", "/a.B/C", "POST", body=framed(b"all"),
+                            headers=[("content-type", "application/grpc"), ("te", "trailers")])
+    assert (answer.body, answer.error) == (framed(b"half"), h2.errors.ErrorCodes.CANCEL)
+    found = sink.wait(1)[0]["attributes"]
+    assert (found["error.type"], found["sidespan.end"]) == ("cancelled", "origin_closed")
     origin.stop()
 
 

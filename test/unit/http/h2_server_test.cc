@@ -305,6 +305,12 @@ TEST_CASE("h2 server: how streams end") {
     CHECK(h2::show(line.output()) == "data 1, rst 1 code 2");
     CHECK(line.events().empty());
   }
+  SUBCASE("the origin gave it up, and the agent has not got all of it") {
+    line.send(1, Body{Chain("b")});
+    line.send(1, Reset{{Code::kCancelled, Side::kOrigin, false, ""}});
+    CHECK(h2::show(line.output()) == "data 1, rst 1 code 8");
+    CHECK(line.events().empty());
+  }
   SUBCASE("draining, it is the last") {
     line->drain();
     CHECK(h2::show(line.output()).empty());
