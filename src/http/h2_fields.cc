@@ -13,6 +13,7 @@ namespace {
 // RFC 9113 section 6.5.2: what a field costs beside its bytes.
 constexpr size_t kFieldOverhead = 32;
 constexpr size_t kMethodBytesMax = 32;
+constexpr std::string_view kCrumbSeparator = "; ";
 
 // Never part of a message of HTTP/2 (section 8.2.2); Host becomes :authority.
 constexpr FieldNames kNotSent = bit_of(FieldName::kConnection) | bit_of(FieldName::kKeepAlive) |
@@ -53,8 +54,13 @@ std::unexpected<Error> H2Section::malformed(std::string_view what) const {
 }
 
 void H2Section::add(std::string_view name, std::string_view value, bool unindexed) {
-  ++fields_;
-  bytes_ += name.size() + value.size() + kFieldOverhead;
+  const bool crumb = kind_ == Kind::kRequest && name == "cookie";
+  if (crumb && cookie_) {
+    bytes_ += kCrumbSeparator.size() + value.size();
+  } else {
+    ++fields_;
+    bytes_ += name.size() + value.size() + kFieldOverhead;
+  }
   if (fields_ > limits_.fields_max || bytes_ > limits_.head_bytes_max) return;
   if (name.front() == ':') return add_pseudo(name, value);
   const FieldName known = field_name(name);
@@ -62,11 +68,11 @@ void H2Section::add(std::string_view name, std::string_view value, bool unindexe
     if (authority_.empty()) {
       authority_ = value;
     } else {
-      named_twice_ = named_twice_ || !text::equal_ignoring_case(authority_, value);
+      named_twice_ = named_twice_ || !is_named(value);
       return;
     }
   }
-  if (kind_ == Kind::kRequest && name == "cookie") return add_cookie(value);
+  if (crumb) return add_cookie(value);
   head_.headers.add_checked(Wanted(name, known), value);
   if (unindexed) head_.headers.keep_unindexed();
 }
@@ -87,8 +93,24 @@ void H2Section::add_pseudo(std::string_view name, std::string_view value) {
 }
 
 void H2Section::add_cookie(std::string_view crumb) {
-  if (!cookie_.empty()) cookie_.append("; ");
-  cookie_.append(crumb);
+  if (!cookie_) {
+    cookie_ = crumb;
+  } else {
+    cookie_->append(kCrumbSeparator).append(crumb);
+  }
+}
+
+// Whether `host` says the same as :authority (section 8.3.1), be it by the scheme's own port or
+// with the root's dot.
+bool H2Section::is_named(std::string_view host) const {
+  if (text::equal_ignoring_case(authority_, host)) return true;
+  const auto origin_of = [&](std::string_view authority) -> std::pair<std::string, uint16_t> {
+    Url url;
+    url.scheme = scheme_;
+    if (Result<Authority> parsed = parse_authority(authority)) url.authority = *std::move(parsed);
+    return {std::string(text::without_root_dot(url.authority.host)), url.port()};
+  };
+  return origin_of(authority_) == origin_of(host);
 }
 
 Result<Head> H2Section::take_head(bool ended) {
@@ -100,7 +122,7 @@ Result<Head> H2Section::take_head(bool ended) {
     return fail(Code::kHeadTooLarge, peer_,
                 "the head is over " + std::to_string(limits_.head_bytes_max) + " bytes");
   }
-  if (!cookie_.empty()) head_.headers.add("cookie", cookie_);
+  if (cookie_) head_.headers.add("cookie", *cookie_);
   Result<void> good = kind_ == Kind::kRequest ? finish_request(ended) : finish_answer(ended);
   if (!good) return std::unexpected(std::move(good).error());
   return std::move(head_);
@@ -228,8 +250,9 @@ void H2Fields::answer(const Head& head, bool bodyless) {
   begin(head.headers.size() + 2);
   status_ = std::to_string(head.status);
   add_known(":status", status_);
-  // Where no body follows the length is that of another answer.
-  add_all(head.headers, bodyless && head.status >= 200 && head.status != 204);
+  // Where no body follows the length is that of another answer, or nothing.
+  const bool none = bodyless || head.body.kind == BodyLength::Kind::kNone;
+  add_all(head.headers, none && head.status >= 200 && head.status != 204);
   if (!bodyless) add_length(head.body);
 }
 

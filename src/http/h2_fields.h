@@ -44,6 +44,7 @@ class H2Section final : public Recycled<H2Section, 32> {
 
   void add_pseudo(std::string_view name, std::string_view value);
   void add_cookie(std::string_view crumb);
+  bool is_named(std::string_view host) const;
   Result<void> finish_request(bool ended);
   Result<void> finish_answer(bool ended);
   Result<BodyLength> body_length(BodyLength otherwise) const;
@@ -54,7 +55,8 @@ class H2Section final : public Recycled<H2Section, 32> {
   std::string scheme_;
   std::string path_;
   std::string authority_;
-  std::string cookie_;  // its crumbs as the one field that HTTP/1 has (section 8.2.3)
+  // Its crumbs as the one field that HTTP/1 has (section 8.2.3).
+  std::optional<std::string> cookie_;
   size_t fields_ = 0;
   size_t bytes_ = 0;
   Kind kind_;

@@ -10,6 +10,12 @@ namespace {
 
 constexpr int kFirstRefusal = 400;
 
+// What an agent hears of a stream that broke off (RFC 9113 sections 7 and 8.5).
+uint32_t code_of(const Error& error, bool tunnel) {
+  if (error.side == Side::kAgent || error.code == Code::kCancelled) return NGHTTP2_CANCEL;
+  return tunnel ? NGHTTP2_CONNECT_ERROR : NGHTTP2_INTERNAL_ERROR;
+}
+
 // nghttp2 has copied it before the next section is made.
 thread_local H2Fields fields;
 
@@ -79,7 +85,7 @@ size_t H2Connection::send_head(StreamId id, const Head& head) {
   };
   if (server()) {
     stream->served = head.status < kFirstRefusal;
-    const bool tunnel = stream->connect && head.status / 100 == 2;
+    const bool tunnel = stream->connect = stream->connect && head.status / 100 == 2;
     const bool bodyless = stream->to_head || head.status == 204 || head.status == 304;
     // An empty body may have trailers.
     const bool none = bodyless || head.body.kind == BodyLength::Kind::kNone;
@@ -144,8 +150,7 @@ void H2Connection::send_reset(H2Stream& stream, const Error& error) {
   const int32_t room =
       std::min(nghttp2_session_get_stream_remote_window_size(session_, stream.wire_id),
                nghttp2_session_get_remote_window_size(session_));
-  const bool cancelled = error.side == Side::kAgent || error.code == Code::kCancelled;
-  const uint32_t code = cancelled ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR;
+  const uint32_t code = code_of(error, stream.connect && stream.head_sent);
   const bool waits = !stream.out.empty() && std::cmp_less_equal(stream.out.size(), room);
   if (!waits) return submit_reset(stream, code);
   stream.cut = code;

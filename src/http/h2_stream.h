@@ -26,7 +26,7 @@ struct H2Stream {
   std::optional<uint32_t> cut;      // it is the last, and RST_STREAM with that code follows
 
   bool to_head = false;    // a server's: its answer has no body
-  bool connect = false;    // a server's
+  bool connect = false;    // a server's: it is to be a tunnel, or since its head was sent is one
   bool head_told = false;  // the peer's; an answer's final one
   bool input_ended = false;
   bool head_sent = false;  // ours; an answer's final one

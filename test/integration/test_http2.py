@@ -552,6 +552,21 @@ class InStream:
         self.client.flush()
 
 
+def test_a_tunnel_in_a_stream_that_its_origin_resets(sidecar):
+    """Is told as that (RFC 9113 section 8.5), behind what came before."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, plain(sidecar()) as client:
+        inner = InStream(client, "127.0.0.1:%d" % listener.getsockname()[1])
+        sock, _ = listener.accept()
+        inner.sendall(b"\0hello")
+        assert sock.recv(6) == b"\0hello"
+        sock.sendall(b"\0well")
+        assert inner.recv(5) == b"\0well"
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+        answer, = client.wait(inner.stream)
+        assert answer.error == h2.errors.ErrorCodes.CONNECT_ERROR
+
+
 def test_connect_in_streams_is_opened(intercepting, authority, sink):
     """By TLS, in whatever the two agree on inside, and plainly: three tunnels in one connection."""
     side = intercepting()

@@ -462,6 +462,29 @@ TEST_CASE("h2 client: answers to HEAD keep the length of what they are about") {
   CHECK(line.events() == "\n1 200  1.1 [content-length: 9] none\n1 end");
 }
 
+TEST_CASE("h2 client: an answer that says that it is empty says so to the next") {
+  Pair pair;
+  for (const std::string_view length : {"0", ""}) {
+    CAPTURE(length);
+    Line line = origin();
+    ask(line);
+    line.output();
+    h2::Fields fields = {{":status", "200"}};
+    if (!length.empty()) fields.emplace_back("content-length", length);
+    const StreamId stream = ask(pair.client);
+    pair.run();
+    line.react = [&](const Event& event) {
+      const auto* head = std::get_if<Head>(&event.what);
+      if (head != nullptr) pair.server.send(2 * stream - 1, Head(*head));
+    };
+    line.feed(h2::server_start() + h2::headers(1, fields));
+    pair.run();
+    const std::string shown = length.empty() ? "[]" : "[content-length: 0]";
+    CHECK(pair.client.events() == "\n" + std::to_string(stream) + " 200  1.1 " + shown + " none\n" +
+                                      std::to_string(stream) + " end");
+  }
+}
+
 TEST_CASE("h2 client: how streams fail") {
   struct Row {
     std::string test;

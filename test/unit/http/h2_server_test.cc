@@ -47,6 +47,20 @@ TEST_CASE("h2 server: what requests become") {
            1,
            {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}, {"host", "O"}}),
        "\n1 GET http://o/ 1.1 [Host: o] none\n1 end"},
+      {"both, one with the scheme's own port",
+       h2::headers(1, {{kMethod, "GET"},
+                       {kScheme, "http"},
+                       {kAuthority, "o"},
+                       {kPath, "/"},
+                       {"host", "o:80"}}),
+       "\n1 GET http://o/ 1.1 [Host: o] none\n1 end"},
+      {"both, one with the root's dot",
+       h2::headers(1, {{kMethod, "GET"},
+                       {kScheme, "https"},
+                       {kAuthority, "o.:443"},
+                       {kPath, "/"},
+                       {"host", "O"}}),
+       "\n1 GET https://o.:443/ 1.1 [Host: o.:443] none\n1 end"},
       {"OPTIONS *",
        h2::headers(1, {{kMethod, "OPTIONS"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "*"}}),
        "\n1 OPTIONS http://o 1.1 [Host: o] none\n1 end"},
@@ -104,6 +118,12 @@ TEST_CASE("h2 server: requests that are none") {
   const std::vector<Row> rows = {
       {"Host says something else",
        {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}, {"host", "p"}},
+       "\n1 reset malformed"},
+      {"Host says another port",
+       {{kMethod, "GET"}, {kScheme, "https"}, {kAuthority, "o"}, {kPath, "/"}, {"host", "o:80"}},
+       "\n1 reset malformed"},
+      {"Host is no host",
+       {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}, {"host", "o:x"}},
        "\n1 reset malformed"},
       {"no authority", {{kMethod, "GET"}, {kScheme, "http"}, {kPath, "/"}}, ""},
       {"userinfo",
@@ -177,6 +197,19 @@ TEST_CASE("h2 server: a refused request is answered, and its rest is not wanted"
   line.send(1, End{});
   CHECK(h2::show(line.output()) == "headers 1, data 1 +end, rst 1 code 0");
   CHECK(line->streams() == 0);
+}
+
+TEST_CASE("h2 server: crumbs of a cookie are one when fields are counted, and each has its bytes") {
+  const auto asks = [](size_t crumbs, std::string_view crumb) {
+    h2::Fields fields = {{kMethod, "GET"}, {kScheme, "http"}, {kAuthority, "o"}, {kPath, "/"}};
+    fields.insert(fields.end(), crumbs, {"cookie", crumb});
+    Line line = agent(Cuts::whole(), {.head_bytes_max = 1024, .fields_max = 5});
+    line.feed(h2::client_start() + h2::headers(1, fields));
+    return line.events();
+  };
+  CHECK(asks(100, "a=1").starts_with("\n1 GET http://o/ 1.1 [Host: o, cookie: a=1; a=1; "));
+  CHECK(asks(300, "a=1") == "\n1 reset head_too_large");
+  CHECK(asks(2, std::string(500, 'a')) == "\n1 reset head_too_large");
 }
 
 TEST_CASE("h2 server: answers") {
@@ -418,6 +451,24 @@ TEST_CASE("h2 server: why there is no tunnel is told") {
   const std::string out = line.output();
   CHECK(h2::show(out) == "headers 1, data 1 +end");
   CHECK(out.find("no") != std::string::npos);
+}
+
+TEST_CASE("h2 server: a tunnel that its origin breaks off") {
+  Line line = agent();
+  line.feed(h2::client_start() +
+            h2::headers(1, {{kMethod, "CONNECT"}, {kAuthority, "o:443"}}, false));
+  line.events();
+  Side side = Side::kOrigin;
+  std::string sent = "rst 1 code 10";
+  SUBCASE("is told as one") {}
+  SUBCASE("is another thing than one that the agent ended") {
+    side = Side::kAgent;
+    sent = "rst 1 code 8";
+  }
+  line.send(1, script::answer(200, BodyLength::none()));
+  CHECK(h2::show(line.output()) == "headers 1");
+  line.send(1, Reset{{Code::kConnectionReset, side, false, ""}});
+  CHECK(h2::show(line.output()) == sent);
 }
 
 TEST_CASE("h2 server: an agent that gives up its upload after the answer") {
