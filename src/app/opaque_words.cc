@@ -6,7 +6,7 @@
 namespace sidespan::app {
 namespace {
 
-constexpr std::array<OpaqueWords, 12> kRows = {{
+constexpr std::array<OpaqueWords, 13> kRows = {{
     {"off", true, "tls.intercept.mode is off", "tls.intercept.mode opens them: all or listed."},
     {"bypass", true, "on tls.intercept.bypass", "tls.intercept.bypass names them."},
     {"not_listed", true, "not on tls.intercept.hosts", "tls.intercept.hosts does not name them."},
@@ -24,6 +24,8 @@ constexpr std::array<OpaqueWords, 12> kRows = {{
     {"no_authority", false, "no authority for this host",
      "There is no authority, or it may not name this host; the sidecar's log says which."},
     {"tls_version", true, "older than TLS 1.2", "The client speaks nothing newer than TLS 1.1."},
+    {"no_ecdsa", true, "takes no ECDSA certificates",
+     "The client takes certificates of RSA alone; those of sidespan are of ECDSA."},
     {"malformed_hello", false, "not plainly one TLS hello",
      "What came was not plainly one TLS hello."},
     {"not_tls", true, "neither TLS nor HTTP", "Something else than TLS or HTTP is spoken there."},

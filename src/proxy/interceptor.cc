@@ -40,6 +40,8 @@ std::string_view name_of(Opaque reason) {
       return "alpn";
     case Opaque::kTlsVersion:
       return "tls_version";
+    case Opaque::kNoEcdsa:
+      return "no_ecdsa";
     case Opaque::kMalformedHello:
       return "malformed_hello";
     case Opaque::kPinned:
@@ -66,6 +68,7 @@ std::optional<Opaque> Interceptor::reason_to_pass(std::string_view host, const n
   if (!hello.alpn.empty() && !hello.offers(http::kH1Alpn) && !hello.offers(http::kH2Alpn)) {
     return Opaque::kAlpn;
   }
+  if (!hello.takes_ours()) return Opaque::kNoEcdsa;
   return std::nullopt;
 }
 

@@ -1,6 +1,7 @@
 #include "sidespan/tls/client_hello.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -22,8 +23,16 @@ constexpr size_t kSessionIdBytesMax = 32;
 
 constexpr uint16_t kVersionMin = 0x0300;
 
+// TLS_ECDHE_ECDSA_WITH_*.
+constexpr std::array<uint16_t, 12> kEcdsaSuites = {0xc008, 0xc009, 0xc00a, 0xc023, 0xc024, 0xc02b,
+                                                   0xc02c, 0xc0ac, 0xc0ad, 0xc0ae, 0xc0af, 0xcca9};
+// RFC 8446 section 4.2.3. In TLS 1.2 the last byte says ECDSA, and none the curve.
+constexpr uint16_t kEcdsaP256 = 0x0403;
+constexpr unsigned kEcdsa = 3;
+
 enum Extension : uint16_t {
   kServerName = 0,
+  kSignatureAlgorithms = 13,
   kAlpn = 16,
   kSupportedVersions = 43,
   kEncryptedHello = 0xfe0d,
@@ -91,16 +100,25 @@ bool read_alpn(std::string_view data, ClientHello& hello) {
   return list.whole() && extension.whole();
 }
 
-bool read_versions(std::string_view data, ClientHello& hello) {
+// A list of numbers, whose length has `width` bytes.
+bool read_numbers(std::string_view data, size_t width, std::vector<uint16_t>& numbers) {
   Reader extension(data);
-  Reader list(extension.vector(1));
+  Reader list(extension.vector(width));
   if (!list.more()) return false;
-  hello.versions.clear();
+  numbers.clear();
   while (list.more()) {
-    const uint16_t version = list.number16();
-    if (!is_grease(version)) hello.versions.push_back(version);
+    const uint16_t number = list.number16();
+    if (!is_grease(number)) numbers.push_back(number);
   }
   return list.whole() && extension.whole();
+}
+
+bool has_ecdsa(std::string_view cipher_suites) {
+  Reader suites(cipher_suites);
+  while (suites.more()) {
+    if (std::ranges::find(kEcdsaSuites, suites.number16()) != kEcdsaSuites.end()) return true;
+  }
+  return false;
 }
 
 bool read_extension(uint16_t type, std::string_view data, ClientHello& hello) {
@@ -110,7 +128,9 @@ bool read_extension(uint16_t type, std::string_view data, ClientHello& hello) {
     case kAlpn:
       return read_alpn(data, hello);
     case kSupportedVersions:
-      return read_versions(data, hello);
+      return read_numbers(data, 1, hello.versions);
+    case kSignatureAlgorithms:
+      return read_numbers(data, 2, hello.signatures);
     case kEncryptedHello:
       hello.encrypted = true;
       return true;
@@ -143,6 +163,7 @@ bool read_hello(std::string_view message, ClientHello& hello) {
   if (legacy_version >> 8U != kVersionMajor || session_id.size() > kSessionIdBytesMax) return false;
   if (cipher_suites.empty() || cipher_suites.size() % 2 != 0) return false;
   if (compression_methods.empty()) return false;
+  hello.ecdsa_suite = has_ecdsa(cipher_suites);
   // Whoever names TLS 1.3 here means 1.2: the list alone can say 1.3 (RFC 8446 section 4.2.1).
   hello.versions = {std::min(legacy_version, kTls12)};
   if (reader.whole()) return true;  // before TLS 1.2 there may be no extensions
@@ -198,6 +219,14 @@ uint16_t ClientHello::version_min() const {
     if (is_known(version)) min = std::min(min, version);
   }
   return min;
+}
+
+bool ClientHello::takes_ours() const {
+  const bool tls13 = version_max() >= kTls13;
+  const bool signs = std::ranges::any_of(signatures, [&](uint16_t scheme) {
+    return scheme == kEcdsaP256 || (!tls13 && (scheme & 0xffU) == kEcdsa);
+  });
+  return (signs || signatures.empty()) && (tls13 || ecdsa_suite);
 }
 
 Peek peek_client_hello(std::string_view bytes, ClientHello& hello) {

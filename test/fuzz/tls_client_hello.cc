@@ -26,6 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     if (earlier != answer || hello.server_name != whole.server_name) std::abort();
     if (hello.alpn != whole.alpn || hello.versions != whole.versions) std::abort();
+    if (hello.takes_ours() != whole.takes_ours()) std::abort();
   }
   if (whole.server_name.size() > 253 || whole.server_name.ends_with('.')) std::abort();
   const bool plain = std::ranges::all_of(

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 import certificates
 from origin import Origin
@@ -247,6 +248,26 @@ def test_runs_at_once_write_one_set_of_files(tmp_path):
 def taking_only(version, context):
     context.minimum_version = context.maximum_version = version
     return context
+
+
+RSA_ALONE = {"TLS 1.2": ["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"],
+             "signatures": ["-sigalgs", "rsa_pss_rsae_sha256:RSA+SHA256"]}
+
+
+@pytest.mark.parametrize("how", RSA_ALONE)
+def test_who_takes_certificates_of_rsa_alone_meets_the_origin_s_at_once(how, authority, intercepting, sink):
+    origin = Origin(tls=authority.server(HOST, "127.0.0.1", key=rsa.generate_private_key(65537, 2048)))
+    side = intercepting()
+    command = ["openssl", "s_client", "-quiet", "-proxy", "%s:%d" % side.egress, "-connect", f"{HOST}:{origin.port}",
+               "-servername", HOST, "-CAfile", str(authority.pem), "-verify_return_error", *RSA_ALONE[how]]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as agent:
+        agent.stdin.write(head("GET /echo HTTP/1.1", [("Host", f"{HOST}:{origin.port}")]))
+        agent.stdin.flush()
+        assert agent.stdout.readline().startswith(b"HTTP/1.1 200")
+        agent.kill()
+    span, = sink.wait(1)
+    assert (span["name"], span["attributes"]["sidespan.tunnel.reason"]) == ("CONNECT", "no_ecdsa")
+    origin.stop()
 
 
 def test_an_origin_older_than_all_that_the_agent_offers(authority, intercepting, sink):

@@ -35,11 +35,12 @@ enum class Opaque : uint8_t {
   kEncryptedHello,  // and so it does where ECH hides the true name
   kAlpn,            // no protocol we read
   kTlsVersion,      // older than we speak
+  kNoEcdsa,         // it takes no certificate of our kind
   kMalformedHello,
   kPinned,             // an agent refused our certificate before
   kClientCertificate,  // the origin wants one of the agent's
 };
-inline constexpr size_t kOpaqueCount = 12;
+inline constexpr size_t kOpaqueCount = 13;
 std::string_view name_of(Opaque reason);
 
 class Interceptor {

@@ -21,11 +21,17 @@ struct ClientHello {
   std::vector<uint16_t> versions;  // from the legacy field, at most TLS 1.2, without a list
   // ECH: the true name may be inside, where only the origin reads it; or it is but a semblance.
   bool encrypted = false;
+  // Signature schemes as offered, without GREASE; empty: it does not say.
+  std::vector<uint16_t> signatures;
+  // Before TLS 1.3: there is a cipher suite by which a server's certificate may be of ECDSA.
+  bool ecdsa_suite = false;
 
   bool offers(std::string_view protocol) const;
   // 0: none that this reads.
   uint16_t version_max() const;
   uint16_t version_min() const;
+  // Whether it takes a certificate as tls::Authority makes them: of ECDSA, on P-256.
+  bool takes_ours() const;
 };
 
 enum class Peek : uint8_t {

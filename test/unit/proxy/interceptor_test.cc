@@ -80,7 +80,10 @@ TEST_CASE("what a hello says decides, in its order") {
       {"another protocol", [](Interception&, tls::ClientHello& h) { h.alpn = {"mqtt"}; },
        Opaque::kAlpn},
       {"old", [](Interception&, tls::ClientHello& h) { h.versions = {kTls11}; },
-       Opaque::kTlsVersion}};
+       Opaque::kTlsVersion},
+      {"certificates of RSA alone",
+       [](Interception&, tls::ClientHello& h) { h.signatures = {0x0804, 0x0401}; },
+       Opaque::kNoEcdsa}};
   for (const Row& row : rows) {
     CAPTURE(std::string(row.what));
     Interception options = all();

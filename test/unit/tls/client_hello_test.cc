@@ -299,6 +299,9 @@ TEST_CASE("extensions") {
       {"versions: odd", versions("\3\4\3"), "malformed"},
       {"versions: bytes behind", extension(43, vector(1, "\3\4") + "x"), "malformed"},
       {"versions: GREASE alone", versions("\x0a\x0a"), "||"},
+      {"signatures: an empty list", extension(13, vector(2, "")), "malformed"},
+      {"signatures: odd", extension(13, vector(2, "\4\3\4")), "malformed"},
+      {"signatures", extension(13, vector(2, "\4\3\x0a\x0a")), "||3 "},
       {"cut in its head", number(7, 2) + "\0"s, "malformed"},
       {"cut in its data", number(7, 2) + "\0\2x"s, "malformed"},
   };
@@ -379,6 +382,48 @@ TEST_CASE("what a hello offers") {
   CHECK(hello.version_min() == 0);
   hello.versions = {0x0002, 0x0305, 0x0304};
   CHECK(hello.version_min() == 0x0304);
+}
+
+TEST_CASE("whether a hello takes a certificate of ours") {
+  struct Row {
+    std::string name;
+    std::function<void(SSL*)> configure;
+    bool takes;
+  };
+  const auto tls12 = [](SSL* ssl, const char* ciphers, const char* signatures = nullptr) {
+    SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
+    REQUIRE(SSL_set_cipher_list(ssl, ciphers) == 1);
+    if (signatures != nullptr) REQUIRE(SSL_set1_sigalgs_list(ssl, signatures) == 1);
+  };
+  const std::vector<Row> rows = {
+      {"as usual", [](SSL*) {}, true},
+      {"RSA's signatures alone",
+       [](SSL* ssl) { SSL_set1_sigalgs_list(ssl, "rsa_pss_rsae_sha256:RSA+SHA256"); }, false},
+      {"by another curve, which TLS 1.3 tells apart",
+       [](SSL* ssl) { SSL_set1_sigalgs_list(ssl, "ECDSA+SHA384:RSA+SHA256"); }, false},
+      {"TLS 1.2", [&](SSL* ssl) { tls12(ssl, "DEFAULT"); }, true},
+      {"TLS 1.2, suites of RSA alone", [&](SSL* ssl) { tls12(ssl, "ECDHE-RSA-AES128-GCM-SHA256"); },
+       false},
+      {"TLS 1.2, one of ECDSA",
+       [&](SSL* ssl) { tls12(ssl, "ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-GCM-SHA256"); }, true},
+      {"TLS 1.2, one of ECDSA, and signatures of RSA alone",
+       [&](SSL* ssl) {
+         tls12(ssl, "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256", "RSA+SHA256");
+       },
+       false},
+      {"TLS 1.2, any of ECDSA",
+       [&](SSL* ssl) { tls12(ssl, "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDSA+SHA384"); }, true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    ClientHello hello;
+    REQUIRE(peek_client_hello(openssl_hello(row.configure), hello) == Peek::kHello);
+    CHECK(hello.takes_ours() == row.takes);
+  }
+  // Who says nothing of signatures may take all of them.
+  ClientHello silent;
+  REQUIRE(peek_client_hello(hello_with(versions("\3\4")), silent) == Peek::kHello);
+  CHECK(silent.takes_ours());
 }
 
 TEST_CASE("a hello that is not read leaves the old one alone") {
