@@ -176,7 +176,9 @@ constexpr auto kRows = std::to_array<Setting>({
     {.key = "limits.tls_sessions",
      .value = "256",
      .read = assign<count_between<0, 1'000'000>, &S::limits, &L::tls_sessions>,
-     .sentence = "TLS sessions with origins kept for resumption, a worker."},
+     .sentence =
+         "TLS sessions with origins kept for resumption, a worker, in 1/64 of limits.memory; "
+         "none of more than 8 KiB."},
     {.key = "limits.tls_certificates",
      .value = "1000",
      .read = assign<count_between<1, 1'000'000>, &S::tls, &TlsSettings::interception,

@@ -33,8 +33,8 @@ void add(metrics::Snapshot& snapshot, std::string_view name, std::string_view he
 
 void collect_memory(metrics::Snapshot& to, const MemoryLedger& ledger) {
   using enum metrics::Kind;
-  add(to, "sidespan_memory_bytes", "Traffic that is held: heads, bodies, queues of both sides.",
-      kGauge, ledger.held());
+  add(to, "sidespan_memory_bytes",
+      "What traffic holds: heads, bodies, queues and TLS of both sides.", kGauge, ledger.held());
   add(to, "sidespan_memory_limit_bytes", "The most of it, by limits.memory.", kGauge,
       ledger.limit());
 }

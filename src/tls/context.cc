@@ -5,16 +5,23 @@
 #include <openssl/x509_vfy.h>
 
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include "context_impl.h"
 #include "openssl.h"
+#include "sidespan/tls/authority.h"
 #include "sidespan/tls/engine.h"
 
 namespace sidespan::tls {
 namespace {
 
 constexpr int kSecurityLevel = 2;
+// A ticket and a certificate have 1 to 4 KiB together, more only where a certificate names hundreds
+// of hosts.
+constexpr size_t kSessionBytesMax = size_t{8} * 1024;
+// Sessions, of the ledger's limit, a worker.
+constexpr size_t kSessionsShare = 64;
 
 std::unexpected<Error> invalid(std::string what) {
   ERR_clear_error();
@@ -33,6 +40,7 @@ SslContextPtr make_context(const SSL_METHOD* method) {
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_max_cert_list(context.get(), kShownBytesMax);
   return context;
 }
 
@@ -46,9 +54,8 @@ std::string_view default_file() {
 int keep_session(SSL* ssl, SSL_SESSION* session) {
   auto* sessions = static_cast<Sessions*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   const auto* key = static_cast<const std::string*>(SSL_get_ex_data(ssl, session_key_index()));
-  if (key == nullptr) return 0;
-  sessions->put(*key, SslSessionPtr(session));
-  return 1;  // it is ours now
+  if (key != nullptr) sessions->put(*key, *session);
+  return 0;  // it stays OpenSSL's
 }
 
 }  // namespace
@@ -58,32 +65,44 @@ int session_key_index() {
   return kIndex;
 }
 
-void Sessions::put(const std::string& key, SslSessionPtr session) {
-  if (const auto found = by_key_.find(key); found != by_key_.end()) {
-    kept_.splice(kept_.begin(), kept_, found->second);
-    found->second->session = std::move(session);
-    return;
-  }
-  if (sessions_max_ == 0) return;
-  if (kept_.size() >= sessions_max_) {
-    by_key_.erase(kept_.back().key);
-    kept_.pop_back();
-  }
-  kept_.push_front({key, std::move(session)});
+void Sessions::put(const std::string& key, const SSL_SESSION& session) {
+  if (const auto found = by_key_.find(key); found != by_key_.end()) forget(found->second);
+  const int size = ::i2d_SSL_SESSION(&session, nullptr);
+  if (size <= 0 || static_cast<size_t>(size) > kSessionBytesMax) return;
+  std::string written(static_cast<size_t>(size), '\0');
+  auto* to = reinterpret_cast<unsigned char*>(written.data());
+  ::i2d_SSL_SESSION(&session, &to);
+  charge_.set(charge_.bytes() + written.size());
+  kept_.push_front({key, std::move(written)});
   by_key_.emplace(kept_.front().key, kept_.begin());
+  while (is_over()) forget(std::prev(kept_.end()));
 }
 
 SslSessionPtr Sessions::take(const std::string& key) {
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return nullptr;
-  const auto kept = found->second;
-  SslSessionPtr session = std::move(kept->session);
-  by_key_.erase(found);
-  kept_.erase(kept);
+  const std::string& written = found->second->session;
+  const auto* from = reinterpret_cast<const unsigned char*>(written.data());
+  SslSessionPtr session(::d2i_SSL_SESSION(nullptr, &from, static_cast<long>(written.size())));
+  forget(found->second);
   // What the origin showed then is not looked at again, except for its end.
-  const X509* shown = SSL_SESSION_get0_peer(session.get());
+  const X509* shown = session ? SSL_SESSION_get0_peer(session.get()) : nullptr;
   if (shown == nullptr || X509_cmp_current_time(X509_get0_notAfter(shown)) < 0) return nullptr;
   return session;
+}
+
+void Sessions::forget(Place kept) {
+  charge_.set(charge_.bytes() - kept->session.size());
+  by_key_.erase(kept->key);
+  wipe(kept->session);
+  kept_.erase(kept);
+}
+
+// Of the thread's memory, too, where that has a limit.
+bool Sessions::is_over() const {
+  const MemoryAccount* const account = memory::tally.account;
+  return kept_.size() > sessions_max_ ||
+         (account != nullptr && charge_.bytes() > account->ledger().limit() / kSessionsShare);
 }
 
 Result<std::shared_ptr<const Trust>> Trust::load(const Options& options) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "context_impl.h"
+#include "counted_memory.h"
 #include "openssl.h"
 #include "verification.h"
 
@@ -19,8 +20,6 @@ namespace {
 constexpr size_t kRecordBytes = size_t{16} * 1024;
 // Pieces smaller than this are joined, so that a head and its body are one record.
 constexpr size_t kJoinedBytes = size_t{4} * 1024;
-// An idle connection's OpenSSL objects, as measured.
-constexpr size_t kOwnBytes = size_t{12} * 1024;
 
 // How OpenSSL puts an alert of the peer into its error queue.
 constexpr int kAlertReasons = SSL_AD_REASON_OFFSET;
@@ -62,6 +61,7 @@ struct Engine::Impl {
 
   void handshake();
   void on_established();
+  void forget_chain();
   bool read(Chunk& plain);
   void seal(const Chain& plain);
   void seal(std::string_view plain);
@@ -87,6 +87,7 @@ struct Engine::Impl {
   std::string alpn;  // server: what it takes
   std::optional<Error> failure;
   PeerCertificate peer;
+  int64_t share = 0;  // of what OpenSSL holds
   SslPtr ssl;
   bool is_server;
   bool tls13 = false;  // nothing older
@@ -146,7 +147,9 @@ int Engine::Impl::select_alpn(SSL* ssl, const unsigned char** out, unsigned char
   return SSL_TLSEXT_ERR_NOACK;
 }
 
-Engine::Impl::Impl(SSL_CTX* context, bool server) : ssl(SSL_new(context)), is_server(server) {
+Engine::Impl::Impl(SSL_CTX* context, bool server) : is_server(server) {
+  const CountedShare counted(share);
+  ssl.reset(SSL_new(context));
   BIO* bio = BIO_new(bio_method());
   BIO_set_data(bio, this);
   SSL_set_bio(ssl.get(), bio, bio);
@@ -171,6 +174,15 @@ void Engine::Impl::on_established() {
   established = true;
   if (is_server) return;
   peer = PeerCertificate(std::shared_ptr<x509_st>(SSL_get1_peer_certificate(ssl.get()), X509_free));
+  forget_chain();
+}
+
+// The origin is verified, and of all that it showed its own certificate alone is asked for again.
+// The rest, as much as kShownBytesMax and several times that as OpenSSL has it, would stay for as
+// long as the connection.
+void Engine::Impl::forget_chain() {
+  STACK_OF(X509)* const shown = SSL_get_peer_cert_chain(ssl.get());
+  while (sk_X509_num(shown) > 1) X509_free(sk_X509_pop(shown));
 }
 
 bool Engine::Impl::read(Chunk& plain) {
@@ -269,6 +281,11 @@ Error Engine::Impl::error_of(int reason) const {
   if (!is_server && reason == SSL_R_WRONG_VERSION_NUMBER) {
     return {Code::kTlsFailure, Side::kOrigin, false, origin() + " does not speak TLS"};
   }
+  if (reason == SSL_R_EXCESSIVE_MESSAGE_SIZE && SSL_get_state(ssl.get()) == TLS_ST_CR_CERT) {
+    return {Code::kTlsFailure, Side::kOrigin, false,
+            origin() + " shows more than " + std::to_string(kShownBytesMax / 1024) +
+                " KiB of certificates, and sidespan takes no more"};
+  }
   const char* text = ERR_reason_error_string(ERR_peek_error());
   return {Code::kTlsFailure, peer_side(), false,
           "TLS with " + whose + " failed: " + (text == nullptr ? "unknown error" : text)};
@@ -280,6 +297,7 @@ Engine::~Engine() = default;
 
 std::unique_ptr<Engine> Engine::client(ClientContext& context, const ClientTarget& target) {
   auto impl = std::make_unique<Impl>(context.impl_->context.get(), false);
+  const CountedShare counted(impl->share);
   SSL* ssl = impl->ssl.get();
   impl->host = target.host;
   impl->port = target.port;
@@ -316,6 +334,7 @@ std::unique_ptr<Engine> Engine::client(ClientContext& context, const ClientTarge
 std::unique_ptr<Engine> Engine::server(const ServerContext& context, const Leaf& leaf,
                                        std::string_view alpn) {
   auto impl = std::make_unique<Impl>(context.context_, true);
+  const CountedShare counted(impl->share);
   SSL* ssl = impl->ssl.get();
   impl->alpn = alpn;
   SSL_use_cert_and_key(ssl, leaf.certificate(), leaf.key(), leaf.chain(), 1);
@@ -333,10 +352,12 @@ void Engine::feed(std::string_view bytes) {
 }
 
 bool Engine::read(Chunk& plain) {
+  const CountedShare counted(impl_->share);
   return impl_->read(plain);
 }
 
 void Engine::handshake() {
+  const CountedShare counted(impl_->share);
   impl_->handshake();
 }
 
@@ -346,6 +367,7 @@ void Engine::keep() {
 
 void Engine::write(const Chain& plain) {
   assert(impl_->established);
+  const CountedShare counted(impl_->share);
   if (!impl_->failure && !impl_->finishing) impl_->seal(plain);
 }
 
@@ -362,6 +384,7 @@ void Engine::prepare(ssl_ctx_st* context, bool server) {
 
 void Engine::finish() {
   if (std::exchange(impl_->finishing, true) || impl_->failure || !impl_->established) return;
+  const CountedShare counted(impl_->share);
   ERR_clear_error();
   SSL_shutdown(impl_->ssl.get());
 }
@@ -422,7 +445,9 @@ bool Engine::has_unread() const {
 }
 
 size_t Engine::memory_bytes() const {
-  return kOwnBytes + impl_->out.size() + impl_->kept.size();
+  // It may have freed what others had made: a certificate of which it was the last to let go.
+  return static_cast<size_t>(std::max(impl_->share, int64_t{0})) + impl_->out.size() +
+         impl_->kept.size();
 }
 
 bool PeerCertificate::covers(std::string_view host) const {

@@ -7,15 +7,14 @@
 #include <utility>
 #include <vector>
 
-#include "sidespan/base/memory_ledger.h"
+#include "sidespan/base/buffer.h"
 #include "sidespan/tls/engine.h"
 
 namespace sidespan::wire {
 
 class TlsLayer {
  public:
-  explicit TlsLayer(std::unique_ptr<tls::Engine> engine)
-      : engine_(std::move(engine)), charge_(engine_->memory_bytes()) {}
+  explicit TlsLayer(std::unique_ptr<tls::Engine> engine) : engine_(std::move(engine)) {}
 
   tls::Engine& engine() { return *engine_; }
   const tls::Engine& engine() const { return *engine_; }
@@ -34,7 +33,6 @@ class TlsLayer {
     size_t own;
   };
   std::unique_ptr<tls::Engine> engine_;
-  MemoryCharge charge_;
   size_t own_ = 0;                // of those in flight
   std::vector<Piece> in_flight_;  // the oldest first; most often one
 };

@@ -287,7 +287,8 @@ class Dialogue {
     if (engine.certificate_wanted()) std::abort();  // ours ask nobody
     if (static_cast<bool>(engine.peer()) != (is_client && engine.established())) std::abort();
     if (engine.established() && engine.version() != "1.3") std::abort();
-    constexpr size_t kOwnMax = size_t{16} * 1024;
+    // What OpenSSL makes of as many certificates as it takes, or a hello's room.
+    constexpr size_t kOwnMax = size_t{1024} * 1024;
     constexpr size_t kHandshakeMax = size_t{8} * 1024;
     if (engine.output_bytes() > kHandshakeMax + std::exchange(side.output_max, 0)) std::abort();
     if (engine.memory_bytes() > kOwnMax + engine.output_bytes() + side.kept_max) std::abort();

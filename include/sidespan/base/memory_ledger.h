@@ -1,5 +1,5 @@
 // What this process holds of its peers' traffic, against one limit: the blocks of every Chunk, and
-// by MemoryCharge what is no Chunk (heads, connections). Each worker thread counts by itself in
+// by MemoryCharge what is no Chunk (heads, connections), and TLS. Each worker counts by itself in
 // plain numbers and tells the ledger when its count has moved by a step, so that a block costs an
 // addition and no atomic. Threads without an account (telemetry: spans have a bound of their own)
 // count for nobody. Three marks of the limit say what is due: taps go off, new requests are

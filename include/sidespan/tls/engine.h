@@ -95,7 +95,7 @@ class Engine {
   bool resumed() const;
   const PeerCertificate& peer() const;
 
-  // What it holds by itself: for the memory ledger.
+  // What it holds, all of which is in the memory ledger already.
   size_t memory_bytes() const;
 
  private:

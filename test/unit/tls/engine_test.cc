@@ -2,10 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "sidespan/base/memory_ledger.h"
 #include "support/temporary_directory.h"
+#include "tls/openssl.h"
 
 namespace sidespan::tls {
 namespace {
@@ -264,6 +267,108 @@ TEST_CASE("engine: a broken record ends it, and what is no TLS never begins") {
   CHECK_FALSE(deaf->read(chunk));
   CHECK(deaf->failure().has_value());
   CHECK_FALSE(deaf->rejected_by_peer());
+}
+
+constexpr size_t kKiB = 1024;
+
+// The same, and behind it so many certificates that nobody needs.
+Leaf with_more(const Leaf& leaf, int count) {
+  X509_up_ref(leaf.certificate());
+  EVP_PKEY_up_ref(leaf.key());
+  const std::shared_ptr<STACK_OF(X509)> more(
+      sk_X509_new_null(), [](STACK_OF(X509) * all) { sk_X509_pop_free(all, X509_free); });
+  for (int i = 0; i < count; ++i) {
+    X509_up_ref(leaf.certificate());
+    sk_X509_push(more.get(), leaf.certificate());
+  }
+  return {{leaf.certificate(), X509_free},
+          {leaf.key(), EVP_PKEY_free},
+          more,
+          leaf.not_before(),
+          leaf.not_after()};
+}
+
+TEST_CASE("engine: of all that an origin shows its certificate alone is kept") {
+  const World world;
+  const auto held = [&](const std::string& host, int more) {
+    const int64_t before = memory::tally.held;
+    const Leaf leaf = with_more(*world.authority->mint(host, world.minted), more);
+    const Pair pair(world.call(host), Engine::server(*world.server, leaf, "http/1.1"));
+    REQUIRE(pair.client->established());
+    CHECK(pair.client->peer().covers(host));
+    const auto all = static_cast<size_t>(memory::tally.held - before);
+    const size_t both = pair.client->memory_bytes() + pair.server->memory_bytes();
+    CHECK(all < both + 16 * kKiB);  // the leaf, and a session for later
+    CHECK(all + kKiB > both);
+    return pair.client->memory_bytes();
+  };
+  held("first.example", 0);  // OpenSSL makes some things once
+  const size_t alone = held("alone.example", 0);
+  CHECK(alone > 8 * kKiB);
+  CHECK(held("many.example", 100) < alone + 16 * kKiB);
+}
+
+TEST_CASE("engine: it holds what its peer only begins to send") {
+  const World world;
+  Pair pair(world.call("h.example"), world.serve("h.example"));
+  pair.client->write(Chain("half a request"));
+  const std::string record = pair.client->take_output().to_string();
+  const size_t before = pair.server->memory_bytes();
+  Chunk chunk;
+  pair.server->feed(std::string_view(record).substr(0, 6));
+  CHECK_FALSE(pair.server->read(chunk));
+  CHECK(pair.server->memory_bytes() > before + 16 * kKiB);
+  pair.server->feed(std::string_view(record).substr(6));
+  REQUIRE(pair.server->read(chunk));
+  CHECK_FALSE(pair.server->read(chunk));
+  CHECK(pair.server->memory_bytes() < before + kKiB);
+
+  // A ServerHello of TLS 1.2, and of a certificate the length: room for all of it is made at once.
+  using namespace std::string_literals;
+  const auto client = world.call("h.example");
+  client->take_output();
+  const size_t begun = client->memory_bytes();
+  const std::string hello =
+      "\x02\0\0\x2d\x03\x03"s + std::string(32, 'r') + "\0\xc0\x2f\0\0\x05\xff\x01\0\x01\0"s;
+  const std::string said = "\x16\x03\x03\0"s + static_cast<char>(hello.size()) + hello +
+                           "\x16\x03\x03\0\x07\x0b\0\xea\x60\0\xea\x5d"s;
+  client->feed(said);
+  client->handshake();
+  client->keep();
+  CHECK_FALSE(client->failure().has_value());
+  CHECK(client->memory_bytes() > begun + 32 * kKiB);  // the hello has left
+}
+
+TEST_CASE("engine: more certificates than any chain needs are refused, and it is said whose") {
+  const World world;
+  const Leaf leaf = with_more(*world.authority->mint("h.example", world.minted), 200);
+  const Pair pair(world.call("h.example"), Engine::server(*world.server, leaf, "http/1.1"));
+  REQUIRE(pair.client->failure().has_value());
+  CHECK(pair.client->failure()->side == Side::kOrigin);
+  CHECK(pair.client->failure()->what ==
+        "h.example:443 shows more than 64 KiB of certificates, and sidespan takes no more");
+  CHECK(pair.server->failure().has_value());
+}
+
+TEST_CASE("engine: sessions have a part of the ledger's limit, and the oldest makes room") {
+  MemoryLedger ledger(1024 * kKiB);
+  const MemoryAccount account(ledger, [] {});
+  const World world;
+  std::vector<Leaf> leaves;
+  const auto host = [](size_t number) { return "h" + std::to_string(number) + ".example"; };
+  const auto resumed = [&](size_t number) {
+    const Pair pair(world.call(host(number)),
+                    Engine::server(*world.server, leaves.at(number), "http/1.1"));
+    REQUIRE(pair.client->established());
+    return pair.client->resumed();
+  };
+  for (size_t number = 0; number < 60; ++number) {
+    leaves.push_back(*world.authority->mint(host(number), world.minted));
+    CHECK_FALSE(resumed(number));
+  }
+  CHECK(resumed(59));
+  CHECK(resumed(55));
+  CHECK_FALSE(resumed(0));
 }
 
 }  // namespace

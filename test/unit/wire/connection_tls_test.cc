@@ -128,7 +128,7 @@ TEST_CASE("who asks for new keys without end and takes none is not listened to, 
   CHECK(look_for([&] { return most > 64 * 1024; }, Milliseconds(60'000)));
   look_for([&] { return rig.asked != 0; }, Milliseconds(500));
   CHECK(rig.asked == 0);
-  CHECK(most < 192 * 1024);
+  CHECK(most < 224 * 1024);  // OpenSSL's buffers for a record each way among it
 
   rig.client->read(true);
   REQUIRE(rig.until([&] { return rig.asked != 0; }));
