@@ -202,7 +202,8 @@ void Worker::let_go() {
   if (!inside_) return;
   const size_t excess = inside_->memory.excess();
   if (excess == 0) return;
-  if (!inside_->server.make_room(MemoryMark::kReset)) inside_->server.reset_largest(excess);
+  const bool made_room = inside_->server.make_room(MemoryMark::kReset);
+  if (!made_room) inside_->server.reset_largest(excess, inside_->dialer);
   // A part of it is freed when this turn ends, and another worker may hold the rest.
   inside_->memory.look_again();
 }

@@ -87,11 +87,11 @@ struct Resolver::Impl : std::enable_shared_from_this<Impl> {
     std::vector<std::shared_ptr<Waiter>> waiters = {};
   };
 
-  Impl(Loop& owner, Options wanted)
+  Impl(Loop& owner, Options given)
       : loop(owner),
-        options(wanted),
-        cache(wanted.entries_max),
-        threads(std::max<size_t>(wanted.threads_max, 1)),
+        options(given),
+        cache(given.entries_max),
+        threads(std::max<size_t>(given.threads_max, 1)),
         answers(owner) {
     answers.set_background(true);
   }

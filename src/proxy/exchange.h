@@ -64,11 +64,12 @@ class Exchange final : public Recycled<Exchange, 128>,
   bool is_tunnel() const { return tunnel_; }
   // Over: the span is out, and nothing may be called but the destructor.
   bool done() const { return done_; }
-  // Bytes that it keeps, or has queued for the origin.
+  // Bytes that it keeps, or has queued for the origin, or that TLS with that one holds.
   size_t held() const {
     return charge_.bytes() + request_.headers.memory_bytes() + response_.headers.memory_bytes() +
            (trailers_ ? trailers_->memory_bytes() : 0) + held_.size() + replay_.size() +
-           queued_to_origin() + (packed_request_ ? packed_request_->held() : 0) +
+           queued_to_origin() + held_by_origin_tls() +
+           (packed_request_ ? packed_request_->held() : 0) +
            (packed_answer_ ? packed_answer_->held() : 0);
   }
 
@@ -282,6 +283,12 @@ class Exchange final : public Recycled<Exchange, 128>,
   bool said_close(Side side) const { return tunnel_ && observer_ && observer_->said_close(side); }
   size_t queued_to_agent() const { return agent_.queued(stream_); }
   size_t queued_to_origin() const { return origin_ ? origin_->queued() : 0; }
+  // By HTTP/1 the connection is its alone, and ends with it.
+  size_t held_by_origin_tls() const {
+    const bool alone = origin_ && origin_->protocol() != "2";
+    const tls::Engine* const engine = alone ? origin_->tls() : nullptr;
+    return engine != nullptr ? engine->memory_bytes() : 0;
+  }
   bool answer_begun() const { return response_.status != 0; }
   // Of the URL, once begin() has found it: the path, and what stands behind it from the '?' on.
   std::string_view path() const { return std::string_view(url_.path).substr(0, path_bytes_); }

@@ -238,20 +238,26 @@ bool Server::make_room(MemoryMark mark) {
   return impl_->make_room(mark);
 }
 
-void Server::reset_largest(size_t bytes) {
+void Server::reset_largest(size_t bytes, wire::Dialer& dialer) {
   struct Holder {
     size_t bytes;
-    SlotId session;  // one of these names something
-    SlotId tunnel;
-    SlotId leftover;
+    SlotId session = {};  // one of these names something
+    SlotId tunnel = {};
+    SlotId leftover = {};
+    SlotId securing = {};
   };
   std::vector<Holder> holders;
-  impl_->sessions.for_each(
-      [&](SlotId id, const Session& session) { holders.push_back({session.held(), id, {}, {}}); });
-  impl_->tunnels.for_each(
-      [&](SlotId id, const Tunnel& tunnel) { holders.push_back({tunnel.held(), {}, id, {}}); });
+  impl_->sessions.for_each([&](SlotId id, const Session& session) {
+    holders.push_back({.bytes = session.held(), .session = id});
+  });
+  impl_->tunnels.for_each([&](SlotId id, const Tunnel& tunnel) {
+    holders.push_back({.bytes = tunnel.held(), .tunnel = id});
+  });
   for (const wire::Pool::Leftover& leftover : impl_->worker.pool.leftovers()) {
-    holders.push_back({leftover.bytes, {}, {}, leftover.id});
+    holders.push_back({.bytes = leftover.bytes, .leftover = leftover.id});
+  }
+  for (const wire::Dialer::Securing& securing : dialer.securing()) {
+    holders.push_back({.bytes = securing.bytes, .securing = securing.id});
   }
   // Mostly the first is enough, so they are not sorted.
   std::ranges::make_heap(holders, {}, &Holder::bytes);
@@ -259,6 +265,8 @@ void Server::reset_largest(size_t bytes) {
     std::ranges::pop_heap(holders, {}, &Holder::bytes);
     const Holder& largest = holders.back();
     freed += largest.bytes;
+    // It may have gone with the session that it was for.
+    if (largest.securing && !dialer.give_up(largest.securing)) continue;
     impl_->worker.metrics.memory_reset.add();
     const Error error{Code::kOverload, Side::kSelf, true,
                       "limits.memory is reached, and this connection held most"};
@@ -266,7 +274,7 @@ void Server::reset_largest(size_t bytes) {
       impl_->sessions.find(largest.session)->reset(error);
     } else if (largest.tunnel) {
       impl_->tunnels.find(largest.tunnel)->reset(semconv::Ending::kLimit, error);
-    } else {
+    } else if (largest.leftover) {
       impl_->worker.pool.reset(largest.leftover);
     }
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "handshake.h"
+#include "sidespan/base/memory_ledger.h"
 #include "sidespan/http/uri.h"
 #include "sidespan/net/timer.h"
 #include "through.h"
@@ -20,6 +21,7 @@ struct Dialer::Impl {
   AddressCheck own_check;
   net::Resolver resolver;
   tls::ClientContext* tls;
+  Handshake::List securing = {};
 };
 
 // One dial: addresses tried in order, each next one a little later beside those that still try; the
@@ -173,9 +175,27 @@ std::unique_ptr<Dialer::Attempt> Dialer::dial_through(const std::string& host, u
 std::unique_ptr<Dialer::Attempt> Dialer::secure(Dialled dialled, const tls::ClientTarget& target,
                                                 OnDial done) {
   assert(impl_->tls != nullptr);
-  return std::make_unique<Handshake>(impl_->loop, std::move(dialled),
-                                     tls::Engine::client(*impl_->tls, target), target.host,
+  // A thousand may become connected within one turn, and what they were to hold is known too late.
+  std::unique_ptr<tls::Engine> engine =
+      memory::full() ? nullptr : tls::Engine::client(*impl_->tls, target);
+  return std::make_unique<Handshake>(impl_->loop, impl_->securing, std::move(dialled),
+                                     std::move(engine), target.host,
                                      impl_->options.handshake_time_max, std::move(done));
+}
+
+std::vector<Dialer::Securing> Dialer::securing() const {
+  std::vector<Securing> found;
+  found.reserve(impl_->securing.size());
+  impl_->securing.for_each(
+      [&](SlotId id, const Handshake* each) { found.push_back({id, each->held()}); });
+  return found;
+}
+
+bool Dialer::give_up(SlotId securing) {
+  Handshake* const* const found = impl_->securing.find(securing);
+  if (found == nullptr) return false;
+  (*found)->give_up();
+  return true;
 }
 
 }  // namespace sidespan::wire

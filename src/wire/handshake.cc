@@ -5,23 +5,37 @@
 
 namespace sidespan::wire {
 
-Handshake::Handshake(net::Loop& loop, Dialled dialled, std::unique_ptr<tls::Engine> engine,
-                     std::string host, Milliseconds time_max, Dialer::OnDial done)
+Handshake::Handshake(net::Loop& loop, List& under_way, Dialled dialled,
+                     std::unique_ptr<tls::Engine> engine, std::string host, Milliseconds time_max,
+                     Dialer::OnDial done)
     : loop_(loop),
+      under_way_(under_way),
+      id_(under_way.emplace([this](SlotId) { return std::make_unique<Handshake*>(this); })),
       dialled_(std::move(dialled)),
       engine_(std::move(engine)),
       host_(std::move(host)),
       done_(std::move(done)),
       limit_(loop,
              [this, time_max] {
+               if (!engine_) return give_up();
                finish(fail(Code::kConnectTimeout, Side::kOrigin,
                            "the TLS handshake with " + host_ + " took longer than " +
                                std::to_string(time_max.count()) + " ms"));
              }),
       started_(loop.precise_now().mono) {
-  limit_.start(time_max);
+  limit_.start(engine_ ? time_max : Milliseconds(0));
+  if (!engine_) return;
   dialled_.stream->start(*this);
   write_out();
+}
+
+Handshake::~Handshake() {
+  under_way_.erase(id_);
+}
+
+void Handshake::give_up() {
+  finish(fail(Code::kOverload, Side::kSelf,
+              "limits.memory leaves no room for the TLS handshake with " + host_, true));
 }
 
 void Handshake::write_out() {

@@ -8,9 +8,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sidespan/base/clock.h"
 #include "sidespan/base/error.h"
+#include "sidespan/base/slot_map.h"
 #include "sidespan/net/address.h"
 #include "sidespan/net/resolver.h"
 #include "sidespan/net/stream.h"
@@ -70,8 +72,18 @@ class Dialer {
   // sidespans.
   std::unique_ptr<Attempt> dial_through(const std::string& host, uint16_t port, size_t passed,
                                         OnDial done);
-  // TLS on what was dialled and carried no byte yet. The same of `done`.
+  // TLS on what was dialled and carried no byte yet. The same of `done`, which is told kOverload
+  // where memory is short.
   std::unique_ptr<Attempt> secure(Dialled dialled, const tls::ClientTarget& target, OnDial done);
+
+  // TLS handshakes under way.
+  struct Securing {
+    SlotId id;
+    size_t bytes;  // that it holds
+  };
+  std::vector<Securing> securing() const;
+  // Its `done` is told kOverload, within the call. False: it is over already.
+  bool give_up(SlotId securing);
 
  private:
   struct Impl;
