@@ -177,9 +177,9 @@ void Engine::Impl::on_established() {
   forget_chain();
 }
 
-// The origin is verified, and of all that it showed its own certificate alone is asked for again.
-// The rest, as much as kShownBytesMax and several times that as OpenSSL has it, would stay for as
-// long as the connection.
+// The origin is verified, and of all that it showed its own certificate alone is asked for again;
+// those that vouch for it OpenSSL has beside these. The rest, as much as kShownBytesMax and several
+// times that once it is read, would stay for as long as the connection.
 void Engine::Impl::forget_chain() {
   STACK_OF(X509)* const shown = SSL_get_peer_cert_chain(ssl.get());
   while (sk_X509_num(shown) > 1) X509_free(sk_X509_pop(shown));
