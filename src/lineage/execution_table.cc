@@ -152,11 +152,16 @@ void ExecutionTable::leave(ExecutionRef execution, uint32_t step, CallEnd end, M
   slot->tokens.add(tokens);
   slot->active = slot->last_end = now;
   if (end == CallEnd::kAsked) ++slot->asked;
-  if (end == CallEnd::kFailed && slot->steps - step < kStepsKept) {
-    slot->failed.set(step % kStepsKept);
-  }
+  if (end == CallEnd::kFailed) set_failed(*slot, step);
   // A sub-agent's last word is not that of the one who waits for it.
   if (end == CallEnd::kAnswered) slot->final_word = slot->asked == 0;
+}
+
+void ExecutionTable::set_failed(ExecutionRef execution, uint32_t step) {
+  Shard& shard = shard_of(execution);
+  const std::lock_guard lock(shard.mutex);
+  Slot* const slot = slot_of(shard, execution);
+  if (slot != nullptr) set_failed(*slot, step);
 }
 
 void ExecutionTable::went_on(ExecutionRef execution) {

@@ -80,6 +80,8 @@ class ExecutionTable {
   std::optional<Entered> enter(ExecutionRef execution, const Entering& call, MonoTime now);
   void leave(ExecutionRef execution, uint32_t step, CallEnd end, MonoTime now,
              const TokenSum& tokens);
+  // That call may be sent again.
+  void set_failed(ExecutionRef execution, uint32_t step);
   // Another turn went on from what this one's model said last.
   void went_on(ExecutionRef execution);
   // Of `baggage` as much as there is room for.
@@ -95,7 +97,7 @@ class ExecutionTable {
   std::optional<SpanRef> span_of(ExecutionRef execution);
   // Of its call with that step, of which the low bits are known, if it is one of the latest.
   std::optional<SpanRef> call_at(ExecutionRef execution, uint8_t step);
-  // It is one of the latest and had no answer, or an error.
+  // It is one of the latest and had no answer, or an error, or nobody waits for it any more.
   bool has_failed(ExecutionRef execution, uint8_t step);
   // For what the answer to its call with that step asked for; its low bits are enough.
   Waiting waits(ExecutionRef execution, uint8_t step, MonoTime now);
@@ -165,6 +167,9 @@ class ExecutionTable {
   bool is_late(const Slot& slot, MonoTime now) const;
   static bool is_owed(const Slot& slot) { return !slot.final_word && slot.asked > 0; }
   static bool is_recent(const Slot& slot, uint8_t step);
+  static void set_failed(Slot& slot, uint32_t step) {
+    if (slot.steps - step < kStepsKept) slot.failed.set(step % kStepsKept);
+  }
   ClosedTurn shut(Slot& slot, MonoTime now);
   void release(Shard& shard, size_t index);
   void sweep(Shard& shard, MonoTime now, bool all, std::vector<ClosedTurn>& out);

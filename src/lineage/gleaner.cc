@@ -347,7 +347,7 @@ void Gleaner::Impl::end_text() {
   } else if (to == To::kId) {
     if (is_unique(kept)) {
       values.add(kept, std::max(weight_of(kept), kIdWeight), true);
-    } else if (!of_model()) {  // a tool's own, which may be a number that few have
+    } else if (!of_model() || bundle.active()) {  // a tool's own, that few may have
       values.add(kept, weight_of(kept));
     }
   } else if (key == Member::kRole && in_message()) {

@@ -441,6 +441,10 @@ void Registry::publish(ExecutionRef execution, Voice voice, uint32_t step, const
   enter(impl_->within(anywhere(around), gleaned, now));
 }
 
+void Registry::call_left(ExecutionRef execution, uint32_t step) {
+  if (execution) impl_->executions.set_failed(execution, step);
+}
+
 void Registry::call_ended(ExecutionRef execution, uint32_t step, CallEnd end, MonoTime now,
                           const TokenSum& tokens) {
   if (execution) impl_->executions.leave(execution, step, end, now, tokens);

@@ -27,10 +27,7 @@ Tally::Candidate* Tally::candidate(ExecutionRef execution) {
   Candidate made;
   made.execution = execution;
   made.standing = executions_.standing(execution, now_);
-  if (made.standing && made.standing->parted) {
-    made.parted_from = made.standing->scope;
-    made.standing.reset();
-  }
+  if (made.standing && made.standing->parted) std::swap(made.standing, made.parted);
   candidates_.push_back(std::move(made));
   return &candidates_.back();
 }
@@ -43,10 +40,9 @@ bool Tally::holders_of(const Held& held, std::vector<std::pair<Candidate*, Holde
     Candidate* const who = candidate(holder.execution);
     if (who != nullptr && who->standing) {
       const Standing& standing = *who->standing;
-      if (!in_scope(standing.scope)) continue;
+      if (!in_scope(standing)) continue;
       if (standing.late && held.holders[1].execution) continue;
-      const bool other_session =
-          standing.session != 0 && call_.session != 0 && standing.session != call_.session;
+      const bool other_session = in_other_session(standing);
       narrowed |= other_session;
       if (other_session) continue;
     }
@@ -73,6 +69,21 @@ bool Tally::alone(const Held& held, const std::vector<std::pair<Candidate*, Hold
   return count == 1;
 }
 
+// In a message to a model a word alone may be anybody's: a page, a product.
+void Tally::add_said(Candidate& candidate, const Value& value, bool is_new, bool told_before) {
+  const bool line = value.extent != Extent::kWord && value.extent != Extent::kWhole;
+  if (told_before) {
+    candidate.copied += value.weight;
+  } else if (!call_.to_model) {
+    candidate.said += value.weight;
+  } else if (value.place == Place::kResent) {
+    candidate.resent += value.weight;
+  } else if (line || value.id) {
+    (value.place == Place::kFixed ? candidate.said_in_set : candidate.said) += value.weight;
+    candidate.said_line |= is_new && value.weight >= kHeavyWeight;
+  }
+}
+
 void Tally::support(Candidate& candidate, const Holder& holder, const Value& value, bool is_new) {
   if (value.weight < kEvidenceWeight) {
     if (candidate.light.size() == kLightMax) return;
@@ -88,11 +99,7 @@ void Tally::support(Candidate& candidate, const Holder& holder, const Value& val
   if (has(kSentFixed)) return;  // a constant of the agent's, whoever says it again
   if (has(kSaidByUser)) candidate.words += value.weight;
   if (has(kSaidByModel)) {
-    const bool set = call_.to_model && value.place == Place::kFixed;
-    (told_before                     ? candidate.copied
-     : set                           ? candidate.said_in_set
-     : value.place == Place::kResent ? candidate.resent
-                                     : candidate.said) += value.weight;
+    add_said(candidate, value, is_new, told_before);
     if (value.weight > candidate.best) {
       candidate.best = value.weight;
       candidate.asked_by = holder.step;
@@ -125,13 +132,18 @@ void Tally::share_out(const Value& value, bool is_new, const Held* held) {
   if (held == nullptr || text_bytes_ == 0) return;
   for (const Holder& holder : held->holders) {
     if (!holder.execution) break;
-    if (Candidate* const who = candidate(holder.execution)) who->known_of_text += value.size;
+    Candidate* const who = candidate(holder.execution);
+    if (who == nullptr) continue;
+    (value.extent == Extent::kWord ? who->known_words : who->known_parts) += value.size;
   }
 }
 
 void Tally::end_text() {
   for (Candidate& one : candidates_) {
-    one.known[region_] += std::min(std::exchange(one.known_of_text, 0), text_bytes_);
+    // Sentences have their words among them.
+    const uint32_t known =
+        std::max(std::exchange(one.known_parts, 0), std::exchange(one.known_words, 0));
+    one.known[region_] += std::min(known, text_bytes_);
   }
   text_bytes_ = 0;
 }
@@ -154,7 +166,13 @@ void Tally::count(const Value& value, bool is_new) {
   if (!held->holders[0].execution) return;  // they belong to nobody
   std::vector<std::pair<Candidate*, Holder>> holders;
   const bool narrowed = holders_of(*held, holders);
+  const bool in_flight = std::ranges::any_of(holders, [](const auto& one) {
+    const Candidate* const who = one.first;
+    return who != nullptr && who->standing && !who->standing->turn && who->standing->open;
+  });
   for (const auto& [who, holder] : holders) {
+    const bool unused = is_new && !in_flight && (holder.marks & ~kAsId) == kGivenAtBegin;
+    if (unused && who != nullptr) who->unused += value.weight;
     const bool told = (holder.marks & kToldMarks) == kSaidByTool;
     if (tells && who != nullptr) who->told_alone |= told;
     if (passed_on && who != nullptr) who->passed_on += (holder.marks & kPassedOn) != 0 ? 1U : 0U;
@@ -217,8 +235,9 @@ void Tally::find_waiting() {
       if (waiting == Waiting::kNo) continue;
       Candidate* const who = candidate(one.execution);
       if (who == nullptr) continue;
-      others_wait_ |= who->parted_from && in_scope(*who->parted_from) && !one.taken;
-      if (!who->standing || !in_scope(who->standing->scope)) continue;
+      const bool parted = who->parted && in_scope(*who->parted) && !in_other_session(*who->parted);
+      others_wait_ |= parted && !one.taken;
+      if (!who->standing || !in_scope(*who->standing)) continue;
       if (asked.url && !fetches(one.name)) {
         who->may_wait = true;
         continue;
@@ -442,23 +461,28 @@ bool Tally::is_asked_for(const Judgement& judgement) const {
   });
 }
 
-// Where nobody who is under way is found: what a request that was answered had given the agent is
-// done for that one, and not for another that is in flight now.
+// Where nobody is found: what a request alone had given the agent, and nobody said as long as that
+// was in flight, is done for it behind its answer, and not for another that is in flight now.
 void Tally::find_given_before(Judgement& out) const {
-  if (out.verdict != Joined::Verdict::kNone) return;
+  const bool own = std::ranges::any_of(candidates_, [](const Candidate& one) {
+    return one.standing && !one.standing->turn && one.standing->open && one.given > 0;
+  });
+  if (out.verdict == Joined::Verdict::kOne || own) return;
   for (const Candidate& one : candidates_) {
     const bool over = one.standing && !one.standing->turn && !one.standing->open;
-    if (!over || one.given_now < kHeavyWeight) continue;
-    out.candidates.push_back(one.execution);
+    if (!over || one.unused < kHeavyWeight) continue;
+    const bool named = std::ranges::find(out.candidates, one.execution) != out.candidates.end();
+    if (!named) out.candidates.push_back(one.execution);
     out.elsewhere = true;
   }
 }
 
 // What a conversation has from a model proves little by itself: models say the same to many. It is
 // the candidate's with what its user said before it, and unless more of it is somebody else's or
-// nobody's here, as where a conversation comes from a database.
+// nobody's here, as where a conversation comes from a database. A sentence that a model said and
+// somebody asks another with is told on.
 bool Tally::explains_model_call(const Candidate& one) const {
-  if (one.given >= kHeavyWeight) return true;
+  if (one.given_now >= kEvidenceWeight || one.said_line) return true;
   if (one.said_in_set >= kEvidenceWeight && is_own(one, kSet)) return true;
   if (!is_own(one, kHistory)) return false;
   const bool asked = one.words >= kEvidenceWeight;

@@ -64,21 +64,24 @@ class Tally {
 
   struct Candidate {
     ExecutionRef execution;
-    std::optional<Standing> standing;          // nothing: it is gone
-    std::optional<uint64_t> parted_from = {};  // it is gone but for what it waits for: its scope
+    std::optional<Standing> standing;     // nothing: it is gone
+    std::optional<Standing> parted = {};  // it is gone but for what it waits for
     uint32_t ids = 0;
     uint32_t prefix = 0;       // length of the conversation that this goes on from
     uint32_t said = 0;         // by the model, and by nobody before
     uint32_t said_in_set = 0;  // the same, among instructions
     uint32_t resent = 0;       // the same, as a model's words in a conversation
+    bool said_line = false;    // a sentence of that, which is told on
     uint32_t told = 0;         // by tools
     uint32_t words = 0;        // of its user
     uint32_t copied = 0;       // of these what the model said again
     uint32_t given = 0;
-    uint32_t given_now = 0;                     // of that what no answer of a model followed yet
-    uint32_t shared = 0;                        // what others hold, too
+    uint32_t given_now = 0;  // of that what no answer of a model followed yet
+    uint32_t unused = 0;     // of what it was given that no call said while it was in flight
+    uint32_t shared = 0;     // what others hold, too
     std::array<uint32_t, kRegions> known = {};  // bytes that it has to do with
-    uint32_t known_of_text = 0;                 // of the text that is being counted
+    uint32_t known_parts = 0;                   // of the text that is being counted
+    uint32_t known_words = 0;                   // of that
     bool waits = false;                         // for just this call
     bool may_wait = false;    // or asks a tool for its URL that may do anything with it
     bool untaken = false;     // which has not come yet
@@ -101,12 +104,18 @@ class Tally {
   void count(const Value& value, bool is_new);
   void share_out(const Value& value, bool is_new, const Held* held);
   void end_text();
-  bool in_scope(uint64_t scope) const { return admitted_.all_scopes || scope == call_.scope.id; }
+  bool in_scope(const Standing& standing) const {
+    return admitted_.all_scopes || standing.scope == call_.scope.id;
+  }
+  bool in_other_session(const Standing& standing) const {
+    return standing.session != 0 && call_.session != 0 && standing.session != call_.session;
+  }
   // Who may be meant by a value: of the holders those that the call's scope and session allow.
   // True: by the session some were left out.
   bool holders_of(const Held& held, std::vector<std::pair<Candidate*, Holder>>& out);
   bool alone(const Held& held, const std::vector<std::pair<Candidate*, Holder>>& holders);
   void support(Candidate& candidate, const Holder& holder, const Value& value, bool is_new);
+  void add_said(Candidate& candidate, const Value& value, bool is_new, bool told_before);
   bool is_own(const Candidate& candidate, Region region) const {
     return 2 * candidate.known[region] >= told_[region];
   }

@@ -128,6 +128,7 @@ void scan_target(const Target& target, ValueList& values) {
   std::string_view last;
   uint8_t last_weight = 0;
   std::string decoded;
+  const Extent extent = values.set_extent(Extent::kWhole);
   std::optional<std::string_view> rest = target.path.substr(0, query);
   while (rest) {
     const std::string_view segment = text::split_first(rest, '/');
@@ -148,6 +149,7 @@ void scan_target(const Target& target, ValueList& values) {
       scan_text(plain, values);
     }
   }
+  values.set_extent(extent);
   const bool asks = target.alone && !told_above;
   const bool tells = told || longest >= kTellingBytes;
   if (query == target.path.size() && !tells && !asks) return;
@@ -213,14 +215,13 @@ void TextScan::line(std::string_view line) {
   const uint8_t weight = weight_of(line);
   const bool url = is_url(line);
   const uint64_t hash = hash_of(values_.key(), line);
-  if (!url && weight > 0) {
-    values_.add_hash(hash, weight, line.size());
-    values_.set_extent(Extent::kPart);
-  }
+  if (!url && weight > 0) values_.add_hash(hash, weight, line.size());
   whole_.add(hash);
   whole_weight_ = static_cast<uint8_t>(std::min(60, whole_weight_ + weight));
   ++lines_;
+  const Extent extent = values_.set_extent(Extent::kPart);
   if (!url && weight >= kHeavyWeight) phrases(line);
+  values_.set_extent(url ? extent : Extent::kWord);
   // A word of letters alone tells nothing beside its line.
   size_t past = 0;
   for (size_t at = find_telling(line, 0); at < line.size(); at = find_telling(line, past)) {
@@ -237,7 +238,7 @@ void TextScan::line(std::string_view line) {
     if ((seen & (kEquals | kColon)) == 0 || is_url(word)) continue;
     scan_word(word.substr(word.find_last_of("=:") + 1), values_);
   }
-  values_.set_extent(Extent::kText);
+  values_.set_extent(extent);
 }
 
 // By itself a text that grows would take nearly twice what one may have.
@@ -291,9 +292,9 @@ void TextScan::feed(std::string_view part) {
 void TextScan::end() {
   flush();
   if (lines_ > 1 && whole_weight_ > 0) {
-    values_.set_extent(Extent::kWhole);
+    const Extent extent = values_.set_extent(Extent::kWhole);
     values_.add_hash(whole_.finish(), whole_weight_, 0);
-    values_.set_extent(Extent::kText);
+    values_.set_extent(extent);
   }
   drop();
 }

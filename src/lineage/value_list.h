@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "sidespan/lineage/gleaner.h"
 #include "sidespan/lineage/value.h"
@@ -19,7 +20,8 @@ class ValueList {
 
   const HashKey& key() const { return key_; }
   void set_place(Place place) { place_ = place; }
-  void set_extent(Extent extent) { extent_ = extent; }
+  // Of what comes; returns what it was before.
+  Extent set_extent(Extent extent) { return std::exchange(extent_, extent); }
   // From now on: what comes is evidence.
   void set_telling(bool telling) { telling_ = telling; }
 

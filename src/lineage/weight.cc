@@ -186,6 +186,10 @@ uint8_t weight_of(std::string_view text) {
 bool is_unique(std::string_view id) {
   constexpr size_t kRunBytes = 8;
   constexpr size_t kNumberDigits = 10;
+  constexpr size_t kCountDigits = 4;
+  const size_t name = id.find_last_not_of("0123456789") + 1;
+  const bool separate = name > 0 && (kKinds[static_cast<uint8_t>(id[name - 1])] & kLetter) == 0;
+  if (separate && name < id.size() && id.size() - name <= kCountDigits) return false;
   for (size_t at = 0; at < id.size();) {
     size_t end = at;
     while (end < id.size() && (kKinds[static_cast<uint8_t>(id[end])] & (kLetter | kDigit)) != 0) {
@@ -193,8 +197,10 @@ bool is_unique(std::string_view id) {
     }
     const std::string_view run = id.substr(at, end - at);
     const Look look = look_at(run);
-    if (run.size() >= kRunBytes && look.changes + look.humps >= 3) return true;
-    if (look.digits == run.size() && run.size() >= kNumberDigits && !is_clock(run)) return true;
+    const bool mixed = look.changes >= 2 || (look.changes == 1 && look.humps >= 2);
+    if (run.size() >= kRunBytes && mixed) return true;
+    const bool clock = is_clock(run) && (run.size() < 19 || run[1] == '7' || run[1] == '8');
+    if (look.digits == run.size() && run.size() >= kNumberDigits && !clock) return true;
     at = std::max(end, at + 1);
   }
   return false;

@@ -305,6 +305,11 @@ void CallLineage::fail(const lineage::SpanRef& call, MonoTime now) {
   if (request_id_ != 0) registry_.traces().call_failed(request_id_, call, now);
 }
 
+void CallLineage::agent_left() {
+  if (joined_) registry_.call_left(joined_->execution, joined_->step);
+  if (traced_.execution) registry_.traces().call_left(traced_.execution, traced_.step);
+}
+
 void CallLineage::pass(MonoTime now) {
   if (joined_) return;
   joined_.emplace();

@@ -87,6 +87,8 @@ class CallLineage final : public Recycled<CallLineage, 64>, public semconv::Docu
   // find_within(), of no trace.
   std::optional<lineage::SpanRef> find_anywhere(lineage::Call call, const Moment& now,
                                                 Random& random);
+  // The agent seems to be gone before a byte of the answer came: it may ask again.
+  void agent_left();
   // It failed; who sends the same again in that trace is told of `call`.
   void fail(const lineage::SpanRef& call, MonoTime now);
   // Asks for the call's execution, once. `call` has what is known beside what it carries.

@@ -68,6 +68,8 @@ void Exchange::on_agent_event(http::Event&& event) {
   if (std::holds_alternative<http::End>(event.what)) return on_request_end();
   if (std::holds_alternative<http::HalfClosed>(event.what)) {
     half_closed_ = true;
+    // Clients that give a call up close so, and may ask again at once.
+    if (lineage_ && !answer_begun()) lineage_->agent_left();
     if (origin_) origin_->half_close();
     arm_timer();
   }

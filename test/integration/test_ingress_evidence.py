@@ -350,6 +350,7 @@ def test_what_is_done_for_a_request_that_was_answered_is_not_the_next_ones(sidec
     def second(handler):
         model = json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": parcel}]}).encode()
         ask(agent.side.egress, "POST", origin.url("/v1/chat/completions"), kind, model)
+        ask(agent.side.egress, "POST", origin.url("/facts/stored.0"), kind, json.dumps({"fact": parcel}).encode())
         agent.call("second")
         agent.answer(handler)
 
@@ -357,12 +358,40 @@ def test_what_is_done_for_a_request_that_was_answered_is_not_the_next_ones(sidec
     agent.scripts["first"] = agent.answer
     for name, text in (("first", parcel), ("second", room)):
         assert agent.get(f"/{name}/?{urlencode({'q': text})}").status == 200
-    spans = sink.wait(4, where=lambda span: span["attributes"].get("url.full") or is_served(span))
+    spans = sink.wait(5, where=lambda span: span["attributes"].get("url.full") or is_served(span))
     first, = [span for span in spans if is_served(span) and span["attributes"]["url.path"] == "/first/"]
     chat, = [span for span in spans if span["attributes"].get("gen_ai.operation.name") == "chat"]
     assert chat["trace_id"] not in {span["trace_id"] for span in spans if is_served(span)}
     assert first["span_id"] in [link["span_id"] for link in chat["links"]]
-    assert is_nobodys(call_of(spans, "second"))
+    stored, = [span for span in spans if span["attributes"].get("url.full", "").endswith("/stored.0")]
+    assert is_nobodys(stored)
+    served, = [span for span in spans if is_served(span) and span["attributes"]["url.path"] == "/second/"]
+    assert belongs(call_of(spans, "second"), served)
+    agent.stop()
+
+
+def test_what_an_earlier_request_brought_is_said_again_for_the_next_one(sidecar, origin, sink):
+    """As in every conversation whose agent keeps it, and puts all of it into one prompt."""
+    agent = Scripted(sidecar, origin)
+    body = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": "On Monday."},
+                                    "finish_reason": "stop"}]}).encode()
+    origin.answer("/v1/chat/completions", [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                           b"Content-Length: %d\r\n\r\n%s" % (len(body), body)])
+    said = []
+
+    def script(handler):
+        said.append(parse_qs(handler.path.partition("?")[2])["q"][0])
+        prompt = "\nAI: On Monday.\n".join(f"Human: {text}" for text in said)
+        ask(agent.side.egress, "POST", origin.url("/v1/chat/completions"), [("Content-Type", "application/json")],
+            json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": prompt}]}).encode())
+        agent.answer(handler)
+
+    agent.scripts |= {"first": script, "second": script}
+    for name, text in (("first", "When does the parcel with the violin reach Trondheim, and who brings it?"), ("second", "yes please")):
+        assert agent.get(f"/{name}/?{urlencode({'q': text})}").status == 200
+    spans = sink.wait(4, where=lambda span: is_served(span) or span["attributes"].get("gen_ai.operation.name") == "chat")
+    served = {span["trace_id"] for span in spans if is_served(span)}
+    assert len(served) == 2 and served == {span["trace_id"] for span in spans if not is_served(span)}
     agent.stop()
 
 

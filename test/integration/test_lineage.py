@@ -5,6 +5,7 @@ import base64
 import gzip
 import json
 import secrets
+import socket
 import sys
 import threading
 import time
@@ -983,12 +984,13 @@ def test_who_says_the_same_by_chance_is_not_the_one_that_was_heard(sidecar, mode
 
 def test_a_word_that_many_know_ties_no_tool_to_who_said_it(sidecar, model, origin, sink):
     side = sidecar()
-    words = ["FY2026", "iphone15", "windows11", "eu-central-1", "python3.12", "90210", "net-zero-2050"]
+    words = ["FY2026", "iphone15", "windows11", "eu-central-1", "python3.12", "90210", "net-zero-2050", "QK-482913"]
     model.answer(CHAT, plain(asks("lookup", {f"subject {number}": word for number, word in enumerate(words)})[1]))
     post(side, model.url(CHAT), chat(user("Please find out about the things we spoke of.")))
     for word in words:
         get(side, origin.url(f"/r?q={word}"))
-    assert {source(span) for span in sink.wait(1 + len(words), where=asked)} == {"root"}
+    spans = sink.wait(len(words), where=lambda span: asked(span) == "GET")
+    assert [span["attributes"]["url.full"].partition("q=")[2] for span in spans if source(span) == "echo"] == ["QK-482913"]
 
 
 @pytest.mark.parametrize("failed", [True, False])
@@ -1002,6 +1004,34 @@ def test_who_says_that_he_asks_again_does_so_after_a_failure(sidecar, model, sin
     post(side, model.url(CHAT), body, [("x-stainless-retry-count", "1")])
     first, second = sorted(sink.wait(2, where=asked), key=lambda span: span["start"])
     assert (first["parent_id"] == second["parent_id"]) == failed
+
+
+def test_who_gave_up_waiting_may_ask_again_at_once(sidecar, model, sink):
+    """A client closes its connection then, which may be by FIN: that the call is over is known long after."""
+    side = sidecar({"limits": {"half_close_time": "2s"}})
+    model.answer(CHAT, [30, CLOSE], plain(says("Nothing.")[1]))
+    body = chat(PROGRAM, user("Write the nightly report of all open incidents."))
+    with Client(side.egress) as client:
+        client.send(head(f"POST {model.url(CHAT)} HTTP/1.1", [("Host", "h"), *JSON, ("Content-Length", str(len(body)))]) + body)
+        wait_for("the model to be asked", lambda: model.requests or None)
+        client.sock.shutdown(socket.SHUT_WR)
+        time.sleep(0.3)
+        post(side, model.url(CHAT), body, [("x-stainless-retry-count", "1")])
+    first, second = sorted(sink.wait(2, where=asked), key=lambda span: span["start"])
+    assert first["parent_id"] == second["parent_id"]
+
+
+def test_a_prompt_that_a_model_said_ties_whom_it_is_told(sidecar, model, sink):
+    """In whatever template, and though what follows is new: a sub-agent, and a scratchpad in one message."""
+    side = sidecar()
+    task = "Find out which ferries reach the island of Hydra before noon."
+    model.answer(CHAT, plain(asks("delegate", {"task": task})[1]), plain(says("At nine and at eleven.")[1]))
+    post(side, model.url(CHAT), chat(PROGRAM, user("How do I get to Hydra?")))
+    frame = ("You are part of a crew and have one task.\nCurrent task: {}\nThis is what is expected of the final answer: a "
+             "list of all departures with their ports, without any summary.\nWhat is known so far: " + "the sea is calm. " * 30)
+    post(side, model.url(CHAT), chat(user(frame.format(task))))
+    first, second = sorted(sink.wait(2, where=asked), key=lambda span: span["start"])
+    assert first["parent_id"] == second["parent_id"] and source(second) == "echo"
 
 
 @pytest.mark.parametrize("pause", [1.5, 5])

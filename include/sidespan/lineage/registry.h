@@ -88,8 +88,9 @@ struct Joined {
   std::string tracestate = {};  // the parent's
   uint32_t step = 0;            // the call's place in it, from 1
   bool asked_for = false;       // by a model, as far as is known
-  // It carries what a request on the ingress brought that was answered before, and a request that
-  // is in flight now is not its parent. Not of a call that is in that one's trace already.
+  // It carries what a request on the ingress brought that was answered before anybody used it, and
+  // a request that is in flight now is not its parent. Not of a call that is in that one's trace
+  // already.
   bool elsewhere = false;
   // When no execution had to do with what the call carried, by the registry's age; zero: one had,
   // or may have had.
@@ -145,6 +146,8 @@ class Registry final : public Overflow {
   // traces() with the scope that is `around` it. Answers: before their bytes reach the agent.
   void publish(ExecutionRef execution, Voice voice, uint32_t step, const Gleaned& gleaned,
                MonoTime now, uint64_t around = 0);
+  // Its agent seems to wait for it no longer: the same may be asked again before call_ended().
+  void call_left(ExecutionRef execution, uint32_t step);
   // `step`: that of Joined.
   void call_ended(ExecutionRef execution, uint32_t step, CallEnd end, MonoTime now,
                   const TokenSum& tokens = {});

@@ -41,8 +41,8 @@ uint64_t hash_of(const HashKey& key, std::string_view bytes);
 // copy it would have to guess. Nothing for what programs write by themselves: short words, names of
 // fields, dates and times. Of `text` without blanks at its ends.
 uint8_t weight_of(std::string_view text);
-// Nobody else's id is the same: it has a part that was made by chance. What counts ("call_12"), or
-// names a tool beside that, is given to many.
+// Nobody else's id is the same: it has a part that was made by chance. One that ends in a count
+// ("call_12", "functions.getUser2:0"), or is a name, is given to many.
 bool is_unique(std::string_view id);
 // Of such weight one value alone is evidence.
 inline constexpr uint8_t kEvidenceWeight = 12;
@@ -60,8 +60,9 @@ enum class Place : uint8_t {
 // How much of what was said a value is.
 enum class Extent : uint8_t {
   kText,   // a line, or something short
-  kPart,   // of the text before
-  kWhole,  // the texts before, together
+  kPart,   // of the text before: a sentence, or what stands behind a label
+  kWord,   // in it
+  kWhole,  // the texts before, together, or a part of a word
 };
 
 struct Value {

@@ -150,7 +150,8 @@ TEST_CASE("an id is unique where a part of it was made by chance") {
   }
   for (const char* id :
        {"", "1", "call_0", "tool_call_10", "functions.get_weather:12", "functions.search2web:3",
-        "base64decode:120", "1800000123", "call_1800000123456", "get_weather_in_paris"}) {
+        "functions.getCurrentUserInfo:0", "call_getWeatherForCity_0", "base64decode:120",
+        "1800000123", "call_1800000123456", "get_weather_in_paris"}) {
     CAPTURE(id);
     CHECK_FALSE(is_unique(id));
   }
