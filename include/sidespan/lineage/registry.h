@@ -8,9 +8,9 @@
 // execution, not by a call that belongs to none, and not by somebody who was forgotten for want of
 // room (a filter keeps that). That two users ask the same is no evidence of anything. A tool's call
 // with all the arguments that one model alone waits for is that one's, though others know them,
-// too. A conversation is an execution's with what that one's model answered in it, or if more than
-// half of what it says is: models tell many the same, and most conversations were begun elsewhere,
-// or before anybody looked.
+// too. A conversation is an execution's with what that one's model answered in it, or if half of
+// what it says is: models tell many the same, and most conversations were begun elsewhere, or
+// before anybody looked.
 //
 // Calls whose own headers name their trace are another registry's, traces(), where a trace is a
 // scope: it finds by the same rule which earlier call of their trace they have to do with. Where
