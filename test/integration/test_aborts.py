@@ -16,7 +16,7 @@ from sidecar import resident, sanitized
 from wire import wait_for
 
 AT_ONCE = 12
-OPENING = 1000  # they fill pools and caches
+OPENING = 2500  # they fill pools and caches
 GROWTH = 128 << 10  # of the second half over the first
 LIMITS = {
     "half_close_time": "150ms", "connect_time": "20s", "stream_idle_time": "20s",

@@ -109,10 +109,10 @@ def day(offset):
 
 MANY = [x509.DNSName(f"{letter}.example") for letter in "abcdef"]
 SAID = {
-    "expired": (BAD["expired"][0], "the certificate of {} ended on " + day(-DAY)),
-    "not_yet_valid": (BAD["not_yet_valid"][0], "the certificate of {} is not valid before " + day(DAY)),
+    "expired": (BAD["expired"][0], "the certificate of {} ended on {yesterday}"),
+    "not_yet_valid": (BAD["not_yet_valid"][0], "the certificate of {} is not valid before {tomorrow}"),
     "an_issuer_expired": (lambda ca: certificates.Authority("in between", parent=ca, days=-1).server(HOST),
-                          "a certificate that vouches for that of {} ended on " + day(-DAY)),
+                          "a certificate that vouches for that of {} ended on {yesterday}"),
     "another_host": (BAD["another_host"][0], "the certificate of {} is for other.example, not for localhost"),
     "another_address": (BAD["another_address"][0], "the certificate of {} is for 127.0.0.2, not for localhost"),
     "many_hosts": (lambda ca: ca.server(names=MANY),
@@ -130,12 +130,13 @@ SAID = {
 def test_what_is_wrong_is_one_sentence(case, authority, intercepting):
     make, said = SAID[case]
     origin = Origin(tls=make(authority))
+    days = {"yesterday": day(-DAY), "tomorrow": day(DAY)}  # as seen when the certificate was made
     host = f"{HOST}:{origin.port}"
     answer = ask(intercepting().egress, "GET", f"https://{host}/echo")
     origin.stop()
     assert answer.status == 502
     sentence = answer.body.decode("ascii")
-    assert said.format(host) in sentence
+    assert said.format(host, **days) in sentence
     assert sentence.startswith("sidespan: ") and sentence.endswith(".\n") and sentence.count("\n") == 1
 
 
