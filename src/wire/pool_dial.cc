@@ -99,6 +99,7 @@ class Pool::Impl::Dial final : public Waiting {
 
   void wait() {
     if (late_) return;
+    patience_.reset();
     ++site_.waiting;
     late_ = std::make_unique<net::Timer>(pool_.loop, [this] { on_late(); });
     late_->start(pool_.dialer.connect_time_max());
@@ -131,7 +132,9 @@ class Pool::Impl::Dial final : public Waiting {
                 true));
   }
 
+  // It has a time of its own from now on.
   void start() {
+    patience_.reset();
     auto then = [this](Result<Dialled> result) { on_dialled(std::move(result)); };
     attempt_ = key_.through ? pool_.dialer.dial_through(key_.host, key_.port, key_.sidespans,
                                                         std::move(then))
@@ -145,7 +148,6 @@ class Pool::Impl::Dial final : public Waiting {
     if (origin == pool_.origins.end()) return false;
     OriginStreamPtr stream = pool_.open_one(origin->second, owner_, fresh_, false);
     if (!stream) return false;
-    attempt_.reset();
     finish(std::move(stream));
     return true;
   }
@@ -161,7 +163,7 @@ class Pool::Impl::Dial final : public Waiting {
       return;
     }
     Result<OriginStreamPtr> stream = open(std::move(result));
-    attempt_.reset();
+    attempt_.reset();  // nobody may take it for one to follow
     if (!stream) pool_.lose_attempt(site_, key_, stream.error());
     finish(std::move(stream));
   }
@@ -185,6 +187,7 @@ class Pool::Impl::Dial final : public Waiting {
   void end() {
     stop_waiting();
     patience_.reset();
+    attempt_.reset();  // it would call who is over
     std::erase(site_.dials, this);
     if (key_.h2) pool_.look_after(site_);
     const OriginPlace given_up = std::move(place_);
@@ -199,7 +202,7 @@ class Pool::Impl::Dial final : public Waiting {
   OriginPlace place_;
   std::unique_ptr<Dialer::Attempt> attempt_;
   std::unique_ptr<net::Timer> late_;      // null: it does not stand in line
-  std::unique_ptr<net::Timer> patience_;  // null: it did not follow
+  std::unique_ptr<net::Timer> patience_;  // null: it does not follow
   std::optional<Error> lost_;             // of what it followed
   std::optional<SlotId> retired_;         // so that its turn comes
   const bool fresh_;
@@ -260,11 +263,13 @@ void Pool::Impl::remember(const PoolKey& key, bool h2) {
 }
 
 void Pool::Impl::lose_attempt(Site& site, const PoolKey& key, const Error& error) {
-  remember(key, false);
+  // What we did to it says nothing of the origin, and would be done to the next one, too.
+  const bool ours = error.side == Side::kSelf;
+  if (!ours) remember(key, false);
   // A lookup has a time that all share, too.
   const bool late = error.code == Code::kConnectTimeout || error.code == Code::kTimeout ||
                     error.code == Code::kDnsFailure;
-  if (!late || is_dialling(site, key)) return;
+  if (!(ours || late) || is_dialling(site, key)) return;
   for (Dial* const dial : site.dials) {
     const bool follows = dial->key() == key && !dial->running() && !dial->waiting();
     if (follows) dial->end_with(error);

@@ -79,8 +79,8 @@ struct Pool::Impl final : net::TurnEnd {
   // pool_dial.cc
   bool is_dialling(const Site& site, const PoolKey& key) const;
   void remember(const PoolKey& key, bool h2);
-  // An attempt to speak with the origin came to nothing. Who waits for it waited as long, and is
-  // told the same where it ended by that; else each goes on by himself.
+  // An attempt to speak with the origin came to nothing. Who waits for it is told the same where it
+  // was late, since he waited as long, or was ended by us; else each goes on by himself.
   void lose_attempt(Site& site, const PoolKey& key, const Error& error);
   Milliseconds attempt_time_max(const PoolKey& key) const;
   // Whether somebody was served, or began to dial.

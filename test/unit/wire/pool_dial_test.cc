@@ -1,6 +1,11 @@
 // Who waits for an attempt to reach an origin of HTTP/2 that somebody else has begun.
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -115,6 +120,85 @@ TEST_CASE("who waits for one after another has an end of its own") {
   CHECK(calls.back().error->code == Code::kConnectTimeout);
   CHECK(calls.back().error->what.find("600 ms") != std::string::npos);
   CHECK(rig.loop.now().mono - began >= 2 * each);
+}
+
+TEST_CASE("what the sidecar gave up says nothing of the origin") {
+  H2Rig rig;
+  rig.make_known();
+  rig.refusal = Error{Code::kOverload, Side::kSelf, true, "too much at once"};
+  rig.dials = 0;
+  std::array<Call, 3> calls;
+  for (Call& call : calls) rig.begin(call);
+  REQUIRE(run_until(rig.loop, [&] {
+    return std::ranges::all_of(calls, [](const Call& call) { return call.error.has_value(); });
+  }));
+  for (const Call& call : calls) CHECK(call.error->what == "too much at once");
+  CHECK(rig.dials == 1);
+  // It is still known to speak HTTP/2, so that one is dialled for all.
+  rig.refusal.reset();
+  rig.word = http::h2::server_start();
+  std::array<Call, 3> later;
+  for (Call& call : later) rig.begin(call);
+  REQUIRE(run_until(rig.loop, [&] {
+    return std::ranges::all_of(later, [](const Call& call) { return call.stream != nullptr; });
+  }));
+  CHECK(rig.peers.size() == 1);
+}
+
+// A listener whose queue is full, so that who connects waits in vain.
+class FullListener {
+ public:
+  explicit FullListener(uint16_t port) {
+    where_.sin_family = AF_INET;
+    where_.sin_port = htons(port);
+    where_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int on = 1;
+    ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    REQUIRE(::bind(listener_, reinterpret_cast<const sockaddr*>(&where_), sizeof where_) == 0);
+    REQUIRE(::listen(listener_, 0) == 0);
+    for (const int stuffing : stuffing_) {
+      ::connect(stuffing, reinterpret_cast<const sockaddr*>(&where_), sizeof where_);
+    }
+  }
+  ~FullListener() {
+    for (const int stuffing : stuffing_) ::close(stuffing);
+    ::close(listener_);
+  }
+  FullListener(const FullListener&) = delete;
+  FullListener& operator=(const FullListener&) = delete;
+
+ private:
+  static int make() { return ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+
+  sockaddr_in where_ = {};
+  int listener_ = make();
+  std::array<int, 4> stuffing_ = {make(), make(), make(), make()};
+};
+
+TEST_CASE("who followed and dials in the end has the time that a dial has") {
+  const Milliseconds connect(400);
+  H2Rig rig({}, greeted_within(Milliseconds(100)), connected_within(connect));
+  rig.make_known();
+  const PoolKey key = rig.key();
+  rig.listener.reset();
+  run_for(rig.loop, Milliseconds(5));
+  const FullListener full(key.port);
+  Call first;
+  Call second;
+  for (Call* const call : {&first, &second}) {
+    call->waiting = rig.pool.dial(key, *call, [call](auto result) {
+      REQUIRE(!result);
+      call->error = std::move(result).error();
+    });
+  }
+  run_for(rig.loop, Milliseconds(250));
+  const MonoTime began = rig.loop.now().mono;
+  first.waiting.reset();
+  REQUIRE(run_until(rig.loop, [&] { return second.error.has_value(); }));
+  CHECK(second.error->what.find("took longer than 400 ms") != std::string::npos);
+  CHECK(rig.loop.now().mono - began >= connect - Milliseconds(5));
+  // Who keeps it for longer hears nothing more.
+  run_for(rig.loop, connect);
 }
 
 }  // namespace

@@ -94,7 +94,13 @@ struct Rig {
 struct H2Rig {
   explicit H2Rig(std::string says = {}, const Pool::Options& options = {},
                  const Dialer::Options& dialling = {})
-      : word(std::move(says)), dialer(loop, dialling, {}), pool(loop, dialer, options) {
+      : word(std::move(says)),
+        dialer(loop, dialling,
+               [this](std::string_view, const net::Address&) {
+                 ++dials;
+                 return refusal;
+               }),
+        pool(loop, dialer, options) {
     listener = *net::Listener::listen(loop, *net::Address::parse("127.0.0.1", 0), {},
                                       [this](std::unique_ptr<net::Stream> stream) {
                                         Peer& peer = *peers.emplace_back(std::make_unique<Peer>());
@@ -139,6 +145,8 @@ struct H2Rig {
 
   net::Loop loop;
   std::string word;
+  std::optional<Error> refusal;  // what comes of each dial from now on
+  int dials = 0;
   std::vector<std::unique_ptr<Peer>> peers;
   std::unique_ptr<net::Listener> listener;
   Dialer dialer;
