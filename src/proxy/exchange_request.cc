@@ -110,7 +110,7 @@ void Exchange::begin(const std::optional<Moment>& asked_for) {
                         semconv::Ending::kRefused);
   }
   if (inside_ != nullptr && inside_->failure) {
-    return answer_error(*inside_->failure, semconv::Ending::kOriginClosed);
+    return answer_error(*inside_->failure, ending_by(*inside_->failure));
   }
   begin_observing();
   begin_packed_request();

@@ -149,7 +149,7 @@ void Exchange::on_origin_reset(Error&& error) {
   }
   if (tunnel_) {
     to_agent(http::Reset{error});
-    return finish(semconv::Ending::kOriginClosed, std::move(error));
+    return finish(ending_by(error), error);
   }
   if (response_ended_) {
     // The answer is whole; what is left of the request has nowhere to go.

@@ -167,6 +167,10 @@ void Exchange::on_secured(Result<wire::Pool::Secured> result) {
   const bool certificate_wanted =
       result ? result->certificate_wanted : result.error().code == Code::kCertificateRequired;
   if (certificate_wanted) return pass_after_all(Opaque::kClientCertificate);
+  // To tell the agent by HTTP would take the memory that it was given up for.
+  const bool given_up =
+      !result && result.error().code == Code::kOverload && result.error().side == Side::kSelf;
+  if (given_up) return on_origin_reset(std::move(result.error()));
   Inside& inside = *opening_->inside;
   if (!result && result.error().code == Code::kNoProtocol && !inside.key.h2) {
     known_->refused_h1();

@@ -17,7 +17,8 @@ from h2_origin import H2Client
 from origin import Origin
 from sidecar import resident, sanitized
 from test_memory import held, reactions
-from tunnel import HOST
+from test_tls_corners import hello_for
+from tunnel import HOST, context_of
 from wire import Client, ask, connect, head, wait_for
 
 KiB, MiB = 1 << 10, 1 << 20
@@ -145,16 +146,42 @@ def test_handshakes_under_way_keep_to_the_limit(intercepting):
     wait_for("nothing held", lambda: held(side) < MiB)
 
 
-def test_a_handshake_that_holds_most_is_given_up(intercepting, origin, sink):
+def begin_directly(side, origin):
+    agent = Client(side.egress)
+    agent.send(get(f"{HOST}:{origin.port}"))
+    return agent
+
+
+def begin_in_a_tunnel(side, origin):
+    agent = Client(side.egress)
+    authority = f"{HOST}:{origin.port}"
+    agent.send(head(f"CONNECT {authority} HTTP/1.1", [("Host", authority)]))
+    assert agent.reader.head().status == 200
+    agent.send(hello_for(HOST, context_of(side)))
+    return agent
+
+
+def is_answered(agent):
+    return agent.response().status == 503
+
+
+def is_cut(agent):
+    """By a reset, and no word of TLS before it."""
+    try:
+        return agent.sock.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("begin, is_told", [(begin_directly, is_answered), (begin_in_a_tunnel, is_cut)])
+def test_a_handshake_that_holds_most_is_given_up(begin, is_told, intercepting, origin, sink):
     """Their origin makes them grow when all have begun; who has another call under way is left alone."""
     origin.answer("/slow", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na", 4, b"b"])
     stuck = Stuck(certificate_to_come())
     side = intercepting({"limits": {"memory": f"{LIMIT // 2}B"}})
     other = Client(side.egress)
     other.send(head(f"GET {origin.url('/slow')} HTTP/1.1", [("Host", "h")]))
-    agents = [Client(side.egress) for _ in range(50)]
-    for agent in agents:
-        agent.send(get(f"{HOST}:{stuck.port}"))
+    agents = [begin(side, stuck) for _ in range(50)]
     wait_for("fifty handshakes", lambda: len(stuck.taken) == len(agents))
     assert reactions(side) == (0, 0, 0) and held(side) > 50 * 32 * KiB
     stuck.go.set()
@@ -166,7 +193,8 @@ def test_a_handshake_that_holds_most_is_given_up(intercepting, origin, sink):
     spans = [span for span in sink.wait(given_up + 1) if span["attributes"]["sidespan.end"] == "limit"]
     assert len(spans) == given_up
     assert {span["attributes"]["error.type"] for span in spans} == {"overload"}
-    assert [agent.response().status for agent in agents if select.select([agent.sock], [], [], 0)[0]] == [503] * given_up
+    assert [is_told(agent) for agent in agents if select.select([agent.sock], [], [], 0)[0]] == [True] * given_up
+    assert side.metrics().total("sidespan_certificates_minted_total") == 0
     for agent in agents:
         agent.close()
     stuck.stop()
