@@ -183,7 +183,7 @@ constexpr auto kRows = std::to_array<Setting>({
      .value = "1000",
      .read = assign<count_between<1, 1'000'000>, &S::tls, &TlsSettings::interception,
                     &proxy::Interception::leaves_max>,
-     .sentence = "Certificates minted for agents and kept."},
+     .sentence = "Certificates minted for agents and kept, in 1/16 of limits.memory."},
     {.key = "limits.tls_pinned_hosts",
      .value = "1024",
      .read = assign<count_between<1, 1'000'000>, &S::tls, &TlsSettings::interception,

@@ -76,7 +76,8 @@ struct Worker::Inside {
   Milliseconds pulse_every = kHeartbeat;
   std::vector<std::unique_ptr<net::Listener>> egress;
   std::vector<std::unique_ptr<net::Listener>> ingress;
-  uint64_t shed_before = 0;  // by listeners that were closed
+  uint64_t shed_before = 0;    // by listeners that were closed
+  bool nobody_to_end = false;  // and more is held than may be: the next pulse looks again
   RareLine shed{"agents' connections were closed unanswered, no descriptor was left"};
   RareLine taps_off{"answers went by unobserved, limits.memory is near"};
   RareLine refused{"requests were refused, limits.memory is near"};
@@ -191,6 +192,7 @@ void Worker::pulse() {
   connections_ = inside_->server.connections();
   requests_ = inside_->server.requests();
   look_for_losses();
+  if (inside_->nobody_to_end) let_go();
   const Moment now = SystemClock().now();
   time_.look(now, inside_->pulse_every, log_);
   heartbeat_ = now.mono.time_since_epoch().count();
@@ -201,11 +203,12 @@ void Worker::pulse() {
 void Worker::let_go() {
   if (!inside_) return;
   const size_t excess = inside_->memory.excess();
-  if (excess == 0) return;
-  const bool made_room = inside_->server.make_room(MemoryMark::kReset);
-  if (!made_room) inside_->server.reset_largest(excess, inside_->dialer);
-  // A part of it is freed when this turn ends, and another worker may hold the rest.
-  inside_->memory.look_again();
+  const bool ended = excess > 0 && (inside_->server.make_room(MemoryMark::kReset) ||
+                                    inside_->server.reset_largest(excess, inside_->dialer));
+  // A part of it is freed when this turn ends, and another worker may hold the rest. Where there
+  // was nobody to end, to look at once would find nobody again, and so on.
+  if (ended) inside_->memory.look_again();
+  inside_->nobody_to_end = excess > 0 && !ended;
 }
 
 void Worker::look_for_losses() {

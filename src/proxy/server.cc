@@ -238,7 +238,7 @@ bool Server::make_room(MemoryMark mark) {
   return impl_->make_room(mark);
 }
 
-void Server::reset_largest(size_t bytes, wire::Dialer& dialer) {
+bool Server::reset_largest(size_t bytes, wire::Dialer& dialer) {
   struct Holder {
     size_t bytes;
     SlotId session = {};  // one of these names something
@@ -261,12 +261,14 @@ void Server::reset_largest(size_t bytes, wire::Dialer& dialer) {
   }
   // Mostly the first is enough, so they are not sorted.
   std::ranges::make_heap(holders, {}, &Holder::bytes);
+  bool any = false;
   for (size_t freed = 0; freed < bytes && !holders.empty(); holders.pop_back()) {
     std::ranges::pop_heap(holders, {}, &Holder::bytes);
     const Holder& largest = holders.back();
     freed += largest.bytes;
     // It may have gone with the session that it was for.
     if (largest.securing && !dialer.give_up(largest.securing)) continue;
+    any = true;
     impl_->worker.metrics.memory_reset.add();
     const Error error{Code::kOverload, Side::kSelf, true,
                       "limits.memory is reached, and this connection held most"};
@@ -278,6 +280,7 @@ void Server::reset_largest(size_t bytes, wire::Dialer& dialer) {
       impl_->worker.pool.reset(largest.leftover);
     }
   }
+  return any;
 }
 
 size_t Server::busy() const {

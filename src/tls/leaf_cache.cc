@@ -1,11 +1,16 @@
 #include <utility>
 
+#include "sidespan/base/memory_ledger.h"
 #include "sidespan/tls/authority.h"
 
 namespace sidespan::tls {
 namespace {
 
 constexpr std::chrono::hours kLeft{1};  // less, and a connection might outlive its certificate
+// Of the ledger's limit.
+constexpr size_t kLeavesShare = 16;
+// With what OpenSSL makes of one when it is first shown, which is as much again.
+constexpr size_t kLeafBytes = size_t{21} * 256;
 
 }  // namespace
 
@@ -31,13 +36,19 @@ Result<Leaf> LeafCache::leaf(std::string_view host, WallTime now) {
 }
 
 void LeafCache::keep(std::string_view host, const Leaf& leaf) {
-  if (leaves_max_ == 0) return;
-  if (leaves_.size() >= leaves_max_) {
+  leaves_.push_front({std::string(host), leaf});
+  by_host_.emplace(leaves_.front().host, leaves_.begin());
+  while (is_over()) {
     by_host_.erase(leaves_.back().host);
     leaves_.pop_back();
   }
-  leaves_.push_front({std::string(host), leaf});
-  by_host_.emplace(leaves_.front().host, leaves_.begin());
+}
+
+bool LeafCache::is_over() const {
+  const MemoryAccount* const account = memory::tally.account;
+  return leaves_.size() > leaves_max_ ||
+         (account != nullptr &&
+          leaves_.size() * kLeafBytes > account->ledger().limit() / kLeavesShare);
 }
 
 }  // namespace sidespan::tls

@@ -16,9 +16,10 @@ from certificates import DAY, name_of
 from h2_origin import H2Client
 from origin import Origin
 from sidecar import resident, sanitized
+from test_h2_abuse import cpu_seconds
 from test_memory import held, reactions
 from test_tls_corners import hello_for
-from tunnel import HOST, context_of
+from tunnel import HOST, Tunnel, context_of
 from wire import Client, ask, connect, head, wait_for
 
 KiB, MiB = 1 << 10, 1 << 20
@@ -198,6 +199,25 @@ def test_a_handshake_that_holds_most_is_given_up(begin, is_told, intercepting, o
     for agent in agents:
         agent.close()
     stuck.stop()
+
+
+def test_certificates_that_are_minted_leave_room_for_requests(intercepting, authority):
+    """All of them would fill the limit, and they are nobody's to be reset for."""
+    hosts = [f"127.0.{net}.{number}" for net in (8, 9, 10) for number in range(1, 151)]
+    origin = Origin(host="0.0.0.0", tls=authority.server(*hosts))
+    side = intercepting({"limits": {"memory": f"{2 * MiB}B"}})
+    context = context_of(side)
+    for host in hosts:
+        with Tunnel(side, origin, context, host=host) as agent:
+            assert agent.get("/bytes/1", f"{host}:{origin.port}").status == 200
+    metrics = side.metrics()
+    assert metrics.total("sidespan_certificates_minted_total") == len(hosts)
+    assert 20 < metrics.total("sidespan_certificates") < 30
+    assert reactions(side)[1:] == (0, 0)
+    before = cpu_seconds(side)
+    time.sleep(1)
+    assert cpu_seconds(side) - before < 0.5
+    origin.stop()
 
 
 def test_a_chain_that_is_too_long_is_refused_by_its_size(intercepting, authority, chain, sink):

@@ -63,8 +63,8 @@ class MemoryAccount {
 
   // On the thread: bytes that all threads together hold over MemoryMark::kReset, now.
   size_t excess();
-  // On the thread, after something was let go: whether it was enough is looked at once more, by
-  // whoever then holds most.
+  // On the thread, and only after something was let go: whether it was enough is looked at once
+  // more, by whoever then holds most.
   void look_again() { ledger_.ask_largest(); }
 
   // Called by the counting below.

@@ -55,8 +55,8 @@ class Server {
   // of the server's.
   bool make_room(MemoryMark mark);
   // Resets who holds most, and so on, until that has freed so many bytes; those whom `dialer` makes
-  // TLS for are among them. Not from inside a call of the server's.
-  void reset_largest(size_t bytes, wire::Dialer& dialer);
+  // TLS for are among them. Whether there was anybody. Not from inside a call of the server's.
+  bool reset_largest(size_t bytes, wire::Dialer& dialer);
   // Exchanges under way; in a drain also connections that still have something to send.
   size_t busy() const;
   size_t connections() const;  // agent connections

@@ -114,7 +114,9 @@ class Authority {
   std::shared_ptr<const Impl> impl_;
 };
 
-// The leaves minted last, bounded; who was asked for longest ago goes first.
+// The leaves minted last, bounded by number and, on a thread with an account, by a share of its
+// ledger's limit: they are nobody's traffic, and nobody could be reset for them. Who was asked for
+// longest ago goes first.
 class LeafCache {
  public:
   // `authority` outlives it.
@@ -134,6 +136,7 @@ class LeafCache {
     Leaf leaf;
   };
   void keep(std::string_view host, const Leaf& leaf);
+  bool is_over() const;
 
   const Authority& authority_;
   size_t leaves_max_;

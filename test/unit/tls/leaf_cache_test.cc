@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "sidespan/base/memory_ledger.h"
 #include "sidespan/tls/authority.h"
 #include "verifier.h"
 
@@ -107,6 +108,27 @@ TEST_CASE("leaf cache: what cannot be minted is not kept") {
   CHECK(cache.leaf("a.example", kNow + 366 * kDay).error().code == Code::kInvalid);
   CHECK(cache.size() == 0);
   CHECK(cache.minted() == 0);
+}
+
+TEST_CASE("leaf cache: it keeps to its share of the ledger's limit") {
+  constexpr size_t kLimit = size_t{1} << 20;
+  const auto authority = make();
+  MemoryLedger ledger(kLimit);
+  MemoryAccount account(ledger, [] {});
+  {
+    LeafCache cache(*authority, 1000);
+    certificate(cache, "first.example");
+    const int64_t before = memory::tally.held;
+    for (int i = 0; i < 500; ++i) {
+      certificate(cache, std::to_string(i) + ".example");
+      certificate(cache, "first.example");
+    }
+    CHECK(memory::tally.held - before < int64_t{kLimit / 12});
+    CHECK(cache.size() == 12);
+    // Who is asked for stays.
+    CHECK(cache.minted() == 501);
+  }
+  CHECK(memory::tally.held < int64_t{kLimit / 64});
 }
 
 TEST_CASE("leaf cache: with room for none it keeps none") {
