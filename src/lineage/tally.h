@@ -26,7 +26,7 @@ struct Judgement {
   std::optional<uint8_t> attempt = {};   // the step of the same request before
   bool asked_for = false;                // by a model, perhaps by one of several
   bool unheard = false;                  // no execution has to do with what it carries
-  bool elsewhere = false;  // kNone: a request that is over alone had given it to the agent
+  bool elsewhere = false;  // not kOne: a request that is over alone had given it to the agent
 };
 
 class Tally {

@@ -199,6 +199,7 @@ bool is_unique(std::string_view id) {
     const Look look = look_at(run);
     const bool mixed = look.changes >= 2 || (look.changes == 1 && look.humps >= 2);
     if (run.size() >= kRunBytes && mixed) return true;
+    // So many digits may be any number of 64 bits; nanoseconds of these decades begin alike.
     const bool clock = is_clock(run) && (run.size() < 19 || run[1] == '7' || run[1] == '8');
     if (look.digits == run.size() && run.size() >= kNumberDigits && !clock) return true;
     at = std::max(end, at + 1);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "context_impl.h"
+#include "counted_memory.h"
 #include "openssl.h"
 #include "sidespan/tls/authority.h"
 #include "sidespan/tls/engine.h"
@@ -98,11 +99,8 @@ void Sessions::forget(Place kept) {
   kept_.erase(kept);
 }
 
-// Of the thread's memory, too, where that has a limit.
 bool Sessions::is_over() const {
-  const MemoryAccount* const account = memory::tally.account;
-  return kept_.size() > sessions_max_ ||
-         (account != nullptr && charge_.bytes() > account->ledger().limit() / kSessionsShare);
+  return kept_.size() > sessions_max_ || exceeds_part(charge_.bytes(), kSessionsShare);
 }
 
 Result<std::shared_ptr<const Trust>> Trust::load(const Options& options) {

@@ -13,8 +13,7 @@
 
 namespace sidespan::tls {
 
-// What peers show of themselves, in one message of the handshake. Chains of the web have 2 to 10
-// KB, a few with keys against quantum computers twice that; rustls and s2n stop here, too.
+// What peers show of themselves, in one message of the handshake. rustls and s2n stop here, too.
 inline constexpr size_t kShownBytesMax = size_t{64} * 1024;
 
 // Sessions of origins for resumption, each offered once; who was put in longest ago goes first.

@@ -58,4 +58,10 @@ void* reallocate(void* block, size_t size, const char* file, int line) {
 [[maybe_unused]] const int kCounts = CRYPTO_set_mem_functions(allocate, reallocate, give_back);
 
 }  // namespace
+
+bool exceeds_part(size_t bytes, size_t parts) {
+  const MemoryAccount* const account = memory::tally.account;
+  return account != nullptr && bytes > account->ledger().limit() / parts;
+}
+
 }  // namespace sidespan::tls

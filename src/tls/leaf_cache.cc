@@ -1,6 +1,6 @@
 #include <utility>
 
-#include "sidespan/base/memory_ledger.h"
+#include "counted_memory.h"
 #include "sidespan/tls/authority.h"
 
 namespace sidespan::tls {
@@ -45,10 +45,7 @@ void LeafCache::keep(std::string_view host, const Leaf& leaf) {
 }
 
 bool LeafCache::is_over() const {
-  const MemoryAccount* const account = memory::tally.account;
-  return leaves_.size() > leaves_max_ ||
-         (account != nullptr &&
-          leaves_.size() * kLeafBytes > account->ledger().limit() / kLeavesShare);
+  return leaves_.size() > leaves_max_ || exceeds_part(leaves_.size() * kLeafBytes, kLeavesShare);
 }
 
 }  // namespace sidespan::tls

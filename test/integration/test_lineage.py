@@ -945,11 +945,6 @@ CHECKS = "Let me check that for you."
 PROGRAM = {"role": "system", "content": "You are a helpful assistant."}
 
 
-def with_words(answer_message, text):
-    message = answer_message | {"content": text}
-    return message, completion(message, "tool_calls")
-
-
 def step(arguments, call, text=None):
     message, _ = asks("get_weather", arguments, call)
     return message | {"content": text}

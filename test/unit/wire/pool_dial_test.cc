@@ -26,12 +26,6 @@ Pool::Options greeted_within(Milliseconds time, size_t connections = 1024) {
   return options;
 }
 
-Dialer::Options connected_within(Milliseconds time) {
-  Dialer::Options options;
-  options.connect_time_max = time;
-  return options;
-}
-
 // From the first call on SETTINGS are waited for.
 void ask(Call& call) {
   http::Head head;
@@ -104,7 +98,7 @@ TEST_CASE("an origin is known to speak HTTP/2 once it does") {
 
 TEST_CASE("who waits for one after another has an end of its own") {
   const Milliseconds each(300);
-  H2Rig rig({}, greeted_within(each), connected_within(each));
+  H2Rig rig({}, greeted_within(each), patient_for(each));
   rig.make_known();
   std::vector<Call> calls(200);
   for (Call& call : calls) rig.begin(call);
@@ -177,7 +171,7 @@ class FullListener {
 
 TEST_CASE("who followed and dials in the end has the time that a dial has") {
   const Milliseconds connect(400);
-  H2Rig rig({}, greeted_within(Milliseconds(100)), connected_within(connect));
+  H2Rig rig({}, greeted_within(Milliseconds(100)), patient_for(connect));
   rig.make_known();
   const PoolKey key = rig.key();
   rig.listener.reset();

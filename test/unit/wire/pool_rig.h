@@ -15,6 +15,12 @@
 
 namespace sidespan::wire {
 
+inline Dialer::Options patient_for(Milliseconds time) {
+  Dialer::Options options;
+  options.connect_time_max = time;
+  return options;
+}
+
 struct Call final : OriginStreamOwner {
   void on_origin_event(http::Event&& event) override {
     if (const auto* head = std::get_if<http::Head>(&event.what)) status = head->status;

@@ -22,12 +22,6 @@ Pool::Options at_most(size_t connections) {
   return options;
 }
 
-Dialer::Options patient_for(Milliseconds time) {
-  Dialer::Options options;
-  options.connect_time_max = time;
-  return options;
-}
-
 // SETTINGS of an origin that takes so many streams, and its answer to the client's.
 std::string takes(uint32_t streams) {
   constexpr uint16_t kMaxConcurrentStreams = 3;
