@@ -38,6 +38,7 @@ bool is_signed(const http::Headers& headers, std::string_view path) {
 // Whether the request's body waits. What asks first (Expect) would wait for us; of unknown length
 // only what is one text, since a stream may go on for as long as its answer does.
 bool Exchange::wants_meta() const {
+  if (!observer_ || !observer_->is_mcp()) return false;
   using Kind = http::BodyLength::Kind;
   const http::Headers& headers = request_.headers;
   const http::BodyLength& body = request_.body;
@@ -49,10 +50,9 @@ bool Exchange::wants_meta() const {
       limits.mcp_message_bytes_max > 0 &&
       semconv::framing_of(headers.find(http::FieldName::kContentType).value_or("")) ==
           semconv::BodyFraming::kJson;
-  return options_.mcp_inject_meta && options_.inject && observer_ && observer_->is_mcp() &&
-         trace_->active() && (short_enough || may_be) && !request_.upgrade &&
-         !headers.contains("expect") && !headers.contains("content-encoding") &&
-         !is_signed(headers, url_.path);
+  return options_.mcp_inject_meta && options_.inject && trace_->active() &&
+         (short_enough || may_be) && !request_.upgrade && !headers.contains("expect") &&
+         !headers.contains("content-encoding") && !is_signed(headers, url_.path);
 }
 
 // What a whole one says of its parent.
