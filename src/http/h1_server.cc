@@ -222,10 +222,12 @@ void H1Server::write_head(const Head& head) {
   const bool close = switching || draining_ || unsure || framing_ == Framing::kUntilClose ||
                      head.headers.lists(FieldName::kConnection, "close");
   if (close) keep_alive_ = false;
-  const std::string_view connection = switching      ? ""
-                                      : !keep_alive_ ? "close"
-                                      : from_http10_ ? "keep-alive"
-                                                     : "";
+  std::string_view connection;
+  if (!switching && !keep_alive_) {
+    connection = "close";
+  } else if (!switching && from_http10_) {
+    connection = "keep-alive";
+  }
   write_response_head(out_, head, framing_, connection);
 }
 

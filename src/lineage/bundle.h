@@ -63,7 +63,7 @@ class Bundle {
       all.add(sum_);
       // What several say all of is no constant of theirs.
       const size_t weight = std::clamp<size_t>(weight_, kHeavyWeight, 60);
-      values_.add_hash(all.finish(), static_cast<uint8_t>(weight), 0);
+      values_.add_sum(all.finish(), static_cast<uint8_t>(weight));
     }
     active_ = false;
   }

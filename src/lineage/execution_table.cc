@@ -42,6 +42,7 @@ ClosedTurn ExecutionTable::shut(Slot& slot, MonoTime now) {
   slot.open = false;
   slot.closed = now;
   open_.fetch_sub(1, std::memory_order_relaxed);
+  if (slot.telling) telling_.fetch_sub(1, std::memory_order_relaxed);
   open_by_scope_[slot.opening.scope % kScopePlaces].fetch_sub(1, std::memory_order_relaxed);
   // Where a call is still under way its end is not known, and nobody waits for it.
   const MonoTime end = slot.in_flight > 0 ? now : slot.last_end;
@@ -278,6 +279,14 @@ Waiting ExecutionTable::waits(ExecutionRef execution, uint8_t step, MonoTime now
   if (slot->steps >= kStepsTold) return Waiting::kUnsure;
   if (slot->over.test(step)) return Waiting::kNo;
   return open ? Waiting::kYes : Waiting::kUnsure;
+}
+
+void ExecutionTable::set_telling(ExecutionRef execution) {
+  Shard& shard = shard_of(execution);
+  const std::lock_guard lock(shard.mutex);
+  Slot* const slot = slot_of(shard, execution);
+  if (slot == nullptr || !slot->open || std::exchange(slot->telling, true)) return;
+  telling_.fetch_add(1, std::memory_order_relaxed);
 }
 
 bool ExecutionTable::charge_value(ExecutionRef execution, size_t values_max) {

@@ -101,6 +101,10 @@ class ExecutionTable {
   bool has_failed(ExecutionRef execution, uint8_t step);
   // For what the answer to its call with that step asked for; its low bits are enough.
   Waiting waits(ExecutionRef execution, uint8_t step, MonoTime now);
+  // It was given something that nobody had said: calls that are made for it may be known by that.
+  void set_telling(ExecutionRef execution);
+  // How many such are open.
+  size_t telling() const { return telling_.load(std::memory_order_relaxed); }
   // Takes room for one value more in its account; false: it has none.
   bool charge_value(ExecutionRef execution, size_t values_max);
 
@@ -133,6 +137,7 @@ class ExecutionTable {
     bool open = false;
     bool final_word = false;  // the model has said it
     bool parted = false;
+    bool telling = false;
     Opening opening;
     WallTime start{};
     MonoTime started{};
@@ -180,6 +185,7 @@ class ExecutionTable {
   const TurnOptions turns_;
   std::array<Shard, kShards> shards_;
   std::atomic<size_t> open_{0};
+  std::atomic<size_t> telling_{0};
   std::array<std::atomic<uint32_t>, kScopePlaces> open_by_scope_ = {};
   std::atomic<size_t> slots_made_{0};
   std::atomic<size_t> texts_{0};

@@ -175,6 +175,7 @@ void Gleaner::Impl::open(bool array) {
   if (!array && asks_here()) {
     bundle.begin();
     bundle_depth = depth;
+    if (voice == Voice::kModelAnswer) values.set_place(Place::kAsked);
   }
   level() = next;
   key = Member::kOther;
@@ -193,6 +194,7 @@ void Gleaner::Impl::close() {
   if (bundle.active() && depth == bundle_depth) {
     const size_t from = out.asked.size();
     bundle.end();
+    if (voice == Voice::kModelAnswer) values.set_place(Place::kContent);
     if (depth > 0) name_asked(from);
   }
   if (depth == name_depth) name_depth = 0;
@@ -325,7 +327,9 @@ void Gleaner::Impl::text(std::string_view piece, bool last) {
     Part& into = part();
     if (!into.arguments) into.arguments = std::make_unique<NestedJson>(values, true);
     const size_t from = out.asked.size();
+    values.set_place(Place::kAsked);
     into.arguments->feed(piece);
+    values.set_place(Place::kContent);
     name_asked(from);
   } else if (to == To::kProse) {
     Part& into = part();
@@ -397,6 +401,7 @@ void Gleaner::begin_document() {
   impl.name_depth = 0;
   impl.unnamed_depth = 0;
   impl.message_depth = 0;
+  if (impl.voice == Voice::kModelAnswer) impl.values.set_place(Place::kContent);
 }
 
 void Gleaner::end_document() {

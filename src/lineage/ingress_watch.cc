@@ -102,6 +102,11 @@ void IngressWatch::end_work(const Work::Begun& begun, MonoTime now, End how, Exe
   }
 }
 
+void IngressWatch::disown_work(MonoTime now) {
+  const std::scoped_lock lock(mutex_);
+  suspect(now);
+}
+
 void IngressWatch::settle_work() {
   const std::scoped_lock lock(mutex_);
   --work_;

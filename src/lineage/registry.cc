@@ -21,7 +21,7 @@ uint8_t marks_of(Voice voice, Place place) {
     case Voice::kModelRequest:
       return place == Place::kWords ? kSaidByUser : kSentFixed;
     case Voice::kModelAnswer:
-      return kSaidByModel;
+      return place == Place::kAsked ? kSaidByModel | kAskedOfTool : kSaidByModel;
     case Voice::kToolRequest:
       return kSentFixed;
     case Voice::kToolAnswer:
@@ -265,17 +265,20 @@ void Registry::Impl::publish(ExecutionRef execution, Voice voice, uint32_t step,
   const auto [skip_from, skip_to] = execution && !gleaned.prefixes.empty()
                                         ? resent(execution, gleaned, now)
                                         : std::pair<size_t, size_t>{0, 0};
+  bool tells = false;
   for (size_t i = 0; i < gleaned.values.size(); ++i) {
     if (i >= skip_from && i < skip_to) continue;
     const Value& value = gleaned.values[i];
     const bool light = value.weight < kHeavyWeight && !value.id;
     uint8_t marks = marks_of(voice, value.place);
     if (value.id) marks |= kAsId;
-    const bool added = values.insert(value.hash, {execution, marks, low}, light, now).added;
+    const auto [added, first] = values.insert(value.hash, {execution, marks, low}, light, now);
+    tells |= first && value.weight >= kEvidenceWeight && value.extent != Extent::kUrl;
     if (added && !executions.charge_value(execution, options.values_per_execution_max)) {
       values.forget(value.hash, now);
     }
   }
+  if (tells && voice == Voice::kGiven) executions.set_telling(execution);
   if (voice == Voice::kModelRequest && !gleaned.prefixes.empty()) {
     values.insert(gleaned.prefixes.back().digest, {execution, kAllMessages, low}, false, now);
   }

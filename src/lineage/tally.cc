@@ -13,6 +13,11 @@ constexpr uint8_t kToldInBodyWeightMin = kEvidenceWeight;
 // What a tool told, and no user before.
 constexpr uint8_t kToldMarks = kSaidByTool | kSaidByUser | kGivenAtBegin;
 
+// What somebody says: not a word of it, a page's address or a number.
+bool is_sentence(const Value& value) {
+  return !value.id && (value.extent == Extent::kText || value.extent == Extent::kPart);
+}
+
 }  // namespace
 
 // Pointers into candidates_ are used: it never grows beyond what it has room for at once.
@@ -70,7 +75,8 @@ bool Tally::alone(const Held& held, const std::vector<std::pair<Candidate*, Hold
 }
 
 // In a message to a model a word alone may be anybody's: a page, a product.
-void Tally::add_said(Candidate& candidate, const Value& value, bool is_new, bool told_before) {
+void Tally::add_said(Candidate& candidate, const Holder& holder, const Value& value, bool is_new,
+                     bool told_before) {
   const bool line = value.extent != Extent::kWord && value.extent != Extent::kWhole;
   if (told_before) {
     candidate.copied += value.weight;
@@ -80,7 +86,10 @@ void Tally::add_said(Candidate& candidate, const Value& value, bool is_new, bool
     candidate.resent += value.weight;
   } else if (line || value.id) {
     (value.place == Place::kFixed ? candidate.said_in_set : candidate.said) += value.weight;
-    candidate.said_line |= is_new && value.weight >= kHeavyWeight;
+    const bool asked = is_new && value.place == Place::kWords && is_sentence(value) &&
+                       value.weight >= kHeavyWeight && (holder.marks & kAskedOfTool) != 0;
+    candidate.handed_on |=
+        asked && executions_.waits(holder.execution, holder.step, now_) != Waiting::kNo;
   }
 }
 
@@ -95,11 +104,13 @@ void Tally::support(Candidate& candidate, const Holder& holder, const Value& val
   if (has(kGivenAtBegin)) {
     candidate.given += value.weight;
     if (is_new) candidate.given_now += value.weight;
+    const bool said = is_new && value.place == Place::kWords && is_sentence(value);
+    if (said) candidate.given_lines += value.weight;
   }
   if (has(kSentFixed)) return;  // a constant of the agent's, whoever says it again
   if (has(kSaidByUser)) candidate.words += value.weight;
   if (has(kSaidByModel)) {
-    add_said(candidate, value, is_new, told_before);
+    add_said(candidate, holder, value, is_new, told_before);
     if (value.weight > candidate.best) {
       candidate.best = value.weight;
       candidate.asked_by = holder.step;
@@ -120,13 +131,12 @@ void Tally::support(Candidate& candidate, const Holder& holder, const Value& val
 // same once: the rest of it nobody here has carried, or somebody else. What many have is nobody's.
 void Tally::share_out(const Value& value, bool is_new, const Held* held) {
   if (value.id || value.extent == Extent::kWhole) return;
-  if (value.extent == Extent::kText) {
+  if (value.extent != Extent::kPart && value.extent != Extent::kWord) {
     end_text();
     const bool said = value.place == Place::kWords || value.place == Place::kResent;
     const bool many = held != nullptr && (held->common || held->more || held->holders[2].execution);
-    const bool behind = said && is_new && history_end_ > 0;
-    region_ = said ? kHistory : kSet;
-    text_bytes_ = many || behind ? 0 : value.size;
+    region_ = !said ? kSet : is_new && history_end_ > 0 ? kNews : kHistory;
+    text_bytes_ = many ? 0 : value.size;
     told_[region_] += text_bytes_;
   }
   if (held == nullptr || text_bytes_ == 0) return;
@@ -461,16 +471,20 @@ bool Tally::is_asked_for(const Judgement& judgement) const {
   });
 }
 
-// Where nobody is found: what a request alone had given the agent, and nobody said as long as that
-// was in flight, is done for it behind its answer, and not for another that is in flight now.
+// Where nobody is found: what a request alone had given the agent is done for it behind its answer,
+// and not for another that is in flight now. As conversations go, a model may be told it once more
+// for that one, if that brought nothing to be known by: then only what nobody said as long as the
+// earlier one was in flight is done for that.
 void Tally::find_given_before(Judgement& out) const {
   const bool own = std::ranges::any_of(candidates_, [](const Candidate& one) {
     return one.standing && !one.standing->turn && one.standing->open && one.given > 0;
   });
   if (out.verdict == Joined::Verdict::kOne || own) return;
+  const bool may_be_told_again = call_.to_model && executions_.telling() == 0;
   for (const Candidate& one : candidates_) {
     const bool over = one.standing && !one.standing->turn && !one.standing->open;
-    if (!over || one.unused < kHeavyWeight) continue;
+    const uint32_t weight = may_be_told_again ? one.unused : one.given_now;
+    if (!over || weight < kHeavyWeight) continue;
     const bool named = std::ranges::find(out.candidates, one.execution) != out.candidates.end();
     if (!named) out.candidates.push_back(one.execution);
     out.elsewhere = true;
@@ -479,15 +493,21 @@ void Tally::find_given_before(Judgement& out) const {
 
 // What a conversation has from a model proves little by itself: models say the same to many. It is
 // the candidate's with what its user said before it, and unless more of it is somebody else's or
-// nobody's here, as where a conversation comes from a database. A sentence that a model said and
-// somebody asks another with is told on.
+// nobody's here, as where a conversation comes from a database. What a model hands on, and waits
+// for, stands in whatever words of a sub-agent's; so does what a request brought.
 bool Tally::explains_model_call(const Candidate& one) const {
-  if (one.given_now >= kEvidenceWeight || one.said_line) return true;
+  if (one.handed_on || brought(one)) return true;
   if (one.said_in_set >= kEvidenceWeight && is_own(one, kSet)) return true;
   if (!is_own(one, kHistory)) return false;
   const bool asked = one.words >= kEvidenceWeight;
   return one.given >= kEvidenceWeight || one.said >= kEvidenceWeight ||
          (asked && (one.told >= kEvidenceWeight || one.resent >= kEvidenceWeight));
+}
+
+// In the message that is new. What others may say, too, has to be most of it.
+bool Tally::brought(const Candidate& one) const {
+  if (one.given_lines >= kHeavyWeight) return true;
+  return one.given_lines >= kEvidenceWeight && is_own(one, history_end_ > 0 ? kNews : kHistory);
 }
 
 // False: nobody is known, or several share what this carries and nothing else is known of them.

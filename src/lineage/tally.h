@@ -58,6 +58,7 @@ class Tally {
   // Where a text stands in a call to a model.
   enum Region : uint8_t {
     kHistory,  // what was said, up to the model's latest words; all, where it has not said any
+    kNews,     // what was said since
     kSet,      // instructions, definitions, fields
     kRegions,
   };
@@ -71,14 +72,15 @@ class Tally {
     uint32_t said = 0;         // by the model, and by nobody before
     uint32_t said_in_set = 0;  // the same, among instructions
     uint32_t resent = 0;       // the same, as a model's words in a conversation
-    bool said_line = false;    // a sentence of that, which is told on
+    bool handed_on = false;    // of that a sentence that it asked a tool with, and waits for
     uint32_t told = 0;         // by tools
     uint32_t words = 0;        // of its user
     uint32_t copied = 0;       // of these what the model said again
     uint32_t given = 0;
-    uint32_t given_now = 0;  // of that what no answer of a model followed yet
-    uint32_t unused = 0;     // of what it was given that no call said while it was in flight
-    uint32_t shared = 0;     // what others hold, too
+    uint32_t given_now = 0;    // of that what no answer of a model followed yet
+    uint32_t given_lines = 0;  // of that lines and sentences in messages
+    uint32_t unused = 0;       // of what it was given that no call said while it was in flight
+    uint32_t shared = 0;       // what others hold, too
     std::array<uint32_t, kRegions> known = {};  // bytes that it has to do with
     uint32_t known_parts = 0;                   // of the text that is being counted
     uint32_t known_words = 0;                   // of that
@@ -115,11 +117,13 @@ class Tally {
   bool holders_of(const Held& held, std::vector<std::pair<Candidate*, Holder>>& out);
   bool alone(const Held& held, const std::vector<std::pair<Candidate*, Holder>>& holders);
   void support(Candidate& candidate, const Holder& holder, const Value& value, bool is_new);
-  void add_said(Candidate& candidate, const Value& value, bool is_new, bool told_before);
+  void add_said(Candidate& candidate, const Holder& holder, const Value& value, bool is_new,
+                bool told_before);
   bool is_own(const Candidate& candidate, Region region) const {
     return 2 * candidate.known[region] >= told_[region];
   }
   bool explains_model_call(const Candidate& candidate) const;
+  bool brought(const Candidate& candidate) const;
   template <class Score>
   bool decide(Source source, Judgement& out, Score score);
   bool judge_texts(Judgement& out);

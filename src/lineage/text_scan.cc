@@ -179,8 +179,10 @@ void scan_target(const Target& target, ValueList& values) {
     asked.add(whole);
     asked.end_asked(true);
   }
+  if (extent == Extent::kText) values.set_extent(Extent::kUrl);
   values.add(std::string_view(whole).substr(scheme.size()),
              static_cast<uint8_t>(std::min<size_t>(12 + 3 * count + longest, 40)));
+  values.set_extent(extent);
 }
 
 void scan_word(std::string_view word, ValueList& values) {
@@ -215,7 +217,7 @@ void TextScan::line(std::string_view line) {
   const uint8_t weight = weight_of(line);
   const bool url = is_url(line);
   const uint64_t hash = hash_of(values_.key(), line);
-  if (!url && weight > 0) values_.add_hash(hash, weight, line.size());
+  if (!url && weight > 0) values_.add_hashed(line, hash, weight);
   whole_.add(hash);
   whole_weight_ = static_cast<uint8_t>(std::min(60, whole_weight_ + weight));
   ++lines_;
@@ -293,7 +295,7 @@ void TextScan::end() {
   flush();
   if (lines_ > 1 && whole_weight_ > 0) {
     const Extent extent = values_.set_extent(Extent::kWhole);
-    values_.add_hash(whole_.finish(), whole_weight_, 0);
+    values_.add_sum(whole_.finish(), whole_weight_);
     values_.set_extent(extent);
   }
   drop();

@@ -26,17 +26,14 @@ class ValueList {
   void set_telling(bool telling) { telling_ = telling; }
 
   void add(std::string_view text, uint8_t weight, bool id = false) {
-    if (weight > 0) add_hash(hash_of(key_, text), weight, text.size(), id);
+    if (weight > 0) add_hashed(text, hash_of(key_, text), weight, id);
   }
-  void add_hash(uint64_t hash, uint8_t weight, size_t size, bool id = false) {
-    if (telling_ && out_.values.size() < values_max_) {
-      if (out_.values.capacity() == 0) out_.values.reserve(kValuesAtFirst);
-      const auto told = static_cast<uint16_t>(std::min<size_t>(size, UINT16_MAX));
-      out_.values.push_back({hash, weight, place_, id, extent_, told});
-    } else if (overflow_ != nullptr) {
-      overflow_->forget(hash);
-    }
+  void add_hashed(std::string_view text, uint64_t hash, uint8_t weight, bool id = false) {
+    const bool name = extent_ == Extent::kText && is_name(text);
+    put(hash, weight, text.size(), id, name ? Extent::kName : extent_);
   }
+  // Of several texts together.
+  void add_sum(uint64_t hash, uint8_t weight) { put(hash, weight, 0, false, extent_); }
   void add_asked(uint64_t arguments, bool url = false) {
     if (out_.asked.size() < kAskedMax) {
       out_.asked.push_back({.arguments = arguments, .url = url});
@@ -47,6 +44,22 @@ class ValueList {
 
  private:
   static constexpr size_t kAskedMax = 256;  // at a time
+
+  // Some languages have no blanks, but letters beyond ASCII.
+  static bool is_name(std::string_view text) {
+    return std::ranges::none_of(
+        text, [](char c) { return c == ' ' || c == '\t' || static_cast<unsigned char>(c) > 0x7f; });
+  }
+  void put(uint64_t hash, uint8_t weight, size_t size, bool id, Extent extent) {
+    if (telling_ && out_.values.size() < values_max_) {
+      if (out_.values.capacity() == 0) out_.values.reserve(kValuesAtFirst);
+      const auto told = static_cast<uint16_t>(std::min<size_t>(size, UINT16_MAX));
+      out_.values.push_back({hash, weight, place_, id, extent, told});
+    } else if (overflow_ != nullptr) {
+      overflow_->forget(hash);
+    }
+  }
+
   static constexpr size_t kValuesAtFirst = 8;
 
   const HashKey key_;

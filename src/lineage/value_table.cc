@@ -178,7 +178,8 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
   Shard& shard = shard_of(hash);
   const std::lock_guard lock(shard.mutex);
   Entry* entry = find_in(shard, hash);
-  if (entry == nullptr) entry = &place_in(shard, hash, second);
+  const bool first = entry == nullptr;
+  if (first) entry = &place_in(shard, hash, second);
   const uint32_t who = holder.execution.value;
   if (since(entry->touched, second) >= horizon_) leave_out_the_gone(*entry);
   size_t place = 0;
@@ -208,7 +209,7 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
   }
   const bool several = entry->more != 0 ? entry->holders[0] != 0 : entry->holders[1] != 0;
   if (several && light) remember(shard.common, hash, second, kCommonWords);
-  return {who != 0};
+  return {.added = who != 0, .first = first};
 }
 
 void ValueTable::forget(uint64_t hash, MonoTime now) {

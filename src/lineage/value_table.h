@@ -25,6 +25,7 @@ enum Mark : uint8_t {
   kSaidByTool = 8,
   kGivenAtBegin = 16,
   kAllMessages = 32,  // the digest of all messages of a model call
+  kAskedOfTool = 32,  // a text: by its model, in a tool's arguments
   kAsId = 64,
   kPassedOn = 128,  // it is taken for what one call was told whose program passes it on
 };
@@ -66,6 +67,7 @@ class ValueTable {
   // A holder of no execution: somebody unknown has it. `added`: the execution had it not before.
   struct Inserted {
     bool added = false;
+    bool first = false;  // nobody had it
   };
   Inserted insert(uint64_t hash, const Holder& holder, bool light, MonoTime now);
   void forget(uint64_t hash, MonoTime now);

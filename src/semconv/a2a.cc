@@ -219,6 +219,7 @@ std::optional<A2aPath> a2a_path(std::string_view http_method, std::string_view p
     if (last == "card" && path.ends_with("/v1")) return named(A2aMethod::kGetExtendedCard, false);
     if (last == "tasks") return named(A2aMethod::kListTasks, false);
   }
+  if (path.empty()) return std::nullopt;
   if (last == kPushConfigs) return push_config_path(http_method, path, false);
   const std::string_view above = take_last_segment(path);
   if (above == kPushConfigs) return push_config_path(http_method, path, true);

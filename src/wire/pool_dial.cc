@@ -263,8 +263,9 @@ void Pool::Impl::remember(const PoolKey& key, bool h2) {
 }
 
 void Pool::Impl::lose_attempt(Site& site, const PoolKey& key, const Error& error) {
-  // What we did to it says nothing of the origin, and would be done to the next one, too.
-  const bool ours = error.side == Side::kSelf;
+  // What we gave up says nothing of the origin, and would be given up the next time, too. A second
+  // proxy's failures are this side's as well, but one may be another's no more.
+  const bool ours = error.side == Side::kSelf && error.code == Code::kOverload;
   if (!ours) remember(key, false);
   // A lookup has a time that all share, too.
   const bool late = error.code == Code::kConnectTimeout || error.code == Code::kTimeout ||

@@ -341,16 +341,12 @@ def test_what_is_done_for_a_request_that_was_answered_is_not_the_next_ones(sidec
     parcel = "My parcel to Trondheim was damaged, who pays for the broken violin inside?"
     room = "Please rebook the conference room Everest for Thursday afternoon, nine people."
     agent = Scripted(sidecar, origin)
-    body = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": "Noted."},
-                                    "finish_reason": "stop"}]}).encode()
-    origin.answer("/v1/chat/completions", [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                                           b"Content-Length: %d\r\n\r\n%s" % (len(body), body)])
-    kind = [("Content-Type", "application/json")]
+    origin.answer("/v1/chat/completions", answer_of_model("Noted."))
 
     def second(handler):
-        model = json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": parcel}]}).encode()
-        ask(agent.side.egress, "POST", origin.url("/v1/chat/completions"), kind, model)
-        ask(agent.side.egress, "POST", origin.url("/facts/stored.0"), kind, json.dumps({"fact": parcel}).encode())
+        ask_model(agent, origin, parcel)
+        ask(agent.side.egress, "POST", origin.url("/facts/stored.0"), [("Content-Type", "application/json")],
+            json.dumps({"fact": parcel}).encode())
         agent.call("second")
         agent.answer(handler)
 
@@ -365,25 +361,140 @@ def test_what_is_done_for_a_request_that_was_answered_is_not_the_next_ones(sidec
     assert first["span_id"] in [link["span_id"] for link in chat["links"]]
     stored, = [span for span in spans if span["attributes"].get("url.full", "").endswith("/stored.0")]
     assert is_nobodys(stored)
+    assert is_nobodys(call_of(spans, "second"))
+    agent.stop()
+
+
+def answer_of_model(text):
+    body = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": text},
+                                    "finish_reason": "stop"}]}).encode()
+    return [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)]
+
+
+def ask_model(agent, origin, prompt, path=""):
+    body = json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": prompt}]}).encode()
+    ask(agent.side.egress, "POST", origin.url(path + "/v1/chat/completions"), [("Content-Type", "application/json")], body)
+
+
+@pytest.mark.parametrize("used", [True, False], ids=["used before", "not used before"])
+def test_what_goes_on_behind_an_answer_while_the_next_request_has_a_text_of_its_own(sidecar, origin, sink, used):
+    parcel = "My parcel to Trondheim was damaged, who pays for the broken violin inside?"
+    room = "Please rebook the conference room Everest for Thursday afternoon, nine people."
+    agent = Scripted(sidecar, origin)
+    for path in ("/a", "/b", "/m"):
+        origin.answer(path + "/v1/chat/completions", answer_of_model("Noted."))
+    up, done = threading.Event(), threading.Event()
+
+    def remember():
+        up.wait(5)
+        ask_model(agent, origin, "Extract what is worth remembering of the user.\n" + parcel, "/m")
+        ask(agent.side.egress, "POST", origin.url("/facts/stored.0"), [("Content-Type", "application/json")],
+            json.dumps({"fact": parcel}).encode())
+        agent.call("rest")
+        done.set()
+
+    def first(handler):
+        if used:
+            ask_model(agent, origin, parcel, "/a")
+        agent.answer(handler)
+        threading.Thread(target=remember).start()
+
+    def second(handler):
+        up.set()
+        done.wait(5)
+        ask_model(agent, origin, room, "/b")
+        agent.answer(handler)
+
+    agent.scripts |= {"first": first, "second": second}
+    for name, text in (("first", parcel), ("second", room)):
+        assert agent.get(f"/{name}/?{urlencode({'q': text})}").status == 200
+    spans = sink.wait(6 + used, where=lambda span: span["attributes"].get("url.full") or is_served(span))
+    served = {span["trace_id"]: span["attributes"]["url.path"] for span in spans if is_served(span)}
+    whose = {span["attributes"]["url.full"].split("/", 3)[3]: served.get(span["trace_id"]) for span in spans if not is_served(span)}
+    assert whose.pop("b/v1/chat/completions") == "/second/"
+    assert not used or whose.pop("a/v1/chat/completions") == "/first/"
+    assert len(whose) == 3 and set(whose.values()) == {None}
+    agent.stop()
+
+
+@pytest.mark.parametrize("brought, prompt", [
+    ("Where is my order QK-482913 please?",
+     "Summarise the open tickets of this customer for the weekly meeting, one line each.\n- The invoice of last month was paid "
+     "twice, and nobody answered the mail about it so far.\n- The parcel of his sister, QK-482913, went to the wrong street, and "
+     "he wants it to be sent again.\n- The password reset does not reach him."),
+    ("My address is billing@example.com",
+     "Summarise the page for our customers, one line each.\nWho has a question about an invoice writes to billing@example.com "
+     "and gets an answer within two days.\nThe office is closed on public holidays."),
+    ("billing@example.com",
+     "Write to all of these that the office is closed on Monday, in a friendly tone.\nsales@example.com\nbilling@example.com"),
+], ids=["an order", "an address", "an address on its line"])
+def test_a_word_that_another_request_brought_takes_no_models_call(sidecar, origin, sink, brought, prompt):
+    agent = Scripted(sidecar, origin)
+    origin.answer("/v1/chat/completions", answer_of_model("On Monday."))
+    up, go = threading.Event(), threading.Event()
+
+    def first(handler):
+        up.set()
+        go.wait(10)
+        agent.answer(handler)
+
+    def second(handler):
+        ask_model(agent, origin, prompt)
+        agent.answer(handler)
+
+    agent.scripts |= {"first": first, "second": second}
+    waiting = threading.Thread(target=lambda: agent.get(f"/first/?{urlencode({'q': brought})}"))
+    waiting.start()
+    up.wait(5)
+    assert agent.get("/second/?customer=5").status == 200
+    go.set()
+    waiting.join()
+    spans = sink.wait(3, where=lambda span: is_served(span) or span["attributes"].get("gen_ai.operation.name") == "chat")
+    chat, = [span for span in spans if not is_served(span)]
+    assert chat["trace_id"] not in {span["trace_id"] for span in spans if is_served(span)}
+    agent.stop()
+
+
+@pytest.mark.parametrize("prompt", ["{}", "You answer questions about our shop, from these pages alone.\n\nPage 12: All parcels are "
+                                    "insured up to 500 EUR, and who sends violins pays more.\nPage 40: We have no shop in "
+                                    "Norway.\n\nQuestion: {}\nAnswer:"], ids=["alone", "in a template"])
+def test_what_a_request_brought_tells_its_models_call_from_another_ones(sidecar, origin, sink, prompt):
+    agent = Scripted(sidecar, origin)
+    origin.answer("/v1/chat/completions", answer_of_model("On Monday."))
+    up, go = threading.Event(), threading.Event()
+
+    def first(handler):
+        up.set()
+        go.wait(10)
+        agent.answer(handler)
+
+    def second(handler):
+        ask_model(agent, origin, prompt.format("And who pays for the broken violin?"))
+        agent.answer(handler)
+
+    agent.scripts |= {"first": first, "second": second}
+    waiting = threading.Thread(target=lambda: agent.get("/first/?q=Please+rebook+the+conference+room+Everest."))
+    waiting.start()
+    up.wait(5)
+    assert agent.get("/second/?q=And+who+pays+for+the+broken+violin%3F").status == 200
+    go.set()
+    waiting.join()
+    spans = sink.wait(3, where=lambda span: is_served(span) or span["attributes"].get("gen_ai.operation.name") == "chat")
+    chat, = [span for span in spans if not is_served(span)]
     served, = [span for span in spans if is_served(span) and span["attributes"]["url.path"] == "/second/"]
-    assert belongs(call_of(spans, "second"), served)
+    assert chat["trace_id"] == served["trace_id"] and chat["attributes"]["sidespan.parent.source"] == "echo"
     agent.stop()
 
 
 def test_what_an_earlier_request_brought_is_said_again_for_the_next_one(sidecar, origin, sink):
     """As in every conversation whose agent keeps it, and puts all of it into one prompt."""
     agent = Scripted(sidecar, origin)
-    body = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": "On Monday."},
-                                    "finish_reason": "stop"}]}).encode()
-    origin.answer("/v1/chat/completions", [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                                           b"Content-Length: %d\r\n\r\n%s" % (len(body), body)])
+    origin.answer("/v1/chat/completions", answer_of_model("On Monday."))
     said = []
 
     def script(handler):
         said.append(parse_qs(handler.path.partition("?")[2])["q"][0])
-        prompt = "\nAI: On Monday.\n".join(f"Human: {text}" for text in said)
-        ask(agent.side.egress, "POST", origin.url("/v1/chat/completions"), [("Content-Type", "application/json")],
-            json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": prompt}]}).encode())
+        ask_model(agent, origin, "\nAI: On Monday.\n".join(f"Human: {text}" for text in said))
         agent.answer(handler)
 
     agent.scripts |= {"first": script, "second": script}

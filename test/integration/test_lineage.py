@@ -942,6 +942,9 @@ def test_an_agent_that_hangs_up_ends_its_call(sidecar, model, sink):
 MOUNTAIN = "What is the tallest mountain in Chile?"
 GREETING = "And how would one say bonjour in English, in short?"
 CHECKS = "Let me check that for you."
+BOOKING = "Let me look that up in our booking system for you."
+NO_ACCESS = "I do not have access to your account details."
+SORRY = "I'm sorry, but I can't help with that request."
 PROGRAM = {"role": "system", "content": "You are a helpful assistant."}
 
 
@@ -966,7 +969,21 @@ def history(text, call="call_5be0917afc", result="Sunny, 21 degrees in the shade
            "https://docs.example/3/library/asyncio.html as its only reference.")]),
     (user("Find out about the thing we spoke of."), step({"subject": "FY2026"}, "call_93e1f07a2b"),
      [user("Write a poem for my grandmother Elsa who likes gardening, and mention FY2026 in its third line.")]),
-], ids=["the same sentence", "the same question", "an id that counts", "the same page", "the same word"])
+    (user("Where is my order QK-482913 please?"), step({"order": "QK-482913"}, "call_93e1f07a2b", BOOKING),
+     [user("Previous conversation:\nHuman: I want to change my seat on the flight to Oslo next month, please.\n"
+           f"AI: {BOOKING}\nHuman: Thanks. Which seats are near a window?\nAI: Rows nine to twelve have free window seats on "
+           "that day, for an extra charge.\nHuman: Take one of them and send the receipt to my office.\nAI:")]),
+    (user("Where is my order QK-482913 please?"), step({"order": "QK-482913"}, "call_93e1f07a2b", f"{NO_ACCESS} Please contact support."),
+     [{"role": "system", "content": "You answer for the museum, politely and in short sentences.\nWhere you are asked about a "
+       f"person, say this.\n{NO_ACCESS}\nNever tell the price of a painting, nor who lent it to us."},
+      user("When do you open on Sunday?")]),
+    (user("Where is my order QK-482913 please?"), step({"order": "QK-482913"}, "call_93e1f07a2b", SORRY),
+     [user(f"Explain what chatbots say to my class of twelve-year-olds with three examples. {SORRY} Which words are rude?")]),
+    (user("How do I run two coroutines at once?"), step({"url": "https://docs.example/3/library/asyncio.html"}, "call_93e1f07a2b"),
+     [user("My team moves to the standard library next quarter; write a plan for our managers, in German, with this as its "
+           "only reference:\nhttps://docs.example/3/library/asyncio.html")]),
+], ids=["the same sentence", "the same question", "an id that counts", "the same page", "the same word",
+        "a sentence in a history of one text", "a sentence among instructions", "a sentence that is quoted", "a page on its line"])
 def test_who_says_the_same_by_chance_is_not_the_one_that_was_heard(sidecar, model, sink, asked_by_first, answer, second):
     side = sidecar()
     model.answer("/a" + CHAT, plain(completion(answer, "tool_calls")))

@@ -13,7 +13,8 @@
 //     model's last word, or was given up: who waits for that no longer goes on;
 //   - the end of a call that began while no request was in flight, if one had been within that time
 //     before, or if it belongs to a turn that goes on;
-//   - the end of any call of a turn that is known to go on so.
+//   - the end of any call of a turn that is known to go on so;
+//   - a call that carries what a request brought that is answered.
 // A turn of a request that had another answer is over with it, whatever its model said last.
 #pragma once
 
@@ -104,6 +105,10 @@ class IngressWatch {
     void end(MonoTime now, End how = End::kOther, ExecutionRef turn = {}) {
       if (watch_ != nullptr) std::exchange(watch_, nullptr)->end_work(begun_, now, how, turn);
     }
+    // It is done for a request that was answered before.
+    void disown(MonoTime now) {
+      if (watch_ != nullptr) watch_->disown_work(now);
+    }
     // It stays open and is no work.
     void settle() {
       if (watch_ != nullptr) std::exchange(watch_, nullptr)->settle_work();
@@ -143,6 +148,7 @@ class IngressWatch {
   void close(MonoTime now);
   void drop(uint64_t number, bool settled);
   void end_work(const Work::Begun& begun, MonoTime now, End how, ExecutionRef turn);
+  void disown_work(MonoTime now);
   void settle_work();
   // With the mutex held.
   Request leave(uint64_t number);

@@ -10,7 +10,8 @@
 // with all the arguments that one model alone waits for is that one's, though others know them,
 // too. A conversation is an execution's with what that one's model answered in it, or if half of
 // what it says is: models tell many the same, and most conversations were begun elsewhere, or
-// before anybody looked.
+// before anybody looked. A sentence in a new message is enough where its model asked a tool with
+// that and waits for it, or where its user's request brought that.
 //
 // Calls whose own headers name their trace are another registry's, traces(), where a trace is a
 // scope: it finds by the same rule which earlier call of their trace they have to do with. Where
@@ -88,9 +89,8 @@ struct Joined {
   std::string tracestate = {};  // the parent's
   uint32_t step = 0;            // the call's place in it, from 1
   bool asked_for = false;       // by a model, as far as is known
-  // It carries what a request on the ingress brought that was answered before anybody used it, and
-  // a request that is in flight now is not its parent. Not of a call that is in that one's trace
-  // already.
+  // It carries what a request on the ingress brought that is answered, and a request that is in
+  // flight now is not its parent. Not of a call that is in that one's trace already.
   bool elsewhere = false;
   // When no execution had to do with what the call carried, by the registry's age; zero: one had,
   // or may have had.

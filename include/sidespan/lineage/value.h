@@ -55,11 +55,14 @@ enum class Place : uint8_t {
   kWords,    // what somebody said: a message to a model
   kResent,   // a model's own words in such a conversation
   kContent,  // in an answer
+  kAsked,    // there, of a model's: what it asks a tool for
 };
 
 // How much of what was said a value is.
 enum class Extent : uint8_t {
   kText,   // a line, or something short
+  kName,   // one that is a word: an id, an address
+  kUrl,    // one that is a URL
   kPart,   // of the text before: a sentence, or what stands behind a label
   kWord,   // in it
   kWhole,  // the texts before, together, or a part of a word

@@ -116,6 +116,19 @@ TEST_CASE("who waits for one after another has an end of its own") {
   CHECK(rig.loop.now().mono - began >= 2 * each);
 }
 
+TEST_CASE("who waits for what a second proxy did not reach goes on by himself") {
+  H2Rig rig;
+  rig.make_known();
+  rig.refusal = Error{Code::kUnreachable, Side::kSelf, true, "the second proxy answered 503"};
+  rig.dials = 0;
+  std::array<Call, 3> calls;
+  for (Call& call : calls) rig.begin(call);
+  REQUIRE(run_until(rig.loop, [&] {
+    return std::ranges::all_of(calls, [](const Call& call) { return call.error.has_value(); });
+  }));
+  CHECK(rig.dials == 3);
+}
+
 TEST_CASE("what the sidecar gave up says nothing of the origin") {
   H2Rig rig;
   rig.make_known();
