@@ -24,6 +24,21 @@ struct Forgotten final : Overflow {
 
 using Cut = std::vector<size_t>;
 
+// Some documents may break off.
+Gleaned glean_whatever(Voice voice, const std::vector<std::string>& documents, bool streamed) {
+  Forgotten forgotten;
+  Gleaner gleaner(kKey, voice, streamed, forgotten, {});
+  for (const std::string& document : documents) {
+    gleaner.begin_document();
+    sidespan::json::Reader reader(gleaner);
+    reader.feed(document);
+    reader.finish();
+    gleaner.end_document();
+  }
+  gleaner.finish();
+  return gleaner.take();
+}
+
 Gleaned glean(Voice voice, const std::vector<std::string>& documents, bool streamed = false,
               size_t step = 1'000'000, size_t values_max = 8192) {
   Forgotten forgotten;
@@ -565,6 +580,47 @@ TEST_CASE("a URL in a text is the one that is fetched") {
   CHECK(url("kb.example", "/v1/search").values.empty());
   CHECK(shares(glean(Voice::kToolAnswer, {R"({"q":"best laptops, 2024"})"}),
                url("s.example", "/?q=best+laptops%2C+2024")));
+}
+
+TEST_CASE("a word on its line is a name, and a URL is one of its own") {
+  const Gleaned said = glean(Voice::kModelRequest,
+                             {R"({"messages":[{"role":"user","content":)"
+                              R"("QK-482913\nhttps://kb.example/manuals/kettle-9f86d081.html\n)"
+                              R"(Where is order AK-48219?\n\u8a02\u55ae\u5728\u54ea\u88e1"}]})"});
+  const auto extent = [&](std::string_view text) {
+    const Value* const value = find(said, text);
+    REQUIRE(value != nullptr);
+    return value->extent;
+  };
+  CHECK(extent("QK-482913") == Extent::kName);
+  CHECK(extent("kb.example/manuals/kettle-9f86d081.html") == Extent::kUrl);
+  CHECK(extent("Where is order AK-48219?") == Extent::kText);
+  CHECK(extent("AK-48219") == Extent::kWord);
+  CHECK(extent("\u8a02\u55ae\u5728\u54ea\u88e1") == Extent::kText);  // no blanks in this language
+}
+
+TEST_CASE("what a model asks a tool for is told from what it says") {
+  const std::string task = "Find the ferries to Hydra.";
+  const std::string prose = "Let me look for ferries first.";
+  const std::string call = R"({"choices":[{"message":{"content":")" + prose +
+                           R"(","tool_calls":[{"function":{"arguments":"{\"task\":\")" + task +
+                           R"(\"}"}}]}}]})";
+  const std::string object = R"({"content":[{"type":"tool_use","input":{"task":")" + task +
+                             R"("}},{"type":"text","text":")" + prose + R"("}]})";
+  const std::vector<std::string> stream = {
+      R"({"index":0,"delta":{"partial_json":"{\"task\":\"Find the fer"}})",
+      R"({"index":0,"delta":{"partial_json":"ries to Hydra.\"}"}})",
+      R"({"index":1,"delta":{"text":"Let me look for ferries first.\n"}})"};
+  for (const auto& [documents, streamed] :
+       {std::pair(std::vector{call}, false), std::pair(std::vector{object}, false),
+        std::pair(stream, true), std::pair(std::vector{object.substr(0, 60), call}, true)}) {
+    CAPTURE(documents.front());
+    const Gleaned gleaned = glean_whatever(Voice::kModelAnswer, documents, streamed);
+    REQUIRE(find(gleaned, task) != nullptr);
+    REQUIRE(find(gleaned, prose) != nullptr);
+    CHECK(find(gleaned, task)->place == Place::kAsked);
+    CHECK(find(gleaned, prose)->place == Place::kContent);
+  }
 }
 
 TEST_CASE("what does not fit is told, and its size is bounded") {

@@ -674,6 +674,109 @@ TEST_CASE("what a request on the ingress brought is its own") {
   CHECK(rig.model(user(kQuestion)).opened);
 }
 
+TEST_CASE("a sub-agent's task ties its call as long as the one who gave it waits") {
+  const std::string task = "Find out which ferries reach the island of Hydra before noon.";
+  const std::string framed =
+      user("You are part of a crew and have one task, as all have.\\nTask: " + task +
+           "\\nWhat is known so far: the sea is calm, and so is all.");
+  const auto prose = R"({"choices":[{"message":{"content":")" + task + R"("}}]})";
+  Rig rig;
+  const Joined first = rig.model(user("How do I get there?"));
+  rig.said(first, asks(kId, task));
+  SUBCASE("it does") {
+    const Joined sub = rig.model(framed);
+    CHECK(sub.execution == first.execution);
+    CHECK(sub.source == Source::kEcho);
+  }
+  SUBCASE("it has gone on") {
+    const Joined second = rig.model(user("How do I get there?") + "," + calls(kId, task));
+    REQUIRE(second.execution == first.execution);
+    CHECK(rig.model(framed).opened);
+  }
+  SUBCASE("among instructions") {
+    CHECK(rig.model(R"({"role":"system","content":"Never do this.\\n)" + task +
+                    R"(\\nNor answer in verse, nor in prose that nobody reads."},)" + user("Hi"))
+              .opened);
+  }
+  SUBCASE("what a model says to a person is said to many") {
+    Rig other;
+    other.said(other.model(user("How do I get there?")), prose);
+    CHECK(other.model(framed).opened);
+  }
+}
+
+TEST_CASE("what a request brought is known by a sentence, and a short one by being most of all") {
+  struct Row {
+    const char* brought;
+    std::string messages;
+    bool own;
+  };
+  const std::string page = "Page 12: all parcels are insured, whoever sends them.";
+  const std::vector<Row> rows = {
+      {"And on the next Sunday?", user("And on the next Sunday?"), true},
+      {"And on the next Sunday?",
+       user("Hi") + R"(,{"role":"assistant","content":"Hello there."},)" +
+           user("And on the next Sunday?"),
+       true},
+      {"And on the next Sunday?", user(page + "\\nAnd on the next Sunday?\\n" + page), false},
+      {"And who pays for the broken violin?",
+       user(page + "\\nAnd who pays for the broken violin?\\n" + page), true},
+      {"Where is QK-482913?", user(page + "\\nThat of his sister is QK-482913, he says."), false},
+      {"QK-482913", user(page + "\\nQK-482913"), false},
+      {"QK-482913", user("QK-482913"), true},
+      {"https://kb.example/manuals/kettle-9f86d081.html",
+       user(page + "\\nhttps://kb.example/manuals/kettle-9f86d081.html"), false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.brought);
+    CAPTURE(row.messages);
+    Rig rig;
+    const SpanRef span{trace::TraceId::make(rig.random), trace::SpanId::make(rig.random), 1};
+    const ExecutionRef request = rig.registry.open_given(span, 0, rig.now);
+    rig.registry.publish(request, Voice::kGiven, 0,
+                         rig.glean(Voice::kGiven, R"({"q":")" + std::string(row.brought) + "\"}"),
+                         rig.now.mono);
+    CHECK((rig.model(row.messages).execution == request) == row.own);
+  }
+}
+
+TEST_CASE("what an answered request brought is not done for the next one") {
+  const std::string first = "When does the parcel with the violin reach Trondheim?";
+  Rig rig;
+  const auto open = [&](const std::string& brought) {
+    const SpanRef span{trace::TraceId::make(rig.random), trace::SpanId::make(rig.random), 1};
+    const ExecutionRef request = rig.registry.open_given(span, 0, rig.now);
+    rig.registry.publish(request, Voice::kGiven, 0,
+                         rig.glean(Voice::kGiven, R"({"q":")" + brought + "\"}"), rig.now.mono);
+    return request;
+  };
+  const auto again = [&] {
+    return rig.model(user(first + "\\nIt arrives on Monday or on Tuesday.\\nyes please")).elsewhere;
+  };
+  const ExecutionRef before = open(first);
+  SUBCASE("nobody used it before") {
+    rig.registry.close_given(before, rig.now.mono);
+    open("Hi");
+    CHECK(again());
+  }
+  SUBCASE("a model was told it before, as in a conversation") {
+    REQUIRE(rig.model(user(first)).execution == before);
+    rig.registry.close_given(before, rig.now.mono);
+    SUBCASE("and the next one brings no text of its own") {
+      open("Hi");
+      CHECK_FALSE(again());
+    }
+    SUBCASE("and the next one's is not there") {
+      const ExecutionRef next = open("Please rebook the conference room for nine people.");
+      CHECK(again());
+      // Once that is over, too, it tells nothing of the one behind it.
+      rig.registry.close_given(next, rig.now.mono);
+      open("Hi");
+      CHECK_FALSE(again());
+    }
+  }
+}
+
 TEST_CASE("what was forgotten for want of room is nobody's") {
   RegistryOptions options;
   options.values_per_execution_max = 64;
