@@ -42,7 +42,7 @@ ClosedTurn ExecutionTable::shut(Slot& slot, MonoTime now) {
   slot.open = false;
   slot.closed = now;
   open_.fetch_sub(1, std::memory_order_relaxed);
-  if (slot.telling) telling_.fetch_sub(1, std::memory_order_relaxed);
+  if (!slot.opening.turn) count_of(slot).fetch_sub(1, std::memory_order_relaxed);
   open_by_scope_[slot.opening.scope % kScopePlaces].fetch_sub(1, std::memory_order_relaxed);
   // Where a call is still under way its end is not known, and nobody waits for it.
   const MonoTime end = slot.in_flight > 0 ? now : slot.last_end;
@@ -117,6 +117,7 @@ ExecutionRef ExecutionTable::open(Opening opening, const Moment& now, uint64_t c
   slot.active = slot.last_end = now.mono;
   weigh(slot);
   open_.fetch_add(1, std::memory_order_relaxed);
+  if (!slot.opening.turn) count_of(slot).fetch_add(1, std::memory_order_relaxed);
   open_by_scope_[slot.opening.scope % kScopePlaces].fetch_add(1, std::memory_order_relaxed);
   return {static_cast<uint32_t>(static_cast<uint32_t>(slot.generation) << 16 |
                                 number << kIndexBits | *index)};
@@ -285,8 +286,10 @@ void ExecutionTable::set_telling(ExecutionRef execution) {
   Shard& shard = shard_of(execution);
   const std::lock_guard lock(shard.mutex);
   Slot* const slot = slot_of(shard, execution);
-  if (slot == nullptr || !slot->open || std::exchange(slot->telling, true)) return;
-  telling_.fetch_add(1, std::memory_order_relaxed);
+  if (slot == nullptr || !slot->open || slot->opening.turn || slot->telling) return;
+  count_of(*slot).fetch_sub(1, std::memory_order_relaxed);
+  slot->telling = true;
+  count_of(*slot).fetch_add(1, std::memory_order_relaxed);
 }
 
 bool ExecutionTable::charge_value(ExecutionRef execution, size_t values_max) {

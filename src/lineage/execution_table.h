@@ -101,10 +101,11 @@ class ExecutionTable {
   bool has_failed(ExecutionRef execution, uint8_t step);
   // For what the answer to its call with that step asked for; its low bits are enough.
   Waiting waits(ExecutionRef execution, uint8_t step, MonoTime now);
-  // It was given something that nobody had said: calls that are made for it may be known by that.
+  // It is a request, and brought a text: calls that are made for it may be known by that.
   void set_telling(ExecutionRef execution);
-  // How many such are open.
+  // How many such are open, and how many other requests.
   size_t telling() const { return telling_.load(std::memory_order_relaxed); }
+  size_t mute() const { return mute_.load(std::memory_order_relaxed); }
   // Takes room for one value more in its account; false: it has none.
   bool charge_value(ExecutionRef execution, size_t values_max);
 
@@ -175,6 +176,8 @@ class ExecutionTable {
   static void set_failed(Slot& slot, uint32_t step) {
     if (slot.steps - step < kStepsKept) slot.failed.set(step % kStepsKept);
   }
+  // Of an open request.
+  std::atomic<size_t>& count_of(const Slot& slot) { return slot.telling ? telling_ : mute_; }
   ClosedTurn shut(Slot& slot, MonoTime now);
   void release(Shard& shard, size_t index);
   void sweep(Shard& shard, MonoTime now, bool all, std::vector<ClosedTurn>& out);
@@ -186,6 +189,7 @@ class ExecutionTable {
   std::array<Shard, kShards> shards_;
   std::atomic<size_t> open_{0};
   std::atomic<size_t> telling_{0};
+  std::atomic<size_t> mute_{0};
   std::array<std::atomic<uint32_t>, kScopePlaces> open_by_scope_ = {};
   std::atomic<size_t> slots_made_{0};
   std::atomic<size_t> texts_{0};

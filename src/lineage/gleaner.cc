@@ -122,6 +122,7 @@ struct Gleaner::Impl final : Recycled<Impl, 32> {
   TextScan scan;
   Bundle bundle;
   size_t bundle_depth = 0;
+  size_t asked_depth = 0;  // of the object with all that a tool is asked for, in an answer
   std::unique_ptr<NestedJson> nested;  // of a text that begins as JSON
   bool in_nested = false;
   bool in_lines = true;
@@ -175,7 +176,10 @@ void Gleaner::Impl::open(bool array) {
   if (!array && asks_here()) {
     bundle.begin();
     bundle_depth = depth;
-    if (voice == Voice::kModelAnswer) values.set_place(Place::kAsked);
+    if (voice == Voice::kModelAnswer && asked_depth == 0) {
+      asked_depth = depth;
+      values.set_place(Place::kAsked);
+    }
   }
   level() = next;
   key = Member::kOther;
@@ -194,8 +198,11 @@ void Gleaner::Impl::close() {
   if (bundle.active() && depth == bundle_depth) {
     const size_t from = out.asked.size();
     bundle.end();
-    if (voice == Voice::kModelAnswer) values.set_place(Place::kContent);
     if (depth > 0) name_asked(from);
+  }
+  if (asked_depth != 0 && depth == asked_depth) {
+    asked_depth = 0;
+    values.set_place(Place::kContent);
   }
   if (depth == name_depth) name_depth = 0;
   if (depth == unnamed_depth) unnamed_depth = 0;
@@ -327,9 +334,9 @@ void Gleaner::Impl::text(std::string_view piece, bool last) {
     Part& into = part();
     if (!into.arguments) into.arguments = std::make_unique<NestedJson>(values, true);
     const size_t from = out.asked.size();
-    values.set_place(Place::kAsked);
+    const Place place = values.set_place(Place::kAsked);
     into.arguments->feed(piece);
-    values.set_place(Place::kContent);
+    values.set_place(place);
     name_asked(from);
   } else if (to == To::kProse) {
     Part& into = part();
@@ -401,6 +408,7 @@ void Gleaner::begin_document() {
   impl.name_depth = 0;
   impl.unnamed_depth = 0;
   impl.message_depth = 0;
+  impl.asked_depth = 0;
   if (impl.voice == Voice::kModelAnswer) impl.values.set_place(Place::kContent);
 }
 

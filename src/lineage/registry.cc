@@ -272,8 +272,8 @@ void Registry::Impl::publish(ExecutionRef execution, Voice voice, uint32_t step,
     const bool light = value.weight < kHeavyWeight && !value.id;
     uint8_t marks = marks_of(voice, value.place);
     if (value.id) marks |= kAsId;
-    const auto [added, first] = values.insert(value.hash, {execution, marks, low}, light, now);
-    tells |= first && value.weight >= kEvidenceWeight && value.extent != Extent::kUrl;
+    const bool added = values.insert(value.hash, {execution, marks, low}, light, now).added;
+    tells |= value.weight >= kEvidenceWeight && is_sentence(value);
     if (added && !executions.charge_value(execution, options.values_per_execution_max)) {
       values.forget(value.hash, now);
     }
@@ -362,10 +362,8 @@ Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random)
     return {.unheard_at = before};
   }
   const Judgement judgement = judge(call, now.mono);
-  Joined out{.verdict = judgement.verdict,
-             .source = judgement.source,
-             .asked_for = judgement.asked_for,
-             .elsewhere = judgement.elsewhere && call.scope.id == 0 && !call.is_sent};
+  Joined out{
+      .verdict = judgement.verdict, .source = judgement.source, .asked_for = judgement.asked_for};
   if (judgement.verdict == Joined::Verdict::kOne) {
     const std::optional<Entered> entered =
         executions.enter(judgement.execution,
@@ -393,6 +391,13 @@ Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random)
   }
   for (const ExecutionRef candidate : judgement.candidates) {
     add_link(out.links, executions.span_of(candidate));
+  }
+  if (call.scope.id == 0 && !call.is_sent) {
+    out.outlives = judgement.outlives;
+    out.elsewhere =
+        judgement.elsewhere && !std::ranges::all_of(out.links, [&](const SpanRef& link) {
+          return link.trace_id == call.trace;
+        });
   }
   if (!out.execution && converses && options.turns.on) {
     open_turn(call, judgement, now, random, out);

@@ -13,11 +13,6 @@ constexpr uint8_t kToldInBodyWeightMin = kEvidenceWeight;
 // What a tool told, and no user before.
 constexpr uint8_t kToldMarks = kSaidByTool | kSaidByUser | kGivenAtBegin;
 
-// What somebody says: not a word of it, a page's address or a number.
-bool is_sentence(const Value& value) {
-  return !value.id && (value.extent == Extent::kText || value.extent == Extent::kPart);
-}
-
 }  // namespace
 
 // Pointers into candidates_ are used: it never grows beyond what it has room for at once.
@@ -86,8 +81,10 @@ void Tally::add_said(Candidate& candidate, const Holder& holder, const Value& va
     candidate.resent += value.weight;
   } else if (line || value.id) {
     (value.place == Place::kFixed ? candidate.said_in_set : candidate.said) += value.weight;
-    const bool asked = is_new && value.place == Place::kWords && is_sentence(value) &&
-                       value.weight >= kHeavyWeight && (holder.marks & kAskedOfTool) != 0;
+    if (!is_new || value.weight < kHeavyWeight) return;
+    candidate.said_line = true;
+    const bool asked =
+        value.place == Place::kWords && is_sentence(value) && (holder.marks & kAskedOfTool) != 0;
     candidate.handed_on |=
         asked && executions_.waits(holder.execution, holder.step, now_) != Waiting::kNo;
   }
@@ -104,8 +101,13 @@ void Tally::support(Candidate& candidate, const Holder& holder, const Value& val
   if (has(kGivenAtBegin)) {
     candidate.given += value.weight;
     if (is_new) candidate.given_now += value.weight;
-    const bool said = is_new && value.place == Place::kWords && is_sentence(value);
-    if (said) candidate.given_lines += value.weight;
+    if (is_new && is_sentence(value)) {
+      candidate.given_sentence = std::max(candidate.given_sentence, value.weight);
+      if (value.place == Place::kWords) {
+        candidate.given_lines += value.weight;
+        candidate.given_line = std::max(candidate.given_line, value.weight);
+      }
+    }
   }
   if (has(kSentFixed)) return;  // a constant of the agent's, whoever says it again
   if (has(kSaidByUser)) candidate.words += value.weight;
@@ -182,7 +184,7 @@ void Tally::count(const Value& value, bool is_new) {
   });
   for (const auto& [who, holder] : holders) {
     const bool unused = is_new && !in_flight && (holder.marks & ~kAsId) == kGivenAtBegin;
-    if (unused && who != nullptr) who->unused += value.weight;
+    if (unused && who != nullptr) who->unused = std::max(who->unused, value.weight);
     const bool told = (holder.marks & kToldMarks) == kSaidByTool;
     if (tells && who != nullptr) who->told_alone |= told;
     if (passed_on && who != nullptr) who->passed_on += (holder.marks & kPassedOn) != 0 ? 1U : 0U;
@@ -472,22 +474,22 @@ bool Tally::is_asked_for(const Judgement& judgement) const {
 }
 
 // Where nobody is found: what a request alone had given the agent is done for it behind its answer,
-// and not for another that is in flight now. As conversations go, a model may be told it once more
-// for that one, if that brought nothing to be known by: then only what nobody said as long as the
-// earlier one was in flight is done for that.
+// and not for another that is in flight now. As conversations go, it may be said once more for that
+// one, if that brought nothing to be known by: then only what nobody said as long as the earlier
+// one was in flight is done for that.
 void Tally::find_given_before(Judgement& out) const {
   const bool own = std::ranges::any_of(candidates_, [](const Candidate& one) {
     return one.standing && !one.standing->turn && one.standing->open && one.given > 0;
   });
   if (out.verdict == Joined::Verdict::kOne || own) return;
-  const bool may_be_told_again = call_.to_model && executions_.telling() == 0;
+  const bool may_be_said_again = executions_.telling() == 0;
   for (const Candidate& one : candidates_) {
     const bool over = one.standing && !one.standing->turn && !one.standing->open;
-    const uint32_t weight = may_be_told_again ? one.unused : one.given_now;
+    const uint8_t weight = may_be_said_again ? one.unused : one.given_sentence;
     if (!over || weight < kHeavyWeight) continue;
     const bool named = std::ranges::find(out.candidates, one.execution) != out.candidates.end();
     if (!named) out.candidates.push_back(one.execution);
-    out.elsewhere = true;
+    out.elsewhere = out.outlives = true;
   }
 }
 
@@ -496,7 +498,16 @@ void Tally::find_given_before(Judgement& out) const {
 // nobody's here, as where a conversation comes from a database. What a model hands on, and waits
 // for, stands in whatever words of a sub-agent's; so does what a request brought.
 bool Tally::explains_model_call(const Candidate& one) const {
-  if (one.handed_on || brought(one)) return true;
+  return one.handed_on || brought(one) || is_own_conversation(one);
+}
+
+// It may be the candidate's, so that another's evidence decides nothing, nor does it by itself.
+bool Tally::may_explain_model_call(const Candidate& one) const {
+  return one.given_now >= kEvidenceWeight || one.given_lines >= kEvidenceWeight / 2 ||
+         one.said_line || is_own_conversation(one);
+}
+
+bool Tally::is_own_conversation(const Candidate& one) const {
   if (one.said_in_set >= kEvidenceWeight && is_own(one, kSet)) return true;
   if (!is_own(one, kHistory)) return false;
   const bool asked = one.words >= kEvidenceWeight;
@@ -504,15 +515,31 @@ bool Tally::explains_model_call(const Candidate& one) const {
          (asked && (one.told >= kEvidenceWeight || one.resent >= kEvidenceWeight));
 }
 
-// In the message that is new. What others may say, too, has to be most of it.
+// In the message that is new. What others may say, too, has to be most of it; and so has all where
+// a request is in flight that would not be known by anything, but may read what another one says.
 bool Tally::brought(const Candidate& one) const {
-  if (one.given_lines >= kHeavyWeight) return true;
+  if (one.given_line >= kHeavyWeight && executions_.mute() == 0) return true;
   return one.given_lines >= kEvidenceWeight && is_own(one, history_end_ > 0 ? kNews : kHistory);
+}
+
+// As judge_texts(). A turn alone that may explain it is linked, and makes a request that is in
+// flight no evidence; a request alone is as good as none.
+bool Tally::judge_model_texts(Judgement& out) {
+  const auto may = [&](const Candidate& one) { return may_explain_model_call(one); };
+  if (!decide(Source::kEcho, out, may)) return false;
+  if (out.verdict != Joined::Verdict::kOne) return true;
+  const Candidate& only = *candidate(out.execution);
+  if (explains_model_call(only)) return true;
+  out.elsewhere = only.standing->turn;
+  doubt(out);
+  if (out.elsewhere) return true;
+  out.verdict = Joined::Verdict::kNone;
+  out.candidates.clear();
+  return false;
 }
 
 // False: nobody is known, or several share what this carries and nothing else is known of them.
 bool Tally::judge_texts(Judgement& out) {
-  const auto to_model = [&](const Candidate& one) { return explains_model_call(one); };
   // Among much that nobody has heard yet, a text that somebody knows is that by chance: a new
   // question about what another is about.
   const auto to_tool = [&](const Candidate& one) {
@@ -521,7 +548,7 @@ bool Tally::judge_texts(Judgement& out) {
     return one.said + one.copied + one.told >= kEvidenceWeight ||
            one.words + one.copied >= kEvidenceWeight || one.given >= kEvidenceWeight;
   };
-  if (call_.to_model ? decide(Source::kEcho, out, to_model) : decide(Source::kEcho, out, to_tool)) {
+  if (call_.to_model ? judge_model_texts(out) : decide(Source::kEcho, out, to_tool)) {
     // What somebody's model asked for long ago may be done now, though nobody knows what he said.
     if (others_wait_) doubt(out);
     return true;

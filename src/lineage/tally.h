@@ -26,7 +26,10 @@ struct Judgement {
   std::optional<uint8_t> attempt = {};   // the step of the same request before
   bool asked_for = false;                // by a model, perhaps by one of several
   bool unheard = false;                  // no execution has to do with what it carries
-  bool elsewhere = false;  // not kOne: a request that is over alone had given it to the agent
+  // Not kOne: a request that is over alone had given it to the agent, or another turn's model alone
+  // had said it.
+  bool elsewhere = false;
+  bool outlives = false;  // the former
 };
 
 class Tally {
@@ -72,15 +75,18 @@ class Tally {
     uint32_t said = 0;         // by the model, and by nobody before
     uint32_t said_in_set = 0;  // the same, among instructions
     uint32_t resent = 0;       // the same, as a model's words in a conversation
-    bool handed_on = false;    // of that a sentence that it asked a tool with, and waits for
+    bool said_line = false;    // of that something by itself, which may be told on
+    bool handed_on = false;    // it asked a tool with that, and waits for it
     uint32_t told = 0;         // by tools
     uint32_t words = 0;        // of its user
     uint32_t copied = 0;       // of these what the model said again
     uint32_t given = 0;
-    uint32_t given_now = 0;    // of that what no answer of a model followed yet
-    uint32_t given_lines = 0;  // of that lines and sentences in messages
-    uint32_t unused = 0;       // of what it was given that no call said while it was in flight
-    uint32_t shared = 0;       // what others hold, too
+    uint32_t given_now = 0;      // of that what no answer of a model followed yet
+    uint32_t given_lines = 0;    // of that sentences in messages
+    uint8_t given_line = 0;      // the heaviest of these
+    uint8_t given_sentence = 0;  // the heaviest, wherever
+    uint8_t unused = 0;          // the heaviest that no call said while it was in flight
+    uint32_t shared = 0;         // what others hold, too
     std::array<uint32_t, kRegions> known = {};  // bytes that it has to do with
     uint32_t known_parts = 0;                   // of the text that is being counted
     uint32_t known_words = 0;                   // of that
@@ -122,8 +128,11 @@ class Tally {
   bool is_own(const Candidate& candidate, Region region) const {
     return 2 * candidate.known[region] >= told_[region];
   }
+  bool may_explain_model_call(const Candidate& candidate) const;
   bool explains_model_call(const Candidate& candidate) const;
+  bool is_own_conversation(const Candidate& candidate) const;
   bool brought(const Candidate& candidate) const;
+  bool judge_model_texts(Judgement& out);
   template <class Score>
   bool decide(Source source, Judgement& out, Score score);
   bool judge_texts(Judgement& out);

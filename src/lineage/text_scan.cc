@@ -54,6 +54,9 @@ size_t find_sentence_end(std::string_view line, size_t at) {
       [](char c) { return c == '.' || c == '?' || c == '!'; });
 }
 
+// Of a line that may have a question behind a label.
+constexpr uint8_t kLabelledWeightMin = kEvidenceWeight / 2;
+
 // A line that has no parts, and is compared as a whole.
 bool is_one_word(std::string_view text) {
   return text.size() <= TextScan::kLineBytesMax && std::ranges::none_of(text, [](char c) {
@@ -192,8 +195,9 @@ void scan_word(std::string_view word, ValueList& values) {
   values.add(word, weight_of(word));
 }
 
-// What one puts into the words of others: the text behind a label ("Task: ...") and sentences.
-void TextScan::phrases(std::string_view line) {
+// What one puts into the words of others: the text behind a label ("Task: ...") and sentences; the
+// latter of what tells much.
+void TextScan::phrases(std::string_view line, bool sentences) {
   constexpr size_t kLabelBytesMax = 40;
   const size_t label = line.substr(0, kLabelBytesMax).find(": ");
   const auto add = [&](std::string_view part) {
@@ -201,6 +205,7 @@ void TextScan::phrases(std::string_view line) {
     if (part.size() < line.size()) values_.add(part, weight_of(part));
   };
   if (label != std::string_view::npos) add(line.substr(label + 2));
+  if (!sentences) return;
   size_t start = 0;
   for (size_t at = find_sentence_end(line, 0); at < line.size();
        at = find_sentence_end(line, at + 1)) {
@@ -222,7 +227,7 @@ void TextScan::line(std::string_view line) {
   whole_weight_ = static_cast<uint8_t>(std::min(60, whole_weight_ + weight));
   ++lines_;
   const Extent extent = values_.set_extent(Extent::kPart);
-  if (!url && weight >= kHeavyWeight) phrases(line);
+  if (!url && weight >= kLabelledWeightMin) phrases(line, weight >= kHeavyWeight);
   values_.set_extent(url ? extent : Extent::kWord);
   // A word of letters alone tells nothing beside its line.
   size_t past = 0;

@@ -36,7 +36,7 @@ class TextScan {
   void keep(std::string_view part);
   void flush();
   void line(std::string_view line);
-  void phrases(std::string_view line);
+  void phrases(std::string_view line, bool sentences);
 
   ValueList& values_;
   std::string line_;  // what came of it

@@ -19,8 +19,8 @@ class ValueList {
       : key_(key), out_(out), overflow_(overflow), values_max_(values_max) {}
 
   const HashKey& key() const { return key_; }
-  void set_place(Place place) { place_ = place; }
-  // Of what comes; returns what it was before.
+  // Of what comes; each returns what it was before.
+  Place set_place(Place place) { return std::exchange(place_, place); }
   Extent set_extent(Extent extent) { return std::exchange(extent_, extent); }
   // From now on: what comes is evidence.
   void set_telling(bool telling) { telling_ = telling; }
@@ -29,8 +29,9 @@ class ValueList {
     if (weight > 0) add_hashed(text, hash_of(key_, text), weight, id);
   }
   void add_hashed(std::string_view text, uint64_t hash, uint8_t weight, bool id = false) {
-    const bool name = extent_ == Extent::kText && is_name(text);
-    put(hash, weight, text.size(), id, name ? Extent::kName : extent_);
+    const bool whole = extent_ == Extent::kText;
+    const bool name = (whole || extent_ == Extent::kPart) && is_name(text);
+    put(hash, weight, text.size(), id, !name ? extent_ : whole ? Extent::kName : Extent::kWord);
   }
   // Of several texts together.
   void add_sum(uint64_t hash, uint8_t weight) { put(hash, weight, 0, false, extent_); }
@@ -45,10 +46,13 @@ class ValueList {
  private:
   static constexpr size_t kAskedMax = 256;  // at a time
 
-  // Some languages have no blanks, but letters beyond ASCII.
+  // One word, or what is as short as an address and has an "@". Some languages have no blanks, but
+  // letters beyond ASCII.
   static bool is_name(std::string_view text) {
-    return std::ranges::none_of(
+    constexpr size_t kAddressBytesMax = 80;
+    const bool word = std::ranges::none_of(
         text, [](char c) { return c == ' ' || c == '\t' || static_cast<unsigned char>(c) > 0x7f; });
+    return word || (text.size() <= kAddressBytesMax && text.contains('@'));
   }
   void put(uint64_t hash, uint8_t weight, size_t size, bool id, Extent extent) {
     if (telling_ && out_.values.size() < values_max_) {

@@ -178,8 +178,7 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
   Shard& shard = shard_of(hash);
   const std::lock_guard lock(shard.mutex);
   Entry* entry = find_in(shard, hash);
-  const bool first = entry == nullptr;
-  if (first) entry = &place_in(shard, hash, second);
+  if (entry == nullptr) entry = &place_in(shard, hash, second);
   const uint32_t who = holder.execution.value;
   if (since(entry->touched, second) >= horizon_) leave_out_the_gone(*entry);
   size_t place = 0;
@@ -197,8 +196,11 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
     // is worth knowing, too.
     constexpr uint8_t kAnswers = kSaidByModel | kSaidByTool;
     const bool had_it_told = (entry->marks[place] & kAnswers) != 0;
+    // The call that asked for it, not one that only tells of that.
+    const bool tells_of_it = (entry->marks[place] & ~holder.marks & kAskedOfTool) != 0;
     if (!had_it_told || (holder.marks & kAnswers) != 0) entry->marks[place] |= holder.marks;
-    if ((holder.marks & (kSaidByModel | kAllMessages)) != 0) entry->steps[place] = holder.step;
+    const bool says = (holder.marks & (kSaidByModel | kAllMessages)) != 0;
+    if (says && !tells_of_it) entry->steps[place] = holder.step;
     return {};
   } else {
     doubt(*entry, holder);
@@ -209,7 +211,7 @@ ValueTable::Inserted ValueTable::insert(uint64_t hash, const Holder& holder, boo
   }
   const bool several = entry->more != 0 ? entry->holders[0] != 0 : entry->holders[1] != 0;
   if (several && light) remember(shard.common, hash, second, kCommonWords);
-  return {.added = who != 0, .first = first};
+  return {who != 0};
 }
 
 void ValueTable::forget(uint64_t hash, MonoTime now) {

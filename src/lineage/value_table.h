@@ -67,7 +67,6 @@ class ValueTable {
   // A holder of no execution: somebody unknown has it. `added`: the execution had it not before.
   struct Inserted {
     bool added = false;
-    bool first = false;  // nobody had it
   };
   Inserted insert(uint64_t hash, const Holder& holder, bool light, MonoTime now);
   void forget(uint64_t hash, MonoTime now);

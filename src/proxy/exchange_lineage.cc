@@ -130,7 +130,7 @@ void Exchange::place_now() {
 
 void Exchange::place_with(const CallTrace::Meta& meta) {
   const lineage::Joined* const joined = join();
-  if (joined != nullptr && joined->elsewhere) work_.disown(worker_.loop.now().mono);
+  if (joined != nullptr && joined->outlives) work_.disown(worker_.loop.now().mono);
   trace_->decide(joined, meta, worker_.random);
   if (send_started_) hold_own_trace();
   if (joined == nullptr) return;

@@ -417,6 +417,12 @@ def test_what_goes_on_behind_an_answer_while_the_next_request_has_a_text_of_its_
     agent.stop()
 
 
+DAMAGED = "My parcel to Trondheim was damaged, who pays for the broken violin inside?"
+TICKETS = ("You answer questions of our staff from the tickets below alone, in one sentence, and you say so where they do not "
+           "tell.\n\nTickets:\n{}\nThe invoice of last month was paid twice, and nobody answered the mail about it so far.\nThe "
+           "password reset does not reach him, not even in the folder for spam.\n\nQuestion: {}\nAnswer:")
+
+
 @pytest.mark.parametrize("brought, prompt", [
     ("Where is my order QK-482913 please?",
      "Summarise the open tickets of this customer for the weekly meeting, one line each.\n- The invoice of last month was paid "
@@ -427,8 +433,12 @@ def test_what_goes_on_behind_an_answer_while_the_next_request_has_a_text_of_its_
      "and gets an answer within two days.\nThe office is closed on public holidays."),
     ("billing@example.com",
      "Write to all of these that the office is closed on Monday, in a friendly tone.\nsales@example.com\nbilling@example.com"),
-], ids=["an order", "an address", "an address on its line"])
-def test_a_word_that_another_request_brought_takes_no_models_call(sidecar, origin, sink, brought, prompt):
+    ("5f0c1b8e-3a52-4d0e-9f43-0b7f0a6c1d11", TICKETS.format("Order: 5f0c1b8e-3a52-4d0e-9f43-0b7f0a6c1d11", "Is it urgent?")),
+    ("Anna Katharina Schneider\nLange Reihe 27, 20099 Hamburg",
+     TICKETS.format("Anna Katharina Schneider\nLange Reihe 27, 20099 Hamburg", "Is it urgent?")),
+    (DAMAGED, TICKETS.format(DAMAGED, "Is it urgent?")),
+], ids=["an order", "an address", "an address on its line", "behind a label", "several", "a sentence that who brought nothing reads"])
+def test_what_another_request_brought_takes_no_models_call(sidecar, origin, sink, brought, prompt):
     agent = Scripted(sidecar, origin)
     origin.answer("/v1/chat/completions", answer_of_model("On Monday."))
     up, go = threading.Event(), threading.Event()
@@ -452,6 +462,62 @@ def test_a_word_that_another_request_brought_takes_no_models_call(sidecar, origi
     spans = sink.wait(3, where=lambda span: is_served(span) or span["attributes"].get("gen_ai.operation.name") == "chat")
     chat, = [span for span in spans if not is_served(span)]
     assert chat["trace_id"] not in {span["trace_id"] for span in spans if is_served(span)}
+    agent.stop()
+
+
+@pytest.mark.parametrize("question", ["Who pays for it?", "Is a violin insured?", "Which ticket is urgent?", "Parcels of QK-482913?"])
+def test_a_question_and_what_another_request_brought_are_two_parents(sidecar, origin, sink, question):
+    """Among the tickets is the one that the other request is about, whose sentence weighs more."""
+    agent = Scripted(sidecar, origin)
+    origin.answer("/v1/chat/completions", answer_of_model("On Monday."))
+    up, go = threading.Event(), threading.Event()
+
+    def first(handler):
+        up.set()
+        go.wait(10)
+        agent.answer(handler)
+
+    def second(handler):
+        ask_model(agent, origin, TICKETS.format(DAMAGED, question))
+        agent.answer(handler)
+
+    agent.scripts |= {"first": first, "second": second}
+    waiting = threading.Thread(target=lambda: agent.get(f"/first/?{urlencode({'q': DAMAGED})}"))
+    waiting.start()
+    up.wait(5)
+    assert agent.get(f"/second/?{urlencode({'q': question})}").status == 200
+    go.set()
+    waiting.join()
+    spans = sink.wait(3, where=lambda span: is_served(span) or span["attributes"].get("gen_ai.operation.name") == "chat")
+    chat, = [span for span in spans if not is_served(span)]
+    served = {span["span_id"]: span["trace_id"] for span in spans if is_served(span)}
+    assert chat["trace_id"] not in served.values()
+    assert {link["span_id"] for link in chat["links"]} == set(served)
+    agent.stop()
+
+
+def test_what_a_job_of_the_agents_own_had_a_model_say_is_no_request_s(sidecar, origin, sink):
+    """Its planner says a step in words, and it is under way while a request is."""
+    step = "Research how the harbour of Trondheim was used for the trade of fish since 1850."
+    agent = Scripted(sidecar, origin)
+    origin.answer("/a/v1/chat/completions", answer_of_model(f"The plan:\n{step}\nWrite a summary of what was found for the reader."))
+    origin.answer("/x/v1/chat/completions", answer_of_model("Found."))
+
+    def script(handler):
+        ask_model(agent, origin, TICKETS.format("None.", "None.") + f"\nThe step to do now:\n{step}", "/x")
+        agent.call("own")
+        agent.answer(handler)
+
+    agent.scripts["second"] = script
+    ask_model(agent, origin, "Please plan the nightly work on the archive of the museum of the harbour, step by step.", "/a")
+    assert agent.get("/second/?x=1").status == 200
+    spans = sink.wait(4, where=lambda span: is_served(span) or span["attributes"].get("url.full"))
+    served, = [span for span in spans if is_served(span)]
+    planner, executor = sorted((span for span in spans if span["attributes"].get("gen_ai.operation.name") == "chat"),
+                               key=lambda span: span["start"])
+    assert executor["trace_id"] not in (served["trace_id"], planner["trace_id"])
+    assert [link["trace_id"] for link in executor["links"]] == [planner["trace_id"]]
+    assert belongs(call_of(spans, "own"), served)
     agent.stop()
 
 
@@ -486,7 +552,10 @@ def test_what_a_request_brought_tells_its_models_call_from_another_ones(sidecar,
     agent.stop()
 
 
-def test_what_an_earlier_request_brought_is_said_again_for_the_next_one(sidecar, origin, sink):
+@pytest.mark.parametrize("ids", [("", ""), ("k3J9xQ72LmTz81Ab", "k3J9xQ72LmTz81Ab"),
+                                 ("5f0c1b8e-3a52-4d0e-9f43-0b7f0a6c1d11", "c9a7d3f2-88b1-4c60-a1de-6e4f2b9c7a55")],
+                         ids=["none", "a session", "of messages"])
+def test_what_an_earlier_request_brought_is_said_again_for_the_next_one(sidecar, origin, sink, ids):
     """As in every conversation whose agent keeps it, and puts all of it into one prompt."""
     agent = Scripted(sidecar, origin)
     origin.answer("/v1/chat/completions", answer_of_model("On Monday."))
@@ -498,8 +567,9 @@ def test_what_an_earlier_request_brought_is_said_again_for_the_next_one(sidecar,
         agent.answer(handler)
 
     agent.scripts |= {"first": script, "second": script}
-    for name, text in (("first", "When does the parcel with the violin reach Trondheim, and who brings it?"), ("second", "yes please")):
-        assert agent.get(f"/{name}/?{urlencode({'q': text})}").status == 200
+    texts = ("When does the parcel with the violin reach Trondheim, and who brings it?", "yes please")
+    for name, text, number in zip(("first", "second"), texts, ids):
+        assert agent.get(f"/{name}/?{urlencode({'q': text, 'id': number})}").status == 200
     spans = sink.wait(4, where=lambda span: is_served(span) or span["attributes"].get("gen_ai.operation.name") == "chat")
     served = {span["trace_id"] for span in spans if is_served(span)}
     assert len(served) == 2 and served == {span["trace_id"] for span in spans if not is_served(span)}

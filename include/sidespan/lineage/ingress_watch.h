@@ -14,7 +14,7 @@
 //   - the end of a call that began while no request was in flight, if one had been within that time
 //     before, or if it belongs to a turn that goes on;
 //   - the end of any call of a turn that is known to go on so;
-//   - a call that carries what a request brought that is answered.
+//   - a call that says what a request brought that is answered (Joined::outlives).
 // A turn of a request that had another answer is over with it, whatever its model said last.
 #pragma once
 

@@ -11,7 +11,8 @@
 // too. A conversation is an execution's with what that one's model answered in it, or if half of
 // what it says is: models tell many the same, and most conversations were begun elsewhere, or
 // before anybody looked. A sentence in a new message is enough where its model asked a tool with
-// that and waits for it, or where its user's request brought that.
+// that and waits for it, or where its user's request brought that and no other may read it. What
+// may be several's by any of these is nobody's.
 //
 // Calls whose own headers name their trace are another registry's, traces(), where a trace is a
 // scope: it finds by the same rule which earlier call of their trace they have to do with. Where
@@ -89,9 +90,11 @@ struct Joined {
   std::string tracestate = {};  // the parent's
   uint32_t step = 0;            // the call's place in it, from 1
   bool asked_for = false;       // by a model, as far as is known
-  // It carries what a request on the ingress brought that is answered, and a request that is in
-  // flight now is not its parent. Not of a call that is in that one's trace already.
+  // It says what a request on the ingress brought that is answered, or what another turn's model
+  // said, and a request that is in flight now is not its parent. Not of a call that is in that
+  // one's trace already.
   bool elsewhere = false;
+  bool outlives = false;  // the former: work goes on behind an answer
   // When no execution had to do with what the call carried, by the registry's age; zero: one had,
   // or may have had.
   uint64_t unheard_at = 0;

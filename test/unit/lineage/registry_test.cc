@@ -691,7 +691,15 @@ TEST_CASE("a sub-agent's task ties its call as long as the one who gave it waits
   SUBCASE("it has gone on") {
     const Joined second = rig.model(user("How do I get there?") + "," + calls(kId, task));
     REQUIRE(second.execution == first.execution);
-    CHECK(rig.model(framed).opened);
+    SUBCASE("and says no more of it") {}
+    SUBCASE("and tells of it") {
+      rig.said(second, prose, CallEnd::kAnswered);
+    }
+    const Joined other = rig.model(framed);
+    CHECK(other.opened);
+    // A request in flight is no evidence against it.
+    CHECK(other.elsewhere);
+    CHECK_FALSE(other.outlives);
   }
   SUBCASE("among instructions") {
     CHECK(rig.model(R"({"role":"system","content":"Never do this.\\n)" + task +
