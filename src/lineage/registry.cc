@@ -393,11 +393,12 @@ Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random)
     add_link(out.links, executions.span_of(candidate));
   }
   if (call.scope.id == 0 && !call.is_sent) {
+    // A turn of this trace is the request's that is in flight.
+    const bool within = !out.links.empty() && std::ranges::all_of(out.links, [&](const auto& link) {
+      return link.trace_id == call.trace;
+    });
     out.outlives = judgement.outlives;
-    out.elsewhere =
-        judgement.elsewhere && !std::ranges::all_of(out.links, [&](const SpanRef& link) {
-          return link.trace_id == call.trace;
-        });
+    out.elsewhere = judgement.outlives || (judgement.elsewhere && !within);
   }
   if (!out.execution && converses && options.turns.on) {
     open_turn(call, judgement, now, random, out);

@@ -195,23 +195,25 @@ void scan_word(std::string_view word, ValueList& values) {
   values.add(word, weight_of(word));
 }
 
-// What one puts into the words of others: the text behind a label ("Task: ...") and sentences; the
-// latter of what tells much.
-void TextScan::phrases(std::string_view line, bool sentences) {
+void TextScan::part(std::string_view line, std::string_view part) {
+  part = text::trim(part);
+  if (part.size() < line.size()) values_.add(part, weight_of(part));
+}
+
+// What one puts into the words of others: the text behind a label ("Task: ...") and sentences.
+void TextScan::labelled(std::string_view line) {
   constexpr size_t kLabelBytesMax = 40;
   const size_t label = line.substr(0, kLabelBytesMax).find(": ");
-  const auto add = [&](std::string_view part) {
-    part = text::trim(part);
-    if (part.size() < line.size()) values_.add(part, weight_of(part));
-  };
-  if (label != std::string_view::npos) add(line.substr(label + 2));
-  if (!sentences) return;
+  if (label != std::string_view::npos) part(line, line.substr(label + 2));
+}
+
+void TextScan::sentences(std::string_view line) {
   size_t start = 0;
   for (size_t at = find_sentence_end(line, 0); at < line.size();
        at = find_sentence_end(line, at + 1)) {
     if (at + 1 < line.size() && line[at + 1] != ' ') continue;
     const std::string_view sentence = line.substr(start, at + 1 - start);
-    if (sentence.size() >= kHeavyWeight) add(sentence);
+    if (sentence.size() >= kHeavyWeight) part(line, sentence);
     start = at + 1;
   }
 }
@@ -227,7 +229,8 @@ void TextScan::line(std::string_view line) {
   whole_weight_ = static_cast<uint8_t>(std::min(60, whole_weight_ + weight));
   ++lines_;
   const Extent extent = values_.set_extent(Extent::kPart);
-  if (!url && weight >= kLabelledWeightMin) phrases(line, weight >= kHeavyWeight);
+  if (!url && weight >= kLabelledWeightMin) labelled(line);
+  if (!url && weight >= kHeavyWeight) sentences(line);
   values_.set_extent(url ? extent : Extent::kWord);
   // A word of letters alone tells nothing beside its line.
   size_t past = 0;

@@ -36,7 +36,9 @@ class TextScan {
   void keep(std::string_view part);
   void flush();
   void line(std::string_view line);
-  void phrases(std::string_view line, bool sentences);
+  void labelled(std::string_view line);
+  void sentences(std::string_view line);
+  void part(std::string_view line, std::string_view part);
 
   ValueList& values_;
   std::string line_;  // what came of it

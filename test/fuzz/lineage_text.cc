@@ -124,14 +124,18 @@ class PlainReading {
     const uint8_t weight = weight_of(line);
     weight_ += weight;
     add(line);
-    if (weight >= kHeavyWeight) phrases(line);
+    if (weight >= kEvidenceWeight / 2) labelled(line);
+    if (weight >= kHeavyWeight) sentences(line);
     words(line);
   }
 
-  void phrases(std::string_view line) {
+  void labelled(std::string_view line) {
     constexpr size_t kLabelBytesMax = 40;
     const size_t label = line.find(": ");
     if (label != line.npos && label + 2 <= kLabelBytesMax) part(line, line.substr(label + 2));
+  }
+
+  void sentences(std::string_view line) {
     size_t start = 0;
     for (size_t at = 0; at < line.size(); ++at) {
       const bool ends = line[at] == '.' || line[at] == '?' || line[at] == '!';

@@ -29,13 +29,14 @@ struct Rig {
     return lineage::glean(registry, voice, {document});
   }
   Joined model(const std::string& messages, Scope scope = {}, uint64_t session = 0,
-               bool again = false) {
+               bool again = false, trace::TraceId trace = {}) {
     const Gleaned body = glean(Voice::kModelRequest, R"({"messages":[)" + messages + "]}");
     return registry.join({.to_model = true,
                           .scope = scope,
                           .session = session,
                           .body = &body,
                           .span = trace::SpanId::make(random),
+                          .trace = trace,
                           .retries = again},
                          now, random);
   }
@@ -697,9 +698,11 @@ TEST_CASE("a sub-agent's task ties its call as long as the one who gave it waits
     }
     const Joined other = rig.model(framed);
     CHECK(other.opened);
-    // A request in flight is no evidence against it.
+    // A request in flight is no evidence against it, but that of its own trace.
     CHECK(other.elsewhere);
     CHECK_FALSE(other.outlives);
+    CHECK_FALSE(
+        rig.model(framed + "," + user("Go on."), {}, 0, false, first.parent.trace_id).elsewhere);
   }
   SUBCASE("among instructions") {
     CHECK(rig.model(R"({"role":"system","content":"Never do this.\\n)" + task +
@@ -751,15 +754,20 @@ TEST_CASE("what a request brought is known by a sentence, and a short one by bei
 TEST_CASE("what an answered request brought is not done for the next one") {
   const std::string first = "When does the parcel with the violin reach Trondheim?";
   Rig rig;
+  // Both may be of one who calls, and so of one trace.
+  const trace::TraceId trace = trace::TraceId::make(rig.random);
   const auto open = [&](const std::string& brought) {
-    const SpanRef span{trace::TraceId::make(rig.random), trace::SpanId::make(rig.random), 1};
+    const SpanRef span{trace, trace::SpanId::make(rig.random), 1};
     const ExecutionRef request = rig.registry.open_given(span, 0, rig.now);
     rig.registry.publish(request, Voice::kGiven, 0,
                          rig.glean(Voice::kGiven, R"({"q":")" + brought + "\"}"), rig.now.mono);
     return request;
   };
   const auto again = [&] {
-    return rig.model(user(first + "\\nIt arrives on Monday or on Tuesday.\\nyes please")).elsewhere;
+    const Joined call = rig.model(
+        user(first + "\\nIt arrives on Monday or on Tuesday.\\nyes please"), {}, 0, false, trace);
+    CHECK(call.elsewhere == call.outlives);
+    return call.elsewhere;
   };
   const ExecutionRef before = open(first);
   SUBCASE("nobody used it before") {
