@@ -287,8 +287,8 @@ class Dialogue {
     if (engine.certificate_wanted()) std::abort();  // ours ask nobody
     if (static_cast<bool>(engine.peer()) != (is_client && engine.established())) std::abort();
     if (engine.established() && engine.version() != "1.3") std::abort();
-    // What OpenSSL makes of as many certificates as it takes, or a hello's room; afterwards a record
-    // of either way, and what the connection keeps.
+    // What OpenSSL makes of as many certificates as it takes, or a hello's room; afterwards a
+    // record of either way, and what the connection keeps.
     const size_t own_max = size_t{engine.established() ? 64U : 1024U} * 1024;
     constexpr size_t kHandshakeMax = size_t{8} * 1024;
     if (engine.output_bytes() > kHandshakeMax + std::exchange(side.output_max, 0)) std::abort();
