@@ -336,10 +336,13 @@ def test_work_that_goes_on_after_accepted_is_not_the_next_requests(scripted, sin
     assert is_nobodys(call_of(spans, "rest")) and is_nobodys(call_of(spans, "second"))
 
 
+DAMAGED = "My parcel to Trondheim was damaged, who pays for the broken violin inside?"
+REBOOK = "Please rebook the conference room Everest for Thursday afternoon, nine people."
+
+
 def test_what_is_done_for_a_request_that_was_answered_is_not_the_next_ones(sidecar, origin, sink):
     """It says only what that one brought, and goes on behind an answer that is no 202."""
-    parcel = "My parcel to Trondheim was damaged, who pays for the broken violin inside?"
-    room = "Please rebook the conference room Everest for Thursday afternoon, nine people."
+    parcel, room = DAMAGED, REBOOK
     agent = Scripted(sidecar, origin)
     origin.answer("/v1/chat/completions", answer_of_model("Noted."))
 
@@ -376,10 +379,37 @@ def ask_model(agent, origin, prompt, path=""):
     ask(agent.side.egress, "POST", origin.url(path + "/v1/chat/completions"), [("Content-Type", "application/json")], body)
 
 
+def ask_beside(sidecar, origin, sink, brought, own, prompt):
+    """While /first/ is in flight with what it brought, /second/ has a model asked. That call, and all spans."""
+    agent = Scripted(sidecar, origin)
+    origin.answer("/v1/chat/completions", answer_of_model("On Monday."))
+    up, go = threading.Event(), threading.Event()
+
+    def first(handler):
+        up.set()
+        go.wait(10)
+        agent.answer(handler)
+
+    def second(handler):
+        ask_model(agent, origin, prompt)
+        agent.answer(handler)
+
+    agent.scripts |= {"first": first, "second": second}
+    waiting = threading.Thread(target=lambda: agent.get(f"/first/?{urlencode(brought)}"))
+    waiting.start()
+    up.wait(5)
+    assert agent.get(f"/second/?{urlencode(own)}").status == 200
+    go.set()
+    waiting.join()
+    spans = sink.wait(3, where=lambda span: is_served(span) or span["attributes"].get("gen_ai.operation.name") == "chat")
+    chat, = [span for span in spans if not is_served(span)]
+    agent.stop()
+    return chat, spans
+
+
 @pytest.mark.parametrize("used", [True, False], ids=["used before", "not used before"])
 def test_what_goes_on_behind_an_answer_while_the_next_request_has_a_text_of_its_own(sidecar, origin, sink, used):
-    parcel = "My parcel to Trondheim was damaged, who pays for the broken violin inside?"
-    room = "Please rebook the conference room Everest for Thursday afternoon, nine people."
+    parcel, room = DAMAGED, REBOOK
     agent = Scripted(sidecar, origin)
     for path in ("/a", "/b", "/m"):
         origin.answer(path + "/v1/chat/completions", answer_of_model("Noted."))
@@ -417,7 +447,6 @@ def test_what_goes_on_behind_an_answer_while_the_next_request_has_a_text_of_its_
     agent.stop()
 
 
-DAMAGED = "My parcel to Trondheim was damaged, who pays for the broken violin inside?"
 TICKETS = ("You answer questions of our staff from the tickets below alone, in one sentence, and you say so where they do not "
            "tell.\n\nTickets:\n{}\nThe invoice of last month was paid twice, and nobody answered the mail about it so far.\nThe "
            "password reset does not reach him, not even in the folder for spam.\n\nQuestion: {}\nAnswer:")
@@ -439,61 +468,17 @@ TICKETS = ("You answer questions of our staff from the tickets below alone, in o
     (DAMAGED, TICKETS.format(DAMAGED, "Is it urgent?")),
 ], ids=["an order", "an address", "an address on its line", "behind a label", "several", "a sentence that who brought nothing reads"])
 def test_what_another_request_brought_takes_no_models_call(sidecar, origin, sink, brought, prompt):
-    agent = Scripted(sidecar, origin)
-    origin.answer("/v1/chat/completions", answer_of_model("On Monday."))
-    up, go = threading.Event(), threading.Event()
-
-    def first(handler):
-        up.set()
-        go.wait(10)
-        agent.answer(handler)
-
-    def second(handler):
-        ask_model(agent, origin, prompt)
-        agent.answer(handler)
-
-    agent.scripts |= {"first": first, "second": second}
-    waiting = threading.Thread(target=lambda: agent.get(f"/first/?{urlencode({'q': brought})}"))
-    waiting.start()
-    up.wait(5)
-    assert agent.get("/second/?customer=5").status == 200
-    go.set()
-    waiting.join()
-    spans = sink.wait(3, where=lambda span: is_served(span) or span["attributes"].get("gen_ai.operation.name") == "chat")
-    chat, = [span for span in spans if not is_served(span)]
+    chat, spans = ask_beside(sidecar, origin, sink, {"q": brought}, {"customer": 5}, prompt)
     assert chat["trace_id"] not in {span["trace_id"] for span in spans if is_served(span)}
-    agent.stop()
 
 
 @pytest.mark.parametrize("question", ["Who pays for it?", "Is a violin insured?", "Which ticket is urgent?", "Parcels of QK-482913?"])
 def test_a_question_and_what_another_request_brought_are_two_parents(sidecar, origin, sink, question):
     """Among the tickets is the one that the other request is about, whose sentence weighs more."""
-    agent = Scripted(sidecar, origin)
-    origin.answer("/v1/chat/completions", answer_of_model("On Monday."))
-    up, go = threading.Event(), threading.Event()
-
-    def first(handler):
-        up.set()
-        go.wait(10)
-        agent.answer(handler)
-
-    def second(handler):
-        ask_model(agent, origin, TICKETS.format(DAMAGED, question))
-        agent.answer(handler)
-
-    agent.scripts |= {"first": first, "second": second}
-    waiting = threading.Thread(target=lambda: agent.get(f"/first/?{urlencode({'q': DAMAGED})}"))
-    waiting.start()
-    up.wait(5)
-    assert agent.get(f"/second/?{urlencode({'q': question})}").status == 200
-    go.set()
-    waiting.join()
-    spans = sink.wait(3, where=lambda span: is_served(span) or span["attributes"].get("gen_ai.operation.name") == "chat")
-    chat, = [span for span in spans if not is_served(span)]
+    chat, spans = ask_beside(sidecar, origin, sink, {"q": DAMAGED}, {"q": question}, TICKETS.format(DAMAGED, question))
     served = {span["span_id"]: span["trace_id"] for span in spans if is_served(span)}
     assert chat["trace_id"] not in served.values()
     assert {link["span_id"] for link in chat["links"]} == set(served)
-    agent.stop()
 
 
 def test_what_a_job_of_the_agents_own_had_a_model_say_is_no_request_s(sidecar, origin, sink):
@@ -525,31 +510,9 @@ def test_what_a_job_of_the_agents_own_had_a_model_say_is_no_request_s(sidecar, o
                                     "insured up to 500 EUR, and who sends violins pays more.\nPage 40: We have no shop in "
                                     "Norway.\n\nQuestion: {}\nAnswer:"], ids=["alone", "in a template"])
 def test_what_a_request_brought_tells_its_models_call_from_another_ones(sidecar, origin, sink, prompt):
-    agent = Scripted(sidecar, origin)
-    origin.answer("/v1/chat/completions", answer_of_model("On Monday."))
-    up, go = threading.Event(), threading.Event()
-
-    def first(handler):
-        up.set()
-        go.wait(10)
-        agent.answer(handler)
-
-    def second(handler):
-        ask_model(agent, origin, prompt.format("And who pays for the broken violin?"))
-        agent.answer(handler)
-
-    agent.scripts |= {"first": first, "second": second}
-    waiting = threading.Thread(target=lambda: agent.get("/first/?q=Please+rebook+the+conference+room+Everest."))
-    waiting.start()
-    up.wait(5)
-    assert agent.get("/second/?q=And+who+pays+for+the+broken+violin%3F").status == 200
-    go.set()
-    waiting.join()
-    spans = sink.wait(3, where=lambda span: is_served(span) or span["attributes"].get("gen_ai.operation.name") == "chat")
-    chat, = [span for span in spans if not is_served(span)]
+    chat, spans = ask_beside(sidecar, origin, sink, {"q": "Please rebook the conference room Everest."}, {"q": "And who pays for the broken violin?"}, prompt.format("And who pays for the broken violin?"))
     served, = [span for span in spans if is_served(span) and span["attributes"]["url.path"] == "/second/"]
     assert chat["trace_id"] == served["trace_id"] and chat["attributes"]["sidespan.parent.source"] == "echo"
-    agent.stop()
 
 
 @pytest.mark.parametrize("ids", [("", ""), ("k3J9xQ72LmTz81Ab", "k3J9xQ72LmTz81Ab"),

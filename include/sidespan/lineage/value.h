@@ -61,7 +61,7 @@ enum class Place : uint8_t {
 // How much of what was said a value is.
 enum class Extent : uint8_t {
   kText,   // a line, or something short
-  kName,   // one that is an id or an address
+  kName,   // one that is an id or a mail address
   kUrl,    // one that is a URL
   kPart,   // of the text before: a sentence, or what stands behind a label
   kWord,   // in it
@@ -77,8 +77,8 @@ struct Value {
   uint16_t size = 0;  // bytes of the text, as many as are told
 };
 
-// What somebody says, and others hardly do by themselves: not a word of it, a name, an address or a
-// number, nor several texts together.
+// What somebody says, and others hardly do by themselves: not a word of it, an id, a mail address
+// or a URL, nor several texts together.
 inline bool is_sentence(const Value& value) {
   return !value.id && value.size > 0 &&
          (value.extent == Extent::kText || value.extent == Extent::kPart);

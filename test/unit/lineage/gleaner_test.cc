@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "glean.h"
 #include "sidespan/base/random.h"
 #include "sidespan/json/reader.h"
 
 using namespace sidespan::lineage;
 using sidespan::Random;
+namespace lineage = sidespan::lineage;
 
 namespace {
 
@@ -23,21 +25,6 @@ struct Forgotten final : Overflow {
 };
 
 using Cut = std::vector<size_t>;
-
-// Some documents may break off.
-Gleaned glean_whatever(Voice voice, const std::vector<std::string>& documents, bool streamed) {
-  Forgotten forgotten;
-  Gleaner gleaner(kKey, voice, streamed, forgotten, {});
-  for (const std::string& document : documents) {
-    gleaner.begin_document();
-    sidespan::json::Reader reader(gleaner);
-    reader.feed(document);
-    reader.finish();
-    gleaner.end_document();
-  }
-  gleaner.finish();
-  return gleaner.take();
-}
 
 Gleaned glean(Voice voice, const std::vector<std::string>& documents, bool streamed = false,
               size_t step = 1'000'000, size_t values_max = 8192) {
@@ -615,7 +602,9 @@ TEST_CASE("what a model asks a tool for is told from what it says") {
        {std::pair(std::vector{call}, false), std::pair(std::vector{object}, false),
         std::pair(stream, true), std::pair(std::vector{object.substr(0, 60), call}, true)}) {
     CAPTURE(documents.front());
-    const Gleaned gleaned = glean_whatever(Voice::kModelAnswer, documents, streamed);
+    // One of these breaks off.
+    Registry registry(kKey, {});
+    const Gleaned gleaned = lineage::glean(registry, Voice::kModelAnswer, documents, streamed);
     REQUIRE(find(gleaned, task) != nullptr);
     REQUIRE(find(gleaned, prose) != nullptr);
     CHECK(find(gleaned, task)->place == Place::kAsked);
