@@ -392,13 +392,13 @@ Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random)
   for (const ExecutionRef candidate : judgement.candidates) {
     add_link(out.links, executions.span_of(candidate));
   }
-  if (call.scope.id == 0 && !call.is_sent) {
+  if (call.scope.id == 0) {
     // A turn of this trace is the request's that is in flight.
     const bool within = !out.links.empty() && std::ranges::all_of(out.links, [&](const auto& link) {
       return link.trace_id == call.trace;
     });
     out.outlives = judgement.outlives;
-    out.elsewhere = judgement.outlives || (judgement.elsewhere && !within);
+    out.elsewhere = !call.is_sent && (judgement.outlives || (judgement.elsewhere && !within));
   }
   if (!out.execution && converses && options.turns.on) {
     open_turn(call, judgement, now, random, out);

@@ -130,7 +130,6 @@ void Exchange::place_now() {
 
 void Exchange::place_with(const CallTrace::Meta& meta) {
   const lineage::Joined* const joined = join();
-  if (joined != nullptr && joined->outlives) work_.disown(worker_.loop.now().mono);
   trace_->decide(joined, meta, worker_.random);
   if (send_started_) hold_own_trace();
   if (joined == nullptr) return;
@@ -221,6 +220,7 @@ const lineage::Joined* Exchange::join() {
   lineage::Call call = asking();
   trace_->ask(call, worker_.shared.lineage->key(), worker_.random);
   const lineage::Joined& joined = lineage_->join(call, worker_.loop.now(), worker_.random);
+  if (joined.outlives) work_.disown(worker_.loop.now().mono);
   if (joined.verdict == lineage::Joined::Verdict::kSeveral) worker_.metrics.lineage_ambiguous.add();
   return &joined;
 }

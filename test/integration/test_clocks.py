@@ -110,6 +110,9 @@ def test_row_68_a_worker_that_does_not_come_back_is_not_alive(sidecar, origin, c
     clocks.set(stalled=True)
     with Client(side.egress):
         wait_for("a worker that stands still", clocks.standing)
+        clocks.set(mono=6)  # and what has passed since it stands
+        time.sleep(1.2)
+        assert ask(side.health, "GET", "/healthz", host="localhost").status == 200
         clocks.set(mono=11)
         for _ in range(2):
             assert ask(side.health, "GET", "/healthz", host="localhost").status == 503

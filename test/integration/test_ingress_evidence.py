@@ -407,44 +407,76 @@ def ask_beside(sidecar, origin, sink, brought, own, prompt):
     return chat, spans
 
 
-@pytest.mark.parametrize("used", [True, False], ids=["used before", "not used before"])
-def test_what_goes_on_behind_an_answer_while_the_next_request_has_a_text_of_its_own(sidecar, origin, sink, used):
-    parcel, room = DAMAGED, REBOOK
+def go_on_behind_an_answer(sidecar, origin, sink, rest, count, before=None, beside=None):
+    """/first/ has its answer; `rest`, and a call that says nothing, go on while /second/ is in flight. Whose the `count`
+    calls are, by path."""
     agent = Scripted(sidecar, origin)
     for path in ("/a", "/b", "/m"):
         origin.answer(path + "/v1/chat/completions", answer_of_model("Noted."))
     up, done = threading.Event(), threading.Event()
 
-    def remember():
+    def go_on():
         up.wait(5)
-        ask_model(agent, origin, "Extract what is worth remembering of the user.\n" + parcel, "/m")
-        ask(agent.side.egress, "POST", origin.url("/facts/stored.0"), [("Content-Type", "application/json")],
-            json.dumps({"fact": parcel}).encode())
+        rest(agent)
         agent.call("rest")
         done.set()
 
     def first(handler):
-        if used:
-            ask_model(agent, origin, parcel, "/a")
+        if before:
+            before(agent)
         agent.answer(handler)
-        threading.Thread(target=remember).start()
+        threading.Thread(target=go_on).start()
 
     def second(handler):
         up.set()
-        done.wait(5)
-        ask_model(agent, origin, room, "/b")
+        done.wait(10)
+        if beside:
+            beside(agent)
         agent.answer(handler)
 
     agent.scripts |= {"first": first, "second": second}
-    for name, text in (("first", parcel), ("second", room)):
+    for name, text in (("first", DAMAGED), ("second", REBOOK)):
         assert agent.get(f"/{name}/?{urlencode({'q': text})}").status == 200
-    spans = sink.wait(6 + used, where=lambda span: span["attributes"].get("url.full") or is_served(span))
+    spans = sink.wait(2 + count, where=lambda span: span["attributes"].get("url.full") or is_served(span))
     served = {span["trace_id"]: span["attributes"]["url.path"] for span in spans if is_served(span)}
-    whose = {span["attributes"]["url.full"].split("/", 3)[3]: served.get(span["trace_id"]) for span in spans if not is_served(span)}
+    agent.stop()
+    return {span["attributes"]["url.full"].split("/", 3)[3]: served.get(span["trace_id"]) for span in spans if not is_served(span)}
+
+
+@pytest.mark.parametrize("used", [True, False], ids=["used before", "not used before"])
+def test_what_goes_on_behind_an_answer_while_the_next_request_has_a_text_of_its_own(sidecar, origin, sink, used):
+    def remember(agent):
+        ask_model(agent, origin, "Extract what is worth remembering of the user.\n" + DAMAGED, "/m")
+        ask(agent.side.egress, "POST", origin.url("/facts/stored.0"), [("Content-Type", "application/json")],
+            json.dumps({"fact": DAMAGED}).encode())
+
+    whose = go_on_behind_an_answer(sidecar, origin, sink, remember, 4 + used,
+                                   before=(lambda agent: ask_model(agent, origin, DAMAGED, "/a")) if used else None,
+                                   beside=lambda agent: ask_model(agent, origin, REBOOK, "/b"))
     assert whose.pop("b/v1/chat/completions") == "/second/"
     assert not used or whose.pop("a/v1/chat/completions") == "/first/"
     assert len(whose) == 3 and set(whose.values()) == {None}
-    agent.stop()
+
+
+@pytest.mark.parametrize("lines, rest, wait", [
+    ((), "", 0.5),
+    ((("Expect", "100-continue"),), "", 0.5),
+    ((), "x " * 200_000, 0),
+], ids=["late", "asks first", "too long to be waited for"])
+def test_what_a_late_body_tells_of_is_known_to_go_on(sidecar, origin, sink, lines, rest, wait):
+    """Its own head has gone by then, with the trace of the request that is in flight; what follows is nobody's."""
+    body = json.dumps({"fact": DAMAGED, "rest": rest}).encode()
+
+    def remember(agent):
+        with Client(agent.side.egress) as client:
+            client.send(head(f"POST {origin.url('/facts/stored.0')} HTTP/1.1",
+                             [("Host", "h"), ("Content-Type", "application/json"), ("Content-Length", str(len(body))), *lines]))
+            time.sleep(wait)
+            client.send(body)
+            assert client.response().status == 200
+
+    whose = go_on_behind_an_answer(sidecar, origin, sink, remember, 2)
+    assert whose["status/200/rest.0"] is None
 
 
 TICKETS = ("You answer questions of our staff from the tickets below alone, in one sentence, and you say so where they do not "

@@ -293,6 +293,28 @@ def test_row_23_odd_texts_are_text(sidecar, origin, sink, tmp_path):
     assert line["path"].startswith("/odd?") and "\x1b[31m\r\nforged" in line["baggage"]
 
 
+MEMBERS = [f"k{number}=v" for number in range(181)]
+
+
+@pytest.mark.parametrize("name, sent, kept", [
+    ("Tracestate", ",".join(MEMBERS[:32]), ",".join(MEMBERS[:32])),
+    ("Tracestate", ",".join(MEMBERS[:33]), None),
+    ("Tracestate", f"a={'x' * 254},b={'y' * 253}", f"a={'x' * 254},b={'y' * 253}"),  # 512 bytes
+    ("Tracestate", f"a={'x' * 254},b={'y' * 254}", f"a={'x' * 254}"),
+    ("Baggage", ",".join(MEMBERS), ",".join(MEMBERS[:64])),
+    ("Baggage", "k=" + "v" * 8190, "k=" + "v" * 8190),
+    ("Baggage", "k=" + "v" * 8191, None),
+    ("Baggage", f"a=1,k={'v' * 8191}", "a=1"),
+    ("Baggage", "k=%0d%0aX-Forged:%201", "k=%0d%0aX-Forged:%201"),
+], ids=["32 entries", "33 entries", "512 bytes", "513 bytes", "181 members", "8192 bytes", "8193 bytes", "a member and 8193", "CRLF"])
+def test_row_22_what_is_more_than_may_be_sent_on_goes_by_whole_members(sidecar, origin, name, sent, kept):
+    side = sidecar()
+    lines = [("Traceparent", f"00-{'ab' * 16}-{'cd' * 8}-01"), (name, sent)]
+    assert ask(side.egress, "GET", origin.url("/bytes/1"), lines).status == 200
+    assert origin.requests[0].all(name.lower()) == ([kept] if kept else [])
+    assert not origin.requests[0].all("x-forged")
+
+
 def test_row_28_as_shipped_nobody_outside_is_served(sidecar):
     address = outward_address() or peers.missing("an address of this machine that is not loopback")
     side = sidecar({"listen": {"egress": "localhost:0", "admin": "localhost:0"}})

@@ -773,7 +773,20 @@ TEST_CASE("what an answered request brought is not done for the next one") {
   SUBCASE("nobody used it before") {
     rig.registry.close_given(before, rig.now.mono);
     open("Hi");
-    CHECK(again());
+    SUBCASE("by what waits for its body") {
+      CHECK(again());
+    }
+    SUBCASE("by what has its trace before its body says so") {
+      const Gleaned body = rig.glean(Voice::kModelRequest, R"({"messages":[)" + user(first) + "]}");
+      const Joined late = rig.registry.join({.to_model = true,
+                                             .body = &body,
+                                             .span = trace::SpanId::make(rig.random),
+                                             .trace = trace,
+                                             .is_sent = true},
+                                            rig.now, rig.random);
+      CHECK_FALSE(late.elsewhere);
+      CHECK(late.outlives);
+    }
   }
   SUBCASE("a model was told it before, as in a conversation") {
     REQUIRE(rig.model(user(first)).execution == before);
