@@ -44,7 +44,7 @@ ROWS = {
     11: ["integration/test_clocks.py"],
     12: ["integration/test_path_destinations.py"],
     21: ["conformance/test_vectors.py"],
-    22: ["conformance/test_vectors.py"],
+    22: ["conformance/test_vectors.py", "integration/test_rows.py"],
     23: ["integration/test_rows.py"],
     24: ["integration/test_path_destinations.py"],
     25: ["integration/test_path_destinations.py"],
