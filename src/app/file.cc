@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +13,8 @@
 
 namespace sidespan::app {
 namespace {
+
+constexpr size_t kPieceBytes = 4096;
 
 class Descriptor {
  public:
@@ -53,9 +56,13 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max) {
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return refused(path, errno);
   if (S_ISDIR(status.st_mode)) return invalid(path, "is a directory");
-  std::string content(bytes_max + 1, '\0');
+  // As much as it has, not as much as it may have: who keeps the content keeps no more. What has no
+  // size to tell (a pipe, a file of /proc) is read in pieces.
+  const size_t most = bytes_max + 1;
+  std::string content(std::min(most, static_cast<size_t>(status.st_size) + 1), '\0');
   size_t size = 0;
-  while (size < content.size()) {
+  while (size < most) {
+    if (size == content.size()) content.resize(std::min(most, size + kPieceBytes));
     const ssize_t n = ::read(file.get(), content.data() + size, content.size() - size);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return refused(path, errno);
@@ -63,6 +70,7 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max) {
     size += static_cast<size_t>(n);
   }
   content.resize(size);
+  content.shrink_to_fit();
   return content;
 }
 

@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <iterator>
+#include <string>
 
 #include "support/temporary_directory.h"
 
@@ -38,6 +40,52 @@ TEST_CASE("what the system refuses is told from what is no such file as is wante
   for (const Row& row : rows) {
     CAPTURE(row.name);
     CHECK(row.code == row.expected);
+  }
+}
+
+TEST_CASE("a file is read as far as its limit and a byte more, and takes what it has") {
+  const support::TemporaryDirectory top;
+  struct Row {
+    const char* name;
+    size_t bytes;
+    size_t bytes_max;
+    size_t expected;
+  };
+  const Row rows[] = {
+      {"an empty one", 0, 100, 0},
+      {"a byte", 1, 100, 1},
+      {"a byte less than the limit", 99, 100, 99},
+      {"the limit", 100, 100, 100},
+      {"a byte beyond it", 101, 100, 101},
+      {"much beyond it", 300'000, 100, 101},
+      {"little of much that may be", 5'000, size_t{1} << 20, 5'000},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    std::string content(row.bytes, 'x');
+    if (!content.empty()) content.back() = 'y';
+    const std::string path = top.write("file", content);
+    const Result<std::string> read = read_file(path, row.bytes_max);
+    REQUIRE(read);
+    CHECK(*read == content.substr(0, row.expected));
+    CHECK(read->capacity() <= row.expected + 64);
+  }
+}
+
+TEST_CASE("what has no size is read to its end or its limit") {
+  int ends[2];
+  for (const size_t bytes :
+       {size_t{0}, size_t{10}, size_t{4'096}, size_t{10'000}, size_t{30'000}}) {
+    CAPTURE(bytes);
+    REQUIRE(::pipe(ends) == 0);
+    const std::string content(bytes, 'x');
+    REQUIRE(::write(ends[1], content.data(), bytes) == static_cast<ssize_t>(bytes));
+    ::close(ends[1]);
+    const Result<std::string> read = read_file("/proc/self/fd/" + std::to_string(ends[0]), 20'000);
+    ::close(ends[0]);
+    REQUIRE(read);
+    CHECK(*read == content.substr(0, 20'001));
+    CHECK(read->capacity() <= read->size() + 64);
   }
 }
 
