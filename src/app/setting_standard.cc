@@ -130,7 +130,8 @@ StandardValue exporter_off(std::string_view text) {
     } else if (text::equal_ignoring_case(name, "otlp")) {
       otlp = true;
     } else {
-      unknown += (unknown.empty() ? "" : ", ") + quote(name);
+      if (!unknown.empty()) unknown += ", ";
+      unknown += quote(name);
     }
   }
   const bool off = none || (!otlp && !unknown.empty());

@@ -9,8 +9,8 @@
 
 #include "lineage/execution_table.h"
 #include "lineage/failed_calls.h"
+#include "lineage/judge.h"
 #include "lineage/pending_calls.h"
-#include "lineage/tally.h"
 #include "lineage/value_table.h"
 
 namespace sidespan::lineage {
@@ -347,11 +347,11 @@ Joined Registry::join(const Call& call, const Moment& now, Random& random) {
 Judgement Registry::Impl::judge(const Call& call, MonoTime now) {
   latest.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   const bool blind = now.time_since_epoch().count() < blind_until.load();
-  const Tally::Admitted admitted{.ids = options.ids,
-                                 .prefixes = options.echo,
-                                 .texts = options.echo && !blind,
-                                 .all_scopes = !traces && call.scope.id == 0};
-  return Tally(key, values, pending, executions, call, now, admitted).judge();
+  const Admitted admitted{.ids = options.ids,
+                          .prefixes = options.echo,
+                          .texts = options.echo && !blind,
+                          .all_scopes = !traces && call.scope.id == 0};
+  return lineage::judge(key, values, pending, executions, call, now, admitted);
 }
 
 Joined Registry::Impl::join(const Call& call, const Moment& now, Random& random) {

@@ -15,6 +15,18 @@ constexpr uint8_t kToldMarks = kSaidByTool | kSaidByUser | kGivenAtBegin;
 
 }  // namespace
 
+Tally::Tally(const HashKey& key, ValueTable& values, PendingCalls& pending,
+             ExecutionTable& executions, const Call& call, MonoTime now, bool all_scopes)
+    : key_(key),
+      values_(values),
+      pending_(pending),
+      executions_(executions),
+      call_(call),
+      now_(now),
+      all_scopes_(all_scopes) {
+  if (call_.to_model && call_.body != nullptr) find_history();
+}
+
 // Pointers into candidates_ are used: it never grows beyond what it has room for at once.
 Tally::Candidate* Tally::candidate(ExecutionRef execution) {
   const auto found = std::ranges::find(candidates_, execution, &Candidate::execution);
@@ -211,6 +223,17 @@ void Tally::count_all(const Gleaned* gleaned, bool ids) {
   }
 }
 
+void Tally::count_ids() {
+  count_all(call_.head, true);
+  count_all(call_.body, true);
+}
+
+void Tally::count_texts() {
+  count_all(call_.head, false);
+  count_all(call_.body, false);
+  end_text();
+}
+
 // What this call may be asking for.
 std::span<const Asked> Tally::asked() const {
   if (call_.body != nullptr && !call_.body->asked.empty()) return call_.body->asked;
@@ -263,7 +286,7 @@ void Tally::find_waiting() {
 }
 
 // The same, by somebody whose model did not ask for it.
-bool Tally::is_asked_unasked() {
+bool Tally::is_asked_unasked() const {
   return std::ranges::any_of(
       asked(), [&](const Asked& one) { return values_.may_hold(one.arguments, now_); });
 }
@@ -284,38 +307,6 @@ bool Tally::claim(const Candidate& candidate) {
   bool first = false;
   for (const Asked& asked : asked()) first |= pending_.take(asked.arguments, candidate.execution);
   return first;
-}
-
-// What was said by several, or tells little: by elimination, where one alone waits for it, and
-// nobody is known who asks for the same by himself.
-void Tally::decide_by_waiting(Judgement& out) {
-  std::vector<const Candidate*> waiting;
-  bool resembles = false;
-  for (const Candidate& one : candidates_) {
-    if (!one.waits) continue;
-    waiting.push_back(&one);
-    resembles |= one.resembles;
-  }
-  if (waiting.empty()) return;
-  const Candidate& first = *waiting.front();
-  const bool named = std::ranges::find(out.candidates, first.execution) != out.candidates.end();
-  if (named || (out.candidates.empty() && first.resembles)) {
-    const bool others_may = std::ranges::any_of(
-        candidates_, [&](const Candidate& one) { return one.may_wait && &one != &first; });
-    const bool only = waiting.size() == 1 && first.untaken && !unnamed_ && !others_wait_ &&
-                      !others_may && !is_told_to_others(first) && !is_asked_unasked();
-    if (only && claim(first)) {
-      out.verdict = Joined::Verdict::kOne;
-      out.source = Source::kEcho;
-      out.execution = first.execution;
-      out.asked_by = first.waits_since;
-      out.candidates.clear();
-      return;
-    }
-  }
-  if (!out.candidates.empty() || !resembles) return;
-  out.verdict = Joined::Verdict::kSeveral;
-  for (const Candidate* one : waiting) out.candidates.push_back(one->execution);
 }
 
 void Tally::find_history() {
@@ -373,200 +364,6 @@ void Tally::count_prefixes() {
       }
     }
   }
-}
-
-// True: by this kind of evidence it is decided.
-template <class Score>
-bool Tally::decide(Source source, Judgement& out, Score score) {
-  std::vector<const Candidate*> found;
-  for (const Candidate& one : candidates_) {
-    if (one.standing && one.standing->open && score(one)) found.push_back(&one);
-  }
-  if (found.empty()) return false;
-  if (found.size() == 1 && !unnamed_) {
-    out.verdict = Joined::Verdict::kOne;
-    out.source = source;
-    out.execution = found.front()->execution;
-    out.asked_by = found.front()->asked_by;
-    out.attempt = found.front()->attempt;
-    return true;
-  }
-  out.verdict = Joined::Verdict::kSeveral;
-  for (const Candidate* one : found) out.candidates.push_back(one->execution);
-  return true;
-}
-
-void Tally::name_before(Judgement& out) {
-  const Candidate* best = nullptr;
-  for (const Candidate& one : candidates_) {
-    const bool over = one.standing && one.standing->turn && !one.standing->open;
-    const bool said = one.said + one.resent > 0 && is_own(one, kHistory);
-    if (!over || (one.ids == 0 && one.prefix == 0 && !said)) continue;
-    // The latest: what was resent of those before is in it as well, but by another's answer.
-    if (best == nullptr || one.prefix > best->prefix) best = &one;
-  }
-  if (best != nullptr) out.before = best->execution;
-}
-
-// The latest call of this conversation was in a turn that is over. One that is still open, since
-// its end was not seen, may have said what stands further up; that is past, too.
-bool Tally::goes_on_from_the_past() const {
-  const auto longest = std::ranges::max_element(candidates_, {}, &Candidate::prefix);
-  return longest != candidates_.end() && longest->prefix > 0 && longest->standing &&
-         longest->standing->turn && !longest->standing->open;
-}
-
-Judgement Tally::judge() {
-  Judgement out = weigh();
-  out.unheard = candidates_.empty() && !unnamed_ && admitted_.texts;
-  return out;
-}
-
-Judgement Tally::weigh() {
-  Judgement out;
-  if (call_.to_model && call_.body != nullptr) {
-    find_history();
-    if (admitted_.prefixes) count_prefixes();
-  }
-  if (admitted_.ids) {
-    count_all(call_.head, true);
-    count_all(call_.body, true);
-  }
-  if (goes_on_from_the_past()) {
-    name_before(out);
-    return out;
-  }
-  const auto ids = [](const Candidate& one) { return one.ids > 0; };
-  const auto by_prefix = [](const Candidate& one) { return one.prefix > 0; };
-  out.goes_on = call_.to_model;
-  if (!call_.to_model && admitted_.texts) find_waiting();
-  if (decide(Source::kId, out, ids)) {
-    out.asked_for = is_asked_for(out);
-    return out;
-  }
-  if (call_.to_model && decide(Source::kEcho, out, by_prefix)) return out;
-  out.goes_on = false;
-  if (!admitted_.texts) {
-    if (call_.to_model) name_before(out);
-    return out;
-  }
-  count_all(call_.head, false);
-  count_all(call_.body, false);
-  end_text();
-  const bool decided = judge_texts(out);
-  if (call_.to_model) {
-    if (!decided) name_before(out);
-    find_given_before(out);
-    return out;
-  }
-  if (out.verdict != Joined::Verdict::kOne) decide_by_waiting(out);
-  find_given_before(out);
-  out.asked_for = is_asked_for(out);
-  return out;
-}
-
-// By the model of who makes this call, or of one of those who may.
-bool Tally::is_asked_for(const Judgement& judgement) const {
-  return std::ranges::any_of(candidates_, [&](const Candidate& one) {
-    return one.waits &&
-           (judgement.verdict != Joined::Verdict::kOne || judgement.execution == one.execution);
-  });
-}
-
-// Where nobody is found: what a request alone had given the agent is done for it behind its answer,
-// and not for another that is in flight now. As conversations go, it may be said once more for that
-// one, if that brought nothing to be known by: then only what nobody said as long as the earlier
-// one was in flight is done for that.
-void Tally::find_given_before(Judgement& out) const {
-  const bool own = std::ranges::any_of(candidates_, [](const Candidate& one) {
-    return one.standing && !one.standing->turn && one.standing->open && one.given > 0;
-  });
-  if (out.verdict == Joined::Verdict::kOne || own) return;
-  const bool may_be_said_again = executions_.telling() == 0;
-  for (const Candidate& one : candidates_) {
-    const bool over = one.standing && !one.standing->turn && !one.standing->open;
-    const uint8_t weight = may_be_said_again ? one.unused : one.given_sentence;
-    if (!over || weight < kHeavyWeight) continue;
-    const bool named = std::ranges::find(out.candidates, one.execution) != out.candidates.end();
-    if (!named) out.candidates.push_back(one.execution);
-    out.elsewhere = out.outlives = true;
-  }
-}
-
-// What a conversation has from a model proves little by itself: models say the same to many. It is
-// the candidate's with what its user said before it, and unless more of it is somebody else's or
-// nobody's here, as where a conversation comes from a database. What a model hands on, and waits
-// for, stands in whatever words of a sub-agent's; so does what a request brought.
-bool Tally::explains_model_call(const Candidate& one) const {
-  return one.handed_on || brought(one) || is_own_conversation(one);
-}
-
-// It may be the candidate's, so that another's evidence decides nothing, nor does it by itself.
-bool Tally::may_explain_model_call(const Candidate& one) const {
-  return one.given_now >= kEvidenceWeight || one.given_lines >= kEvidenceWeight / 2 ||
-         one.said_line || is_own_conversation(one);
-}
-
-bool Tally::is_own_conversation(const Candidate& one) const {
-  if (one.said_in_set >= kEvidenceWeight && is_own(one, kSet)) return true;
-  if (!is_own(one, kHistory)) return false;
-  const bool asked = one.words >= kEvidenceWeight;
-  return one.given >= kEvidenceWeight || one.said >= kEvidenceWeight ||
-         (asked && (one.told >= kEvidenceWeight || one.resent >= kEvidenceWeight));
-}
-
-// In the message that is new. What others may say, too, has to be most of it; and so has all where
-// a request is in flight that would not be known by anything, but may read what another one says.
-bool Tally::brought(const Candidate& one) const {
-  if (one.given_line >= kHeavyWeight && executions_.mute() == 0) return true;
-  return one.given_lines >= kEvidenceWeight && is_own(one, history_end_ > 0 ? kNews : kHistory);
-}
-
-// As judge_texts(). A turn alone that may explain it is linked, and makes a request that is in
-// flight no evidence; a request alone is as good as none.
-bool Tally::judge_model_texts(Judgement& out) {
-  const auto may = [&](const Candidate& one) { return may_explain_model_call(one); };
-  if (!decide(Source::kEcho, out, may)) return false;
-  if (out.verdict != Joined::Verdict::kOne) return true;
-  const Candidate& only = *candidate(out.execution);
-  if (explains_model_call(only)) return true;
-  out.elsewhere = only.standing->turn;
-  doubt(out);
-  if (out.elsewhere) return true;
-  out.verdict = Joined::Verdict::kNone;
-  out.candidates.clear();
-  return false;
-}
-
-// False: nobody is known, or several share what this carries and nothing else is known of them.
-bool Tally::judge_texts(Judgement& out) {
-  // Among much that nobody has heard yet, a text that somebody knows is that by chance: a new
-  // question about what another is about.
-  const auto to_tool = [&](const Candidate& one) {
-    const uint32_t known = std::max(one.given, one.said + one.copied + one.told + one.words);
-    if (2 * known < unheard_) return false;
-    return one.said + one.copied + one.told >= kEvidenceWeight ||
-           one.words + one.copied >= kEvidenceWeight || one.given >= kEvidenceWeight;
-  };
-  if (call_.to_model ? judge_model_texts(out) : decide(Source::kEcho, out, to_tool)) {
-    // What somebody's model asked for long ago may be done now, though nobody knows what he said.
-    if (others_wait_) doubt(out);
-    return true;
-  }
-  const auto shared = [](const Candidate& one) { return one.shared >= kEvidenceWeight; };
-  if (!decide(Source::kEcho, out, shared)) return false;
-  // What several hold is no evidence for the one of them that is still open.
-  doubt(out);
-  return false;
-}
-
-void Tally::doubt(Judgement& out) {
-  if (out.verdict == Joined::Verdict::kOne) out.candidates = {out.execution};
-  out.verdict = Joined::Verdict::kSeveral;
-  out.source = Source::kRoot;
-  out.execution = {};
-  out.asked_by.reset();
-  out.attempt.reset();
 }
 
 }  // namespace sidespan::lineage

@@ -1,11 +1,12 @@
-// Weighs what one call carried against what each execution did: the judge of registry.h's rule.
-// Made for one call; used by the registry.
+// What one call carried, counted for each execution that had to do with it. Made for one call; used
+// by the judge.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "lineage/execution_table.h"
@@ -15,49 +16,8 @@
 
 namespace sidespan::lineage {
 
-struct Judgement {
-  Joined::Verdict verdict = Joined::Verdict::kNone;
-  Source source = Source::kRoot;
-  ExecutionRef execution = {};                // kOne
-  bool goes_on = false;                       // from an answer that asked for tools
-  std::vector<ExecutionRef> candidates = {};  // kSeveral
-  ExecutionRef before = {};                   // a turn that is over and that this one goes on from
-  std::optional<uint8_t> asked_by = {};  // the step of the model's call that said what this carries
-  std::optional<uint8_t> attempt = {};   // the step of the same request before
-  bool asked_for = false;                // by a model, perhaps by one of several
-  bool unheard = false;                  // no execution has to do with what it carries
-  // Not kOne: a request that is over alone had given it to the agent, or another turn's model alone
-  // had said it.
-  bool elsewhere = false;
-  bool outlives = false;  // the former
-};
-
 class Tally {
  public:
-  // What counts as evidence.
-  struct Admitted {
-    bool ids = true;
-    bool prefixes = true;  // of conversations
-    bool texts = true;
-    bool all_scopes = false;  // whoever it is, of whatever scope
-  };
-
-  Tally(const HashKey& key, ValueTable& values, PendingCalls& pending, ExecutionTable& executions,
-        const Call& call, MonoTime now, const Admitted& admitted)
-      : key_(key),
-        values_(values),
-        pending_(pending),
-        executions_(executions),
-        call_(call),
-        now_(now),
-        admitted_(admitted) {}
-
-  Judgement judge();
-
- private:
-  static constexpr size_t kCandidatesMax = 16;
-  static constexpr size_t kLightMax = 64;
-
   // Where a text stands in a call to a model.
   enum Region : uint8_t {
     kHistory,  // what was said, up to the model's latest words; all, where it has not said any
@@ -103,9 +63,35 @@ class Tally {
     std::vector<uint64_t> light;  // that are counted
   };
 
-  Judgement weigh();
+  Tally(const HashKey& key, ValueTable& values, PendingCalls& pending, ExecutionTable& executions,
+        const Call& call, MonoTime now, bool all_scopes);
+
+  // Each once, in this order, as far as it is wanted.
+  void count_prefixes();  // of the conversation
+  void count_ids();
+  void find_waiting();  // for just this call
+  void count_texts();
+
+  // Pointers to them stay.
+  const std::vector<Candidate>& candidates() const { return candidates_; }
+  bool more_candidates() const { return unnamed_; }  // than are kept
+  bool others_wait() const { return others_wait_; }  // for just this call, and are gone otherwise
+  uint32_t unheard() const { return unheard_; }      // weight of texts that nobody has carried yet
+  // At least half of the texts there that are not everybody's.
+  bool is_own(const Candidate& candidate, Region region) const {
+    return 2 * candidate.known[region] >= told_[region];
+  }
+  // Of the message that is new.
+  Region news() const { return history_end_ > 0 ? kNews : kHistory; }
+  bool is_told_to_others(const Candidate& candidate) const;
+  bool is_asked_unasked() const;
+  bool claim(const Candidate& candidate);
+
+ private:
+  static constexpr size_t kCandidatesMax = 16;
+  static constexpr size_t kLightMax = 64;
+
   Candidate* candidate(ExecutionRef execution);
-  void count_prefixes();
   bool may_have_answered(const Candidate& candidate, size_t prefix);
   void find_history();
   void count_all(const Gleaned* gleaned, bool ids);
@@ -113,7 +99,7 @@ class Tally {
   void share_out(const Value& value, bool is_new, const Held* held);
   void end_text();
   bool in_scope(const Standing& standing) const {
-    return admitted_.all_scopes || standing.scope == call_.scope.id;
+    return all_scopes_ || standing.scope == call_.scope.id;
   }
   bool in_other_session(const Standing& standing) const {
     return standing.session != 0 && call_.session != 0 && standing.session != call_.session;
@@ -125,30 +111,9 @@ class Tally {
   void support(Candidate& candidate, const Holder& holder, const Value& value, bool is_new);
   void add_said(Candidate& candidate, const Holder& holder, const Value& value, bool is_new,
                 bool told_before);
-  bool is_own(const Candidate& candidate, Region region) const {
-    return 2 * candidate.known[region] >= told_[region];
-  }
-  bool may_explain_model_call(const Candidate& candidate) const;
-  bool explains_model_call(const Candidate& candidate) const;
-  bool is_own_conversation(const Candidate& candidate) const;
-  bool brought(const Candidate& candidate) const;
-  bool judge_model_texts(Judgement& out);
-  template <class Score>
-  bool decide(Source source, Judgement& out, Score score);
-  bool judge_texts(Judgement& out);
-  static void doubt(Judgement& out);
-  bool is_asked_for(const Judgement& judgement) const;
-  bool goes_on_from_the_past() const;
-  void find_given_before(Judgement& out) const;
   std::span<const Asked> asked() const;
   ToolName path_words() const;
   bool fetches(const ToolName& tool) const;
-  void find_waiting();
-  bool is_asked_unasked();
-  bool claim(const Candidate& candidate);
-  void decide_by_waiting(Judgement& out);
-  bool is_told_to_others(const Candidate& candidate) const;
-  void name_before(Judgement& out);
 
   const HashKey& key_;
   ValueTable& values_;
@@ -156,16 +121,16 @@ class Tally {
   ExecutionTable& executions_;
   const Call& call_;
   const MonoTime now_;
-  const Admitted admitted_;
+  const bool all_scopes_;
   std::vector<Candidate> candidates_;
-  bool unnamed_ = false;      // there are more than are kept
-  bool others_wait_ = false;  // for just this call, and are gone otherwise
+  bool unnamed_ = false;
+  bool others_wait_ = false;
   // By a tool, of texts that are heavy; a light one is a part of what was passed on, if that is
   // here.
   bool told_to_unnamed_ = false;
   bool light_told_to_unnamed_ = false;
   uint32_t passed_on_ = 0;  // by whomever
-  uint32_t unheard_ = 0;    // weight of texts that nobody has carried yet
+  uint32_t unheard_ = 0;
   size_t history_end_ = 0;  // of the body's values: behind the model's latest words
   std::array<uint32_t, kRegions> told_ = {};  // bytes of texts that are not everybody's
   Region region_ = kHistory;                  // of the text that is being counted
