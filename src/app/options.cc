@@ -116,7 +116,7 @@ std::string random_uuid(Random random) {
   std::string digits;
   text::append_hex(digits, high);
   text::append_hex(digits, low);
-  for (const size_t dash : {8, 13, 18, 23}) digits.insert(dash, 1, '-');
+  for (const size_t dash : {8U, 13U, 18U, 23U}) digits.insert(dash, 1, '-');
   return digits;
 }
 

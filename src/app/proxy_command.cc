@@ -61,7 +61,6 @@ class ProxyCommand {
   ProxyCommand(const Settings& settings, const Environment& own, OperatorLog& log,
                const TlsSetup& tls)
       : settings_(settings),
-        own_(own),
         log_(log),
         tls_(tls),
         mailbox_(loop_),
@@ -89,7 +88,6 @@ class ProxyCommand {
   void say_what_became_of_spans();
 
   const Settings& settings_;
-  const Environment& own_;
   OperatorLog& log_;
   const TlsSetup& tls_;
   net::Loop loop_;

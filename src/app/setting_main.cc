@@ -16,8 +16,6 @@ using I = proxy::Interception;
 constexpr Milliseconds::rep kSecond = 1000;
 constexpr Milliseconds::rep kMinute = 60 * kSecond;
 constexpr Milliseconds::rep kHour = 60 * kMinute;
-constexpr size_t kKiB = 1024;
-constexpr size_t kMiB = 1024 * kKiB;
 
 constexpr auto kLevels = std::to_array<Word<LogLevel>>({{"debug", LogLevel::kDebug},
                                                         {"info", LogLevel::kInfo},

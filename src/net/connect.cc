@@ -41,15 +41,15 @@ void Stream::Impl::Attempt::begin(std::shared_ptr<Attempt> share) {
 }
 
 int Stream::Impl::Attempt::open_and_connect() {
-  const int fd =
+  const int opened =
       ::socket(impl->peer.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
-  if (fd < 0) return -errno;
-  if (is_kept(fd, descriptors_kept)) {
-    ::close(fd);
+  if (opened < 0) return -errno;
+  if (is_kept(opened, descriptors_kept)) {
+    ::close(opened);
     return UV_EMFILE;
   }
-  set_tcp_options(fd);
-  if (const int status = impl->open(fd); status != 0) return status;
+  set_tcp_options(opened);
+  if (const int status = impl->open(opened); status != 0) return status;
   return uv_tcp_connect(&request, &impl->tcp, impl->peer.get(),
                         [](uv_connect_t* connect, int status) {
                           static_cast<Attempt*>(connect->data)->finish(status);

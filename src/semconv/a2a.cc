@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <span>
 
 #include "semconv/json_rpc.h"
@@ -148,10 +147,10 @@ void take_text(std::string& to, const Picked& picked) {
 
 // From the end of a path, segment by segment.
 std::string_view take_last_segment(std::string_view& path) {
-  const void* const slash = path.empty() ? nullptr : memrchr(path.data(), '/', path.size());
   const std::string_view whole = path;
-  path = whole.substr(0, slash == nullptr ? 0 : static_cast<const char*>(slash) - whole.data());
-  return whole.substr(slash == nullptr ? 0 : path.size() + 1);
+  const size_t slash = whole.rfind('/');
+  path = whole.substr(0, slash == std::string_view::npos ? 0 : slash);
+  return whole.substr(slash + 1);  // npos + 1 is 0
 }
 
 std::optional<A2aPath> push_config_path(std::string_view http_method, std::string_view path,

@@ -96,7 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const char kind = static_cast<char>(data[0]);
   const Input input = read({reinterpret_cast<const char*>(data + 1), size - 1}, kind);
   const trace::Span whole = played(input, kind, size);
-  for (const size_t piece : {1, 3}) {
+  for (const size_t piece : {1U, 3U}) {
     if (said(played(input, kind, piece)) != said(whole)) std::abort();
   }
   const std::string_view method = whole.attributes.text(kMethod);

@@ -212,7 +212,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t bytes_max = 3 * size + kOwnWords;
   for (const auto& [options, most] : {std::pair(&plain, bytes_max), std::pair(&all, SIZE_MAX)}) {
     const std::string whole = played(*input, *options, most, size);
-    for (const size_t piece : {1, 3}) {
+    for (const size_t piece : {1U, 3U}) {
       if (played(*input, *options, most, piece) != whole) std::abort();
     }
   }

@@ -161,7 +161,7 @@ class Dialogue {
     // What is still under way arrives.
     constexpr int kRounds = 4;
     for (int round = 0; round < kRounds; ++round) {
-      for (const size_t i : {0, 1}) {
+      for (const size_t i : {0U, 1U}) {
         deliver(sides_[i], sides_[1 - i], SIZE_MAX, SIZE_MAX);
         for (Speaker& side : sides_) settle(side);
       }
@@ -311,7 +311,7 @@ class Dialogue {
     const bool common = scene_.offers && scene_.takes != "other";
     if (client.alpn() != (common ? scene_.takes : "")) std::abort();
     if (!client.peer().covers(scene_.host()) || client.peer().covers("other.example")) std::abort();
-    for (const size_t i : {0, 1}) {
+    for (const size_t i : {0U, 1U}) {
       const Speaker& side = sides_[i];
       const Speaker& other = sides_[1 - i];
       if (side.failed || side.heard != other.written) std::abort();

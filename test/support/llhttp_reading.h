@@ -4,6 +4,7 @@
 
 #include <llhttp.h>
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,7 +55,7 @@ class LlhttpReading {
       return resumed_ = true;
     }
     if (!read(line)) return false;
-    const size_t begin = start_text_.empty() ? 0 : start_text_.data() - line.data();
+    const std::ptrdiff_t begin = start_text_.empty() ? 0 : start_text_.data() - line.data();
     known.keep(line, {static_cast<uint32_t>(begin), static_cast<uint32_t>(start_text_.size())},
                parser_);
     return true;
