@@ -14,8 +14,6 @@
 namespace sidespan::app {
 namespace {
 
-constexpr size_t kPieceBytes = 4096;
-
 class Descriptor {
  public:
   explicit Descriptor(int number) : number_(number) {}
@@ -56,13 +54,15 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max) {
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return refused(path, errno);
   if (S_ISDIR(status.st_mode)) return invalid(path, "is a directory");
-  // As much as it has, not as much as it may have: who keeps the content keeps no more. What has no
-  // size to tell (a pipe, a file of /proc) is read in pieces.
+  // Room for as much as it has, not for as much as it may have: who keeps the content keeps no
+  // more. What has no size to tell is a pipe or a file of /proc. All in one block, as what is in it
+  // may be a key that is wiped later.
   const size_t most = bytes_max + 1;
-  std::string content(std::min(most, static_cast<size_t>(status.st_size) + 1), '\0');
+  const bool tells = S_ISREG(status.st_mode) && status.st_size > 0;
+  std::string content(tells ? std::min(most, static_cast<size_t>(status.st_size) + 1) : most, '\0');
   size_t size = 0;
   while (size < most) {
-    if (size == content.size()) content.resize(std::min(most, size + kPieceBytes));
+    if (size == content.size()) content.resize(most);  // it has grown
     const ssize_t n = ::read(file.get(), content.data() + size, content.size() - size);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return refused(path, errno);
@@ -70,7 +70,6 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max) {
     size += static_cast<size_t>(n);
   }
   content.resize(size);
-  content.shrink_to_fit();
   return content;
 }
 

@@ -9,8 +9,8 @@
 
 namespace sidespan::app {
 
-// At most `bytes_max` of it, and one more that tells that there is more; what is held is of the
-// size of what was read. Error side kSelf:
+// At most `bytes_max` of it, and one more that tells that there is more; what is held of a
+// regular file is of its size. Error side kSelf:
 // "path: why"; kSystem where the system says so (no such file, no space left), kInvalid where it is
 // no such file as is wanted.
 Result<std::string> read_file(const std::string& path, size_t bytes_max);

@@ -7,6 +7,7 @@ namespace sidespan::lineage {
 IngressWatch::InFlight IngressWatch::begin(Request request, MonoTime now) {
   const std::scoped_lock lock(mutex_);
   const uint64_t number = ++begun_;
+  if (requests_ + settled_ == 0) worked_ = false;
   if (requests_ == 0 && settled_ == 0 && work_ == 0 && now >= suspect_until_) {
     first_ = std::move(request);
     first_number_ = number;
@@ -25,7 +26,8 @@ IngressWatch::InFlight IngressWatch::begin_probe() {
 IngressWatch::Work IngressWatch::begin_work(MonoTime now) {
   const std::scoped_lock lock(mutex_);
   ++work_;
-  if (requests_ > 1) mixed_ = true;
+  if (requests_ > 1 || settled_ > 0) mixed_ = true;
+  if (requests_ + settled_ > 0) worked_ = true;
   const bool sole = requests_ == 1 && probes_ == 0 && settled_ == 0 && !mixed_;
   const bool alone = requests_ == 0 && probes_ == 0;
   return {*this,
@@ -55,10 +57,11 @@ void IngressWatch::settle(uint64_t number) {
   ++settled_;
 }
 
-void IngressWatch::close(MonoTime now) {
+void IngressWatch::close(MonoTime now, bool goes_on) {
   const std::scoped_lock lock(mutex_);
-  --settled_;
   rest_until_ = std::max(rest_until_, now + idle_);
+  if (goes_on && worked_) suspect(now);
+  --settled_;
 }
 
 void IngressWatch::drop(uint64_t number, bool settled) {

@@ -26,6 +26,7 @@ class Judge {
   bool is_asked_for(const Judgement& judgement) const;
   bool judge_texts(Judgement& out);
   bool judge_model_texts(Judgement& out);
+  void doubt_what_another_brought(Judgement& out);
   bool may_explain_model_call(const Candidate& one) const;
   bool explains_model_call(const Candidate& one) const;
   bool is_own_conversation(const Candidate& one) const;
@@ -128,7 +129,10 @@ Judgement Judge::weigh() {
     out.asked_for = is_asked_for(out);
     return out;
   }
-  if (call_.to_model && decide(Source::kEcho, out, by_prefix)) return out;
+  if (call_.to_model && decide(Source::kEcho, out, by_prefix)) {
+    if (admitted_.texts) doubt_what_another_brought(out);
+    return out;
+  }
   out.goes_on = false;
   if (!admitted_.texts) {
     if (call_.to_model) name_before(out);
@@ -191,7 +195,7 @@ bool Judge::may_explain_model_call(const Candidate& one) const {
 
 bool Judge::is_own_conversation(const Candidate& one) const {
   if (one.said_in_set >= kEvidenceWeight && tally_.is_own(one, Tally::kSet)) return true;
-  if (!tally_.is_own(one, Tally::kHistory)) return false;
+  if (one.answered_otherwise || !tally_.is_own(one, Tally::kHistory)) return false;
   const bool asked = one.words >= kEvidenceWeight;
   return one.given >= kEvidenceWeight || one.said >= kEvidenceWeight ||
          (asked && (one.told >= kEvidenceWeight || one.resent >= kEvidenceWeight));
@@ -202,6 +206,20 @@ bool Judge::is_own_conversation(const Candidate& one) const {
 bool Judge::brought(const Candidate& one) const {
   if (one.given_line >= kHeavyWeight && executions_.mute() == 0) return true;
   return one.given_lines >= kEvidenceWeight && tally_.is_own(one, tally_.news());
+}
+
+// Two may have begun alike, and what is said now another request in flight has brought.
+void Judge::doubt_what_another_brought(Judgement& out) {
+  if (out.verdict != Joined::Verdict::kOne || executions_.telling() == 0) return;
+  tally_.count_texts();
+  for (const Candidate& one : tally_.candidates()) {
+    const bool other_request =
+        one.execution != out.execution && one.standing && !one.standing->turn && one.standing->open;
+    if (!other_request || !brought(one)) continue;
+    doubt(out);
+    out.candidates.push_back(one.execution);
+    return;
+  }
 }
 
 // As judge_texts(). A turn alone that may explain it is linked, and makes a request that is in

@@ -318,26 +318,37 @@ void Tally::find_history() {
   }
 }
 
-// Of what a model answered to that beginning nothing is told, or something that the candidate's
-// said; or so many did that nobody knows.
-bool Tally::may_have_answered(const Candidate& candidate, size_t prefix) {
-  const std::vector<Prefix>& prefixes = call_.body->prefixes;
+// What stands as a model's words from `first` to before `end`: the candidate's said all ids that
+// are in it, and of the rest anything; or nothing is told of it, or so many did that nobody knows.
+bool Tally::may_have_said(const Candidate& candidate, size_t first, size_t end) const {
   const std::span<const Value> values(call_.body->values);
-  size_t last = prefix;
-  while (prefixes[last].answer_follows) ++last;
-  const size_t from = prefixes[prefix].values_end;
   bool tells = false;
-  for (const Value& value : values.subspan(from, prefixes[last].values_end - from)) {
+  bool said_any = false;
+  for (const Value& value : values.subspan(first, end - first)) {
     if (value.weight < kEvidenceWeight) continue;
     tells = true;
     const std::optional<Held> held = values_.find(value.hash, now_);
-    if (!held) continue;
-    const bool said = std::ranges::any_of(held->holders, [&](const Holder& holder) {
+    const auto said_by_it = [&](const Holder& holder) {
       return holder.execution == candidate.execution && (holder.marks & kSaidByModel) != 0;
-    });
-    if (said || held->more) return true;
+    };
+    const bool said = held && (held->more || std::ranges::any_of(held->holders, said_by_it));
+    if (value.id && !said) return false;
+    said_any |= said;
   }
-  return !tells;
+  return said_any || !tells;
+}
+
+// All that stands as a model's behind that beginning: somebody else may have begun so, too, and
+// gone on differently.
+bool Tally::may_have_answered(const Candidate& candidate, size_t prefix) const {
+  const std::vector<Prefix>& prefixes = call_.body->prefixes;
+  for (size_t i = prefix; i < prefixes.size(); ++i) {
+    if (!prefixes[i].answer_follows) continue;
+    const size_t first = prefixes[i].values_end;
+    while (prefixes[i].answer_follows) ++i;
+    if (!may_have_said(candidate, first, prefixes[i].values_end)) return false;
+  }
+  return true;
 }
 
 // The conversation of an earlier call, with its model's answer behind it, is that call's own; one
@@ -356,9 +367,11 @@ void Tally::count_prefixes() {
     for (const auto& [who, holder] : holders) {
       if (who == nullptr || !who->standing || (holder.marks & kAllMessages) == 0) continue;
       if (whole) who->attempt = holder.step;
-      if (!is_alone || who->prefix != 0) continue;
-      if (whole ? call_.retries && executions_.has_failed(holder.execution, holder.step)
-                : may_have_answered(*who, i)) {
+      if (!is_alone || who->prefix != 0 || who->answered_otherwise) continue;
+      if (!whole && !may_have_answered(*who, i)) {
+        who->answered_otherwise = true;
+      } else if (!whole ||
+                 (call_.retries && executions_.has_failed(holder.execution, holder.step))) {
         who->prefix = static_cast<uint32_t>(i + 1);
         who->asked_by = holder.step;
       }

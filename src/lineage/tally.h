@@ -31,7 +31,9 @@ class Tally {
     std::optional<Standing> standing;     // nothing: it is gone
     std::optional<Standing> parted = {};  // it is gone but for what it waits for
     uint32_t ids = 0;
-    uint32_t prefix = 0;       // length of the conversation that this goes on from
+    uint32_t prefix = 0;  // length of the conversation that this goes on from
+    // The conversation began so, and went on with a model's words that are not its model's.
+    bool answered_otherwise = false;
     uint32_t said = 0;         // by the model, and by nobody before
     uint32_t said_in_set = 0;  // the same, among instructions
     uint32_t resent = 0;       // the same, as a model's words in a conversation
@@ -92,7 +94,8 @@ class Tally {
   static constexpr size_t kLightMax = 64;
 
   Candidate* candidate(ExecutionRef execution);
-  bool may_have_answered(const Candidate& candidate, size_t prefix);
+  bool may_have_said(const Candidate& candidate, size_t first, size_t end) const;
+  bool may_have_answered(const Candidate& candidate, size_t prefix) const;
   void find_history();
   void count_all(const Gleaned* gleaned, bool ids);
   void count(const Value& value, bool is_new);

@@ -100,6 +100,7 @@ void Exchange::CallWatch::on_asked(const semconv::genai::Call& call, MonoTime at
   asked.scope.is_call = true;
   const lineage::Joined& joined = lineage_.join(asked, now, random);
   lineage_.drop_request();
+  if (joined.outlives) exchange_.work_.disown(now.mono);
   links_ = joined.links;
   if (joined.execution && joined.is_turn && !in_turn()) links_.push_back(joined.parent);
   if (joined.verdict == lineage::Joined::Verdict::kSeveral) {

@@ -18,6 +18,14 @@ bool is_accepted(const http::Head& request, const http::Head& response) {
          !request.headers.contains("mcp-protocol-version");
 }
 
+// What waits for the work has had enough, as a server's time limit does, and not the work.
+bool is_timeout(int status) {
+  constexpr int kRequestTimeout = 408;
+  constexpr int kServiceUnavailable = 503;
+  constexpr int kGatewayTimeout = 504;
+  return status == kRequestTimeout || status == kServiceUnavailable || status == kGatewayTimeout;
+}
+
 // The server has not heard that nobody waits any longer, or may go on all the same.
 bool is_given_up(semconv::Ending ending) {
   using semconv::Ending;
@@ -135,7 +143,8 @@ void Exchange::leave_ingress(semconv::Ending ending, lineage::CallEnd how) {
             : ending == semconv::Ending::kAgentCancelled ? End::kGivenUp
                                                          : End::kOther,
             in_turn ? lineage_->place().execution : lineage::ExecutionRef{});
-  in_flight_.end(now, is_accepted(request_, response_) || is_given_up(ending));
+  in_flight_.end(
+      now, is_accepted(request_, response_) || is_timeout(response_.status) || is_given_up(ending));
 }
 
 // The client, as who the span's other side is.

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 
 from agent_server import AgentServer, behind
+from test_model_websocket import Talk, answer, create
 from wire import Client, ask, head, wait_for
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -328,9 +329,10 @@ def request_of(spans, name):
     return found
 
 
-def test_work_that_goes_on_after_accepted_is_not_the_next_requests(scripted, sink):
-    scripted.scripts["first"] = lambda handler: scripted.answer(handler, 202)
-    assert scripted.get("/first").status == 202
+@pytest.mark.parametrize("status", [202, 408, 503, 504])
+def test_work_that_goes_on_after_accepted_or_too_late_is_not_the_next_requests(scripted, sink, status):
+    scripted.scripts["first"] = lambda handler: scripted.answer(handler, status)
+    assert scripted.get("/first").status == status
     scripted.during("/second", lambda: scripted.call("rest"))
     spans = sink.wait(4)
     assert is_nobodys(call_of(spans, "rest")) and is_nobodys(call_of(spans, "second"))
@@ -476,7 +478,58 @@ def test_what_a_late_body_tells_of_is_known_to_go_on(sidecar, origin, sink, line
             assert client.response().status == 200
 
     whose = go_on_behind_an_answer(sidecar, origin, sink, remember, 2)
+    assert whose["facts/stored.0"] == "/second/"
     assert whose["status/200/rest.0"] is None
+
+
+def test_a_call_over_a_websocket_that_tells_of_what_an_answered_request_brought(sidecar, origin, sink):
+    noted = answer(1)
+
+    def remember(agent):
+        talk = Talk(agent.side, origin, [noted])
+        talk.ask(create({"role": "user", "content": DAMAGED}), noted)
+        talk.end()
+
+    whose = go_on_behind_an_answer(sidecar, origin, sink, remember, 3)
+    assert whose["status/200/rest.0"] is None
+
+
+def test_two_that_began_alike_are_told_apart_by_what_their_requests_brought(sidecar, origin, sink):
+    """A suggested question, and the answer that all get."""
+    agent = Scripted(sidecar, origin)
+    can = "I can track your parcels, change your address and rebook rooms for you."
+    origin.answer("/a/v1/chat/completions", answer_of_model(can))
+    origin.answer("/b/v1/chat/completions", answer_of_model("Done."))
+    question = {"role": "user", "content": "What can you do for me?"}
+    up, go = threading.Event(), threading.Event()
+
+    def first(handler):
+        ask_model(agent, origin, question["content"], "/a")
+        up.set()
+        go.wait(10)
+        agent.answer(handler)
+
+    def second(handler):
+        body = {"model": "gpt-5-mini",
+                "messages": [question, {"role": "assistant", "content": can}, {"role": "user", "content": REBOOK}]}
+        ask(agent.side.egress, "POST", origin.url("/b/v1/chat/completions"), [("Content-Type", "application/json")],
+            json.dumps(body).encode())
+        agent.answer(handler)
+
+    agent.scripts |= {"first": first, "second": second}
+    waiting = threading.Thread(target=lambda: agent.get(f"/first/?{urlencode({'q': question['content']})}"))
+    waiting.start()
+    assert up.wait(10)
+    assert agent.get(f"/second/?{urlencode({'q': REBOOK})}").status == 200
+    go.set()
+    waiting.join()
+    spans = sink.wait(4, where=lambda span: span["attributes"].get("url.full") or is_served(span))
+    agent.stop()
+    first_request, = [span for span in spans if is_served(span) and span["attributes"]["url.path"] == "/first/"]
+    own, = [span for span in spans if span["attributes"].get("url.full", "").endswith("/a/v1/chat/completions")]
+    other, = [span for span in spans if span["attributes"].get("url.full", "").endswith("/b/v1/chat/completions")]
+    assert own["parent_id"] == first_request["span_id"]
+    assert other["trace_id"] != first_request["trace_id"]
 
 
 TICKETS = ("You answer questions of our staff from the tickets below alone, in one sentence, and you say so where they do not "
@@ -648,6 +701,33 @@ def test_a_request_that_its_client_gave_up_may_go_on(scripted, sink):
     gate.set()
     spans = sink.wait(4)
     assert is_nobodys(call_of(spans, "rest")) and is_nobodys(call_of(spans, "second"))
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_what_was_done_beside_a_stream_of_events_that_its_client_left_may_go_on(scripted, sink, works):
+    def events(handler):
+        if works:
+            scripted.call("begun")
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.end_headers()
+        handler.wfile.write(b": hello\n\n")
+        left.wait(20)
+        handler.close_connection = True
+
+    left = threading.Event()
+    scripted.scripts["events"] = events
+    with Client(scripted.side.ingress) as browser:
+        browser.send(head("GET /events HTTP/1.1", [("Host", "h")]))
+        browser.reader.until(b"hello\n\n")
+        browser.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    sink.wait(1, where=lambda span: span["attributes"].get("sidespan.end") == "agent_cancelled")
+    scripted.during("/second", lambda: scripted.call("rest"))
+    left.set()
+    spans = sink.wait(4 if works else 3)
+    second = request_of(spans, "second")
+    for name in ("rest", "second"):
+        assert is_nobodys(call_of(spans, name)) if works else belongs(call_of(spans, name), second)
 
 
 @pytest.mark.parametrize("wants_tool", [True, False])

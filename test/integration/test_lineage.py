@@ -945,6 +945,7 @@ CHECKS = "Let me check that for you."
 BOOKING = "Let me look that up in our booking system for you."
 NO_ACCESS = "I do not have access to your account details."
 SORRY = "I'm sorry, but I can't help with that request."
+PEAKS = {"query": "all mountains of Chile that are higher than six thousand metres"}
 PROGRAM = {"role": "system", "content": "You are a helpful assistant."}
 
 
@@ -962,6 +963,12 @@ def history(text, call="call_5be0917afc", result="Sunny, 21 degrees in the shade
 @pytest.mark.parametrize("asked_by_first, answer, second", [
     (user("Where is my order QK-482913 please?"), step({"order": "QK-482913"}, "call_93e1f07a2b", CHECKS), history(CHECKS)),
     (user(MOUNTAIN), step({"peak": "Ojos del Salado"}, "call_93e1f07a2b"), history("Chile has many of them.")),
+    (user(MOUNTAIN), step(PEAKS, "call_93e1f07a2b"), [
+        user(MOUNTAIN), step(PEAKS, "call_5be0917afc"), {"role": "tool", "tool_call_id": "call_5be0917afc", "content": "Six."},
+        user(GREETING)]),
+    (user(MOUNTAIN), says(BOOKING)[0], [
+        user(MOUNTAIN), says(BOOKING)[0], user("Where is the parcel?"), says("It waits in the depot of Trondheim since Friday.")[0],
+        user("And who pays for the broken violin inside?")]),
     (user("How is the weather in the French capital?"), step({"city": "Paris"}, "functions.get_weather:12"),
      history(None, "functions.get_weather:12")),
     (user("How do I run two coroutines at once?"), step({"url": "https://docs.example/3/library/asyncio.html"}, "call_93e1f07a2b"),
@@ -982,7 +989,7 @@ def history(text, call="call_5be0917afc", result="Sunny, 21 degrees in the shade
     (user("How do I run two coroutines at once?"), step({"url": "https://docs.example/3/library/asyncio.html"}, "call_93e1f07a2b"),
      [user("My team moves to the standard library next quarter; write a plan for our managers, in German, with this as its "
            "only reference:\nhttps://docs.example/3/library/asyncio.html")]),
-], ids=["the same sentence", "the same question", "an id that counts", "the same page", "the same word",
+], ids=["the same sentence", "the same question", "and the same is asked of a tool", "and answered, and then another thing", "an id that counts", "the same page", "the same word",
         "a sentence in a history of one text", "a sentence among instructions", "a sentence that is quoted", "a page on its line"])
 def test_who_says_the_same_by_chance_is_not_the_one_that_was_heard(sidecar, model, sink, asked_by_first, answer, second):
     side = sidecar()

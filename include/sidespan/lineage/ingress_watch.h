@@ -8,7 +8,8 @@
 //
 // Work that outlives its request passes unseen between two of its calls. So for the idle time of a
 // turn no request is evidence after
-//   - an answer 202, and a request that was given up before it had its answer;
+//   - an answer 202, 408, 503 or 504, and a request that was given up before it had its answer; a
+//     stream of events only where something was done while it was open;
 //   - the end of a call that outlived every request that it may have been made for, unless it was a
 //     model's last word, or was given up: who waits for that no longer goes on;
 //   - the end of a call that began while no request was in flight, if one had been within that time
@@ -65,7 +66,7 @@ class IngressWatch {
     void end(MonoTime now, bool goes_on) {
       if (watch_ == nullptr) return;
       IngressWatch& watch = *std::exchange(watch_, nullptr);
-      settled_ ? watch.close(now) : watch.end(number_, now, goes_on);
+      settled_ ? watch.close(now, goes_on) : watch.end(number_, now, goes_on);
     }
     // It stays open and waits for events: no call is its own from now on. As long as it does no
     // other request is evidence, since what it waits for may be what the agent works on.
@@ -145,7 +146,7 @@ class IngressWatch {
 
   void end(uint64_t number, MonoTime now, bool goes_on);
   void settle(uint64_t number);
-  void close(MonoTime now);
+  void close(MonoTime now, bool goes_on);
   void drop(uint64_t number, bool settled);
   void end_work(const Work::Begun& begun, MonoTime now, End how, ExecutionRef turn);
   void disown_work(MonoTime now);
@@ -159,7 +160,8 @@ class IngressWatch {
   std::mutex mutex_;
   size_t requests_ = 0;
   size_t probes_ = 0;
-  size_t settled_ = 0;  // that are open
+  size_t settled_ = 0;   // that are open
+  bool worked_ = false;  // since the first of what is open now began
   size_t work_ = 0;
   uint64_t begun_ = 0;   // requests so far
   uint64_t period_ = 0;  // how often none was left in flight

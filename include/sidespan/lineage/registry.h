@@ -94,7 +94,8 @@ struct Joined {
   // said, and a request that is in flight now is not its parent. Not of a call that is in that
   // one's trace already.
   bool elsewhere = false;
-  bool outlives = false;  // the former, of any call: work goes on behind an answer
+  // The former, of any call without a scope of its own: work goes on behind an answer.
+  bool outlives = false;
   // When no execution had to do with what the call carried, by the registry's age; zero: one had,
   // or may have had.
   uint64_t unheard_at = 0;

@@ -297,7 +297,7 @@ TEST_CASE(
     auto a = watch.begin(request("a"), kStart);
     CHECK(id_of(watch.begin_work(kStart)).empty());
     SUBCASE("its end is told") {
-      events.end(kStart, true);
+      events.end(kStart, false);
     }
     SUBCASE("or it just goes") {
       events = {};
@@ -307,6 +307,28 @@ TEST_CASE(
   }
   auto b = watch.begin(request("b"), kStart);
   CHECK(id_of(watch.begin_work(kStart)) == "b");
+}
+
+TEST_CASE("what was done beside a stream of events that is given up may go on") {
+  for (const char* const when : {"never", "before its head", "behind it", "by another before it"}) {
+    CAPTURE(when);
+    const auto is = [&](std::string_view which) { return which == when; };
+    IngressWatch watch(kIdle);
+    IngressWatch::InFlight earlier;
+    if (is("by another before it")) earlier = watch.begin(request("earlier"), kStart);
+    auto events = watch.begin(request("events"), kStart);
+    if (is("before its head")) watch.begin_work(kStart).end(kStart);
+    events.settle();
+    if (is("behind it") || earlier) watch.begin_work(kStart).end(kStart);
+    events.end(kStart, true);
+    if (earlier) CHECK(id_of(watch.begin_work(kStart)).empty());
+    earlier.end(kStart, false);
+    auto next = watch.begin(request("next"), kStart);
+    CHECK(id_of(watch.begin_work(kStart)) == (is("never") ? "next" : ""));
+    next.end(kStart, false);
+    auto later = watch.begin(request("later"), kStart + 2 * kIdle);
+    CHECK(id_of(watch.begin_work(kStart + 2 * kIdle)) == "later");
+  }
 }
 
 TEST_CASE("beside a probe no request is evidence") {
