@@ -53,7 +53,7 @@ PickTable::NodeId PickTable::element(NodeId node) {
 
 void PickTable::add(std::string_view path, int id) {
   NodeId at = kRoot;
-  size_t places = 0;
+  [[maybe_unused]] size_t places = 0;  // in an assertion
   std::string_view rest = path;
   std::optional<int> Node::* what = &Node::value;
   if (rest.ends_with("{}")) {
